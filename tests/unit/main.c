@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* Runs every suite of unit tests, or those named on the command line. */
+#include "tests/unit/suites.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct SuiteEntry {
+    const char *name;
+    Suite *(*make)(void);
+};
+
+static const struct SuiteEntry suites[] = {
+    {NULL, NULL},
+};
+
+static bool wanted(const char *name, int argc, char **argv) {
+    for (int i = 1; i < argc; i++) {
+        if (!strcmp(argv[i], name)) {
+            return true;
+        }
+    }
+    return argc < 2;
+}
+
+int main(int argc, char **argv) {
+    SRunner *runner = srunner_create(NULL);
+    unsigned chosen = 0;
+    for (const struct SuiteEntry *s = suites; s->name; s++) {
+        if (wanted(s->name, argc, argv)) {
+            srunner_add_suite(runner, s->make());
+            chosen++;
+        }
+    }
+    if (!chosen) {
+        fprintf(stderr, "unit: no suite of that name; there are:");
+        for (const struct SuiteEntry *s = suites; s->name; s++) {
+            fprintf(stderr, " %s", s->name);
+        }
+        fputc('\n', stderr);
+        return 2;
+    }
+    srunner_run_all(runner, CK_ENV);
+    int run = srunner_ntests_run(runner), failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    printf("%d passed, %d failed, 0 skipped\n", run - failed, failed);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

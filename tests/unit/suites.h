@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT */
+/** The suites of the unit test program; main.c holds the table. */
+#ifndef TWIN86_TESTS_UNIT_SUITES_H
+#define TWIN86_TESTS_UNIT_SUITES_H
+
+#include <check.h>
+
+#endif
