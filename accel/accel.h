@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * The engine interface. An engine executes guest instructions, nothing else: halting, pausing, stop requests and
+ * debugger stops live once in cpu/vcpu.c. Engines know the bus, never a device.
+ */
+#ifndef TWIN86_ACCEL_ACCEL_H
+#define TWIN86_ACCEL_ACCEL_H
+
+#include "cpu/cpu.h"
+
+/** One engine instance serves one machine. */
+struct Accel {
+    const struct AccelOps *ops;
+    struct Bus *bus;
+    struct Clock *clock;
+    pthread_mutex_t *lock;
+    const char *options; /* what stood behind the first comma of -accel, or "" */
+    void *data;          /* the engine's own */
+};
+
+struct AccelOps {
+    const char *name;
+    /** 0 if this engine can run here, else -errno with `why` = the reason and what the user can do about it. */
+    int (*probe)(char *why, size_t n);
+    /** Parse options, allocate `data`. 0 or -errno with `why` filled. */
+    int (*init)(struct Accel *accel, char *why, size_t n);
+    void (*destroy)(struct Accel *accel);
+    /** In the machine's thread, before the vCPU thread exists. 0 or -errno. */
+    int (*vcpu_init)(struct CPUState *cpu);
+    void (*vcpu_destroy)(struct CPUState *cpu);
+    /** Run until something above must act. vCPU thread, machine lock not held. Delivers interrupts by itself. */
+    enum VcpuExit (*exec)(struct CPUState *cpu);
+    /** Any thread: make exec notice cpu->events soon. */
+    void (*kick)(struct CPUState *cpu);
+    void (*get_state)(struct CPUState *cpu); /* engine -> env */
+    void (*put_state)(struct CPUState *cpu); /* env -> engine */
+};
+
+/** All engines of this build, NULL-terminated. */
+extern const struct AccelOps *const accel_engines[];
+const struct AccelOps *accel_find(const char *name);
+
+/**
+ * Choose from a list like "kvm:tcg-lite" or "tcg-lite,opt=x": the first that probes well. On success *chosen and
+ * *options are set and `why` holds one line for the person if an earlier one was passed over (else ""). Returns 0,
+ * -EINVAL for an unknown name, or the last probe's -errno; `why` then holds the message.
+ */
+int accel_choose(const char *list, const struct AccelOps **chosen, const char **options, char *why, size_t n);
+
+extern const struct AccelOps tcg_lite_ops;
+
+#endif

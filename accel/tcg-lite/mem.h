@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * Guest memory as instructions see it: effective address, segment check, TLB, and the slow paths behind.
+ *
+ * Every function may raise a fault on behalf of instruction i. Sizes are in bytes. Values are little-endian.
+ */
+#ifndef TWIN86_TCG_MEM_H
+#define TWIN86_TCG_MEM_H
+
+#include "accel/tcg-lite/tcg.h"
+
+#include <string.h>
+
+/** How a ModRM memory operand becomes a linear address; a compile-time constant in exec functions. */
+enum EaKind {
+    EA_FLAT, /* 64-bit addressing without segment base, or flat 32-bit segments with EA32 */
+    EA_FULL, /* any address size, segment base, limit and type checks */
+};
+
+enum Access { ACCESS_READ = 1, ACCESS_WRITE = 2, ACCESS_RMW = 3 };
+
+/** The offset part alone (LEA), wrapped to the address size. */
+ALWAYS_INLINE uint64_t ea_offset(const CPUX86State *env, const struct Insn *i) {
+    const uint8_t *g = (const uint8_t *)env->gpr;
+    uint64_t ea = *(const uint64_t *)(g + i->base) + (*(const uint64_t *)(g + i->index) << i->scale) + (int64_t)i->disp;
+    return i->asize == 3 ? ea : i->asize == 2 ? (uint32_t)ea : (uint16_t)ea;
+}
+
+/** offset -> linear through segment `seg` with limit, type and null checks (in 64-bit mode only FS/GS bases and the
+ *  canonical check). Raises #SS(0) for SS, #GP(0) otherwise. */
+uint64_t mem_linear(struct Tcg *t, const struct Insn *i, unsigned seg, uint64_t offset, unsigned size, enum Access access);
+
+/** The ModRM memory operand's linear address. */
+ALWAYS_INLINE uint64_t ea_linear(CPUX86State *env, const struct Insn *i, struct Tcg *t, enum EaKind kind, unsigned size,
+                                 enum Access access) {
+    if (kind == EA_FLAT) {
+        const uint8_t *g = (const uint8_t *)env->gpr;
+        return *(const uint64_t *)(g + i->base) + (*(const uint64_t *)(g + i->index) << i->scale) + (int64_t)i->disp;
+    }
+    return mem_linear(t, i, i->seg, ea_offset(env, i), size, access);
+}
+
+/* Slow paths: TLB miss, page crossing, MMIO, code pages. Current privilege. */
+uint64_t mem_load_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size);
+void mem_store_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, uint64_t value);
+/** Raise the fault that a write of `size` bytes would raise; otherwise return having done nothing. */
+void mem_probe_write(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size);
+/** n bytes with current privilege, all-or-nothing: every page is checked before the first byte moves. */
+void mem_load_bytes(struct Tcg *t, const struct Insn *i, uint64_t linear, void *buf, unsigned n);
+void mem_store_bytes(struct Tcg *t, const struct Insn *i, uint64_t linear, const void *buf, unsigned n);
+
+/** Supervisor (implicit) accesses: descriptor tables, TSS, interrupt frames that are pushed at CPL < 3. */
+uint64_t mem_load_sys(struct Tcg *t, uint64_t linear, unsigned size);
+void mem_store_sys(struct Tcg *t, uint64_t linear, unsigned size, uint64_t value);
+void mem_probe_write_sys(struct Tcg *t, uint64_t linear, unsigned size);
+/** Accesses at a given privilege (user: as CPL 3), for frames on a stack of another level. */
+uint64_t mem_load_as(struct Tcg *t, bool user, uint64_t linear, unsigned size);
+void mem_store_as(struct Tcg *t, bool user, uint64_t linear, unsigned size, uint64_t value);
+
+ALWAYS_INLINE struct TlbEntry *tlb_entry(struct Tcg *t, uint64_t linear) {
+    return &t->tlb[(linear >> 12) & (TLB_SIZE - 1)];
+}
+
+/** Host address of [linear, linear + size) when one compare shows that it may be read (written), else NULL. */
+ALWAYS_INLINE void *mem_host_read(struct Tcg *t, uint64_t linear, unsigned size) {
+    struct TlbEntry *e = tlb_entry(t, linear);
+    return LIKELY(e->tag_read == ((linear + size - 1) & ~0xfffull)) ? (void *)(e->addend + linear) : NULL;
+}
+ALWAYS_INLINE void *mem_host_write(struct Tcg *t, uint64_t linear, unsigned size) {
+    struct TlbEntry *e = tlb_entry(t, linear);
+    return LIKELY(e->tag_write == ((linear + size - 1) & ~0xfffull)) ? (void *)(e->addend + linear) : NULL;
+}
+
+ALWAYS_INLINE uint64_t host_load(const void *p, unsigned size) {
+    uint64_t v = 0;
+    memcpy(&v, p, size);
+    return v;
+}
+ALWAYS_INLINE void host_store(void *p, unsigned size, uint64_t v) { memcpy(p, &v, size); }
+
+/** 1, 2, 4 or 8 bytes, any alignment. */
+ALWAYS_INLINE uint64_t mem_load(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
+    void *p = mem_host_read(t, linear, size);
+    return LIKELY(p != NULL) ? host_load(p, size) : mem_load_slow(t, i, linear, size);
+}
+ALWAYS_INLINE void mem_store(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, uint64_t v) {
+    void *p = mem_host_write(t, linear, size);
+    if (LIKELY(p != NULL))
+        host_store(p, size, v);
+    else
+        mem_store_slow(t, i, linear, size, v);
+}
+
+/** 16 or 32 bytes; `aligned`: a misaligned address raises #GP(0). */
+ALWAYS_INLINE void mem_load_vec(struct Tcg *t, const struct Insn *i, uint64_t linear, void *out, unsigned size, bool aligned) {
+    if (aligned && UNLIKELY(linear & (size - 1)))
+        tcg_raise_error(t, i, VEC_GP, 0);
+    void *p = mem_host_read(t, linear, size);
+    if (LIKELY(p != NULL))
+        memcpy(out, p, size);
+    else
+        mem_load_bytes(t, i, linear, out, size);
+}
+ALWAYS_INLINE void mem_store_vec(struct Tcg *t, const struct Insn *i, uint64_t linear, const void *in, unsigned size,
+                                 bool aligned) {
+    if (aligned && UNLIKELY(linear & (size - 1)))
+        tcg_raise_error(t, i, VEC_GP, 0);
+    void *p = mem_host_write(t, linear, size);
+    if (LIKELY(p != NULL))
+        memcpy(p, in, size);
+    else
+        mem_store_bytes(t, i, linear, in, size);
+}
+
+#endif

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * The engine's per-vCPU state and the functions its files offer each other. Private to accel/tcg-lite.
+ *
+ * Conventions while a block runs:
+ *  - env->rip is the RIP of the current block's first instruction; the current instruction's RIP is env->rip + i->off.
+ *  - arithmetic flags live in t->cc; env->rflags holds the others (its arithmetic bits are stale).
+ *  - t->insn is the instruction that a fault is blamed on; slow paths set it from their `i` argument. NULL means that
+ *    env->rip is exact.
+ *  - faults unwind by longjmp to the engine's loop, with no lock held and nothing half-written.
+ */
+#ifndef TWIN86_TCG_TCG_H
+#define TWIN86_TCG_TCG_H
+
+#include "accel/accel.h"
+#include "accel/tcg-lite/cc.h"
+
+#include <setjmp.h>
+
+/**
+ * What decoding depends on, beside the bytes. A block is keyed by physical address and these bits. tcg_update_mode
+ * computes them from env whenever something they depend on has changed.
+ */
+enum {
+    MODE_CODE16 = 0,
+    MODE_CODE32 = 1,
+    MODE_CODE64 = 2,
+    MODE_CODE = 3,            /* mask */
+    MODE_STACK32 = 1 << 2,    /* SS.B; 64-bit mode ignores it */
+    MODE_USER = 1 << 3,       /* CPL 3 */
+    MODE_REAL = 1 << 4,       /* CR0.PE = 0 */
+    MODE_VM86 = 1 << 5,
+    MODE_EM = 1 << 6,         /* CR0.EM: x87 raises #NM, MMX and SSE #UD */
+    MODE_TS = 1 << 7,         /* CR0.TS: x87, MMX, SSE raise #NM */
+    MODE_MP = 1 << 8,         /* CR0.MP: with TS, WAIT raises #NM */
+    MODE_SSE = 1 << 9,        /* CR4.OSFXSR: SSE allowed */
+    MODE_AVX = 1 << 10,       /* CR4.OSXSAVE and XCR0 has SSE and AVX */
+    MODE_SIMD_CHECK = 1 << 11, /* MXCSR unmasks something: SSE arithmetic takes the checked path */
+    MODE_STEP = 1 << 12,      /* TF or a DR7 breakpoint: blocks of one instruction, every edge is looked at */
+    MODE_FLAT = 1 << 13,      /* 64-bit, or DS ES SS all base 0, limit 4 GiB, writable: operands need no segment work */
+    MODE_BITS = 14,
+};
+
+/** Memory-translation contexts, each with a TLB of its own. */
+enum {
+    MMU_SUPER,      /* CPL 0-2, or implicit supervisor accesses; SMAP in force when CR4.SMAP */
+    MMU_SUPER_AC,   /* the same with EFLAGS.AC = 1: SMAP suspended */
+    MMU_USER,       /* CPL 3 */
+    MMU_COUNT,
+};
+
+enum { TLB_BITS = 10, TLB_SIZE = 1 << TLB_BITS, JUMP_CACHE_BITS = 12, JUMP_CACHE_SIZE = 1 << JUMP_CACHE_BITS };
+
+/**
+ * A translation. A tag is the linear page address, or has low bits set so that it matches nothing: accesses then take
+ * the slow path (never translated, MMIO, ROM, watched, or holding decoded code).
+ */
+struct TlbEntry {
+    uint64_t tag_read, tag_write;
+    uintptr_t addend; /* host address = addend + linear address */
+    uint64_t phys;    /* physical page address */
+};
+
+struct Block;
+
+/** Where a direct branch goes; valid while key equals t->mode_key. */
+struct BlockLink {
+    uint64_t key;
+    struct Block *target;
+};
+
+/** A run of decoded instructions within one physical page (the last may reach into the next page). */
+struct Block {
+    uint64_t phys;         /* physical address of the first byte */
+    struct Block *hash_next;
+    struct Block *page_next; /* other blocks that have bytes in the page of `phys` */
+    struct BlockLink link[2]; /* [0] not taken or fall through, [1] taken */
+    uint32_t mode;
+    uint16_t bytes;
+    uint8_t count;  /* guest instructions */
+    bool stale;     /* its bytes were overwritten */
+    struct Insn insn[]; /* count, then one pseudo-instruction that leads on where the last is no branch */
+};
+
+enum { BLOCK_MAX_INSNS = 64 };
+
+struct JumpCacheEntry {
+    uint64_t rip, key;
+    struct Block *block;
+};
+
+/** A fault on its way from the raising function to the loop. */
+struct TcgFault {
+    uint8_t vector;
+    bool has_error;
+    uint32_t error;
+};
+
+struct Tcg {
+    /* hot */
+    struct TlbEntry *tlb; /* = tlbs[mmu] */
+    struct Cc cc;
+    uint64_t icount; /* instructions executed when the current block will have ended */
+    _Atomic uint64_t limit; /* block edges take the slow path when icount > limit; a kick stores 0 */
+    uint64_t mode_key; /* key generation << MODE_BITS | mode */
+    const struct Insn *insn;
+
+    CPUX86State *env;
+    struct CPUState *cpu;
+    uint32_t mode;
+    unsigned mmu;
+    uint64_t key_generation; /* bumped whenever linear-to-block knowledge becomes stale */
+
+    /* faults */
+    sigjmp_buf unwind;
+    struct TcgFault fault;
+    enum VcpuExit exit;
+    uint32_t pending_db;  /* DR6 bits of a debug trap due at the next instruction edge */
+    bool tf_armed;        /* TF was set when the current instruction began */
+    bool shadow_running;  /* the instruction under an interrupt shadow is running */
+    uint64_t host_mxcsr;
+
+    struct JumpCacheEntry jump_cache[JUMP_CACHE_SIZE];
+    struct TlbEntry tlbs[MMU_COUNT][TLB_SIZE];
+    struct BlockCache *blocks;
+    struct Insn leave; /* its fn ends exec() */
+};
+
+/* ---- faults (fault.c) ---- */
+
+/** Raise an exception on behalf of instruction i (NULL: env->rip is exact). Faults report the instruction's own RIP. */
+_Noreturn void tcg_raise(struct Tcg *t, const struct Insn *i, enum X86Vector vector);
+_Noreturn void tcg_raise_error(struct Tcg *t, const struct Insn *i, enum X86Vector vector, uint32_t error);
+/** As above for helpers that have set t->insn. */
+_Noreturn static inline void tcg_fault(struct Tcg *t, enum X86Vector vector) { tcg_raise(t, t->insn, vector); }
+_Noreturn static inline void tcg_fault_error(struct Tcg *t, enum X86Vector vector, uint32_t error) {
+    tcg_raise_error(t, t->insn, vector, error);
+}
+
+/* ---- interrupt and exception delivery (system worker's deliver.c) ---- */
+
+enum TcgEvent { EVENT_FAULT, EVENT_SOFTWARE /* INT n, INT3, INTO */, EVENT_ICEBP /* INT1 */, EVENT_EXTERNAL /* interrupts, NMI */ };
+
+/**
+ * Deliver an event through the IDT (or real-mode IVT): checks, stack switch, frame, new CS:RIP. env->rip is exact and
+ * is what gets pushed; t->insn is NULL. Raises faults itself by tcg_raise. Ends with tcg_update_mode.
+ */
+void tcg_deliver(struct Tcg *t, enum TcgEvent kind, uint8_t vector, bool has_error, uint32_t error);
+
+/* ---- modes and control state (mode.c) ---- */
+
+/** Recompute t->mode, t->mmu, t->tlb, t->mode_key from env. Call after any change of CR0, CR4, EFER, XCR0, segment
+ *  registers, CPL, RFLAGS (TF, VM, AC), DR7 or MXCSR masks. */
+void tcg_update_mode(struct Tcg *t);
+/** All of RFLAGS, arithmetic flags included. */
+static inline uint64_t tcg_rflags(const struct Tcg *t) { return (t->env->rflags & ~(uint64_t)FLAG_ARITH) | cc_flags(&t->cc); }
+/** Store all of RFLAGS; the caller has masked what may change. Does tcg_update_mode when TF, VM or AC changed. */
+void tcg_set_rflags(struct Tcg *t, uint64_t v);
+/** Set CR0, CR3, CR4 with all side effects (flushes, LMA, PDPTE loads) but no privilege or value checks. */
+void tcg_set_cr0(struct Tcg *t, uint64_t v);
+void tcg_set_cr3(struct Tcg *t, uint64_t v, bool flush);
+void tcg_set_cr4(struct Tcg *t, uint64_t v);
+
+/* ---- TLB (tlb.c) ---- */
+
+void tcg_tlb_flush(struct Tcg *t);                     /* everything, globals too */
+void tcg_tlb_flush_non_global(struct Tcg *t);
+void tcg_tlb_flush_page(struct Tcg *t, uint64_t linear); /* INVLPG */
+/** The next access to this physical page for writing takes the slow path (it now holds decoded code). */
+void tcg_tlb_protect_code(struct Tcg *t, uint64_t phys);
+
+/* ---- blocks (block.c, loop.c) ---- */
+
+/** The first instruction of the block at env->rip in the current mode: decodes if need be; faults if fetch faults
+ *  (t->insn must be NULL). Counts the block and takes the slow edge if due. */
+const struct Insn *tcg_lookup(struct Tcg *t);
+/** A direct branch to env->rip that has no valid link: find the block and remember it in *link. */
+const struct Insn *tcg_link(struct Tcg *t, struct BlockLink *link);
+/** icount > limit on entering b: serve events, or run b all the same. */
+const struct Insn *tcg_edge(struct Tcg *t, struct Block *b);
+/** Forget all blocks (when nothing runs in them). */
+void tcg_blocks_flush(struct Tcg *t);
+/** Bytes in a code page were (or are about to be) written: blocks there become stale, the page is data again. */
+void tcg_code_written(struct Tcg *t, uint64_t phys, uint64_t size);
+/** Instructions completed before i; makes cpu->insn_count (and with -icount the clock) exact. Before device code. */
+void tcg_sync_count(struct Tcg *t, const struct Insn *i);
+
+ALWAYS_INLINE struct Block *block_of(const struct Insn *i) {
+    return (struct Block *)((uintptr_t)(i - i->idx) - __builtin_offsetof(struct Block, insn));
+}
+
+/** RIP after instruction i, wrapped to the code size (64-bit code has no wrap). */
+ALWAYS_INLINE uint64_t tcg_next_rip(const struct Tcg *t, const struct Insn *i) {
+    uint64_t next = t->env->rip + i->off + i->len;
+    return (t->mode & MODE_CODE) == MODE_CODE64 ? next : (uint32_t)next;
+}
+ALWAYS_INLINE uint64_t tcg_this_rip(const struct Tcg *t, const struct Insn *i) {
+    uint64_t rip = t->env->rip + i->off;
+    return (t->mode & MODE_CODE) == MODE_CODE64 ? rip : (uint32_t)rip;
+}
+
+/** Go on at block b (env->rip already holds its RIP). */
+ALWAYS_INLINE const struct Insn *tcg_enter(struct Tcg *t, struct Block *b) {
+    t->icount += b->count;
+    if (UNLIKELY(t->icount > atomic_load_explicit(&t->limit, memory_order_relaxed)))
+        return tcg_edge(t, b);
+    return b->insn;
+}
+
+/** Go on at env->rip through a direct branch's link. */
+ALWAYS_INLINE const struct Insn *tcg_follow(struct Tcg *t, struct BlockLink *link) {
+    if (LIKELY(link->key == t->mode_key))
+        return tcg_enter(t, link->target);
+    return tcg_link(t, link);
+}
+
+/** Go on at env->rip after an indirect branch. */
+ALWAYS_INLINE const struct Insn *tcg_indirect(struct Tcg *t) {
+    uint64_t rip = t->env->rip;
+    struct JumpCacheEntry *e = &t->jump_cache[(rip ^ (rip >> JUMP_CACHE_BITS)) & (JUMP_CACHE_SIZE - 1)];
+    if (LIKELY(e->rip == rip && e->key == t->mode_key))
+        return tcg_enter(t, e->block);
+    return tcg_lookup(t);
+}
+
+#endif

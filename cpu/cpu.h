@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * CPUState: one virtual CPU, whatever engine runs it: its architectural state, its thread and run state, the events
+ * that wait for it, and the engine's own data. This folder knows no engine and no device; machine/ wires them.
+ */
+#ifndef TWIN86_CPU_CPU_H
+#define TWIN86_CPU_CPU_H
+
+#include "cpu/cpuid.h"
+#include "cpu/env.h"
+#include "devices/clock.h"
+#include "memory/bus.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+struct AccelOps;
+struct Accel;
+
+/** Why an engine's exec() came back. */
+enum VcpuExit {
+    VCPU_EXIT_KICK,     /* asked to come back, or an event that the loop handles (reset, stop, timer) */
+    VCPU_EXIT_BUDGET,   /* insn_count reached insn_limit */
+    VCPU_EXIT_HALT,     /* HLT (or MWAIT): sleep until an interrupt is deliverable */
+    VCPU_EXIT_SHUTDOWN, /* triple fault */
+    VCPU_EXIT_DEBUG,    /* a debugger's breakpoint, watchpoint or step */
+    VCPU_EXIT_ERROR,    /* the engine can't go on; the message is in cpu->error */
+};
+
+/** Bits of CPUState.events; set by any thread with cpu_post, cleared by whoever serves them. */
+enum {
+    CPU_EVENT_INTR = 1 << 0,  /* the interrupt controller's output is high (a level: follows the wire) */
+    CPU_EVENT_NMI = 1 << 1,   /* edge */
+    CPU_EVENT_INIT = 1 << 2,  /* INIT from an IPI: served by the loop */
+    CPU_EVENT_SIPI = 1 << 3,  /* start-up IPI; vector in sipi_vector: served by the loop */
+    CPU_EVENT_LEAVE = 1 << 4, /* the loop wants the thread back (pause, reset, quit, timers): exec returns KICK */
+    CPU_EVENT_CODE = 1 << 5,  /* decoded code became stale (another thread wrote it); served by the engine */
+    CPU_EVENT_MAP = 1 << 6,   /* the memory map or A20 changed: flush translations; served by the engine */
+};
+
+/**
+ * What a CPU asks of its interrupt controller (the local APIC, which passes PIC interrupts on). Called with the machine
+ * lock held. Any pointer may be NULL in tests: then there is no interrupt and APIC MSRs raise #GP.
+ */
+struct CpuApicOps {
+    int (*acknowledge)(void *opaque); /* vector of the interrupt to deliver now, or -1 (spurious) */
+    uint64_t (*get_base)(void *opaque); /* IA32_APIC_BASE */
+    bool (*set_base)(void *opaque, uint64_t value); /* false: #GP */
+    uint8_t (*get_cr8)(void *opaque);
+    void (*set_cr8)(void *opaque, uint8_t value);
+    bool (*read_msr)(void *opaque, uint32_t msr, uint64_t *value); /* x2APIC 800h-8ffh and 6e0h; false: #GP */
+    bool (*write_msr)(void *opaque, uint32_t msr, uint64_t value);
+};
+
+/** Guest instruction counts and rates, filled by engines when cheap. */
+struct CpuStats {
+    uint64_t assists;
+};
+
+struct CPUState {
+    CPUX86State env; /* the truth while !engine_owns_state */
+    unsigned index;  /* also the initial APIC id */
+    bool bootstrap;  /* the BSP */
+
+    struct Bus *bus;
+    struct Clock *clock;
+    pthread_mutex_t *lock; /* the machine lock: recursive, held around all device code */
+    struct CpuModel model; /* what CPUID says and which features exist */
+    const struct CpuApicOps *apic;
+    void *apic_opaque;
+
+    /* engine */
+    struct Accel *accel;
+    void *engine;           /* the engine's own per-vCPU data */
+    bool engine_owns_state; /* env is stale: cpu_sync_state brings it up to date */
+    bool env_changed;       /* somebody but the engine wrote env: the loop calls put_state before the next exec */
+
+    /* events and run state; see vcpu.h */
+    _Atomic uint32_t events;
+    uint8_t sipi_vector;
+    bool halted;
+    bool wait_for_sipi;
+
+    /* instruction count: exact whenever device code runs or exec has returned */
+    uint64_t insn_count;
+    uint64_t insn_limit; /* exec returns VCPU_EXIT_BUDGET as soon as insn_count >= insn_limit; UINT64_MAX: none */
+
+    /* CLOCK_ICOUNT: clock_now = (insn_count << icount_shift) + icount_offset, the offset being time slept in HLT */
+    bool icount;
+    unsigned icount_shift;
+    int64_t icount_offset;
+
+    uint64_t tsc_hz; /* frequency of the guest's TSC */
+    struct CpuStats stats;
+    char error[256]; /* with VCPU_EXIT_ERROR: one line for the person */
+    struct VcpuThread *thread; /* owned by vcpu.c */
+};
+
+/** Power-on or INIT reset of env (SDM vol. 3, table 9-1). `init`: INIT keeps x87/SSE state, MTRRs and some MSRs. */
+void cpu_reset(struct CPUState *cpu, bool init);
+
+/** Post events and make exec return or look soon. Any thread. */
+void cpu_post(struct CPUState *cpu, uint32_t events);
+/** Withdraw events (only CPU_EVENT_INTR is a level). Any thread. */
+static inline void cpu_retract(struct CPUState *cpu, uint32_t events) { atomic_fetch_and(&cpu->events, ~events); }
+
+/**
+ * Bring env up to date from the engine / tell the engine that env was changed. In the vCPU thread or while stopped.
+ * The loop sets engine_owns_state before each exec; engines need not touch either flag.
+ */
+void cpu_sync_state(struct CPUState *cpu);
+void cpu_state_changed(struct CPUState *cpu);
+
+/** With CLOCK_ICOUNT bring the clock up to insn_count; else nothing. Engines call it before device code, time stamp
+ *  reads and whatever else asks the time within exec. vCPU thread; no lock needed. */
+void cpu_sync_clock(struct CPUState *cpu);
+
+/** An AP's start after SIPI: CS:IP = vector * 100h : 0. */
+void cpu_start_ap(struct CPUState *cpu, uint8_t vector);
+
+/** True when an event would end HLT now: a deliverable interrupt, NMI, INIT or LEAVE. */
+bool cpu_has_work(const struct CPUState *cpu);
+
+/** The guest's time stamp counter now (includes tsc_offset). */
+uint64_t cpu_read_tsc(struct CPUState *cpu);
+
+#endif

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * The bus: guest-physical address space and port space, shared by every engine and by devices that do DMA.
+ *
+ * Reads and writes of any size and alignment are split so that each piece lies in one region and has a size that the
+ * region's callbacks accept. Unmapped addresses and ports read as all ones and ignore writes.
+ *
+ * Thread rules: mapping changes happen with the machine lock held while no vCPU runs, or from device code. RAM access
+ * is lock-free; callbacks are made with the machine lock held (the bus takes it; it is recursive).
+ */
+#ifndef TWIN86_MEMORY_BUS_H
+#define TWIN86_MEMORY_BUS_H
+
+#include "memory/region.h"
+
+#include <pthread.h>
+
+struct Bus;
+
+/** What an engine is told. Called in the thread that made the change. */
+struct BusListener {
+    void (*mapping_changed)(void *opaque, uint64_t gpa, uint64_t size);
+    /* Bytes in a page with PAGE_FLAG_CODE were written by somebody else than the engine's own vCPU store path. */
+    void (*code_written)(void *opaque, uint64_t gpa, uint64_t size);
+    void *opaque;
+    struct BusListener *next; /* owned by the bus */
+};
+
+/** One mapped region, as `bus_find` reports it. */
+struct BusMapping {
+    uint64_t base; /* guest-physical address of the region's byte 0 */
+    uint64_t size; /* bytes of the region that are mapped from base on */
+    struct Region *region;
+};
+
+/** `lock` is the machine lock (a recursive mutex), taken around every callback. Returns NULL when out of memory. */
+struct Bus *bus_new(pthread_mutex_t *lock);
+void bus_free(struct Bus *bus);
+
+/**
+ * Map `region` at guest-physical `base`. Later mappings win where they overlap earlier ones (so ROM can shadow RAM).
+ * Returns 0, -EINVAL for a wrap or misalignment (RAM and ROM are page-granular), or -ENOMEM.
+ */
+int bus_map(struct Bus *bus, uint64_t base, struct Region *region);
+/** As bus_map, but only `size` bytes of `region`, starting at `offset` within it (an alias). */
+int bus_map_part(struct Bus *bus, uint64_t base, struct Region *region, uint64_t offset, uint64_t size);
+/** Remove every mapping of `region`. */
+void bus_unmap(struct Bus *bus, struct Region *region);
+
+/**
+ * Find what is mapped at `gpa`. On success *offset is the offset within the region and *avail the number of bytes from
+ * gpa on that stay in this mapping and are not shadowed. Returns NULL for a hole (*avail is then the hole's length).
+ * Lock-free.
+ */
+struct Region *bus_find(struct Bus *bus, uint64_t gpa, uint64_t *offset, uint64_t *avail);
+
+/** Call `fn` for each flattened, visible range in address order. */
+void bus_for_each(struct Bus *bus, void (*fn)(void *opaque, const struct BusMapping *m, uint64_t offset), void *opaque);
+
+/** Read `len` bytes; holes give 0xff. Any thread. */
+void bus_read(struct Bus *bus, uint64_t gpa, void *buf, size_t len);
+/** Write `len` bytes; ROM and holes ignore them. Announces writes to code pages to the listeners. Any thread. */
+void bus_write(struct Bus *bus, uint64_t gpa, const void *buf, size_t len);
+
+/** One little-endian access of 1, 2, 4 or 8 bytes. */
+uint64_t bus_read_uint(struct Bus *bus, uint64_t gpa, unsigned size);
+void bus_write_uint(struct Bus *bus, uint64_t gpa, uint64_t value, unsigned size);
+
+/** Host pointer to `len` bytes of RAM at gpa, or NULL if that is not wholly RAM in one mapping. For loaders and DMA. */
+void *bus_ram_ptr(struct Bus *bus, uint64_t gpa, size_t len);
+
+/** Map ports [base, base + count). Later mappings win. Returns 0 or -errno. */
+int bus_map_ports(struct Bus *bus, uint16_t base, unsigned count, const char *name, const struct IoOps *ops, void *opaque);
+void bus_unmap_ports(struct Bus *bus, uint16_t base, unsigned count);
+
+/** IN and OUT of 1, 2 or 4 bytes. */
+uint32_t bus_port_read(struct Bus *bus, uint16_t port, unsigned size);
+void bus_port_write(struct Bus *bus, uint16_t port, uint32_t value, unsigned size);
+
+int bus_add_listener(struct Bus *bus, const struct BusListener *listener); /* copies it; 0 or -ENOMEM */
+void bus_remove_listeners(struct Bus *bus, void *opaque);                  /* all with that opaque */
+
+/**
+ * The A20 gate: when off, bit 20 of every CPU physical address is forced to 0. The CPU side applies the mask
+ * (`gpa & bus_a20_mask()`); DMA does not. A change is announced as mapping_changed over everything.
+ */
+void bus_set_a20(struct Bus *bus, bool enabled);
+bool bus_a20(const struct Bus *bus);
+uint64_t bus_a20_mask(const struct Bus *bus);
+
+#endif
