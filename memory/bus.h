@@ -28,8 +28,8 @@ struct BusListener {
 
 /** One mapped region, as `bus_find` reports it. */
 struct BusMapping {
-    uint64_t base; /* guest-physical address of the region's byte 0 */
-    uint64_t size; /* bytes of the region that are mapped from base on */
+    uint64_t base; /* guest-physical address of the range */
+    uint64_t size; /* bytes visible from base on */
     struct Region *region;
 };
 
@@ -54,7 +54,10 @@ void bus_unmap(struct Bus *bus, struct Region *region);
  */
 struct Region *bus_find(struct Bus *bus, uint64_t gpa, uint64_t *offset, uint64_t *avail);
 
-/** Call `fn` for each flattened, visible range in address order. */
+/**
+ * Call `fn` for each flattened, visible range in address order; `offset` is that of m->base within the region. With the
+ * machine lock held.
+ */
 void bus_for_each(struct Bus *bus, void (*fn)(void *opaque, const struct BusMapping *m, uint64_t offset), void *opaque);
 
 /** Read `len` bytes; holes give 0xff. Any thread. */
@@ -79,6 +82,13 @@ void bus_port_write(struct Bus *bus, uint16_t port, uint32_t value, unsigned siz
 
 int bus_add_listener(struct Bus *bus, const struct BusListener *listener); /* copies it; 0 or -ENOMEM */
 void bus_remove_listeners(struct Bus *bus, void *opaque);                  /* all with that opaque */
+
+/**
+ * Dirty logging: while on, bus writes set PAGE_FLAG_DIRTY of the RAM pages they touch, and engines do so for the stores
+ * of their vCPUs. A change is announced as mapping_changed over everything, so that engines drop cached write access.
+ */
+void bus_set_dirty_logging(struct Bus *bus, bool enabled);
+bool bus_dirty_logging(const struct Bus *bus);
 
 /**
  * The A20 gate: when off, bit 20 of every CPU physical address is forced to 0. The CPU side applies the mask

@@ -20,8 +20,9 @@ enum RegionKind {
 
 /**
  * Callbacks of an MMIO region or of a port range. Offsets are relative to the region's start; `size` is 1, 2, 4 or 8
- * and always within [min_size, max_size]: the bus splits or widens what the guest asks. Called with the machine lock
- * held. A callback never fails: what a device does not decode reads as all ones and ignores writes.
+ * and always within [min_size, max_size], offsets are multiples of it: the bus splits or widens what the guest asks
+ * (a read that is widened drops the surplus bytes; a write that is widened carries zeros in them). Called with the
+ * machine lock held. A callback never fails: what a device does not decode reads as all ones and ignores writes.
  */
 struct IoOps {
     uint64_t (*read)(void *opaque, uint64_t offset, unsigned size);
