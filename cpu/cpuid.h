@@ -95,6 +95,12 @@ void cpu_model_cpuid(const struct CpuModel *m, uint32_t leaf, uint32_t subleaf, 
 
 /** Iterate names for `-cpu help`; NULL ends. */
 const char *cpu_model_name(unsigned index);
+/** What that model is, in a few words. */
+const char *cpu_model_description(unsigned index);
+/** Names of the features that engines implement, index 0, 1, ... until NULL. */
+const char *cpu_feature_name(unsigned index);
+/** True when every engine of this build implements the feature. */
+bool cpu_feature_implemented(enum X86Feature f);
 /** The feature called `name` (as in /proc/cpuinfo), or CPUID_NONE. */
 enum X86Feature cpu_feature_by_name(const char *name);
 

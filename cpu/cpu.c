@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* Events, engine state and time of one vCPU. See cpu.h. */
+#include "cpu/cpu.h"
+#include "accel/accel.h"
+#include "cpu/vcpu.h"
+
+void cpu_post(struct CPUState *cpu, uint32_t events) {
+    uint32_t before = atomic_fetch_or(&cpu->events, events);
+    if ((before & events) == events)
+        return; /* whoever posted it first has kicked */
+    if (cpu->accel != NULL && cpu->accel->ops->kick != NULL)
+        cpu->accel->ops->kick(cpu);
+    vcpu_wake(cpu);
+}
+
+void cpu_sync_state(struct CPUState *cpu) {
+    if (!cpu->engine_owns_state)
+        return;
+    if (cpu->accel->ops->get_state != NULL)
+        cpu->accel->ops->get_state(cpu);
+    cpu->engine_owns_state = false;
+}
+
+void cpu_state_changed(struct CPUState *cpu) { cpu->env_changed = true; }
+
+void cpu_sync_clock(struct CPUState *cpu) {
+    if (cpu->icount)
+        clock_advance_to(cpu->clock, (int64_t)(cpu->insn_count << cpu->icount_shift) + cpu->icount_offset);
+}
+
+bool cpu_has_work(const struct CPUState *cpu) {
+    uint32_t events = atomic_load(&cpu->events);
+    if ((events & (CPU_EVENT_LEAVE | CPU_EVENT_INIT)) != 0)
+        return true;
+    if (cpu->wait_for_sipi)
+        return (events & CPU_EVENT_SIPI) != 0;
+    if ((events & CPU_EVENT_NMI) != 0 && !cpu->env.nmi_blocked)
+        return true;
+    return (events & CPU_EVENT_INTR) != 0 && (cpu->env.rflags & FLAG_IF) != 0;
+}
+
+uint64_t cpu_read_tsc(struct CPUState *cpu) {
+    uint64_t ns = (uint64_t)clock_now(cpu->clock);
+    return (uint64_t)((unsigned __int128)ns * cpu->tsc_hz / NS_PER_SEC) + cpu->env.tsc_offset;
+}

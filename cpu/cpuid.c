@@ -1,0 +1,508 @@
+/* SPDX-License-Identifier: MIT */
+/* CPU models and the CPUID leaves they give (SDM vol. 2, CPUID; AMD APM vol. 3, appendix E). See cpuid.h. */
+#include "cpu/cpuid.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- features ---- */
+
+/* Every feature by name, and whether the engines implement it. A model that needs a feature marked `no` is refused. */
+static const struct FeatureRow {
+    char name[20];
+    uint16_t feature;
+    bool implemented;
+} features[] = {
+    {"fpu", CPUID_FPU, true},
+    {"vme", CPUID_VME, true},
+    {"de", CPUID_DE, true},
+    {"pse", CPUID_PSE, true},
+    {"tsc", CPUID_TSC, true},
+    {"msr", CPUID_MSR, true},
+    {"pae", CPUID_PAE, true},
+    {"mce", CPUID_MCE, true},
+    {"cx8", CPUID_CX8, true},
+    {"apic", CPUID_APIC, true},
+    {"sep", CPUID_SEP, true},
+    {"mtrr", CPUID_MTRR, true},
+    {"pge", CPUID_PGE, true},
+    {"mca", CPUID_MCA, true},
+    {"cmov", CPUID_CMOV, true},
+    {"pat", CPUID_PAT, true},
+    {"pse36", CPUID_PSE36, true},
+    {"clflush", CPUID_CLFSH, true},
+    {"mmx", CPUID_MMX, true},
+    {"fxsr", CPUID_FXSR, true},
+    {"sse", CPUID_SSE, true},
+    {"sse2", CPUID_SSE2, true},
+    {"ss", CPUID_SS, false},
+    {"pni", CPUID_SSE3, false}, /* /proc/cpuinfo's name; "sse3" is understood too */
+    {"pclmulqdq", CPUID_PCLMULQDQ, false},
+    {"monitor", CPUID_MONITOR, true},
+    {"ssse3", CPUID_SSSE3, false},
+    {"fma", CPUID_FMA, false},
+    {"cx16", CPUID_CX16, false},
+    {"pcid", CPUID_PCID, true},
+    {"sse4_1", CPUID_SSE41, false},
+    {"sse4_2", CPUID_SSE42, false},
+    {"x2apic", CPUID_X2APIC, true},
+    {"movbe", CPUID_MOVBE, false},
+    {"popcnt", CPUID_POPCNT, false},
+    {"tsc_deadline", CPUID_TSC_DEADLINE, true},
+    {"aes", CPUID_AES, false},
+    {"xsave", CPUID_XSAVE, true},
+    {"avx", CPUID_AVX, false},
+    {"f16c", CPUID_F16C, false},
+    {"rdrand", CPUID_RDRAND, false},
+    {"hypervisor", CPUID_HYPERVISOR, true},
+    {"fsgsbase", CPUID_FSGSBASE, true},
+    {"tsc_adjust", CPUID_TSC_ADJUST, true},
+    {"bmi1", CPUID_BMI1, false},
+    {"avx2", CPUID_AVX2, false},
+    {"smep", CPUID_SMEP, true},
+    {"bmi2", CPUID_BMI2, false},
+    {"erms", CPUID_ERMS, true},
+    {"invpcid", CPUID_INVPCID, true},
+    {"rdseed", CPUID_RDSEED, false},
+    {"adx", CPUID_ADX, false},
+    {"smap", CPUID_SMAP, true},
+    {"clflushopt", CPUID_CLFLUSHOPT, false},
+    {"clwb", CPUID_CLWB, false},
+    {"sha_ni", CPUID_SHA, false},
+    {"umip", CPUID_UMIP, true},
+    {"pku", CPUID_PKU, false},
+    {"gfni", CPUID_GFNI, false},
+    {"vaes", CPUID_VAES, false},
+    {"vpclmulqdq", CPUID_VPCLMULQDQ, false},
+    {"la57", CPUID_LA57, false},
+    {"rdpid", CPUID_RDPID, true},
+    {"movdiri", CPUID_MOVDIRI, false},
+    {"movdir64b", CPUID_MOVDIR64B, false},
+    {"fsrm", CPUID_FSRM, false},
+    {"serialize", CPUID_SERIALIZE, false},
+    {"spec_ctrl", CPUID_SPEC_CTRL, false},
+    {"arch_capabilities", CPUID_ARCH_CAPABILITIES, false},
+    {"syscall", CPUID_SYSCALL, true},
+    {"nx", CPUID_NX, true},
+    {"mmxext", CPUID_MMXEXT, true},
+    {"fxsr_opt", CPUID_FXSR_OPT, false},
+    {"pdpe1gb", CPUID_PDPE1GB, true},
+    {"rdtscp", CPUID_RDTSCP, true},
+    {"lm", CPUID_LM, true},
+    {"3dnowext", CPUID_3DNOWEXT, false},
+    {"3dnow", CPUID_3DNOW, false},
+    {"lahf_lm", CPUID_LAHF_LM, true},
+    {"cr8_legacy", CPUID_CR8_LEGACY, true},
+    {"abm", CPUID_ABM, false},
+    {"3dnowprefetch", CPUID_3DNOWPREFETCH, true},
+    {"wbnoinvd", CPUID_WBNOINVD, false},
+    {"xsaveopt", CPUID_XSAVEOPT, false},
+    {"xsavec", CPUID_XSAVEC, false},
+    {"xgetbv1", CPUID_XGETBV1, false},
+    {"xsaves", CPUID_XSAVES, false},
+    {"arat", CPUID_ARAT_BIT, true},
+};
+
+enum { FEATURE_COUNT = sizeof(features) / sizeof(features[0]) };
+
+static const struct {
+    char alias[16], name[16];
+} aliases[] = {
+    {"sse3", "pni"},         {"sse4.1", "sse4_1"},   {"sse4.2", "sse4_2"}, {"sse4-1", "sse4_1"}, {"sse4-2", "sse4_2"},
+    {"lahf-lm", "lahf_lm"},  {"lzcnt", "abm"},       {"clfsh", "clflush"}, {"sha-ni", "sha_ni"},
+    {"tsc-deadline", "tsc_deadline"}, {"tsc-adjust", "tsc_adjust"}, {"mmx-ext", "mmxext"}, {"spec-ctrl", "spec_ctrl"},
+};
+
+/* A feature without what it builds on is senseless: it goes when its base is taken away, and can't be added alone. */
+static const struct {
+    uint16_t feature, needs;
+} dependencies[] = {
+    {CPUID_SSE, CPUID_FXSR},     {CPUID_SSE2, CPUID_SSE},        {CPUID_SSE3, CPUID_SSE2},     {CPUID_SSSE3, CPUID_SSE3},
+    {CPUID_SSE41, CPUID_SSSE3},  {CPUID_SSE42, CPUID_SSE41},     {CPUID_AES, CPUID_SSE2},      {CPUID_PCLMULQDQ, CPUID_SSE2},
+    {CPUID_SHA, CPUID_SSE2},     {CPUID_MMX, CPUID_FPU},         {CPUID_MMXEXT, CPUID_MMX},    {CPUID_FXSR, CPUID_FPU},
+    {CPUID_XSAVE, CPUID_FXSR},   {CPUID_XSAVEOPT, CPUID_XSAVE},  {CPUID_XSAVEC, CPUID_XSAVE},  {CPUID_XGETBV1, CPUID_XSAVE},
+    {CPUID_XSAVES, CPUID_XSAVEC}, {CPUID_AVX, CPUID_XSAVE},      {CPUID_AVX, CPUID_SSE42},     {CPUID_AVX2, CPUID_AVX},
+    {CPUID_FMA, CPUID_AVX},      {CPUID_F16C, CPUID_AVX},        {CPUID_VAES, CPUID_AVX},      {CPUID_VPCLMULQDQ, CPUID_AVX},
+    {CPUID_PKU, CPUID_XSAVE},    {CPUID_X2APIC, CPUID_APIC},     {CPUID_TSC_DEADLINE, CPUID_APIC}, {CPUID_ARAT_BIT, CPUID_APIC},
+    {CPUID_TSC_DEADLINE, CPUID_TSC}, {CPUID_TSC_ADJUST, CPUID_TSC}, {CPUID_RDTSCP, CPUID_TSC}, {CPUID_PGE, CPUID_PSE},
+    {CPUID_NX, CPUID_PAE},       {CPUID_LM, CPUID_PAE},          {CPUID_LM, CPUID_PSE},        {CPUID_LM, CPUID_MSR},
+    {CPUID_LM, CPUID_SYSCALL},   {CPUID_LM, CPUID_FXSR},         {CPUID_LAHF_LM, CPUID_LM},    {CPUID_PDPE1GB, CPUID_LM},
+    {CPUID_PCID, CPUID_LM},      {CPUID_FSGSBASE, CPUID_LM},     {CPUID_LA57, CPUID_LM},       {CPUID_CX16, CPUID_LM},
+    {CPUID_CX16, CPUID_CX8},     {CPUID_MCA, CPUID_MCE},         {CPUID_MTRR, CPUID_MSR},      {CPUID_APIC, CPUID_MSR},
+};
+
+static void set_feature(uint32_t *words, unsigned f, bool on) {
+    if (on)
+        words[f / 32] |= 1u << (f % 32);
+    else
+        words[f / 32] &= ~(1u << (f % 32));
+}
+
+static const struct FeatureRow *feature_row(unsigned f) {
+    for (unsigned i = 0; i < FEATURE_COUNT; i++)
+        if (features[i].feature == f)
+            return &features[i];
+    return NULL;
+}
+
+bool cpu_feature_implemented(enum X86Feature f) {
+    const struct FeatureRow *row = feature_row(f);
+    return row != NULL && row->implemented;
+}
+
+enum X86Feature cpu_feature_by_name(const char *name) {
+    for (unsigned i = 0; i < sizeof(aliases) / sizeof(aliases[0]); i++)
+        if (strcmp(name, aliases[i].alias) == 0)
+            name = aliases[i].name;
+    for (unsigned i = 0; i < FEATURE_COUNT; i++)
+        if (strcmp(name, features[i].name) == 0)
+            return features[i].feature;
+    return CPUID_NONE;
+}
+
+const char *cpu_feature_name(unsigned index) {
+    for (unsigned i = 0; i < FEATURE_COUNT; i++)
+        if (features[i].implemented && index-- == 0)
+            return features[i].name;
+    return NULL;
+}
+
+/* ---- models ---- */
+
+#define END CPUID_NONE
+
+static const uint16_t pentium_features[] = {CPUID_FPU, CPUID_VME, CPUID_DE,  CPUID_PSE,  CPUID_TSC,
+                                            CPUID_MSR, CPUID_MCE, CPUID_CX8, CPUID_APIC, END};
+static const uint16_t pentium3_features[] = {CPUID_PAE,   CPUID_SEP, CPUID_MTRR, CPUID_PGE, CPUID_MCA, CPUID_CMOV, CPUID_PAT,
+                                             CPUID_PSE36, CPUID_MMX, CPUID_FXSR, CPUID_SSE, END};
+/* Beyond the ABI's v1 only system features: those that cost a software engine nothing. */
+static const uint16_t v1_features[] = {CPUID_CLFSH,  CPUID_SSE2,    CPUID_HYPERVISOR,    CPUID_SYSCALL,       CPUID_NX,
+                                       CPUID_MMXEXT, CPUID_RDTSCP,  CPUID_PDPE1GB,       CPUID_LM,            CPUID_LAHF_LM,
+                                       CPUID_X2APIC, CPUID_ARAT_BIT, CPUID_TSC_DEADLINE, CPUID_3DNOWPREFETCH, CPUID_CR8_LEGACY,
+                                       CPUID_ERMS,   CPUID_TSC_ADJUST, END};
+static const uint16_t v2_features[] = {CPUID_SSE3, CPUID_SSSE3, CPUID_SSE41, CPUID_SSE42, CPUID_POPCNT, CPUID_CX16, END};
+static const uint16_t v3_features[] = {CPUID_AVX,  CPUID_AVX2, CPUID_BMI1, CPUID_BMI2,  CPUID_F16C,
+                                       CPUID_FMA,  CPUID_ABM,  CPUID_MOVBE, CPUID_XSAVE, END};
+
+/* Each model has the features of `base` (another row, or -1) and its own. */
+static const struct ModelRow {
+    const char *name, *description;
+    enum CpuVendor vendor;
+    uint32_t signature;
+    uint8_t phys_bits, virt_bits;
+    int8_t base;
+    const uint16_t *features; /* NULL: all that is implemented */
+} models[] = {
+    {"x86-64-v1", "64-bit, SSE2 (the default)", VENDOR_AMD, 0x60fb1, 40, 48, 4, v1_features},
+    {"x86-64-v2", "v1 and SSE4.2, POPCNT, CMPXCHG16B", VENDOR_AMD, 0x60fb1, 40, 48, 0, v2_features},
+    {"x86-64-v3", "v2 and AVX2, BMI, FMA, MOVBE", VENDOR_AMD, 0x60fb1, 40, 48, 1, v3_features},
+    {"max", "every feature that is implemented", VENDOR_AMD, 0x60fb1, 40, 48, -1, NULL},
+    {"pentium3", "32-bit, PAE, SSE", VENDOR_INTEL, 0x673, 36, 32, 5, pentium3_features},
+    {"pentium", "32-bit, no PAE, no CMOV", VENDOR_INTEL, 0x543, 32, 32, -1, pentium_features},
+};
+
+enum { MODEL_COUNT = sizeof(models) / sizeof(models[0]) };
+
+const char *cpu_model_name(unsigned index) { return index < MODEL_COUNT ? models[index].name : NULL; }
+const char *cpu_model_description(unsigned index) { return index < MODEL_COUNT ? models[index].description : NULL; }
+
+static void add_features(struct CpuModel *m, const struct ModelRow *row) {
+    if (row->base >= 0)
+        add_features(m, &models[row->base]);
+    if (row->features != NULL) {
+        for (const uint16_t *f = row->features; *f != END; f++)
+            set_feature(m->feature, *f, true);
+        return;
+    }
+    for (unsigned i = 0; i < FEATURE_COUNT; i++)
+        if (features[i].implemented)
+            set_feature(m->feature, features[i].feature, true);
+}
+
+static int find_model(struct CpuModel *m, const char *name, char *why, size_t n) {
+    for (unsigned i = 0; i < MODEL_COUNT; i++) {
+        const struct ModelRow *row = &models[i];
+        if (strcmp(row->name, name) != 0)
+            continue;
+        memset(m, 0, sizeof(*m));
+        snprintf(m->name, sizeof(m->name), "%s", row->name);
+        snprintf(m->brand, sizeof(m->brand), "twin86 %s", row->name);
+        m->vendor = row->vendor;
+        m->signature = row->signature;
+        m->phys_bits = row->phys_bits;
+        m->virt_bits = row->virt_bits;
+        add_features(m, row);
+        return 0;
+    }
+    char list[160] = "";
+    for (unsigned i = 0; i < MODEL_COUNT; i++)
+        snprintf(list + strlen(list), sizeof(list) - strlen(list), "%s%s", i == 0 ? "" : ", ", models[i].name);
+    snprintf(why, n, "unknown CPU model '%s'; known are %s", name, list);
+    return -EINVAL;
+}
+
+static int set_vendor(struct CpuModel *m, const char *value, char *why, size_t n) {
+    if (strcmp(value, "AuthenticAMD") == 0)
+        m->vendor = VENDOR_AMD;
+    else if (strcmp(value, "GenuineIntel") == 0)
+        m->vendor = VENDOR_INTEL;
+    else {
+        snprintf(why, n, "unknown CPU vendor '%s'; known are AuthenticAMD, GenuineIntel", value);
+        return -EINVAL;
+    }
+    return 0;
+}
+
+/* One item behind the model's name. Features asked for by name are noted in `wanted`. */
+static int apply_item(struct CpuModel *m, uint32_t *wanted, char *item, char *why, size_t n) {
+    char *value = strchr(item, '=');
+    if (value != NULL)
+        *value++ = '\0';
+    if (value != NULL && strcmp(item, "vendor") == 0)
+        return set_vendor(m, value, why, n);
+    bool on;
+    if (value == NULL && (item[0] == '+' || item[0] == '-'))
+        on = *item++ == '+';
+    else if (value != NULL && (strcmp(value, "on") == 0 || strcmp(value, "off") == 0))
+        on = strcmp(value, "on") == 0;
+    else {
+        snprintf(why, n, "CPU option '%s%s%s' is not understood; use +FEATURE, -FEATURE, FEATURE=on|off or vendor=NAME", item,
+                 value != NULL ? "=" : "", value != NULL ? value : "");
+        return -EINVAL;
+    }
+    enum X86Feature f = cpu_feature_by_name(item);
+    if (f == CPUID_NONE) {
+        snprintf(why, n, "unknown CPU feature '%s'; `-cpu help` lists those that exist", item);
+        return -EINVAL;
+    }
+    set_feature(m->feature, f, on);
+    set_feature(wanted, f, on);
+    return 0;
+}
+
+/* Drop what lost its base; refuse what was asked for without it. */
+static int settle_dependencies(struct CpuModel *m, const uint32_t *wanted, char *why, size_t n) {
+    for (bool again = true; again;) {
+        again = false;
+        for (unsigned i = 0; i < sizeof(dependencies) / sizeof(dependencies[0]); i++) {
+            unsigned f = dependencies[i].feature, needs = dependencies[i].needs;
+            if (!cpu_has(m, f) || cpu_has(m, needs))
+                continue;
+            if ((wanted[f / 32] >> (f % 32) & 1) != 0) {
+                snprintf(why, n, "CPU feature '%s' needs '%s', which this model does not have; add +%s",
+                         feature_row(f)->name, feature_row(needs)->name, feature_row(needs)->name);
+                return -EINVAL;
+            }
+            set_feature(m->feature, f, false);
+            again = true;
+        }
+    }
+    return 0;
+}
+
+static int check_implemented(const struct CpuModel *m, char *why, size_t n) {
+    char list[160] = "";
+    for (unsigned i = 0; i < FEATURE_COUNT; i++)
+        if (cpu_has(m, features[i].feature) && !features[i].implemented)
+            snprintf(list + strlen(list), sizeof(list) - strlen(list), "%s%s", list[0] == '\0' ? "" : ", ", features[i].name);
+    if (list[0] == '\0')
+        return 0;
+    snprintf(why, n, "CPU '%s' needs %s, which no engine implements yet; use x86-64-v1 or max", m->name, list);
+    return -EINVAL;
+}
+
+int cpu_model_parse(struct CpuModel *m, const char *spec, char *why, size_t n) {
+    char buf[512];
+    uint32_t wanted[FEAT_WORDS] = {0};
+    if ((size_t)snprintf(buf, sizeof(buf), "%s", spec) >= sizeof(buf)) {
+        snprintf(why, n, "the CPU description is longer than %zu characters", sizeof(buf) - 1);
+        return -EINVAL;
+    }
+    char *rest = buf, *name = strsep(&rest, ",");
+    int r = find_model(m, name, why, n);
+    while (r == 0 && rest != NULL)
+        r = apply_item(m, wanted, strsep(&rest, ","), why, n);
+    if (r == 0)
+        r = settle_dependencies(m, wanted, why, n);
+    if (r == 0)
+        r = check_implemented(m, why, n);
+    return r;
+}
+
+/* ---- leaves ---- */
+
+enum { EAX, EBX, ECX, EDX };
+
+/* Bits of leaf 1 EDX that AMD repeats in leaf 80000001h EDX. */
+#define AMD_REPEATED 0x0183f3ffu
+
+/* The caches that are told of: 32 KiB 8-way L1s, 512 KiB 8-way L2, 64-byte lines. */
+
+static uint32_t max_basic(const struct CpuModel *m) {
+    if (cpu_has(m, CPUID_XSAVE))
+        return 0xd;
+    if (cpu_has(m, CPUID_X2APIC))
+        return 0xb;
+    if (m->feature[FEAT_7_EBX] != 0 || m->feature[FEAT_7_ECX] != 0)
+        return 7;
+    return m->vendor == VENDOR_INTEL ? 2 : 1;
+}
+
+static uint32_t max_extended(const struct CpuModel *m) { return cpu_has(m, CPUID_LM) ? 0x80000008 : 0x80000004; }
+
+static void put_vendor(const struct CpuModel *m, uint32_t out[4]) {
+    const char *s = m->vendor == VENDOR_INTEL ? "GenuineIntel" : "AuthenticAMD";
+    memcpy(&out[EBX], s, 4);
+    memcpy(&out[EDX], s + 4, 4);
+    memcpy(&out[ECX], s + 8, 4);
+}
+
+/* Deterministic cache parameters (Intel only). */
+static void leaf_4(uint32_t subleaf, uint32_t out[4]) {
+    static const struct {
+        uint8_t type, level;
+        uint16_t sets;
+    } cache[] = {{1, 1, 64}, {2, 1, 64}, {3, 2, 1024}};
+    if (subleaf >= sizeof(cache) / sizeof(cache[0]))
+        return;
+    out[EAX] = cache[subleaf].type | cache[subleaf].level << 5 | 1 << 8;
+    out[EBX] = 63 | 7u << 22; /* line size and ways, less one */
+    out[ECX] = cache[subleaf].sets - 1;
+}
+
+/* Extended topology: one thread in one core. */
+static void leaf_b(uint32_t subleaf, uint32_t out[4]) {
+    out[ECX] = subleaf & 0xff;
+    if (subleaf >= 2)
+        return;
+    out[EBX] = 1;
+    out[ECX] |= (subleaf + 1) << 8; /* SMT, core */
+}
+
+/* XSAVE areas (SDM vol. 1, 13.2 and 13.4.3). EBX of 0 and 1 is for XCR0 = x87 and SSE. */
+static void leaf_d(const struct CpuModel *m, uint32_t subleaf, uint32_t out[4]) {
+    enum { LEGACY_AND_HEADER = 512 + 64, AVX_SIZE = 256 };
+    bool avx = cpu_has(m, CPUID_AVX);
+    if (subleaf == 0) {
+        out[EAX] = avx ? 7 : 3;
+        out[EBX] = LEGACY_AND_HEADER;
+        out[ECX] = avx ? LEGACY_AND_HEADER + AVX_SIZE : LEGACY_AND_HEADER;
+    } else if (subleaf == 1) {
+        out[EAX] = m->feature[FEAT_XSAVE];
+        if (cpu_has(m, CPUID_XSAVEC) || cpu_has(m, CPUID_XSAVES))
+            out[EBX] = LEGACY_AND_HEADER;
+    } else if (subleaf == 2 && avx) {
+        out[EAX] = AVX_SIZE;
+        out[EBX] = LEGACY_AND_HEADER;
+    }
+}
+
+static void basic_leaf(const struct CpuModel *m, uint32_t leaf, uint32_t subleaf, uint32_t out[4]) {
+    bool intel = m->vendor == VENDOR_INTEL;
+    switch (leaf) {
+    case 0:
+        out[EAX] = max_basic(m);
+        put_vendor(m, out);
+        break;
+    case 1:
+        out[EAX] = m->signature;
+        out[EBX] = cpu_has(m, CPUID_CLFSH) ? 8 << 8 | 1 << 16 : 1 << 16; /* CLFLUSH quadwords, logical processors */
+        out[ECX] = m->feature[FEAT_1_ECX] & ~(1u << (CPUID_OSXSAVE % 32));
+        out[EDX] = m->feature[FEAT_1_EDX];
+        break;
+    case 2:
+        if (intel) { /* L1 data 32 KiB, L1 code 32 KiB, L2 512 KiB; 64-byte lines */
+            out[EAX] = 0x01;
+            out[EDX] = 0x2c307f;
+        }
+        break;
+    case 4:
+        if (intel)
+            leaf_4(subleaf, out);
+        break;
+    case 5:
+        if (cpu_has(m, CPUID_MONITOR)) {
+            out[EAX] = out[EBX] = 64; /* smallest and largest monitored line */
+            out[ECX] = 3;             /* extensions are listed; interrupts break even when masked */
+        }
+        break;
+    case 6:
+        out[EAX] = m->feature[FEAT_ARAT];
+        break;
+    case 7:
+        if (subleaf == 0) {
+            out[EAX] = m->feature[FEAT_7_1_EAX] != 0;
+            out[EBX] = m->feature[FEAT_7_EBX];
+            out[ECX] = m->feature[FEAT_7_ECX] & ~(1u << (CPUID_OSPKE % 32));
+            out[EDX] = m->feature[FEAT_7_EDX];
+        } else if (subleaf == 1)
+            out[EAX] = m->feature[FEAT_7_1_EAX];
+        break;
+    case 0xb:
+        leaf_b(subleaf, out);
+        break;
+    case 0xd:
+        leaf_d(m, subleaf, out);
+        break;
+    default:
+        break;
+    }
+}
+
+static void extended_leaf(const struct CpuModel *m, uint32_t leaf, uint32_t out[4]) {
+    bool amd = m->vendor == VENDOR_AMD;
+    switch (leaf) {
+    case 0x80000000:
+        out[EAX] = max_extended(m);
+        if (amd)
+            put_vendor(m, out);
+        break;
+    case 0x80000001:
+        out[EAX] = amd ? m->signature : 0;
+        out[ECX] = m->feature[FEAT_8000_0001_ECX];
+        out[EDX] = m->feature[FEAT_8000_0001_EDX] | (amd ? m->feature[FEAT_1_EDX] & AMD_REPEATED : 0);
+        break;
+    case 0x80000002:
+    case 0x80000003:
+    case 0x80000004:
+        memcpy(out, m->brand + (leaf - 0x80000002) * 16, 16);
+        break;
+    case 0x80000005: /* L1: TLBs of 64 full entries; caches of 32 KiB, 8 ways, 1 line per tag, 64 bytes a line */
+        if (amd) {
+            out[EAX] = out[EBX] = 0xff40ff40;
+            out[ECX] = out[EDX] = 32u << 24 | 8 << 16 | 1 << 8 | 64;
+        }
+        break;
+    case 0x80000006:
+        if (amd)
+            out[EAX] = out[EBX] = 0x42004200; /* L2 TLBs: 512 entries, 4 ways */
+        out[ECX] = 512u << 16 | 6 << 12 | 1 << 8 | 64;
+        break;
+    case 0x80000007:
+        out[EDX] = cpu_has(m, CPUID_TSC) ? 1 << 8 : 0; /* the TSC's rate never changes */
+        break;
+    case 0x80000008:
+        out[EAX] = m->phys_bits | m->virt_bits << 8;
+        out[EBX] = m->feature[FEAT_8000_0008_EBX];
+        break;
+    default:
+        break;
+    }
+}
+
+void cpu_model_cpuid(const struct CpuModel *m, uint32_t leaf, uint32_t subleaf, uint32_t out[4]) {
+    memset(out, 0, 4 * sizeof(out[0]));
+    if (leaf >= 0x80000000 && leaf <= max_extended(m)) {
+        extended_leaf(m, leaf, out);
+    } else if ((leaf & 0xffffff00) == 0x40000000 && cpu_has(m, CPUID_HYPERVISOR)) {
+        if (leaf == 0x40000000) {
+            out[EAX] = 0x40000000;
+            memcpy(&out[EBX], "twin86twin86", 12);
+        }
+    } else if (leaf <= max_basic(m)) {
+        basic_leaf(m, leaf, subleaf, out);
+    } else if (m->vendor == VENDOR_INTEL) { /* beyond the end Intel gives the last basic leaf, AMD zeros */
+        basic_leaf(m, max_basic(m), subleaf, out);
+    }
+}

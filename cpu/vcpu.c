@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: MIT */
+/* The vCPU thread loop. See vcpu.h. */
+#include "cpu/vcpu.h"
+#include "accel/accel.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+/* A CLOCK_ICOUNT guest that no interrupt can wake sleeps for real, at most this long at a time. */
+#define ICOUNT_IDLE_MAX_NS (50 * 1000000LL)
+
+struct VcpuThread {
+    pthread_t id;
+    struct VcpuOps ops;
+    pthread_mutex_t mutex; /* guards what follows, and the two condition variables */
+    pthread_cond_t wake;   /* the thread waits here, parked or in HLT */
+    pthread_cond_t parked; /* others wait here for the thread to park */
+    bool stop, reset, quit; /* requests */
+    void (*work)(void *opaque);
+    void *work_opaque;
+    _Atomic bool running;  /* written under the mutex */
+    _Atomic bool sleeping; /* in HLT: cpu_post must signal */
+    uint64_t stop_count;   /* insn_count at which the budget is used up */
+};
+
+/* ---- requests, from any thread ---- */
+
+void vcpu_wake(struct CPUState *cpu) {
+    struct VcpuThread *t = cpu->thread;
+    if (t == NULL || !atomic_load(&t->sleeping))
+        return;
+    pthread_mutex_lock(&t->mutex);
+    pthread_cond_signal(&t->wake);
+    pthread_mutex_unlock(&t->mutex);
+}
+
+bool vcpu_is_self(const struct CPUState *cpu) {
+    return cpu->thread != NULL && pthread_equal(cpu->thread->id, pthread_self());
+}
+
+static void request(struct CPUState *cpu, bool *flag) {
+    struct VcpuThread *t = cpu->thread;
+    pthread_mutex_lock(&t->mutex);
+    *flag = true;
+    pthread_mutex_unlock(&t->mutex);
+    cpu_post(cpu, CPU_EVENT_LEAVE);
+}
+
+void vcpu_request_stop(struct CPUState *cpu) {
+    struct VcpuThread *t = cpu->thread;
+    pthread_mutex_lock(&t->mutex);
+    bool running = t->running;
+    if (running)
+        t->stop = true;
+    pthread_mutex_unlock(&t->mutex);
+    if (running)
+        cpu_post(cpu, CPU_EVENT_LEAVE);
+}
+
+void vcpu_request_reset(struct CPUState *cpu) { request(cpu, &cpu->thread->reset); }
+
+void vcpu_request_work(struct CPUState *cpu, void (*fn)(void *opaque), void *opaque) {
+    struct VcpuThread *t = cpu->thread;
+    pthread_mutex_lock(&t->mutex);
+    t->work = fn;
+    t->work_opaque = opaque;
+    pthread_mutex_unlock(&t->mutex);
+    cpu_post(cpu, CPU_EVENT_LEAVE);
+}
+
+void vcpu_deadline_changed(struct CPUState *cpu) { cpu_post(cpu, CPU_EVENT_LEAVE); }
+
+bool vcpu_running(const struct CPUState *cpu) { return cpu->thread != NULL && atomic_load(&cpu->thread->running); }
+
+int vcpu_resume(struct CPUState *cpu, uint64_t instructions) {
+    struct VcpuThread *t = cpu->thread;
+    pthread_mutex_lock(&t->mutex);
+    if (t->running) {
+        pthread_mutex_unlock(&t->mutex);
+        return -EBUSY;
+    }
+    uint64_t left = UINT64_MAX - cpu->insn_count;
+    t->stop_count = instructions == 0 || instructions > left ? UINT64_MAX : cpu->insn_count + instructions;
+    t->stop = false;
+    t->running = true;
+    pthread_cond_signal(&t->wake);
+    pthread_mutex_unlock(&t->mutex);
+    return 0;
+}
+
+void vcpu_wait_parked(struct CPUState *cpu) {
+    struct VcpuThread *t = cpu->thread;
+    pthread_mutex_lock(&t->mutex);
+    while (t->running)
+        pthread_cond_wait(&t->parked, &t->mutex);
+    pthread_mutex_unlock(&t->mutex);
+}
+
+int64_t vcpu_cpu_time(const struct CPUState *cpu) {
+    clockid_t id;
+    struct timespec ts;
+    if (cpu->thread == NULL || pthread_getcpuclockid(cpu->thread->id, &id) != 0 || clock_gettime(id, &ts) != 0)
+        return 0;
+    return ts.tv_sec * NS_PER_SEC + ts.tv_nsec;
+}
+
+/* ---- the thread ---- */
+
+/* Serve what others asked for. True: park. */
+static bool serve_requests(struct CPUState *cpu) {
+    struct VcpuThread *t = cpu->thread;
+    cpu_retract(cpu, CPU_EVENT_LEAVE); /* before looking: a request made after this posts it again */
+    pthread_mutex_lock(&t->mutex);
+    bool stop = t->stop, reset = t->reset;
+    void (*work)(void *opaque) = t->work;
+    void *opaque = t->work_opaque;
+    t->stop = t->reset = false;
+    t->work = NULL;
+    pthread_mutex_unlock(&t->mutex);
+
+    if (reset || work != NULL) {
+        pthread_mutex_lock(cpu->lock);
+        if (reset) {
+            cpu_sync_state(cpu);
+            t->ops.reset(t->ops.opaque);
+            cpu_state_changed(cpu);
+        }
+        if (work != NULL)
+            work(opaque);
+        pthread_mutex_unlock(cpu->lock);
+    }
+    return stop;
+}
+
+/* INIT and SIPI (SDM vol. 3, 11.4.3). An INIT while waiting for SIPI changes nothing; a SIPI otherwise is ignored. */
+static void serve_ipis(struct CPUState *cpu, uint32_t events) {
+    if ((events & CPU_EVENT_INIT) != 0) {
+        cpu_retract(cpu, CPU_EVENT_INIT);
+        cpu_sync_state(cpu);
+        cpu_reset(cpu, true);
+        cpu_state_changed(cpu);
+    }
+    if ((events & CPU_EVENT_SIPI) != 0) {
+        cpu_retract(cpu, CPU_EVENT_SIPI);
+        if (cpu->wait_for_sipi) {
+            cpu_sync_state(cpu);
+            cpu_start_ap(cpu, cpu->sipi_vector);
+            cpu_state_changed(cpu);
+        }
+    }
+}
+
+/* CLOCK_ICOUNT: bring the clock up to the instruction count and fire what is due. */
+static void run_timers(struct CPUState *cpu) {
+    cpu_sync_clock(cpu);
+    if (clock_deadline(cpu->clock) > clock_now(cpu->clock))
+        return;
+    pthread_mutex_lock(cpu->lock);
+    clock_run(cpu->clock);
+    pthread_mutex_unlock(cpu->lock);
+}
+
+/* How far exec may go: to the budget's end, and with CLOCK_ICOUNT to the next timer. */
+static void set_limit(struct CPUState *cpu) {
+    uint64_t limit = cpu->thread->stop_count;
+    if (cpu->icount) {
+        int64_t deadline = clock_deadline(cpu->clock);
+        if (deadline != CLOCK_NEVER) {
+            int64_t unit = 1LL << cpu->icount_shift, ns = deadline - clock_now(cpu->clock);
+            uint64_t insns = ns <= 0 ? 1 : (uint64_t)(ns + unit - 1) >> cpu->icount_shift;
+            if (insns < limit - cpu->insn_count)
+                limit = cpu->insn_count + insns;
+        }
+    }
+    cpu->insn_limit = limit;
+}
+
+/* Sleep until there is work, or for `ns` at most (negative: no limit). */
+static void sleep_until_work(struct CPUState *cpu, int64_t ns) {
+    struct VcpuThread *t = cpu->thread;
+    struct timespec until;
+    if (ns >= 0) {
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        int64_t nsec = until.tv_nsec + ns;
+        until.tv_sec += nsec / NS_PER_SEC;
+        until.tv_nsec = nsec % NS_PER_SEC;
+    }
+    pthread_mutex_lock(&t->mutex);
+    atomic_store(&t->sleeping, true); /* before looking at events; cpu_post does it the other way round */
+    int r = 0;
+    while (!cpu_has_work(cpu) && r == 0)
+        r = ns < 0 ? pthread_cond_wait(&t->wake, &t->mutex) : pthread_cond_timedwait(&t->wake, &t->mutex, &until);
+    atomic_store(&t->sleeping, false);
+    pthread_mutex_unlock(&t->mutex);
+}
+
+/* Halted and nothing to do: sleep, or with CLOCK_ICOUNT let time jump to the next timer. */
+static void idle(struct CPUState *cpu) {
+    if (!cpu->icount) {
+        sleep_until_work(cpu, -1);
+        return;
+    }
+    int64_t deadline = clock_deadline(cpu->clock);
+    if (deadline == CLOCK_NEVER) {
+        sleep_until_work(cpu, -1);
+        return;
+    }
+    int64_t ns = deadline - clock_now(cpu->clock);
+    if (cpu->wait_for_sipi || (cpu->env.rflags & FLAG_IF) == 0) { /* timers would spin: nothing they raise gets in */
+        sleep_until_work(cpu, ns > ICOUNT_IDLE_MAX_NS ? ICOUNT_IDLE_MAX_NS : ns < 0 ? 0 : ns);
+        if (cpu_has_work(cpu))
+            return;
+    }
+    if (ns > 0)
+        cpu->icount_offset += ns;
+    run_timers(cpu);
+}
+
+/* exec came back: true when the loop is to park, for *why. */
+static bool handle_exit(struct CPUState *cpu, enum VcpuExit exit, enum VcpuStop *why) {
+    switch (exit) {
+    case VCPU_EXIT_KICK:
+    case VCPU_EXIT_BUDGET: /* the loop compares counts itself: the limit may have been a timer */
+        return false;
+    case VCPU_EXIT_HALT:
+        cpu_sync_state(cpu);
+        cpu->halted = true;
+        return false;
+    case VCPU_EXIT_SHUTDOWN:
+        cpu_sync_state(cpu);
+        cpu->halted = true; /* shut down: only RESET, INIT or NMI help (SDM vol. 3, 7.15) */
+        pthread_mutex_lock(cpu->lock);
+        cpu->thread->ops.shutdown(cpu->thread->ops.opaque);
+        pthread_mutex_unlock(cpu->lock);
+        return false;
+    case VCPU_EXIT_DEBUG:
+        *why = VCPU_STOP_DEBUG;
+        return true;
+    case VCPU_EXIT_ERROR:
+        *why = VCPU_STOP_ERROR;
+        return true;
+    }
+    snprintf(cpu->error, sizeof(cpu->error), "engine %s left with unknown code %d", cpu->accel->ops->name, (int)exit);
+    *why = VCPU_STOP_ERROR;
+    return true;
+}
+
+static enum VcpuExit execute(struct CPUState *cpu) {
+    const struct AccelOps *ops = cpu->accel->ops;
+    set_limit(cpu);
+    if (cpu->env_changed && ops->put_state != NULL)
+        ops->put_state(cpu);
+    cpu->env_changed = false;
+    cpu->engine_owns_state = true;
+    return ops->exec(cpu);
+}
+
+static enum VcpuStop run(struct CPUState *cpu) {
+    enum VcpuStop why = VCPU_STOP_REQUEST;
+    for (;;) {
+        if (serve_requests(cpu))
+            return VCPU_STOP_REQUEST;
+        if (cpu->icount)
+            run_timers(cpu);
+        uint32_t events = atomic_load(&cpu->events);
+        if ((events & (CPU_EVENT_INIT | CPU_EVENT_SIPI)) != 0)
+            serve_ipis(cpu, events);
+        if (cpu->insn_count >= cpu->thread->stop_count)
+            return VCPU_STOP_BUDGET;
+        if (cpu->halted || cpu->wait_for_sipi) {
+            if (!cpu_has_work(cpu)) {
+                idle(cpu);
+                continue;
+            }
+            if ((atomic_load(&cpu->events) & CPU_EVENT_LEAVE) != 0)
+                continue; /* a request, not an end to HLT */
+            cpu->halted = false;
+        }
+        if (handle_exit(cpu, execute(cpu), &why))
+            return why;
+    }
+}
+
+static void *thread_main(void *arg) {
+    struct CPUState *cpu = arg;
+    struct VcpuThread *t = cpu->thread;
+    pthread_mutex_lock(&t->mutex);
+    for (;;) {
+        while (!t->running && !t->quit)
+            pthread_cond_wait(&t->wake, &t->mutex);
+        if (t->quit)
+            break;
+        pthread_mutex_unlock(&t->mutex);
+        enum VcpuStop why = run(cpu);
+        cpu_sync_state(cpu);
+        t->ops.parked(t->ops.opaque, why);
+        pthread_mutex_lock(&t->mutex);
+        t->running = false;
+        pthread_cond_broadcast(&t->parked);
+    }
+    pthread_mutex_unlock(&t->mutex);
+    return NULL;
+}
+
+int vcpu_create(struct CPUState *cpu, const struct VcpuOps *ops) {
+    struct VcpuThread *t = calloc(1, sizeof(*t));
+    if (t == NULL)
+        return -ENOMEM;
+    t->ops = *ops;
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_mutex_init(&t->mutex, NULL);
+    pthread_cond_init(&t->wake, &attr);
+    pthread_cond_init(&t->parked, NULL);
+    pthread_condattr_destroy(&attr);
+    cpu->thread = t;
+    cpu->env_changed = true;
+    pthread_mutex_lock(&t->mutex); /* the new thread waits until t->id is stored */
+    int r = pthread_create(&t->id, NULL, thread_main, cpu);
+    pthread_mutex_unlock(&t->mutex);
+    if (r != 0) {
+        cpu->thread = NULL;
+        free(t);
+    }
+    return -r;
+}
+
+void vcpu_destroy(struct CPUState *cpu) {
+    struct VcpuThread *t = cpu->thread;
+    if (t == NULL)
+        return;
+    vcpu_request_stop(cpu);
+    vcpu_wait_parked(cpu);
+    pthread_mutex_lock(&t->mutex);
+    t->quit = true;
+    pthread_cond_signal(&t->wake);
+    pthread_mutex_unlock(&t->mutex);
+    pthread_join(t->id, NULL);
+    pthread_cond_destroy(&t->wake);
+    pthread_cond_destroy(&t->parked);
+    pthread_mutex_destroy(&t->mutex);
+    cpu->thread = NULL;
+    free(t);
+}

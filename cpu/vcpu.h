@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * The vCPU thread: one loop for every engine. Engines execute; halting, pausing, resetting, INIT and SIPI, instruction
+ * budgets and the clock of instruction-counting runs live here, once.
+ *
+ * The thread is parked (created so), or running; a parked vCPU's CPUState may be touched by whoever parked it. Asking
+ * is done by a flag and CPU_EVENT_LEAVE, which makes exec return and ends HLT; the loop then looks at the flags.
+ *
+ * Locks: the machine lock may be held while calling any function that is marked "any thread"; the thread's own mutex is
+ * a leaf.
+ */
+#ifndef TWIN86_CPU_VCPU_H
+#define TWIN86_CPU_VCPU_H
+
+#include "cpu/cpu.h"
+
+/** Why a vCPU went from running to parked. */
+enum VcpuStop {
+    VCPU_STOP_REQUEST, /* vcpu_request_stop */
+    VCPU_STOP_BUDGET,  /* the instructions given to vcpu_resume are used up */
+    VCPU_STOP_DEBUG,   /* a debugger's breakpoint, watchpoint or step */
+    VCPU_STOP_ERROR,   /* the engine can't go on: cpu->error */
+};
+
+/** What the loop asks of the machine. All are called in the vCPU's thread. */
+struct VcpuOps {
+    /** Reset the whole machine, this CPU included. Lock held, env up to date. */
+    void (*reset)(void *opaque);
+    /** Triple fault. Lock held. Must request a reset or a stop: only those end a shutdown. */
+    void (*shutdown)(void *opaque);
+    /** Parked. Lock not held. */
+    void (*parked)(void *opaque, enum VcpuStop why);
+    void *opaque;
+};
+
+/** Start the thread, parked. cpu->accel's vcpu_init has been called. 0, or -errno. */
+int vcpu_create(struct CPUState *cpu, const struct VcpuOps *ops);
+/** Park, end and join the thread. Not from the vCPU's thread and not with the lock held. Safe when never created. */
+void vcpu_destroy(struct CPUState *cpu);
+
+/** Run, for `instructions` at most (0: no limit). The vCPU must be parked; -EBUSY otherwise. */
+int vcpu_resume(struct CPUState *cpu, uint64_t instructions);
+/** Ask it to park soon. Any thread. Nothing happens when it is parked already. */
+void vcpu_request_stop(struct CPUState *cpu);
+/** Wait until it is parked and `parked` has returned. Not from the vCPU's thread, lock not held. */
+void vcpu_wait_parked(struct CPUState *cpu);
+/** True from vcpu_resume until parked. Any thread. */
+bool vcpu_running(const struct CPUState *cpu);
+
+/** Ask for ops->reset between two instructions; if parked, before the next one. Any thread. */
+void vcpu_request_reset(struct CPUState *cpu);
+/** Ask for `fn` to be called in the vCPU's thread, lock held, between two instructions, so that host input too happens
+ *  at an instruction count. One function at a time; a second call before it ran replaces it. Any thread. */
+void vcpu_request_work(struct CPUState *cpu, void (*fn)(void *opaque), void *opaque);
+
+/** The clock's earliest deadline moved forward: look at it before executing on. Any thread. For CLOCK_ICOUNT. */
+void vcpu_deadline_changed(struct CPUState *cpu);
+
+/** Host CPU time used by the thread, in ns. Any thread. */
+int64_t vcpu_cpu_time(const struct CPUState *cpu);
+
+/** cpu_post's part: end a sleep in HLT. Any thread. */
+void vcpu_wake(struct CPUState *cpu);
+/** True when called in this vCPU's own thread. */
+bool vcpu_is_self(const struct CPUState *cpu);
+
+#endif

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * libtwin86: a virtual x86 PC as a library. This is its one public header; cli/ and examples/ use nothing else.
+ *
+ * The usual order: twin86_config_init, twin86_create, twin86_load, twin86_run, twin86_destroy.
+ *
+ * Errors. Functions that can fail return 0 or a negative errno value. Those that take `why` write one line for the
+ * person there (always terminated; `why` may be NULL if `why_size` is 0). The library never prints, never exits, has
+ * no mutable globals, and any number of machines may live in one process.
+ *
+ * Threads. A machine owns two threads: one executes the guest, one serves timers. Unless said otherwise a function may
+ * be called by any thread, but not by two at once for the same machine. "Any thread, any time" means even that and
+ * from callbacks. Callbacks are made from the machine's own threads with the machine's lock held: they must be short,
+ * and may only call functions marked "any time". "Stopped" means that the guest is not running: before twin86_start, or
+ * after an event has been taken with twin86_wait or twin86_run, or after twin86_pause.
+ *
+ * Units: sizes in bytes, times in nanoseconds unless named otherwise.
+ */
+#ifndef TWIN86_H
+#define TWIN86_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define TWIN86_API __attribute__((visibility("default")))
+#else
+#define TWIN86_API
+#endif
+
+/** One virtual PC. */
+typedef struct Twin86Machine Twin86Machine;
+
+/** The library's version, such as "0.1.0". */
+TWIN86_API const char *twin86_version(void);
+
+/* ---- configuration ------------------------------------------------------------------------------------------- */
+
+/** Bytes that the guest sent to a serial port or to the debug console. Any time rules of callbacks apply. */
+typedef void Twin86Output(void *opaque, const uint8_t *data, size_t size);
+
+/** What kind of PC to make. Fill with twin86_config_init, then change what you like. Strings are copied. */
+typedef struct Twin86Config {
+    size_t struct_size;         /* set by twin86_config_init; lets the struct grow */
+    uint64_t ram_size;          /* bytes, a multiple of 4096, at least 1 MiB; default 256 MiB */
+    const char *cpu;            /* "MODEL[,+feature|-feature]..."; default "x86-64-v1" */
+    const char *accel;          /* engines to try in order, such as "kvm:tcg-lite"; default "tcg-lite" */
+    bool icount;                /* time is a function of executed instructions, and a run repeatable; default off */
+    unsigned icount_shift;      /* 0-10: each instruction takes 2^shift ns; default 0 */
+    bool no_reboot;             /* a reset or triple fault ends the run instead of restarting the guest */
+    int64_t rtc_start;          /* wall clock at the start, in seconds since 1970 UTC; INT64_MIN: the host's, and with
+                                   icount 2026-01-01 */
+    bool debug_exit;            /* put the isa-debug-exit device in */
+    uint16_t debug_exit_port;   /* its first port; default 501h */
+    uint16_t debug_exit_ports;  /* how many ports; 1-4, default 2 */
+    bool debugcon;              /* put the debug console in */
+    uint16_t debugcon_port;     /* its port; default E9h */
+    Twin86Output *serial_output;   /* COM1 (3F8h, IRQ 4); NULL: discarded */
+    Twin86Output *debugcon_output; /* NULL: discarded */
+    void *opaque;                  /* given to both */
+} Twin86Config;
+
+/** Fill in the defaults. */
+TWIN86_API void twin86_config_init(Twin86Config *config);
+
+/** Names for help texts: index 0, 1, ... until NULL. */
+TWIN86_API const char *twin86_cpu_name(unsigned index);
+TWIN86_API const char *twin86_cpu_feature_name(unsigned index);
+TWIN86_API const char *twin86_accel_name(unsigned index);
+/** What `twin86_cpu_name(index)` is, in a few words. */
+TWIN86_API const char *twin86_cpu_description(unsigned index);
+
+/**
+ * Make a machine, stopped at the reset vector with zeroed RAM. 0 and *machine, or -EINVAL (the configuration is wrong),
+ * -ENOMEM, or what kept every engine from working (such as -ENOENT without /dev/kvm). On success `why` is "" or tells
+ * why an engine earlier in the list was passed over.
+ */
+TWIN86_API int twin86_create(Twin86Machine **machine, const Twin86Config *config, char *why, size_t why_size);
+
+/** Stop and free it. NULL is allowed. Not from callbacks. */
+TWIN86_API void twin86_destroy(Twin86Machine *machine);
+
+/** The name of the engine in use. Any thread, any time. */
+TWIN86_API const char *twin86_engine(const Twin86Machine *machine);
+
+/* ---- guests -------------------------------------------------------------------------------------------------- */
+
+/** What to boot. All NULL: the small guest that is embedded in the library. */
+typedef struct Twin86Guest {
+    const char *kernel; /* path of a bzImage, a multiboot ELF or an ELF with a PVH note: which one is detected */
+    const char *initrd; /* path of an initial RAM disk (bzImage, PVH) or of modules, separated by commas (multiboot) */
+    const char *append; /* the kernel's command line */
+    const char *bios;   /* path of a firmware ROM, mapped to end at 4 GiB and at 1 MiB; also run before `kernel` */
+} Twin86Guest;
+
+/**
+ * Load a guest and set the CPU up to start it. Stopped. 0, or -EINVAL, -ENOENT, ... with one line in `why` that names the
+ * file, what is wrong and what would be right; nothing of the guest is loaded then. A later reset loads it anew.
+ */
+TWIN86_API int twin86_load(Twin86Machine *machine, const Twin86Guest *guest, char *why, size_t why_size);
+
+/* ---- running ------------------------------------------------------------------------------------------------- */
+
+enum Twin86EventKind {
+    TWIN86_EVENT_NONE,
+    TWIN86_EVENT_POWEROFF,     /* the guest switched the machine off */
+    TWIN86_EVENT_RESET,        /* the guest reset the machine, and no_reboot is set */
+    TWIN86_EVENT_DEBUG_EXIT,   /* the guest wrote to isa-debug-exit: `value` is what it wrote */
+    TWIN86_EVENT_TRIPLE_FAULT, /* the guest's CPU shut down, and no_reboot is set */
+    TWIN86_EVENT_ERROR,        /* the engine can't go on: `message` says why */
+    TWIN86_EVENT_BUDGET,       /* the wanted number of instructions was executed */
+    TWIN86_EVENT_DEBUG,        /* a breakpoint, watchpoint or single step */
+    TWIN86_EVENT_QUIT,         /* twin86_quit was called */
+};
+
+typedef struct Twin86Event {
+    enum Twin86EventKind kind;
+    uint32_t value;
+    char message[256]; /* one line for the person; "" when there is nothing to say */
+} Twin86Event;
+
+/** Let the guest run until an event, or for `instructions` (0: no limit). Returns at once; -EBUSY when running. */
+TWIN86_API int twin86_start(Twin86Machine *machine, uint64_t instructions);
+/** Wait for an event and take it; the guest is stopped then. `timeout_ms` < 0: for ever. 0, or -ETIMEDOUT. */
+TWIN86_API int twin86_wait(Twin86Machine *machine, int timeout_ms, Twin86Event *event);
+/** twin86_start, then twin86_wait for ever. */
+TWIN86_API int twin86_run(Twin86Machine *machine, uint64_t instructions, Twin86Event *event);
+/** A descriptor that polls readable while an event waits to be taken. Owned by the machine; don't read from it. */
+TWIN86_API int twin86_event_fd(const Twin86Machine *machine);
+
+/** Stop the guest between two instructions and wait until it stands. No event comes of it; twin86_start continues.
+ *  Stopped already: does nothing. Any thread, not from callbacks. */
+TWIN86_API void twin86_pause(Twin86Machine *machine);
+/** True while the guest runs (or sleeps in HLT). Any thread, any time. */
+TWIN86_API bool twin86_running(const Twin86Machine *machine);
+/** Reset the machine as its reset button does; a loaded guest starts anew. Any thread, any time. */
+TWIN86_API void twin86_reset(Twin86Machine *machine);
+/** End the run with TWIN86_EVENT_QUIT. Any thread, any time; not async-signal-safe. */
+TWIN86_API void twin86_quit(Twin86Machine *machine);
+/** Press the ACPI power button. Any thread, any time. */
+TWIN86_API void twin86_power_button(Twin86Machine *machine);
+
+/* ---- serial port --------------------------------------------------------------------------------------------- */
+
+/** Give bytes to COM1's receiver. They are queued (up to 64 KiB) until the guest takes them. Returns how many were
+ *  taken. Any thread, any time. */
+TWIN86_API size_t twin86_serial_input(Twin86Machine *machine, const void *data, size_t size);
+
+/* ---- registers and memory ------------------------------------------------------------------------------------ */
+
+enum Twin86Reg {
+    TWIN86_RAX, TWIN86_RCX, TWIN86_RDX, TWIN86_RBX, TWIN86_RSP, TWIN86_RBP, TWIN86_RSI, TWIN86_RDI,
+    TWIN86_R8, TWIN86_R9, TWIN86_R10, TWIN86_R11, TWIN86_R12, TWIN86_R13, TWIN86_R14, TWIN86_R15,
+    TWIN86_RIP, TWIN86_RFLAGS,
+    TWIN86_ES, TWIN86_CS, TWIN86_SS, TWIN86_DS, TWIN86_FS, TWIN86_GS, /* selectors; writable in real mode only */
+    TWIN86_ES_BASE, TWIN86_CS_BASE, TWIN86_SS_BASE, TWIN86_DS_BASE, TWIN86_FS_BASE, TWIN86_GS_BASE,
+    TWIN86_GDT_BASE, TWIN86_GDT_LIMIT, TWIN86_IDT_BASE, TWIN86_IDT_LIMIT,
+    TWIN86_CR0, TWIN86_CR2, TWIN86_CR3, TWIN86_CR4, TWIN86_EFER, /* read-only, but for CR2 */
+    TWIN86_DR0, TWIN86_DR1, TWIN86_DR2, TWIN86_DR3, TWIN86_DR6, TWIN86_DR7, /* read-only */
+    TWIN86_KERNEL_GS_BASE, TWIN86_MXCSR, TWIN86_FCW, TWIN86_FSW,
+    TWIN86_REG_COUNT
+};
+
+/** "rax", "cs", "cs.base", "gdt.limit", "cr0", ...; NULL beyond the end. */
+TWIN86_API const char *twin86_reg_name(enum Twin86Reg reg);
+/** The register of that name (lower case), or TWIN86_REG_COUNT. */
+TWIN86_API enum Twin86Reg twin86_reg_by_name(const char *name);
+/** Stopped. 0, -EBUSY when running, -EINVAL for no such register. */
+TWIN86_API int twin86_read_reg(Twin86Machine *machine, enum Twin86Reg reg, uint64_t *value);
+/** Stopped. As twin86_read_reg; -EPERM when the register can't be written (now, or at all). */
+TWIN86_API int twin86_write_reg(Twin86Machine *machine, enum Twin86Reg reg, uint64_t value);
+/** XMM0-XMM15. Stopped. */
+TWIN86_API int twin86_read_xmm(Twin86Machine *machine, unsigned index, uint8_t value[16]);
+
+/** Guest-physical memory as the guest's CPU sees it, devices included; holes read as FFh. Any thread, any time. */
+TWIN86_API void twin86_read_memory(Twin86Machine *machine, uint64_t gpa, void *data, size_t size);
+TWIN86_API void twin86_write_memory(Twin86Machine *machine, uint64_t gpa, const void *data, size_t size);
+
+/* ---- hooks --------------------------------------------------------------------------------------------------- */
+
+/** What answers an access; `offset` is relative to the hook's start, `size` 1, 2 or 4 (MMIO: also 8). */
+typedef struct Twin86Hook {
+    uint64_t (*read)(void *opaque, uint64_t offset, unsigned size);               /* NULL: all ones */
+    void (*write)(void *opaque, uint64_t offset, uint64_t value, unsigned size); /* NULL: ignored */
+    void *opaque;
+} Twin86Hook;
+
+/** Answer IN and OUT on [port, port + count), in front of whatever was there. Stopped. 0, -EINVAL, -EBUSY, -ENOMEM. */
+TWIN86_API int twin86_hook_ports(Twin86Machine *machine, uint16_t port, unsigned count, const Twin86Hook *hook);
+/** Answer accesses to [gpa, gpa + size), in front of whatever was there. Stopped. */
+TWIN86_API int twin86_hook_mmio(Twin86Machine *machine, uint64_t gpa, uint64_t size, const Twin86Hook *hook);
+
+/* ---- looking ------------------------------------------------------------------------------------------------- */
+
+typedef struct Twin86Stats {
+    uint64_t instructions; /* executed by the guest since the machine was made */
+    uint64_t guest_ns;     /* the guest's own time */
+    uint64_t run_ns;       /* host time spent running, sleep in HLT included */
+    uint64_t cpu_ns;       /* host CPU time of the thread that executes the guest */
+    uint64_t resets;       /* how often the machine was reset since it was made */
+} Twin86Stats;
+
+/** Any thread; exact when stopped. */
+TWIN86_API void twin86_stats(Twin86Machine *machine, Twin86Stats *stats);
+
+/** SHA-256 over registers, RAM and the devices' states. Two runs of one guest with icount give the same. Stopped. 0 or
+ *  -EBUSY. */
+TWIN86_API int twin86_state_hash(Twin86Machine *machine, uint8_t hash[32]);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
