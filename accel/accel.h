@@ -14,7 +14,7 @@ struct Accel {
     struct Bus *bus;
     struct Clock *clock;
     pthread_mutex_t *lock;
-    const char *options; /* what stood behind the first comma of -accel, or "" */
+    const char *options; /* what stood behind the engine's comma in -accel, or ""; ends at NUL or ':' */
     void *data;          /* the engine's own */
 };
 
@@ -43,9 +43,13 @@ const struct AccelOps *accel_find(const char *name);
 /**
  * Choose from a list like "kvm:tcg-lite" or "tcg-lite,opt=x": the first that probes well. On success *chosen and
  * *options are set and `why` holds one line for the person if an earlier one was passed over (else ""). Returns 0,
- * -EINVAL for an unknown name, or the last probe's -errno; `why` then holds the message.
+ * -EINVAL for an unknown name anywhere in the list, or the last probe's -errno; `why` then holds the message. *options
+ * points into `list`.
  */
 int accel_choose(const char *list, const struct AccelOps **chosen, const char **options, char *why, size_t n);
+/** The same from a given NULL-terminated set of engines. */
+int accel_choose_from(const struct AccelOps *const *engines, const char *list, const struct AccelOps **chosen,
+                      const char **options, char *why, size_t n);
 
 extern const struct AccelOps tcg_lite_ops;
 

@@ -60,7 +60,8 @@ static inline bool timer_armed(const struct Timer *t) { return t->deadline != CL
 
 /** The earliest deadline, or CLOCK_NEVER. */
 int64_t clock_deadline(struct Clock *c);
-/** Fire all timers whose deadline is <= now, in order. */
+/** Fire all timers whose deadline is <= now, in order. One that is armed meanwhile waits for the next call, so a timer
+ *  that re-arms itself in the past can't hold the caller. */
 void clock_run(struct Clock *c);
 
 #endif

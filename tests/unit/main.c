@@ -13,6 +13,10 @@ struct SuiteEntry {
 };
 
 static const struct SuiteEntry suites[] = {
+    {"region", region_suite},
+    {"bus", bus_suite},
+    {"clock", clock_suite},
+    {"accel", accel_suite},
     {NULL, NULL},
 };
 

@@ -5,4 +5,9 @@
 
 #include <check.h>
 
+Suite *region_suite(void);
+Suite *bus_suite(void);
+Suite *clock_suite(void);
+Suite *accel_suite(void);
+
 #endif
