@@ -16,7 +16,6 @@ static const struct SuiteEntry suites[] = {
     {"region", region_suite},
     {"bus", bus_suite},
     {"clock", clock_suite},
-    {"accel", accel_suite},
     {NULL, NULL},
 };
 
