@@ -95,11 +95,11 @@ ALWAYS_INLINE bool cc_cond(const struct Cc *cc, unsigned cond) {
     case 0: v = cc_of(cc); break;
     case 1: v = cc_cf(cc); break;
     case 2: v = cc_zf(cc); break;
-    case 3: v = cc_cf(cc) | cc_zf(cc); break;
+    case 3: v = (int)cc_cf(cc) | (int)cc_zf(cc); break;
     case 4: v = cc_sf(cc); break;
     case 5: v = cc_pf(cc); break;
     case 6: v = cc_sf(cc) ^ cc_of(cc); break;
-    default: v = (cc_sf(cc) ^ cc_of(cc)) | cc_zf(cc); break;
+    default: v = (cc_sf(cc) ^ cc_of(cc)) | (int)cc_zf(cc); break;
     }
     return v ^ (cond & 1);
 }

@@ -13,7 +13,8 @@
 
 /** How a ModRM memory operand becomes a linear address; a compile-time constant in exec functions. */
 enum EaKind {
-    EA_FLAT, /* 64-bit addressing without segment base, or flat 32-bit segments with EA32 */
+    EA_FLAT,   /* 64-bit addressing without segment base */
+    EA_FLAT32, /* 32-bit addressing through a flat ES, SS or DS, or in 64-bit code without segment base */
     EA_FULL, /* any address size, segment base, limit and type checks */
 };
 
@@ -33,9 +34,10 @@ uint64_t mem_linear(struct Tcg *t, const struct Insn *i, unsigned seg, uint64_t 
 /** The ModRM memory operand's linear address. */
 ALWAYS_INLINE uint64_t ea_linear(CPUX86State *env, const struct Insn *i, struct Tcg *t, enum EaKind kind, unsigned size,
                                  enum Access access) {
-    if (kind == EA_FLAT) {
+    if (kind != EA_FULL) {
         const uint8_t *g = (const uint8_t *)env->gpr;
-        return *(const uint64_t *)(g + i->base) + (*(const uint64_t *)(g + i->index) << i->scale) + (int64_t)i->disp;
+        uint64_t ea = *(const uint64_t *)(g + i->base) + (*(const uint64_t *)(g + i->index) << i->scale) + (int64_t)i->disp;
+        return kind == EA_FLAT32 ? (uint32_t)ea : ea;
     }
     return mem_linear(t, i, i->seg, ea_offset(env, i), size, access);
 }
@@ -43,6 +45,9 @@ ALWAYS_INLINE uint64_t ea_linear(CPUX86State *env, const struct Insn *i, struct 
 /* Slow paths: TLB miss, page crossing, MMIO, code pages. Current privilege. */
 uint64_t mem_load_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size);
 void mem_store_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, uint64_t value);
+/* The same for the stack: a non-canonical address raises #SS. */
+uint64_t mem_load_stack_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size);
+void mem_store_stack_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, uint64_t value);
 /** Raise the fault that a write of `size` bytes would raise; otherwise return having done nothing. */
 void mem_probe_write(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size);
 /** n bytes with current privilege, all-or-nothing: every page is checked before the first byte moves. */
@@ -89,6 +94,18 @@ ALWAYS_INLINE void mem_store(struct Tcg *t, const struct Insn *i, uint64_t linea
         host_store(p, size, v);
     else
         mem_store_slow(t, i, linear, size, v);
+}
+
+ALWAYS_INLINE uint64_t mem_load_stack(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
+    void *p = mem_host_read(t, linear, size);
+    return LIKELY(p != NULL) ? host_load(p, size) : mem_load_stack_slow(t, i, linear, size);
+}
+ALWAYS_INLINE void mem_store_stack(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, uint64_t v) {
+    void *p = mem_host_write(t, linear, size);
+    if (LIKELY(p != NULL))
+        host_store(p, size, v);
+    else
+        mem_store_stack_slow(t, i, linear, size, v);
 }
 
 /** 16 or 32 bytes; `aligned`: a misaligned address raises #GP(0). */

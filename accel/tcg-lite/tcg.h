@@ -47,18 +47,41 @@ enum {
     MMU_SUPER_AC,   /* the same with EFLAGS.AC = 1: SMAP suspended */
     MMU_USER,       /* CPL 3 */
     MMU_COUNT,
+    MMU_ALIGN = MMU_COUNT, /* CPL 3 with alignment checks on: its TLB stays empty, so every access is looked at */
+    MMU_TLBS,
 };
 
 enum { TLB_BITS = 10, TLB_SIZE = 1 << TLB_BITS, JUMP_CACHE_BITS = 12, JUMP_CACHE_SIZE = 1 << JUMP_CACHE_BITS };
+enum { EXEC_TLB_BITS = 7, EXEC_TLB_SIZE = 1 << EXEC_TLB_BITS };
+/** After so many fills of non-global entries a flush clears whole TLBs rather than the entries noted. */
+enum { TLB_NOTED_MAX = 512 };
 
-/**
- * A translation. A tag is the linear page address, or has low bits set so that it matches nothing: accesses then take
- * the slow path (never translated, MMIO, ROM, watched, or holding decoded code).
- */
+/** Low bits of a TLB tag; with any of them set the tag matches nothing and the access takes the slow path. */
+enum {
+    TLB_SLOW = 1 << 0, /* translated, but every access is looked at: MMIO, ROM, watched, decoded code */
+    TLB_NONE = 1 << 1, /* not translated for this kind of access */
+};
+
+/** Low bits of TlbEntry.phys. */
+enum {
+    TLB_GLOBAL = 1 << 0,
+    TLB_RAM = 1 << 1, /* addend is valid and page_flags exist */
+    TLB_ROM = 1 << 2, /* addend is valid for reads */
+};
+
+/** A translation. A tag is the linear page address with TLB_SLOW or TLB_NONE. */
 struct TlbEntry {
     uint64_t tag_read, tag_write;
     uintptr_t addend; /* host address = addend + linear address */
-    uint64_t phys;    /* physical page address */
+    uint64_t phys;    /* physical page address and TLB_GLOBAL ... */
+};
+
+/** A translation for instruction fetch. */
+struct ExecTlbEntry {
+    uint64_t tag; /* linear page, or TLB_NONE */
+    uint64_t phys;
+    const uint8_t *host; /* NULL: not RAM or ROM */
+    uint8_t *page_flags; /* of this page; NULL for ROM */
 };
 
 struct Block;
@@ -73,8 +96,9 @@ struct BlockLink {
 struct Block {
     uint64_t phys;         /* physical address of the first byte */
     struct Block *hash_next;
-    struct Block *page_next; /* other blocks that have bytes in the page of `phys` */
+    struct Block *page_next[2]; /* other blocks that have bytes in the page of phys, in phys_next */
     struct BlockLink link[2]; /* [0] not taken or fall through, [1] taken */
+    uint64_t phys_next;       /* physical page of the bytes that reach into the next page, if any */
     uint32_t mode;
     uint16_t bytes;
     uint8_t count;  /* guest instructions */
@@ -113,20 +137,37 @@ struct Tcg {
 
     /* faults */
     sigjmp_buf unwind;
+    bool fault_raised;
     struct TcgFault fault;
     enum VcpuExit exit;
+    bool exit_requested;  /* leave with `exit` at the next edge */
+    int delivering;       /* the vector whose delivery is under way, TCG_BENIGN, or -1 */
     uint32_t pending_db;  /* DR6 bits of a debug trap due at the next instruction edge */
     bool tf_armed;        /* TF was set when the current instruction began */
     bool shadow_running;  /* the instruction under an interrupt shadow is running */
+    bool watching;        /* DR7 enables a data breakpoint: no access may take the fast path */
     uint64_t host_mxcsr;
 
+    /* what mode_key depends on beside the mode bits: code is found by linear address CS.base + RIP */
+    uint64_t cs_base, cs_limit;
+    bool paging_large[2];            /* pages larger than 4 KiB were cached, in the lower and upper half of the space */
+    unsigned noted;                  /* fills of non-global entries since the last flush */
+    uint16_t noted_at[TLB_NOTED_MAX]; /* mmu << TLB_BITS | index */
+    pthread_t thread;                /* that runs exec() */
+
     struct JumpCacheEntry jump_cache[JUMP_CACHE_SIZE];
-    struct TlbEntry tlbs[MMU_COUNT][TLB_SIZE];
+    struct TlbEntry tlbs[MMU_TLBS][TLB_SIZE];
+    struct ExecTlbEntry exec_tlb[2][EXEC_TLB_SIZE]; /* supervisor, user */
     struct BlockCache *blocks;
     struct Insn leave; /* its fn ends exec() */
 };
 
+enum { TCG_BENIGN = 0x100 }; /* as a first event it never makes a double fault: interrupts, INT n, traps */
+
 /* ---- faults (fault.c) ---- */
+
+/** Ask that exec() return `why` at the next block edge. */
+void tcg_request_exit(struct Tcg *t, enum VcpuExit why);
 
 /** Raise an exception on behalf of instruction i (NULL: env->rip is exact). Faults report the instruction's own RIP. */
 _Noreturn void tcg_raise(struct Tcg *t, const struct Insn *i, enum X86Vector vector);
@@ -146,6 +187,10 @@ enum TcgEvent { EVENT_FAULT, EVENT_SOFTWARE /* INT n, INT3, INTO */, EVENT_ICEBP
  * is what gets pushed; t->insn is NULL. Raises faults itself by tcg_raise. Ends with tcg_update_mode.
  */
 void tcg_deliver(struct Tcg *t, enum TcgEvent kind, uint8_t vector, bool has_error, uint32_t error);
+
+/** What becomes of a fault `second` raised while `first` (a vector, TCG_BENIGN, or -1) was being delivered. */
+enum TcgCombined { FAULT_SECOND, FAULT_DOUBLE, FAULT_TRIPLE };
+enum TcgCombined tcg_combine_fault(int first, int second);
 
 /* ---- modes and control state (mode.c) ---- */
 
@@ -168,6 +213,8 @@ void tcg_tlb_flush_non_global(struct Tcg *t);
 void tcg_tlb_flush_page(struct Tcg *t, uint64_t linear); /* INVLPG */
 /** The next access to this physical page for writing takes the slow path (it now holds decoded code). */
 void tcg_tlb_protect_code(struct Tcg *t, uint64_t phys);
+/** Translate for instruction fetch at the current CPL; raises #PF or #GP (t->insn must be NULL). */
+const struct ExecTlbEntry *tcg_exec_page(struct Tcg *t, uint64_t linear);
 
 /* ---- blocks (block.c, loop.c) ---- */
 
@@ -182,6 +229,8 @@ const struct Insn *tcg_edge(struct Tcg *t, struct Block *b);
 void tcg_blocks_flush(struct Tcg *t);
 /** Bytes in a code page were (or are about to be) written: blocks there become stale, the page is data again. */
 void tcg_code_written(struct Tcg *t, uint64_t phys, uint64_t size);
+/** Choose t->limit anew: after anything that may let an event in (IF, shadows, TF, DR7, new events). */
+void tcg_recheck(struct Tcg *t);
 /** Instructions completed before i; makes cpu->insn_count (and with -icount the clock) exact. Before device code. */
 void tcg_sync_count(struct Tcg *t, const struct Insn *i);
 

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Building, finding and forgetting blocks.
+ */
+#include "accel/tcg-lite/block.h"
+#include "accel/tcg-lite/decode.h"
+#include "accel/tcg-lite/liveness.h"
+#include "cpu/pagewalk.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+enum { HASH_BITS = 15, PAGE_HASH_BITS = 12 };
+enum { INSN_MAX_BYTES = 15 };
+#define NO_PAGE UINT64_MAX
+
+struct BlockCache {
+    struct Block *hash[1 << HASH_BITS];
+    struct Block *page_hash[1 << PAGE_HASH_BITS]; /* chains of blocks that have bytes in a page with this hash */
+    uint8_t *arena;
+    size_t arena_size, used;
+    uint64_t flushes;
+    struct Decoded decoded[BLOCK_MAX_INSNS]; /* while a block is being built */
+    bool *harmless;                          /* by row: see liveness.h */
+};
+
+struct BlockCache *tcg_blocks_new(size_t arena_bytes) {
+    struct BlockCache *c = calloc(1, sizeof(*c));
+    if (c == NULL)
+        return NULL;
+    c->arena_size = arena_bytes;
+    c->arena = mmap(NULL, arena_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    c->harmless = liveness_classify();
+    if (c->arena == MAP_FAILED || c->harmless == NULL) {
+        if (c->arena != MAP_FAILED)
+            munmap(c->arena, arena_bytes);
+        free(c->harmless);
+        free(c);
+        return NULL;
+    }
+    return c;
+}
+
+void tcg_blocks_free(struct BlockCache *c) {
+    if (c == NULL)
+        return;
+    munmap(c->arena, c->arena_size);
+    free(c->harmless);
+    free(c);
+}
+
+uint64_t tcg_blocks_flushes(const struct Tcg *t) { return t->blocks->flushes; }
+
+static unsigned hash_of(uint64_t phys, uint32_t mode) {
+    uint64_t h = (phys ^ ((uint64_t)mode << 40)) * 0x9e3779b97f4a7c15ull;
+    return (unsigned)(h >> (64 - HASH_BITS));
+}
+
+static struct Block **page_chain(struct BlockCache *c, uint64_t page) {
+    return &c->page_hash[(page >> 12) & ((1u << PAGE_HASH_BITS) - 1)];
+}
+
+static bool has_bytes_in(const struct Block *b, uint64_t page) {
+    return (b->phys & ~0xfffull) == page || b->phys_next == page;
+}
+
+/** What follows b in `chain`. A block in two chains has a link for each. */
+static struct Block **chain_next(struct BlockCache *c, struct Block *b, struct Block **chain) {
+    return &b->page_next[page_chain(c, b->phys & ~0xfffull) == chain ? 0 : 1];
+}
+
+/* ---- forgetting ---- */
+
+static void clear_code_flag(struct Tcg *t, uint64_t page) {
+    uint64_t offset, avail;
+    struct Region *r = bus_find(t->cpu->bus, page, &offset, &avail);
+    if (r != NULL && r->page_flags != NULL)
+        __atomic_and_fetch(&r->page_flags[offset >> 12], (uint8_t)~PAGE_FLAG_CODE, __ATOMIC_RELAXED);
+}
+
+void tcg_blocks_flush(struct Tcg *t) {
+    struct BlockCache *c = t->blocks;
+    for (unsigned k = 0; k < 1u << PAGE_HASH_BITS; k++) {
+        for (struct Block *b = c->page_hash[k], *next; b != NULL; b = next) {
+            next = *chain_next(c, b, &c->page_hash[k]);
+            clear_code_flag(t, b->phys & ~0xfffull);
+            if (b->phys_next != NO_PAGE)
+                clear_code_flag(t, b->phys_next);
+        }
+    }
+    memset(c->hash, 0, sizeof(c->hash));
+    memset(c->page_hash, 0, sizeof(c->page_hash));
+    madvise(c->arena, c->used, MADV_DONTNEED);
+    c->used = 0;
+    c->flushes++;
+    t->key_generation++;
+    t->mode_key = t->key_generation << MODE_BITS | t->mode;
+}
+
+/** Nobody finds it any more; whoever is in it leaves it at the next instruction. Its memory stays until a flush. */
+static void make_stale(struct BlockCache *c, struct Block *b) {
+    for (struct Block **p = &c->hash[hash_of(b->phys, b->mode)]; *p != NULL; p = &(*p)->hash_next) {
+        if (*p == b) {
+            *p = b->hash_next;
+            break;
+        }
+    }
+    b->stale = true;
+    for (unsigned k = 0; k <= b->count; k++)
+        b->insn[k].fn = tcg_x_stale;
+}
+
+static bool overlaps(const struct Block *b, uint64_t phys, uint64_t size) {
+    if (b->phys < phys + size && phys < b->phys + b->bytes)
+        return true;
+    return b->phys_next != NO_PAGE && b->phys_next < phys + size && phys < b->phys_next + INSN_MAX_BYTES;
+}
+
+/** Blocks with bytes in [phys, phys + size), which lies in one page, become stale. */
+static void page_written(struct Tcg *t, uint64_t phys, uint64_t size) {
+    uint64_t page = phys & ~0xfffull;
+    struct Block **chain = page_chain(t->blocks, page);
+    bool any_left = false;
+    for (struct Block **p = chain; *p != NULL;) {
+        struct Block *b = *p, **next = chain_next(t->blocks, b, chain);
+        if (!b->stale && overlaps(b, phys, size))
+            make_stale(t->blocks, b);
+        if (b->stale) {
+            *p = *next;
+            continue;
+        }
+        any_left |= has_bytes_in(b, page);
+        p = next;
+    }
+    if (!any_left)
+        clear_code_flag(t, page);
+}
+
+void tcg_code_written(struct Tcg *t, uint64_t phys, uint64_t size) {
+    while (size > 0) {
+        uint64_t in_page = 4096 - (phys & 0xfff);
+        uint64_t n = size < in_page ? size : in_page;
+        page_written(t, phys, n);
+        phys += n;
+        size -= n;
+    }
+}
+
+/* ---- building ---- */
+
+/** Where the bytes of the block come from. */
+struct Fetch {
+    const struct ExecTlbEntry *page;
+    struct ExecTlbEntry second; /* the next page, once a first instruction has reached into it */
+    uint64_t linear;            /* of the block's first byte */
+    uint64_t limit;             /* bytes from there that CS allows */
+};
+
+static void page_bytes(struct Tcg *t, const struct ExecTlbEntry *e, unsigned offset, uint8_t *out, unsigned n) {
+    if (e->host != NULL)
+        memcpy(out, e->host + offset, n);
+    else
+        bus_read(t->cpu->bus, e->phys + offset, out, n);
+}
+
+/** A page about to hold decoded code: writes to it must be seen from now on. */
+static void protect(struct Tcg *t, const struct ExecTlbEntry *e) {
+    if (e->page_flags == NULL || (__atomic_load_n(e->page_flags, __ATOMIC_RELAXED) & PAGE_FLAG_CODE))
+        return;
+    __atomic_or_fetch(e->page_flags, PAGE_FLAG_CODE, __ATOMIC_SEQ_CST);
+    tcg_tlb_protect_code(t, e->phys);
+}
+
+/**
+ * Up to 15 bytes at `off` from the block's start, within CS.limit. Only the block's first instruction may reach into
+ * the next page (`cross`), for fetching from there can fault.
+ */
+static unsigned fetch(struct Tcg *t, struct Fetch *f, unsigned off, bool cross, uint8_t out[INSN_MAX_BYTES]) {
+    unsigned in_page = (unsigned)((f->linear + off) & 0xfff), n = 4096 - in_page;
+    uint64_t allowed = f->limit - off;
+    if (n > INSN_MAX_BYTES)
+        n = INSN_MAX_BYTES;
+    if (n > allowed)
+        n = (unsigned)allowed;
+    page_bytes(t, f->page, in_page, out, n);
+    if (!cross || n == INSN_MAX_BYTES || n == allowed)
+        return n;
+    uint64_t next = f->linear + off + n;
+    f->second = *tcg_exec_page(t, (t->mode & MODE_CODE) == MODE_CODE64 ? next : (uint32_t)next);
+    protect(t, &f->second);
+    unsigned more = INSN_MAX_BYTES - n;
+    if (more > allowed - n)
+        more = (unsigned)(allowed - n);
+    page_bytes(t, &f->second, 0, out + n, more);
+    return n + more;
+}
+
+/** What only the block builder knows: positions. False: this instruction must begin a block of its own. */
+static bool place(struct Decoded *d, unsigned off, unsigned idx) {
+    struct Insn *i = &d->insn;
+    i->off = (uint16_t)off;
+    i->idx = (uint8_t)idx;
+    if (d->rip_relative) {
+        int64_t disp = (int64_t)i->disp + off;
+        if (disp > INT32_MAX)
+            return false;
+        i->disp = (int32_t)disp;
+    }
+    if (x86_rows[d->row].operands[0] == 'J') { /* see shapes_flow.h */
+        i->imm += off + i->len;
+        i->disp = (int32_t)(off + i->len);
+    }
+    return true;
+}
+
+/** Decode from the block's start; returns the number of instructions (at least 1) and *bytes. */
+static unsigned decode_run(struct Tcg *t, struct Fetch *f, uint32_t mode, unsigned *bytes) {
+    struct Decoded *d = t->blocks->decoded;
+    unsigned max = mode & MODE_STEP ? 1 : BLOCK_MAX_INSNS, off = 0, n = 0;
+    uint8_t buf[INSN_MAX_BYTES];
+
+    while (n < max && (n == 0 || (((f->linear + off) & ~0xfffull) == (f->linear & ~0xfffull) && off < f->limit))) {
+        unsigned have = fetch(t, f, off, false, buf);
+        enum DecodeStatus s = x86_decode(&t->cpu->model, mode, buf, have, &d[n]);
+        if (s == DECODE_MORE && n > 0)
+            break;
+        if (s == DECODE_MORE) {
+            have = fetch(t, f, off, true, buf);
+            s = x86_decode(&t->cpu->model, mode, buf, have, &d[n]);
+        }
+        if (s != DECODE_OK) { /* too long, or beyond CS.limit */
+            if (n > 0)
+                break;
+            tcg_raise_error(t, NULL, VEC_GP, 0);
+        }
+        if (!place(&d[n], off, n))
+            break;
+        off += d[n].insn.len;
+        if (d[n++].flow)
+            break;
+    }
+    *bytes = off;
+    return n;
+}
+
+static struct Block *arena_take(struct Tcg *t, unsigned count) {
+    struct BlockCache *c = t->blocks;
+    size_t size = (sizeof(struct Block) + (count + 1) * sizeof(struct Insn) + 63) & ~(size_t)63;
+    if (c->used + size > c->arena_size)
+        tcg_blocks_flush(t);
+    struct Block *b = (struct Block *)(c->arena + c->used);
+    c->used += size;
+    return b;
+}
+
+static void insert(struct BlockCache *c, struct Block *b) {
+    struct Block **h = &c->hash[hash_of(b->phys, b->mode)];
+    b->hash_next = *h;
+    *h = b;
+    struct Block **p = page_chain(c, b->phys & ~0xfffull);
+    b->page_next[0] = *p;
+    *p = b;
+    if (b->phys_next == NO_PAGE)
+        return;
+    struct Block **p2 = page_chain(c, b->phys_next);
+    if (p2 == p) /* one chain serves both pages */
+        return;
+    b->page_next[1] = *p2;
+    *p2 = b;
+}
+
+static void fill(struct Block *b, const struct Decoded *d, unsigned n, unsigned bytes) {
+    for (unsigned k = 0; k < n; k++)
+        b->insn[k] = d[k].insn;
+    b->insn[n] = (struct Insn){.fn = tcg_x_fallthrough, .idx = (uint8_t)n, .disp = (int32_t)bytes, .off = (uint16_t)bytes};
+    b->count = (uint8_t)n;
+    b->bytes = (uint16_t)bytes;
+    b->stale = false;
+    b->link[0] = b->link[1] = (struct BlockLink){0};
+}
+
+static struct Block *build(struct Tcg *t, struct Fetch *f, uint64_t phys, uint32_t mode) {
+    unsigned bytes;
+
+    protect(t, f->page);
+    unsigned n = decode_run(t, f, mode, &bytes);
+    if (!(mode & MODE_STEP))
+        liveness_pick(t->blocks->decoded, n, t->blocks->harmless);
+    struct Block *b = arena_take(t, n);
+    protect(t, f->page); /* a flush may have come between */
+    bool crosses = (phys & 0xfff) + bytes > 4096;
+    b->phys = phys;
+    b->phys_next = crosses ? f->second.phys : NO_PAGE;
+    b->mode = mode;
+    if (crosses)
+        protect(t, &f->second);
+    fill(b, t->blocks->decoded, n, bytes);
+    if (f->page->host != NULL) /* what is not memory may read differently next time */
+        insert(t->blocks, b);
+    return b;
+}
+
+/** The second page of a block that crosses must still be where it was. */
+static bool still_maps(struct Tcg *t, const struct Block *b, uint64_t linear) {
+    if (LIKELY(b->phys_next == NO_PAGE))
+        return true;
+    uint64_t next = (linear | 0xfff) + 1;
+    return tcg_exec_page(t, (t->mode & MODE_CODE) == MODE_CODE64 ? next : (uint32_t)next)->phys == b->phys_next;
+}
+
+struct Block *tcg_block_find(struct Tcg *t, uint32_t mode) {
+    CPUX86State *env = t->env;
+    bool code64 = (mode & MODE_CODE) == MODE_CODE64;
+    uint64_t linear = env->rip;
+
+    if (!code64) {
+        if (env->rip > t->cs_limit)
+            tcg_raise_error(t, NULL, VEC_GP, 0);
+        linear = (uint32_t)(t->cs_base + env->rip);
+    }
+    struct Fetch f = {.page = tcg_exec_page(t, linear), .linear = linear};
+    f.limit = code64 ? UINT64_MAX : t->cs_limit - env->rip + 1;
+    uint64_t phys = f.page->phys | (linear & 0xfff);
+    for (struct Block *b = t->blocks->hash[hash_of(phys, mode)]; b != NULL; b = b->hash_next) {
+        if (b->phys == phys && b->mode == mode && b->bytes <= f.limit && still_maps(t, b, linear))
+            return b;
+    }
+    struct ExecTlbEntry first = *f.page; /* the TLB slot may be refilled by the next page's translation */
+    f.page = &first;
+    return build(t, &f, phys, mode);
+}

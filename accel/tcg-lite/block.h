@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * The cache of decoded blocks of one vCPU: a hash by physical address and mode, lists by page, and an arena from which
+ * blocks are taken until it is full; then all are forgotten at once.
+ */
+#ifndef TWIN86_TCG_BLOCK_H
+#define TWIN86_TCG_BLOCK_H
+
+#include "accel/tcg-lite/tcg.h"
+
+struct BlockCache *tcg_blocks_new(size_t arena_bytes);
+void tcg_blocks_free(struct BlockCache *c);
+
+/**
+ * The block at env->rip (exact, t->insn NULL) for `mode`, decoded now if need be; faults if the fetch faults. With
+ * MODE_STEP in `mode` it holds one instruction.
+ */
+struct Block *tcg_block_find(struct Tcg *t, uint32_t mode);
+
+/** Counts flushes of the whole cache: pointers to blocks from before are dead. */
+uint64_t tcg_blocks_flushes(const struct Tcg *t);
+
+/** Pseudo-instructions (loop.c). */
+EXEC_FN tcg_x_fallthrough(CPUX86State *env, const struct Insn *i, struct Tcg *t);
+EXEC_FN tcg_x_stale(CPUX86State *env, const struct Insn *i, struct Tcg *t);
+EXEC_FN tcg_x_leave(CPUX86State *env, const struct Insn *i, struct Tcg *t);
+
+#endif

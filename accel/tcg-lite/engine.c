@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tcg-lite behind the engine interface: life-cycle, kicks, state sync, what the bus announces.
+ */
+#include "accel/accel.h"
+#include "accel/tcg-lite/block.h"
+#include "accel/tcg-lite/loop.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { ARENA_BYTES = 32 << 20 };
+
+static int probe(char *why, size_t n) {
+    (void)why, (void)n;
+    return 0;
+}
+
+static int init(struct Accel *accel, char *why, size_t n) {
+    if (accel->options[0] != '\0') {
+        snprintf(why, n, "-accel tcg-lite: unknown option '%s'; it has none", accel->options);
+        return -EINVAL;
+    }
+    return 0;
+}
+
+static void destroy(struct Accel *accel) { (void)accel; }
+
+static void kick(struct CPUState *cpu) {
+    struct Tcg *t = cpu->engine;
+    if (t != NULL)
+        atomic_store(&t->limit, 0);
+}
+
+static void mapping_changed(void *opaque, uint64_t gpa, uint64_t size) {
+    struct Tcg *t = opaque;
+    (void)gpa, (void)size;
+    cpu_post(t->cpu, CPU_EVENT_MAP);
+}
+
+static void code_written(void *opaque, uint64_t gpa, uint64_t size) {
+    struct Tcg *t = opaque;
+    (void)gpa, (void)size;
+    cpu_post(t->cpu, CPU_EVENT_CODE);
+}
+
+static int vcpu_init(struct CPUState *cpu) {
+    struct Tcg *t = calloc(1, sizeof(*t));
+    if (t == NULL)
+        return -ENOMEM;
+    t->blocks = tcg_blocks_new(ARENA_BYTES);
+    if (t->blocks == NULL) {
+        free(t);
+        return -ENOMEM;
+    }
+    t->cpu = cpu;
+    t->env = &cpu->env;
+    t->delivering = -1;
+    t->leave.fn = tcg_x_leave;
+    cpu->engine = t;
+    tcg_tlb_flush(t);
+    const struct BusListener listener = {.mapping_changed = mapping_changed, .code_written = code_written, .opaque = t};
+    return bus_add_listener(cpu->bus, &listener);
+}
+
+static void vcpu_destroy(struct CPUState *cpu) {
+    struct Tcg *t = cpu->engine;
+    if (t == NULL)
+        return;
+    bus_remove_listeners(cpu->bus, t);
+    tcg_blocks_free(t->blocks);
+    free(t);
+    cpu->engine = NULL;
+}
+
+static void get_state(struct CPUState *cpu) {
+    struct Tcg *t = cpu->engine;
+    cpu->env.rflags = tcg_rflags(t);
+}
+
+static void put_state(struct CPUState *cpu) {
+    struct Tcg *t = cpu->engine;
+    cc_load(&t->cc, (uint32_t)cpu->env.rflags);
+    cpu->env.zero = 0;
+    t->insn = NULL;
+    t->pending_db = 0;
+    t->tf_armed = t->shadow_running = false;
+    tcg_tlb_flush(t);
+    tcg_update_mode(t);
+}
+
+const struct AccelOps tcg_lite_ops = {
+    .name = "tcg-lite",
+    .probe = probe,
+    .init = init,
+    .destroy = destroy,
+    .vcpu_init = vcpu_init,
+    .vcpu_destroy = vcpu_destroy,
+    .exec = tcg_exec,
+    .kick = kick,
+    .get_state = get_state,
+    .put_state = put_state,
+};

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * The engine's exec().
+ */
+#ifndef TWIN86_TCG_LOOP_H
+#define TWIN86_TCG_LOOP_H
+
+#include "accel/tcg-lite/tcg.h"
+
+/** AccelOps.exec. */
+enum VcpuExit tcg_exec(struct CPUState *cpu);
+
+#endif

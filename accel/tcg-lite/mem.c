@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Segment checks and the slow paths of guest memory accesses: TLB misses, page crossing, MMIO, ROM, decoded code,
+ * watched addresses, alignment checks.
+ */
+#include "accel/tcg-lite/mem.h"
+#include "accel/tcg-lite/debug_regs.h"
+#include "accel/tcg-lite/tlb.h"
+
+static _Noreturn void segment_fault(struct Tcg *t, const struct Insn *i, unsigned seg) {
+    tcg_raise_error(t, i, seg == SEG_SS ? VEC_SS : VEC_GP, 0);
+}
+
+/** True when [offset, offset + size) lies within the segment (SDM vol. 3, 5.3); expand-down counts from the limit up. */
+static bool within_limit(const struct X86Segment *s, uint32_t offset, unsigned size) {
+    uint64_t last = (uint64_t)offset + size - 1;
+    bool data = !(s->ar & AR_CODE);
+    if ((s->ar & AR_S) && data && (s->ar & AR_EXPAND_DOWN))
+        return offset > s->limit && last <= (s->ar & AR_DB ? 0xffffffffu : 0xffffu);
+    return last <= s->limit;
+}
+
+uint64_t mem_linear(struct Tcg *t, const struct Insn *i, unsigned seg, uint64_t offset, unsigned size,
+                    enum Access access) {
+    const struct X86Segment *s = &t->env->seg[seg];
+
+    if ((t->mode & MODE_CODE) == MODE_CODE64) {
+        uint64_t linear = offset + (seg >= SEG_FS ? s->base : 0);
+        if (!x86_canonical(t->env, linear) || !x86_canonical(t->env, linear + size - 1))
+            segment_fault(t, i, seg);
+        return linear;
+    }
+    if (!(t->mode & (MODE_REAL | MODE_VM86))) {
+        if (s->ar & AR_UNUSABLE)
+            segment_fault(t, i, seg);
+        bool code = (s->ar & AR_CODE) != 0;
+        if ((access & ACCESS_WRITE) && (code || !(s->ar & AR_WRITABLE)))
+            segment_fault(t, i, seg);
+        if ((access & ACCESS_READ) && code && !(s->ar & AR_READABLE))
+            segment_fault(t, i, seg);
+    }
+    if (!within_limit(s, (uint32_t)offset, size))
+        segment_fault(t, i, seg);
+    return (uint32_t)(s->base + offset);
+}
+
+/** The translation of one page for reading or writing. */
+static struct TlbEntry *translate(struct Tcg *t, const struct Insn *i, unsigned mmu, uint64_t linear, bool write) {
+    struct TlbEntry *e = &t->tlbs[mmu][(linear >> 12) & (TLB_SIZE - 1)];
+    uint64_t tag = write ? e->tag_write : e->tag_read;
+    if (!(tag & TLB_NONE) && (tag & ~0xfffull) == (linear & ~0xfffull))
+        return e;
+    return tcg_tlb_fill(t, i, mmu, linear, write);
+}
+
+/** Linear addresses wrap at 4 GiB outside 64-bit code. */
+static uint64_t wrap(const struct Tcg *t, uint64_t linear) {
+    return x86_long_mode(t->env) ? linear : (uint32_t)linear;
+}
+
+static bool canonical_range(const struct Tcg *t, uint64_t linear, unsigned size) {
+    return !x86_long_mode(t->env) || (x86_canonical(t->env, linear) && x86_canonical(t->env, linear + size - 1));
+}
+
+/** Checks that precede translation: canonical form, and alignment at CPL 3 when CR0.AM and EFLAGS.AC ask for it. */
+static void check_address(struct Tcg *t, const struct Insn *i, unsigned mmu, uint64_t linear, unsigned size) {
+    if (UNLIKELY(!canonical_range(t, linear, size)))
+        segment_fault(t, i, i != NULL && i->mem ? i->seg : SEG_DS);
+    if (mmu == MMU_ALIGN && size <= 8 && (linear & (size - 1)))
+        tcg_raise_error(t, i, VEC_AC, 0);
+}
+
+static void note_access(struct Tcg *t, uint64_t linear, unsigned size, bool write) {
+    if (UNLIKELY(t->watching))
+        t->pending_db |= dr_match_data(t->env, linear, size, write);
+}
+
+/** RAM was written through a slow tag: keep the dirty log, let decoded code of that page become stale, and make the
+ *  tag fast once nothing needs it slow. */
+static void note_write(struct Tcg *t, struct TlbEntry *e, uint64_t phys, unsigned size) {
+    uint64_t offset, avail;
+    struct Region *r = bus_find(t->cpu->bus, phys, &offset, &avail);
+    if (r == NULL || r->page_flags == NULL)
+        return;
+    uint8_t *flags = &r->page_flags[offset >> 12];
+    bool logging = bus_dirty_logging(t->cpu->bus);
+    if (logging)
+        __atomic_or_fetch(flags, PAGE_FLAG_DIRTY, __ATOMIC_RELAXED);
+    if (__atomic_load_n(flags, __ATOMIC_RELAXED) & PAGE_FLAG_CODE)
+        tcg_code_written(t, phys, size);
+    bool code = __atomic_load_n(flags, __ATOMIC_RELAXED) & PAGE_FLAG_CODE;
+    if (!code && !logging && !t->watching && e < t->tlbs[MMU_ALIGN] && !(e->tag_write & TLB_NONE))
+        e->tag_write &= ~(uint64_t)TLB_SLOW;
+}
+
+/** One access that stays within a page. */
+static uint64_t load_in_page(struct Tcg *t, const struct Insn *i, struct TlbEntry *e, uint64_t linear, unsigned size) {
+    if (e->phys & (TLB_RAM | TLB_ROM))
+        return host_load((const void *)(e->addend + linear), size);
+    tcg_sync_count(t, i);
+    return bus_read_uint(t->cpu->bus, (e->phys & ~0xfffull) | (linear & 0xfff), size);
+}
+
+static void store_in_page(struct Tcg *t, const struct Insn *i, struct TlbEntry *e, uint64_t linear, unsigned size,
+                          uint64_t v) {
+    uint64_t phys = (e->phys & ~0xfffull) | (linear & 0xfff);
+    if (e->phys & TLB_RAM) {
+        host_store((void *)(e->addend + linear), size, v);
+        note_write(t, e, phys, size);
+        return;
+    }
+    tcg_sync_count(t, i);
+    bus_write_uint(t->cpu->bus, phys, v, size);
+}
+
+static bool crosses(uint64_t linear, unsigned size) { return (linear & 0xfff) + size > 4096; }
+
+static uint64_t load(struct Tcg *t, const struct Insn *i, unsigned mmu, uint64_t linear, unsigned size) {
+    check_address(t, i, mmu, linear, size);
+    if (LIKELY(!crosses(linear, size))) {
+        struct TlbEntry *e = translate(t, i, mmu, linear, false);
+        note_access(t, linear, size, false);
+        return load_in_page(t, i, e, linear, size);
+    }
+    unsigned first = 4096 - (linear & 0xfff);
+    uint64_t second = wrap(t, linear + first), v = 0;
+    translate(t, i, mmu, linear, false); /* fault before any device sees anything */
+    translate(t, i, mmu, second, false);
+    note_access(t, linear, size, false);
+    for (unsigned k = 0; k < size; k++) {
+        uint64_t at = k < first ? linear + k : second + (k - first);
+        v |= load_in_page(t, i, translate(t, i, mmu, at, false), at, 1) << (8 * k);
+    }
+    return v;
+}
+
+static void probe_write(struct Tcg *t, const struct Insn *i, unsigned mmu, uint64_t linear, unsigned size) {
+    check_address(t, i, mmu, linear, size);
+    translate(t, i, mmu, linear, true);
+    if (crosses(linear, size))
+        translate(t, i, mmu, wrap(t, (linear | 0xfff) + 1), true);
+}
+
+static void store(struct Tcg *t, const struct Insn *i, unsigned mmu, uint64_t linear, unsigned size, uint64_t v) {
+    probe_write(t, i, mmu, linear, size);
+    note_access(t, linear, size, true);
+    if (LIKELY(!crosses(linear, size))) {
+        store_in_page(t, i, translate(t, i, mmu, linear, true), linear, size, v);
+        return;
+    }
+    for (unsigned k = 0; k < size; k++) {
+        uint64_t at = wrap(t, linear + k);
+        store_in_page(t, i, translate(t, i, mmu, at, true), at, 1, v >> (8 * k));
+    }
+}
+
+uint64_t mem_load_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
+    return load(t, i, t->mmu, linear, size);
+}
+
+void mem_store_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, uint64_t v) {
+    store(t, i, t->mmu, linear, size, v);
+}
+
+uint64_t mem_load_stack_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
+    if (!canonical_range(t, linear, size))
+        segment_fault(t, i, SEG_SS);
+    return load(t, i, t->mmu, linear, size);
+}
+
+void mem_store_stack_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, uint64_t v) {
+    if (!canonical_range(t, linear, size))
+        segment_fault(t, i, SEG_SS);
+    store(t, i, t->mmu, linear, size, v);
+}
+
+void mem_probe_write(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
+    probe_write(t, i, t->mmu, linear, size);
+}
+
+/** Check every page of a long operand, for reading or writing. */
+static void probe_range(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned n, bool write) {
+    check_address(t, i, t->mmu, linear, n);
+    for (uint64_t at = linear & ~0xfffull; at < linear + n; at += 4096)
+        translate(t, i, t->mmu, wrap(t, at < linear ? linear : at), write);
+}
+
+/** The largest natural piece of a long operand at `at`: the pieces in which devices see it. */
+static unsigned piece(uint64_t at, unsigned left) {
+    unsigned n = 8;
+    while (n > left || (at & (n - 1)))
+        n >>= 1;
+    return n;
+}
+
+void mem_load_bytes(struct Tcg *t, const struct Insn *i, uint64_t linear, void *buf, unsigned n) {
+    probe_range(t, i, linear, n, false);
+    note_access(t, linear, n, false);
+    for (unsigned k = 0; k < n;) {
+        uint64_t at = wrap(t, linear + k);
+        unsigned size = piece(at, n - k);
+        host_store((uint8_t *)buf + k, size, load_in_page(t, i, translate(t, i, t->mmu, at, false), at, size));
+        k += size;
+    }
+}
+
+void mem_store_bytes(struct Tcg *t, const struct Insn *i, uint64_t linear, const void *buf, unsigned n) {
+    probe_range(t, i, linear, n, true);
+    note_access(t, linear, n, true);
+    for (unsigned k = 0; k < n;) {
+        uint64_t at = wrap(t, linear + k);
+        unsigned size = piece(at, n - k);
+        store_in_page(t, i, translate(t, i, t->mmu, at, true), at, size, host_load((const uint8_t *)buf + k, size));
+        k += size;
+    }
+}
+
+uint64_t mem_load_sys(struct Tcg *t, uint64_t linear, unsigned size) { return load(t, t->insn, MMU_SUPER, wrap(t, linear), size); }
+
+void mem_store_sys(struct Tcg *t, uint64_t linear, unsigned size, uint64_t value) {
+    store(t, t->insn, MMU_SUPER, wrap(t, linear), size, value);
+}
+
+void mem_probe_write_sys(struct Tcg *t, uint64_t linear, unsigned size) {
+    probe_write(t, t->insn, MMU_SUPER, wrap(t, linear), size);
+}
+
+uint64_t mem_load_as(struct Tcg *t, bool user, uint64_t linear, unsigned size) {
+    return load(t, t->insn, user ? MMU_USER : MMU_SUPER, wrap(t, linear), size);
+}
+
+void mem_store_as(struct Tcg *t, bool user, uint64_t linear, unsigned size, uint64_t value) {
+    store(t, t->insn, user ? MMU_USER : MMU_SUPER, wrap(t, linear), size, value);
+}

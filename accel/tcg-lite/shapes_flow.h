@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * Shapes of near branches. Each returns the instruction to go on with. For rows with a J operand the block builder has
+ * made i->imm the target and i->disp the fall-through, both relative to the block's first instruction.
+ */
+#ifndef TWIN86_TCG_SHAPES_FLOW_H
+#define TWIN86_TCG_SHAPES_FLOW_H
+
+#include "accel/tcg-lite/helpers.h"
+#include "accel/tcg-lite/kernels_cond.h"
+#include "accel/tcg-lite/shapes_stack.h"
+#include "cpu/pagewalk.h"
+
+typedef bool (*CondKernel)(const struct Cc *cc);
+
+/** RIP at `delta` from the block's start, wrapped to the operand size. */
+ALWAYS_INLINE uint64_t flow_target(const CPUX86State *env, int64_t delta, unsigned bits) {
+    uint64_t target = env->rip + (uint64_t)delta;
+    return bits == 64 ? target : bits == 32 ? (uint32_t)target : (uint16_t)target;
+}
+
+/** A target beyond the code segment's limit, or not canonical, faults on the branch itself. */
+ALWAYS_INLINE void flow_check(CPUX86State *env, const struct Insn *i, struct Tcg *t, uint64_t target, unsigned bits) {
+    bool bad = bits == 64 ? !x86_canonical(env, target)
+                          : target > env->seg[SEG_CS].limit && (t->mode & MODE_CODE) != MODE_CODE64;
+    if (UNLIKELY(bad))
+        tcg_raise_error(t, i, VEC_GP, 0);
+}
+
+/** Take a relative branch. A 64-bit one can only leave the canonical range from its very edge: fetch faults then. */
+ALWAYS_INLINE const struct Insn *flow_taken(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits) {
+    uint64_t target = flow_target(env, i->imm, bits);
+    if (bits != 64)
+        flow_check(env, i, t, target, bits);
+    env->rip = target;
+    return tcg_follow(t, &block_of(i)->link[1]);
+}
+
+ALWAYS_INLINE const struct Insn *flow_not_taken(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits) {
+    env->rip = bits == 64 ? env->rip + (int64_t)i->disp : (uint32_t)(env->rip + (uint64_t)i->disp);
+    return tcg_follow(t, &block_of(i)->link[0]);
+}
+
+ALWAYS_INLINE const struct Insn *jcc_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc,
+                                       CondKernel cond) {
+    (void)cc;
+    return cond(&t->cc) ? flow_taken(env, i, t, bits) : flow_not_taken(env, i, t, bits);
+}
+
+ALWAYS_INLINE const struct Insn *jmp_rel_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc,
+                                           const void *kernel) {
+    (void)cc, (void)kernel;
+    return flow_taken(env, i, t, bits);
+}
+
+ALWAYS_INLINE const struct Insn *call_rel_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits,
+                                            int cc, const void *kernel) {
+    (void)cc, (void)kernel;
+    if (bits != 64)
+        flow_check(env, i, t, flow_target(env, i->imm, bits), bits);
+    stack_push(env, i, t, flow_target(env, i->disp, bits), bits);
+    return flow_taken(env, i, t, bits);
+}
+
+ALWAYS_INLINE const struct Insn *flow_indirect(CPUX86State *env, struct Tcg *t, uint64_t target) {
+    env->rip = target;
+    return tcg_indirect(t);
+}
+
+ALWAYS_INLINE const struct Insn *jmp_ind_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc,
+                                           const void *kernel) {
+    (void)cc, (void)kernel;
+    uint64_t target = gpr_read(env, i->rm, bits);
+    flow_check(env, i, t, target, bits);
+    return flow_indirect(env, t, target);
+}
+
+ALWAYS_INLINE const struct Insn *jmp_ind_m(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits,
+                                           enum EaKind ea, int cc, const void *kernel) {
+    (void)cc, (void)kernel;
+    uint64_t target = mem_load(t, i, ea_linear(env, i, t, ea, bits / 8, ACCESS_READ), bits / 8);
+    flow_check(env, i, t, target, bits);
+    return flow_indirect(env, t, target);
+}
+
+ALWAYS_INLINE const struct Insn *flow_call(CPUX86State *env, const struct Insn *i, struct Tcg *t, uint64_t target,
+                                           unsigned bits) {
+    flow_check(env, i, t, target, bits);
+    stack_push(env, i, t, flow_target(env, i->off + i->len, bits), bits);
+    return flow_indirect(env, t, target);
+}
+
+ALWAYS_INLINE const struct Insn *call_ind_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits,
+                                            int cc, const void *kernel) {
+    (void)cc, (void)kernel;
+    return flow_call(env, i, t, gpr_read(env, i->rm, bits), bits);
+}
+
+ALWAYS_INLINE const struct Insn *call_ind_m(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits,
+                                            enum EaKind ea, int cc, const void *kernel) {
+    (void)cc, (void)kernel;
+    uint64_t target = mem_load(t, i, ea_linear(env, i, t, ea, bits / 8, ACCESS_READ), bits / 8);
+    return flow_call(env, i, t, target, bits);
+}
+
+/** RET and RET imm16 (imm is 0 in the first). */
+ALWAYS_INLINE const struct Insn *ret_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc,
+                                       const void *kernel) {
+    (void)cc, (void)kernel;
+    uint64_t target = stack_top(env, i, t, bits);
+    flow_check(env, i, t, target, bits);
+    stack_drop(env, t, bits / 8 + (uint16_t)i->imm);
+    return flow_indirect(env, t, target);
+}
+
+/** LOOP, LOOPE, LOOPNE: the count register has the address size. */
+typedef bool (*LoopKernel)(const struct Cc *cc);
+ALWAYS_INLINE bool k_loop(const struct Cc *cc) {
+    (void)cc;
+    return true;
+}
+ALWAYS_INLINE bool k_loope(const struct Cc *cc) { return cc_zf(cc); }
+ALWAYS_INLINE bool k_loopne(const struct Cc *cc) { return !cc_zf(cc); }
+
+ALWAYS_INLINE unsigned flow_count_bits(const struct Insn *i) { return 8u << i->asize; }
+
+ALWAYS_INLINE const struct Insn *loop_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc,
+                                        LoopKernel go_on) {
+    (void)cc;
+    unsigned width = flow_count_bits(i);
+    uint64_t count = gpr_read(env, REG_CX * 8, width) - 1;
+    bool zero = (count << (64 - width)) == 0;
+    bool taken = !zero && go_on(&t->cc);
+    if (taken && bits != 64)
+        flow_check(env, i, t, flow_target(env, i->imm, bits), bits);
+    gpr_write(env, REG_CX * 8, width, count);
+    return taken ? flow_taken(env, i, t, bits) : flow_not_taken(env, i, t, bits);
+}
+
+/** JCXZ, JECXZ, JRCXZ. */
+ALWAYS_INLINE const struct Insn *jcxz_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc,
+                                        const void *kernel) {
+    (void)cc, (void)kernel;
+    return gpr_read(env, REG_CX * 8, flow_count_bits(i)) == 0 ? flow_taken(env, i, t, bits)
+                                                              : flow_not_taken(env, i, t, bits);
+}
+
+#endif
