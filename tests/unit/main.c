@@ -16,6 +16,12 @@ static const struct SuiteEntry suites[] = {
     {"region", region_suite},
     {"bus", bus_suite},
     {"clock", clock_suite},
+    {"e820", e820_suite},
+    {"elf", elf_suite},
+    {"bzimage", bzimage_suite},
+    {"multiboot", multiboot_suite},
+    {"pvh", pvh_suite},
+    {"firmware", firmware_suite},
     {NULL, NULL},
 };
 

@@ -9,5 +9,11 @@ Suite *region_suite(void);
 Suite *bus_suite(void);
 Suite *clock_suite(void);
 Suite *accel_suite(void);
+Suite *e820_suite(void);
+Suite *elf_suite(void);
+Suite *bzimage_suite(void);
+Suite *multiboot_suite(void);
+Suite *pvh_suite(void);
+Suite *firmware_suite(void);
 
 #endif
