@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/* What -help, -version and `help` arguments print. The help fits a screen of 24 lines and 80 columns. */
+#include "options.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char help[] =
+    "Usage: twin86 [options]      without a guest, the built-in demonstration boots\n"
+    "Guest\n"
+    "  -kernel FILE     bzImage, multiboot or PVH kernel     -bios FILE  firmware ROM\n"
+    "  -initrd FILE     initial RAM disk, or modules         -append STR command line\n"
+    "Machine\n"
+    "  -m SIZE          RAM, such as 512M or 6G (256M)       -smp 1      processors\n"
+    "  -cpu MODEL[,+FEATURE|-FEATURE]...                     -cpu help   lists\n"
+    "  -accel A[:B...]  engines to try in order (tcg-lite)   -accel help lists\n"
+    "  -device isa-debug-exit[,iobase=N][,iosize=N]          -debugcon stdio|file:F\n"
+    "  -icount shift=N  time follows executed instructions: runs repeat exactly\n"
+    "  -rtc base=DATE   or utc, localtime                    -machine pc (the only)\n"
+    "Host\n"
+    "  -serial stdio|mon:stdio|file:FILE|null   COM1 (stdio) -nographic  the default\n"
+    "  -no-reboot       a reset ends twin86                  -display none  likewise\n"
+    "  -timeout SECONDS give up after that                   -name STR   ignored\n"
+    "  -d ITEMS         log stats, hash at the end (-d help) -D FILE     where to\n"
+    "  -h, --help       this text                            --version\n"
+    "Keys: Ctrl-A X quits, Ctrl-A H helps, Ctrl-A Ctrl-A sends Ctrl-A to the guest.\n"
+    "Exit codes: 0 guest powered off or Ctrl-A X, 2 bad usage, 4 guest crashed (triple\n"
+    "fault with -no-reboot), 6 internal error, 8 -timeout reached; isa-debug-exit gives\n"
+    "(value << 1) | 1. More: man twin86\n";
+
+static void print_cpus(void) {
+    puts("CPU models:");
+    for (unsigned i = 0; twin86_cpu_name(i) != NULL; i++)
+        printf("  %-10s %s\n", twin86_cpu_name(i), twin86_cpu_description(i));
+    puts("Features (+NAME adds, -NAME takes away; also vendor=GenuineIntel|AuthenticAMD):");
+    size_t column = 0;
+    for (unsigned i = 0; twin86_cpu_feature_name(i) != NULL; i++) {
+        const char *name = twin86_cpu_feature_name(i);
+        if (column + strlen(name) + 1 > 78) {
+            putchar('\n');
+            column = 0;
+        }
+        column += (size_t)printf("%s%s", column == 0 ? "  " : " ", name);
+    }
+    putchar('\n');
+}
+
+static void print_accels(void) {
+    puts("Engines:");
+    for (unsigned i = 0; twin86_accel_name(i) != NULL; i++)
+        printf("  %s\n", twin86_accel_name(i));
+}
+
+void options_print(enum Action action) {
+    switch (action) {
+    case ACTION_RUN:
+        break;
+    case ACTION_HELP:
+        fputs(help, stdout);
+        break;
+    case ACTION_VERSION:
+        printf("twin86 %s\n", twin86_version());
+        break;
+    case ACTION_CPU:
+        print_cpus();
+        break;
+    case ACTION_ACCEL:
+        print_accels();
+        break;
+    case ACTION_DEVICE:
+        puts("Devices:\n  isa-debug-exit,iobase=0xf4,iosize=4   a write of V ends twin86 with code (V << 1) | 1");
+        break;
+    case ACTION_MACHINE:
+        puts("Machines:\n  twin86   a PC with ISA devices, APICs, ACPI and a PCI host bridge (also called pc, q35)");
+        break;
+    case ACTION_LOG:
+        puts("Log items:\n"
+             "  stats   at the end: executed instructions, MIPS, time\n"
+             "  hash    at the end: SHA-256 over registers, RAM and devices");
+        break;
+    }
+}

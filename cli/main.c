@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: MIT */
+/* twin86: options, one machine, and a loop between the terminal and the guest until the run ends. */
+#include "options.h"
+#include "sink.h"
+#include "terminal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+struct Run {
+    struct Options options;
+    Twin86Machine *machine;
+    struct Sink serial, debugcon;
+    FILE *log;
+    int signal_fd, wake_fd;
+    int64_t deadline; /* host ms; -1: none */
+    bool input_open;
+    bool escape; /* Ctrl-A was typed */
+    size_t held; /* typed bytes that the machine's queue had no room for */
+    uint8_t input[1024];
+    int exit_signal; /* die of this in the end */
+};
+
+__attribute__((format(printf, 1, 2))) static void complain(const char *format, ...) {
+    va_list ap;
+    va_start(ap, format);
+    fputs("twin86: ", stderr);
+    vfprintf(stderr, format, ap);
+    fputc('\n', stderr);
+    va_end(ap);
+}
+
+static int64_t now_ms(void) {
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
+}
+
+/* ---- guest output ---- */
+
+static void serial_output(void *opaque, const uint8_t *data, size_t size) { sink_put(&((struct Run *)opaque)->serial, data, size); }
+
+static void debugcon_output(void *opaque, const uint8_t *data, size_t size) {
+    sink_put(&((struct Run *)opaque)->debugcon, data, size);
+}
+
+static bool open_sink(const struct SinkOption *o, const char *option, struct Sink *sink, int wake_fd) {
+    int fd = -1;
+    if (o->kind == SINK_STDIO)
+        fd = STDOUT_FILENO;
+    else if (o->kind == SINK_FILE && (fd = open(o->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)) < 0) {
+        complain("%s: %s can't be written: %s", option, o->path, strerror(errno));
+        return false;
+    }
+    sink_init(sink, fd, wake_fd);
+    return true;
+}
+
+static bool open_outputs(struct Run *r) {
+    r->log = stderr;
+    if (r->options.log_file != NULL && (r->log = fopen(r->options.log_file, "we")) == NULL) {
+        complain("-D: %s can't be written: %s", r->options.log_file, strerror(errno));
+        return false;
+    }
+    r->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return open_sink(&r->options.serial, "-serial", &r->serial, r->wake_fd) &&
+           open_sink(&r->options.debugcon, "-debugcon", &r->debugcon, r->wake_fd);
+}
+
+static bool flush_outputs(struct Run *r) {
+    bool serial = sink_flush(&r->serial), debugcon = sink_flush(&r->debugcon);
+    return serial && debugcon;
+}
+
+/* ---- keys ---- */
+
+static void escape_key(struct Run *r, uint8_t key, uint8_t *out, size_t *n) {
+    static const char keys[] = "\r\nCtrl-A X  quit twin86\r\n"
+                               "Ctrl-A H  this help\r\n"
+                               "Ctrl-A C  monitor (not available)\r\n"
+                               "Ctrl-A Ctrl-A  send Ctrl-A to the guest\r\n";
+    switch (key) {
+    case 1:
+        out[(*n)++] = key;
+        break;
+    case 'x':
+    case 'X':
+        twin86_quit(r->machine);
+        break;
+    case 'h':
+    case 'H':
+    case '?':
+        sink_put(&r->serial, (const uint8_t *)keys, sizeof(keys) - 1);
+        break;
+    case 'c':
+    case 'C': {
+        static const char text[] = "\r\nThe monitor is not available in this version; Ctrl-A H lists the keys.\r\n";
+        sink_put(&r->serial, (const uint8_t *)text, sizeof(text) - 1);
+        break;
+    }
+    default: /* as typed by mistake: nothing */
+        break;
+    }
+}
+
+/* Take Ctrl-A sequences out of what was typed; the rest goes to the guest. */
+static void read_keys(struct Run *r) {
+    uint8_t typed[sizeof(r->input) / 2];
+    ssize_t got = read(STDIN_FILENO, typed, sizeof(typed));
+    if (got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN))
+        r->input_open = false;
+    for (ssize_t i = 0; i < got; i++) {
+        if (r->escape) {
+            r->escape = false;
+            escape_key(r, typed[i], r->input, &r->held);
+        } else if (typed[i] == 1) {
+            r->escape = true;
+        } else {
+            r->input[r->held++] = typed[i];
+        }
+    }
+}
+
+static void send_keys(struct Run *r) {
+    size_t taken = twin86_serial_input(r->machine, r->input, r->held);
+    memmove(r->input, r->input + taken, r->held - taken);
+    r->held -= taken;
+}
+
+/* ---- signals ---- */
+
+/* Blocked in all threads and read from a descriptor, so that they are handled between two polls. */
+static int block_signals(void) {
+    sigset_t set;
+    sigemptyset(&set);
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT};
+    for (unsigned i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+        sigaddset(&set, signals[i]);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static void read_signals(struct Run *r) {
+    struct signalfd_siginfo info;
+    while (read(r->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+        if (info.ssi_signo == SIGTSTP) {
+            terminal_restore();
+            raise(SIGSTOP);
+        } else if (info.ssi_signo == SIGCONT) {
+            terminal_raw();
+        } else {
+            r->exit_signal = (int)info.ssi_signo;
+            twin86_quit(r->machine);
+        }
+    }
+}
+
+/* As if the signal had not been caught, for the shell that waits for us. */
+static void die_of(int sig) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, sig);
+    signal(sig, SIG_DFL);
+    raise(sig);
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
+/* ---- the run ---- */
+
+static int poll_timeout(const struct Run *r) {
+    int64_t ms = -1;
+    if (r->deadline >= 0) {
+        ms = r->deadline - now_ms();
+        ms = ms < 0 ? 0 : ms > INT32_MAX ? INT32_MAX : ms;
+    }
+    if (r->held > 0 && (ms < 0 || ms > 10))
+        ms = 10; /* the queue is full: see whether the guest has taken some */
+    return (int)ms;
+}
+
+/* Between terminal and guest, until an event. False: the time is up. */
+static bool serve(struct Run *r, Twin86Event *event) {
+    bool reads = r->options.serial.kind == SINK_STDIO;
+    for (;;) {
+        struct pollfd p[] = {
+            {.fd = twin86_event_fd(r->machine), .events = POLLIN},
+            {.fd = r->signal_fd, .events = POLLIN},
+            {.fd = r->wake_fd, .events = POLLIN},
+            {.fd = reads && r->input_open && r->held == 0 ? STDIN_FILENO : -1, .events = POLLIN},
+        };
+        poll(p, 4, poll_timeout(r));
+        if (p[1].revents != 0)
+            read_signals(r);
+        if (p[3].revents != 0)
+            read_keys(r);
+        if (r->held > 0)
+            send_keys(r);
+        if (p[2].revents != 0) {
+            uint64_t count;
+            if (read(r->wake_fd, &count, sizeof(count)) > 0 && !flush_outputs(r)) {
+                complain("guest output can't be written: %s", strerror(errno));
+                r->exit_signal = errno == EPIPE ? SIGPIPE : 0;
+                twin86_quit(r->machine);
+            }
+        }
+        if (twin86_wait(r->machine, 0, event) == 0)
+            return true;
+        if (r->deadline >= 0 && now_ms() >= r->deadline) {
+            twin86_pause(r->machine);
+            return twin86_wait(r->machine, 0, event) == 0; /* it may have ended in the same moment */
+        }
+    }
+}
+
+static void report(struct Run *r) {
+    if (r->options.log_stats) {
+        Twin86Stats s;
+        twin86_stats(r->machine, &s);
+        double run = (double)s.run_ns / 1e9, cpu = (double)s.cpu_ns / 1e9;
+        fprintf(r->log,
+                "twin86: %s: %" PRIu64 " instructions, %.3f s, %.3f s of host CPU, %.1f MIPS, guest time %.3f s, %" PRIu64
+                " resets\n",
+                twin86_engine(r->machine), s.instructions, run, cpu, cpu > 0 ? (double)s.instructions / cpu / 1e6 : 0,
+                (double)s.guest_ns / 1e9, s.resets);
+    }
+    uint8_t hash[32];
+    if (r->options.log_hash && twin86_state_hash(r->machine, hash) == 0) {
+        fputs("twin86: state ", r->log);
+        for (unsigned i = 0; i < sizeof(hash); i++)
+            fprintf(r->log, "%02x", hash[i]);
+        fputc('\n', r->log);
+    }
+    if (r->log != stderr)
+        fclose(r->log);
+}
+
+static int exit_code(const Twin86Event *event) {
+    switch (event->kind) {
+    case TWIN86_EVENT_POWEROFF:
+    case TWIN86_EVENT_RESET:
+    case TWIN86_EVENT_QUIT:
+        return EXIT_OK;
+    case TWIN86_EVENT_DEBUG_EXIT:
+        return (int)(event->value & 0xff);
+    case TWIN86_EVENT_TRIPLE_FAULT:
+        complain("the guest crashed: triple fault");
+        return EXIT_CRASHED;
+    case TWIN86_EVENT_ERROR:
+        complain("%s", event->message);
+        return EXIT_INTERNAL;
+    default:
+        complain("stopped for no known reason (%d)", (int)event->kind);
+        return EXIT_INTERNAL;
+    }
+}
+
+static int run_guest(struct Run *r) {
+    Twin86Event event = {0};
+    int code;
+    r->deadline = r->options.timeout_ms < 0 ? -1 : now_ms() + r->options.timeout_ms;
+    if (r->options.serial.kind == SINK_STDIO && terminal_init())
+        terminal_raw();
+    r->input_open = true;
+    twin86_start(r->machine, 0);
+    bool ended = serve(r, &event);
+    flush_outputs(r);
+    terminal_restore();
+    if (ended) {
+        code = exit_code(&event);
+    } else {
+        complain("-timeout: %g s are over", (double)r->options.timeout_ms / 1000);
+        code = EXIT_TIMEOUT;
+    }
+    report(r);
+    return code;
+}
+
+/* A machine with its guest. 0, or the exit code. */
+static int make_machine(struct Run *r) {
+    Twin86Config *c = &r->options.config;
+    char why[512];
+    c->serial_output = serial_output;
+    c->debugcon_output = debugcon_output;
+    c->opaque = r;
+    int e = twin86_create(&r->machine, c, why, sizeof(why));
+    if (e != 0) {
+        complain("%s", why);
+        return EXIT_BAD_USAGE;
+    }
+    if (why[0] != '\0')
+        complain("%s", why);
+    e = twin86_load(r->machine, &r->options.guest, why, sizeof(why));
+    if (e != 0) {
+        complain("%s", why);
+        return EXIT_BAD_USAGE;
+    }
+    return open_outputs(r) ? 0 : EXIT_BAD_USAGE;
+}
+
+int main(int argc, char **argv) {
+    static struct Run run;
+    char why[512];
+    if (!options_parse(&run.options, argc, argv, why, sizeof(why))) {
+        complain("%s", why);
+        return EXIT_BAD_USAGE;
+    }
+    if (run.options.action != ACTION_RUN) {
+        options_print(run.options.action);
+        return fflush(stdout) == 0 ? EXIT_OK : EXIT_INTERNAL;
+    }
+    run.signal_fd = block_signals();
+    int code = make_machine(&run);
+    if (code == 0)
+        code = run_guest(&run);
+    twin86_destroy(run.machine);
+    if (run.exit_signal != 0)
+        die_of(run.exit_signal);
+    return code;
+}

@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: MIT */
+/* The command line: one table of options, named as QEMU names them. See options.h. */
+#include "options.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* What an option's function gets. */
+struct Context {
+    struct Options *o;
+    const char *name; /* as typed */
+    char *why;
+    size_t n;
+};
+
+__attribute__((format(printf, 2, 3))) static bool wrong(const struct Context *c, const char *format, ...) {
+    va_list ap;
+    int used = snprintf(c->why, c->n, "%s: ", c->name);
+    va_start(ap, format);
+    if (used >= 0 && (size_t)used < c->n)
+        vsnprintf(c->why + used, c->n - used, format, ap);
+    va_end(ap);
+    return false;
+}
+
+/* ---- values ---- */
+
+/* The next "key=value" or "value" of a comma-separated list; false at its end. The list is cut up. */
+static bool next_item(char **list, char **key, char **value) {
+    if (*list == NULL)
+        return false;
+    *key = strsep(list, ",");
+    *value = strchr(*key, '=');
+    if (*value != NULL)
+        *(*value)++ = '\0';
+    return true;
+}
+
+static bool parse_number(const char *text, uint64_t max, uint64_t *number) {
+    char *end;
+    if (!isdigit((unsigned char)text[0]))
+        return false;
+    errno = 0;
+    *number = strtoull(text, &end, 0);
+    return *end == '\0' && errno == 0 && *number <= max;
+}
+
+/* A size with an optional suffix; MiB without one. */
+static bool parse_size(const char *text, uint64_t *bytes) {
+    static const char suffixes[] = "BKMGT";
+    char *end;
+    if (!isdigit((unsigned char)text[0]))
+        return false;
+    errno = 0;
+    uint64_t v = strtoull(text, &end, 10);
+    unsigned power = 2;
+    if (*end != '\0') {
+        const char *s = strchr(suffixes, toupper((unsigned char)*end));
+        if (s == NULL || end[1] != '\0')
+            return false;
+        power = (unsigned)(s - suffixes);
+    }
+    if (errno != 0 || v > UINT64_MAX >> (10 * power))
+        return false;
+    *bytes = v << (10 * power);
+    return true;
+}
+
+/* "2026-01-31" or "2026-01-31T12:00:00", UTC. */
+static bool parse_date(const char *text, int64_t *seconds) {
+    struct tm tm = {0};
+    const char *end = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
+    if (end == NULL) {
+        tm = (struct tm){0};
+        end = strptime(text, "%Y-%m-%d", &tm);
+    }
+    if (end == NULL || *end != '\0')
+        return false;
+    *seconds = timegm(&tm);
+    return true;
+}
+
+/* ---- options ---- */
+
+static bool set_kernel(struct Context *c, char *arg) { return c->o->guest.kernel = arg, true; }
+static bool set_initrd(struct Context *c, char *arg) { return c->o->guest.initrd = arg, true; }
+static bool set_append(struct Context *c, char *arg) { return c->o->guest.append = arg, true; }
+static bool set_bios(struct Context *c, char *arg) { return c->o->guest.bios = arg, true; }
+static bool set_log_file(struct Context *c, char *arg) { return c->o->log_file = arg, true; }
+static bool set_help(struct Context *c, char *arg) { return (void)arg, c->o->action = ACTION_HELP, true; }
+static bool set_version(struct Context *c, char *arg) { return (void)arg, c->o->action = ACTION_VERSION, true; }
+static bool set_no_reboot(struct Context *c, char *arg) { return (void)arg, c->o->config.no_reboot = true; }
+static bool accept(struct Context *c, char *arg) { return (void)c, (void)arg, true; }
+
+static bool set_memory(struct Context *c, char *arg) {
+    char *key, *value, *list = arg;
+    while (next_item(&list, &key, &value)) {
+        if (value != NULL && strcmp(key, "size") != 0)
+            return wrong(c, "'%s=' is not supported; use -m SIZE", key);
+        const char *text = value != NULL ? value : key;
+        uint64_t bytes;
+        if (!parse_size(text, &bytes))
+            return wrong(c, "'%s' is not a size; write 512M or 2G", text);
+        if (bytes < 1u << 20)
+            return wrong(c, "%s is too little RAM; give at least 1M (Linux needs 64M)", text);
+        if (bytes > 1ull << 40)
+            return wrong(c, "%s is too much RAM; 1T is the most", text);
+        if (bytes % 4096 != 0)
+            return wrong(c, "%s is not a multiple of 4K", text);
+        c->o->config.ram_size = bytes;
+    }
+    return true;
+}
+
+static bool set_cpu(struct Context *c, char *arg) {
+    if (strcmp(arg, "help") == 0 || strcmp(arg, "?") == 0)
+        c->o->action = ACTION_CPU;
+    c->o->config.cpu = arg;
+    return true;
+}
+
+static bool set_accel(struct Context *c, char *arg) {
+    if (strcmp(arg, "help") == 0)
+        c->o->action = ACTION_ACCEL;
+    c->o->config.accel = arg;
+    return true;
+}
+
+static bool set_enable_kvm(struct Context *c, char *arg) { return (void)arg, c->o->config.accel = "kvm", true; }
+
+static bool set_machine(struct Context *c, char *arg) {
+    static const char *const known[] = {"twin86", "pc", "q35", NULL};
+    char *key, *value, *list = arg;
+    for (bool first = true; next_item(&list, &key, &value); first = false) {
+        if (value != NULL && strcmp(key, "accel") == 0) {
+            c->o->config.accel = value;
+            continue;
+        }
+        if ((value == NULL && !first) || (value != NULL && strcmp(key, "type") != 0))
+            return wrong(c, "'%s' is not a machine property; type= and accel= are", key);
+        const char *type = value != NULL ? value : key;
+        if (strcmp(type, "help") == 0) {
+            c->o->action = ACTION_MACHINE;
+            return true;
+        }
+        unsigned i = 0;
+        while (known[i] != NULL && strcmp(known[i], type) != 0)
+            i++;
+        if (known[i] == NULL)
+            return wrong(c, "unknown machine '%s'; there is one, called twin86, pc or q35", type);
+    }
+    return true;
+}
+
+static bool set_smp(struct Context *c, char *arg) {
+    char *value = strncmp(arg, "cpus=", 5) == 0 ? arg + 5 : arg;
+    return strcmp(value, "1") == 0 || wrong(c, "%s processors are not supported yet; use -smp 1", arg);
+}
+
+static bool parse_sink(struct Context *c, char *arg, struct SinkOption *sink) {
+    if (strcmp(arg, "stdio") == 0 || strcmp(arg, "mon:stdio") == 0)
+        sink->kind = SINK_STDIO;
+    else if (strcmp(arg, "null") == 0 || strcmp(arg, "none") == 0)
+        sink->kind = SINK_NULL;
+    else if (strncmp(arg, "file:", 5) == 0 && arg[5] != '\0')
+        *sink = (struct SinkOption){SINK_FILE, arg + 5};
+    else
+        return wrong(c, "'%s' is not supported; use stdio, mon:stdio, file:PATH or null", arg);
+    return true;
+}
+
+static bool set_serial(struct Context *c, char *arg) {
+    if (c->o->serial_given)
+        return wrong(c, "given twice, but there is one serial port");
+    c->o->serial_given = true;
+    return parse_sink(c, arg, &c->o->serial);
+}
+
+static bool set_debugcon(struct Context *c, char *arg) {
+    c->o->config.debugcon = true;
+    return parse_sink(c, arg, &c->o->debugcon);
+}
+
+/* Things that twin86 does not have; hands type the option to switch them off. */
+static bool set_none(struct Context *c, char *arg) {
+    return strcmp(arg, "none") == 0 || wrong(c, "'%s' is not supported; only none is", arg);
+}
+
+static bool set_icount(struct Context *c, char *arg) {
+    char *key, *value, *list = arg;
+    c->o->config.icount = true;
+    while (next_item(&list, &key, &value)) {
+        const char *text = value != NULL ? value : key;
+        uint64_t shift;
+        if (value != NULL && (strcmp(key, "sleep") == 0 || strcmp(key, "align") == 0)) {
+            if (strcmp(value, "off") != 0)
+                return wrong(c, "%s=%s is not supported; time never waits for the host's", key, value);
+            continue;
+        }
+        if (value != NULL && strcmp(key, "shift") != 0)
+            return wrong(c, "'%s=' is not known; use shift=N", key);
+        if (strcmp(text, "auto") == 0)
+            return wrong(c, "shift=auto would make runs differ; give shift=0 to shift=10");
+        if (!parse_number(text, 10, &shift))
+            return wrong(c, "shift must be 0 to 10 (an instruction takes 2^shift ns), not '%s'", text);
+        c->o->config.icount_shift = (unsigned)shift;
+    }
+    return true;
+}
+
+static bool set_rtc(struct Context *c, char *arg) {
+    char *key, *value, *list = arg;
+    while (next_item(&list, &key, &value)) {
+        int64_t *start = &c->o->config.rtc_start;
+        time_t now = time(NULL);
+        struct tm local;
+        if (value == NULL || strcmp(key, "base") != 0)
+            return wrong(c, "'%s' is not supported; use base=utc, base=localtime or base=DATE", key);
+        if (strcmp(value, "utc") == 0)
+            *start = INT64_MIN;
+        else if (strcmp(value, "localtime") == 0)
+            *start = now + (localtime_r(&now, &local) != NULL ? local.tm_gmtoff : 0);
+        else if (!parse_date(value, start))
+            return wrong(c, "'%s' is no date; write 2026-01-31 or 2026-01-31T12:00:00", value);
+    }
+    return true;
+}
+
+static bool set_debug_exit(struct Context *c, char *list) {
+    Twin86Config *config = &c->o->config;
+    char *key, *value;
+    uint64_t v;
+    config->debug_exit = true;
+    while (next_item(&list, &key, &value)) {
+        bool base = strcmp(key, "iobase") == 0;
+        if (value == NULL || (!base && strcmp(key, "iosize") != 0))
+            return wrong(c, "isa-debug-exit has no property '%s'; iobase= and iosize= exist", key);
+        if (!parse_number(value, base ? 0xfffc : 4, &v) || (!base && v == 0))
+            return wrong(c, "%s=%s is out of range; %s", key, value, base ? "ports end at 0xfffc" : "1 to 4 are right");
+        if (base)
+            config->debug_exit_port = (uint16_t)v;
+        else
+            config->debug_exit_ports = (uint16_t)v;
+    }
+    return true;
+}
+
+static bool set_device(struct Context *c, char *arg) {
+    char *list = arg, *name = strsep(&list, ",");
+    if (strcmp(name, "help") == 0 || strcmp(name, "?") == 0)
+        return c->o->action = ACTION_DEVICE, true;
+    if (strcmp(name, "isa-debug-exit") != 0)
+        return wrong(c, "unknown device '%s'; there is isa-debug-exit", name);
+    return set_debug_exit(c, list);
+}
+
+static bool set_log(struct Context *c, char *arg) {
+    char *key, *value, *list = arg;
+    while (next_item(&list, &key, &value)) {
+        if (strcmp(key, "help") == 0 || strcmp(key, "?") == 0)
+            c->o->action = ACTION_LOG;
+        else if (strcmp(key, "stats") == 0)
+            c->o->log_stats = true;
+        else if (strcmp(key, "hash") == 0)
+            c->o->log_hash = true;
+        else
+            return wrong(c, "unknown item '%s'; there are stats, hash", key);
+    }
+    return true;
+}
+
+static bool set_timeout(struct Context *c, char *arg) {
+    char *end;
+    double seconds = strtod(arg, &end);
+    if (!isdigit((unsigned char)arg[0]) || *end != '\0' || !(seconds > 0 && seconds <= 1e6))
+        return wrong(c, "'%s' is not a number of seconds above 0", arg);
+    c->o->timeout_ms = (int64_t)(seconds * 1000 + 0.999);
+    return true;
+}
+
+enum Argument { ARG_NONE, ARG_NEEDED, ARG_OPTIONAL };
+
+static const struct OptionRow {
+    const char *name;
+    enum Argument argument;
+    const char *what; /* names the argument in messages */
+    bool (*set)(struct Context *c, char *arg);
+} rows[] = {
+    {"kernel", ARG_NEEDED, "a FILE", set_kernel},
+    {"initrd", ARG_NEEDED, "a FILE", set_initrd},
+    {"append", ARG_NEEDED, "a command line", set_append},
+    {"bios", ARG_NEEDED, "a FILE", set_bios},
+    {"m", ARG_NEEDED, "a size, such as 512M", set_memory},
+    {"cpu", ARG_NEEDED, "a model; -cpu help lists them", set_cpu},
+    {"accel", ARG_NEEDED, "an engine; -accel help lists them", set_accel},
+    {"enable-kvm", ARG_NONE, NULL, set_enable_kvm},
+    {"machine", ARG_NEEDED, "a machine; -machine help lists them", set_machine},
+    {"M", ARG_NEEDED, "a machine; -M help lists them", set_machine},
+    {"smp", ARG_NEEDED, "a number of processors", set_smp},
+    {"serial", ARG_NEEDED, "stdio, mon:stdio, file:PATH or null", set_serial},
+    {"debugcon", ARG_NEEDED, "stdio, file:PATH or null", set_debugcon},
+    {"nographic", ARG_NONE, NULL, accept},
+    {"display", ARG_NEEDED, "none", set_none},
+    {"vga", ARG_NEEDED, "none", set_none},
+    {"monitor", ARG_NEEDED, "none", set_none},
+    {"parallel", ARG_NEEDED, "none", set_none},
+    {"net", ARG_NEEDED, "none", set_none},
+    {"nic", ARG_NEEDED, "none", set_none},
+    {"nodefaults", ARG_NONE, NULL, accept},
+    {"no-reboot", ARG_NONE, NULL, set_no_reboot},
+    {"icount", ARG_OPTIONAL, "shift=N", set_icount},
+    {"rtc", ARG_NEEDED, "base=utc|localtime|DATE", set_rtc},
+    {"device", ARG_NEEDED, "a device; -device help lists them", set_device},
+    {"d", ARG_NEEDED, "items; -d help lists them", set_log},
+    {"D", ARG_NEEDED, "a FILE", set_log_file},
+    {"timeout", ARG_NEEDED, "SECONDS", set_timeout},
+    {"name", ARG_NEEDED, "a name", accept},
+    {"h", ARG_NONE, NULL, set_help},
+    {"help", ARG_NONE, NULL, set_help},
+    {"version", ARG_NONE, NULL, set_version},
+    {"V", ARG_NONE, NULL, set_version},
+};
+
+static const struct OptionRow *find_row(const char *name) {
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        if (strcmp(rows[i].name, name) == 0)
+            return &rows[i];
+    return NULL;
+}
+
+bool options_parse(struct Options *o, int argc, char **argv, char *why, size_t n) {
+    *o = (struct Options){.timeout_ms = -1};
+    twin86_config_init(&o->config);
+    for (int i = 1; i < argc; i++) {
+        struct Context c = {o, argv[i], why, n};
+        const char *name = argv[i];
+        if (name[0] != '-' || name[1] == '\0') {
+            snprintf(why, n, "'%s' is not an option; a kernel is given as -kernel FILE", name);
+            return false;
+        }
+        name += name[1] == '-' ? 2 : 1;
+        const struct OptionRow *row = find_row(name);
+        if (row == NULL) {
+            snprintf(why, n, "unknown option '%s'; twin86 --help lists what there is", argv[i]);
+            return false;
+        }
+        bool more = i + 1 < argc;
+        char *arg = NULL;
+        if (row->argument == ARG_NEEDED || (row->argument == ARG_OPTIONAL && more && argv[i + 1][0] != '-'))
+            arg = more ? argv[++i] : NULL;
+        if (row->argument == ARG_NEEDED && arg == NULL)
+            return wrong(&c, "needs %s", row->what);
+        if (arg != NULL && arg[0] == '\0' && row->set != set_append)
+            return wrong(&c, "is empty; it needs %s", row->what);
+        if (!row->set(&c, arg))
+            return false;
+        if (o->action != ACTION_RUN)
+            return true;
+    }
+    return true;
+}

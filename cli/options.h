@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/** The command line, parsed. */
+#ifndef TWIN86_CLI_OPTIONS_H
+#define TWIN86_CLI_OPTIONS_H
+
+#include <twin86.h>
+
+/** twin86's own exit codes are even, so that they never meet isa-debug-exit's odd ones. */
+enum ExitCode {
+    EXIT_OK = 0,       /* the guest powered off or asked for a reset with -no-reboot; Ctrl-A X; help and version */
+    EXIT_BAD_USAGE = 2, /* the command line or a file named on it is wrong */
+    EXIT_CRASHED = 4,  /* triple fault with -no-reboot */
+    EXIT_INTERNAL = 6, /* twin86 could not go on */
+    EXIT_TIMEOUT = 8,  /* -timeout reached */
+};
+
+enum SinkKind { SINK_STDIO, SINK_FILE, SINK_NULL };
+
+struct SinkOption {
+    enum SinkKind kind;
+    const char *path;
+};
+
+/** What to do instead of running a guest. */
+enum Action { ACTION_RUN, ACTION_HELP, ACTION_VERSION, ACTION_CPU, ACTION_ACCEL, ACTION_DEVICE, ACTION_MACHINE, ACTION_LOG };
+
+struct Options {
+    Twin86Config config;
+    Twin86Guest guest;
+    enum Action action;
+    struct SinkOption serial, debugcon;
+    bool serial_given;
+    bool log_stats, log_hash;
+    const char *log_file;
+    int64_t timeout_ms; /* -1: none */
+};
+
+/** Fill `o` from the command line. False: `why` says in one line what is wrong and what would be right. */
+bool options_parse(struct Options *o, int argc, char **argv, char *why, size_t n);
+
+/** Print what -help, -version and the `help` arguments ask for. */
+void options_print(enum Action action);
+
+#endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * The terminal: raw while the guest runs, restored whatever happens. All of it belongs to the main thread; the state
+ * is the process's (there is one terminal), hence static.
+ */
+#ifndef TWIN86_CLI_TERMINAL_H
+#define TWIN86_CLI_TERMINAL_H
+
+#include <stdbool.h>
+
+/** Remember the terminal's settings and see to it that exit and crashes restore them. False: stdin is no terminal. */
+bool terminal_init(void);
+/** Every key goes to the guest, ^C and ^Z too. Does nothing in the background or without a terminal. */
+void terminal_raw(void);
+/** As it was found. Async-signal-safe. */
+void terminal_restore(void);
+
+#endif
