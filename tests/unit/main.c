@@ -22,6 +22,12 @@ static const struct SuiteEntry suites[] = {
     {"multiboot", multiboot_suite},
     {"pvh", pvh_suite},
     {"firmware", firmware_suite},
+    {"uart", uart_suite},
+    {"pic", pic_suite},
+    {"pit", pit_suite},
+    {"rtc", rtc_suite},
+    {"i8042", i8042_suite},
+    {"isa_ports", isa_ports_suite},
     {NULL, NULL},
 };
 

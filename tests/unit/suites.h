@@ -16,4 +16,11 @@ Suite *multiboot_suite(void);
 Suite *pvh_suite(void);
 Suite *firmware_suite(void);
 
+Suite *uart_suite(void);
+Suite *pic_suite(void);
+Suite *pit_suite(void);
+Suite *rtc_suite(void);
+Suite *i8042_suite(void);
+Suite *isa_ports_suite(void);
+
 #endif
