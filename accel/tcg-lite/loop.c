@@ -42,8 +42,7 @@ void tcg_sync_count(struct Tcg *t, const struct Insn *i) {
 
 /* ---- block edges ---- */
 
-/** Events that the edge has to look at now. */
-static bool edge_due(const struct Tcg *t) {
+bool tcg_event_due(const struct Tcg *t) {
     uint32_t events = atomic_load(&t->cpu->events);
     if (events & ~(uint32_t)(CPU_EVENT_INTR | CPU_EVENT_NMI))
         return true;
@@ -58,7 +57,7 @@ void tcg_recheck(struct Tcg *t) {
                 (env->rflags & FLAG_RF);
     /* A kick that comes between these two stores is not lost: it posts its event first. */
     atomic_store(&t->limit, slow ? 0 : t->cpu->insn_limit);
-    if (!slow && edge_due(t))
+    if (!slow && tcg_event_due(t))
         atomic_store(&t->limit, 0);
 }
 

@@ -189,7 +189,7 @@ enum TcgEvent { EVENT_FAULT, EVENT_SOFTWARE /* INT n, INT3, INTO */, EVENT_ICEBP
 void tcg_deliver(struct Tcg *t, enum TcgEvent kind, uint8_t vector, bool has_error, uint32_t error);
 
 /** What becomes of a fault `second` raised while `first` (a vector, TCG_BENIGN, or -1) was being delivered. */
-enum TcgCombined { FAULT_SECOND, FAULT_DOUBLE, FAULT_TRIPLE };
+enum TcgCombined { FAULT_SERIAL, FAULT_DOUBLE, FAULT_TRIPLE };
 enum TcgCombined tcg_combine_fault(int first, int second);
 
 /* ---- modes and control state (mode.c) ---- */
@@ -231,6 +231,8 @@ void tcg_blocks_flush(struct Tcg *t);
 void tcg_code_written(struct Tcg *t, uint64_t phys, uint64_t size);
 /** Choose t->limit anew: after anything that may let an event in (IF, shadows, TF, DR7, new events). */
 void tcg_recheck(struct Tcg *t);
+/** An event waits that the next block edge would serve: long instructions stop early. */
+bool tcg_event_due(const struct Tcg *t);
 /** Instructions completed before i; makes cpu->insn_count (and with -icount the clock) exact. Before device code. */
 void tcg_sync_count(struct Tcg *t, const struct Insn *i);
 
