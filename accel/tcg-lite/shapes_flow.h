@@ -6,12 +6,10 @@
 #ifndef TWIN86_TCG_SHAPES_FLOW_H
 #define TWIN86_TCG_SHAPES_FLOW_H
 
-#include "accel/tcg-lite/helpers.h"
+#include "accel/tcg-lite/kernels_cond.h"
 #include "accel/tcg-lite/kernels_cond.h"
 #include "accel/tcg-lite/shapes_stack.h"
 #include "cpu/pagewalk.h"
-
-typedef bool (*CondKernel)(const struct Cc *cc);
 
 /** RIP at `delta` from the block's start, wrapped to the operand size. */
 ALWAYS_INLINE uint64_t flow_target(const CPUX86State *env, int64_t delta, unsigned bits) {
@@ -42,7 +40,7 @@ ALWAYS_INLINE const struct Insn *flow_not_taken(CPUX86State *env, const struct I
 }
 
 ALWAYS_INLINE const struct Insn *jcc_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc,
-                                       CondKernel cond) {
+                                       CondFn cond) {
     (void)cc;
     return cond(&t->cc) ? flow_taken(env, i, t, bits) : flow_not_taken(env, i, t, bits);
 }

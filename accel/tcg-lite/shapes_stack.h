@@ -120,4 +120,58 @@ ALWAYS_INLINE void leave_r(CPUX86State *env, const struct Insn *i, struct Tcg *t
     gpr_write(env, REG_BP * 8, bits, v);
 }
 
+/** PUSHA: the eight registers, SP as it was. All of the frame is checked before the first is written. */
+ALWAYS_INLINE void pusha_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc,
+                           const void *kernel) {
+    (void)cc, (void)kernel;
+    unsigned size = bits / 8;
+    uint64_t sp = env->gpr[REG_SP];
+    for (unsigned r = 0; r < 8; r++)
+        mem_probe_write(t, i, stack_linear(i, t, sp - (r + 1) * size, size, ACCESS_WRITE), size);
+    for (unsigned r = 0; r < 8; r++)
+        mem_store_stack(t, i, stack_linear(i, t, sp - (r + 1) * size, size, ACCESS_WRITE), size,
+                        r == REG_SP ? sp : env->gpr[r]);
+    stack_set(env, t, sp - 8 * size);
+}
+
+/** POPA: the value for SP is thrown away. */
+ALWAYS_INLINE void popa_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc,
+                          const void *kernel) {
+    (void)cc, (void)kernel;
+    unsigned size = bits / 8;
+    uint64_t sp = env->gpr[REG_SP], v[8];
+    for (unsigned k = 0; k < 8; k++)
+        v[k] = mem_load_stack(t, i, stack_linear(i, t, sp + k * size, size, ACCESS_READ), size);
+    for (unsigned k = 0; k < 8; k++) {
+        if (7 - k != REG_SP)
+            gpr_write(env, (7 - k) * 8, bits, v[k]);
+    }
+    stack_set(env, t, sp + 8 * size);
+}
+
+/** ENTER (SDM vol. 2): push BP, copy level - 1 frame pointers, push the new frame's, make room. imm = level << 16 |
+ *  size. Nothing in the registers changes until the last byte of the new frame is known to be writable. */
+ALWAYS_INLINE void enter_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc,
+                           const void *kernel) {
+    (void)cc, (void)kernel;
+    unsigned size = bits / 8, level = (i->uimm >> 16) & 31, room = i->uimm & 0xffff;
+    uint64_t sp = env->gpr[REG_SP] - size, frame = sp, bp = env->gpr[REG_BP];
+
+    mem_store_stack(t, i, stack_linear(i, t, sp, size, ACCESS_WRITE), size, bp);
+    for (unsigned k = 1; k < level; k++) {
+        bp -= size;
+        sp -= size;
+        uint64_t v = mem_load_stack(t, i, stack_linear(i, t, bp, size, ACCESS_READ), size);
+        mem_store_stack(t, i, stack_linear(i, t, sp, size, ACCESS_WRITE), size, v);
+    }
+    if (level > 0) {
+        sp -= size;
+        mem_store_stack(t, i, stack_linear(i, t, sp, size, ACCESS_WRITE), size, frame);
+    }
+    sp -= room;
+    mem_probe_write(t, i, stack_linear(i, t, sp, size, ACCESS_WRITE), size);
+    gpr_write(env, REG_BP * 8, bits, frame);
+    stack_set(env, t, sp);
+}
+
 #endif
