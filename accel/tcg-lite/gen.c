@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/** x86gen TABLE HEADER-FOLDER OUTPUT-FOLDER: see README.md for the table's format. */
+#include "accel/tcg-lite/gen.h"
+
+#include <dirent.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+void gen_error(struct Gen *g, int line, const char *fmt, ...) {
+    va_list ap;
+    va_start(ap, fmt);
+    fprintf(stderr, "%s:%d: error: ", g->tab, line);
+    vfprintf(stderr, fmt, ap);
+    fputc('\n', stderr);
+    va_end(ap);
+    g->errors++;
+}
+
+static char *append_file(char *text, size_t *len, const char *path) {
+    FILE *f = fopen(path, "r");
+    if (!f)
+        return text;
+    fseek(f, 0, SEEK_END);
+    size_t n = (size_t)ftell(f);
+    rewind(f);
+    text = realloc(text, *len + n + 2);
+    n = fread(text + *len, 1, n, f);
+    *len += n;
+    text[(*len)++] = '\n';
+    text[*len] = 0;
+    fclose(f);
+    return text;
+}
+
+/** Read every header that may define a shape, kernel or helper, so that a row that names a missing one is refused. */
+static void read_headers(struct Gen *g) {
+    static const char *const prefixes[] = {"shapes", "kernels", "helpers"};
+    size_t len = 0;
+    g->text = calloc(1, 1);
+    DIR *d = opendir(g->headers);
+    if (!d) {
+        fprintf(stderr, "x86gen: cannot open folder %s\n", g->headers);
+        exit(2);
+    }
+    for (struct dirent *e; (e = readdir(d));) {
+        const char *dot = strrchr(e->d_name, '.');
+        for (unsigned p = 0; p < 3; p++) {
+            if (!dot || strcmp(dot, ".h") || strncmp(e->d_name, prefixes[p], strlen(prefixes[p])))
+                continue;
+            char path[4096];
+            snprintf(path, sizeof path, "%s/%s", g->headers, e->d_name);
+            g->text = append_file(g->text, &len, path);
+            for (int u = 0; u < g->unit_count; u++) {
+                char name[128];
+                snprintf(name, sizeof name, "shapes_%s.h", g->unit[u].headers);
+                g->unit[u].has_shapes |= !strcmp(name, e->d_name);
+                snprintf(name, sizeof name, "kernels_%s.h", g->unit[u].headers);
+                g->unit[u].has_kernels |= !strcmp(name, e->d_name);
+            }
+        }
+    }
+    closedir(d);
+}
+
+static bool ident_char(char c) {
+    return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+bool gen_known(const struct Gen *g, const char *name) {
+    size_t n = strlen(name);
+    for (const char *p = g->text; (p = strstr(p, name)); p += n)
+        if ((p == g->text || !ident_char(p[-1])) && (p[n] == '(' || p[n] == ','))
+            return true;
+    return false;
+}
+
+int main(int argc, char **argv) {
+    struct Gen *g = calloc(1, sizeof *g);
+    int a = 1;
+    if (a < argc && !strcmp(argv[a], "--lenient"))
+        g->lenient = true, a++;
+    if (argc - a != 3) {
+        fprintf(stderr, "usage: x86gen [--lenient] TABLE HEADER-FOLDER OUTPUT-FOLDER\n");
+        return 2;
+    }
+    g->tab = argv[a], g->headers = argv[a + 1], g->out = argv[a + 2];
+    gen_parse(g);
+    read_headers(g);
+    gen_check(g);
+    if (g->errors)
+        return 1;
+    gen_emit(g);
+    return g->errors ? 1 : 0;
+}
