@@ -57,6 +57,19 @@ struct CpuStats {
     uint64_t assists;
 };
 
+/**
+ * What an engine tells an observer (tracing). Called in the vCPU's thread with env up to date and the machine lock not
+ * held; must not change anything. A NULL pointer costs nothing. Set only while the vCPU is parked.
+ */
+struct CpuTrace {
+    /** Before each instruction; forces engines to go one by one. */
+    void (*insn)(void *opaque, struct CPUState *cpu);
+    /** Before an exception, interrupt (external) or INT n (software) is delivered; env is the interrupted state. */
+    void (*event)(void *opaque, struct CPUState *cpu, uint8_t vector, bool has_error, uint32_t error, bool external,
+                  bool software);
+    void *opaque;
+};
+
 struct CPUState {
     CPUX86State env; /* the truth while !engine_owns_state */
     unsigned index;  /* also the initial APIC id */
@@ -92,6 +105,7 @@ struct CPUState {
 
     uint64_t tsc_hz; /* frequency of the guest's TSC */
     struct CpuStats stats;
+    const struct CpuTrace *trace; /* NULL: nobody looks */
     char error[256]; /* with VCPU_EXIT_ERROR: one line for the person */
     struct VcpuThread *thread; /* owned by vcpu.c */
 };

@@ -143,6 +143,14 @@ static bool serve(struct Tcg *t) {
     return false;
 }
 
+static void trace_insn(struct Tcg *t) {
+    if (t->cpu->trace->insn == NULL)
+        return;
+    t->env->rflags = tcg_rflags(t);
+    tcg_sync_count(t, NULL);
+    t->cpu->trace->insn(t->cpu->trace->opaque, t->cpu);
+}
+
 /** Run the one instruction at env->rip and come back to the edge. */
 static const struct Insn *run_one(struct Tcg *t) {
     CPUX86State *env = t->env;
@@ -155,6 +163,8 @@ static const struct Insn *run_one(struct Tcg *t) {
         }
     }
     struct Block *b = tcg_block_find(t, t->mode | MODE_STEP);
+    if (UNLIKELY(t->cpu->trace != NULL))
+        trace_insn(t);
     env->rflags &= ~(uint64_t)FLAG_RF;
     t->shadow_running = env->int_shadow != SHADOW_NONE;
     t->tf_armed = (env->rflags & FLAG_TF) != 0;

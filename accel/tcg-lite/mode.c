@@ -58,7 +58,8 @@ void tcg_update_mode(struct Tcg *t) {
         m |= MODE_REAL;
     if (x86_v8086(env))
         m |= MODE_VM86;
-    if ((env->rflags & FLAG_TF) || (env->dr[7] & DR7_ENABLES))
+    bool traced = t->cpu->trace != NULL && t->cpu->trace->insn != NULL;
+    if ((env->rflags & FLAG_TF) || (env->dr[7] & DR7_ENABLES) || traced)
         m |= MODE_STEP;
 
     bool watching = dr_watches_data(env);

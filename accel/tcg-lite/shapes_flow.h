@@ -7,7 +7,6 @@
 #define TWIN86_TCG_SHAPES_FLOW_H
 
 #include "accel/tcg-lite/kernels_cond.h"
-#include "accel/tcg-lite/kernels_cond.h"
 #include "accel/tcg-lite/shapes_stack.h"
 #include "cpu/pagewalk.h"
 
