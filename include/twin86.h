@@ -56,8 +56,8 @@ typedef struct Twin86Config {
     int64_t rtc_start;          /* wall clock at the start, in seconds since 1970 UTC; INT64_MIN: the host's, and with
                                    icount 2026-01-01 */
     bool debug_exit;            /* put the isa-debug-exit device in */
-    uint16_t debug_exit_port;   /* its first port; default 501h */
-    uint16_t debug_exit_ports;  /* how many ports; 1-4, default 2 */
+    uint16_t debug_exit_port;   /* its first port; default F4h */
+    uint16_t debug_exit_ports;  /* how many ports; 1-4, default 4 */
     bool debugcon;              /* put the debug console in */
     uint16_t debugcon_port;     /* its port; default E9h */
     Twin86Output *serial_output;   /* COM1 (3F8h, IRQ 4); NULL: discarded */
@@ -110,7 +110,7 @@ enum Twin86EventKind {
     TWIN86_EVENT_NONE,
     TWIN86_EVENT_POWEROFF,     /* the guest switched the machine off */
     TWIN86_EVENT_RESET,        /* the guest reset the machine, and no_reboot is set */
-    TWIN86_EVENT_DEBUG_EXIT,   /* the guest wrote to isa-debug-exit: `value` is what it wrote */
+    TWIN86_EVENT_DEBUG_EXIT,   /* the guest wrote v to isa-debug-exit: `value` is (v << 1) | 1 */
     TWIN86_EVENT_TRIPLE_FAULT, /* the guest's CPU shut down, and no_reboot is set */
     TWIN86_EVENT_ERROR,        /* the engine can't go on: `message` says why */
     TWIN86_EVENT_BUDGET,       /* the wanted number of instructions was executed */
@@ -198,7 +198,7 @@ TWIN86_API int twin86_hook_mmio(Twin86Machine *machine, uint64_t gpa, uint64_t s
 /* ---- looking ------------------------------------------------------------------------------------------------- */
 
 typedef struct Twin86Stats {
-    uint64_t instructions; /* executed by the guest since the machine was made */
+    uint64_t instructions; /* executed by the guest since the machine was made, as of the last stop */
     uint64_t guest_ns;     /* the guest's own time */
     uint64_t run_ns;       /* host time spent running, sleep in HLT included */
     uint64_t cpu_ns;       /* host CPU time of the thread that executes the guest */

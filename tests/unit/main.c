@@ -28,6 +28,8 @@ static const struct SuiteEntry suites[] = {
     {"rtc", rtc_suite},
     {"i8042", i8042_suite},
     {"isa_ports", isa_ports_suite},
+    {"vcpu", vcpu_suite},
+    {"cpuid", cpuid_suite},
     {NULL, NULL},
 };
 

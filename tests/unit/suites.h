@@ -22,5 +22,7 @@ Suite *pit_suite(void);
 Suite *rtc_suite(void);
 Suite *i8042_suite(void);
 Suite *isa_ports_suite(void);
+Suite *vcpu_suite(void);
+Suite *cpuid_suite(void);
 
 #endif

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT */
+/* The public interface: include/twin86.h over machine.h. */
+#include "machine/machine.h"
+#include "machine/regs.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+struct Twin86Machine {
+    struct Machine m;
+};
+
+const char *twin86_version(void) { return PACKAGE_VERSION; }
+
+void twin86_config_init(Twin86Config *config) {
+    *config = (Twin86Config){
+        .struct_size = sizeof(*config),
+        .ram_size = 256u << 20,
+        .cpu = "x86-64-v1",
+        .accel = "tcg-lite",
+        .rtc_start = INT64_MIN,
+        .debug_exit_port = ISA_DEBUG_EXIT_IOBASE,
+        .debug_exit_ports = ISA_DEBUG_EXIT_IOSIZE,
+        .debugcon_port = DEBUGCON_PORT,
+    };
+}
+
+const char *twin86_cpu_name(unsigned index) { return cpu_model_name(index); }
+const char *twin86_cpu_description(unsigned index) { return cpu_model_description(index); }
+const char *twin86_cpu_feature_name(unsigned index) { return cpu_feature_name(index); }
+
+const char *twin86_accel_name(unsigned index) {
+    for (unsigned i = 0; accel_engines[i] != NULL; i++)
+        if (i == index)
+            return accel_engines[i]->name;
+    return NULL;
+}
+
+/* ---- life ---- */
+
+int twin86_create(Twin86Machine **machine, const Twin86Config *config, char *why, size_t why_size) {
+    Twin86Config full;
+    twin86_config_init(&full);
+    size_t size = config->struct_size < sizeof(full) ? config->struct_size : sizeof(full); /* an older caller's is shorter */
+    memcpy(&full, config, size);
+    full.struct_size = sizeof(full);
+    char unused[1];
+    if (why_size == 0)
+        why = unused, why_size = sizeof(unused);
+    why[0] = '\0';
+
+    size_t bytes = (sizeof(struct Twin86Machine) + 63) & ~(size_t)63;
+    struct Twin86Machine *t = aligned_alloc(64, bytes);
+    if (t == NULL) {
+        snprintf(why, why_size, "out of memory");
+        return -ENOMEM;
+    }
+    memset(t, 0, bytes);
+    int r = machine_create(&t->m, &full, why, why_size);
+    if (r != 0) {
+        machine_destroy(&t->m);
+        free(t);
+        return r;
+    }
+    *machine = t;
+    return 0;
+}
+
+void twin86_destroy(Twin86Machine *machine) {
+    if (machine == NULL)
+        return;
+    machine_destroy(&machine->m);
+    free(machine);
+}
+
+const char *twin86_engine(const Twin86Machine *machine) { return machine->m.accel.ops->name; }
+
+int twin86_load(Twin86Machine *machine, const Twin86Guest *guest, char *why, size_t why_size) {
+    char unused[1];
+    if (why_size == 0)
+        why = unused, why_size = sizeof(unused);
+    why[0] = '\0';
+    if (vcpu_running(&machine->m.cpu)) {
+        snprintf(why, why_size, "the machine is running");
+        return -EBUSY;
+    }
+    return machine_load(&machine->m, guest, why, why_size);
+}
+
+/* ---- running ---- */
+
+int twin86_start(Twin86Machine *machine, uint64_t instructions) { return machine_start(&machine->m, instructions); }
+
+int twin86_wait(Twin86Machine *machine, int timeout_ms, Twin86Event *event) {
+    return machine_wait(&machine->m, timeout_ms, event);
+}
+
+int twin86_run(Twin86Machine *machine, uint64_t instructions, Twin86Event *event) {
+    int r = machine_start(&machine->m, instructions);
+    return r != 0 ? r : machine_wait(&machine->m, -1, event);
+}
+
+int twin86_event_fd(const Twin86Machine *machine) { return machine->m.slot.fd; }
+void twin86_pause(Twin86Machine *machine) { machine_pause(&machine->m); }
+bool twin86_running(const Twin86Machine *machine) { return vcpu_running(&machine->m.cpu); }
+void twin86_quit(Twin86Machine *machine) { machine_stop(&machine->m, TWIN86_EVENT_QUIT, 0); }
+
+void twin86_reset(Twin86Machine *machine) {
+    struct Machine *m = &machine->m;
+    char why[200];
+    if (vcpu_running(&m->cpu)) {
+        vcpu_request_reset(&m->cpu);
+        return;
+    }
+    pthread_mutex_lock(&m->lock);
+    cpu_sync_state(&m->cpu);
+    atomic_fetch_add(&m->resets, 1);
+    machine_reset(m, why, sizeof(why));
+    pthread_mutex_unlock(&m->lock);
+}
+
+void twin86_power_button(Twin86Machine *machine) {
+    atomic_store(&machine->m.power_button, true);
+    machine_post_work(&machine->m);
+}
+
+size_t twin86_serial_input(Twin86Machine *machine, const void *data, size_t size) {
+    return machine_serial_input(&machine->m, data, size);
+}
+
+/* ---- registers and memory ---- */
+
+const char *twin86_reg_name(enum Twin86Reg reg) { return reg_name(reg); }
+enum Twin86Reg twin86_reg_by_name(const char *name) { return reg_by_name(name); }
+
+int twin86_read_reg(Twin86Machine *machine, enum Twin86Reg reg, uint64_t *value) {
+    struct CPUState *cpu = &machine->m.cpu;
+    if (vcpu_running(cpu))
+        return -EBUSY;
+    cpu_sync_state(cpu);
+    return reg_read(&cpu->env, reg, value);
+}
+
+int twin86_write_reg(Twin86Machine *machine, enum Twin86Reg reg, uint64_t value) {
+    struct CPUState *cpu = &machine->m.cpu;
+    if (vcpu_running(cpu))
+        return -EBUSY;
+    cpu_sync_state(cpu);
+    int r = reg_write(&cpu->env, reg, value);
+    if (r == 0)
+        cpu_state_changed(cpu);
+    return r;
+}
+
+int twin86_read_xmm(Twin86Machine *machine, unsigned index, uint8_t value[16]) {
+    struct CPUState *cpu = &machine->m.cpu;
+    if (vcpu_running(cpu))
+        return -EBUSY;
+    if (index >= 16)
+        return -EINVAL;
+    cpu_sync_state(cpu);
+    memcpy(value, cpu->env.vec[index].b, 16);
+    return 0;
+}
+
+void twin86_read_memory(Twin86Machine *machine, uint64_t gpa, void *data, size_t size) {
+    bus_read(machine->m.bus, gpa, data, size);
+}
+
+void twin86_write_memory(Twin86Machine *machine, uint64_t gpa, const void *data, size_t size) {
+    bus_write(machine->m.bus, gpa, data, size);
+}
+
+/* ---- hooks ---- */
+
+static uint64_t hook_read(void *opaque, uint64_t offset, unsigned size) {
+    const Twin86Hook *h = &((struct Hook *)opaque)->user;
+    return h->read != NULL ? h->read(h->opaque, offset, size) : ~0ull;
+}
+
+static void hook_write(void *opaque, uint64_t offset, uint64_t value, unsigned size) {
+    const Twin86Hook *h = &((struct Hook *)opaque)->user;
+    if (h->write != NULL)
+        h->write(h->opaque, offset, value, size);
+}
+
+static struct Hook *hook_new(struct Machine *m, const Twin86Hook *user, unsigned max_size) {
+    struct Hook *h = calloc(1, sizeof(*h));
+    if (h == NULL)
+        return NULL;
+    h->user = *user;
+    h->ops = (struct IoOps){.read = hook_read, .write = hook_write, .min_size = 1, .max_size = max_size};
+    h->next = m->hooks; /* freed with the machine, mapped or not */
+    m->hooks = h;
+    return h;
+}
+
+int twin86_hook_ports(Twin86Machine *machine, uint16_t port, unsigned count, const Twin86Hook *hook) {
+    struct Machine *m = &machine->m;
+    if (count == 0 || count > 0x10000u - port)
+        return -EINVAL;
+    if (vcpu_running(&m->cpu))
+        return -EBUSY;
+    struct Hook *h = hook_new(m, hook, 4);
+    return h == NULL ? -ENOMEM : bus_map_ports(m->bus, port, count, "hook", &h->ops, h);
+}
+
+int twin86_hook_mmio(Twin86Machine *machine, uint64_t gpa, uint64_t size, const Twin86Hook *hook) {
+    struct Machine *m = &machine->m;
+    if (size == 0 || gpa + size - 1 < gpa)
+        return -EINVAL;
+    if (vcpu_running(&m->cpu))
+        return -EBUSY;
+    struct Hook *h = hook_new(m, hook, 8);
+    if (h == NULL)
+        return -ENOMEM;
+    region_init_mmio(&h->region, "hook", size, &h->ops, h);
+    return bus_map(m->bus, gpa, &h->region);
+}
+
+/* ---- looking ---- */
+
+void twin86_stats(Twin86Machine *machine, Twin86Stats *stats) {
+    struct Machine *m = &machine->m;
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    int64_t started = atomic_load(&m->started_ns);
+    *stats = (Twin86Stats){
+        .instructions = atomic_load(&m->instructions),
+        .guest_ns = (uint64_t)clock_now(m->clock),
+        .run_ns = (uint64_t)atomic_load(&m->run_ns),
+        .cpu_ns = (uint64_t)vcpu_cpu_time(&m->cpu),
+        .resets = atomic_load(&m->resets),
+    };
+    if (started != 0)
+        stats->run_ns += (uint64_t)(ts.tv_sec * NS_PER_SEC + ts.tv_nsec - started);
+}
+
+int twin86_state_hash(Twin86Machine *machine, uint8_t hash[32]) {
+    if (vcpu_running(&machine->m.cpu))
+        return -EBUSY;
+    cpu_sync_state(&machine->m.cpu);
+    machine_hash(&machine->m, hash);
+    return 0;
+}

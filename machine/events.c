@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/* Starting, stopping, and the events that end a run. */
+#include "machine/machine.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+static int64_t host_now(void) {
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return ts.tv_sec * NS_PER_SEC + ts.tv_nsec;
+}
+
+/* ---- the slot ---- */
+
+int event_slot_init(struct EventSlot *s) {
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&s->cond, &attr);
+    pthread_condattr_destroy(&attr);
+    pthread_mutex_init(&s->mutex, NULL);
+    s->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return s->fd < 0 ? -errno : 0;
+}
+
+void event_slot_destroy(struct EventSlot *s) {
+    if (s->fd >= 0)
+        close(s->fd);
+    pthread_cond_destroy(&s->cond);
+    pthread_mutex_destroy(&s->mutex);
+}
+
+static void publish(struct EventSlot *s, const Twin86Event *event) {
+    uint64_t one = 1;
+    pthread_mutex_lock(&s->mutex);
+    s->event = *event;
+    while (write(s->fd, &one, sizeof(one)) < 0 && errno == EINTR)
+        ;
+    pthread_cond_broadcast(&s->cond);
+    pthread_mutex_unlock(&s->mutex);
+}
+
+static bool event_waits(struct EventSlot *s) {
+    pthread_mutex_lock(&s->mutex);
+    bool waits = s->event.kind != TWIN86_EVENT_NONE;
+    pthread_mutex_unlock(&s->mutex);
+    return waits;
+}
+
+int machine_wait(struct Machine *m, int timeout_ms, Twin86Event *event) {
+    struct EventSlot *s = &m->slot;
+    struct timespec until;
+    if (timeout_ms >= 0) {
+        int64_t end = host_now() + timeout_ms * 1000000LL;
+        until = (struct timespec){.tv_sec = end / NS_PER_SEC, .tv_nsec = end % NS_PER_SEC};
+    }
+    int r = 0;
+    pthread_mutex_lock(&s->mutex);
+    while (s->event.kind == TWIN86_EVENT_NONE && r == 0)
+        r = timeout_ms < 0 ? pthread_cond_wait(&s->cond, &s->mutex) : pthread_cond_timedwait(&s->cond, &s->mutex, &until);
+    bool have = s->event.kind != TWIN86_EVENT_NONE;
+    if (have) {
+        uint64_t count;
+        *event = s->event;
+        s->event.kind = TWIN86_EVENT_NONE;
+        while (read(s->fd, &count, sizeof(count)) < 0 && errno == EINTR)
+            ;
+    }
+    pthread_mutex_unlock(&s->mutex);
+    if (!have)
+        return -ETIMEDOUT;
+    vcpu_wait_parked(&m->cpu); /* the event comes a moment before */
+    return 0;
+}
+
+/* ---- starting and stopping ---- */
+
+int machine_start(struct Machine *m, uint64_t instructions) {
+    if (vcpu_running(&m->cpu))
+        return -EBUSY;
+    if (event_waits(&m->slot))
+        return 0; /* what happened a moment before a pause must be seen first */
+    pthread_mutex_lock(&m->lock);
+    m->pending.kind = TWIN86_EVENT_NONE;
+    atomic_store(&m->started_ns, host_now());
+    clock_start(m->clock);
+    main_loop_set_active(&m->loop, true);
+    pthread_mutex_unlock(&m->lock);
+    return vcpu_resume(&m->cpu, instructions);
+}
+
+void machine_pause(struct Machine *m) {
+    vcpu_request_stop(&m->cpu);
+    vcpu_wait_parked(&m->cpu);
+}
+
+void machine_stop(struct Machine *m, enum Twin86EventKind kind, uint32_t value) {
+    pthread_mutex_lock(&m->lock);
+    if (vcpu_running(&m->cpu)) {
+        if (m->pending.kind == TWIN86_EVENT_NONE)
+            m->pending = (Twin86Event){.kind = kind, .value = value};
+        vcpu_request_stop(&m->cpu);
+    }
+    pthread_mutex_unlock(&m->lock);
+}
+
+void machine_guest_poweroff(void *opaque) { machine_stop(opaque, TWIN86_EVENT_POWEROFF, 0); }
+
+void machine_guest_reset(void *opaque) {
+    struct Machine *m = opaque;
+    if (m->config.no_reboot)
+        machine_stop(m, TWIN86_EVENT_RESET, 0);
+    else
+        vcpu_request_reset(&m->cpu);
+}
+
+/* ---- called by the vCPU loop ---- */
+
+static void on_reset(void *opaque) {
+    struct Machine *m = opaque;
+    char why[200];
+    atomic_fetch_add(&m->resets, 1);
+    int r = machine_reset(m, why, sizeof(why));
+    if (r != 0 && m->pending.kind == TWIN86_EVENT_NONE) { /* loaded before, so only memory can be short */
+        machine_stop(m, TWIN86_EVENT_ERROR, 0);
+        snprintf(m->pending.message, sizeof(m->pending.message), "the guest could not be loaded anew: %s", why);
+    }
+}
+
+static void on_shutdown(void *opaque) {
+    struct Machine *m = opaque;
+    if (m->config.no_reboot)
+        machine_stop(m, TWIN86_EVENT_TRIPLE_FAULT, 0);
+    else
+        vcpu_request_reset(&m->cpu);
+}
+
+static void on_parked(void *opaque, enum VcpuStop why) {
+    struct Machine *m = opaque;
+    pthread_mutex_lock(&m->lock);
+    main_loop_set_active(&m->loop, false);
+    clock_stop(m->clock);
+    Twin86Event event = m->pending;
+    m->pending.kind = TWIN86_EVENT_NONE;
+    pthread_mutex_unlock(&m->lock);
+    atomic_fetch_add(&m->run_ns, host_now() - atomic_exchange(&m->started_ns, 0));
+    atomic_store(&m->instructions, m->cpu.insn_count);
+    if (why == VCPU_STOP_ERROR) {
+        event.kind = TWIN86_EVENT_ERROR;
+        snprintf(event.message, sizeof(event.message), "%s", m->cpu.error);
+    } else if (event.kind == TWIN86_EVENT_NONE && why == VCPU_STOP_BUDGET) {
+        event.kind = TWIN86_EVENT_BUDGET;
+    } else if (event.kind == TWIN86_EVENT_NONE && why == VCPU_STOP_DEBUG) {
+        event.kind = TWIN86_EVENT_DEBUG;
+    }
+    if (event.kind != TWIN86_EVENT_NONE)
+        publish(&m->slot, &event);
+}
+
+struct VcpuOps machine_vcpu_ops(struct Machine *m) {
+    return (struct VcpuOps){.reset = on_reset, .shutdown = on_shutdown, .parked = on_parked, .opaque = m};
+}

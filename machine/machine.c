@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: MIT */
+/* The PC, wired. See machine.h. */
+#include "machine/machine.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PAGE_SIZE 4096
+
+static int fail(char *why, size_t n, int r, const char *what) {
+    snprintf(why, n, "%s: %s", what, strerror(-r));
+    return r;
+}
+
+/* ---- wires ---- */
+
+/* ISA interrupt `line`: to the PICs, and to the IOAPIC pin of the same number, but IRQ 0 to pin 2 (the MADT says so). */
+static void isa_irq(void *opaque, int line, bool level) {
+    struct Machine *m = opaque;
+    pic_set_irq(&m->pic, line, level);
+}
+
+static struct IrqWire isa_wire(struct Machine *m, int line) { return (struct IrqWire){isa_irq, m, line}; }
+
+/* The local APIC's interrupt output. */
+static void cpu_intr(void *opaque, int line, bool level) {
+    struct CPUState *cpu = opaque;
+    (void)line;
+    if (level)
+        cpu_post(cpu, CPU_EVENT_INTR);
+    else
+        cpu_retract(cpu, CPU_EVENT_INTR);
+}
+
+static void set_a20(void *opaque, bool enabled) {
+    struct Machine *m = opaque;
+    bus_set_a20(m->bus, enabled);
+    i8042_a20_changed(&m->i8042, enabled);
+    port92_a20_changed(&m->port92, enabled);
+}
+
+static void debug_exit(void *opaque, uint32_t code) { machine_stop(opaque, TWIN86_EVENT_DEBUG_EXIT, code); }
+
+static void serial_write(void *opaque, const uint8_t *buf, size_t len) {
+    struct Machine *m = opaque;
+    if (m->config.serial_output != NULL)
+        m->config.serial_output(m->config.opaque, buf, len);
+}
+
+static void debugcon_write(void *opaque, const uint8_t *buf, size_t len) {
+    struct Machine *m = opaque;
+    if (m->config.debugcon_output != NULL)
+        m->config.debugcon_output(m->config.opaque, buf, len);
+}
+
+/* ---- memory ---- */
+
+static uint64_t hole_read(void *opaque, uint64_t offset, unsigned size) {
+    (void)opaque, (void)offset, (void)size;
+    return ~0ull;
+}
+
+static void hole_write(void *opaque, uint64_t offset, uint64_t value, unsigned size) {
+    (void)opaque, (void)offset, (void)value, (void)size;
+}
+
+/* RAM below and above the PCI hole, and no RAM where a display adapter would be. */
+static int wire_memory(struct Machine *m) {
+    static const struct IoOps hole_ops = {.read = hole_read, .write = hole_write, .min_size = 1, .max_size = 8};
+    m->layout = ram_layout(m->config.ram_size);
+    int r = region_init_ram(&m->ram, "ram", m->config.ram_size);
+    if (r == 0)
+        r = bus_map_part(m->bus, 0, &m->ram, 0, m->layout.below_4g);
+    if (r == 0 && m->layout.above_4g != 0)
+        r = bus_map_part(m->bus, HIGH_RAM_BASE, &m->ram, m->layout.below_4g, m->layout.above_4g);
+    region_init_mmio(&m->vga_hole, "vga hole", BIOS_AREA_BASE - LOW_MEMORY_END - 0x20000, &hole_ops, m);
+    return r != 0 ? r : bus_map(m->bus, LOW_MEMORY_END, &m->vga_hole);
+}
+
+/* What PC firmware stores in CMOS about memory: in KiB above 1 MiB, in 64 KiB units above 16 MiB and above 4 GiB. */
+static void wire_cmos(struct Machine *m) {
+    uint64_t low = m->layout.below_4g, high = m->layout.above_4g;
+    uint64_t ext = low > 0x100000 ? (low - 0x100000) >> 10 : 0, above16 = low > 0x1000000 ? (low - 0x1000000) >> 16 : 0;
+    ext = ext > 0xffff ? 0xffff : ext;
+    above16 = above16 > 0xffff ? 0xffff : above16;
+    const struct {
+        uint8_t index, value;
+    } bytes[] = {
+        {0x15, 640 & 0xff},         {0x16, 640 >> 8},
+        {0x17, ext & 0xff},         {0x18, ext >> 8},
+        {0x30, ext & 0xff},         {0x31, ext >> 8},
+        {0x34, above16 & 0xff},     {0x35, above16 >> 8},
+        {0x5b, (high >> 16) & 0xff}, {0x5c, (high >> 24) & 0xff}, {0x5d, (high >> 32) & 0xff},
+        {0x14, 0x06}, /* equipment: FPU, mouse port */
+    };
+    for (unsigned i = 0; i < sizeof(bytes) / sizeof(bytes[0]); i++)
+        rtc_set_cmos(&m->rtc, bytes[i].index, bytes[i].value);
+}
+
+/* ---- devices ---- */
+
+static void lapic_intr(void *opaque, bool level) { cpu_intr(&((struct Machine *)opaque)->cpu, 0, level); }
+static void lapic_nmi(void *opaque) { cpu_post(&((struct Machine *)opaque)->cpu, CPU_EVENT_NMI); }
+static void lapic_init_ipi(void *opaque) { cpu_post(&((struct Machine *)opaque)->cpu, CPU_EVENT_INIT); }
+
+static void lapic_sipi(void *opaque, uint8_t vector) {
+    struct CPUState *cpu = &((struct Machine *)opaque)->cpu;
+    cpu->sipi_vector = vector;
+    cpu_post(cpu, CPU_EVENT_SIPI);
+}
+
+static uint64_t lapic_read_tsc(void *opaque) { return cpu_read_tsc(&((struct Machine *)opaque)->cpu); }
+
+static int lapic_inta(void *opaque) {
+    struct Machine *m = opaque;
+    return pic_pending(&m->pic) ? pic_acknowledge(&m->pic) : -1;
+}
+
+/* The local APIC's page follows IA32_APIC_BASE; in x2APIC mode and when disabled there is none. */
+static void lapic_base_changed(void *opaque, uint64_t base) {
+    struct Machine *m = opaque;
+    if (!cpu_has(&m->cpu.model, CPUID_APIC))
+        return;
+    uint64_t mode = base & (APIC_BASE_ENABLE | APIC_BASE_X2APIC);
+    uint64_t page = mode == APIC_BASE_ENABLE ? base & ~0xfffull : 0;
+    if (page == m->apic_page_at)
+        return;
+    if (m->apic_page_at != 0)
+        bus_unmap(m->bus, &m->apic_page);
+    m->apic_page_at = page;
+    if (page != 0)
+        bus_map(m->bus, page, &m->apic_page);
+}
+
+static const struct LapicCpuOps lapic_cpu_ops = {
+    .set_intr = lapic_intr,
+    .nmi = lapic_nmi,
+    .init = lapic_init_ipi,
+    .sipi = lapic_sipi,
+    .read_tsc = lapic_read_tsc,
+    .pic_acknowledge = lapic_inta,
+    .base_changed = lapic_base_changed,
+};
+
+static const struct CpuApicOps apic_ops = {
+    .acknowledge = lapic_acknowledge,
+    .get_base = lapic_get_base,
+    .set_base = lapic_set_base,
+    .get_cr8 = lapic_get_cr8,
+    .set_cr8 = lapic_set_cr8,
+    .read_msr = lapic_read_msr,
+    .write_msr = lapic_write_msr,
+};
+
+/* A CPU model without APIC: the PICs' output goes to the CPU's INTR pin. */
+static const struct CpuApicOps pic_only_ops = {.acknowledge = lapic_inta};
+
+/* Interrupt controllers: ISA -> PICs -> LINT0 of the local APIC -> CPU, and ISA -> IOAPIC -> APIC bus -> local APIC. */
+static int wire_interrupts(struct Machine *m) {
+    const struct CpuModel *model = &m->cpu.model;
+    bool apic = cpu_has(model, CPUID_APIC);
+    struct LapicConfig config = {
+        .id = m->cpu.index,
+        .bsp = true,
+        .x2apic = cpu_has(model, CPUID_X2APIC),
+        .tsc_deadline = cpu_has(model, CPUID_TSC_DEADLINE),
+        .phys_bits = model->phys_bits,
+        .tsc_hz = GUEST_TSC_HZ,
+    };
+    apic_bus_init(&m->apic_bus);
+    lapic_init(&m->lapic, &config, &m->apic_bus, m->clock, &lapic_cpu_ops, m);
+    region_init_mmio(&m->apic_page, "local APIC", PAGE_SIZE, &apic_bus_page_ops, &m->apic_bus);
+    m->cpu.apic = apic ? &apic_ops : &pic_only_ops;
+    m->cpu.apic_opaque = apic ? (void *)&m->lapic : m;
+    pic_init(&m->pic, apic ? lapic_extint_wire(&m->lapic) : (struct IrqWire){cpu_intr, &m->cpu, 0});
+    return pic_map(&m->pic, m->bus);
+}
+
+/* Timers and the devices of the ISA bus, at the addresses and interrupts that a PC has them. */
+static int wire_isa(struct Machine *m) {
+    struct Bus *bus = m->bus;
+    int r;
+    pit_init(&m->pit, m->clock, isa_wire(m, 0));
+    i8042_init(&m->i8042, isa_wire(m, 1), (struct I8042Lines){set_a20, machine_guest_reset, m});
+    uart_init(&m->com1, m->clock, isa_wire(m, 4), (struct CharBackend){serial_write, machine_host_work, m});
+    rtc_init(&m->rtc, m->clock, isa_wire(m, 8));
+    port92_init(&m->port92, set_a20, machine_guest_reset, m);
+    dma_init(&m->dma);
+    debugcon_init(&m->debugcon, (struct CharBackend){debugcon_write, NULL, m});
+    isa_debug_exit_init(&m->debug_exit, debug_exit, m);
+    wire_cmos(m);
+    if ((r = dma_map(&m->dma, bus)) != 0 || (r = pit_map(&m->pit, bus, 0x40)) != 0 ||
+        (r = pit_map_port61(&m->pit, bus, 0x61)) != 0 || (r = i8042_map(&m->i8042, bus, 0x60)) != 0 ||
+        (r = rtc_map(&m->rtc, bus, 0x70)) != 0 || (r = port92_map(&m->port92, bus, 0x92)) != 0 ||
+        (r = uart_map(&m->com1, bus, 0x3f8)) != 0)
+        return r;
+    if (m->config.debugcon && (r = debugcon_map(&m->debugcon, bus, m->config.debugcon_port)) != 0)
+        return r;
+    if (m->config.debug_exit)
+        r = isa_debug_exit_map(&m->debug_exit, bus, m->config.debug_exit_port, m->config.debug_exit_ports);
+    return r;
+}
+
+static int wire_devices(struct Machine *m) {
+    int r = wire_interrupts(m);
+    return r != 0 ? r : wire_isa(m);
+}
+
+/* ---- life ---- */
+
+static void init_lock(pthread_mutex_t *lock) {
+    pthread_mutexattr_t attr;
+    pthread_mutexattr_init(&attr);
+    pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
+    pthread_mutex_init(lock, &attr);
+    pthread_mutexattr_destroy(&attr);
+}
+
+static int check_config(const Twin86Config *c, char *why, size_t n) {
+    const char *wrong = NULL;
+    if (c->ram_size < RAM_SIZE_MIN || c->ram_size > RAM_SIZE_MAX || c->ram_size % PAGE_SIZE != 0)
+        wrong = "RAM must be a multiple of 4 KiB from 1 MiB to 1 TiB";
+    else if (c->icount_shift > 10)
+        wrong = "the icount shift must be 0 to 10";
+    else if (c->debug_exit && (c->debug_exit_ports < 1 || c->debug_exit_ports > 4))
+        wrong = "isa-debug-exit takes 1 to 4 ports";
+    if (wrong == NULL)
+        return 0;
+    snprintf(why, n, "%s", wrong);
+    return -EINVAL;
+}
+
+static void notify_icount(void *opaque) { vcpu_deadline_changed(opaque); }
+
+/* Lock, bus, clock. */
+static int create_base(struct Machine *m) {
+    m->bus = bus_new(&m->lock);
+    m->clock = clock_new(m->config.icount ? CLOCK_ICOUNT : CLOCK_HOST);
+    if (m->bus == NULL || m->clock == NULL)
+        return -ENOMEM;
+    clock_stop(m->clock); /* until machine_start */
+    if (m->config.rtc_start != INT64_MIN)
+        clock_set_wall_start(m->clock, m->config.rtc_start);
+    return 0;
+}
+
+/* The engine and the vCPU's thread. */
+static int create_cpu(struct Machine *m, char *why, size_t n) {
+    struct CPUState *cpu = &m->cpu;
+    cpu->bootstrap = true;
+    cpu->bus = m->bus;
+    cpu->clock = m->clock;
+    cpu->lock = &m->lock;
+    cpu->icount = m->config.icount;
+    cpu->icount_shift = m->config.icount_shift;
+    cpu->tsc_hz = GUEST_TSC_HZ;
+    cpu->insn_limit = UINT64_MAX;
+
+    const char *options = "";
+    m->accel = (struct Accel){.bus = m->bus, .clock = m->clock, .lock = &m->lock};
+    m->accel_list = strdup(m->config.accel);
+    if (m->accel_list == NULL)
+        return fail(why, n, -ENOMEM, "engine");
+    int r = accel_choose(m->accel_list, &m->accel.ops, &options, why, n);
+    if (r != 0)
+        return r;
+    m->accel.options = options;
+    if (m->accel.ops->init != NULL && (r = m->accel.ops->init(&m->accel, why, n)) != 0)
+        return r;
+    m->accel_ready = true;
+    cpu->accel = &m->accel;
+    if (m->accel.ops->vcpu_init != NULL && (r = m->accel.ops->vcpu_init(cpu)) != 0)
+        return fail(why, n, r, "the engine could not make its vCPU");
+    m->vcpu_ready = true;
+    struct VcpuOps ops = machine_vcpu_ops(m);
+    r = vcpu_create(cpu, &ops);
+    return r != 0 ? fail(why, n, r, "the vCPU's thread could not be started") : 0;
+}
+
+/* Who runs timers: the main loop, or the vCPU itself. */
+static int create_loop(struct Machine *m) {
+    if (m->config.icount) {
+        clock_set_notify(m->clock, notify_icount, &m->cpu);
+        return 0;
+    }
+    int r = main_loop_start(&m->loop, m->clock, &m->lock, machine_host_work, m);
+    if (r == 0)
+        clock_set_notify(m->clock, main_loop_deadline_changed, &m->loop);
+    return r;
+}
+
+int machine_create(struct Machine *m, const Twin86Config *config, char *why, size_t n) {
+    m->config = *config;
+    m->slot.fd = -1;
+    init_lock(&m->lock);
+    serial_queue_init(&m->serial);
+    int r = event_slot_init(&m->slot);
+    if (r != 0)
+        return fail(why, n, r, "event descriptor");
+    if ((r = check_config(config, why, n)) != 0 || (r = cpu_model_parse(&m->cpu.model, config->cpu, why, n)) != 0)
+        return r;
+    if ((r = create_base(m)) != 0)
+        return fail(why, n, r, "machine");
+    if ((r = wire_memory(m)) != 0)
+        return fail(why, n, r, "guest RAM");
+    if ((r = wire_devices(m)) != 0)
+        return fail(why, n, r, "devices");
+    if ((r = create_cpu(m, why, n)) != 0)
+        return r;
+    if ((r = create_loop(m)) != 0)
+        return fail(why, n, r, "main loop");
+    char note[sizeof(m->pending.message)];
+    pthread_mutex_lock(&m->lock);
+    r = machine_reset(m, note, sizeof(note));
+    pthread_mutex_unlock(&m->lock);
+    return r;
+}
+
+static void unload(struct Machine *m) {
+    if (m->firmware.host != NULL) {
+        bus_unmap(m->bus, &m->firmware);
+        region_destroy(&m->firmware);
+        m->firmware = (struct Region){0};
+    }
+    boot_close(&m->boot);
+    for (unsigned i = 0; i < sizeof(m->guest_strings) / sizeof(m->guest_strings[0]); i++) {
+        free(m->guest_strings[i]);
+        m->guest_strings[i] = NULL;
+    }
+    m->has_guest = false;
+}
+
+void machine_destroy(struct Machine *m) {
+    vcpu_destroy(&m->cpu);
+    main_loop_stop(&m->loop);
+    if (m->vcpu_ready && m->accel.ops->vcpu_destroy != NULL)
+        m->accel.ops->vcpu_destroy(&m->cpu);
+    if (m->accel_ready && m->accel.ops->destroy != NULL)
+        m->accel.ops->destroy(&m->accel);
+    free(m->accel_list);
+    unload(m);
+    if (m->bus != NULL)
+        bus_free(m->bus);
+    if (m->ram.host != NULL)
+        region_destroy(&m->ram);
+    for (struct Hook *h = m->hooks, *next; h != NULL; h = next) {
+        next = h->next;
+        free(h);
+    }
+    if (m->clock != NULL)
+        clock_free(m->clock);
+    event_slot_destroy(&m->slot);
+    pthread_mutex_destroy(&m->serial.mutex);
+    pthread_mutex_destroy(&m->lock);
+}
+
+/* ---- guests ---- */
+
+static int load_guest(struct Machine *m, char *why, size_t n) {
+    if (!m->has_guest)
+        return 0;
+    int r = boot_load(&m->boot, m->bus, &m->cpu.env, why, n);
+    cpu_state_changed(&m->cpu);
+    return r;
+}
+
+static int open_guest(struct Machine *m, const Twin86Guest *g, char *why, size_t n) {
+    const char *named[] = {g->kernel, g->initrd, g->append, g->bios};
+    bool any = false;
+    for (unsigned i = 0; i < 4; i++) {
+        if (named[i] == NULL)
+            continue;
+        any = true;
+        if ((m->guest_strings[i] = strdup(named[i])) == NULL)
+            return fail(why, n, -ENOMEM, "guest");
+    }
+    char *const *s = m->guest_strings;
+    int r = boot_open(&m->boot, s[0], s[1], s[2], s[3], why, n);
+    if (r != 0)
+        return r;
+    if (!any)
+        boot_use_embedded(&m->boot);
+    if (boot_kind(&m->boot, why, n) == BOOT_UNKNOWN)
+        return -EINVAL;
+    m->boot.ram_size = m->config.ram_size;
+    m->boot.long_mode = cpu_has(&m->cpu.model, CPUID_LM);
+    return boot_map_firmware(&m->boot, m->bus, &m->firmware, why, n);
+}
+
+int machine_reset(struct Machine *m, char *why, size_t n) {
+    bus_set_a20(m->bus, true);
+    pic_reset(&m->pic);
+    lapic_reset(&m->lapic);
+    lapic_base_changed(m, lapic_get_base(&m->lapic));
+    lapic_set_virtual_wire(&m->lapic);
+    pit_reset(&m->pit);
+    rtc_reset(&m->rtc);
+    uart_reset(&m->com1);
+    i8042_reset(&m->i8042);
+    port92_reset(&m->port92);
+    dma_reset(&m->dma);
+    cpu_reset(&m->cpu, false);
+    cpu_state_changed(&m->cpu);
+    return load_guest(m, why, n);
+}
+
+int machine_load(struct Machine *m, const Twin86Guest *guest, char *why, size_t n) {
+    pthread_mutex_lock(&m->lock);
+    unload(m);
+    int r = open_guest(m, guest, why, n);
+    if (r == 0) {
+        m->has_guest = true;
+        r = machine_reset(m, why, n);
+    }
+    if (r != 0) {
+        char unused[8];
+        unload(m);
+        machine_reset(m, unused, sizeof(unused));
+    }
+    pthread_mutex_unlock(&m->lock);
+    return r;
+}

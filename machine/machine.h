@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * The PC: memory map, devices, interrupt routes, one vCPU, wired explicitly in machine.c. Two machines can live in one
+ * process; nothing here is global.
+ *
+ * Locks, outermost first: the machine lock (recursive; devices, clock, bus callbacks), then leaf mutexes (the vCPU
+ * thread's, the serial queue's, the event slot's), which are held over no call.
+ */
+#ifndef TWIN86_MACHINE_MACHINE_H
+#define TWIN86_MACHINE_MACHINE_H
+
+#include "accel/accel.h"
+#include "cpu/cpu.h"
+#include "cpu/vcpu.h"
+#include "devices/apic_bus.h"
+#include "devices/debugcon.h"
+#include "devices/dma.h"
+#include "devices/i8042.h"
+#include "devices/isa_debug_exit.h"
+#include "devices/lapic.h"
+#include "devices/pic.h"
+#include "devices/pit.h"
+#include "devices/port92.h"
+#include "devices/rtc.h"
+#include "devices/uart.h"
+#include "include/twin86.h"
+#include "machine/boot.h"
+#include "machine/e820.h"
+#include "machine/mainloop.h"
+#include "machine/sha256.h"
+
+#define GUEST_TSC_HZ 1000000000 /* the guest's TSC counts nanoseconds */
+
+enum { SERIAL_QUEUE_SIZE = 65536 };
+
+/** Host bytes on their way to COM1. */
+struct SerialQueue {
+    pthread_mutex_t mutex;
+    size_t head, count;
+    uint8_t data[SERIAL_QUEUE_SIZE];
+};
+
+/** The one event that may wait to be taken by twin86_wait. */
+struct EventSlot {
+    pthread_mutex_t mutex;
+    pthread_cond_t cond;
+    Twin86Event event; /* kind NONE: empty */
+    int fd;            /* eventfd, readable while an event waits */
+};
+
+/** An MMIO region or port range of the library's user. */
+struct Hook {
+    struct Hook *next;
+    Twin86Hook user;
+    struct IoOps ops;
+    struct Region region; /* MMIO only */
+};
+
+struct Machine {
+    Twin86Config config; /* strings in it are not kept */
+    char *accel_list; /* the copy that accel.options points into */
+    bool accel_ready, vcpu_ready;
+    pthread_mutex_t lock;
+    struct Bus *bus;
+    struct Clock *clock;
+    struct CPUState cpu;
+    struct Accel accel;
+    struct MainLoop loop; /* CLOCK_HOST only */
+
+    struct RamLayout layout;
+    struct Region ram, vga_hole, firmware;
+
+    struct ApicBus apic_bus;
+    struct Lapic lapic;
+    struct Region apic_page;
+    uint64_t apic_page_at; /* where it is mapped; 0: nowhere */
+    struct Pic pic;
+    struct Pit pit;
+    struct Rtc rtc;
+    struct Uart com1;
+    struct I8042 i8042;
+    struct Port92 port92;
+    struct Dma dma;
+    struct Debugcon debugcon;
+    struct IsaDebugExit debug_exit;
+
+    struct BootInput boot;
+    char *guest_strings[4]; /* what the caller named: boot keeps pointers into them */
+    bool has_guest;
+
+    struct Hook *hooks;
+    struct SerialQueue serial;
+    struct EventSlot slot;
+    Twin86Event pending; /* under the machine lock: the event that the stop on its way will report */
+    _Atomic bool power_button;
+    _Atomic uint64_t resets;
+    _Atomic int64_t run_ns, started_ns; /* host time spent running: finished runs; start of this one */
+    _Atomic uint64_t instructions;      /* as of the last stop */
+};
+
+/** Build it. `m` is zeroed. 0 or -errno with one line in `why`; machine_destroy cleans up in either case. */
+int machine_create(struct Machine *m, const Twin86Config *config, char *why, size_t n);
+void machine_destroy(struct Machine *m);
+
+/** Everything to its power-up state, and the guest loaded anew. Lock held; in the vCPU thread or parked. */
+int machine_reset(struct Machine *m, char *why, size_t n);
+/** Read a guest's files and reset into it. Parked. On failure no guest is loaded. */
+int machine_load(struct Machine *m, const Twin86Guest *guest, char *why, size_t n);
+
+/* ---- power and events (events.c) ---- */
+
+int event_slot_init(struct EventSlot *s);
+void event_slot_destroy(struct EventSlot *s);
+
+/** End the run with this event; the first one asked for wins. Any thread. Does nothing while parked. */
+void machine_stop(struct Machine *m, enum Twin86EventKind kind, uint32_t value);
+/** The guest (not the reset button) asks for a reset: `opaque` is the machine. Lock held. */
+void machine_guest_reset(void *opaque);
+/** Soft-off: `opaque` is the machine. Lock held. */
+void machine_guest_poweroff(void *opaque);
+
+int machine_start(struct Machine *m, uint64_t instructions);
+void machine_pause(struct Machine *m);
+int machine_wait(struct Machine *m, int timeout_ms, Twin86Event *event);
+/** What the vCPU loop calls. */
+struct VcpuOps machine_vcpu_ops(struct Machine *m);
+
+/* ---- host input (serial.c) ---- */
+
+void serial_queue_init(struct SerialQueue *q);
+size_t machine_serial_input(struct Machine *m, const void *data, size_t size);
+/** Serve host input soon: in the main loop, or with CLOCK_ICOUNT in the vCPU's thread. Any thread. */
+void machine_post_work(struct Machine *m);
+/** Feed COM1 and the power button. `opaque` is the machine. Lock held. */
+void machine_host_work(void *opaque);
+
+/* ---- state hash (hash.c) ---- */
+
+/** SHA-256 over registers, RAM and device states. Parked. */
+void machine_hash(struct Machine *m, uint8_t digest[32]);
+
+#endif
