@@ -16,6 +16,7 @@
 
 struct AccelOps;
 struct Accel;
+struct CPUState;
 
 /** Why an engine's exec() came back. */
 enum VcpuExit {
