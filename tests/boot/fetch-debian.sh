@@ -1,0 +1,85 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Fetch a Debian kernel and static busybox for guests: fetch-debian.sh amd64|i386
+#
+# Nothing is installed and apt's configuration and package lists on this machine are left as they are: apt works in a
+# private folder, with the mirrors and keys of this machine. The result is cached; the last line printed is the folder,
+# which holds vmlinuz, busybox and versions.
+set -eu
+
+arch=${1:-amd64}
+case $arch in
+amd64) kernel=linux-image-cloud-amd64 ;;
+i386) kernel=linux-image-686 ;;
+*)
+    echo "usage: $0 amd64|i386" >&2
+    exit 2
+    ;;
+esac
+
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/twin86
+dir=$cache/$arch
+if [ -s "$dir/vmlinuz" ] && [ -s "$dir/busybox" ]; then
+    echo "$dir"
+    exit 0
+fi
+
+mkdir -p "$dir"
+work=$(mktemp -d "$cache/fetch.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM
+mkdir -p "$work/state/lists/partial" "$work/cache/archives/partial" "$work/root"
+: > "$work/status"
+
+# This machine's Debian mirrors, one per line: uri suite signed-by. A fresh machine has no lists yet and names none.
+release=$(. /etc/os-release && echo "${VERSION_CODENAME:-bookworm}")
+apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT) $(SIGNED_BY)' \
+    'Created-By: Packages' 'Origin: Debian' 2>/dev/null | awk '$3 == "main" && $2 !~ /backports/' | sort -u |
+    while read -r uri suite component key; do
+        case $key in
+        /*) echo "deb [signed-by=$key] $uri $suite $component" ;;
+        *) echo "deb $uri $suite $component" ;;
+        esac
+    done > "$work/sources.list"
+if [ ! -s "$work/sources.list" ]; then
+    key=/usr/share/keyrings/debian-archive-keyring.gpg
+    echo "deb [signed-by=$key] http://deb.debian.org/debian $release main" > "$work/sources.list"
+fi
+
+cat > "$work/apt.conf" <<CONF
+APT::Architecture "$arch";
+#clear APT::Architectures;
+APT::Architectures { "$arch"; };
+APT::Sandbox::User "";
+Acquire::Languages "none";
+Dir::State "$work/state";
+Dir::State::status "$work/status";
+Dir::Cache "$work/cache";
+Dir::Etc::sourcelist "$work/sources.list";
+Dir::Etc::sourceparts "-";
+Dir::Etc::preferencesparts "/dev/null";
+Dir::Etc::preferences "/dev/null";
+CONF
+APT_CONFIG=$work/apt.conf
+export APT_CONFIG
+
+echo "Fetching Debian's $kernel and busybox-static ($arch) into $dir" >&2
+# A mirror that is being updated can lack one list; what the others name will do.
+apt-get -q update >&2 || echo "$0: going on with the package lists that could be fetched" >&2
+image=$(apt-cache show --no-all-versions "$kernel" | sed -n 's/^Depends:.*\(linux-image-[0-9][^ ,]*\).*/\1/p')
+if [ -z "$image" ]; then
+    echo "$0: the mirror has no $kernel for $arch; see $work/sources.list for where it was looked for" >&2
+    exit 1
+fi
+(cd "$work" && apt-get -q download "$image" busybox-static >&2)
+for deb in "$work"/*.deb; do
+    dpkg-deb -x "$deb" "$work/root"
+    dpkg-deb -W --showformat '${Package} ${Version} ${Architecture}\n' "$deb"
+done > "$work/versions"
+
+# Moved into place one by one, complete, the kernel last.
+mv "$work/versions" "$dir/versions"
+cp "$work/root/bin/busybox" "$work/busybox" 2>/dev/null || cp "$work/root/usr/bin/busybox" "$work/busybox"
+mv "$work/busybox" "$dir/busybox"
+mv "$work"/root/boot/vmlinuz-* "$dir/vmlinuz"
+echo "$dir"

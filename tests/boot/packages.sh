@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: MIT
+# Sourced by start and check: `need_packages NAME...` installs the Debian packages that are missing.
+need_packages() {
+    missing=
+    for package in "$@"; do
+        case $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) in
+        installed) ;;
+        *) missing="$missing $package" ;;
+        esac
+    done
+    [ -n "$missing" ] || return 0
+    as_root=
+    if [ "$(id -u)" -ne 0 ]; then
+        as_root=sudo
+        command -v sudo > /dev/null || {
+            echo "$0: these Debian packages are missing; install them as root:$missing" >&2
+            return 1
+        }
+    fi
+    echo "Installing:$missing" >&2
+    $as_root apt-get -q update || echo "$0: going on with the package lists that could be fetched" >&2
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y install --no-install-recommends $missing
+}
+
+# What building takes. clang comes first for its tail calls; Debian 12's clang-19 has what is wanted, older ones do too.
+build_packages="autoconf automake libtool make pkg-config libc6-dev"
+compiler_package() {
+    for compiler in clang-19 clang gcc; do
+        if command -v "$compiler" > /dev/null; then
+            return 0
+        fi
+    done
+    need_packages clang-19 || need_packages clang
+}
+
+# build SOURCE BUILDDIR: configure once and make.
+build() {
+    [ -x "$1/configure" ] && [ "$1/configure" -nt "$1/configure.ac" ] || (cd "$1" && autoreconf -fi)
+    mkdir -p "$2"
+    [ -f "$2/Makefile" ] || (cd "$2" && "$1/configure" --silent)
+    make -C "$2" -s -j"$(nproc)"
+}
