@@ -17,6 +17,7 @@
 struct AccelOps;
 struct Accel;
 struct CPUState;
+struct CPUState;
 
 /** Why an engine's exec() came back. */
 enum VcpuExit {

@@ -1,0 +1,70 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Bad input gets one clear line and exit code 2; help fits a screen.
+. "$(dirname "$0")/lib.sh"
+
+refused "unknown option '-foo'" -foo
+refused "unknown option '--foo=1'" --foo=1
+refused "'disk.img' is not an option" disk.img
+refused "-kernel: needs a FILE" -kernel
+refused "-kernel: is empty" -kernel ""
+refused "'12q' is not a size" -m 12q
+refused "'-5' is not a size" -m -5
+refused "is not a size" -m 1.5G
+refused "is not a size" -m 99999999999999999999G
+refused "is too little RAM" -m 64K
+refused "is too much RAM" -m 2T
+refused "not a multiple of 4K" -m 1048577B
+refused "'slots=' is not supported" -m size=1G,slots=2
+refused "unknown CPU model 'foo'" -cpu foo
+refused "unknown CPU feature 'foo'" -cpu max,+foo
+refused "which no engine implements" -cpu x86-64-v1,+la57
+refused "unknown engine 'bochs'" -accel bochs
+refused "unknown option" -accel tcg-lite,fast=1
+refused "unknown machine 'vax'" -machine vax
+refused "'usb' is not a machine property" -machine pc,usb=on
+refused "use -smp 1" -smp 4
+refused "'pty' is not supported" -serial pty
+refused "given twice" -serial null -serial null
+refused "'telnet:x' is not supported" -debugcon telnet:x
+refused "only none is" -display gtk
+refused "shift must be 0 to 10" -icount 11
+refused "shift=auto" -icount shift=auto
+refused "'rr=' is not known" -icount rr=record
+refused "is no date" -rtc base=tomorrow
+refused "'clock' is not supported" -rtc clock=vm
+refused "unknown device 'e1000'" -device e1000
+refused "no property 'foo'" -device isa-debug-exit,foo=1
+refused "iosize=9 is out of range" -device isa-debug-exit,iosize=9
+refused "unknown item 'foo'" -d stats,foo
+refused "number of seconds" -timeout 0
+refused "number of seconds" -timeout soon
+
+refused "/nonexistent/vmlinuz" -kernel /nonexistent/vmlinuz
+refused "$tmp" -kernel "$tmp"
+: >"$tmp/empty"
+refused "$tmp/empty" -kernel "$tmp/empty"
+refused "$tmp/empty" -bios "$tmp/empty"
+echo "not a kernel" >"$tmp/text"
+refused "$tmp/text" -kernel "$tmp/text"
+refused "$tmp/text" -bios "$tmp/text"
+refused "-append" -append "console=ttyS0"
+refused "-initrd" -initrd "$tmp/text"
+
+rom "$tmp/exit.rom" "b003 e6f4 f4 ebfd"
+refused "/nonexistent/log can't be written" -bios "$tmp/exit.rom" -serial file:/nonexistent/log
+refused "/nonexistent/log can't be written" -bios "$tmp/exit.rom" -D /nonexistent/log
+
+for help in --help -h -help; do
+    exits 0 $help
+    awk 'length > 80 { exit 1 }' "$tmp/out" && [ "$(wc -l <"$tmp/out")" -le 24 ] && ok || bad "$help does not fit a screen"
+done
+exits 0 --version
+[[ $out == "twin86 "[0-9]* ]] && ok || bad "--version says '$out'"
+for list in -cpu -accel -device -machine -M -d; do
+    exits 0 $list help
+    awk 'length > 80 { exit 1 }' "$tmp/out" && ok || bad "$list help is wider than 80 columns"
+done
+exits 0 -cpu help
+says x86-64-v1
+finish

@@ -1,0 +1,56 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Exit codes, serial targets, time limits, and runs that repeat, with guests of a few bytes.
+. "$(dirname "$0")/lib.sh"
+
+rom "$tmp/exit.rom" "b003 e6f4 f4 ebfd"           # OUT F4h, 3
+rom "$tmp/spin.rom" "ebfe"                        # for ever
+rom "$tmp/halt.rom" "fa f4 ebfc"                  # CLI, HLT
+rom "$tmp/triple.rom" "2e0f011e0000 cc f4"        # IDT of limit 0, INT3
+rom "$tmp/reset.rom" "b0fe e664 f4 ebfd"          # the keyboard controller pulses RESET
+rom "$tmp/hello.rom" "baf803 b048 ee b069 ee b003 e6f4 f4 ebfd" # "Hi" on COM1
+rom "$tmp/echo.rom" "bafd03 ec a801 74fb baf803 ec ee 3c71 75f0 b000 e6f4 f4" # echoes until q
+
+exit_device="-device isa-debug-exit"
+exits 7 -bios "$tmp/exit.rom" $exit_device
+exits 7 -bios "$tmp/exit.rom" -device isa-debug-exit,iobase=0xf4,iosize=0x04 -nographic -m 1M -cpu max
+exits 8 -bios "$tmp/exit.rom" -device isa-debug-exit,iobase=0x501 -timeout 0.3
+exits 8 -bios "$tmp/spin.rom" -timeout 0.3
+says "-timeout"
+exits 8 -bios "$tmp/halt.rom" -timeout 0.3
+exits 4 -bios "$tmp/triple.rom" -no-reboot
+says "triple fault"
+exits 8 -bios "$tmp/triple.rom" -timeout 0.3
+exits 0 -bios "$tmp/reset.rom" -no-reboot
+exits 8 -bios "$tmp/reset.rom" -timeout 0.3
+
+exits 7 -bios "$tmp/hello.rom" $exit_device
+[ "$out" = Hi ] && ok || bad "COM1 on stdout: '$out'"
+exits 7 -bios "$tmp/hello.rom" $exit_device -serial file:"$tmp/serial"
+[ -z "$out" ] && [ "$(cat "$tmp/serial")" = Hi ] && ok || bad "-serial file:"
+exits 7 -bios "$tmp/hello.rom" $exit_device -serial null
+[ -z "$out" ] && ok || bad "-serial null"
+exits 7 -bios "$tmp/hello.rom" $exit_device -d stats,hash -D "$tmp/log"
+grep -q "instructions" "$tmp/log" && grep -qE "state [0-9a-f]{64}" "$tmp/log" && ok || bad "-d stats,hash: $(cat "$tmp/log")"
+
+echoed=$(printf 'hello\nq' | timeout 20 "$twin86" -bios "$tmp/echo.rom" $exit_device)
+[ "$echoed" = $'hello\nq' ] && ok || bad "echo of a pipe: '$echoed'"
+timeout 20 "$twin86" -bios "$tmp/spin.rom" < <(printf '\001x') && ok || bad "Ctrl-A X from a pipe"
+head -c 300000 /dev/zero | tr '\0' a >"$tmp/long"
+echo q >>"$tmp/long"
+timeout 60 "$twin86" -bios "$tmp/echo.rom" $exit_device <"$tmp/long" >"$tmp/long.out"
+[ "$(wc -c <"$tmp/long.out")" = 300001 ] && ok || bad "300001 bytes came back as $(wc -c <"$tmp/long.out")"
+
+for i in 1 2; do
+    run -bios "$tmp/hello.rom" $exit_device -icount shift=2 -d hash
+    hash[$i]=$err
+done
+[ -n "${hash[1]}" ] && [ "${hash[1]}" = "${hash[2]}" ] && ok || bad "-icount: ${hash[*]}"
+
+timeout 20 "$twin86" -bios "$tmp/spin.rom" </dev/null &
+pid=$!
+sleep 0.5
+kill -TERM $pid
+wait $pid
+[ $? = 143 ] && ok || bad "SIGTERM"
+finish
