@@ -395,6 +395,8 @@ static bool finish(struct Cursor *c, const struct X86Form *f, struct Decoded *ou
                                           f->attr & ATTR_OPREG8 ? KIND_GPR8 : f->rm_kind == KIND_RAW ? KIND_GPR : f->rm_kind);
     unsigned slot = size_slot(c, f, i, osize);
     immediate(c, f, i, osize);
+    if (f->attr & ATTR_X87)
+        i->imm = (c->opcode & 7) << 8 | c->modrm; /* what FOP will hold */
     if (c->ran_out)
         return true;
     if (illegal(c, f, i) || ((f->attr & ATTR_VEX) && f->vvvv_kind == KIND_RAW && c->vvvv))

@@ -229,7 +229,7 @@ static void emit_rows(const struct Gen *g, FILE *o) {
         }
         fprintf(o, "#line %d \"accel/tcg-lite/x86.tab\"\n    {\"%s\", \"%s\", \"%s\", CPUID_%s, %u, %u, %u},\n", r->line,
                 r->mnemonic, r->operands, r->opcode, feature, r->flags_read, r->flags_sure | r->flags_maybe,
-                r->flags_undefined);
+                r->flags_undefined | r->flags_kept);
     }
     fprintf(o, "};\nconst unsigned x86_row_count = %d;\n", g->row_count);
     fprintf(o, "const struct X86Form x86_forms[] = {\n");

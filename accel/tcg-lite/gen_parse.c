@@ -262,6 +262,7 @@ static void parse_attr(struct Gen *g, struct Row *r, const char *a) {
     if (!strncmp(a, "w=", 2)) r->flags_sure = parse_flags(g, r, a + 2);
     else if (!strncmp(a, "w?=", 3)) r->flags_maybe = parse_flags(g, r, a + 3);
     else if (!strncmp(a, "u=", 2)) r->flags_undefined = parse_flags(g, r, a + 2);
+    else if (!strncmp(a, "k=", 2)) r->flags_kept = parse_flags(g, r, a + 2);
     else if (!strncmp(a, "r=", 2)) r->flags_read = parse_flags(g, r, a + 2);
     else if (!strncmp(a, "cpuid=", 6)) snprintf(r->feature, sizeof r->feature, "%s", a + 6);
     else if (!strcmp(a, "no64")) r->form.when = WHEN_NOT64;

@@ -178,6 +178,13 @@ void mem_probe_write(struct Tcg *t, const struct Insn *i, uint64_t linear, unsig
     probe_write(t, i, t->mmu, linear, size);
 }
 
+void mem_probe_read(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
+    check_address(t, i, t->mmu, linear, size);
+    translate(t, i, t->mmu, linear, false);
+    if (crosses(linear, size))
+        translate(t, i, t->mmu, wrap(t, (linear | 0xfff) + 1), false);
+}
+
 /** Check every page of a long operand, for reading or writing. */
 static void probe_range(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned n, bool write) {
     check_address(t, i, t->mmu, linear, n);

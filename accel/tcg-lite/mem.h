@@ -50,6 +50,8 @@ uint64_t mem_load_stack_slow(struct Tcg *t, const struct Insn *i, uint64_t linea
 void mem_store_stack_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, uint64_t value);
 /** Raise the fault that a write of `size` bytes would raise; otherwise return having done nothing. */
 void mem_probe_write(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size);
+/** The same for a read; no device sees anything. */
+void mem_probe_read(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size);
 /** n bytes with current privilege, all-or-nothing: every page is checked before the first byte moves. */
 void mem_load_bytes(struct Tcg *t, const struct Insn *i, uint64_t linear, void *buf, unsigned n);
 void mem_store_bytes(struct Tcg *t, const struct Insn *i, uint64_t linear, const void *buf, unsigned n);
