@@ -147,6 +147,7 @@ struct Tcg {
     bool shadow_running;  /* the instruction under an interrupt shadow is running */
     bool watching;        /* DR7 enables a data breakpoint: no access may take the fast path */
     uint64_t host_mxcsr;
+    uint16_t host_fcw; /* the host's own floating-point modes, while the guest's are in place (fpu_host.h) */
 
     /* what mode_key depends on beside the mode bits: code is found by linear address CS.base + RIP */
     uint64_t cs_base, cs_limit;
