@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: MIT */
+#include "debug/trace.h"
+#include "debug/cpu_dump.h"
+#include "debug/peek.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#define HLT 0xf4 /* opcode */
+
+/* ---- items ---- */
+
+static const struct {
+    const char *name, *description;
+    unsigned item;
+} items[] = {
+    {"exec", "each instruction: its number, CS:RIP, bytes, disassembly", TRACE_EXEC},
+    {"regs", "the registers that each instruction changed", TRACE_REGS},
+    {"cpu", "all registers, before each instruction", TRACE_CPU},
+    {"fpu", "x87 and SSE registers too, where all registers are logged", TRACE_FPU},
+    {"int", "exceptions, interrupts and INT n, before they are delivered", TRACE_INT},
+    {"cpu_reset", "resets, with the registers before them", TRACE_RESET},
+};
+
+enum { ITEMS = sizeof(items) / sizeof(items[0]) };
+
+const char *trace_item_name(unsigned index) { return index < ITEMS ? items[index].name : NULL; }
+const char *trace_item_description(unsigned index) { return index < ITEMS ? items[index].description : NULL; }
+
+static unsigned find_item(const char *name, size_t length) {
+    for (unsigned i = 0; i < ITEMS; i++)
+        if (strlen(items[i].name) == length && memcmp(items[i].name, name, length) == 0)
+            return items[i].item;
+    return 0;
+}
+
+int trace_parse(const char *list, unsigned *result, char *why, size_t n) {
+    *result = 0;
+    if (list == NULL || *list == '\0')
+        return 0;
+    for (;;) {
+        size_t length = strcspn(list, ",");
+        unsigned item = find_item(list, length);
+        if (item == 0) {
+            snprintf(why, n, "trace: unknown item '%.*s'; there are exec, regs, cpu, fpu, int, cpu_reset",
+                     (int)(length > 40 ? 40 : length), list);
+            return -EINVAL;
+        }
+        *result |= item;
+        if (list[length] == '\0')
+            return 0;
+        list += length + 1;
+    }
+}
+
+/* ---- each instruction ---- */
+
+static void log_registers(struct Trace *t, const CPUX86State *env) {
+    cpu_dump(env, t->file);
+    if ((t->items & TRACE_FPU) != 0)
+        cpu_dump_fpu(env, t->file);
+}
+
+/* "              rax=0000000000000005 flags=00000246 [IF ZF PF]": what differs from the last time. */
+static void log_changes(struct Trace *t, const CPUX86State *env) {
+    static const char names[REG_COUNT][4] = {"ax", "cx", "dx", "bx", "sp",  "bp",  "si",  "di",
+                                             "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15"};
+    bool wide = x86_long_mode(env), any = false;
+    for (unsigned i = 0; t->have_last && i < (wide ? 16 : 8); i++) {
+        if (env->gpr[i] == t->last_gpr[i])
+            continue;
+        fprintf(t->file, "%*s%s%s=%0*" PRIx64, any ? 1 : 14, "", i >= 8 ? "" : wide ? "r" : "e", names[i], wide ? 16 : 8,
+                wide ? env->gpr[i] : (uint32_t)env->gpr[i]);
+        any = true;
+    }
+    if (t->have_last && env->rflags != t->last_flags) {
+        fprintf(t->file, "%*sflags=%08x [", any ? 1 : 14, "", (uint32_t)env->rflags);
+        cpu_print_flags(env->rflags, t->file);
+        fputc(']', t->file);
+        any = true;
+    }
+    if (any)
+        fputc('\n', t->file);
+    memcpy(t->last_gpr, env->gpr, sizeof(t->last_gpr));
+    t->last_flags = env->rflags;
+    t->have_last = true;
+}
+
+/* Bytes in a column of its own, wide enough for most. */
+static void log_bytes(const struct DisasLine *line, FILE *f) {
+    static const char digits[] = "0123456789abcdef";
+    char text[3 * DISAS_MAX_INSN + 26];
+    size_t n = 0;
+    for (unsigned i = 0; i < line->size; i++) {
+        text[n++] = digits[line->bytes[i] >> 4];
+        text[n++] = digits[line->bytes[i] & 15];
+        text[n++] = ' ';
+    }
+    while (n < 24)
+        text[n++] = ' ';
+    text[n] = '\0';
+    fputs(text, f);
+}
+
+static void log_instruction(struct Trace *t, struct CPUState *cpu) {
+    struct DisasLine line;
+    disas_at(t->disas, cpu, cpu->env.rip, &line);
+    fprintf(t->file, "%12" PRIu64 "  ", cpu->insn_count);
+    cpu_print_far(&cpu->env, cpu->env.seg[SEG_CS].selector, cpu->env.rip, t->file);
+    fputs("  ", t->file);
+    log_bytes(&line, t->file);
+    fprintf(t->file, " %s\n", line.text);
+}
+
+static void on_insn(void *opaque, struct CPUState *cpu) {
+    struct Trace *t = opaque;
+    const CPUX86State *env = &cpu->env;
+    if ((t->items & TRACE_REGS) != 0)
+        log_changes(t, env);
+    if ((t->items & TRACE_CPU) != 0)
+        log_registers(t, env);
+    if ((t->items & TRACE_EXEC) != 0)
+        log_instruction(t, cpu);
+    uint8_t opcode;
+    if (peek_memory(cpu, peek_linear(env, SEG_CS, env->rip), &opcode, 1) == 1 && opcode == HLT)
+        fflush(t->file); /* the guest may sleep for long, and somebody may be watching */
+}
+
+/* ---- exceptions and interrupts ---- */
+
+/* "#PF", "INT 80h", "interrupt 30h": what happened. */
+static void event_name(const struct TraceEvent *e, char *text, size_t n) {
+    const char *exception = cpu_exception_name(e->vector);
+    if (e->external && e->vector != VEC_NMI)
+        snprintf(text, n, "interrupt %02xh", e->vector);
+    else if (e->software && e->vector != VEC_BP && e->vector != VEC_OF)
+        snprintf(text, n, "INT %02xh", e->vector);
+    else if (exception != NULL)
+        snprintf(text, n, "%s", exception);
+    else
+        snprintf(text, n, "vector %02xh", e->vector);
+}
+
+/* What an error code says in words (SDM vol. 3, 6.13 and 4.7); empty when it says nothing. */
+static void explain_error(const struct TraceEvent *e, char *text, size_t n) {
+    static const char *const tables[] = {"GDT selector", "IDT vector", "LDT selector", "IDT vector"};
+    uint32_t c = e->error;
+    text[0] = '\0';
+    if (!e->has_error || e->external || e->software)
+        return;
+    if (e->vector == VEC_PF)
+        snprintf(text, n, "%s %s, %s", c & PF_U ? "user" : "kernel", c & PF_I ? "fetch" : c & PF_W ? "write" : "read",
+                 c & PF_RSVD ? "reserved bit set" : c & PF_PK ? "protection key" : c & PF_P ? "not allowed" : "not present");
+    else if (e->vector >= VEC_TS && e->vector <= VEC_GP && (c & 0xfffe) != 0)
+        snprintf(text, n, "%s %02xh%s", tables[c >> 1 & 3], c & 2 ? c >> 3 & 0xff : c & 0xfff8, c & 1 ? ", external" : "");
+}
+
+/* The line has the fields that QEMU's -d int gives, so that what reads one can read the other. */
+static void log_event(struct Trace *t, const CPUX86State *env, const struct TraceEvent *e) {
+    char name[24], error[64];
+    FILE *f = t->file;
+    event_name(e, name, sizeof(name));
+    explain_error(e, error, sizeof(error));
+    fprintf(f, "%6" PRIu64 ": v=%02x e=%04x i=%d cpl=%u IP=", t->events, e->vector, e->has_error ? e->error : 0,
+            e->software, x86_cpl(env));
+    cpu_print_far(env, e->cs, e->rip, f);
+    fputs(" SP=", f);
+    cpu_print_far(env, env->seg[SEG_SS].selector, env->gpr[REG_SP], f);
+    if (e->vector == VEC_PF && !e->external && !e->software)
+        fprintf(f, " CR2=%0*" PRIx64, x86_long_mode(env) ? 16 : 8, e->cr2);
+    else
+        fprintf(f, " %cAX=%0*" PRIx64, x86_long_mode(env) ? 'R' : 'E', x86_long_mode(env) ? 16 : 8,
+                x86_long_mode(env) ? env->gpr[REG_AX] : (uint32_t)env->gpr[REG_AX]);
+    fprintf(f, " n=%" PRIu64 "  %s%s%s%s\n", e->insn_count, name, error[0] != '\0' ? " (" : "", error,
+            error[0] != '\0' ? ")" : "");
+}
+
+static bool logs_instructions(const struct Trace *t) { return (t->items & (TRACE_EXEC | TRACE_REGS | TRACE_CPU)) != 0; }
+
+static void on_event(void *opaque, struct CPUState *cpu, uint8_t vector, bool has_error, uint32_t error, bool external,
+                     bool software) {
+    struct Trace *t = opaque;
+    const CPUX86State *env = &cpu->env;
+    struct TraceEvent e = {
+        .insn_count = cpu->insn_count,
+        .rip = env->rip,
+        .cr2 = env->cr2,
+        .error = error,
+        .cs = env->seg[SEG_CS].selector,
+        .vector = vector,
+        .has_error = has_error,
+        .external = external,
+        .software = software,
+    };
+    t->recent[t->recent_count++ % TRACE_RECENT] = e;
+    if ((t->items & TRACE_INT) != 0) {
+        log_event(t, env, &e);
+        if (!logs_instructions(t))
+            fflush(t->file);
+    }
+    t->events++;
+}
+
+/* ---- reset and triple fault ---- */
+
+void trace_reset(struct Trace *t, const struct CPUState *cpu) {
+    if ((t->items & TRACE_RESET) != 0 && cpu->insn_count != 0) { /* not what a new machine begins with */
+        fprintf(t->file, "CPU %u reset at n=%" PRIu64 "; the registers were\n", cpu->index, cpu->insn_count);
+        log_registers(t, &cpu->env);
+        fflush(t->file);
+    }
+    t->recent_count = 0;
+    t->have_last = false;
+}
+
+/* How many of the latest events struck one and the same instruction: the last ones did not get through. */
+static unsigned chain_length(const struct Trace *t, const CPUX86State *env) {
+    unsigned n = 0;
+    while (n < TRACE_RECENT && n < t->recent_count) {
+        const struct TraceEvent *e = &t->recent[(t->recent_count - 1 - n) % TRACE_RECENT];
+        if (e->rip != env->rip || e->cs != env->seg[SEG_CS].selector)
+            break;
+        n++;
+    }
+    return n;
+}
+
+static void describe_chain(const struct Trace *t, const CPUX86State *env, FILE *f) {
+    for (unsigned n = chain_length(t, env); n > 0; n--) {
+        const struct TraceEvent *e = &t->recent[(t->recent_count - n) % TRACE_RECENT];
+        char name[24], error[64];
+        event_name(e, name, sizeof(name));
+        explain_error(e, error, sizeof(error));
+        fputs(name, f);
+        if (e->vector == VEC_PF && !e->external && !e->software)
+            fprintf(f, " at %" PRIx64 "h", e->cr2);
+        if (error[0] != '\0')
+            fprintf(f, " (%s)", error);
+        fputs(n > 1 ? ", then " : " could not be delivered", f);
+    }
+}
+
+void trace_triple_fault(struct Trace *t, const struct CPUState *cpu, char *text, size_t n) {
+    const CPUX86State *env = &cpu->env;
+    if (n == 0)
+        return;
+    text[0] = '\0';
+    FILE *f = fmemopen(text, n, "w");
+    if (f != NULL) {
+        fputs("triple fault at ", f);
+        cpu_print_far(env, env->seg[SEG_CS].selector, env->rip, f);
+        fprintf(f, ", instruction %" PRIu64, cpu->insn_count);
+        if (chain_length(t, env) > 0)
+            fputs(": ", f);
+        describe_chain(t, env, f);
+        fclose(f);
+        text[n - 1] = '\0';
+    }
+    if (t->items != 0) {
+        fprintf(t->file, "CPU %u: %s\n", cpu->index, text);
+        fflush(t->file);
+    }
+}
+
+/* ---- life ---- */
+
+static ssize_t write_out(void *cookie, const char *data, size_t size) {
+    struct Trace *t = cookie;
+    t->output(t->output_opaque, (const uint8_t *)data, size);
+    return (ssize_t)size;
+}
+
+int trace_init(struct Trace *t, unsigned wanted, TraceOutput *output, void *opaque) {
+    *t = (struct Trace){.items = wanted, .output = output, .output_opaque = opaque};
+    t->hooks = (struct CpuTrace){.event = on_event, .opaque = t};
+    if (wanted == 0)
+        return 0;
+    if (logs_instructions(t))
+        t->hooks.insn = on_insn;
+    t->disas = disas_new();
+    t->file = fopencookie(t, "w", (cookie_io_functions_t){.write = write_out});
+    if (t->disas == NULL || t->file == NULL || setvbuf(t->file, NULL, _IOFBF, TRACE_BUFFER) != 0) {
+        trace_destroy(t);
+        return -ENOMEM;
+    }
+    return 0;
+}
+
+void trace_flush(struct Trace *t) {
+    if (t->file != NULL)
+        fflush(t->file);
+}
+
+void trace_destroy(struct Trace *t) {
+    if (t->file != NULL)
+        fclose(t->file);
+    disas_free(t->disas);
+    *t = (struct Trace){0};
+}
