@@ -21,7 +21,7 @@ static const char help[] =
     "  -serial stdio|mon:stdio|file:FILE|null   COM1 (stdio) -nographic  the default\n"
     "  -no-reboot       a reset ends twin86                  -display none  likewise\n"
     "  -timeout SECONDS give up after that                   -name STR   ignored\n"
-    "  -d ITEMS         log stats, hash at the end (-d help) -D FILE     where to\n"
+    "  -d ITEM[,ITEM].. log int, exec, stats... (-d help)    -D FILE     where to\n"
     "  -h, --help       this text                            --version\n"
     "Keys: Ctrl-A X quits, Ctrl-A H helps, Ctrl-A Ctrl-A sends Ctrl-A to the guest.\n"
     "Exit codes: 0 guest powered off or Ctrl-A X, 2 bad usage, 4 guest crashed (triple\n"
@@ -51,6 +51,15 @@ static void print_accels(void) {
         printf("  %s\n", twin86_accel_name(i));
 }
 
+static void print_log_items(void) {
+    puts("Log items, joined by commas:");
+    for (unsigned i = 0; twin86_trace_item_name(i) != NULL; i++)
+        printf("  %-10s %s\n", twin86_trace_item_name(i), twin86_trace_item_description(i));
+    puts("  stats      at the end: executed instructions, MIPS, time\n"
+         "  hash       at the end: SHA-256 over registers, RAM and devices\n"
+         "They go to standard error, or to the file that -D names.");
+}
+
 void options_print(enum Action action) {
     switch (action) {
     case ACTION_RUN:
@@ -74,9 +83,7 @@ void options_print(enum Action action) {
         puts("Machines:\n  twin86   a PC with ISA devices, APICs, ACPI and a PCI host bridge (also called pc, q35)");
         break;
     case ACTION_LOG:
-        puts("Log items:\n"
-             "  stats   at the end: executed instructions, MIPS, time\n"
-             "  hash    at the end: SHA-256 over registers, RAM and devices");
+        print_log_items();
         break;
     }
 }

@@ -55,6 +55,12 @@ static void debugcon_output(void *opaque, const uint8_t *data, size_t size) {
     sink_put(&((struct Run *)opaque)->debugcon, data, size);
 }
 
+static void trace_output(void *opaque, const uint8_t *data, size_t size) {
+    FILE *log = ((struct Run *)opaque)->log;
+    if (log != NULL)
+        fwrite(data, 1, size, log);
+}
+
 static bool open_sink(const struct SinkOption *o, const char *option, struct Sink *sink, int wake_fd) {
     int fd = -1;
     if (o->kind == SINK_STDIO)
@@ -244,9 +250,17 @@ static void report(struct Run *r) {
     }
     if (r->log != stderr)
         fclose(r->log);
+    r->log = NULL;
 }
 
-static int exit_code(const Twin86Event *event) {
+static void report_crash(struct Run *r, const Twin86Event *event) {
+    char registers[4096];
+    complain("the guest crashed: %s", event->message[0] != '\0' ? event->message : "triple fault");
+    if (twin86_dump_registers(r->machine, registers, sizeof(registers)) > 0)
+        fputs(registers, stderr);
+}
+
+static int exit_code(struct Run *r, const Twin86Event *event) {
     switch (event->kind) {
     case TWIN86_EVENT_POWEROFF:
     case TWIN86_EVENT_RESET:
@@ -255,7 +269,7 @@ static int exit_code(const Twin86Event *event) {
     case TWIN86_EVENT_DEBUG_EXIT:
         return (int)(event->value & 0xff);
     case TWIN86_EVENT_TRIPLE_FAULT:
-        complain("the guest crashed: triple fault");
+        report_crash(r, event);
         return EXIT_CRASHED;
     case TWIN86_EVENT_ERROR:
         complain("%s", event->message);
@@ -278,7 +292,7 @@ static int run_guest(struct Run *r) {
     flush_outputs(r);
     terminal_restore();
     if (ended) {
-        code = exit_code(&event);
+        code = exit_code(r, &event);
     } else {
         complain("-timeout: %g s are over", (double)r->options.timeout_ms / 1000);
         code = EXIT_TIMEOUT;
@@ -293,6 +307,7 @@ static int make_machine(struct Run *r) {
     char why[512];
     c->serial_output = serial_output;
     c->debugcon_output = debugcon_output;
+    c->trace_output = trace_output;
     c->opaque = r;
     int e = twin86_create(&r->machine, c, why, sizeof(why));
     if (e != 0) {

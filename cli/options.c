@@ -259,6 +259,22 @@ static bool set_device(struct Context *c, char *arg) {
     return set_debug_exit(c, list);
 }
 
+/* An item that the library logs while the guest runs. */
+static bool add_trace_item(struct Context *c, const char *name) {
+    char *trace = c->o->trace;
+    unsigned i = 0;
+    while (twin86_trace_item_name(i) != NULL && strcmp(twin86_trace_item_name(i), name) != 0)
+        i++;
+    if (twin86_trace_item_name(i) == NULL)
+        return wrong(c, "unknown item '%s'; -d help lists what there is", name);
+    size_t used = strlen(trace);
+    if (used + strlen(name) + 2 > sizeof(c->o->trace))
+        return wrong(c, "too many items");
+    snprintf(trace + used, sizeof(c->o->trace) - used, "%s%s", used > 0 ? "," : "", name);
+    c->o->config.trace = trace;
+    return true;
+}
+
 static bool set_log(struct Context *c, char *arg) {
     char *key, *value, *list = arg;
     while (next_item(&list, &key, &value)) {
@@ -268,8 +284,8 @@ static bool set_log(struct Context *c, char *arg) {
             c->o->log_stats = true;
         else if (strcmp(key, "hash") == 0)
             c->o->log_hash = true;
-        else
-            return wrong(c, "unknown item '%s'; there are stats, hash", key);
+        else if (!add_trace_item(c, key))
+            return false;
     }
     return true;
 }

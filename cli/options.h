@@ -31,6 +31,7 @@ struct Options {
     struct SinkOption serial, debugcon;
     bool serial_given;
     bool log_stats, log_hash;
+    char trace[128]; /* the library's items of -d; config.trace points here */
     const char *log_file;
     int64_t timeout_ms; /* -1: none */
 };

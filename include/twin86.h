@@ -41,7 +41,7 @@ TWIN86_API const char *twin86_version(void);
 
 /* ---- configuration ------------------------------------------------------------------------------------------- */
 
-/** Bytes that the guest sent to a serial port or to the debug console. Any time rules of callbacks apply. */
+/** Bytes that the guest sent to a serial port or to the debug console, or lines of the trace. Any time rules of callbacks apply. */
 typedef void Twin86Output(void *opaque, const uint8_t *data, size_t size);
 
 /** What kind of PC to make. Fill with twin86_config_init, then change what you like. Strings are copied. */
@@ -62,7 +62,10 @@ typedef struct Twin86Config {
     uint16_t debugcon_port;     /* its port; default E9h */
     Twin86Output *serial_output;   /* COM1 (3F8h, IRQ 4); NULL: discarded */
     Twin86Output *debugcon_output; /* NULL: discarded */
-    void *opaque;                  /* given to both */
+    void *opaque;                  /* given to all outputs */
+    const char *trace;             /* what to log while the guest runs: "exec,int", see twin86_trace_item_name; NULL:
+                                      nothing */
+    Twin86Output *trace_output;    /* lines of the log, many at a time; the machine's lock need not be held */
 } Twin86Config;
 
 /** Fill in the defaults. */
@@ -74,6 +77,10 @@ TWIN86_API const char *twin86_cpu_feature_name(unsigned index);
 TWIN86_API const char *twin86_accel_name(unsigned index);
 /** What `twin86_cpu_name(index)` is, in a few words. */
 TWIN86_API const char *twin86_cpu_description(unsigned index);
+
+/** What Twin86Config.trace may list, and what it logs, in a few words. */
+TWIN86_API const char *twin86_trace_item_name(unsigned index);
+TWIN86_API const char *twin86_trace_item_description(unsigned index);
 
 /**
  * Make a machine, stopped at the reset vector with zeroed RAM. 0 and *machine, or -EINVAL (the configuration is wrong),
@@ -111,7 +118,7 @@ enum Twin86EventKind {
     TWIN86_EVENT_POWEROFF,     /* the guest switched the machine off */
     TWIN86_EVENT_RESET,        /* the guest reset the machine, and no_reboot is set */
     TWIN86_EVENT_DEBUG_EXIT,   /* the guest wrote v to isa-debug-exit: `value` is (v << 1) | 1 */
-    TWIN86_EVENT_TRIPLE_FAULT, /* the guest's CPU shut down, and no_reboot is set */
+    TWIN86_EVENT_TRIPLE_FAULT, /* the guest's CPU shut down, and no_reboot is set: `message` says where and why */
     TWIN86_EVENT_ERROR,        /* the engine can't go on: `message` says why */
     TWIN86_EVENT_BUDGET,       /* the wanted number of instructions was executed */
     TWIN86_EVENT_DEBUG,        /* a breakpoint, watchpoint or single step */
@@ -174,6 +181,9 @@ TWIN86_API enum Twin86Reg twin86_reg_by_name(const char *name);
 TWIN86_API int twin86_read_reg(Twin86Machine *machine, enum Twin86Reg reg, uint64_t *value);
 /** Stopped. As twin86_read_reg; -EPERM when the register can't be written (now, or at all). */
 TWIN86_API int twin86_write_reg(Twin86Machine *machine, enum Twin86Reg reg, uint64_t value);
+/** All registers as text of some 25 lines, for a person. As snprintf: the length of the whole text, of which what fits in
+ *  `size` is stored and terminated. Stopped. -EBUSY when running, -ENOMEM. */
+TWIN86_API int twin86_dump_registers(Twin86Machine *machine, char *text, size_t size);
 /** XMM0-XMM15. Stopped. */
 TWIN86_API int twin86_read_xmm(Twin86Machine *machine, unsigned index, uint8_t value[16]);
 

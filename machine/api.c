@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The public interface: include/twin86.h over machine.h. */
+#include "debug/cpu_dump.h"
 #include "machine/machine.h"
 #include "machine/regs.h"
 
@@ -38,6 +39,9 @@ const char *twin86_accel_name(unsigned index) {
             return accel_engines[i]->name;
     return NULL;
 }
+
+const char *twin86_trace_item_name(unsigned index) { return trace_item_name(index); }
+const char *twin86_trace_item_description(unsigned index) { return trace_item_description(index); }
 
 /* ---- life ---- */
 
@@ -153,6 +157,28 @@ int twin86_write_reg(Twin86Machine *machine, enum Twin86Reg reg, uint64_t value)
     if (r == 0)
         cpu_state_changed(cpu);
     return r;
+}
+
+int twin86_dump_registers(Twin86Machine *machine, char *text, size_t size) {
+    struct CPUState *cpu = &machine->m.cpu;
+    char *dump = NULL;
+    size_t length = 0;
+    if (vcpu_running(cpu))
+        return -EBUSY;
+    cpu_sync_state(cpu);
+    FILE *f = open_memstream(&dump, &length);
+    if (f == NULL)
+        return -ENOMEM;
+    cpu_dump(&cpu->env, f);
+    cpu_dump_fpu(&cpu->env, f);
+    if (fclose(f) != 0) {
+        free(dump);
+        return -ENOMEM;
+    }
+    if (size > 0)
+        snprintf(text, size, "%s", dump);
+    free(dump);
+    return (int)length;
 }
 
 int twin86_read_xmm(Twin86Machine *machine, unsigned index, uint8_t value[16]) {

@@ -134,14 +134,20 @@ static void on_reset(void *opaque) {
 
 static void on_shutdown(void *opaque) {
     struct Machine *m = opaque;
-    if (m->config.no_reboot)
-        machine_stop(m, TWIN86_EVENT_TRIPLE_FAULT, 0);
-    else
+    char text[sizeof(m->pending.message)];
+    trace_triple_fault(&m->trace, &m->cpu, text, sizeof(text));
+    if (!m->config.no_reboot) {
         vcpu_request_reset(&m->cpu);
+        return;
+    }
+    machine_stop(m, TWIN86_EVENT_TRIPLE_FAULT, 0);
+    if (m->pending.kind == TWIN86_EVENT_TRIPLE_FAULT)
+        memcpy(m->pending.message, text, sizeof(text));
 }
 
 static void on_parked(void *opaque, enum VcpuStop why) {
     struct Machine *m = opaque;
+    trace_flush(&m->trace);
     pthread_mutex_lock(&m->lock);
     main_loop_set_active(&m->loop, false);
     clock_stop(m->clock);

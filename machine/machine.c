@@ -246,6 +246,17 @@ static int create_base(struct Machine *m) {
     return 0;
 }
 
+static int create_trace(struct Machine *m, char *why, size_t n) {
+    unsigned items;
+    int r = trace_parse(m->config.trace, &items, why, n);
+    if (r != 0)
+        return r;
+    if (m->config.trace_output == NULL)
+        items = 0; /* nobody would see it */
+    r = trace_init(&m->trace, items, m->config.trace_output, m->config.opaque);
+    return r != 0 ? fail(why, n, r, "trace") : 0;
+}
+
 /* The engine and the vCPU's thread. */
 static int create_cpu(struct Machine *m, char *why, size_t n) {
     struct CPUState *cpu = &m->cpu;
@@ -257,6 +268,7 @@ static int create_cpu(struct Machine *m, char *why, size_t n) {
     cpu->icount_shift = m->config.icount_shift;
     cpu->tsc_hz = GUEST_TSC_HZ;
     cpu->insn_limit = UINT64_MAX;
+    cpu->trace = &m->trace.hooks;
 
     const char *options = "";
     m->accel = (struct Accel){.bus = m->bus, .clock = m->clock, .lock = &m->lock};
@@ -301,6 +313,8 @@ int machine_create(struct Machine *m, const Twin86Config *config, char *why, siz
         return fail(why, n, r, "event descriptor");
     if ((r = check_config(config, why, n)) != 0 || (r = cpu_model_parse(&m->cpu.model, config->cpu, why, n)) != 0)
         return r;
+    if ((r = create_trace(m, why, n)) != 0)
+        return r;
     if ((r = create_base(m)) != 0)
         return fail(why, n, r, "machine");
     if ((r = wire_memory(m)) != 0)
@@ -335,6 +349,7 @@ static void unload(struct Machine *m) {
 void machine_destroy(struct Machine *m) {
     vcpu_destroy(&m->cpu);
     main_loop_stop(&m->loop);
+    trace_destroy(&m->trace);
     if (m->vcpu_ready && m->accel.ops->vcpu_destroy != NULL)
         m->accel.ops->vcpu_destroy(&m->cpu);
     if (m->accel_ready && m->accel.ops->destroy != NULL)
@@ -390,6 +405,7 @@ static int open_guest(struct Machine *m, const Twin86Guest *g, char *why, size_t
 }
 
 int machine_reset(struct Machine *m, char *why, size_t n) {
+    trace_reset(&m->trace, &m->cpu);
     bus_set_a20(m->bus, true);
     pic_reset(&m->pic);
     lapic_reset(&m->lapic);

@@ -12,6 +12,7 @@
 #include "accel/accel.h"
 #include "cpu/cpu.h"
 #include "cpu/vcpu.h"
+#include "debug/trace.h"
 #include "devices/apic_bus.h"
 #include "devices/debugcon.h"
 #include "devices/dma.h"
@@ -66,6 +67,7 @@ struct Machine {
     struct CPUState cpu;
     struct Accel accel;
     struct MainLoop loop; /* CLOCK_HOST only */
+    struct Trace trace;
 
     struct RamLayout layout;
     struct Region ram, vga_hole, firmware;
