@@ -38,12 +38,15 @@ ALWAYS_INLINE void cc_set_carries(struct Cc *cc, uint64_t r, uint64_t carries, u
     cc->aux = (top & (3u << 30)) | ((uint32_t)carries & 8);
 }
 
+/** r = a + b or a + b + 1, untruncated. Below 64 bits the carry out of bit n is what a ^ b ^ r has in bit n + 1,
+ *  whatever stands above the operands. */
 ALWAYS_INLINE void cc_set_add(struct Cc *cc, uint64_t a, uint64_t b, uint64_t r, unsigned bits) {
-    cc_set_carries(cc, r, (a & b) | ((a | b) & ~r), bits);
+    cc_set_carries(cc, r, bits == 64 ? (a & b) | ((a | b) & ~r) : (a ^ b ^ r) >> 1, bits);
 }
 
+/** r = a - b or a - b - 1, untruncated. */
 ALWAYS_INLINE void cc_set_sub(struct Cc *cc, uint64_t a, uint64_t b, uint64_t r, unsigned bits) {
-    cc_set_carries(cc, r, (~a & b) | ((~a | b) & r), bits);
+    cc_set_carries(cc, r, bits == 64 ? (~a & b) | ((~a | b) & r) : (a ^ b ^ r) >> 1, bits);
 }
 
 /** AND, OR, XOR, TEST: CF = OF = AF = 0. */

@@ -68,14 +68,22 @@ ALWAYS_INLINE struct TlbEntry *tlb_entry(struct Tcg *t, uint64_t linear) {
     return &t->tlb[(linear >> 12) & (TLB_SIZE - 1)];
 }
 
+/** addend + linear, which the compiler may take for non-NULL. */
+ALWAYS_INLINE void *tlb_host(const struct TlbEntry *e, uint64_t linear) {
+    void *p = (void *)(e->addend + linear);
+    if (p == NULL)
+        __builtin_unreachable();
+    return p;
+}
+
 /** Host address of [linear, linear + size) when one compare shows that it may be read (written), else NULL. */
 ALWAYS_INLINE void *mem_host_read(struct Tcg *t, uint64_t linear, unsigned size) {
     struct TlbEntry *e = tlb_entry(t, linear);
-    return LIKELY(e->tag_read == ((linear + size - 1) & ~0xfffull)) ? (void *)(e->addend + linear) : NULL;
+    return LIKELY(e->tag_read == ((linear + size - 1) & ~0xfffull)) ? tlb_host(e, linear) : NULL;
 }
 ALWAYS_INLINE void *mem_host_write(struct Tcg *t, uint64_t linear, unsigned size) {
     struct TlbEntry *e = tlb_entry(t, linear);
-    return LIKELY(e->tag_write == ((linear + size - 1) & ~0xfffull)) ? (void *)(e->addend + linear) : NULL;
+    return LIKELY(e->tag_write == ((linear + size - 1) & ~0xfffull)) ? tlb_host(e, linear) : NULL;
 }
 
 ALWAYS_INLINE uint64_t host_load(const void *p, unsigned size) {

@@ -65,9 +65,14 @@ ALWAYS_INLINE uint64_t host_xchg(void *p, unsigned size, uint64_t v) {
 
 ALWAYS_INLINE void rmw_any(SHAPE_M, IntKernel k, uint64_t b) {
     SHAPE_CC(flags);
-    struct Rmw m;
-    uint64_t a = rmw_begin(&m, i, t, ea_linear(env, i, t, ea, bits / 8, ACCESS_RMW), bits / 8);
-    rmw_end(&m, i, t, bits / 8, k(flags, a, b, bits));
+    uint64_t linear = ea_linear(env, i, t, ea, bits / 8, ACCESS_RMW);
+    void *p = mem_host_write(t, linear, bits / 8);
+    if (LIKELY(p != NULL)) {
+        host_store(p, bits / 8, k(flags, host_load(p, bits / 8), b, bits));
+    } else {
+        uint64_t a = rmw_begin_slow(t, i, linear, bits / 8);
+        mem_store_slow(t, i, linear, bits / 8, k(flags, a, b, bits));
+    }
 }
 ALWAYS_INLINE void rmw_locked(SHAPE_M, IntKernel k, uint64_t b) {
     SHAPE_CC(flags);

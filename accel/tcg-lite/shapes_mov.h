@@ -297,6 +297,16 @@ ALWAYS_INLINE void salc_r(SHAPE_R, const void *none) {
 
 /* ---- the rest ---- */
 
+/** Instructions whose purpose is #UD. */
+ALWAYS_INLINE const struct Insn *ud_r(SHAPE_R, const void *none) {
+    (void)env, (void)bits, (void)cc, (void)none;
+    tcg_raise(t, i, VEC_UD);
+}
+ALWAYS_INLINE const struct Insn *ud_m(SHAPE_M, const void *none) {
+    (void)ea;
+    return ud_r(env, i, t, bits, cc, none);
+}
+
 ALWAYS_INLINE void xlat_r(SHAPE_R, const void *none) {
     (void)bits, (void)cc, (void)none;
     uint64_t offset = env->gpr[REG_BX] + (env->gpr[REG_AX] & 0xff);
