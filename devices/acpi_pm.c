@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+#include "devices/acpi_pm.h"
+
+#include <string.h>
+
+/* PM1 status and enable (ACPI 6.4, tables 4.9 and 4.10). */
+enum { PM1_TIMER = 1 << 0, PM1_GLOBAL = 1 << 5, PM1_POWER_BUTTON = 1 << 8, PM1_RTC = 1 << 10, PM1_WAKE = 1 << 15 };
+enum {
+    PM1_STATUS_BITS = PM1_TIMER | PM1_GLOBAL | PM1_POWER_BUTTON | PM1_RTC | PM1_WAKE,
+    PM1_ENABLE_BITS = PM1_TIMER | PM1_GLOBAL | PM1_POWER_BUTTON | PM1_RTC,
+};
+
+/* PM1 control (table 4.11). */
+enum { CTL_SCI_EN = 1 << 0, CTL_BM_RLD = 1 << 1, CTL_SLP_TYP_SHIFT = 10, CTL_SLP_TYP = 7 << 10, CTL_SLP_EN = 1 << 13 };
+
+/* Reset control: bit 2 starts the reset on its rise, bit 1 chooses a hard one. */
+enum { RC_HARD = 1 << 1, RC_RESET = 1 << 2 };
+
+/* The timer's top bit is bit 31: it changes every 2^31 ticks, about ten minutes. */
+#define HALF_TICKS (1ll << 31)
+
+static int64_t ns_to_ticks(int64_t ns) {
+    return (int64_t)((__int128)ns * ACPI_PM_TIMER_HZ / NS_PER_SEC);
+}
+
+/* The first nanosecond that belongs to `tick`. */
+static int64_t ticks_to_ns(int64_t tick) {
+    return (int64_t)(((__int128)tick * NS_PER_SEC + ACPI_PM_TIMER_HZ - 1) / ACPI_PM_TIMER_HZ);
+}
+
+uint32_t acpi_pm_timer(const struct AcpiPm *pm) {
+    return (uint32_t)ns_to_ticks(clock_now(pm->clock));
+}
+
+static void next_overflow(struct AcpiPm *pm) {
+    int64_t tick = ns_to_ticks(clock_now(pm->clock));
+    pm->state.overflow_ns = ticks_to_ns((tick / HALF_TICKS + 1) * HALF_TICKS);
+}
+
+static void check_overflow(struct AcpiPm *pm) {
+    if (clock_now(pm->clock) < pm->state.overflow_ns)
+        return;
+    pm->state.status |= PM1_TIMER;
+    next_overflow(pm);
+}
+
+static void update(struct AcpiPm *pm) {
+    struct AcpiPmState *s = &pm->state;
+    check_overflow(pm);
+    bool level = s->status & s->enable & PM1_ENABLE_BITS || s->gpe_status & s->gpe_enable;
+    if (level != s->sci) {
+        s->sci = level;
+        irq_set(&pm->sci, level);
+    }
+    if (s->enable & PM1_TIMER && !(s->status & PM1_TIMER))
+        timer_arm(&pm->timer, s->overflow_ns);
+    else
+        timer_cancel(&pm->timer);
+}
+
+static void timer_expired(void *opaque) {
+    update(opaque);
+}
+
+void acpi_pm_power_button(struct AcpiPm *pm) {
+    pm->state.status |= PM1_POWER_BUTTON;
+    update(pm);
+}
+
+/* ---- registers: bytes of a 16-byte block ---- */
+
+static uint64_t image(const struct AcpiPm *pm, unsigned word) {
+    const struct AcpiPmState *s = &pm->state;
+    switch (word) {
+    case ACPI_PM1_EVENT / 4:
+        return s->status | (uint32_t)s->enable << 16;
+    case ACPI_PM1_CONTROL / 4:
+        return s->control | CTL_SCI_EN;
+    case ACPI_PM_TIMER / 4:
+        return acpi_pm_timer(pm);
+    default:
+        return s->gpe_status | (uint32_t)s->gpe_enable << 16;
+    }
+}
+
+static uint64_t pm_read(void *opaque, uint64_t offset, unsigned size) {
+    struct AcpiPm *pm = opaque;
+    (void)size;
+    if (offset / 4 == ACPI_PM1_EVENT / 4)
+        update(pm); /* shows an overflow that nobody waited for */
+    return image(pm, offset / 4) >> offset % 4 * 8;
+}
+
+static void write_control(struct AcpiPm *pm, uint16_t value) {
+    pm->state.control = value & (CTL_BM_RLD | CTL_SLP_TYP); /* SLP_EN reads 0; GBL_RLS has nobody to hear it */
+    if (value & CTL_SLP_EN && (value & CTL_SLP_TYP) >> CTL_SLP_TYP_SHIFT == ACPI_SLP_TYP_S5 && pm->ops->poweroff)
+        pm->ops->poweroff(pm->opaque);
+}
+
+/* `mask`: the bits of the 32-bit word that the access reaches. */
+static void pm_write(void *opaque, uint64_t offset, uint64_t value, unsigned size) {
+    struct AcpiPm *pm = opaque;
+    struct AcpiPmState *s = &pm->state;
+    unsigned shift = offset % 4 * 8;
+    uint32_t mask = (uint32_t)((1ull << 8 * size) - 1) << shift, v = (uint32_t)value << shift & mask;
+    uint16_t high_mask = mask >> 16, high = v >> 16;
+    switch (offset & ~3ull) {
+    case ACPI_PM1_EVENT:
+        check_overflow(pm);
+        s->status &= ~(v & PM1_STATUS_BITS);
+        s->enable = ((s->enable & ~high_mask) | high) & PM1_ENABLE_BITS;
+        break;
+    case ACPI_PM1_CONTROL:
+        if (mask & 0xffff)
+            write_control(pm, (s->control & ~mask) | v);
+        break;
+    case ACPI_PM_GPE0:
+        s->gpe_status &= ~v;
+        s->gpe_enable = (s->gpe_enable & ~high_mask) | high;
+        break;
+    }
+    update(pm);
+}
+
+static const struct IoOps pm_ops = {.read = pm_read, .write = pm_write, .min_size = 1, .max_size = 4};
+
+int acpi_pm_map(struct AcpiPm *pm, struct Bus *bus, uint16_t base) {
+    return bus_map_ports(bus, base, ACPI_PM_PORTS, "acpi-pm", &pm_ops, pm);
+}
+
+/* ---- CF9h ---- */
+
+static uint64_t reset_read(void *opaque, uint64_t offset, unsigned size) {
+    const struct AcpiPm *pm = opaque;
+    (void)offset, (void)size;
+    return pm->state.reset_control;
+}
+
+static void reset_write(void *opaque, uint64_t offset, uint64_t value, unsigned size) {
+    struct AcpiPm *pm = opaque;
+    (void)offset, (void)size;
+    bool rises = value & RC_RESET && !(pm->state.reset_control & RC_RESET);
+    pm->state.reset_control = value & (RC_HARD | RC_RESET);
+    if (rises && pm->ops->reset)
+        pm->ops->reset(pm->opaque, value & RC_HARD);
+}
+
+const struct IoOps acpi_pm_reset_ops = {.read = reset_read, .write = reset_write, .min_size = 1, .max_size = 1};
+
+/* ---- life ---- */
+
+void acpi_pm_reset(struct AcpiPm *pm) {
+    memset(&pm->state, 0, sizeof pm->state);
+    timer_cancel(&pm->timer);
+    irq_set(&pm->sci, false);
+    next_overflow(pm);
+}
+
+void acpi_pm_init(struct AcpiPm *pm, struct Clock *clock, struct IrqWire sci, const struct AcpiPmOps *ops,
+                  void *opaque) {
+    memset(pm, 0, sizeof *pm);
+    pm->clock = clock;
+    pm->sci = sci;
+    pm->ops = ops;
+    pm->opaque = opaque;
+    timer_init(&pm->timer, clock, timer_expired, pm);
+    next_overflow(pm);
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * ACPI fixed hardware (ACPI specification 6.4, section 4.8): PM1a events and control, the power management timer, an
+ * empty GPE0 block; and the reset control register at CF9h (Intel 82371SB data sheet, "RC").
+ *
+ * There is no legacy mode and no SMI command port: the FADT says SMI_CMD = 0, and SCI_EN always reads 1 (4.8.2.5).
+ *
+ * All functions: machine lock held.
+ */
+#ifndef TWIN86_DEVICES_ACPI_PM_H
+#define TWIN86_DEVICES_ACPI_PM_H
+
+#include "devices/clock.h"
+#include "devices/irq.h"
+#include "memory/bus.h"
+
+#define ACPI_PM_TIMER_HZ 3579545
+
+/** Where the machine puts it, and offsets of the blocks within. */
+enum {
+    ACPI_PM_BASE = 0x600,
+    ACPI_PM_PORTS = 16,
+    ACPI_PM1_EVENT = 0,   /* 4 bytes: status, enable */
+    ACPI_PM1_CONTROL = 4, /* 2 bytes */
+    ACPI_PM_TIMER = 8,    /* 4 bytes */
+    ACPI_PM_GPE0 = 12,    /* 4 bytes: status, enable */
+    ACPI_RESET_PORT = 0xcf9,
+    ACPI_RESET_VALUE = 0x06, /* hard reset */
+    ACPI_SLP_TYP_S5 = 0,     /* what the \_S5 package must say */
+};
+
+struct AcpiPmState {
+    int64_t overflow_ns; /* when the timer's top bit changes next; CLOCK_NEVER before the first reset */
+    uint16_t status, enable, control;
+    uint16_t gpe_status, gpe_enable;
+    uint8_t reset_control; /* CF9h */
+    uint8_t sci;           /* level of the wire */
+    uint8_t unused[4];
+};
+
+struct AcpiPmOps {
+    void (*poweroff)(void *opaque);        /* SLP_EN with the S5 type */
+    void (*reset)(void *opaque, bool hard); /* CF9h */
+};
+
+struct AcpiPm {
+    struct AcpiPmState state;
+    struct Clock *clock;
+    struct Timer timer; /* armed while the overflow interrupt is enabled */
+    struct IrqWire sci;
+    const struct AcpiPmOps *ops;
+    void *opaque;
+};
+
+/** `sci`: level-triggered. Pointers in `ops` may be NULL. */
+void acpi_pm_init(struct AcpiPm *pm, struct Clock *clock, struct IrqWire sci, const struct AcpiPmOps *ops, void *opaque);
+void acpi_pm_reset(struct AcpiPm *pm);
+/** Map the 16 ports at `base`. CF9h lies within the PCI host bridge's ports, which passes it on. Returns 0 or -errno. */
+int acpi_pm_map(struct AcpiPm *pm, struct Bus *bus, uint16_t base);
+
+/** The person pressed the power button. */
+void acpi_pm_power_button(struct AcpiPm *pm);
+
+/** The 32-bit power management timer now. */
+uint32_t acpi_pm_timer(const struct AcpiPm *pm);
+
+/** The reset control register, one byte at offset 0: `opaque` is the struct AcpiPm. */
+extern const struct IoOps acpi_pm_reset_ops;
+
+#endif

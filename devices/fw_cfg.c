@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+#include "devices/fw_cfg.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { OFFSET_SELECTOR = 0, OFFSET_DATA = 1, OFFSET_DMA_HIGH = 4, OFFSET_DMA_LOW = 8 };
+enum { ID_PORTS = 1, ID_DMA = 2 };
+
+/* What a read of the DMA address register gives, so that a guest can tell that DMA is there. */
+#define DMA_SIGNATURE 0x51454d5520434647ull /* "QEMU CFG" */
+
+enum { DMA_ERROR = 1 << 0, DMA_READ = 1 << 1, DMA_SKIP = 1 << 2, DMA_SELECT = 1 << 3, DMA_WRITE = 1 << 4 };
+
+/* The guest's request, big-endian. */
+struct DmaRequest {
+    uint32_t control, length;
+    uint64_t address;
+};
+
+/* Bit 14 of a selector asks for writing, which nobody may; bit 15 selects machine-specific items, of which we have none. */
+enum { KEY_WRITE = 1 << 14 };
+
+static const struct FwCfgItem *selected(const struct FwCfg *f) {
+    static const struct FwCfgItem none;
+    unsigned key = f->state.key & ~KEY_WRITE;
+    return key < FW_CFG_KEYS ? &f->item[key] : &none;
+}
+
+static void select_key(struct FwCfg *f, uint16_t key) {
+    f->state.key = key;
+    f->state.offset = 0;
+}
+
+/* Bytes of the selected item from the offset on, at most `max`; the offset moves on. */
+static uint32_t take(struct FwCfg *f, uint32_t max, const uint8_t **data) {
+    const struct FwCfgItem *item = selected(f);
+    uint32_t left = f->state.offset < item->size ? item->size - f->state.offset : 0, n = max < left ? max : left;
+    *data = n ? item->data + f->state.offset : NULL;
+    f->state.offset += n;
+    return n;
+}
+
+/* ---- DMA ---- */
+
+/* Past its end an item reads as zeroes. */
+static void dma_read(struct FwCfg *f, uint64_t address, uint32_t length) {
+    static const uint8_t zeroes[4096];
+    const uint8_t *data;
+    uint32_t n = take(f, length, &data);
+    if (n)
+        bus_write(f->bus, address, data, n);
+    for (address += n, length -= n; length; address += n, length -= n) {
+        n = length < sizeof zeroes ? length : sizeof zeroes;
+        bus_write(f->bus, address, zeroes, n);
+    }
+}
+
+static void dma_run(struct FwCfg *f, uint64_t at) {
+    struct DmaRequest r;
+    const uint8_t *unused;
+    bus_read(f->bus, at, &r, sizeof r);
+    uint32_t control = be32toh(r.control), length = be32toh(r.length), result = 0;
+    if (control & DMA_SELECT)
+        select_key(f, control >> 16);
+    if (control & DMA_READ)
+        dma_read(f, be64toh(r.address), length);
+    else if (control & DMA_WRITE)
+        result = DMA_ERROR;
+    else if (control & DMA_SKIP)
+        take(f, length, &unused);
+    result = htobe32(result);
+    bus_write(f->bus, at, &result, sizeof result);
+}
+
+/* ---- ports ---- */
+
+static uint64_t fw_cfg_read(void *opaque, uint64_t offset, unsigned size) {
+    struct FwCfg *f = opaque;
+    const uint8_t *data;
+    if (offset == OFFSET_DATA && size == 1)
+        return take(f, 1, &data) ? *data : 0;
+    if (offset >= OFFSET_DMA_HIGH) { /* big-endian register, so the low address holds the high byte */
+        uint64_t image = htobe64(DMA_SIGNATURE);
+        return image >> (offset - OFFSET_DMA_HIGH) * 8;
+    }
+    return UINT32_MAX;
+}
+
+static void fw_cfg_write(void *opaque, uint64_t offset, uint64_t value, unsigned size) {
+    struct FwCfg *f = opaque;
+    if (offset == OFFSET_SELECTOR && size == 2) {
+        select_key(f, value & 0xffff);
+    } else if (offset == OFFSET_DMA_HIGH && size == 4) {
+        f->state.dma_address = (uint64_t)be32toh((uint32_t)value) << 32;
+    } else if (offset == OFFSET_DMA_LOW && size == 4) { /* the write of the low half starts the transfer */
+        uint64_t at = f->state.dma_address | be32toh((uint32_t)value);
+        f->state.dma_address = 0;
+        dma_run(f, at);
+    }
+}
+
+static const struct IoOps fw_cfg_ops = {.read = fw_cfg_read, .write = fw_cfg_write, .min_size = 1, .max_size = 4};
+
+int fw_cfg_map(struct FwCfg *f, uint16_t base) {
+    return bus_map_ports(f->bus, base, FW_CFG_PORTS, "fw_cfg", &fw_cfg_ops, f);
+}
+
+/* ---- items ---- */
+
+static void set_item(struct FwCfg *f, uint16_t key, const void *data, void *owned, uint32_t size) {
+    free(f->item[key].owned);
+    f->item[key] = (struct FwCfgItem){data, owned, size};
+}
+
+static int set_copy(struct FwCfg *f, uint16_t key, const void *data, uint32_t size) {
+    void *copy = malloc(size ? size : 1);
+    if (!copy)
+        return -ENOMEM;
+    if (size)
+        memcpy(copy, data, size);
+    set_item(f, key, copy, copy, size);
+    return 0;
+}
+
+int fw_cfg_add_bytes(struct FwCfg *f, uint16_t key, const void *data, uint32_t size) {
+    if (key >= FW_CFG_FILE_FIRST || key == FW_CFG_FILE_DIR)
+        return -EINVAL;
+    set_item(f, key, data, NULL, size);
+    return 0;
+}
+
+int fw_cfg_add_int(struct FwCfg *f, uint16_t key, uint64_t value, unsigned size) {
+    uint64_t le = htole64(value);
+    if (key >= FW_CFG_FILE_FIRST || key == FW_CFG_FILE_DIR || (size != 2 && size != 4 && size != 8))
+        return -EINVAL;
+    return set_copy(f, key, &le, size);
+}
+
+int fw_cfg_add_string(struct FwCfg *f, uint16_t key, const char *string) {
+    size_t size = strlen(string) + 1;
+    if (key >= FW_CFG_FILE_FIRST || key == FW_CFG_FILE_DIR || size > UINT32_MAX)
+        return -EINVAL;
+    return set_copy(f, key, string, size);
+}
+
+/* One entry of the file directory, big-endian. */
+struct DirEntry {
+    uint32_t size;
+    uint16_t key, reserved;
+    char name[FW_CFG_FILE_NAME];
+};
+
+struct Directory {
+    uint32_t count;
+    struct DirEntry entry[FW_CFG_FILE_SLOTS];
+};
+
+static int compare_names(const void *a, const void *b) {
+    return strcmp(((const struct DirEntry *)a)->name, ((const struct DirEntry *)b)->name);
+}
+
+static int rebuild_directory(struct FwCfg *f) {
+    struct Directory dir = {.count = htobe32(f->files)};
+    for (unsigned i = 0; i < f->files; i++) {
+        struct DirEntry *e = &dir.entry[i];
+        e->size = htobe32(f->item[FW_CFG_FILE_FIRST + i].size);
+        e->key = htobe16(FW_CFG_FILE_FIRST + i);
+        memcpy(e->name, f->name[i], FW_CFG_FILE_NAME);
+    }
+    qsort(dir.entry, f->files, sizeof dir.entry[0], compare_names);
+    return set_copy(f, FW_CFG_FILE_DIR, &dir, sizeof dir.count + f->files * sizeof dir.entry[0]);
+}
+
+int fw_cfg_add_file(struct FwCfg *f, const char *name, const void *data, uint32_t size) {
+    unsigned i = 0;
+    if (name[0] == 0 || strlen(name) >= FW_CFG_FILE_NAME)
+        return -EINVAL;
+    while (i < f->files && strcmp(f->name[i], name) != 0)
+        i++;
+    if (i == FW_CFG_FILE_SLOTS)
+        return -ENOSPC;
+    int r = set_copy(f, FW_CFG_FILE_FIRST + i, data, size);
+    if (r != 0)
+        return r;
+    if (i == f->files) {
+        memset(f->name[i], 0, FW_CFG_FILE_NAME);
+        memcpy(f->name[i], name, strlen(name));
+        f->files++;
+    }
+    return rebuild_directory(f);
+}
+
+/* ---- life ---- */
+
+void fw_cfg_reset(struct FwCfg *f) {
+    memset(&f->state, 0, sizeof f->state);
+}
+
+void fw_cfg_destroy(struct FwCfg *f) {
+    for (unsigned key = 0; key < FW_CFG_KEYS; key++)
+        set_item(f, key, NULL, NULL, 0);
+    f->files = 0;
+}
+
+int fw_cfg_init(struct FwCfg *f, struct Bus *bus) {
+    memset(f, 0, sizeof *f);
+    f->bus = bus;
+    fw_cfg_add_bytes(f, FW_CFG_SIGNATURE, "QEMU", 4);
+    int r = fw_cfg_add_int(f, FW_CFG_ID, ID_PORTS | ID_DMA, 4);
+    return r != 0 ? r : rebuild_directory(f);
+}
