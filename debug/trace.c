@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define HLT 0xf4 /* opcode */
@@ -280,10 +281,12 @@ int trace_init(struct Trace *t, unsigned wanted, TraceOutput *output, void *opaq
         t->hooks.insn = on_insn;
     t->disas = disas_new();
     t->file = fopencookie(t, "w", (cookie_io_functions_t){.write = write_out});
-    if (t->disas == NULL || t->file == NULL || setvbuf(t->file, NULL, _IOFBF, TRACE_BUFFER) != 0) {
+    t->buffer = malloc(TRACE_BUFFER);
+    if (t->disas == NULL || t->file == NULL || t->buffer == NULL) {
         trace_destroy(t);
         return -ENOMEM;
     }
+    setvbuf(t->file, t->buffer, _IOFBF, TRACE_BUFFER);
     return 0;
 }
 
@@ -295,6 +298,7 @@ void trace_flush(struct Trace *t) {
 void trace_destroy(struct Trace *t) {
     if (t->file != NULL)
         fclose(t->file);
+    free(t->buffer);
     disas_free(t->disas);
     *t = (struct Trace){0};
 }

@@ -42,6 +42,7 @@ struct Trace {
     struct CpuTrace hooks; /* for CPUState.trace */
     unsigned items;
     FILE *file; /* NULL while there are no items */
+    char *buffer; /* the file's: TRACE_BUFFER bytes */
     TraceOutput *output;
     void *output_opaque;
     struct Disas *disas;

@@ -30,6 +30,8 @@ static const struct SuiteEntry suites[] = {
     {"isa_ports", isa_ports_suite},
     {"vcpu", vcpu_suite},
     {"cpuid", cpuid_suite},
+    {"disas", disas_suite},
+    {"trace", trace_suite},
     {NULL, NULL},
 };
 

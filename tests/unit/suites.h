@@ -25,4 +25,7 @@ Suite *isa_ports_suite(void);
 Suite *vcpu_suite(void);
 Suite *cpuid_suite(void);
 
+Suite *disas_suite(void);
+Suite *trace_suite(void);
+
 #endif
