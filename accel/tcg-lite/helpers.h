@@ -111,7 +111,7 @@ void h_out_dx(struct Tcg *t, const struct Insn *i);        /* ee, ef   OUT DX,AL
 void h_ins(struct Tcg *t, const struct Insn *i);           /* 6c, 6d   INSB, INSW/INSD      jump io rep (a long one resumes at itself) */
 void h_outs(struct Tcg *t, const struct Insn *i);          /* 6e, 6f   OUTSB, OUTSW/OUTSD   jump io rep */
 
-/* ---- floating point (help_x87.c, help_xsave.c, help_mmx_sse.c) ---- */
+/* ---- floating point (help_x87.c, help_xsave.c, help_maskmov.c) ---- */
 
 /* x87 control: plain help. WAIT is there too. */
 void h_fwait(struct Tcg *t, const struct Insn *i);

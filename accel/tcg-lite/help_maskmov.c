@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* MASKMOVQ and MASKMOVDQU: bytes whose mask has the sign bit set go to [rDI]. */
+#include "accel/tcg-lite/fpu_host.h"
+#include "accel/tcg-lite/helpers.h"
+
+static uint64_t destination(const struct Tcg *t, const struct Insn *i) {
+    uint64_t di = t->env->gpr[REG_DI];
+    return i->asize == 3 ? di : i->asize == 2 ? (uint32_t)di : (uint16_t)di;
+}
+
+/** A run of selected bytes at a time; all of them are probed before the first is written. */
+static void store_masked(struct Tcg *t, const struct Insn *i, const uint8_t *data, const uint8_t *mask, unsigned n) {
+    unsigned first = 0, end = n;
+    while (first < n && !(mask[first] & 0x80))
+        first++;
+    while (end > first && !(mask[end - 1] & 0x80))
+        end--;
+    uint64_t linear = mem_linear(t, i, i->seg, destination(t, i), n, ACCESS_WRITE);
+    if (first == end)
+        return; /* no byte is selected: no page is touched */
+    mem_probe_write(t, i, linear + first, end - first);
+    for (unsigned k = first; k < end;) {
+        unsigned run = 0;
+        while (k + run < end && (mask[k + run] & 0x80))
+            run++;
+        if (run != 0)
+            mem_store_bytes(t, i, linear + k, data + k, run);
+        k += run + 1;
+    }
+}
+
+void h_maskmovq(struct Tcg *t, const struct Insn *i) {
+    CPUX86State *env = t->env;
+    if ((env->fsw & FSW_ES) && (env->cr0 & CR0_NE))
+        tcg_raise(t, i, VEC_MF);
+    uint8_t data[8], mask[8];
+    host_store(data, 8, env->fpr[i->reg].mantissa);
+    host_store(mask, 8, env->fpr[i->rm].mantissa);
+    store_masked(t, i, data, mask, 8);
+    env->fsw &= (uint16_t)~FSW_TOP;
+    env->ftw = 0xff;
+}
+
+void h_maskmovdqu(struct Tcg *t, const struct Insn *i) {
+    store_masked(t, i, t->env->vec[i->reg].b, t->env->vec[i->rm].b, 16);
+}
