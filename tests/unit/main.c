@@ -32,6 +32,8 @@ static const struct SuiteEntry suites[] = {
     {"cpuid", cpuid_suite},
     {"disas", disas_suite},
     {"trace", trace_suite},
+    {"decode", decode_suite},
+    {"kernels", kernels_suite},
     {NULL, NULL},
 };
 

@@ -28,4 +28,8 @@ Suite *cpuid_suite(void);
 Suite *disas_suite(void);
 Suite *trace_suite(void);
 
+/* tcg-lite: decoder and kernels */
+Suite *decode_suite(void);
+Suite *kernels_suite(void);
+
 #endif

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+/* The decoder: fields, lengths, prefixes, legality and gating by mode and feature. */
+#include "accel/tcg-lite/decode.h"
+#include "accel/tcg-lite/tcg.h"
+#include "tests/unit/suites.h"
+
+#include <string.h>
+
+static struct CpuModel model;
+static struct Decoded d;
+
+enum { M16 = MODE_CODE16 | MODE_SSE, M32 = MODE_CODE32 | MODE_SSE | MODE_FLAT, M64 = MODE_CODE64 | MODE_SSE | MODE_FLAT };
+
+static void setup(void) { memset(model.feature, 0xff, sizeof model.feature); }
+
+static enum DecodeStatus decode_n(uint32_t mode, size_t n, const char *hex) {
+    uint8_t bytes[32] = {0};
+    size_t k = 0;
+    for (const char *p = hex; *p && k < sizeof bytes;) {
+        unsigned v = 0;
+        for (int digit = 0; digit < 2; digit++, p++)
+            v = v * 16 + (unsigned)(*p <= '9' ? *p - '0' : *p - 'a' + 10);
+        bytes[k++] = (uint8_t)v;
+        while (*p == ' ')
+            p++;
+    }
+    return x86_decode(&model, mode, bytes, n ? n : k, &d);
+}
+
+/** Decode exactly these bytes; the mnemonic and the length must come out. "" for #UD. */
+static void expect(uint32_t mode, const char *hex, const char *mnemonic, unsigned len) {
+    enum DecodeStatus s = decode_n(mode, 15, hex);
+    ck_assert_msg(s == DECODE_OK, "%s: status %d", hex, s);
+    ck_assert_msg(!strcmp(x86_rows[d.row].mnemonic, *mnemonic ? mnemonic : "(bad)"), "%s is %s, not %s", hex,
+                  x86_rows[d.row].mnemonic, mnemonic);
+    ck_assert_msg(!len || d.insn.len == len, "%s: length %u, not %u", hex, d.insn.len, len);
+}
+
+START_TEST(modrm_32) {
+    expect(M32, "01 d8", "ADD", 2);
+    ck_assert(!d.insn.mem && d.insn.rm == REG_AX * 8 && d.insn.reg == REG_BX * 8 && d.insn.osize == 2);
+    expect(M32, "8b 44 8d f4", "MOV", 4); /* mov eax, [ebp + ecx*4 - 12] */
+    ck_assert(d.insn.mem && d.insn.base == REG_BP * 8 && d.insn.index == REG_CX * 8 && d.insn.scale == 2);
+    ck_assert(d.insn.disp == -12 && d.insn.seg == SEG_SS && d.insn.asize == 2);
+    expect(M32, "8b 04 24", "MOV", 3); /* [esp] */
+    ck_assert(d.insn.base == REG_SP * 8 && d.insn.index == INSN_REG_NONE && d.insn.seg == SEG_SS);
+    expect(M32, "8b 05 78 56 34 12", "MOV", 6);
+    ck_assert(d.insn.base == INSN_REG_NONE && d.insn.disp == 0x12345678 && d.insn.seg == SEG_DS && !d.rip_relative);
+    expect(M32, "8b 04 8d 78 56 34 12", "MOV", 7); /* [ecx*4 + disp32] */
+    ck_assert(d.insn.base == INSN_REG_NONE && d.insn.index == REG_CX * 8);
+    expect(M32, "65 8b 00", "MOV", 3);
+    ck_assert(d.insn.seg == SEG_GS);
+    expect(M32, "26 64 8b 00", "MOV", 4); /* the last override wins */
+    ck_assert(d.insn.seg == SEG_FS);
+    expect(M32, "00 e0", "ADD", 2); /* add al, ah */
+    ck_assert(d.insn.reg == 1 && d.insn.rm == 0 && d.insn.osize == 0);
+    expect(M32, "66 81 00 34 12", "ADD", 5);
+    ck_assert(d.insn.osize == 1 && d.insn.imm == 0x1234);
+    expect(M32, "83 c0 ff", "ADD", 3);
+    ck_assert(d.insn.imm == -1);
+}
+END_TEST
+
+START_TEST(modrm_16) {
+    expect(M16, "8b 42 f0", "MOV", 3); /* [bp + si - 16] */
+    ck_assert(d.insn.base == REG_BP * 8 && d.insn.index == REG_SI * 8 && d.insn.disp == -16 && d.insn.seg == SEG_SS);
+    ck_assert(d.insn.asize == 1 && d.insn.osize == 1);
+    expect(M16, "8b 0e 34 12", "MOV", 4);
+    ck_assert(d.insn.base == INSN_REG_NONE && d.insn.disp == 0x1234 && d.insn.seg == SEG_DS);
+    expect(M16, "8b 87 00 80", "MOV", 4);
+    ck_assert(d.insn.base == REG_BX * 8 && d.insn.disp == -0x8000);
+    expect(M16, "67 66 8b 04 24", "MOV", 5);
+    ck_assert(d.insn.asize == 2 && d.insn.osize == 2);
+    expect(M32, "67 8b 44 05", "MOV", 4); /* 16-bit addressing in 32-bit code: [si + 5] */
+    ck_assert(d.insn.base == REG_SI * 8 && d.insn.disp == 5);
+}
+END_TEST
+
+START_TEST(modrm_64) {
+    expect(M64, "48 01 d8", "ADD", 3);
+    ck_assert(d.insn.osize == 3);
+    expect(M64, "4f 8b 44 a5 08", "MOV", 5); /* mov r8, [r13 + r12*4 + 8] */
+    ck_assert(d.insn.reg == 64 && d.insn.base == 13 * 8 && d.insn.index == 12 * 8 && d.insn.seg == SEG_DS);
+    expect(M64, "8b 05 10 00 00 00", "MOV", 6);
+    ck_assert(d.rip_relative && d.insn.base == INSN_REG_RIP && d.insn.disp == 0x16);
+    expect(M64, "81 05 10 00 00 00 01 02 03 04", "ADD", 10); /* RIP is that after the immediate */
+    ck_assert(d.insn.disp == 0x1a && d.insn.imm == 0x04030201);
+    expect(M64, "67 8b 05 10 00 00 00", "MOV", 7);
+    ck_assert(d.rip_relative && d.insn.asize == 2);
+    expect(M64, "8b 04 25 10 00 00 00", "MOV", 7); /* absolute */
+    ck_assert(!d.rip_relative && d.insn.base == INSN_REG_NONE);
+    expect(M64, "2e 3e 26 36 8b 00", "MOV", 6); /* ignored overrides */
+    ck_assert(d.insn.seg == SEG_DS);
+    expect(M64, "64 2e 8b 00", "MOV", 4);
+    ck_assert(d.insn.seg == SEG_FS);
+    expect(M64, "40 00 e0", "ADD", 3); /* with REX, 4 is SPL */
+    ck_assert(d.insn.reg == REG_SP * 8);
+    expect(M64, "48 66 01 d8", "ADD", 4); /* a REX that is not last counts for nothing */
+    ck_assert(d.insn.osize == 1);
+    expect(M64, "66 48 01 d8", "ADD", 4);
+    ck_assert(d.insn.osize == 3);
+    expect(M64, "48 b8 88 77 66 55 44 33 22 11", "MOV", 10);
+    ck_assert(d.insn.uimm == 0x1122334455667788);
+    expect(M64, "48 c7 c0 ff ff ff ff", "MOV", 7);
+    ck_assert(d.insn.imm == -1);
+    expect(M64, "a1 88 77 66 55 44 33 22 11", "MOV", 9);
+    ck_assert(d.insn.uimm == 0x1122334455667788);
+    expect(M64, "67 a1 44 33 22 11", "MOV", 6);
+    expect(M64, "63 c8", "MOVSXD", 2);
+    expect(M64, "41 50", "PUSH", 2);
+    ck_assert(d.insn.reg == 64 && d.insn.osize == 3);
+    expect(M64, "66 50", "PUSH", 2);
+    ck_assert(d.insn.osize == 1);
+    expect(M64, "e8 01 00 00 00", "CALL", 5);
+    ck_assert(d.insn.osize == 3 && d.insn.imm == 1 && d.flow);
+}
+END_TEST
+
+START_TEST(other_operands) {
+    expect(M32, "ea 78 56 34 12 10 00", "JMP", 7);
+    ck_assert(d.insn.uimm == (0x10ull << 32 | 0x12345678));
+    expect(M16, "9a 34 12 00 f0", "CALL", 5);
+    ck_assert(d.insn.uimm == (0xf000ull << 32 | 0x1234));
+    expect(M32, "c8 34 12 05", "ENTER", 4);
+    ck_assert(d.insn.uimm == (5 << 16 | 0x1234));
+    expect(M32, "c2 fc ff", "RET", 3);
+    ck_assert(d.insn.imm == 0xfffc);
+    expect(M32, "0f 22 d8", "MOV", 3);
+    ck_assert(d.insn.reg == 3 && d.insn.rm == 0);
+    expect(M32, "0f 22 18", "MOV", 3); /* mod is ignored */
+    ck_assert(!d.insn.mem && d.insn.reg == 3);
+    expect(M64, "44 0f 20 c0", "MOV", 4);
+    ck_assert(d.insn.reg == 8);
+    expect(M32, "f0 0f 20 c0", "MOV", 4); /* AMD's CR8 */
+    ck_assert(d.insn.reg == 8);
+    expect(M32, "8e d8", "MOV", 2);
+    ck_assert(d.insn.reg == SEG_DS);
+    expect(M32, "f3 a4", "MOVS", 2);
+    ck_assert(d.insn.rep == 3 && d.insn.seg == SEG_DS);
+    expect(M32, "f3 f2 2e a6", "CMPS", 4);
+    ck_assert(d.insn.rep == 2 && d.insn.seg == SEG_CS);
+    expect(M32, "d1 e0", "SHL", 2);
+    ck_assert(d.insn.imm == 1);
+}
+END_TEST
+
+START_TEST(prefix_selects_row) {
+    expect(M64, "90", "NOP", 1);
+    expect(M64, "f3 90", "PAUSE", 2);
+    expect(M64, "41 90", "XCHG", 2);
+    expect(M64, "f3 41 90", "XCHG", 3);
+    expect(M64, "0f bd c0", "BSR", 3);
+    expect(M64, "f3 0f bd c0", "LZCNT", 4);
+    expect(M64, "66 f3 0f bd c0", "LZCNT", 5);
+    model.feature[FEAT_8000_0001_ECX] &= ~(1u << (CPUID_ABM & 31));
+    expect(M64, "f3 0f bd c0", "BSR", 4);
+    expect(M64, "f3 0f b8 c0", "POPCNT", 4);
+    expect(M64, "0f b8 c0", "", 0);
+    expect(M64, "f3 0f 1e fa", "NOP", 4); /* ENDBR64 */
+    expect(M64, "0f 01 f8", "SWAPGS", 3);
+    expect(M32, "0f 01 f8", "", 0);
+    expect(M32, "0f 01 38", "INVLPG", 3);
+    expect(M32, "c5 00", "LDS", 2);
+    expect(M16 | MODE_REAL, "c5 c0", "", 2); /* LDS with a register, not VEX */
+    expect(M32, "82 c0 01", "ADD", 3);
+    expect(M64, "82 c0 01", "", 0);
+    expect(M32, "40", "INC", 1);
+}
+END_TEST
+
+START_TEST(legality) {
+    expect(M32, "f0 01 18", "ADD", 3);
+    ck_assert(d.insn.lock);
+    expect(M32, "f0 01 d8", "", 0); /* LOCK wants memory */
+    expect(M32, "f0 8b 18", "", 0);
+    expect(M32, "f0 03 18", "", 0);
+    expect(M32, "f0 39 18", "", 0);
+    expect(M32, "f0 0f ba 20 01", "", 0);
+    expect(M32, "f0 0f ba 28 01", "BTS", 5);
+    expect(M32, "8e c8", "", 0); /* MOV CS */
+    expect(M32, "8e f0", "", 0);
+    expect(M32, "8c c8", "MOV", 2);
+    expect(M32, "0f 22 c8", "", 0); /* CR1 */
+    expect(M64, "44 0f 23 c0", "", 0); /* DR8 */
+    expect(M32, "8d c0", "", 0);
+    expect(M64, "06", "", 0);
+    expect(M64, "27", "", 0);
+    expect(M64, "9a", "", 0);
+    expect(M64, "f0 48 0f c7 08", "CMPXCHG16B", 5);
+    expect(M64, "0f c7 08", "CMPXCHG8B", 3);
+    expect(M64, "0f c7 c8", "", 0);
+    expect(M32 | MODE_VM86, "0f 00 c0", "", 0); /* SLDT */
+    expect(M32, "0f 00 c0", "SLDT", 3);
+    expect(M32, "0f 0b", "UD2", 2);
+    expect(M32, "0f a2", "CPUID", 2);
+    model.feature[FEAT_1_EDX] = 0;
+    expect(M32, "0f 31", "", 0); /* RDTSC */
+    expect(M32, "0f 44 c0", "", 0); /* CMOV */
+}
+END_TEST
+
+START_TEST(lengths) {
+    /* one byte short: more is wanted, for each prefix of an instruction */
+    static const char *const whole = "64 66 81 84 8d 78 56 34 12 ff 7f";
+    for (size_t n = 1; n < 11; n++)
+        ck_assert_int_eq(decode_n(M64, n, whole), DECODE_MORE);
+    ck_assert_int_eq(decode_n(M64, 11, whole), DECODE_OK);
+    ck_assert_uint_eq(d.insn.len, 11);
+    ck_assert_int_eq(decode_n(M64, 0, "66 66 66 66 66 66 66 66 66 66 66 66 66 66 90"), DECODE_OK);
+    ck_assert_uint_eq(d.insn.len, 15);
+    ck_assert_int_eq(decode_n(M64, 0, "66 66 66 66 66 66 66 66 66 66 66 66 66 66 66 90"), DECODE_TOO_LONG);
+    ck_assert_int_eq(decode_n(M64, 0, "66 66 66 66 66 66 66 66 66 66 66 66 66 81 c0 01 02"), DECODE_TOO_LONG);
+    ck_assert_int_eq(decode_n(M64, 0, "66 66 66 66 66 66 66 66 66 66 66 66 66 66"), DECODE_MORE);
+    /* #UD needs no more bytes than it takes to see it */
+    ck_assert_int_eq(decode_n(M64, 1, "06"), DECODE_OK);
+    ck_assert_int_eq(decode_n(M64, 2, "0f 04"), DECODE_OK);
+    ck_assert_int_eq(decode_n(M64, 1, "0f"), DECODE_MORE);
+}
+END_TEST
+
+START_TEST(liveness_facts) {
+    expect(M32, "01 d8", "ADD", 2);
+    ck_assert(d.flags_written == FB_ALL && d.flags_maybe == 0 && d.flags_read == 0 && d.fn_no_flags != d.insn.fn);
+    expect(M32, "11 d8", "ADC", 2);
+    ck_assert(d.flags_read == FB_C);
+    expect(M32, "40", "INC", 1);
+    ck_assert(d.flags_written == (FB_ALL & ~FB_C));
+    expect(M32, "d3 e0", "SHL", 2);
+    ck_assert(d.flags_written == 0 && d.flags_maybe == FB_ALL);
+    expect(M32, "74 00", "JE", 2);
+    ck_assert(d.flags_read == FB_Z && d.flow);
+    expect(M32, "0f 4f c1", "CMOVG", 3);
+    ck_assert(d.flags_read == (FB_Z | FB_S | FB_O));
+    expect(M32, "f7 e1", "MUL", 2);
+    ck_assert(d.flags_written == (FB_C | FB_O));
+    expect(M32, "89 d8", "MOV", 2);
+    ck_assert(d.fn_no_flags == d.insn.fn);
+}
+END_TEST
+
+/** Flat, 32-bit flat and full memory forms have functions of their own. */
+START_TEST(address_kinds) {
+    expect(M64, "8b 00", "MOV", 2);
+    ExecFn flat = d.insn.fn;
+    expect(M64, "65 8b 00", "MOV", 3);
+    ExecFn full = d.insn.fn;
+    expect(M64, "67 8b 00", "MOV", 3);
+    ExecFn flat32 = d.insn.fn;
+    ck_assert(flat != full && flat32 != full && flat != flat32);
+    expect(M32, "8b 00", "MOV", 2);
+    ck_assert(d.insn.fn == flat32);
+    expect(M32, "2e 8b 00", "MOV", 3);
+    ck_assert(d.insn.fn == full);
+    expect(M32 & ~MODE_FLAT, "8b 00", "MOV", 2);
+    ck_assert(d.insn.fn == full);
+    expect(M32, "67 8b 00", "MOV", 3);
+    ck_assert(d.insn.fn != flat32);
+}
+END_TEST
+
+Suite *decode_suite(void) {
+    Suite *s = suite_create("decoder");
+    TCase *c = tcase_create("decode");
+    tcase_add_checked_fixture(c, setup, NULL);
+    tcase_add_test(c, modrm_32);
+    tcase_add_test(c, modrm_16);
+    tcase_add_test(c, modrm_64);
+    tcase_add_test(c, other_operands);
+    tcase_add_test(c, prefix_selects_row);
+    tcase_add_test(c, legality);
+    tcase_add_test(c, lengths);
+    tcase_add_test(c, liveness_facts);
+    tcase_add_test(c, address_kinds);
+    suite_add_tcase(s, c);
+    return s;
+}
