@@ -34,6 +34,10 @@ static const struct SuiteEntry suites[] = {
     {"trace", trace_suite},
     {"decode", decode_suite},
     {"kernels", kernels_suite},
+    {"tcg_core", tcg_core_suite},
+    {"segment", segment_suite},
+    {"deliver", deliver_suite},
+    {"msr", msr_suite},
     {NULL, NULL},
 };
 

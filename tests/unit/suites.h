@@ -31,5 +31,9 @@ Suite *trace_suite(void);
 /* tcg-lite: decoder and kernels */
 Suite *decode_suite(void);
 Suite *kernels_suite(void);
+Suite *tcg_core_suite(void);
+Suite *segment_suite(void);
+Suite *deliver_suite(void);
+Suite *msr_suite(void);
 
 #endif
