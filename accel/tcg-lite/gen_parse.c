@@ -360,7 +360,7 @@ static void parse_row(struct Gen *g, char *line, int unit) {
     snprintf(copy, sizeof copy, "%s", r->operands);
     if (strcmp(copy, "-"))
         for (char *o = strtok_r(copy, ",", &save); o && r->operand_count < MAX_OPERANDS; o = strtok_r(NULL, ",", &save)) {
-            snprintf(r->operand[r->operand_count], sizeof r->operand[0], "%s", o);
+            snprintf(r->operand[r->operand_count], sizeof r->operand[0], "%.*s", (int)sizeof r->operand[0] - 1, o);
             parse_operand(g, r, o, r->operand_count++);
         }
     for (char *a = strtok_r(p, " \t", &save); a; a = strtok_r(NULL, " \t", &save))
