@@ -2,7 +2,7 @@
 /*
  * From the reset vector to the label `start16` in RAM at 1000h:xxxx, real mode, DS = ES = 1000h, SS:SP = 0:F000h.
  * Every test guest begins with it. Layout of low memory: 0 interrupt vectors, 1000h-EFFFh free and stack,
- * 10000h-1FFFFh the guest, from 20000h on free.
+ * 10000h-1FFFFh the guest, 20000h-2FFFFh tables of the framework, from 30000h on free.
  */
 #define PORT_COM1 0x3f8
 #define PORT_EXIT 0xf4

@@ -220,7 +220,7 @@ gdt:
     .quad 0x000092010000ffff /* 20 16-bit data, base 10000h */
     .quad 0x00cffa000000ffff /* 28 ring 3 code */
     .quad 0x00cff2000000ffff /* 30 ring 3 data */
-    .quad 0x0000890180000067 /* 38 TSS at 18000h */
+    .quad 0x0000890200000067 /* 38 TSS at 20000h */
 gdt_free:
     .fill 8, 8, 0
 gdt_end:
@@ -247,8 +247,8 @@ caught_cr2: .long 0
 caught_count: .long 0
 text_unexpected: .asciz "unexpected interrupt (vector << 24 ^ eip)"
 
-    .set tss, 0x18000
-    .set idt, 0x19000
+    .set tss, 0x20000
+    .set idt, 0x21000
     .text
 
 /* Descriptors: base, limit (20 bits), access byte, flags nibble (8: G, 4: D/B). */

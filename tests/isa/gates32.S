@@ -6,8 +6,7 @@
 #define FREE1 0x48
 #define FREE2 0x50
 #define FREE3 0x58
-#define TSS2 0x1a000
-#define TSS3 0x1a100
+#define TSS2 0x23000
 
 test:
     call ring3
