@@ -24,9 +24,9 @@ static const char help[] =
     "  -d ITEM[,ITEM].. log int, exec, stats... (-d help)    -D FILE     where to\n"
     "  -h, --help       this text                            --version\n"
     "Keys: Ctrl-A X quits, Ctrl-A H helps, Ctrl-A Ctrl-A sends Ctrl-A to the guest.\n"
-    "Exit codes: 0 guest powered off or Ctrl-A X, 2 bad usage, 4 guest crashed (triple\n"
-    "fault with -no-reboot), 6 internal error, 8 -timeout reached; isa-debug-exit gives\n"
-    "(value << 1) | 1. More: man twin86\n";
+    "Exit codes: 0 guest powered off or Ctrl-A X, 2 bad usage, 4 triple fault with\n"
+    "-no-reboot, 6 internal error, 8 -timeout; isa-debug-exit: (value << 1) | 1.\n"
+    "More: man twin86\n";
 
 static void print_cpus(void) {
     puts("CPU models:");
@@ -77,10 +77,10 @@ void options_print(enum Action action) {
         print_accels();
         break;
     case ACTION_DEVICE:
-        puts("Devices:\n  isa-debug-exit,iobase=0xf4,iosize=4   a write of V ends twin86 with code (V << 1) | 1");
+        puts("Devices:\n  isa-debug-exit,iobase=0xf4,iosize=4   writing V ends with code (V << 1) | 1");
         break;
     case ACTION_MACHINE:
-        puts("Machines:\n  twin86   a PC with ISA devices, APICs, ACPI and a PCI host bridge (also called pc, q35)");
+        puts("Machines:\n  twin86   a PC with ISA devices, APICs, ACPI, PCI (also called pc, q35)");
         break;
     case ACTION_LOG:
         print_log_items();

@@ -65,6 +65,7 @@ static const struct {
     size_t offset, size;
 } device_states[] = {
     STATE(pic), STATE(pit), STATE(rtc), STATE(com1), STATE(i8042), STATE(port92), STATE(dma), STATE(lapic),
+    STATE(ioapic), STATE(hpet), STATE(acpi_pm), STATE(pci), STATE(fw_cfg),
 };
 #undef STATE
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define PAGE_SIZE 4096
+#define IOAPIC_ID 1 /* the local APIC has 0 */
 
 static int fail(char *why, size_t n, int r, const char *what) {
     snprintf(why, n, "%s: %s", what, strerror(-r));
@@ -20,6 +21,7 @@ static int fail(char *why, size_t n, int r, const char *what) {
 static void isa_irq(void *opaque, int line, bool level) {
     struct Machine *m = opaque;
     pic_set_irq(&m->pic, line, level);
+    ioapic_set_irq(&m->ioapic, line == 0 ? 2 : line, level);
 }
 
 static struct IrqWire isa_wire(struct Machine *m, int line) { return (struct IrqWire){isa_irq, m, line}; }
@@ -170,22 +172,80 @@ static int wire_interrupts(struct Machine *m) {
         .tsc_hz = GUEST_TSC_HZ,
     };
     apic_bus_init(&m->apic_bus);
-    lapic_init(&m->lapic, &config, &m->apic_bus, m->clock, &lapic_cpu_ops, m);
     region_init_mmio(&m->apic_page, "local APIC", PAGE_SIZE, &apic_bus_page_ops, &m->apic_bus);
+    lapic_init(&m->lapic, &config, &m->apic_bus, m->clock, &lapic_cpu_ops, m);
+    ioapic_init(&m->ioapic, &m->apic_bus, IOAPIC_ID, 0xf0000); /* PCI interrupts are active low */
     m->cpu.apic = apic ? &apic_ops : &pic_only_ops;
     m->cpu.apic_opaque = apic ? (void *)&m->lapic : m;
     pic_init(&m->pic, apic ? lapic_extint_wire(&m->lapic) : (struct IrqWire){cpu_intr, &m->cpu, 0});
-    return pic_map(&m->pic, m->bus);
+    int r = pic_map(&m->pic, m->bus);
+    return r != 0 ? r : bus_map(m->bus, IOAPIC_DEFAULT_BASE, &m->ioapic.region);
+}
+
+static void pm_reset(void *opaque, bool hard) {
+    (void)hard;
+    machine_guest_reset(opaque);
+}
+
+/* The HPET stands between PIT, RTC and their interrupts: its legacy route can take IRQ 0 and 8 over. */
+static int wire_acpi(struct Machine *m) {
+    static const struct AcpiPmOps pm_ops = {.poweroff = machine_guest_poweroff, .reset = pm_reset};
+    struct HpetWires wires = {
+        .irq0 = isa_wire(m, 0),
+        .irq8 = isa_wire(m, 8),
+        .gsi = {ioapic_set_irq, &m->ioapic, 0},
+        .gsi_mask = 0xf00000, /* pins 20 to 23, where nothing else is */
+    };
+    hpet_init(&m->hpet, m->clock, &wires);
+    acpi_pm_init(&m->acpi_pm, m->clock, isa_wire(m, 9), &pm_ops, m);
+    int r = bus_map(m->bus, HPET_DEFAULT_BASE, &m->hpet.region);
+    if (r == 0)
+        r = acpi_pm_map(&m->acpi_pm, m->bus, ACPI_PM_BASE);
+    return r;
+}
+
+/* PCI: PIRQA-D go to IOAPIC pins 16-19, and as PIIX3's registers route them to the PICs. */
+static int wire_pci(struct Machine *m) {
+    struct PciHostConfig config = {
+        .mmio_base = PCI_HOLE_BASE,
+        .mmio_end = IOAPIC_DEFAULT_BASE,
+        .pirq = {ioapic_set_irq, &m->ioapic, 16},
+        .isa = {pic_set_irq, &m->pic, 0},
+        .reset_ops = &acpi_pm_reset_ops,
+        .reset_opaque = &m->acpi_pm,
+    };
+    pci_init(&m->pci, m->bus, &config);
+    return pci_map(&m->pci);
+}
+
+/* What firmware asks about the machine: sizes, counts, and where RAM lies. */
+static int wire_fw_cfg(struct Machine *m) {
+    struct FwCfg *f = &m->fw_cfg;
+    struct {
+        uint64_t addr, size;
+        uint32_t type;
+    } __attribute__((packed)) ram[] = {
+        {0, m->layout.below_4g, E820_RAM},
+        {HIGH_RAM_BASE, m->layout.above_4g, E820_RAM},
+    };
+    uint32_t size = m->layout.above_4g != 0 ? sizeof(ram) : sizeof(ram[0]);
+    int r = fw_cfg_init(f, m->bus);
+    if (r != 0 || (r = fw_cfg_add_int(f, FW_CFG_RAM_SIZE, m->layout.below_4g, 8)) != 0 ||
+        (r = fw_cfg_add_int(f, FW_CFG_NOGRAPHIC, 1, 2)) != 0 || (r = fw_cfg_add_int(f, FW_CFG_NB_CPUS, 1, 2)) != 0 ||
+        (r = fw_cfg_add_int(f, FW_CFG_MAX_CPUS, 1, 2)) != 0 || (r = fw_cfg_add_int(f, FW_CFG_NUMA, 0, 8)) != 0 ||
+        (r = fw_cfg_add_file(f, "etc/e820", ram, size)) != 0)
+        return r;
+    return fw_cfg_map(f, FW_CFG_BASE);
 }
 
 /* Timers and the devices of the ISA bus, at the addresses and interrupts that a PC has them. */
 static int wire_isa(struct Machine *m) {
     struct Bus *bus = m->bus;
     int r;
-    pit_init(&m->pit, m->clock, isa_wire(m, 0));
+    pit_init(&m->pit, m->clock, hpet_pit_wire(&m->hpet));
     i8042_init(&m->i8042, isa_wire(m, 1), (struct I8042Lines){set_a20, machine_guest_reset, m});
     uart_init(&m->com1, m->clock, isa_wire(m, 4), (struct CharBackend){serial_write, machine_host_work, m});
-    rtc_init(&m->rtc, m->clock, isa_wire(m, 8));
+    rtc_init(&m->rtc, m->clock, hpet_rtc_wire(&m->hpet));
     port92_init(&m->port92, set_a20, machine_guest_reset, m);
     dma_init(&m->dma);
     debugcon_init(&m->debugcon, (struct CharBackend){debugcon_write, NULL, m});
@@ -205,6 +265,12 @@ static int wire_isa(struct Machine *m) {
 
 static int wire_devices(struct Machine *m) {
     int r = wire_interrupts(m);
+    if (r == 0)
+        r = wire_acpi(m);
+    if (r == 0)
+        r = wire_pci(m);
+    if (r == 0)
+        r = wire_fw_cfg(m);
     return r != 0 ? r : wire_isa(m);
 }
 
@@ -356,6 +422,7 @@ void machine_destroy(struct Machine *m) {
         m->accel.ops->destroy(&m->accel);
     free(m->accel_list);
     unload(m);
+    fw_cfg_destroy(&m->fw_cfg);
     if (m->bus != NULL)
         bus_free(m->bus);
     if (m->ram.host != NULL)
@@ -411,6 +478,13 @@ int machine_reset(struct Machine *m, char *why, size_t n) {
     lapic_reset(&m->lapic);
     lapic_base_changed(m, lapic_get_base(&m->lapic));
     lapic_set_virtual_wire(&m->lapic);
+    ioapic_reset(&m->ioapic);
+    hpet_reset(&m->hpet);
+    acpi_pm_reset(&m->acpi_pm);
+    pci_reset(&m->pci);
+    for (unsigned i = 0; i < PCI_PIRQS; i++)
+        pci_route_pirq(&m->pci, i, i % 2 == 0 ? 10 : 11);
+    fw_cfg_reset(&m->fw_cfg);
     pit_reset(&m->pit);
     rtc_reset(&m->rtc);
     uart_reset(&m->com1);

@@ -13,12 +13,17 @@
 #include "cpu/cpu.h"
 #include "cpu/vcpu.h"
 #include "debug/trace.h"
+#include "devices/acpi_pm.h"
 #include "devices/apic_bus.h"
 #include "devices/debugcon.h"
 #include "devices/dma.h"
+#include "devices/fw_cfg.h"
+#include "devices/hpet.h"
 #include "devices/i8042.h"
+#include "devices/ioapic.h"
 #include "devices/isa_debug_exit.h"
 #include "devices/lapic.h"
+#include "devices/pci.h"
 #include "devices/pic.h"
 #include "devices/pit.h"
 #include "devices/port92.h"
@@ -76,10 +81,15 @@ struct Machine {
     struct Lapic lapic;
     struct Region apic_page;
     uint64_t apic_page_at; /* where it is mapped; 0: nowhere */
+    struct Ioapic ioapic;
     struct Pic pic;
     struct Pit pit;
     struct Rtc rtc;
     struct Uart com1;
+    struct Hpet hpet;
+    struct AcpiPm acpi_pm;
+    struct PciHost pci;
+    struct FwCfg fw_cfg;
     struct I8042 i8042;
     struct Port92 port92;
     struct Dma dma;

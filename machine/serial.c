@@ -49,4 +49,6 @@ static void feed_com1(struct Machine *m) {
 void machine_host_work(void *opaque) {
     struct Machine *m = opaque;
     feed_com1(m);
+    if (atomic_exchange(&m->power_button, false))
+        acpi_pm_power_button(&m->acpi_pm);
 }

@@ -3,13 +3,14 @@
 # Exit codes, serial targets, time limits, and runs that repeat, with guests of a few bytes.
 . "$(dirname "$0")/lib.sh"
 
+lcr="bafb03 b003 ee" # COM1: 8 bits
 rom "$tmp/exit.rom" "b003 e6f4 f4 ebfd"           # OUT F4h, 3
 rom "$tmp/spin.rom" "ebfe"                        # for ever
 rom "$tmp/halt.rom" "fa f4 ebfc"                  # CLI, HLT
 rom "$tmp/triple.rom" "2e0f011e0000 cc f4"        # IDT of limit 0, INT3
 rom "$tmp/reset.rom" "b0fe e664 f4 ebfd"          # the keyboard controller pulses RESET
-rom "$tmp/hello.rom" "baf803 b048 ee b069 ee b003 e6f4 f4 ebfd" # "Hi" on COM1
-rom "$tmp/echo.rom" "bafd03 ec a801 74fb baf803 ec ee 3c71 75f0 b000 e6f4 f4" # echoes until q
+rom "$tmp/hello.rom" "$lcr baf803 b048 ee b069 ee b003 e6f4 f4 ebfd" # "Hi" on COM1
+rom "$tmp/echo.rom" "$lcr bafd03 ec a801 74fb baf803 ec ee 3c71 75ef b000 e6f4 f4" # echoes until q
 
 exit_device="-device isa-debug-exit"
 exits 7 -bios "$tmp/exit.rom" $exit_device
@@ -33,7 +34,7 @@ exits 7 -bios "$tmp/hello.rom" $exit_device -serial null
 exits 7 -bios "$tmp/hello.rom" $exit_device -d stats,hash -D "$tmp/log"
 grep -q "instructions" "$tmp/log" && grep -qE "state [0-9a-f]{64}" "$tmp/log" && ok || bad "-d stats,hash: $(cat "$tmp/log")"
 
-echoed=$(printf 'hello\nq' | timeout 20 "$twin86" -bios "$tmp/echo.rom" $exit_device)
+echoed=$( (sleep 0.5 && printf 'hello\nq') | timeout 20 "$twin86" -bios "$tmp/echo.rom" $exit_device)
 [ "$echoed" = $'hello\nq' ] && ok || bad "echo of a pipe: '$echoed'"
 timeout 20 "$twin86" -bios "$tmp/spin.rom" < <(printf '\001x') && ok || bad "Ctrl-A X from a pipe"
 head -c 300000 /dev/zero | tr '\0' a >"$tmp/long"
