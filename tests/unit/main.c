@@ -16,6 +16,7 @@ static const struct SuiteEntry suites[] = {
     {"region", region_suite},
     {"bus", bus_suite},
     {"clock", clock_suite},
+    {"accel", accel_suite},
     {"e820", e820_suite},
     {"elf", elf_suite},
     {"bzimage", bzimage_suite},
