@@ -256,7 +256,7 @@ static void report(struct Run *r) {
 static void report_crash(struct Run *r, const Twin86Event *event) {
     char registers[4096];
     complain("the guest crashed: %s", event->message[0] != '\0' ? event->message : "triple fault");
-    if (twin86_dump_registers(r->machine, registers, sizeof(registers)) > 0)
+    if (twin86_dump_registers(r->machine, false, registers, sizeof(registers)) > 0)
         fputs(registers, stderr);
 }
 

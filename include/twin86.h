@@ -181,9 +181,9 @@ TWIN86_API enum Twin86Reg twin86_reg_by_name(const char *name);
 TWIN86_API int twin86_read_reg(Twin86Machine *machine, enum Twin86Reg reg, uint64_t *value);
 /** Stopped. As twin86_read_reg; -EPERM when the register can't be written (now, or at all). */
 TWIN86_API int twin86_write_reg(Twin86Machine *machine, enum Twin86Reg reg, uint64_t value);
-/** All registers as text of some 25 lines, for a person. As snprintf: the length of the whole text, of which what fits in
- *  `size` is stored and terminated. Stopped. -EBUSY when running, -ENOMEM. */
-TWIN86_API int twin86_dump_registers(Twin86Machine *machine, char *text, size_t size);
+/** Registers as text for a person: some 20 lines, and with `fpu` x87 and SSE in 13 more. As snprintf: the length of the
+ *  whole text, of which what fits in `size` is stored and terminated. Stopped. -EBUSY when running, -ENOMEM. */
+TWIN86_API int twin86_dump_registers(Twin86Machine *machine, bool fpu, char *text, size_t size);
 /** XMM0-XMM15. Stopped. */
 TWIN86_API int twin86_read_xmm(Twin86Machine *machine, unsigned index, uint8_t value[16]);
 

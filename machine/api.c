@@ -159,7 +159,7 @@ int twin86_write_reg(Twin86Machine *machine, enum Twin86Reg reg, uint64_t value)
     return r;
 }
 
-int twin86_dump_registers(Twin86Machine *machine, char *text, size_t size) {
+int twin86_dump_registers(Twin86Machine *machine, bool fpu, char *text, size_t size) {
     struct CPUState *cpu = &machine->m.cpu;
     char *dump = NULL;
     size_t length = 0;
@@ -170,7 +170,8 @@ int twin86_dump_registers(Twin86Machine *machine, char *text, size_t size) {
     if (f == NULL)
         return -ENOMEM;
     cpu_dump(&cpu->env, f);
-    cpu_dump_fpu(&cpu->env, f);
+    if (fpu)
+        cpu_dump_fpu(&cpu->env, f);
     if (fclose(f) != 0) {
         free(dump);
         return -ENOMEM;

@@ -193,9 +193,13 @@ static void trace_event(struct Tcg *t, enum TcgEvent kind, uint8_t vector, bool 
     const struct CpuTrace *trace = t->cpu->trace;
     if (trace->event == NULL)
         return;
+    uint64_t rip = t->env->rip;
     t->env->rflags = tcg_rflags(t);
     tcg_sync_count(t, t->insn);
+    if (t->insn != NULL) /* INT n and kin: RIP is still that of the block */
+        t->env->rip = tcg_this_rip(t, t->insn);
     trace->event(trace->opaque, t->cpu, vector, has_error, error, kind == EVENT_EXTERNAL, kind == EVENT_SOFTWARE);
+    t->env->rip = rip;
 }
 
 void deliver_event(struct Tcg *t, enum TcgEvent kind, uint8_t vector, bool has_error, uint32_t error,
