@@ -277,7 +277,10 @@ static unsigned operand_size(const struct Cursor *c, const struct X86Form *f) {
     bool data66 = c->data66 && !(f->attr & ATTR_PFX66);
     if (!c->code64)
         return ((c->mode & MODE_CODE) == MODE_CODE32) != data66 ? 2 : 1;
-    if ((c->rex & REX_W) || (f->attr & ATTR_F64))
+    if (c->rex & REX_W)
+        return 3;
+    /* Near branches have 64 bits; a 66 prefix changes that on AMD's processors, not on Intel's. */
+    if ((f->attr & ATTR_F64) && !(data66 && c->model->vendor == VENDOR_AMD))
         return 3;
     return data66 ? 1 : f->attr & ATTR_D64 ? 3 : 2;
 }

@@ -34,7 +34,9 @@ ALWAYS_INLINE const struct Insn *flow_taken(CPUX86State *env, const struct Insn 
 }
 
 ALWAYS_INLINE const struct Insn *flow_not_taken(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits) {
-    env->rip = bits == 64 ? env->rip + (int64_t)i->disp : (uint32_t)(env->rip + (uint64_t)i->disp);
+    uint64_t next = env->rip + (uint64_t)(int64_t)i->disp;
+    /* 16-bit branches exist in 64-bit code too (decode.c) */
+    env->rip = bits == 64 || (t->mode & MODE_CODE) == MODE_CODE64 ? next : (uint32_t)next;
     return tcg_follow(t, &block_of(i)->link[0]);
 }
 
