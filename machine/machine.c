@@ -8,7 +8,6 @@
 #include <string.h>
 
 #define PAGE_SIZE 4096
-#define IOAPIC_ID 1 /* the local APIC has 0 */
 
 static int fail(char *why, size_t n, int r, const char *what) {
     snprintf(why, n, "%s: %s", what, strerror(-r));
@@ -174,7 +173,8 @@ static int wire_interrupts(struct Machine *m) {
     apic_bus_init(&m->apic_bus);
     region_init_mmio(&m->apic_page, "local APIC", PAGE_SIZE, &apic_bus_page_ops, &m->apic_bus);
     lapic_init(&m->lapic, &config, &m->apic_bus, m->clock, &lapic_cpu_ops, m);
-    ioapic_init(&m->ioapic, &m->apic_bus, IOAPIC_ID, 0xf0000); /* PCI interrupts are active low */
+    /* PCI interrupts are active-low */
+    ioapic_init(&m->ioapic, &m->apic_bus, MACHINE_IOAPIC_ID, 0xf << MACHINE_PIRQ_GSI);
     m->cpu.apic = apic ? &apic_ops : &pic_only_ops;
     m->cpu.apic_opaque = apic ? (void *)&m->lapic : m;
     pic_init(&m->pic, apic ? lapic_extint_wire(&m->lapic) : (struct IrqWire){cpu_intr, &m->cpu, 0});
@@ -209,7 +209,7 @@ static int wire_pci(struct Machine *m) {
     struct PciHostConfig config = {
         .mmio_base = PCI_HOLE_BASE,
         .mmio_end = IOAPIC_DEFAULT_BASE,
-        .pirq = {ioapic_set_irq, &m->ioapic, 16},
+        .pirq = {ioapic_set_irq, &m->ioapic, MACHINE_PIRQ_GSI},
         .isa = {pic_set_irq, &m->pic, 0},
         .reset_ops = &acpi_pm_reset_ops,
         .reset_opaque = &m->acpi_pm,
@@ -235,7 +235,8 @@ static int wire_fw_cfg(struct Machine *m) {
         (r = fw_cfg_add_int(f, FW_CFG_MAX_CPUS, 1, 2)) != 0 || (r = fw_cfg_add_int(f, FW_CFG_NUMA, 0, 8)) != 0 ||
         (r = fw_cfg_add_file(f, "etc/e820", ram, size)) != 0)
         return r;
-    return fw_cfg_map(f, FW_CFG_BASE);
+    r = machine_acpi_to_fw_cfg(m);
+    return r != 0 ? r : fw_cfg_map(f, FW_CFG_BASE);
 }
 
 /* Timers and the devices of the ISA bus, at the addresses and interrupts that a PC has them. */
@@ -443,7 +444,10 @@ void machine_destroy(struct Machine *m) {
 static int load_guest(struct Machine *m, char *why, size_t n) {
     if (!m->has_guest)
         return 0;
-    int r = boot_load(&m->boot, m->bus, &m->cpu.env, why, n);
+    int r = machine_acpi_to_ram(m);
+    if (r != 0)
+        return fail(why, n, r, "ACPI tables");
+    r = boot_load(&m->boot, m->bus, &m->cpu.env, why, n);
     cpu_state_changed(&m->cpu);
     return r;
 }
@@ -483,7 +487,7 @@ int machine_reset(struct Machine *m, char *why, size_t n) {
     acpi_pm_reset(&m->acpi_pm);
     pci_reset(&m->pci);
     for (unsigned i = 0; i < PCI_PIRQS; i++)
-        pci_route_pirq(&m->pci, i, i % 2 == 0 ? 10 : 11);
+        pci_route_pirq(&m->pci, i, machine_pirq_irq(i));
     fw_cfg_reset(&m->fw_cfg);
     pit_reset(&m->pit);
     rtc_reset(&m->rtc);

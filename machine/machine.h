@@ -37,6 +37,13 @@
 
 #define GUEST_TSC_HZ 1000000000 /* the guest's TSC counts nanoseconds */
 
+enum {
+    MACHINE_IOAPIC_ID = 1, /* the local APIC has 0 */
+    MACHINE_PIRQ_GSI = 16, /* IOAPIC pin of PIRQA; B, C, D follow */
+};
+/** The ISA interrupt that PIRQ n is routed to for guests without IOAPIC. */
+static inline uint8_t machine_pirq_irq(unsigned n) { return n % 2 == 0 ? 10 : 11; }
+
 enum { SERIAL_QUEUE_SIZE = 65536 };
 
 /** Host bytes on their way to COM1. */
@@ -136,6 +143,13 @@ void machine_pause(struct Machine *m);
 int machine_wait(struct Machine *m, int timeout_ms, Twin86Event *event);
 /** What the vCPU loop calls. */
 struct VcpuOps machine_vcpu_ops(struct Machine *m);
+
+/* ---- ACPI tables (acpi_setup.c) ---- */
+
+/** Write them to guest RAM and tell m->boot where. Lock held; before boot_load. 0 or -errno. */
+int machine_acpi_to_ram(struct Machine *m);
+/** Offer them to firmware. 0 or -errno. */
+int machine_acpi_to_fw_cfg(struct Machine *m);
 
 /* ---- host input (serial.c) ---- */
 

@@ -151,7 +151,7 @@ static void map_user_page(uint64_t virt, uint64_t phys, unsigned flags) {
 }
 
 _Noreturn static void power_off(void) {
-    outw(0x604, 0x2000 | 5 << 10); /* ACPI PM1a control: SLP_EN, SLP_TYP of state S5 as our DSDT says */
+    outw(0x604, 0x2000); /* ACPI PM1a control: SLP_EN, and SLP_TYP 0, which is S5 as our DSDT says */
     for (;;)
         __asm__ volatile("cli; hlt");
 }

@@ -157,7 +157,7 @@ print32:
 
 power_off32:
     mov $0x604, %edx
-    mov $0x3400, %eax
+    mov $0x2000, %eax
     out %ax, %dx
 1:  hlt
     jmp 1b
