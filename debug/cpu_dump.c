@@ -22,16 +22,32 @@ static const struct BitName cr0_names[] = {
 };
 
 static const struct BitName cr4_names[] = {
-    {CR4_PKE, "PKE"},   {CR4_SMAP, "SMAP"}, {CR4_SMEP, "SMEP"}, {CR4_OSXSAVE, "OSXSAVE"}, {CR4_PCIDE, "PCIDE"},
-    {CR4_FSGSBASE, "FSGSBASE"}, {CR4_VMXE, "VMXE"}, {CR4_LA57, "LA57"}, {CR4_UMIP, "UMIP"},
-    {CR4_OSXMMEXCPT, "OSXMMEXCPT"}, {CR4_OSFXSR, "OSFXSR"}, {CR4_PCE, "PCE"}, {CR4_PGE, "PGE"}, {CR4_MCE, "MCE"},
-    {CR4_PAE, "PAE"},   {CR4_PSE, "PSE"},   {CR4_DE, "DE"},     {CR4_TSD, "TSD"},         {CR4_PVI, "PVI"},
-    {CR4_VME, "VME"},   {0, ""},
+    {CR4_PKE, "PKE"},
+    {CR4_SMAP, "SMAP"},
+    {CR4_SMEP, "SMEP"},
+    {CR4_OSXSAVE, "OSXSAVE"},
+    {CR4_PCIDE, "PCIDE"},
+    {CR4_FSGSBASE, "FSGSBASE"},
+    {CR4_VMXE, "VMXE"},
+    {CR4_LA57, "LA57"},
+    {CR4_UMIP, "UMIP"},
+    {CR4_OSXMMEXCPT, "OSXMMEXCPT"},
+    {CR4_OSFXSR, "OSFXSR"},
+    {CR4_PCE, "PCE"},
+    {CR4_PGE, "PGE"},
+    {CR4_MCE, "MCE"},
+    {CR4_PAE, "PAE"},
+    {CR4_PSE, "PSE"},
+    {CR4_DE, "DE"},
+    {CR4_TSD, "TSD"},
+    {CR4_PVI, "PVI"},
+    {CR4_VME, "VME"},
+    {0, ""},
 };
 
 static const struct BitName efer_names[] = {
-    {EFER_FFXSR, "FFXSR"}, {EFER_SVME, "SVME"}, {EFER_NXE, "NXE"}, {EFER_LMA, "LMA"}, {EFER_LME, "LME"},
-    {EFER_SCE, "SCE"},     {0, ""},
+    {EFER_FFXSR, "FFXSR"}, {EFER_SVME, "SVME"}, {EFER_NXE, "NXE"}, {EFER_LMA, "LMA"},
+    {EFER_LME, "LME"},     {EFER_SCE, "SCE"},   {0, ""},
 };
 
 static void print_bits(uint64_t value, const struct BitName *b, FILE *f) {
@@ -53,8 +69,8 @@ void cpu_print_flags(uint64_t rflags, FILE *f) {
 
 const char *cpu_exception_name(uint8_t vector) {
     static const char names[][5] = {
-        "#DE", "#DB", "NMI", "#BP", "#OF", "#BR", "#UD", "#NM", "#DF", "CSO", "#TS", "#NP", "#SS", "#GP",
-        "#PF", "",    "#MF", "#AC", "#MC", "#XM", "#VE", "#CP",
+        "#DE", "#DB", "NMI", "#BP", "#OF", "#BR", "#UD", "#NM", "#DF", "CSO", "#TS",
+        "#NP", "#SS", "#GP", "#PF", "",    "#MF", "#AC", "#MC", "#XM", "#VE", "#CP",
     };
     return vector < sizeof(names) / sizeof(names[0]) && names[vector][0] != '\0' ? names[vector] : NULL;
 }
@@ -72,12 +88,18 @@ void cpu_print_far(const CPUX86State *env, uint16_t selector, uint64_t offset, F
 
 static const char *system_type(uint32_t ar, bool long_mode) {
     switch (ar & AR_TYPE) {
-    case 0x1: return "TSS16";
-    case 0x2: return "LDT";
-    case 0x3: return "TSS16-busy";
-    case 0x9: return long_mode ? "TSS64" : "TSS32";
-    case 0xb: return long_mode ? "TSS64-busy" : "TSS32-busy";
-    default: return "?";
+    case 0x1:
+        return "TSS16";
+    case 0x2:
+        return "LDT";
+    case 0x3:
+        return "TSS16-busy";
+    case 0x9:
+        return long_mode ? "TSS64" : "TSS32";
+    case 0xb:
+        return long_mode ? "TSS64-busy" : "TSS32-busy";
+    default:
+        return "?";
     }
 }
 
@@ -171,8 +193,8 @@ void cpu_dump(const CPUX86State *env, FILE *f) {
 
 void cpu_dump_fpu(const CPUX86State *env, FILE *f) {
     unsigned top = (env->fsw >> 11) & 7;
-    fprintf(f, "FCW=%04x FSW=%04x [top=%u] FTW=%02x FOP=%03x FIP=%016" PRIx64 " FDP=%016" PRIx64 " MXCSR=%08x\n", env->fcw,
-            env->fsw, top, env->ftw, env->fop, env->fip, env->fdp, env->mxcsr);
+    fprintf(f, "FCW=%04x FSW=%04x [top=%u] FTW=%02x FOP=%03x FIP=%016" PRIx64 " FDP=%016" PRIx64 " MXCSR=%08x\n",
+            env->fcw, env->fsw, top, env->ftw, env->fop, env->fip, env->fdp, env->mxcsr);
     for (unsigned i = 0; i < 8; i++) {
         unsigned physical = (top + i) & 7;
         const struct X87Reg *r = &env->fpr[physical];

@@ -21,7 +21,9 @@ struct Disas {
     cs_insn *insn;
 };
 
-struct Disas *disas_new(void) { return calloc(1, sizeof(struct Disas)); }
+struct Disas *disas_new(void) {
+    return calloc(1, sizeof(struct Disas));
+}
 
 void disas_free(struct Disas *d) {
     if (d == NULL)
@@ -63,7 +65,9 @@ struct Disas {
     char unused;
 };
 
-struct Disas *disas_new(void) { return calloc(1, sizeof(struct Disas)); }
+struct Disas *disas_new(void) {
+    return calloc(1, sizeof(struct Disas));
+}
 void disas_free(struct Disas *d) { free(d); }
 bool disas_has_text(void) { return false; }
 

@@ -65,14 +65,17 @@ static void log_registers(struct Trace *t, const CPUX86State *env) {
 
 /* "              rax=0000000000000005 flags=00000246 [IF ZF PF]": what differs from the last time. */
 static void log_changes(struct Trace *t, const CPUX86State *env) {
-    static const char names[REG_COUNT][4] = {"ax", "cx", "dx", "bx", "sp",  "bp",  "si",  "di",
+    static const char names[REG_COUNT][4] = {"ax", "cx", "dx",  "bx",  "sp",  "bp",  "si",  "di",
                                              "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15"};
     bool wide = x86_long_mode(env), any = false;
     for (unsigned i = 0; t->have_last && i < (wide ? 16 : 8); i++) {
         if (env->gpr[i] == t->last_gpr[i])
             continue;
-        fprintf(t->file, "%*s%s%s=%0*" PRIx64, any ? 1 : 14, "", i >= 8 ? "" : wide ? "r" : "e", names[i], wide ? 16 : 8,
-                wide ? env->gpr[i] : (uint32_t)env->gpr[i]);
+        fprintf(t->file, "%*s%s%s=%0*" PRIx64, any ? 1 : 14, "",
+                i >= 8 ? ""
+                : wide ? "r"
+                       : "e",
+                names[i], wide ? 16 : 8, wide ? env->gpr[i] : (uint32_t)env->gpr[i]);
         any = true;
     }
     if (t->have_last && env->rflags != t->last_flags) {
@@ -151,10 +154,17 @@ static void explain_error(const struct TraceEvent *e, char *text, size_t n) {
     if (!e->has_error || e->external || e->software)
         return;
     if (e->vector == VEC_PF)
-        snprintf(text, n, "%s %s, %s", c & PF_U ? "user" : "kernel", c & PF_I ? "fetch" : c & PF_W ? "write" : "read",
-                 c & PF_RSVD ? "reserved bit set" : c & PF_PK ? "protection key" : c & PF_P ? "not allowed" : "not present");
+        snprintf(text, n, "%s %s, %s", c & PF_U ? "user" : "kernel",
+                 c & PF_I   ? "fetch"
+                 : c & PF_W ? "write"
+                            : "read",
+                 c & PF_RSVD ? "reserved bit set"
+                 : c & PF_PK ? "protection key"
+                 : c & PF_P  ? "not allowed"
+                             : "not present");
     else if (e->vector >= VEC_TS && e->vector <= VEC_GP && (c & 0xfffe) != 0)
-        snprintf(text, n, "%s %02xh%s", tables[c >> 1 & 3], c & 2 ? c >> 3 & 0xff : c & 0xfff8, c & 1 ? ", external" : "");
+        snprintf(text, n, "%s %02xh%s", tables[c >> 1 & 3], c & 2 ? c >> 3 & 0xff : c & 0xfff8,
+                 c & 1 ? ", external" : "");
 }
 
 /* The line has the fields that QEMU's -d int gives, so that what reads one can read the other. */

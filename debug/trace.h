@@ -41,12 +41,12 @@ struct TraceEvent {
 struct Trace {
     struct CpuTrace hooks; /* for CPUState.trace */
     unsigned items;
-    FILE *file; /* NULL while there are no items */
+    FILE *file;   /* NULL while there are no items */
     char *buffer; /* the file's: TRACE_BUFFER bytes */
     TraceOutput *output;
     void *output_opaque;
     struct Disas *disas;
-    uint64_t events; /* number of the next */
+    uint64_t events;                        /* number of the next */
     struct TraceEvent recent[TRACE_RECENT]; /* the last ones that were exceptions, a ring */
     unsigned recent_count;
     uint64_t last_gpr[REG_COUNT], last_flags; /* TRACE_REGS: before the previous instruction */

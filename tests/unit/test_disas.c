@@ -31,8 +31,8 @@ START_TEST(text_of_bytes) {
     struct DisasLine line;
     ck_assert_ptr_nonnull(d);
     for (unsigned i = 0; disas_has_text() && i < sizeof(samples) / sizeof(samples[0]); i++) {
-        ck_assert_uint_eq(
-            disas_bytes(d, samples[i].mode, samples[i].address, samples[i].bytes, samples[i].n, &line), samples[i].size);
+        ck_assert_uint_eq(disas_bytes(d, samples[i].mode, samples[i].address, samples[i].bytes, samples[i].n, &line),
+                          samples[i].size);
         ck_assert_str_eq(line.text, samples[i].text);
         ck_assert_uint_eq(line.address, samples[i].address);
         ck_assert_mem_eq(line.bytes, samples[i].bytes, line.size);

@@ -140,8 +140,7 @@ START_TEST(regs_show_changes) {
     env->rflags |= FLAG_ZF | FLAG_CF;
     insn(log, b);
     trace_flush(&log->trace);
-    ck_assert_str_eq(log->text,
-                     "              rax=0000000000000005 r12=ffffffffffffffff flags=00000043 [ZF CF]\n");
+    ck_assert_str_eq(log->text, "              rax=0000000000000005 r12=ffffffffffffffff flags=00000043 [ZF CF]\n");
     close_log(log);
     debug_bench_free(b);
 }
@@ -155,8 +154,13 @@ START_TEST(cpu_dumps) {
     b->cpu.env.seg[SEG_FS].ar = AR_UNUSABLE;
     insn(log, b);
     trace_flush(&log->trace);
-    static const char *const parts[] = {"EAX=00000000 EBX=12345678", "EIP=00007c00 EFL=00000002 [] CPL=0", "CS16 [-RA]",
-                                        "CR0=00000010 [ET]", "DR7=", "FS =0000 00000000 0000ffff 10000 (null)", "XMM15="};
+    static const char *const parts[] = {"EAX=00000000 EBX=12345678",
+                                        "EIP=00007c00 EFL=00000002 [] CPL=0",
+                                        "CS16 [-RA]",
+                                        "CR0=00000010 [ET]",
+                                        "DR7=",
+                                        "FS =0000 00000000 0000ffff 10000 (null)",
+                                        "XMM15="};
     for (unsigned i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
         ck_assert_msg(has(log, parts[i]), "'%s' is missing in\n%s", parts[i], log->text);
     debug_bench_long(b);
@@ -164,8 +168,9 @@ START_TEST(cpu_dumps) {
     b->cpu.env.rflags = 0x246 | 3 << FLAG_IOPL_SHIFT;
     insn(log, b);
     trace_flush(&log->trace);
-    static const char *const wide[] = {"R15=0000000000000000\n", "RFL=00003246 [IF ZF PF IOPL=3]", "CS64 [-RA]",
-                                       "EFER=00000500 [LMA LME]", "CR4=00000020 [PAE]", "CR0=80000011 [PG ET PE]"};
+    static const char *const wide[] = {
+        "R15=0000000000000000\n", "RFL=00003246 [IF ZF PF IOPL=3]", "CS64 [-RA]", "EFER=00000500 [LMA LME]",
+        "CR4=00000020 [PAE]",     "CR0=80000011 [PG ET PE]"};
     for (unsigned i = 0; i < sizeof(wide) / sizeof(wide[0]); i++)
         ck_assert_msg(has(log, wide[i]), "'%s' is missing in\n%s", wide[i], log->text);
     close_log(log);
@@ -239,8 +244,9 @@ START_TEST(triple_fault_tells_the_chain) {
     fault(log, b, VEC_PF, true, PF_W);
     fault(log, b, VEC_DF, true, 0);
     trace_triple_fault(&log->trace, &b->cpu, text, sizeof(text));
-    ck_assert_str_eq(text, "triple fault at 0008:0000000000008000, instruction 7: #PF at 8h (kernel write, not present), "
-                           "then #DF could not be delivered");
+    ck_assert_str_eq(text,
+                     "triple fault at 0008:0000000000008000, instruction 7: #PF at 8h (kernel write, not present), "
+                     "then #DF could not be delivered");
     char small[20];
     trace_triple_fault(&log->trace, &b->cpu, small, sizeof(small));
     ck_assert_str_eq(small, "triple fault at 000");
