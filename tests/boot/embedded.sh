@@ -1,0 +1,29 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Boots the guest that is built in, with the host's clock and with icount, and compares every line it prints with
+# tests/data/embedded-guest.txt (but for the processor's name, which is the CPU model's).
+set -u
+srcdir=${srcdir:-$(dirname "$0")/../..}
+expected=$srcdir/tests/data/embedded-guest.txt
+failed=0
+passed=0
+
+check() {
+    out=$(timeout 60 ./twin86 "$@" </dev/null 2>/dev/null)
+    code=$?
+    text=$(printf '%s\n' "$out" | tr -d '\r' | sed 's/^\(processor  *\).*/\1NAME/')
+    if [ "$code" -eq 0 ] && [ "$text" = "$(cat "$expected")" ]; then
+        passed=$((passed + 1))
+        echo "ok embedded guest $*"
+    else
+        failed=$((failed + 1))
+        echo "FAIL embedded guest $*: exit code $code, lines:"
+        printf '%s\n' "$text" | diff "$expected" -
+    fi
+}
+
+check
+check -icount 1
+check -m 16
+echo "$passed passed, $failed failed, 0 skipped"
+[ "$failed" -eq 0 ]
