@@ -248,8 +248,9 @@ static void report(struct Run *r) {
             fprintf(r->log, "%02x", hash[i]);
         fputc('\n', r->log);
     }
-    if (r->log != stderr)
-        fclose(r->log);
+    bool lost = ferror(r->log) != 0;
+    if (r->log != stderr && (fclose(r->log) != 0 || lost))
+        complain("-D: %s could not be written in full", r->options.log_file);
     r->log = NULL;
 }
 

@@ -39,6 +39,8 @@ matches '^EIP=0000ff08 '
 matches '^IDT= .* 00000000$'
 exits 8 -bios "$tmp/triple.rom" -timeout 0.3 -d cpu_reset -D "$tmp/log"
 grep -q '^CPU 0: triple fault at f000:ff08' "$tmp/log" && grep -q '^CPU 0 reset at n=3;' "$tmp/log" && ok || bad "-d cpu_reset"
+exits 7 -bios "$tmp/exit.rom" $exit_device -d exec -D /dev/full
+says "-D: /dev/full could not be written in full"
 
 # The built-in guest, watched and not: the same instructions, the same end.
 for items in hash int,hash exec,regs,cpu,fpu,int,hash; do
