@@ -7,8 +7,17 @@
 #include <stdio.h>
 #include <string.h>
 
+/* The name is known, so that "kvm:tcg-lite" works with a build that lacks the engine. */
+static int kvm_absent(char *why, size_t n) {
+    snprintf(why, n, "this build does not have that engine");
+    return -ENOTSUP;
+}
+
+static const struct AccelOps kvm_absent_ops = {.name = "kvm", .probe = kvm_absent};
+
 const struct AccelOps *const accel_engines[] = {
     &tcg_lite_ops,
+    &kvm_absent_ops,
     NULL,
 };
 

@@ -46,9 +46,10 @@ static void print_cpus(void) {
 }
 
 static void print_accels(void) {
+    char why[128];
     puts("Engines:");
     for (unsigned i = 0; twin86_accel_name(i) != NULL; i++)
-        printf("  %s\n", twin86_accel_name(i));
+        printf("  %-10s %s\n", twin86_accel_name(i), twin86_accel_probe(i, why, sizeof(why)) == 0 ? "works here" : why);
 }
 
 static void print_log_items(void) {

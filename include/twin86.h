@@ -75,6 +75,8 @@ TWIN86_API void twin86_config_init(Twin86Config *config);
 TWIN86_API const char *twin86_cpu_name(unsigned index);
 TWIN86_API const char *twin86_cpu_feature_name(unsigned index);
 TWIN86_API const char *twin86_accel_name(unsigned index);
+/** Whether that engine can run here: 0, or -errno with the reason in `why`. */
+TWIN86_API int twin86_accel_probe(unsigned index, char *why, size_t why_size);
 /** What `twin86_cpu_name(index)` is, in a few words. */
 TWIN86_API const char *twin86_cpu_description(unsigned index);
 
@@ -190,6 +192,10 @@ TWIN86_API int twin86_read_xmm(Twin86Machine *machine, unsigned index, uint8_t v
 /** Guest-physical memory as the guest's CPU sees it, devices included; holes read as FFh. Any thread, any time. */
 TWIN86_API void twin86_read_memory(Twin86Machine *machine, uint64_t gpa, void *data, size_t size);
 TWIN86_API void twin86_write_memory(Twin86Machine *machine, uint64_t gpa, const void *data, size_t size);
+/** Memory by linear address, through the page tables that are in force; privilege is ignored and nothing is marked
+ *  accessed or dirty. Stopped. 0, -EBUSY, or -EFAULT: not mapped; what lies before the hole has been transferred. */
+TWIN86_API int twin86_read_virtual(Twin86Machine *machine, uint64_t address, void *data, size_t size);
+TWIN86_API int twin86_write_virtual(Twin86Machine *machine, uint64_t address, const void *data, size_t size);
 
 /* ---- hooks --------------------------------------------------------------------------------------------------- */
 

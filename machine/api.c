@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The public interface: include/twin86.h over machine.h. */
 #include "debug/cpu_dump.h"
+#include "cpu/pagewalk.h"
 #include "machine/machine.h"
 #include "machine/regs.h"
 
@@ -42,6 +43,15 @@ const char *twin86_accel_name(unsigned index) {
 
 const char *twin86_trace_item_name(unsigned index) { return trace_item_name(index); }
 const char *twin86_trace_item_description(unsigned index) { return trace_item_description(index); }
+
+int twin86_accel_probe(unsigned index, char *why, size_t why_size) {
+    if (why_size > 0)
+        why[0] = '\0';
+    for (unsigned i = 0; accel_engines[i] != NULL; i++)
+        if (i == index)
+            return accel_engines[i]->probe != NULL ? accel_engines[i]->probe(why, why_size) : 0;
+    return -EINVAL;
+}
 
 /* ---- life ---- */
 
@@ -199,6 +209,36 @@ void twin86_read_memory(Twin86Machine *machine, uint64_t gpa, void *data, size_t
 
 void twin86_write_memory(Twin86Machine *machine, uint64_t gpa, const void *data, size_t size) {
     bus_write(machine->m.bus, gpa, data, size);
+}
+
+/* Page by page, so that each piece is contiguous in physical memory. */
+static int access_virtual(struct Machine *m, uint64_t address, void *data, size_t size, bool write) {
+    struct CPUState *cpu = &m->cpu;
+    uint8_t *p = data;
+    if (vcpu_running(cpu))
+        return -EBUSY;
+    cpu_sync_state(cpu);
+    while (size > 0) {
+        struct WalkResult w;
+        size_t room = 4096 - (address & 4095), n = size < room ? size : room;
+        if (!x86_canonical(&cpu->env, address) ||
+            !x86_walk(&cpu->env, &cpu->model, m->bus, address, WALK_PEEK | (write ? WALK_WRITE : 0), &w))
+            return -EFAULT;
+        if (write)
+            bus_write(m->bus, w.phys, p, n);
+        else
+            bus_read(m->bus, w.phys, p, n);
+        address += n, p += n, size -= n;
+    }
+    return 0;
+}
+
+int twin86_read_virtual(Twin86Machine *machine, uint64_t address, void *data, size_t size) {
+    return access_virtual(&machine->m, address, data, size, false);
+}
+
+int twin86_write_virtual(Twin86Machine *machine, uint64_t address, const void *data, size_t size) {
+    return access_virtual(&machine->m, address, (void *)data, size, true);
 }
 
 /* ---- hooks ---- */

@@ -31,6 +31,7 @@ static const struct SuiteEntry suites[] = {
     {"isa_ports", isa_ports_suite},
     {"vcpu", vcpu_suite},
     {"cpuid", cpuid_suite},
+    {"machine", machine_suite},
     {"disas", disas_suite},
     {"trace", trace_suite},
     {"decode", decode_suite},

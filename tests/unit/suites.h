@@ -24,6 +24,7 @@ Suite *i8042_suite(void);
 Suite *isa_ports_suite(void);
 Suite *vcpu_suite(void);
 Suite *cpuid_suite(void);
+Suite *machine_suite(void);
 
 Suite *disas_suite(void);
 Suite *trace_suite(void);

@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: MIT */
+/* The library's public interface, with guests of a few bytes. */
+#include "include/twin86.h"
+#include "machine/sha256.h"
+#include "tests/unit/suites.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static Twin86Config config(void) {
+    Twin86Config c;
+    twin86_config_init(&c);
+    c.ram_size = 4 << 20;
+    return c;
+}
+
+static Twin86Machine *machine(const Twin86Config *c) {
+    Twin86Machine *m = NULL;
+    char why[300] = "";
+    ck_assert_msg(twin86_create(&m, c, why, sizeof(why)) == 0, "%s", why);
+    return m;
+}
+
+/* Real-mode code at 0000:7C00, where the CPU is set to start. */
+static void put_code(Twin86Machine *m, const void *code, size_t size) {
+    twin86_write_memory(m, 0x7c00, code, size);
+    ck_assert_int_eq(twin86_write_reg(m, TWIN86_CS, 0), 0);
+    ck_assert_int_eq(twin86_write_reg(m, TWIN86_RIP, 0x7c00), 0);
+}
+#define CODE(m, ...)                                                                                                   \
+    do {                                                                                                               \
+        static const uint8_t code_[] = {__VA_ARGS__};                                                                  \
+        put_code(m, code_, sizeof(code_));                                                                             \
+    } while (0)
+
+static uint64_t reg(Twin86Machine *m, enum Twin86Reg r) {
+    uint64_t v = 0;
+    ck_assert_int_eq(twin86_read_reg(m, r, &v), 0);
+    return v;
+}
+
+static Twin86Event wait_event(Twin86Machine *m) {
+    Twin86Event e = {0};
+    ck_assert_int_eq(twin86_wait(m, 20000, &e), 0);
+    return e;
+}
+
+START_TEST(budget_counts_instructions) {
+    Twin86Config c = config();
+    Twin86Machine *m = machine(&c);
+    Twin86Event e;
+    CODE(m, 0x40, 0xeb, 0xfd); /* INC AX; JMP */
+    ck_assert_int_eq(twin86_run(m, 1000, &e), 0);
+    ck_assert_int_eq(e.kind, TWIN86_EVENT_BUDGET);
+    Twin86Stats s;
+    twin86_stats(m, &s);
+    ck_assert_uint_eq(s.instructions, 1000);
+    ck_assert_uint_eq(reg(m, TWIN86_RAX), 500);
+    ck_assert_int_eq(twin86_run(m, 1, &e), 0);
+    ck_assert_uint_eq(reg(m, TWIN86_RAX), 501);
+    twin86_destroy(m);
+}
+END_TEST
+
+START_TEST(pause_and_continue) {
+    Twin86Config c = config();
+    Twin86Machine *m = machine(&c);
+    Twin86Event e;
+    uint64_t v;
+    CODE(m, 0x66, 0x40, 0xeb, 0xfc); /* INC EAX; JMP */
+    for (int i = 0; i < 20; i++) {
+        ck_assert_int_eq(twin86_start(m, 0), 0);
+        ck_assert(twin86_running(m));
+        ck_assert_int_eq(twin86_start(m, 0), -EBUSY);
+        ck_assert_int_eq(twin86_read_reg(m, TWIN86_RAX, &v), -EBUSY);
+        usleep(1000);
+        twin86_pause(m);
+        twin86_pause(m);
+        ck_assert(!twin86_running(m));
+        (void)reg(m, TWIN86_RAX);
+        ck_assert_int_eq(twin86_wait(m, 0, &e), -ETIMEDOUT);
+    }
+    ck_assert_uint_ne(reg(m, TWIN86_RAX), 0);
+    twin86_destroy(m);
+}
+END_TEST
+
+START_TEST(quit_from_another_thread) {
+    Twin86Config c = config();
+    Twin86Machine *m = machine(&c);
+    CODE(m, 0xf4, 0xeb, 0xfd); /* HLT; JMP */
+    struct pollfd p = {.fd = twin86_event_fd(m), .events = POLLIN};
+    twin86_start(m, 0);
+    ck_assert_int_eq(poll(&p, 1, 10), 0);
+    twin86_quit(m);
+    ck_assert_int_eq(poll(&p, 1, 20000), 1);
+    ck_assert_int_eq(wait_event(m).kind, TWIN86_EVENT_QUIT);
+    ck_assert_int_eq(poll(&p, 1, 0), 0);
+    ck_assert(!twin86_running(m));
+    twin86_quit(m); /* while stopped: nothing */
+    twin86_start(m, 0);
+    ck_assert_int_eq(poll(&p, 1, 20), 0);
+    twin86_destroy(m); /* while running */
+}
+END_TEST
+
+static uint64_t seven(void *opaque, uint64_t offset, unsigned size) {
+    (void)opaque, (void)size;
+    return 7 + offset;
+}
+
+static void note(void *opaque, uint64_t offset, uint64_t value, unsigned size) {
+    (void)offset, (void)size;
+    *(uint64_t *)opaque = value;
+}
+
+START_TEST(hooks) {
+    Twin86Config c = config();
+    Twin86Machine *m = machine(&c);
+    uint64_t port = 0, mmio = 0;
+    Twin86Event e;
+    ck_assert_int_eq(twin86_hook_ports(m, 0x80, 4, &(Twin86Hook){seven, note, &port}), 0);
+    ck_assert_int_eq(twin86_hook_ports(m, 0xffff, 2, &(Twin86Hook){seven, note, &port}), -EINVAL);
+    ck_assert_int_eq(twin86_hook_mmio(m, 0xb8000, 0x1000, &(Twin86Hook){seven, note, &mmio}), 0);
+    /* IN AL,81h; OUT 80h,AL; MOV DX,B800h; MOV DS,DX; MOV AL,[2]; MOV [0],AL; HLT */
+    CODE(m, 0xe4, 0x81, 0xe6, 0x80, 0xba, 0x00, 0xb8, 0x8e, 0xda, 0xa0, 0x02, 0x00, 0xa2, 0x00, 0x00, 0xf4);
+    ck_assert_int_eq(twin86_run(m, 7, &e), 0);
+    ck_assert_int_eq(e.kind, TWIN86_EVENT_BUDGET);
+    ck_assert_uint_eq(port, 8);
+    ck_assert_uint_eq(mmio, 9);
+    twin86_destroy(m);
+}
+END_TEST
+
+START_TEST(registers) {
+    Twin86Config c = config();
+    Twin86Machine *m = machine(&c);
+    uint64_t v;
+    ck_assert_uint_eq(reg(m, TWIN86_RIP), 0xfff0);
+    ck_assert_uint_eq(reg(m, TWIN86_CS_BASE), 0xffff0000);
+    for (unsigned i = 0; i < TWIN86_REG_COUNT; i++) {
+        ck_assert_ptr_nonnull(twin86_reg_name(i));
+        ck_assert_uint_eq(twin86_reg_by_name(twin86_reg_name(i)), i);
+        ck_assert_int_eq(twin86_read_reg(m, i, &v), 0);
+    }
+    ck_assert_ptr_null(twin86_reg_name(TWIN86_REG_COUNT));
+    ck_assert_int_eq(twin86_reg_by_name("foo"), TWIN86_REG_COUNT);
+    ck_assert_int_eq(twin86_read_reg(m, TWIN86_REG_COUNT, &v), -EINVAL);
+    ck_assert_int_eq(twin86_write_reg(m, TWIN86_CR0, 1), -EPERM);
+    ck_assert_int_eq(twin86_write_reg(m, TWIN86_DS, 0x1234), 0);
+    ck_assert_uint_eq(reg(m, TWIN86_DS_BASE), 0x12340);
+    ck_assert_int_eq(twin86_write_reg(m, TWIN86_DS, 0x12345), -EPERM);
+    ck_assert_int_eq(twin86_write_reg(m, TWIN86_RFLAGS, ~0ull), 0);
+    ck_assert_uint_eq(reg(m, TWIN86_RFLAGS) & (1 << 17 | 1 << 3 | 2), 2);
+    twin86_destroy(m);
+}
+END_TEST
+
+START_TEST(memory) {
+    Twin86Config c = config();
+    Twin86Machine *m = machine(&c);
+    char out[16] = "hello, memory!!", in[16] = "";
+    twin86_write_memory(m, 0x1ffff8, out, sizeof(out));
+    twin86_read_memory(m, 0x1ffff8, in, sizeof(in));
+    ck_assert_str_eq(in, out);
+    ck_assert_int_eq(twin86_read_virtual(m, 0x1ffff8, in, sizeof(in)), 0); /* no paging: the same */
+    ck_assert_str_eq(in, out);
+    twin86_read_memory(m, 0x80000000, in, 2);
+    ck_assert_uint_eq((uint8_t)in[0], 0xff);
+    twin86_destroy(m);
+}
+END_TEST
+
+START_TEST(resets) {
+    Twin86Config c = config();
+    Twin86Machine *m = machine(&c);
+    Twin86Event e;
+    Twin86Stats s;
+    CODE(m, 0xb0, 0xfe, 0xe6, 0x64, 0xf4); /* the keyboard controller resets: then code of FFh bytes, which faults */
+    ck_assert_int_eq(twin86_run(m, 1000, &e), 0);
+    twin86_stats(m, &s);
+    ck_assert_uint_ge(s.resets, 1);
+    uint64_t n = s.resets;
+    twin86_reset(m);
+    twin86_stats(m, &s);
+    ck_assert_uint_eq(s.resets, n + 1);
+    ck_assert_uint_eq(reg(m, TWIN86_RIP), 0xfff0);
+    twin86_destroy(m);
+
+    c.no_reboot = true;
+    m = machine(&c);
+    CODE(m, 0xb0, 0xfe, 0xe6, 0x64, 0xf4);
+    ck_assert_int_eq(twin86_run(m, 1000, &e), 0);
+    ck_assert_int_eq(e.kind, TWIN86_EVENT_RESET);
+    twin86_destroy(m);
+}
+END_TEST
+
+START_TEST(triple_fault_and_debug_exit) {
+    Twin86Config c = config();
+    Twin86Event e;
+    c.no_reboot = c.debug_exit = true;
+    Twin86Machine *m = machine(&c);
+    CODE(m, 0x0f, 0x01, 0x1e, 0x00, 0x7d, 0xcc); /* LIDT [7D00h], limit 0; INT3 */
+    ck_assert_int_eq(twin86_run(m, 0, &e), 0);
+    ck_assert_int_eq(e.kind, TWIN86_EVENT_TRIPLE_FAULT);
+    twin86_reset(m);
+    CODE(m, 0xb0, 0x10, 0xe6, 0xf4, 0xf4);
+    ck_assert_int_eq(twin86_run(m, 0, &e), 0);
+    ck_assert_int_eq(e.kind, TWIN86_EVENT_DEBUG_EXIT);
+    ck_assert_uint_eq(e.value, 0x21);
+    twin86_destroy(m);
+}
+END_TEST
+
+struct Output {
+    size_t used;
+    char data[65536];
+};
+
+static void serial_output(void *opaque, const uint8_t *data, size_t size) {
+    struct Output *o = opaque;
+    for (size_t i = 0; i < size && o->used < sizeof(o->data) - 1; i++)
+        o->data[o->used++] = (char)data[i];
+}
+
+START_TEST(serial_echo) {
+    static struct Output o;
+    Twin86Config c = config();
+    c.serial_output = serial_output;
+    c.opaque = &o;
+    Twin86Machine *m = machine(&c);
+    char text[5000];
+    for (size_t i = 0; i < sizeof(text); i++)
+        text[i] = (char)('a' + i % 26);
+    /* 8 bits; then: wait for a byte, send it back, end (PM1 control) with '!' */
+    CODE(m, 0xba, 0xfb, 0x03, 0xb0, 0x03, 0xee, 0xba, 0xfd, 0x03, 0xec, 0xa8, 0x01, 0x74, 0xfb, 0xba, 0xf8, 0x03, 0xec,
+         0xee, 0x3c, '!', 0x75, 0xef, 0xb8, 0x00, 0x20, 0xba, 0x04, 0x06, 0xef, 0xf4);
+    twin86_start(m, 0);
+    usleep(20000); /* the line is set up by then */
+    ck_assert_uint_eq(twin86_serial_input(m, text, sizeof(text)), sizeof(text));
+    ck_assert_uint_eq(twin86_serial_input(m, "!", 1), 1);
+    ck_assert_int_eq(wait_event(m).kind, TWIN86_EVENT_POWEROFF);
+    ck_assert_uint_eq(o.used, sizeof(text) + 1);
+    ck_assert_mem_eq(o.data, text, sizeof(text));
+    twin86_destroy(m);
+}
+END_TEST
+
+/* The embedded guest: everything from the reset vector to power-off. */
+static void run_embedded(bool icount, struct Output *o, uint8_t hash[32], Twin86Stats *s) {
+    Twin86Config c = config();
+    char why[300] = "";
+    c.icount = icount;
+    c.serial_output = serial_output;
+    c.opaque = o;
+    Twin86Machine *m = machine(&c);
+    ck_assert_msg(twin86_load(m, &(Twin86Guest){0}, why, sizeof(why)) == 0, "%s", why);
+    twin86_start(m, 0);
+    ck_assert_int_eq(wait_event(m).kind, TWIN86_EVENT_POWEROFF);
+    ck_assert_int_eq(twin86_state_hash(m, hash), 0);
+    twin86_stats(m, s);
+    twin86_destroy(m);
+}
+
+START_TEST(icount_runs_repeat) {
+    static struct Output o[2];
+    uint8_t hash[2][32];
+    Twin86Stats s[2];
+    for (int i = 0; i < 2; i++)
+        run_embedded(true, &o[i], hash[i], &s[i]);
+    ck_assert_str_eq(o[0].data, o[1].data);
+    ck_assert_ptr_nonnull(strstr(o[0].data, "power off"));
+    ck_assert_uint_eq(s[0].instructions, s[1].instructions);
+    ck_assert_uint_eq(s[0].guest_ns, s[1].guest_ns);
+    ck_assert_mem_eq(hash[0], hash[1], 32);
+}
+END_TEST
+
+static void *one_of_many(void *opaque) {
+    uint8_t hash[32];
+    Twin86Stats s;
+    run_embedded(false, opaque, hash, &s);
+    return NULL;
+}
+
+START_TEST(machines_side_by_side) {
+    static struct Output o[3];
+    pthread_t t[3];
+    for (int i = 0; i < 3; i++)
+        pthread_create(&t[i], NULL, one_of_many, &o[i]);
+    for (int i = 0; i < 3; i++)
+        pthread_join(t[i], NULL);
+    for (int i = 0; i < 3; i++)
+        ck_assert_ptr_nonnull(strstr(o[i].data, "power off"));
+}
+END_TEST
+
+/* Pauses must not show: a run chopped into pieces ends like one that was left alone. */
+START_TEST(icount_survives_pauses) {
+    uint8_t whole[32], chopped[32];
+    static struct Output o[2];
+    Twin86Stats s;
+    run_embedded(true, &o[0], whole, &s);
+    Twin86Config c = config();
+    c.icount = true;
+    c.serial_output = serial_output;
+    c.opaque = &o[1];
+    Twin86Machine *m = machine(&c);
+    Twin86Event e = {0};
+    ck_assert_int_eq(twin86_load(m, &(Twin86Guest){0}, NULL, 0), 0);
+    for (int i = 0; e.kind != TWIN86_EVENT_POWEROFF; i++) {
+        ck_assert_int_lt(i, 100000);
+        if (i % 3 == 0) {
+            ck_assert_int_eq(twin86_run(m, 97, &e), 0);
+        } else {
+            twin86_start(m, 0);
+            twin86_pause(m);
+            twin86_wait(m, 0, &e);
+        }
+    }
+    twin86_state_hash(m, chopped);
+    ck_assert_str_eq(o[0].data, o[1].data);
+    ck_assert_mem_eq(whole, chopped, 32);
+    twin86_destroy(m);
+}
+END_TEST
+
+START_TEST(bad_configs) {
+    Twin86Machine *m = NULL;
+    char why[300];
+    Twin86Config c = config();
+    c.ram_size = 12345;
+    ck_assert_int_eq(twin86_create(&m, &c, why, sizeof(why)), -EINVAL);
+    ck_assert_ptr_nonnull(strstr(why, "RAM"));
+    c = config();
+    c.cpu = "nope";
+    ck_assert_int_eq(twin86_create(&m, &c, why, sizeof(why)), -EINVAL);
+    c = config();
+    c.accel = "nope";
+    ck_assert_int_eq(twin86_create(&m, &c, why, sizeof(why)), -EINVAL);
+    ck_assert_int_eq(twin86_create(&m, &c, NULL, 0), -EINVAL);
+    c = config();
+    c.accel = "kvm:tcg-lite";
+    m = machine(&c);
+    ck_assert_ptr_nonnull(twin86_engine(m));
+    ck_assert_int_eq(twin86_load(m, &(Twin86Guest){.kernel = "/nonexistent"}, why, sizeof(why)), -ENOENT);
+    ck_assert_ptr_nonnull(strstr(why, "/nonexistent"));
+    twin86_destroy(m);
+    twin86_destroy(NULL);
+}
+END_TEST
+
+START_TEST(sha256) {
+    static const struct {
+        const char *text, *hex;
+    } cases[] = {
+        {"", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
+        {"abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
+        {"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+         "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"},
+    };
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct Sha256 s;
+        uint8_t digest[32];
+        char hex[65];
+        sha256_init(&s);
+        for (const char *p = cases[i].text; *p != '\0'; p++)
+            sha256_update(&s, p, 1);
+        sha256_final(&s, digest);
+        for (int j = 0; j < 32; j++)
+            sprintf(hex + 2 * j, "%02x", digest[j]);
+        ck_assert_str_eq(hex, cases[i].hex);
+    }
+}
+END_TEST
+
+Suite *machine_suite(void) {
+    Suite *s = suite_create("machine");
+    TCase *t = tcase_create("interface");
+    tcase_set_timeout(t, 60);
+    tcase_add_test(t, budget_counts_instructions);
+    tcase_add_test(t, pause_and_continue);
+    tcase_add_test(t, quit_from_another_thread);
+    tcase_add_test(t, hooks);
+    tcase_add_test(t, registers);
+    tcase_add_test(t, memory);
+    tcase_add_test(t, resets);
+    tcase_add_test(t, triple_fault_and_debug_exit);
+    tcase_add_test(t, serial_echo);
+    tcase_add_test(t, icount_runs_repeat);
+    tcase_add_test(t, machines_side_by_side);
+    tcase_add_test(t, icount_survives_pauses);
+    tcase_add_test(t, bad_configs);
+    tcase_add_test(t, sha256);
+    suite_add_tcase(s, t);
+    return s;
+}
