@@ -53,8 +53,9 @@ bool tcg_event_due(const struct Tcg *t) {
 
 void tcg_recheck(struct Tcg *t) {
     const CPUX86State *env = t->env;
-    bool slow = t->exit_requested || (t->mode & MODE_STEP) || t->pending_db || env->int_shadow || t->shadow_running ||
-                (env->rflags & FLAG_RF);
+    /* tf_armed: POPF that clears TF still ends in a single-step trap (SDM vol. 3, 18.3.1.4). */
+    bool slow = t->exit_requested || (t->mode & MODE_STEP) || t->tf_armed || t->pending_db || env->int_shadow ||
+                t->shadow_running || (env->rflags & FLAG_RF);
     /* A kick that comes between these two stores is not lost: it posts its event first. */
     atomic_store(&t->limit, slow ? 0 : t->cpu->insn_limit);
     if (!slow && tcg_event_due(t))
