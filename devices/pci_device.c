@@ -39,9 +39,14 @@ static bool is_power_of_two(uint64_t n) {
     return n != 0 && (n & (n - 1)) == 0;
 }
 
+static bool is_free(const struct PciDevice *dev, unsigned n) {
+    bool upper_half = n > 0 && dev->bar[n - 1].size && dev->bar[n - 1].flags & PCI_BAR_64;
+    return n < PCI_BARS && !dev->bar[n].size && !upper_half;
+}
+
 int pci_device_add_bar(struct PciDevice *dev, unsigned n, struct Region *region, uint8_t flags) {
     bool wide = flags & PCI_BAR_64;
-    if (n + wide >= PCI_BARS || dev->bar[n].size || !is_power_of_two(region->size) || region->size < 16 ||
+    if (!is_free(dev, n) || (wide && !is_free(dev, n + 1)) || !is_power_of_two(region->size) || region->size < 16 ||
         (!wide && region->size > 1u << 31) || flags & ~(PCI_BAR_64 | PCI_BAR_PREFETCH))
         return -EINVAL;
     dev->bar[n] = (struct PciBar){.size = region->size, .region = region, .flags = flags};
@@ -54,7 +59,7 @@ int pci_device_add_bar(struct PciDevice *dev, unsigned n, struct Region *region,
 }
 
 int pci_device_add_io_bar(struct PciDevice *dev, unsigned n, unsigned size, const struct IoOps *ops, void *opaque) {
-    if (n >= PCI_BARS || dev->bar[n].size || !is_power_of_two(size) || size < 4 || size > 256)
+    if (!is_free(dev, n) || !is_power_of_two(size) || size < 4 || size > 256)
         return -EINVAL;
     dev->bar[n] = (struct PciBar){.size = size, .ops = ops, .opaque = opaque, .flags = PCI_BAR_IO};
     pci_put32(dev->initial + PCI_BAR0 + 4 * n, PCI_BAR_IO);

@@ -147,8 +147,10 @@ static void mainboard(struct Aml *a, const struct AcpiConfig *c) {
     size_t crs = aml_begin_resources(a);
     aml_res_io(a, c->pm_base, ACPI_PM_PORTS);
     aml_res_io(a, 0x92, 1);
-    aml_res_memory(a, c->ioapic_base, 0x1000, true);
-    aml_res_memory(a, c->lapic_base, 0x1000, true);
+    if (c->ioapic_base)
+        aml_res_memory(a, c->ioapic_base, 0x1000, true);
+    if (c->lapic_base)
+        aml_res_memory(a, c->lapic_base, 0x1000, true);
     aml_end_resources(a, crs);
     aml_end(a, device);
 }

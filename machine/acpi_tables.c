@@ -295,7 +295,8 @@ int acpi_build(const struct AcpiConfig *config, uint8_t *buf, size_t n, struct A
     aml_init(&b.out, buf, n);
     uint32_t facs_at = facs(&b), dsdt_at = dsdt(&b);
     list[count++] = fadt(&b, facs_at, dsdt_at);
-    list[count++] = madt(&b);
+    if (config->ioapic_base && config->lapic_base)
+        list[count++] = madt(&b);
     if (config->hpet_base)
         list[count++] = hpet(&b);
     uint32_t rsdt = root_table(&b, "RSDT", 4, list, count), xsdt = root_table(&b, "XSDT", 8, list, count);

@@ -40,6 +40,13 @@ static const struct SuiteEntry suites[] = {
     {"segment", segment_suite},
     {"deliver", deliver_suite},
     {"msr", msr_suite},
+    {"lapic", lapic_suite},
+    {"ioapic", ioapic_suite},
+    {"hpet", hpet_suite},
+    {"acpi_pm", acpi_pm_suite},
+    {"pci", pci_suite},
+    {"fw_cfg", fw_cfg_suite},
+    {"acpi_tables", acpi_tables_suite},
     {NULL, NULL},
 };
 

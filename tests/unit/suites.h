@@ -37,4 +37,13 @@ Suite *segment_suite(void);
 Suite *deliver_suite(void);
 Suite *msr_suite(void);
 
+/* APICs, timers, ACPI, PCI, firmware configuration */
+Suite *lapic_suite(void);
+Suite *ioapic_suite(void);
+Suite *hpet_suite(void);
+Suite *acpi_pm_suite(void);
+Suite *pci_suite(void);
+Suite *fw_cfg_suite(void);
+Suite *acpi_tables_suite(void);
+
 #endif
