@@ -125,19 +125,10 @@ static void write_cr8(struct Tcg *t, const struct Insn *i, uint64_t v) {
     pthread_mutex_unlock(cpu->lock);
 }
 
-/* LOCK MOV CR0 is another encoding of CR8 on processors that say so (APM vol. 3, MOV CRn). CR8 exists only in 64-bit
- * code otherwise, since it needs REX. */
-static unsigned control_number(struct Tcg *t, const struct Insn *i) {
-    if (!i->lock)
-        return i->reg;
-    if (i->reg != 0 || !cpu_has(&t->cpu->model, CPUID_CR8_LEGACY))
-        tcg_fault(t, VEC_UD);
-    return 8;
-}
-
+/* The decoder has made CR8 of LOCK MOV CR0. */
 void h_mov_to_cr(struct Tcg *t, const struct Insn *i) {
     uint64_t v = gpr_read(t->env, i->rm, control_bits(t));
-    switch (control_number(t, i)) {
+    switch (i->reg) {
     case 0: write_cr0(t, v); break;
     case 2: t->env->cr2 = v; break;
     case 3: write_cr3(t, v); break;
@@ -150,7 +141,7 @@ void h_mov_to_cr(struct Tcg *t, const struct Insn *i) {
 void h_mov_from_cr(struct Tcg *t, const struct Insn *i) {
     const CPUX86State *env = t->env;
     uint64_t v;
-    switch (control_number(t, i)) {
+    switch (i->reg) {
     case 0: v = env->cr0; break;
     case 2: v = env->cr2; break;
     case 3: v = env->cr3; break;

@@ -194,10 +194,15 @@ static bool mtrr_def_write(struct Tcg *t, uint32_t msr, uint64_t v) {
 
 /* ---- EFER, FS and GS base ---- */
 
+/* Any of these brings EFER with it. */
+static bool has_efer(const struct CpuModel *m) {
+    return cpu_has(m, CPUID_SYSCALL) || cpu_has(m, CPUID_NX) || cpu_has(m, CPUID_LM);
+}
+
 static bool efer_read(struct Tcg *t, uint32_t msr, uint64_t *v) {
     (void)msr;
     *v = t->env->efer;
-    return true;
+    return has_efer(&t->cpu->model);
 }
 
 static bool efer_write(struct Tcg *t, uint32_t msr, uint64_t v) {
@@ -214,7 +219,7 @@ static bool efer_write(struct Tcg *t, uint32_t msr, uint64_t v) {
     if (cpu_has(m, CPUID_FXSR_OPT))
         valid |= EFER_FFXSR;
     uint64_t changed = v ^ env->efer;
-    if ((v & ~valid) || ((changed & EFER_LME) && (env->cr0 & CR0_PG)))
+    if (!has_efer(m) || (v & ~valid) || ((changed & EFER_LME) && (env->cr0 & CR0_PG)))
         return false;
     env->efer = (v & ~(uint64_t)EFER_LMA) | (env->efer & EFER_LMA);
     if (changed & EFER_NXE)
@@ -283,7 +288,7 @@ static const struct MsrRow rows[] = {
     SPECIAL(MTRR_DEF_TYPE, 1, CPUID_MTRR, mtrr_def_read, mtrr_def_write),
     SPECIAL(0x6e0, 1, CPUID_TSC_DEADLINE, apic_read, apic_write),
     SPECIAL(0x800, 0x100, CPUID_X2APIC, apic_read, apic_write),
-    SPECIAL(0xc0000080, 1, CPUID_SYSCALL, efer_read, efer_write),
+    SPECIAL(0xc0000080, 1, CPUID_NONE, efer_read, efer_write),
     STORED(0xc0000081, CPUID_SYSCALL, star, UINT64_MAX),
     CANONICAL(0xc0000082, CPUID_LM, lstar),
     CANONICAL(0xc0000083, CPUID_LM, cstar),

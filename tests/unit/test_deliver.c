@@ -196,6 +196,137 @@ START_TEST(flags_by_privilege) {
 }
 END_TEST
 
+/* v8086 mode on the bench: one flat 64 KiB at `base`. */
+static struct CpuBench *bench_v8086(uint32_t cr4, uint32_t flags) {
+    struct CpuBench *b = bench(BENCH_PM32);
+    b->env->cr4 |= cr4;
+    b->env->rflags = FLAG_ONE | FLAG_VM | flags;
+    for (unsigned s = 0; s < SEG_COUNT; s++)
+        segment_set_real(&b->env->seg[s], 0x3000, true);
+    b->env->gpr[REG_SP] = 0x8000;
+    set(b, BENCH_TSS + 102, 0x88, 2); /* the interrupt redirection map stands at 68h */
+    b->env->tr.limit = 0x200;
+    return b;
+}
+
+static int run_v8086(struct CpuBench *b, const char *code, size_t n, uint64_t count) {
+    memcpy(b->mem + 0x30000, code, n);
+    b->env->rip = 0;
+    return cpu_bench_run(b, count) == VCPU_EXIT_HALT ? cpu_bench_vector(b) : -1;
+}
+
+START_TEST(v8086_iopl) {
+    struct CpuBench *b = bench_v8086(0, FLAG_IF);
+    ck_assert_int_eq(run_v8086(b, "\xfa", 1, 2), VEC_GP); /* CLI */
+    cpu_bench_free(b);
+    b = bench_v8086(0, FLAG_IF);
+    ck_assert_int_eq(run_v8086(b, "\xcd\x21", 2, 2), VEC_GP); /* INT n */
+    ck_assert_uint_eq(cpu_bench_frame(b, 0), 0);
+    cpu_bench_free(b);
+    b = bench_v8086(0, FLAG_IF | FLAG_IOPL);
+    ck_assert_int_eq(run_v8086(b, "\xfa\xfb\x9c\x9d\xfa", 5, 5), -1);
+    ck_assert_uint_eq(b->env->rflags & (FLAG_IF | FLAG_IOPL), FLAG_IOPL);
+    cpu_bench_free(b);
+}
+END_TEST
+
+/* CR4.VME: CLI and STI act on VIF, PUSHF shows it as IF, and INT n goes to the task's own vectors. */
+START_TEST(v8086_extensions) {
+    struct CpuBench *b = bench_v8086(CR4_VME, FLAG_IF | FLAG_VIF);
+    ck_assert_int_eq(run_v8086(b, "\xfa\x9c", 2, 2), -1);
+    ck_assert_uint_eq(b->env->rflags & (FLAG_IF | FLAG_VIF), FLAG_IF);
+    ck_assert_uint_eq(b->mem[0x37ffe] | b->mem[0x37fff] << 8, FLAG_ONE | FLAG_IOPL);
+    cpu_bench_free(b);
+
+    b = bench_v8086(CR4_VME, FLAG_IF | FLAG_VIF);
+    set(b, 4 * 0x21, 0x30000100, 4); /* 3000:0100 */
+    b->mem[0x30100] = 0xcf;
+    ck_assert_int_eq(run_v8086(b, "\xcd\x21", 2, 1), -1);
+    ck_assert_uint_eq(b->env->rip, 0x100);
+    ck_assert(x86_v8086(b->env));
+    ck_assert_uint_eq(b->env->rflags & (FLAG_IF | FLAG_VIF), FLAG_IF);
+    ck_assert_int_eq(cpu_bench_run(b, 1), VCPU_EXIT_BUDGET); /* IRET */
+    ck_assert_uint_eq(b->env->rip, 2);
+    ck_assert_uint_eq(b->env->rflags & (FLAG_IF | FLAG_VIF), FLAG_IF | FLAG_VIF);
+    cpu_bench_free(b);
+
+    b = bench_v8086(CR4_VME, FLAG_IF | FLAG_VIF);
+    b->mem[BENCH_TSS + 0x68 + 0x21 / 8] = 1 << (0x21 % 8); /* not redirected, and IOPL 0 */
+    ck_assert_int_eq(run_v8086(b, "\xcd\x21", 2, 2), VEC_GP);
+    cpu_bench_free(b);
+
+    b = bench_v8086(CR4_VME, FLAG_IF | FLAG_VIP);
+    ck_assert_int_eq(run_v8086(b, "\xfb", 1, 2), VEC_GP); /* STI with an interrupt pending */
+    cpu_bench_free(b);
+}
+END_TEST
+
+START_TEST(sysenter_and_sysexit) {
+    struct CpuBench *b = bench(BENCH_PM32_USER);
+    ck_assert_int_eq(RUN(b, 0x0f, 0x34), VEC_GP); /* SYSENTER_CS is 0 */
+    cpu_bench_free(b);
+    b = bench(BENCH_PM32_USER);
+    b->env->sysenter_cs = 0x60;
+    b->env->sysenter_esp = 0x7000;
+    b->env->sysenter_eip = 0x9000;
+    b->env->gpr[REG_DX] = 0x1234;
+    b->env->gpr[REG_CX] = 0x5678;
+    memcpy(b->mem + 0x9000, "\x0f\x35", 2);
+    cpu_bench_code(b, "\x0f\x34", 2);
+    cpu_bench_run(b, 1);
+    ck_assert_uint_eq(b->env->rip, 0x9000);
+    ck_assert_uint_eq(b->env->gpr[REG_SP], 0x7000);
+    ck_assert_uint_eq(x86_cpl(b->env), 0);
+    ck_assert_uint_eq(b->env->seg[SEG_CS].selector, 0x60);
+    cpu_bench_run(b, 1);
+    ck_assert_uint_eq(b->env->rip, 0x1234);
+    ck_assert_uint_eq(b->env->gpr[REG_SP], 0x5678);
+    ck_assert_uint_eq(b->env->seg[SEG_CS].selector, 0x73);
+    ck_assert_uint_eq(b->env->seg[SEG_SS].selector, 0x7b);
+    cpu_bench_free(b);
+    b = bench(BENCH_LONG); /* AMD: not in long mode */
+    ck_assert_int_eq(RUN(b, 0x0f, 0x34), VEC_UD);
+    cpu_bench_free(b);
+}
+END_TEST
+
+/* A data breakpoint is a trap after the store, a port breakpoint one after the OUT. */
+START_TEST(breakpoints_strike) {
+    struct CpuBench *b = bench(BENCH_LONG);
+    b->env->gpr[REG_DI] = BENCH_DATA;
+    b->env->dr[1] = BENCH_DATA + 2;
+    b->env->dr[7] = 0x404 | 0x5u << 20; /* L1: write, 2 bytes */
+    ck_assert_int_eq(RUN(b, 0x89, 0x07, 0x90), VEC_DB); /* MOV [RDI], EAX */
+    ck_assert_uint_eq(cpu_bench_frame(b, 0), BENCH_CODE + 2);
+    ck_assert_uint_eq(b->env->dr[6] & 0xf, 2);
+    cpu_bench_free(b);
+
+    b = bench(BENCH_LONG);
+    b->env->cr4 |= CR4_DE;
+    b->env->dr[0] = 0x80;
+    b->env->dr[7] = 0x401 | 0x2u << 16;
+    ck_assert_int_eq(RUN(b, 0xe6, 0x80, 0x90), VEC_DB);
+    ck_assert_uint_eq(cpu_bench_frame(b, 0), BENCH_CODE + 2);
+    cpu_bench_free(b);
+
+    b = bench(BENCH_LONG); /* instruction: a fault before it, and RF lets it run */
+    b->env->dr[0] = BENCH_CODE + 1;
+    b->env->dr[7] = 0x401;
+    ck_assert_int_eq(RUN(b, 0x90, 0xff, 0xc0), VEC_DB);
+    ck_assert_uint_eq(cpu_bench_frame(b, 0), BENCH_CODE + 1);
+    b->env->dr[6] = 0;
+    b->env->gpr[REG_AX] = 0;
+    uint64_t flags = cpu_bench_frame(b, 2) | FLAG_RF;
+    memcpy(b->mem + b->env->gpr[REG_SP] + 16, &flags, 8);
+    memcpy(b->mem + 0x9000, "\x48\xcf", 2);
+    b->env->rip = 0x9000;
+    ck_assert_int_eq(cpu_bench_run(b, 2), VCPU_EXIT_BUDGET);
+    ck_assert_uint_eq(b->env->gpr[REG_AX], 1);
+    ck_assert_uint_eq(b->env->rflags & FLAG_RF, 0);
+    cpu_bench_free(b);
+}
+END_TEST
+
 START_TEST(breakpoints) {
     CPUX86State env = {.cr4 = CR4_DE};
     env.dr[0] = 0x1001;
@@ -230,10 +361,14 @@ Suite *deliver_suite(void) {
     tcase_add_test(tc, double_and_triple_fault);
     tcase_add_test(tc, stack_switch_checks);
     tcase_add_test(tc, syscall_and_sysret);
+    tcase_add_test(tc, sysenter_and_sysexit);
     tcase_add_test(flags, interrupt_shadow);
     tcase_add_test(flags, single_step);
     tcase_add_test(flags, flags_by_privilege);
+    tcase_add_test(flags, v8086_iopl);
+    tcase_add_test(flags, v8086_extensions);
     tcase_add_test(flags, breakpoints);
+    tcase_add_test(flags, breakpoints_strike);
     suite_add_tcase(s, tc);
     suite_add_tcase(s, flags);
     return s;

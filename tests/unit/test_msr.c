@@ -173,6 +173,46 @@ START_TEST(debug_registers) {
 }
 END_TEST
 
+/* LOCK MOV CR0 reads and writes CR8 where CPUID says so; on the bench nothing holds its value. */
+START_TEST(cr8) {
+    struct CpuBench *b = bench(BENCH_LONG);
+    b->env->gpr[REG_AX] = 16;
+    ck_assert_int_eq(ONE(b, 0x44, 0x0f, 0x22, 0xc0), VEC_GP);
+    cpu_bench_free(b);
+    b = bench(BENCH_LONG);
+    b->env->gpr[REG_AX] = 99;
+    ck_assert_int_eq(ONE(b, 0x44, 0x0f, 0x20, 0xc0), -1);
+    ck_assert_uint_eq(b->env->gpr[REG_AX], 0);
+    ck_assert_int_eq(ONE(b, 0x0f, 0x20, 0xc8), VEC_UD); /* CR1 */
+    cpu_bench_free(b);
+    b = bench(BENCH_PM32);
+    b->env->gpr[REG_AX] = 99;
+    ck_assert_int_eq(ONE(b, 0xf0, 0x0f, 0x20, 0xc0), -1);
+    ck_assert_uint_eq(b->env->gpr[REG_AX], 0);
+    cpu_bench_free(b);
+    b = cpu_bench_new("max,-cr8_legacy", BENCH_PM32);
+    ck_assert_int_eq(ONE(b, 0xf0, 0x0f, 0x20, 0xc0), VEC_UD);
+    cpu_bench_free(b);
+}
+END_TEST
+
+START_TEST(xcr0) {
+    struct CpuBench *b = bench(BENCH_LONG);
+    ck_assert_int_eq(ONE(b, 0x0f, 0x01, 0xd0), VEC_UD); /* XGETBV without OSXSAVE */
+    cpu_bench_free(b);
+    b = bench(BENCH_LONG);
+    b->env->cr4 |= CR4_OSXSAVE;
+    b->env->gpr[REG_CX] = 0;
+    b->env->gpr[REG_DX] = 0;
+    b->env->gpr[REG_AX] = XCR0_X87 | XCR0_SSE;
+    ck_assert_int_eq(ONE(b, 0x0f, 0x01, 0xd1), -1);
+    ck_assert_uint_eq(b->env->xcr0, XCR0_X87 | XCR0_SSE);
+    b->env->gpr[REG_AX] = XCR0_SSE; /* x87 can't be left out */
+    ck_assert_int_eq(ONE(b, 0x0f, 0x01, 0xd1), VEC_GP);
+    cpu_bench_free(b);
+}
+END_TEST
+
 START_TEST(port_permission) {
     struct CpuBench *b = bench(BENCH_PM32_USER);
     uint16_t map = 0x68; /* the TSS ends there: no map */
@@ -236,6 +276,8 @@ Suite *msr_suite(void) {
     tcase_add_test(tc, pdpte_check);
     tcase_add_test(tc, debug_registers);
     tcase_add_test(tc, fs_base_needs_cr4);
+    tcase_add_test(tc, cr8);
+    tcase_add_test(tc, xcr0);
     tcase_add_test(io, port_permission);
     tcase_add_test(io, rep_ins_restarts);
     suite_add_tcase(s, tc);
