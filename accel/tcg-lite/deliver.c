@@ -17,20 +17,24 @@ static enum FaultClass fault_class(int vector) {
     case VEC_TS:
     case VEC_NP:
     case VEC_SS:
-    case VEC_GP: return CLASS_CONTRIBUTORY;
-    case VEC_PF: return CLASS_PAGE;
-    case VEC_DF: return CLASS_DOUBLE;
-    default: return CLASS_BENIGN;
+    case VEC_GP:
+        return CLASS_CONTRIBUTORY;
+    case VEC_PF:
+        return CLASS_PAGE;
+    case VEC_DF:
+        return CLASS_DOUBLE;
+    default:
+        return CLASS_BENIGN;
     }
 }
 
 enum TcgCombined tcg_combine_fault(int first, int second) {
     static const uint8_t table[4][4] = {
         /* first \ second    benign        contributory  page          double */
-        [CLASS_BENIGN]       = {FAULT_SERIAL, FAULT_SERIAL, FAULT_SERIAL, FAULT_SERIAL},
+        [CLASS_BENIGN] = {FAULT_SERIAL, FAULT_SERIAL, FAULT_SERIAL, FAULT_SERIAL},
         [CLASS_CONTRIBUTORY] = {FAULT_SERIAL, FAULT_DOUBLE, FAULT_SERIAL, FAULT_SERIAL},
-        [CLASS_PAGE]         = {FAULT_SERIAL, FAULT_DOUBLE, FAULT_DOUBLE, FAULT_SERIAL},
-        [CLASS_DOUBLE]       = {FAULT_SERIAL, FAULT_TRIPLE, FAULT_TRIPLE, FAULT_TRIPLE},
+        [CLASS_PAGE] = {FAULT_SERIAL, FAULT_DOUBLE, FAULT_DOUBLE, FAULT_SERIAL},
+        [CLASS_DOUBLE] = {FAULT_SERIAL, FAULT_TRIPLE, FAULT_TRIPLE, FAULT_TRIPLE},
     };
     return table[fault_class(first)][fault_class(second)];
 }
@@ -40,7 +44,7 @@ enum TcgCombined tcg_combine_fault(int first, int second) {
 /** What is being delivered, and what was found on the way. */
 struct Delivery {
     uint8_t vector;
-    bool software;  /* INT n, INT3, INTO: the gate's DPL counts, EXT is 0 */
+    bool software; /* INT n, INT3, INTO: the gate's DPL counts, EXT is 0 */
     bool has_error;
     uint32_t error;
     uint32_t ext; /* EXT bit of error codes raised meanwhile */

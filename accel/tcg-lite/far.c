@@ -131,9 +131,15 @@ static void far_system(struct Tcg *t, const struct Far *f) {
     struct TaskSource from = {.how = f->call ? TASK_CALL : TASK_JMP, .rip = f->next_rip, .flags = tcg_rflags(t)};
     switch (type) {
     case DESC_CALL16:
-    case DESC_CALL: far_call_gate(t, f, &d); break;
-    case DESC_TASK_GATE: task_switch_gate(t, &from, d.lo); break;
-    default: task_switch(t, &from, f->selector, &d); break;
+    case DESC_CALL:
+        far_call_gate(t, f, &d);
+        break;
+    case DESC_TASK_GATE:
+        task_switch_gate(t, &from, d.lo);
+        break;
+    default:
+        task_switch(t, &from, f->selector, &d);
+        break;
     }
 }
 
@@ -198,7 +204,8 @@ void return_code_check(struct Tcg *t, uint16_t selector, struct Desc *d) {
     code_segment_check(t, selector, d, ok, 0);
 }
 
-void return_stack_check(struct Tcg *t, uint16_t selector, const struct Desc *code, unsigned cpl, struct X86Segment *ss) {
+void return_stack_check(struct Tcg *t, uint16_t selector, const struct Desc *code, unsigned cpl,
+                        struct X86Segment *ss) {
     if (selector_null(selector) && desc_code64(t, code) && cpl != 3) {
         if ((selector & 3u) != cpl)
             tcg_fault_error(t, VEC_GP, 0);

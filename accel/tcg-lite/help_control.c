@@ -68,12 +68,11 @@ static const struct {
     uint32_t bit;
     uint16_t feature;
 } cr4_bits[] = {
-    {CR4_VME, CPUID_VME},       {CR4_PVI, CPUID_VME},         {CR4_TSD, CPUID_TSC},   {CR4_DE, CPUID_DE},
-    {CR4_PSE, CPUID_PSE},       {CR4_PAE, CPUID_PAE},         {CR4_MCE, CPUID_MCE},   {CR4_PGE, CPUID_PGE},
-    {CR4_PCE, CPUID_NONE},      {CR4_OSFXSR, CPUID_FXSR},     {CR4_OSXMMEXCPT, CPUID_SSE},
-    {CR4_UMIP, CPUID_UMIP},     {CR4_LA57, CPUID_LA57},       {CR4_FSGSBASE, CPUID_FSGSBASE},
-    {CR4_PCIDE, CPUID_PCID},    {CR4_OSXSAVE, CPUID_XSAVE},   {CR4_SMEP, CPUID_SMEP}, {CR4_SMAP, CPUID_SMAP},
-    {CR4_PKE, CPUID_PKU},
+    {CR4_VME, CPUID_VME},   {CR4_PVI, CPUID_VME},           {CR4_TSD, CPUID_TSC},        {CR4_DE, CPUID_DE},
+    {CR4_PSE, CPUID_PSE},   {CR4_PAE, CPUID_PAE},           {CR4_MCE, CPUID_MCE},        {CR4_PGE, CPUID_PGE},
+    {CR4_PCE, CPUID_NONE},  {CR4_OSFXSR, CPUID_FXSR},       {CR4_OSXMMEXCPT, CPUID_SSE}, {CR4_UMIP, CPUID_UMIP},
+    {CR4_LA57, CPUID_LA57}, {CR4_FSGSBASE, CPUID_FSGSBASE}, {CR4_PCIDE, CPUID_PCID},     {CR4_OSXSAVE, CPUID_XSAVE},
+    {CR4_SMEP, CPUID_SMEP}, {CR4_SMAP, CPUID_SMAP},         {CR4_PKE, CPUID_PKU},
 };
 
 static uint64_t cr4_valid(const struct CpuModel *m) {
@@ -129,12 +128,23 @@ static void write_cr8(struct Tcg *t, const struct Insn *i, uint64_t v) {
 void h_mov_to_cr(struct Tcg *t, const struct Insn *i) {
     uint64_t v = gpr_read(t->env, i->rm, control_bits(t));
     switch (i->reg) {
-    case 0: write_cr0(t, v); break;
-    case 2: t->env->cr2 = v; break;
-    case 3: write_cr3(t, v); break;
-    case 4: write_cr4(t, v); break;
-    case 8: write_cr8(t, i, v); break;
-    default: tcg_fault(t, VEC_UD);
+    case 0:
+        write_cr0(t, v);
+        break;
+    case 2:
+        t->env->cr2 = v;
+        break;
+    case 3:
+        write_cr3(t, v);
+        break;
+    case 4:
+        write_cr4(t, v);
+        break;
+    case 8:
+        write_cr8(t, i, v);
+        break;
+    default:
+        tcg_fault(t, VEC_UD);
     }
 }
 
@@ -142,12 +152,23 @@ void h_mov_from_cr(struct Tcg *t, const struct Insn *i) {
     const CPUX86State *env = t->env;
     uint64_t v;
     switch (i->reg) {
-    case 0: v = env->cr0; break;
-    case 2: v = env->cr2; break;
-    case 3: v = env->cr3; break;
-    case 4: v = env->cr4; break;
-    case 8: v = read_cr8(t, i); break;
-    default: tcg_fault(t, VEC_UD);
+    case 0:
+        v = env->cr0;
+        break;
+    case 2:
+        v = env->cr2;
+        break;
+    case 3:
+        v = env->cr3;
+        break;
+    case 4:
+        v = env->cr4;
+        break;
+    case 8:
+        v = read_cr8(t, i);
+        break;
+    default:
+        tcg_fault(t, VEC_UD);
     }
     gpr_write(t->env, i->rm, control_bits(t), v);
 }

@@ -54,9 +54,7 @@ static bool apic_enabled(struct Tcg *t) {
     return (base & APIC_BASE_ENABLE) != 0;
 }
 
-static uint32_t xsave_size(uint64_t components) {
-    return components & XCR0_AVX ? XSAVE_AVX_END : XSAVE_LEGACY_SIZE;
-}
+static uint32_t xsave_size(uint64_t components) { return components & XCR0_AVX ? XSAVE_AVX_END : XSAVE_LEGACY_SIZE; }
 
 /* What of CPUID follows the processor's state. */
 static void cpuid_dynamic(struct Tcg *t, uint32_t leaf, uint32_t subleaf, uint32_t out[4]) {
@@ -74,7 +72,9 @@ static void cpuid_dynamic(struct Tcg *t, uint32_t leaf, uint32_t subleaf, uint32
         if (subleaf == 0 && (env->cr4 & CR4_PKE))
             out[2] |= CPUID7_ECX_OSPKE;
         break;
-    case 0xb: out[3] = id; break;
+    case 0xb:
+        out[3] = id;
+        break;
     case 0xd:
         if (xsave && subleaf <= 1)
             out[1] = subleaf == 0 ? xsave_size(env->xcr0) : xsave_size(env->xcr0 | env->xss);
@@ -83,8 +83,11 @@ static void cpuid_dynamic(struct Tcg *t, uint32_t leaf, uint32_t subleaf, uint32
         if ((out[3] & CPUID1_EDX_APIC) && !apic_enabled(t))
             out[3] &= ~(uint32_t)CPUID1_EDX_APIC;
         break;
-    case 0x8000001e: out[0] = id; break;
-    default: break;
+    case 0x8000001e:
+        out[0] = id;
+        break;
+    default:
+        break;
     }
 }
 

@@ -245,11 +245,19 @@ static bool segment_base_write(struct Tcg *t, uint32_t msr, uint64_t v) {
 /* ---- the table ---- */
 
 #define AT(field) __builtin_offsetof(CPUX86State, field)
-#define STORED(msr, feat, field, mask) {.first = msr, .count = 1, .kind = MSR_STORED, .feature = feat, .vendor = VENDOR_ANY, .offset = AT(field), .writable = mask}
-#define CANONICAL(msr, feat, field) {.first = msr, .count = 1, .kind = MSR_CANONICAL, .feature = feat, .vendor = VENDOR_ANY, .offset = AT(field)}
-#define CONSTANT(msr, feat, who, v) {.first = msr, .count = 1, .kind = MSR_CONSTANT, .feature = feat, .vendor = who, .value = v}
-#define IGNORED(msr, n, who, v) {.first = msr, .count = n, .kind = MSR_IGNORED, .feature = CPUID_NONE, .vendor = who, .value = v}
-#define SPECIAL(msr, n, feat, rd, wr) {.first = msr, .count = n, .kind = MSR_SPECIAL, .feature = feat, .vendor = VENDOR_ANY, .read = rd, .write = wr}
+#define STORED(msr, feat, field, mask)                                                                                 \
+    {                                                                                                                  \
+        .first = msr, .count = 1, .kind = MSR_STORED, .feature = feat, .vendor = VENDOR_ANY, .offset = AT(field),      \
+        .writable = mask                                                                                               \
+    }
+#define CANONICAL(msr, feat, field)                                                                                    \
+    { .first = msr, .count = 1, .kind = MSR_CANONICAL, .feature = feat, .vendor = VENDOR_ANY, .offset = AT(field) }
+#define CONSTANT(msr, feat, who, v)                                                                                    \
+    { .first = msr, .count = 1, .kind = MSR_CONSTANT, .feature = feat, .vendor = who, .value = v }
+#define IGNORED(msr, n, who, v)                                                                                        \
+    { .first = msr, .count = n, .kind = MSR_IGNORED, .feature = CPUID_NONE, .vendor = who, .value = v }
+#define SPECIAL(msr, n, feat, rd, wr)                                                                                  \
+    { .first = msr, .count = n, .kind = MSR_SPECIAL, .feature = feat, .vendor = VENDOR_ANY, .read = rd, .write = wr }
 
 enum {
     MTRRCAP_VALUE = MTRR_VAR_COUNT | 1 << 8 /* fixed ranges */ | 1 << 10 /* write combining */,
@@ -268,18 +276,18 @@ static const struct MsrRow rows[] = {
     CONSTANT(0x3a, CPUID_NONE, VENDOR_INTEL, FEATURE_CONTROL_LOCKED),
     SPECIAL(0x3b, 1, CPUID_TSC_ADJUST, tsc_adjust_read, tsc_adjust_write),
     STORED(0x48, CPUID_SPEC_CTRL, spec_ctrl, 7),
-    IGNORED(0x79, 1, VENDOR_INTEL, 0),                 /* BIOS_UPDT_TRIG: microcode is taken and forgotten */
-    IGNORED(0x8b, 1, VENDOR_AMD, PATCH_LEVEL),         /* PATCH_LEVEL */
-    IGNORED(0x8b, 1, VENDOR_INTEL, 1ull << 32),        /* BIOS_SIGN_ID */
+    IGNORED(0x79, 1, VENDOR_INTEL, 0),          /* BIOS_UPDT_TRIG: microcode is taken and forgotten */
+    IGNORED(0x8b, 1, VENDOR_AMD, PATCH_LEVEL),  /* PATCH_LEVEL */
+    IGNORED(0x8b, 1, VENDOR_INTEL, 1ull << 32), /* BIOS_SIGN_ID */
     CONSTANT(0xfe, CPUID_MTRR, VENDOR_ANY, MTRRCAP_VALUE),
     STORED(0x174, CPUID_SEP, sysenter_cs, 0xffffffff),
     CANONICAL(0x175, CPUID_SEP, sysenter_esp),
     CANONICAL(0x176, CPUID_SEP, sysenter_eip),
-    CONSTANT(0x179, CPUID_MCA, VENDOR_ANY, 0),         /* MCG_CAP: no banks, since no error ever happens */
+    CONSTANT(0x179, CPUID_MCA, VENDOR_ANY, 0), /* MCG_CAP: no banks, since no error ever happens */
     STORED(0x17a, CPUID_MCA, mcg_status, 7),
     STORED(0x1a0, CPUID_NONE, misc_enable, MISC_ENABLE_BITS),
-    STORED(0x1d9, CPUID_NONE, debugctl, 1),            /* LBR may be switched on, and records nothing */
-    IGNORED(0x1db, 4, VENDOR_ANY, 0),                  /* LASTBRANCH and LASTINT, FROM and TO */
+    STORED(0x1d9, CPUID_NONE, debugctl, 1), /* LBR may be switched on, and records nothing */
+    IGNORED(0x1db, 4, VENDOR_ANY, 0),       /* LASTBRANCH and LASTINT, FROM and TO */
     SPECIAL(MTRR_VAR, 2 * MTRR_VAR_COUNT, CPUID_MTRR, mtrr_var_read, mtrr_var_write),
     SPECIAL(MTRR_FIX64K, 1, CPUID_MTRR, mtrr_fixed_read, mtrr_fixed_write),
     SPECIAL(MTRR_FIX16K, 2, CPUID_MTRR, mtrr_fixed_read, mtrr_fixed_write),
@@ -296,17 +304,17 @@ static const struct MsrRow rows[] = {
     SPECIAL(0xc0000100, 2, CPUID_LM, segment_base_read, segment_base_write),
     CANONICAL(0xc0000102, CPUID_LM, kernel_gs_base),
     STORED(0xc0000103, CPUID_RDTSCP, tsc_aux, 0xffffffff),
-    IGNORED(0xc0010010, 1, VENDOR_AMD, 0), /* SYSCFG */
-    IGNORED(0xc0010015, 1, VENDOR_AMD, 0), /* HWCR */
-    IGNORED(0xc0010016, 4, VENDOR_AMD, 0), /* IORRBase, IORRMask */
-    IGNORED(0xc001001a, 1, VENDOR_AMD, 0), /* TOP_MEM */
-    IGNORED(0xc001001d, 1, VENDOR_AMD, 0), /* TOP_MEM2 */
-    IGNORED(0xc001001f, 1, VENDOR_AMD, 0), /* NB_CFG */
-    IGNORED(0xc0010020, 1, VENDOR_AMD, 0), /* PATCH_LOADER */
-    IGNORED(0xc0010055, 1, VENDOR_AMD, 0), /* interrupt pending message: C1E is off */
-    IGNORED(0xc0010058, 1, VENDOR_AMD, 0), /* MMIO configuration base: none */
+    IGNORED(0xc0010010, 1, VENDOR_AMD, 0),                 /* SYSCFG */
+    IGNORED(0xc0010015, 1, VENDOR_AMD, 0),                 /* HWCR */
+    IGNORED(0xc0010016, 4, VENDOR_AMD, 0),                 /* IORRBase, IORRMask */
+    IGNORED(0xc001001a, 1, VENDOR_AMD, 0),                 /* TOP_MEM */
+    IGNORED(0xc001001d, 1, VENDOR_AMD, 0),                 /* TOP_MEM2 */
+    IGNORED(0xc001001f, 1, VENDOR_AMD, 0),                 /* NB_CFG */
+    IGNORED(0xc0010020, 1, VENDOR_AMD, 0),                 /* PATCH_LOADER */
+    IGNORED(0xc0010055, 1, VENDOR_AMD, 0),                 /* interrupt pending message: C1E is off */
+    IGNORED(0xc0010058, 1, VENDOR_AMD, 0),                 /* MMIO configuration base: none */
     CONSTANT(0xc0010111, CPUID_NONE, VENDOR_AMD, 0x30000), /* SMBASE */
-    IGNORED(0xc0010112, 2, VENDOR_AMD, 0), /* TSEG address and mask */
+    IGNORED(0xc0010112, 2, VENDOR_AMD, 0),                 /* TSEG address and mask */
     CONSTANT(0xc0010114, CPUID_NONE, VENDOR_AMD, VM_CR_SVM_DISABLED),
     IGNORED(0xc0011020, 4, VENDOR_AMD, 0), /* LS_CFG, IC_CFG, DC_CFG, BU_CFG */
     IGNORED(0xc0011029, 1, VENDOR_AMD, DE_CFG_LFENCE_SERIALIZES),
@@ -341,10 +349,15 @@ bool msr_read(struct Tcg *t, uint32_t msr, uint64_t *v) {
         return false;
     switch (r->kind) {
     case MSR_STORED:
-    case MSR_CANONICAL: *v = *field(t, r); return true;
+    case MSR_CANONICAL:
+        *v = *field(t, r);
+        return true;
     case MSR_CONSTANT:
-    case MSR_IGNORED: *v = r->value; return true;
-    default: return r->read != NULL && r->read(t, msr, v);
+    case MSR_IGNORED:
+        *v = r->value;
+        return true;
+    default:
+        return r->read != NULL && r->read(t, msr, v);
     }
 }
 
@@ -363,9 +376,12 @@ bool msr_write(struct Tcg *t, uint32_t msr, uint64_t v) {
             return false;
         *field(t, r) = v;
         return true;
-    case MSR_CONSTANT: return false;
-    case MSR_IGNORED: return true;
-    default: return r->write != NULL && r->write(t, msr, v);
+    case MSR_CONSTANT:
+        return false;
+    case MSR_IGNORED:
+        return true;
+    default:
+        return r->write != NULL && r->write(t, msr, v);
     }
 }
 

@@ -137,8 +137,8 @@ static void commit(struct Tcg *t, const struct TaskState *s, uint16_t selector, 
         segment_set_null(&env->seg[k], s->selector[k]);
     unsigned cpl = s->eflags & FLAG_VM ? 3 : s->selector[SEG_CS] & 3;
     env->seg[SEG_SS].ar = AR_UNUSABLE | cpl << AR_DPL_SHIFT;
-    const uint32_t known = FLAG_ARITH | FLAG_TF | FLAG_IF | FLAG_DF | FLAG_IOPL | FLAG_NT | FLAG_RF | FLAG_VM | FLAG_AC |
-                           FLAG_VIF | FLAG_VIP | FLAG_ID;
+    const uint32_t known = FLAG_ARITH | FLAG_TF | FLAG_IF | FLAG_DF | FLAG_IOPL | FLAG_NT | FLAG_RF | FLAG_VM |
+                           FLAG_AC | FLAG_VIF | FLAG_VIP | FLAG_ID;
     tcg_set_rflags(t, s->eflags & known);
     if ((env->cr0 & CR0_PG) && (tss->lo >> 43 & 1))
         tcg_set_cr3(t, s->cr3, true);

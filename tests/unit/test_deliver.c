@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Delivery of exceptions and interrupts by tcg-lite: frames, stacks, error codes, double faults; and debug registers. */
+/* Delivery of exceptions and interrupts by tcg-lite: frames, stacks, error codes, double faults; and debug registers.
+ */
 #include "accel/tcg-lite/debug_regs.h"
 #include "accel/tcg-lite/sys.h"
 #include "tests/unit/cpu_bench.h"
@@ -295,7 +296,7 @@ START_TEST(breakpoints_strike) {
     struct CpuBench *b = bench(BENCH_LONG);
     b->env->gpr[REG_DI] = BENCH_DATA;
     b->env->dr[1] = BENCH_DATA + 2;
-    b->env->dr[7] = 0x404 | 0x5u << 20; /* L1: write, 2 bytes */
+    b->env->dr[7] = 0x404 | 0x5u << 20;                 /* L1: write, 2 bytes */
     ck_assert_int_eq(RUN(b, 0x89, 0x07, 0x90), VEC_DB); /* MOV [RDI], EAX */
     ck_assert_uint_eq(cpu_bench_frame(b, 0), BENCH_CODE + 2);
     ck_assert_uint_eq(b->env->dr[6] & 0xf, 2);

@@ -52,7 +52,7 @@ static const struct MsrCase {
     {0x174, 0x10, -1},
     {0xfe, 0, VEC_GP},
     {0xc0000080, EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE, -1},
-    {0xc0000080, EFER_SCE | EFER_LMA, VEC_GP},                    /* LME with paging on */
+    {0xc0000080, EFER_SCE | EFER_LMA, VEC_GP}, /* LME with paging on */
     {0xc0000080, EFER_LME | EFER_LMA | EFER_SVME, VEC_GP},
     {0x12345678, 0, VEC_GP},
     {0x1b, 0xfee00900, VEC_GP}, /* no APIC on the bench */
@@ -95,9 +95,9 @@ static const struct CrCase {
     uint64_t set, clear; /* bits changed in the present value */
     int vector;
 } cr_cases[] = {
-    {0, 0, CR0_PG, VEC_GP},          /* in 64-bit code */
+    {0, 0, CR0_PG, VEC_GP}, /* in 64-bit code */
     {0, 0, CR0_PE, VEC_GP},
-    {0, CR0_NW, 0, VEC_GP},          /* without CD */
+    {0, CR0_NW, 0, VEC_GP}, /* without CD */
     {0, CR0_NW | CR0_CD, 0, -1},
     {0, 1ull << 32, 0, VEC_GP},
     {0, CR0_TS, 0, -1},
@@ -106,8 +106,8 @@ static const struct CrCase {
     {4, 1ull << 40, 0, VEC_GP},
     {4, CR4_PGE | CR4_SMEP, 0, -1},
     {4, CR4_PCIDE, 0, -1},
-    {3, 1ull << 45, 0, VEC_GP},      /* beyond the physical address width */
-    {3, 1ull << 63, 0, VEC_GP},      /* PCIDE is clear */
+    {3, 1ull << 45, 0, VEC_GP}, /* beyond the physical address width */
+    {3, 1ull << 63, 0, VEC_GP}, /* PCIDE is clear */
 };
 
 START_TEST(control_registers) {

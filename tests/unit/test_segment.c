@@ -163,7 +163,7 @@ END_TEST
 
 /* EA: JMP ptr16:32; 9A: CALL */
 #define FAR32(opcode, selector, offset)                                                                                \
-    opcode, (offset) & 0xff, ((offset) >> 8) & 0xff, ((offset) >> 16) & 0xff, 0, (selector) & 0xff, (selector) >> 8
+    opcode, (offset)&0xff, ((offset) >> 8) & 0xff, ((offset) >> 16) & 0xff, 0, (selector)&0xff, (selector) >> 8
 
 START_TEST(far_jump_checks) {
     struct CpuBench *b = bench(BENCH_PM32);
