@@ -24,6 +24,16 @@ ALWAYS_INLINE void xmm_write(CPUX86State *env, unsigned n, V128 v) { _mm_store_s
 
 enum VecWidth { VEC_32 = 4, VEC_64 = 8, VEC_128 = 16, VEC_128_ANY = 17 /* any alignment */ };
 
+/* Out of line, so that the fast path needs no stack. */
+static NOINLINE V128 xmm_load_slow(struct Tcg *t, const struct Insn *i, uint64_t linear) {
+    V128 v;
+    mem_load_bytes(t, i, linear, &v, 16);
+    return v;
+}
+static NOINLINE void xmm_store_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, V128 v) {
+    mem_store_bytes(t, i, linear, &v, 16);
+}
+
 ALWAYS_INLINE V128 xmm_load(CPUX86State *env, const struct Insn *i, struct Tcg *t, enum EaKind ea, enum VecWidth w) {
     if (w < VEC_128)
         return (V128){(long long)mem_load(t, i, ea_linear(env, i, t, ea, w, ACCESS_READ), w), 0};
@@ -31,11 +41,7 @@ ALWAYS_INLINE V128 xmm_load(CPUX86State *env, const struct Insn *i, struct Tcg *
     if (w == VEC_128 && UNLIKELY(linear & 15))
         tcg_raise_error(t, i, VEC_GP, 0);
     const V128 *p = mem_host_read(t, linear, 16);
-    if (LIKELY(p != NULL))
-        return _mm_loadu_si128(p);
-    V128 v;
-    mem_load_bytes(t, i, linear, &v, 16);
-    return v;
+    return LIKELY(p != NULL) ? _mm_loadu_si128(p) : xmm_load_slow(t, i, linear);
 }
 ALWAYS_INLINE void xmm_store(CPUX86State *env, const struct Insn *i, struct Tcg *t, enum EaKind ea, enum VecWidth w, V128 v) {
     if (w < VEC_128) {
@@ -46,28 +52,52 @@ ALWAYS_INLINE void xmm_store(CPUX86State *env, const struct Insn *i, struct Tcg 
     if (w == VEC_128 && UNLIKELY(linear & 15))
         tcg_raise_error(t, i, VEC_GP, 0);
     V128 *p = mem_host_write(t, linear, 16);
-    if (LIKELY(p != NULL)) {
+    if (LIKELY(p != NULL))
         _mm_storeu_si128(p, v);
-        return;
-    }
-    V128 copy = v;
-    mem_store_bytes(t, i, linear, &copy, 16);
+    else
+        xmm_store_slow(t, i, linear, v);
 }
 
 /* ---- unmasked exceptions ---- */
 
-enum { MXCSR_BEFORE_COMPUTING = 7 /* IE, DE, ZE */, MXCSR_UE = 1 << 4, MXCSR_PE = 1 << 5 };
+enum { MXCSR_BEFORE_COMPUTING = 7 /* IE, DE, ZE */, MXCSR_UE = 1 << 4, MXCSR_UM = 1 << 11 };
 
-/** Start gathering flags afresh; returns MXCSR as it was on the host. */
-ALWAYS_INLINE uint32_t xm_begin(void) {
-    uint32_t before = host_mxcsr();
-    host_set_mxcsr(before & ~(uint32_t)MXCSR_FLAGS);
+/** What a result consists of, where the kernel is one that can underflow. */
+enum VecLanes { LANES_NONE, LANES_SS, LANES_PS, LANES_SD, LANES_PD, LANES_PS2 /* two in the low half */ };
+
+static NOINLINE bool vec_tiny(V128 v, enum VecLanes lanes) {
+    union VecReg r;
+    _mm_store_si128((V128 *)&r, v);
+    unsigned n = lanes == LANES_PS ? 4 : lanes == LANES_PD || lanes == LANES_PS2 ? 2 : 1;
+    for (unsigned k = 0; k < n; k++) {
+        if (lanes == LANES_SD || lanes == LANES_PD) {
+            if (!(r.q[k] << 1 >> 53) && r.q[k] << 1)
+                return true;
+        } else if (!(r.d[k] << 1 >> 24) && r.d[k] << 1) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/** Start gathering flags afresh; returns MXCSR as it was on the host. FTZ means nothing when underflow is unmasked. */
+ALWAYS_INLINE uint32_t xm_begin(const struct Tcg *t) {
+    uint32_t before = host_mxcsr(), now = before & ~(uint32_t)MXCSR_FLAGS;
+    if (!(t->env->mxcsr & MXCSR_UM))
+        now &= ~(uint32_t)MXCSR_FTZ;
+    host_set_mxcsr(now);
     return before;
 }
-/** Raise what the guest has unmasked, or keep the new flags beside the old ones. */
-static NOINLINE void xm_end(struct Tcg *t, const struct Insn *i, uint32_t before) {
-    uint32_t flags = host_mxcsr() & MXCSR_FLAGS;
-    uint32_t unmasked = flags & ~(t->env->mxcsr >> MXCSR_MASK_SHIFT) & MXCSR_FLAGS;
+/**
+ * Raise what the guest has unmasked, or keep the new flags beside the old ones. Unmasked underflow comes of any tiny
+ * result, masked underflow (which is what ran) only of inexact ones. PE beside unmasked underflow or overflow may be set
+ * where a result of unbounded exponent would have been exact.
+ */
+static NOINLINE void xm_end(struct Tcg *t, const struct Insn *i, uint32_t before, V128 result, enum VecLanes lanes) {
+    uint32_t masks = t->env->mxcsr, flags = host_mxcsr() & MXCSR_FLAGS;
+    if (!(masks & MXCSR_UM) && lanes != LANES_NONE && vec_tiny(result, lanes))
+        flags |= MXCSR_UE;
+    uint32_t unmasked = flags & ~(masks >> MXCSR_MASK_SHIFT) & MXCSR_FLAGS;
     if (unmasked & MXCSR_BEFORE_COMPUTING)
         flags &= MXCSR_BEFORE_COMPUTING; /* nothing is computed then */
     host_set_mxcsr(before | flags);
@@ -77,60 +107,62 @@ static NOINLINE void xm_end(struct Tcg *t, const struct Insn *i, uint32_t before
 
 /* ---- what the shapes do once they have their operand ---- */
 
-ALWAYS_INLINE void sse_binary(CPUX86State *env, const struct Insn *i, struct Tcg *t, V128 b, bool check, VecBinary k) {
-    uint32_t before = check ? xm_begin() : 0;
+ALWAYS_INLINE void sse_binary(CPUX86State *env, const struct Insn *i, struct Tcg *t, V128 b, bool check, enum VecLanes lanes,
+                              VecBinary k) {
+    uint32_t before = check ? xm_begin(t) : 0;
     V128 r = k(xmm_read(env, i->reg), b);
     if (check)
-        xm_end(t, i, before);
+        xm_end(t, i, before, r, lanes);
     xmm_write(env, i->reg, r);
 }
-ALWAYS_INLINE void sse_unary(CPUX86State *env, const struct Insn *i, struct Tcg *t, V128 b, bool check, VecUnary k) {
-    uint32_t before = check ? xm_begin() : 0;
+ALWAYS_INLINE void sse_unary(CPUX86State *env, const struct Insn *i, struct Tcg *t, V128 b, bool check, enum VecLanes lanes,
+                             VecUnary k) {
+    uint32_t before = check ? xm_begin(t) : 0;
     V128 r = k(b);
     if (check)
-        xm_end(t, i, before);
+        xm_end(t, i, before, r, lanes);
     xmm_write(env, i->reg, r);
 }
 ALWAYS_INLINE void sse_with_imm(CPUX86State *env, const struct Insn *i, struct Tcg *t, V128 b, bool check, VecImm k) {
-    uint32_t before = check ? xm_begin() : 0;
+    uint32_t before = check ? xm_begin(t) : 0;
     V128 r = k(xmm_read(env, i->reg), b, (uint8_t)i->imm);
     if (check)
-        xm_end(t, i, before);
+        xm_end(t, i, before, _mm_setzero_si128(), LANES_NONE);
     xmm_write(env, i->reg, r);
 }
 ALWAYS_INLINE void sse_compare(CPUX86State *env, const struct Insn *i, struct Tcg *t, V128 b, bool check, VecCompare k) {
-    uint32_t before = check ? xm_begin() : 0;
+    uint32_t before = check ? xm_begin(t) : 0;
     uint32_t flags = k(xmm_read(env, i->reg), b);
     if (check)
-        xm_end(t, i, before);
+        xm_end(t, i, before, _mm_setzero_si128(), LANES_NONE);
     cc_load(&t->cc, flags);
 }
 ALWAYS_INLINE void sse_to_int(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, V128 b, bool check,
                               VecToInt k) {
-    uint32_t before = check ? xm_begin() : 0;
+    uint32_t before = check ? xm_begin(t) : 0;
     uint64_t r = k(b, bits);
     if (check)
-        xm_end(t, i, before);
+        xm_end(t, i, before, _mm_setzero_si128(), LANES_NONE);
     gpr_write(env, i->reg, bits, r);
 }
 ALWAYS_INLINE void sse_from_int(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, uint64_t v, bool check,
                                 VecFromInt k) {
-    uint32_t before = check ? xm_begin() : 0;
+    uint32_t before = check ? xm_begin(t) : 0;
     V128 r = k(xmm_read(env, i->reg), v, bits);
     if (check)
-        xm_end(t, i, before);
+        xm_end(t, i, before, _mm_setzero_si128(), LANES_NONE);
     xmm_write(env, i->reg, r);
 }
-/** XMM from MMX; only a register operand turns x87 state into MMX state (as measured on AMD family 19h). */
+/** XMM from MMX; only a register operand waits and turns x87 state into MMX state (as measured on AMD family 19h). */
 ALWAYS_INLINE void sse_from_mmx(CPUX86State *env, const struct Insn *i, struct Tcg *t, V128 b, bool check, VecBinary k) {
-    sse_binary(env, i, t, b, check, k);
+    sse_binary(env, i, t, b, check, LANES_NONE, k);
 }
 ALWAYS_INLINE void sse_to_mmx(CPUX86State *env, const struct Insn *i, struct Tcg *t, V128 b, bool check, VecUnary k) {
-    uint32_t before = check ? xm_begin() : 0;
+    uint32_t before = check ? xm_begin(t) : 0;
     V128 r = k(b);
+    mmx_begin(env); /* also when the conversion faults */
     if (check)
-        xm_end(t, i, before);
-    mmx_begin(env);
+        xm_end(t, i, before, _mm_setzero_si128(), LANES_NONE);
     mmx_write(env, i->reg, r);
 }
 
@@ -140,108 +172,235 @@ ALWAYS_INLINE void sse_to_mmx(CPUX86State *env, const struct Insn *i, struct Tcg
 ALWAYS_INLINE void sse_op_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, VecBinary
                             k) {
     (void)bits, (void)cc;
-    sse_binary(env, i, t, xmm_read(env, i->rm), false, k);
+    sse_binary(env, i, t, xmm_read(env, i->rm), false, LANES_NONE, k);
 }
 ALWAYS_INLINE void sse_op_rc(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, VecBinary
                              k) {
     (void)bits, (void)cc;
-    sse_binary(env, i, t, xmm_read(env, i->rm), true, k);
+    sse_binary(env, i, t, xmm_read(env, i->rm), true, LANES_NONE, k);
 }
 ALWAYS_INLINE void sse_op_m(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, enum EaKind ea, int
                             cc, VecBinary k) {
     (void)bits, (void)cc;
-    sse_binary(env, i, t, xmm_load(env, i, t, ea, VEC_128), false, k);
+    sse_binary(env, i, t, xmm_load(env, i, t, ea, VEC_128), false, LANES_NONE, k);
 }
 ALWAYS_INLINE void sse_op_mc(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, enum EaKind ea,
                              int cc, VecBinary k) {
     (void)bits, (void)cc;
-    sse_binary(env, i, t, xmm_load(env, i, t, ea, VEC_128), true, k);
+    sse_binary(env, i, t, xmm_load(env, i, t, ea, VEC_128), true, LANES_NONE, k);
 }
 
 /** The same with a scalar in memory. */
 ALWAYS_INLINE void sse_op32_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, VecBinary
                               k) {
     (void)bits, (void)cc;
-    sse_binary(env, i, t, xmm_read(env, i->rm), false, k);
+    sse_binary(env, i, t, xmm_read(env, i->rm), false, LANES_NONE, k);
 }
 ALWAYS_INLINE void sse_op32_rc(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc,
                                VecBinary k) {
     (void)bits, (void)cc;
-    sse_binary(env, i, t, xmm_read(env, i->rm), true, k);
+    sse_binary(env, i, t, xmm_read(env, i->rm), true, LANES_NONE, k);
 }
 ALWAYS_INLINE void sse_op32_m(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, enum EaKind ea,
                               int cc, VecBinary k) {
     (void)bits, (void)cc;
-    sse_binary(env, i, t, xmm_load(env, i, t, ea, VEC_32), false, k);
+    sse_binary(env, i, t, xmm_load(env, i, t, ea, VEC_32), false, LANES_NONE, k);
 }
 ALWAYS_INLINE void sse_op32_mc(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, enum EaKind ea,
                                int cc, VecBinary k) {
     (void)bits, (void)cc;
-    sse_binary(env, i, t, xmm_load(env, i, t, ea, VEC_32), true, k);
+    sse_binary(env, i, t, xmm_load(env, i, t, ea, VEC_32), true, LANES_NONE, k);
 }
 
 ALWAYS_INLINE void sse_op64_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, VecBinary
                               k) {
     (void)bits, (void)cc;
-    sse_binary(env, i, t, xmm_read(env, i->rm), false, k);
+    sse_binary(env, i, t, xmm_read(env, i->rm), false, LANES_NONE, k);
 }
 ALWAYS_INLINE void sse_op64_rc(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc,
                                VecBinary k) {
     (void)bits, (void)cc;
-    sse_binary(env, i, t, xmm_read(env, i->rm), true, k);
+    sse_binary(env, i, t, xmm_read(env, i->rm), true, LANES_NONE, k);
 }
 ALWAYS_INLINE void sse_op64_m(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, enum EaKind ea,
                               int cc, VecBinary k) {
     (void)bits, (void)cc;
-    sse_binary(env, i, t, xmm_load(env, i, t, ea, VEC_64), false, k);
+    sse_binary(env, i, t, xmm_load(env, i, t, ea, VEC_64), false, LANES_NONE, k);
 }
 ALWAYS_INLINE void sse_op64_mc(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, enum EaKind ea,
                                int cc, VecBinary k) {
     (void)bits, (void)cc;
-    sse_binary(env, i, t, xmm_load(env, i, t, ea, VEC_64), true, k);
+    sse_binary(env, i, t, xmm_load(env, i, t, ea, VEC_64), true, LANES_NONE, k);
 }
 
 /** V = k(W) */
 ALWAYS_INLINE void sse_un_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, VecUnary k)
                             {
     (void)bits, (void)cc;
-    sse_unary(env, i, t, xmm_read(env, i->rm), false, k);
+    sse_unary(env, i, t, xmm_read(env, i->rm), false, LANES_NONE, k);
 }
 ALWAYS_INLINE void sse_un_rc(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, VecUnary
                              k) {
     (void)bits, (void)cc;
-    sse_unary(env, i, t, xmm_read(env, i->rm), true, k);
+    sse_unary(env, i, t, xmm_read(env, i->rm), true, LANES_NONE, k);
 }
 ALWAYS_INLINE void sse_un_m(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, enum EaKind ea, int
                             cc, VecUnary k) {
     (void)bits, (void)cc;
-    sse_unary(env, i, t, xmm_load(env, i, t, ea, VEC_128), false, k);
+    sse_unary(env, i, t, xmm_load(env, i, t, ea, VEC_128), false, LANES_NONE, k);
 }
 ALWAYS_INLINE void sse_un_mc(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, enum EaKind ea,
                              int cc, VecUnary k) {
     (void)bits, (void)cc;
-    sse_unary(env, i, t, xmm_load(env, i, t, ea, VEC_128), true, k);
+    sse_unary(env, i, t, xmm_load(env, i, t, ea, VEC_128), true, LANES_NONE, k);
 }
 
 ALWAYS_INLINE void sse_un64_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, VecUnary
                               k) {
     (void)bits, (void)cc;
-    sse_unary(env, i, t, xmm_read(env, i->rm), false, k);
+    sse_unary(env, i, t, xmm_read(env, i->rm), false, LANES_NONE, k);
 }
 ALWAYS_INLINE void sse_un64_rc(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, VecUnary
                                k) {
     (void)bits, (void)cc;
-    sse_unary(env, i, t, xmm_read(env, i->rm), true, k);
+    sse_unary(env, i, t, xmm_read(env, i->rm), true, LANES_NONE, k);
 }
 ALWAYS_INLINE void sse_un64_m(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, enum EaKind ea,
                               int cc, VecUnary k) {
     (void)bits, (void)cc;
-    sse_unary(env, i, t, xmm_load(env, i, t, ea, VEC_64), false, k);
+    sse_unary(env, i, t, xmm_load(env, i, t, ea, VEC_64), false, LANES_NONE, k);
 }
 ALWAYS_INLINE void sse_un64_mc(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, enum EaKind ea,
                                int cc, VecUnary k) {
     (void)bits, (void)cc;
-    sse_unary(env, i, t, xmm_load(env, i, t, ea, VEC_64), true, k);
+    sse_unary(env, i, t, xmm_load(env, i, t, ea, VEC_64), true, LANES_NONE, k);
+}
+
+/** V = k(V, W) by kernels whose result can be tiny: ADD, SUB, MUL, DIV, and CVTSD2SS, CVTPD2PS. */
+ALWAYS_INLINE void sse_arithps_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, VecBinary
+                            k) {
+    (void)bits, (void)cc;
+    sse_binary(env, i, t, xmm_read(env, i->rm), false, LANES_PS, k);
+}
+ALWAYS_INLINE void sse_arithps_rc(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, VecBinary
+                             k) {
+    (void)bits, (void)cc;
+    sse_binary(env, i, t, xmm_read(env, i->rm), true, LANES_PS, k);
+}
+ALWAYS_INLINE void sse_arithps_m(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, enum EaKind ea, int
+                            cc, VecBinary k) {
+    (void)bits, (void)cc;
+    sse_binary(env, i, t, xmm_load(env, i, t, ea, VEC_128), false, LANES_PS, k);
+}
+ALWAYS_INLINE void sse_arithps_mc(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, enum EaKind ea,
+                             int cc, VecBinary k) {
+    (void)bits, (void)cc;
+    sse_binary(env, i, t, xmm_load(env, i, t, ea, VEC_128), true, LANES_PS, k);
+}
+
+ALWAYS_INLINE void sse_arithpd_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, VecBinary
+                            k) {
+    (void)bits, (void)cc;
+    sse_binary(env, i, t, xmm_read(env, i->rm), false, LANES_PD, k);
+}
+ALWAYS_INLINE void sse_arithpd_rc(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, VecBinary
+                             k) {
+    (void)bits, (void)cc;
+    sse_binary(env, i, t, xmm_read(env, i->rm), true, LANES_PD, k);
+}
+ALWAYS_INLINE void sse_arithpd_m(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, enum EaKind ea, int
+                            cc, VecBinary k) {
+    (void)bits, (void)cc;
+    sse_binary(env, i, t, xmm_load(env, i, t, ea, VEC_128), false, LANES_PD, k);
+}
+ALWAYS_INLINE void sse_arithpd_mc(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, enum EaKind ea,
+                             int cc, VecBinary k) {
+    (void)bits, (void)cc;
+    sse_binary(env, i, t, xmm_load(env, i, t, ea, VEC_128), true, LANES_PD, k);
+}
+
+ALWAYS_INLINE void sse_arithss_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, VecBinary
+                              k) {
+    (void)bits, (void)cc;
+    sse_binary(env, i, t, xmm_read(env, i->rm), false, LANES_SS, k);
+}
+ALWAYS_INLINE void sse_arithss_rc(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc,
+                               VecBinary k) {
+    (void)bits, (void)cc;
+    sse_binary(env, i, t, xmm_read(env, i->rm), true, LANES_SS, k);
+}
+ALWAYS_INLINE void sse_arithss_m(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, enum EaKind ea,
+                              int cc, VecBinary k) {
+    (void)bits, (void)cc;
+    sse_binary(env, i, t, xmm_load(env, i, t, ea, VEC_32), false, LANES_SS, k);
+}
+ALWAYS_INLINE void sse_arithss_mc(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, enum EaKind ea,
+                               int cc, VecBinary k) {
+    (void)bits, (void)cc;
+    sse_binary(env, i, t, xmm_load(env, i, t, ea, VEC_32), true, LANES_SS, k);
+}
+
+ALWAYS_INLINE void sse_arithsd_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, VecBinary
+                              k) {
+    (void)bits, (void)cc;
+    sse_binary(env, i, t, xmm_read(env, i->rm), false, LANES_SD, k);
+}
+ALWAYS_INLINE void sse_arithsd_rc(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc,
+                               VecBinary k) {
+    (void)bits, (void)cc;
+    sse_binary(env, i, t, xmm_read(env, i->rm), true, LANES_SD, k);
+}
+ALWAYS_INLINE void sse_arithsd_m(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, enum EaKind ea,
+                              int cc, VecBinary k) {
+    (void)bits, (void)cc;
+    sse_binary(env, i, t, xmm_load(env, i, t, ea, VEC_64), false, LANES_SD, k);
+}
+ALWAYS_INLINE void sse_arithsd_mc(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, enum EaKind ea,
+                               int cc, VecBinary k) {
+    (void)bits, (void)cc;
+    sse_binary(env, i, t, xmm_load(env, i, t, ea, VEC_64), true, LANES_SD, k);
+}
+
+ALWAYS_INLINE void sse_narrowss_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, VecBinary
+                              k) {
+    (void)bits, (void)cc;
+    sse_binary(env, i, t, xmm_read(env, i->rm), false, LANES_SS, k);
+}
+ALWAYS_INLINE void sse_narrowss_rc(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc,
+                               VecBinary k) {
+    (void)bits, (void)cc;
+    sse_binary(env, i, t, xmm_read(env, i->rm), true, LANES_SS, k);
+}
+ALWAYS_INLINE void sse_narrowss_m(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, enum EaKind ea,
+                              int cc, VecBinary k) {
+    (void)bits, (void)cc;
+    sse_binary(env, i, t, xmm_load(env, i, t, ea, VEC_64), false, LANES_SS, k);
+}
+ALWAYS_INLINE void sse_narrowss_mc(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, enum EaKind ea,
+                               int cc, VecBinary k) {
+    (void)bits, (void)cc;
+    sse_binary(env, i, t, xmm_load(env, i, t, ea, VEC_64), true, LANES_SS, k);
+}
+
+ALWAYS_INLINE void sse_narrowps_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, VecUnary k)
+                            {
+    (void)bits, (void)cc;
+    sse_unary(env, i, t, xmm_read(env, i->rm), false, LANES_PS2, k);
+}
+ALWAYS_INLINE void sse_narrowps_rc(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, VecUnary
+                             k) {
+    (void)bits, (void)cc;
+    sse_unary(env, i, t, xmm_read(env, i->rm), true, LANES_PS2, k);
+}
+ALWAYS_INLINE void sse_narrowps_m(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, enum EaKind ea, int
+                            cc, VecUnary k) {
+    (void)bits, (void)cc;
+    sse_unary(env, i, t, xmm_load(env, i, t, ea, VEC_128), false, LANES_PS2, k);
+}
+ALWAYS_INLINE void sse_narrowps_mc(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, enum EaKind ea,
+                             int cc, VecUnary k) {
+    (void)bits, (void)cc;
+    sse_unary(env, i, t, xmm_load(env, i, t, ea, VEC_128), true, LANES_PS2, k);
 }
 
 /** V = k(V, W, imm8) */
@@ -433,12 +592,12 @@ ALWAYS_INLINE void sse_frommmx_rc(CPUX86State *env, const struct Insn *i, struct
 ALWAYS_INLINE void sse_frommmx_m(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, enum EaKind
                                  ea, int cc, VecBinary k) {
     (void)bits, (void)cc;
-    sse_from_mmx(env, i, t, mmx_load(env, i, t, ea, 8), false, k);
+    sse_from_mmx(env, i, t, xmm_load(env, i, t, ea, VEC_64), false, k);
 }
 ALWAYS_INLINE void sse_frommmx_mc(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, enum EaKind
                                   ea, int cc, VecBinary k) {
     (void)bits, (void)cc;
-    sse_from_mmx(env, i, t, mmx_load(env, i, t, ea, 8), true, k);
+    sse_from_mmx(env, i, t, xmm_load(env, i, t, ea, VEC_64), true, k);
 }
 ALWAYS_INLINE void sse_tommx64_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc,
                                  VecUnary k) {

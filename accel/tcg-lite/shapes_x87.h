@@ -78,7 +78,7 @@ typedef uint32_t (*X87Unary)(struct X87Reg *r);
 typedef uint32_t (*X87UnaryPush)(struct X87Reg *st0, struct X87Reg *pushed);
 
 ALWAYS_INLINE void x87_arith(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned dst, unsigned src, bool pop,
-                             unsigned cc, X87Binary k) {
+                             X87Binary k) {
     x87_wait(env, i, t);
     x87_code_pointer(env, i);
     if (x87_lacks(env, dst, src)) {
@@ -88,7 +88,7 @@ ALWAYS_INLINE void x87_arith(CPUX86State *env, const struct Insn *i, struct Tcg 
         x87_set_valid(env, dst);
     } else {
         uint32_t sw = k(x87_st(env, dst), x87_st(env, src));
-        x87_commit(env, sw, cc);
+        x87_commit(env, sw, FSW_C1);
         if (x87_refused(env, sw))
             return;
     }
@@ -99,26 +99,40 @@ ALWAYS_INLINE void x87_arith(CPUX86State *env, const struct Insn *i, struct Tcg 
 /** ST(0) = ST(0) op ST(i). */
 ALWAYS_INLINE void x87_arith_st0_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, X87Binary k) {
     (void)bits, (void)cc;
-    x87_arith(env, i, t, 0, i->rm, false, FSW_C1, k);
+    x87_arith(env, i, t, 0, i->rm, false, k);
 }
 /** ST(i) = ST(i) op ST(0). */
 ALWAYS_INLINE void x87_arith_sti_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, X87Binary k) {
     (void)bits, (void)cc;
-    x87_arith(env, i, t, i->rm, 0, false, FSW_C1, k);
+    x87_arith(env, i, t, i->rm, 0, false, k);
 }
 ALWAYS_INLINE void x87_arith_pop_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, X87Binary k) {
     (void)bits, (void)cc;
-    x87_arith(env, i, t, i->rm, 0, true, FSW_C1, k);
+    x87_arith(env, i, t, i->rm, 0, true, k);
 }
 /** ST(0) = ST(0) op ST(1): FSCALE. */
 ALWAYS_INLINE void x87_arith_st1_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, X87Binary k) {
     (void)bits, (void)cc;
-    x87_arith(env, i, t, 0, 1, false, FSW_C1, k);
+    x87_arith(env, i, t, 0, 1, false, k);
 }
-/** FPREM, FPREM1: the quotient's low bits go to C0, C3, C1; C2 says that more is to do. */
+/** FPREM, FPREM1: the quotient's low bits go to C0, C3, C1; C2 says that more is to do. With a NaN there is no quotient,
+ *  and C0 and C3 stay. */
 ALWAYS_INLINE void x87_rem_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, X87Binary k) {
     (void)bits, (void)cc;
-    x87_arith(env, i, t, 0, 1, false, FSW_CC, k);
+    x87_wait(env, i, t);
+    x87_code_pointer(env, i);
+    struct X87Reg *st0 = x87_st(env, 0);
+    if (x87_lacks(env, 0, 1)) {
+        env->fsw &= (uint16_t)~FSW_C2;
+        if (!x87_stack_fault(env, 0))
+            return;
+        *st0 = x87_indefinite;
+        x87_set_valid(env, 0);
+        return;
+    }
+    uint32_t sw = k(st0, x87_st(env, 1));
+    bool nan = (st0->sign_exp & 0x7fff) == 0x7fff || x87_refused(env, sw);
+    x87_commit(env, sw, nan ? FSW_C1 | FSW_C2 : FSW_CC);
 }
 
 ALWAYS_INLINE void x87_arith_mem_m(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, enum EaKind ea, int cc,
@@ -144,7 +158,10 @@ ALWAYS_INLINE void x87_unary(CPUX86State *env, const struct Insn *i, struct Tcg 
     x87_code_pointer(env, i);
     if (!x87_lacks(env, 0, 0)) {
         x87_commit(env, k(x87_st(env, 0)), codes);
-    } else if (x87_stack_fault(env, 0)) {
+        return;
+    }
+    env->fsw &= (uint16_t)~(codes & FSW_C2);
+    if (x87_stack_fault(env, 0)) {
         *x87_st(env, 0) = x87_indefinite;
         x87_set_valid(env, 0);
     }
@@ -197,9 +214,9 @@ ALWAYS_INLINE void x87_unary_push(CPUX86State *env, const struct Insn *i, struct
     struct X87Reg pushed = x87_indefinite;
     bool under = x87_empty(env, 0);
     if (UNLIKELY(under || !x87_empty(env, 7))) {
+        env->fsw &= (uint16_t)~(codes & FSW_C2);
         if (!x87_stack_fault(env, under ? 0 : FSW_C1))
             return;
-        env->fsw &= (uint16_t)~(codes & FSW_C2);
         *x87_st(env, 0) = x87_indefinite;
         x87_set_valid(env, 0);
         x87_push(env, &pushed);
@@ -516,6 +533,19 @@ ALWAYS_INLINE void x87_fstp_r(CPUX86State *env, const struct Insn *i, struct Tcg
     x87_copy(env, i, t, true);
 }
 
+/** The alias D9 D8+i of FSTP: an empty ST(0) is no fault, it is only popped. */
+ALWAYS_INLINE void x87_fstp_unchecked_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, const void *k) {
+    (void)bits, (void)cc, (void)k;
+    x87_wait(env, i, t);
+    x87_code_pointer(env, i);
+    env->fsw &= (uint16_t)~FSW_C1;
+    if (!x87_empty(env, 0)) {
+        *x87_st(env, i->rm) = *x87_st(env, 0);
+        x87_set_valid(env, i->rm);
+    }
+    x87_pop(env);
+}
+
 ALWAYS_INLINE void x87_fxch_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, const void *k) {
     (void)bits, (void)cc, (void)k;
     x87_wait(env, i, t);
@@ -544,9 +574,7 @@ ALWAYS_INLINE void x87_cmov_r(CPUX86State *env, const struct Insn *i, struct Tcg
     x87_wait(env, i, t);
     x87_code_pointer(env, i);
     if (x87_lacks(env, 0, i->rm)) {
-        if (!x87_stack_fault(env, 0))
-            return;
-        if (cond(&t->cc)) {
+        if (x87_stack_fault(env, 0)) {
             *x87_st(env, 0) = x87_indefinite;
             x87_set_valid(env, 0);
         }
@@ -563,20 +591,21 @@ ALWAYS_INLINE void x87_nop_r(CPUX86State *env, const struct Insn *i, struct Tcg 
     x87_wait(env, i, t);
     x87_code_pointer(env, i);
 }
-ALWAYS_INLINE void x87_free(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned move) {
+ALWAYS_INLINE void x87_free(CPUX86State *env, const struct Insn *i, struct Tcg *t, bool pop) {
     x87_wait(env, i, t);
     x87_code_pointer(env, i);
     env->fsw &= (uint16_t)~FSW_C1;
     x87_set_empty(env, i->rm);
-    x87_move_top(env, move);
+    if (pop)
+        x87_pop(env);
 }
 ALWAYS_INLINE void x87_ffree_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, const void *k) {
     (void)bits, (void)cc, (void)k;
-    x87_free(env, i, t, 0);
+    x87_free(env, i, t, false);
 }
 ALWAYS_INLINE void x87_ffreep_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, const void *k) {
     (void)bits, (void)cc, (void)k;
-    x87_free(env, i, t, 1);
+    x87_free(env, i, t, true);
 }
 ALWAYS_INLINE void x87_step(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned by) {
     x87_wait(env, i, t);
