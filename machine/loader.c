@@ -31,10 +31,15 @@ int loader_fail(struct Loader *l, const struct BootFile *file, int err, const ch
 static int check_ram(struct Loader *l, const struct BootFile *file, const char *what, uint64_t addr, uint64_t size) {
     if (e820_is_ram(&l->e820, addr, size) && bus_ram_ptr(l->bus, addr, size) != NULL)
         return 0;
+    if (addr >= RAM_SIZE_MIN && (addr >= l->ram.below_4g || size > l->ram.below_4g - addr))
+        return loader_fail(l, file, -ENOMEM,
+                           "%s needs %" PRIu64 " KiB of memory at %" PRIx64 "h, and the guest has %" PRIu64
+                           " MiB in all; give it more (-m)",
+                           what, (size + 1023) / 1024, addr, l->in->ram_size >> 20);
     return loader_fail(l, file, -ENOMEM,
-                       "%s needs %" PRIu64 " KiB of memory at %" PRIx64 "h, and the guest has %" PRIu64
-                       " MiB in all; give it more (-m)",
-                       what, (size + 1023) / 1024, addr, l->in->ram_size >> 20);
+                       "%s wants %" PRIx64 "h-%" PRIx64 "h, which is not free for it; below %llxh and from 1 MiB up to "
+                       "the ACPI tables at the end of memory would be right",
+                       what, addr, addr + size - 1, EBDA_BASE);
 }
 
 int loader_copy(struct Loader *l, const struct BootFile *file, const char *what, uint64_t addr, const void *data,
