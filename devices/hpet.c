@@ -74,11 +74,15 @@ static void drive(const struct Hpet *h, uint8_t to, bool level) {
     }
 }
 
-/* A level-triggered timer holds its wire while its status bit is set. */
-static void update_level(struct Hpet *h, unsigned n) {
+/*
+ * A level-triggered timer holds its wire while its status bit is set. An edge-triggered one leaves it high after a match
+ * and lowers it just before the next: an 8259 forgets a request whose pin falls before it is acknowledged.
+ */
+static void update_wire(struct Hpet *h, unsigned n) {
     struct HpetTimerState *t = &h->state.timer[n];
-    bool on = is_running(h) && h->state.status >> n & 1 && t->config & T_ENABLE && t->config & T_LEVEL;
-    uint8_t want = on ? target(h, n) : TARGET_NONE;
+    uint8_t to = target(h, n);
+    bool on = t->config & T_LEVEL ? h->state.status >> n & 1 : t->asserted == to;
+    uint8_t want = on && is_running(h) && t->config & T_ENABLE ? to : TARGET_NONE;
     if (want == t->asserted)
         return;
     drive(h, t->asserted, false);
@@ -90,10 +94,11 @@ static void match(struct Hpet *h, unsigned n) {
     struct HpetTimerState *t = &h->state.timer[n];
     if (t->config & T_LEVEL) {
         h->state.status |= 1u << n;
-        update_level(h, n);
+        update_wire(h, n);
     } else if (t->config & T_ENABLE) {
-        drive(h, target(h, n), true);
-        drive(h, target(h, n), false);
+        drive(h, t->asserted, false);
+        t->asserted = target(h, n);
+        drive(h, t->asserted, true);
     }
 }
 
@@ -136,7 +141,7 @@ static void expired(void *opaque) {
 static void arm_all(struct Hpet *h) {
     for (unsigned n = 0; n < HPET_TIMERS; n++) {
         arm(h, n, 0);
-        update_level(h, n);
+        update_wire(h, n);
     }
 }
 
@@ -200,7 +205,7 @@ static void write_timer_config(struct Hpet *h, unsigned n, uint64_t value) {
     t->period &= width_mask(t);
     if (!(t->config & T_LEVEL))
         h->state.status &= ~(1ull << n); /* edge-triggered timers have no status */
-    update_level(h, n);
+    update_wire(h, n);
     arm(h, n, 0);
 }
 
@@ -231,7 +236,7 @@ static void reg_write(struct Hpet *h, uint64_t reg, uint64_t value, uint64_t mas
     case REG_STATUS:
         h->state.status &= ~(value & mask);
         for (unsigned n = 0; n < HPET_TIMERS; n++)
-            update_level(h, n);
+            update_wire(h, n);
         return;
     case REG_COUNTER:
         set_counter(h, (hpet_counter(h) & ~mask) | (value & mask));

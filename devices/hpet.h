@@ -21,7 +21,7 @@ struct HpetTimerState {
     uint64_t config;
     uint64_t comparator;
     uint64_t period;   /* periodic: what is added to the comparator at each match */
-    uint8_t asserted;  /* level-triggered: the target held high (see hpet.c), 0: none */
+    uint8_t asserted;  /* the target held high (see hpet.c), 0: none */
     uint8_t unused[7];
 };
 
