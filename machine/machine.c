@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysinfo.h>
 
 #define PAGE_SIZE 4096
 
@@ -285,6 +286,19 @@ static void init_lock(pthread_mutex_t *lock) {
     pthread_mutexattr_destroy(&attr);
 }
 
+/* Untouched RAM costs nothing, but a guest may touch all of it. */
+static int check_host_memory(uint64_t size, char *why, size_t n) {
+    struct sysinfo info;
+    if (sysinfo(&info) != 0)
+        return 0;
+    uint64_t host = ((uint64_t)info.totalram + info.totalswap) * info.mem_unit;
+    if (size <= host)
+        return 0;
+    snprintf(why, n, "%llu MiB of guest RAM are more than this host's %llu MiB of RAM and swap; give it less",
+             (unsigned long long)(size >> 20), (unsigned long long)(host >> 20));
+    return -EINVAL;
+}
+
 static int check_config(const Twin86Config *c, char *why, size_t n) {
     const char *wrong = NULL;
     if (c->ram_size < RAM_SIZE_MIN || c->ram_size > RAM_SIZE_MAX || c->ram_size % PAGE_SIZE != 0)
@@ -293,10 +307,11 @@ static int check_config(const Twin86Config *c, char *why, size_t n) {
         wrong = "the icount shift must be 0 to 10";
     else if (c->debug_exit && (c->debug_exit_ports < 1 || c->debug_exit_ports > 4))
         wrong = "isa-debug-exit takes 1 to 4 ports";
-    if (wrong == NULL)
-        return 0;
-    snprintf(why, n, "%s", wrong);
-    return -EINVAL;
+    if (wrong != NULL) {
+        snprintf(why, n, "%s", wrong);
+        return -EINVAL;
+    }
+    return check_host_memory(c->ram_size, why, n);
 }
 
 static void notify_icount(void *opaque) { vcpu_deadline_changed(opaque); }

@@ -14,6 +14,7 @@ refused "is not a size" -m 1.5G
 refused "is not a size" -m 99999999999999999999G
 refused "is too little RAM" -m 64K
 refused "is too much RAM" -m 2T
+refused "more than this host's" -m 1T
 refused "not a multiple of 4K" -m 1048577B
 refused "'slots=' is not supported" -m size=1G,slots=2
 refused "unknown CPU model 'foo'" -cpu foo
