@@ -3,8 +3,8 @@
  * Fuzzes the boot loaders: whatever the bytes of a kernel, RAM disk or ROM are, boot_load() must either load them or
  * refuse them with one line of text.
  *
- * Built with --with-fuzzers this is a libFuzzer target. Otherwise it is a plain program that mutates its own seeds with
- * a fixed random sequence (so a failure can be repeated), or replays the files it is given:
+ * With WITH_LIBFUZZER this is a libFuzzer target (see loaders.sh). Otherwise it is a plain program that mutates its own
+ * seeds with a fixed random sequence (so a failure can be repeated), or replays the files it is given:
  *     fuzz_loader [ROUNDS]        mutate the seeds, 200000 rounds unless told
  *     fuzz_loader --seeds DIR     write the seeds as files, for libFuzzer's corpus
  *     fuzz_loader FILE...         replay
