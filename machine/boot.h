@@ -43,8 +43,8 @@ struct BootFile {
 /** Everything a loader needs. Zero-initialise, then fill what applies. */
 struct BootInput {
     /* files: filled by boot_open, or by hand */
-    struct BootFile kernel;   /* -kernel */
-    struct BootFile firmware; /* -bios, or the embedded guest */
+    struct BootFile kernel;                  /* -kernel */
+    struct BootFile firmware;                /* -bios, or the embedded guest */
     struct BootFile module[BOOT_MODULE_MAX]; /* -initrd: [0] is the initial RAM disk; multiboot and PVH take several */
     unsigned module_count;
     const char *cmdline; /* -append; NULL means "" */

@@ -23,15 +23,15 @@ struct E820Map {
     struct E820Entry entry[E820_MAX]; /* ascending, not overlapping */
 };
 
-#define PCI_HOLE_BASE 0xc0000000ull    /* RAM below 4 GiB ends here at the latest */
-#define HIGH_RAM_BASE 0x100000000ull   /* the rest of RAM starts here */
-#define EBDA_BASE 0x9fc00ull           /* 1 KiB below A0000h, as PC firmware reserves it */
-#define LOW_MEMORY_END 0xa0000ull      /* conventional memory ends, video memory begins */
-#define BIOS_AREA_BASE 0xe0000ull      /* firmware shadow: RAM that the map calls reserved */
+#define PCI_HOLE_BASE 0xc0000000ull  /* RAM below 4 GiB ends here at the latest */
+#define HIGH_RAM_BASE 0x100000000ull /* the rest of RAM starts here */
+#define EBDA_BASE 0x9fc00ull         /* 1 KiB below A0000h, as PC firmware reserves it */
+#define LOW_MEMORY_END 0xa0000ull    /* conventional memory ends, video memory begins */
+#define BIOS_AREA_BASE 0xe0000ull    /* firmware shadow: RAM that the map calls reserved */
 #define EXTENDED_MEMORY_BASE 0x100000ull
-#define ACPI_AREA_SIZE 0x20000ull      /* space for ACPI tables at the top of low RAM */
-#define RAM_SIZE_MIN 0x100000ull       /* 1 MiB */
-#define RAM_SIZE_MAX (1ull << 40)      /* 1 TiB */
+#define ACPI_AREA_SIZE 0x20000ull /* space for ACPI tables at the top of low RAM */
+#define RAM_SIZE_MIN 0x100000ull  /* 1 MiB */
+#define RAM_SIZE_MAX (1ull << 40) /* 1 TiB */
 
 /** RAM size split at the PCI hole. */
 struct RamLayout {

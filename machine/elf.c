@@ -21,9 +21,7 @@ enum {
     MACHINE_X86_64 = 62,
 };
 
-bool elf_is(const void *data, size_t size) {
-    return size >= 4 && memcmp(data, "\177ELF", 4) == 0;
-}
+bool elf_is(const void *data, size_t size) { return size >= 4 && memcmp(data, "\177ELF", 4) == 0; }
 
 /* A word (4 or 8 bytes, by class) of a header at `p`: ELF32 and ELF64 have most fields at different offsets. */
 static uint64_t word(const struct Elf *elf, const uint8_t *p, unsigned off32, unsigned off64) {

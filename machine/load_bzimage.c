@@ -95,8 +95,10 @@ static int check_header(struct Loader *l, struct Setup *s) {
                            s->version >> 8, s->version & 0xff);
     s->header_end = HDR_MAGIC + d[HDR_JUMP + 1];
     if (d[HDR_JUMP] != 0xeb || s->header_end < HDR_END_MIN || s->header_end > HDR_END_MAX)
-        return loader_fail(l, k, -EINVAL, "bzImage header has a wrong length (ends at %" PRIx64 "h); the file is "
-                           "corrupted", s->header_end);
+        return loader_fail(l, k, -EINVAL,
+                           "bzImage header has a wrong length (ends at %" PRIx64 "h); the file is "
+                           "corrupted",
+                           s->header_end);
     if (!(d[HDR_LOADFLAGS] & LOADFLAG_LOADED_HIGH))
         return loader_fail(l, k, -EINVAL, "is a zImage, which loads below 1 MiB; a bzImage would be right");
     return 0;
@@ -116,7 +118,8 @@ static int check_size(struct Loader *l, struct Setup *s) {
     if (k->size <= s->setup_size || (s->version >= 0x204 && code_size > k->size - s->setup_size + 15))
         return loader_fail(l, k, -EINVAL,
                            "bzImage is cut off or its header is corrupted: it has %zu bytes, and the header promises "
-                           "%" PRIu64, k->size, s->setup_size + code_size);
+                           "%" PRIu64,
+                           k->size, s->setup_size + code_size);
     s->code_size = k->size - s->setup_size;
     if (s->version >= 0x204 && paragraphs == 0)
         return loader_fail(l, k, -EINVAL, "bzImage header says that the kernel has no code; the file is corrupted");
@@ -140,8 +143,10 @@ static int read_header(struct Loader *l, struct Setup *s) {
         s->relocatable = true;
         s->alignment = get_le32(d + HDR_ALIGNMENT);
         if (s->alignment == 0 || (s->alignment & (s->alignment - 1)) != 0)
-            return loader_fail(l, k, -EINVAL, "bzImage header wants an alignment of %" PRIx64 "h, no power of two; the "
-                               "file is corrupted", s->alignment);
+            return loader_fail(l, k, -EINVAL,
+                               "bzImage header wants an alignment of %" PRIx64 "h, no power of two; the "
+                               "file is corrupted",
+                               s->alignment);
     }
     if (s->version >= 0x206)
         s->cmdline_max = get_le32(d + HDR_CMDLINE_SIZE);
@@ -192,7 +197,9 @@ static bool is_initrd(const uint8_t *d, size_t size) {
         {"\x02\x21\x4c\x18", 4, 0}, /* lz4 */
         {"\x04\x22\x4d\x18", 4, 0}, /* lz4 frame */
         {"\x28\xb5\x2f\xfd", 4, 0}, /* zstd */
-        {"-rom1fs-", 8, 0},         {"hsqs", 4, 0},           {"\x45\x3d\xcd\x28", 4, 0}, /* cramfs */
+        {"-rom1fs-", 8, 0},
+        {"hsqs", 4, 0},
+        {"\x45\x3d\xcd\x28", 4, 0}, /* cramfs */
         {"\x53\xef", 2, 0x438},     /* ext2 */
         {"\x7f\x13", 2, 0x410},     /* minix */
     };
@@ -212,7 +219,8 @@ static int check_initrd(struct Loader *l, const struct BootFile *f) {
     if (f->size == 0)
         return loader_fail(l, f, -EINVAL, "is empty; a cpio archive, compressed or not, is needed");
     if (!is_initrd(f->data, f->size))
-        return loader_fail(l, f, -EINVAL, "is no initial RAM disk; a cpio archive (gzip, xz, zstd, lz4... compressed "
+        return loader_fail(l, f, -EINVAL,
+                           "is no initial RAM disk; a cpio archive (gzip, xz, zstd, lz4... compressed "
                            "or not) or a file system image would be right");
     return 0;
 }
@@ -229,7 +237,8 @@ static int load_initrd(struct Loader *l, const struct Setup *s, bool entry64, ui
     if (addr == 0 && entry64 && (s->xloadflags & XLF_CAN_BE_LOADED_ABOVE_4G))
         addr = e820_find_top(&l->e820, f->size, l->image_end, UINT64_MAX);
     if (addr == 0)
-        return loader_fail(l, f, -ENOMEM, "%zu KiB do not fit into memory beside the kernel (%" PRIu64 " MiB in all, "
+        return loader_fail(l, f, -ENOMEM,
+                           "%zu KiB do not fit into memory beside the kernel (%" PRIu64 " MiB in all, "
                            "initial RAM disk below %" PRIx64 "h); give the guest more (-m)",
                            f->size / 1024, l->in->ram_size >> 20, s->initrd_max + 1);
     put_le32(params + HDR_RAMDISK_IMAGE, (uint32_t)addr);
@@ -245,8 +254,9 @@ static int load_cmdline(struct Loader *l, const struct Setup *s, uint8_t *params
     uint64_t max = s->cmdline_max < CMDLINE_ROOM ? s->cmdline_max : CMDLINE_ROOM - 1;
 
     if (length > max)
-        return loader_fail(l, &l->in->kernel, -EINVAL, "the command line has %zu bytes, and this kernel takes %" PRIu64
-                           " at most; shorten -append", length, max);
+        return loader_fail(l, &l->in->kernel, -EINVAL,
+                           "the command line has %zu bytes, and this kernel takes %" PRIu64 " at most; shorten -append",
+                           length, max);
     put_le32(params + HDR_CMD_LINE_PTR, AT_CMDLINE);
     return loader_copy(l, &l->in->kernel, "the command line", AT_CMDLINE, cmdline, length + 1);
 }
@@ -288,7 +298,8 @@ int bzimage_load(struct Loader *l) {
         return r;
     bool entry64 = (s.xloadflags & XLF_KERNEL_64) != 0;
     if (entry64 && !l->in->long_mode)
-        return loader_fail(l, k, -EINVAL, "is a 64-bit kernel, and this CPU model is 32-bit; choose another -cpu or a "
+        return loader_fail(l, k, -EINVAL,
+                           "is a 64-bit kernel, and this CPU model is 32-bit; choose another -cpu or a "
                            "32-bit kernel");
     if (entry64 && s.code_size <= ENTRY64_OFFSET)
         return loader_fail(l, k, -EINVAL, "bzImage is too short for its 64-bit entry; the file is corrupted");

@@ -31,11 +31,14 @@ int firmware_check(struct Loader *l) {
     if (bzimage_is(d, f->size) || elf_is(d, f->size))
         return loader_fail(l, f, -EINVAL, "is a kernel, not a firmware ROM; use -kernel");
     if (f->size % ROM_GRANULE != 0 || f->size > ROM_MAX)
-        return loader_fail(l, f, -EINVAL, "%zu bytes are no size for a firmware ROM; a multiple of 64 KiB, 16 MiB at "
-                           "most, would be right", f->size);
+        return loader_fail(l, f, -EINVAL,
+                           "%zu bytes are no size for a firmware ROM; a multiple of 64 KiB, 16 MiB at "
+                           "most, would be right",
+                           f->size);
     const uint8_t *reset = d + f->size - RESET_VECTOR_FROM_END;
     if (all_bytes(reset, RESET_VECTOR_FROM_END, 0) || all_bytes(reset, RESET_VECTOR_FROM_END, 0xff))
-        return loader_fail(l, f, -EINVAL, "holds no code at the reset vector (its last 16 bytes are blank); a firmware "
+        return loader_fail(l, f, -EINVAL,
+                           "holds no code at the reset vector (its last 16 bytes are blank); a firmware "
                            "ROM is needed");
     return 0;
 }

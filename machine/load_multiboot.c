@@ -64,17 +64,23 @@ static int load_flat(struct Loader *l, size_t header, uint32_t *entry) {
     *entry = get_le32(h + 28);
 
     if (load_addr > header_addr || header_addr - load_addr > header)
-        return loader_fail(l, k, -EINVAL, "multiboot header says it lies at %" PRIx32 "h, outside of the image loaded "
-                           "at %" PRIx32 "h; the file is corrupted", header_addr, load_addr);
+        return loader_fail(l, k, -EINVAL,
+                           "multiboot header says it lies at %" PRIx32 "h, outside of the image loaded "
+                           "at %" PRIx32 "h; the file is corrupted",
+                           header_addr, load_addr);
     uint64_t file_offset = header - (header_addr - load_addr);
     uint64_t size = load_end != 0 ? (uint64_t)load_end - load_addr : k->size - file_offset;
     if ((load_end != 0 && load_end < load_addr) || !range_within(file_offset, size, k->size))
-        return loader_fail(l, k, -EINVAL, "multiboot image should reach to %" PRIx32 "h, and the file ends before; it "
-                           "is cut off or corrupted", load_end);
+        return loader_fail(l, k, -EINVAL,
+                           "multiboot image should reach to %" PRIx32 "h, and the file ends before; it "
+                           "is cut off or corrupted",
+                           load_end);
     uint64_t end = load_addr + size;
     if (bss_end != 0 && bss_end < end)
-        return loader_fail(l, k, -EINVAL, "multiboot header puts the end of bss (%" PRIx32 "h) into the image; the "
-                           "file is corrupted", bss_end);
+        return loader_fail(l, k, -EINVAL,
+                           "multiboot header puts the end of bss (%" PRIx32 "h) into the image; the "
+                           "file is corrupted",
+                           bss_end);
 
     int r = loader_copy(l, k, "the kernel", load_addr, (const uint8_t *)k->data + file_offset, size);
     if (r == 0 && bss_end > end) {
@@ -91,7 +97,8 @@ static int load_elf(struct Loader *l, uint32_t *entry) {
     struct Elf elf;
 
     if (!elf_is(k->data, k->size))
-        return loader_fail(l, k, -EINVAL, "multiboot kernel is not ELF and its header has no load addresses (flag 16); "
+        return loader_fail(l, k, -EINVAL,
+                           "multiboot kernel is not ELF and its header has no load addresses (flag 16); "
                            "one of them is needed");
     if (elf_open(&elf, k->data, k->size, why, sizeof(why)) != 0)
         return loader_fail(l, k, -EINVAL, "%s", why);
@@ -103,8 +110,8 @@ static int load_elf(struct Loader *l, uint32_t *entry) {
     uint64_t start = elf.entry;
     for (unsigned i = 0; i < elf.phnum; i++) {
         struct ElfSegment seg;
-        if (elf_segment(&elf, i, &seg, why, sizeof(why)) == 0 && seg.type == ELF_PT_LOAD &&
-            elf.entry >= seg.vaddr && elf.entry - seg.vaddr < seg.memsz)
+        if (elf_segment(&elf, i, &seg, why, sizeof(why)) == 0 && seg.type == ELF_PT_LOAD && elf.entry >= seg.vaddr &&
+            elf.entry - seg.vaddr < seg.memsz)
             start = elf.entry - seg.vaddr + seg.paddr;
     }
     if (start > UINT32_MAX)
@@ -208,13 +215,17 @@ int multiboot_load(struct Loader *l) {
         return loader_fail(l, k, -EINVAL, "has no multiboot header");
     uint32_t flags = get_le32((const uint8_t *)k->data + header + 4);
     if (flags & FLAG_REQUIRED & ~FLAG_KNOWN)
-        return loader_fail(l, k, -EINVAL, "multiboot kernel demands features %" PRIx32 "h that version 1 of the "
-                           "specification does not have", flags & FLAG_REQUIRED & ~FLAG_KNOWN);
+        return loader_fail(l, k, -EINVAL,
+                           "multiboot kernel demands features %" PRIx32 "h that version 1 of the "
+                           "specification does not have",
+                           flags & FLAG_REQUIRED & ~FLAG_KNOWN);
 
     int r = flags & FLAG_ADDRESSES ? load_flat(l, header, &entry) : load_elf(l, &entry);
     if (r == 0 && !e820_is_ram(&l->e820, entry, 1))
-        r = loader_fail(l, k, -EINVAL, "multiboot kernel starts at %" PRIx32 "h, where there is no memory; the file is "
-                        "corrupted or needs more (-m)", entry);
+        r = loader_fail(l, k, -EINVAL,
+                        "multiboot kernel starts at %" PRIx32 "h, where there is no memory; the file is "
+                        "corrupted or needs more (-m)",
+                        entry);
     if (r == 0)
         r = place_info(l, &info_addr, &gdt_addr);
     if (r != 0)

@@ -87,8 +87,10 @@ int pvh_load(struct Loader *l) {
     if (r != 0)
         return r;
     if (!e820_is_ram(&l->e820, entry, 1))
-        return loader_fail(l, k, -EINVAL, "PVH note starts the kernel at %" PRIx32 "h, where there is no memory; the "
-                           "file is corrupted or needs more (-m)", entry);
+        return loader_fail(l, k, -EINVAL,
+                           "PVH note starts the kernel at %" PRIx32 "h, where there is no memory; the "
+                           "file is corrupted or needs more (-m)",
+                           entry);
 
     put_le32(start, START_MAGIC);
     put_le32(start + 4, START_VERSION);

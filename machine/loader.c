@@ -107,9 +107,7 @@ static void enter_flat(struct Loader *l, uint64_t entry, uint64_t gdt_base, uint
     env->cr3 = env->cr4 = env->efer = 0;
 }
 
-void loader_enter32(struct Loader *l, uint32_t entry, uint64_t gdt_base) {
-    enter_flat(l, entry, gdt_base, AR_DB);
-}
+void loader_enter32(struct Loader *l, uint32_t entry, uint64_t gdt_base) { enter_flat(l, entry, gdt_base, AR_DB); }
 
 void loader_enter64(struct Loader *l, uint64_t entry, uint64_t gdt_base, uint64_t cr3) {
     enter_flat(l, entry, gdt_base, AR_L);
@@ -171,7 +169,9 @@ static const struct {
     const char *message;
 } not_kernels[] = {
     {"\x1f\x8b", 2, 0, "is gzip-compressed; unpack it first (or did you mean -initrd?)"},
-    {"\xfd" "7zXZ", 5, 0, "is xz-compressed; unpack it first (or did you mean -initrd?)"},
+    {"\xfd"
+     "7zXZ",
+     5, 0, "is xz-compressed; unpack it first (or did you mean -initrd?)"},
     {"\x28\xb5\x2f\xfd", 4, 0, "is zstd-compressed; unpack it first (or did you mean -initrd?)"},
     {"BZh", 3, 0, "is bzip2-compressed; unpack it first (or did you mean -initrd?)"},
     {"07070", 5, 0, "is a cpio archive, not a kernel; did you mean -initrd?"},
@@ -189,8 +189,9 @@ static enum BootKind explain_unknown(struct Loader *l, const struct BootFile *k)
             return BOOT_UNKNOWN;
         }
     }
-    loader_fail(l, k, 0, "is no kernel that is known here; a Linux bzImage, a multiboot kernel or an ELF kernel with a "
-                         "PVH note would be right");
+    loader_fail(l, k, 0,
+                "is no kernel that is known here; a Linux bzImage, a multiboot kernel or an ELF kernel with a "
+                "PVH note would be right");
     return BOOT_UNKNOWN;
 }
 
@@ -215,8 +216,9 @@ static enum BootKind kernel_kind(struct Loader *l, const struct BootFile *k) {
     }
     if (pvh_entry(&elf, &entry))
         return BOOT_PVH;
-    loader_fail(l, k, 0, "is an ELF file with neither a multiboot header in its first 8 KiB nor a PVH note; one of "
-                         "them must say how to start it (for Linux give the bzImage)");
+    loader_fail(l, k, 0,
+                "is an ELF file with neither a multiboot header in its first 8 KiB nor a PVH note; one of "
+                "them must say how to start it (for Linux give the bzImage)");
     return BOOT_UNKNOWN;
 }
 

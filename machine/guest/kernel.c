@@ -115,8 +115,11 @@ static void load_tables(void) {
 
     for (unsigned i = 0; i < 256; i++) {
         uint64_t stub = (uint64_t)interrupt_stubs + i * 16;
-        idt[i] = (struct Gate){.offset_low = (uint16_t)stub, .selector = KERNEL_CODE, .type = GATE_INTERRUPT,
-                               .offset_middle = (uint16_t)(stub >> 16), .offset_high = (uint32_t)(stub >> 32)};
+        idt[i] = (struct Gate){.offset_low = (uint16_t)stub,
+                               .selector = KERNEL_CODE,
+                               .type = GATE_INTERRUPT,
+                               .offset_middle = (uint16_t)(stub >> 16),
+                               .offset_high = (uint32_t)(stub >> 32)};
     }
     idt[VECTOR_SYSCALL].type = GATE_USER;
     idt[VECTOR_PF].ist = 1; /* page faults get their own stack, as if ours could be broken */
@@ -269,12 +272,13 @@ static void pit_demo(void) {
     apic[APIC_LINT0 / 4] = 0x700;                      /* ExtINT */
 
     static const uint8_t setup[][2] = {
-        {0x20, 0x11}, {0xa0, 0x11}, /* ICW1: edge, cascade, ICW4 follows */
+        {0x20, 0x11},       {0xa0, 0x11}, /* ICW1: edge, cascade, ICW4 follows */
         {0x21, VECTOR_PIT}, {0xa1, VECTOR_PIT + 8},
-        {0x21, 4}, {0xa1, 2},       /* ICW3: the second is at input 2 of the first */
-        {0x21, 1}, {0xa1, 1},       /* ICW4: 8086 mode */
-        {0x21, 0xfe}, {0xa1, 0xff}, /* only input 0 */
-        {0x43, 0x34}, {0x40, 11932 & 0xff}, {0x40, 11932 >> 8}, /* channel 0, mode 2: 100 Hz */
+        {0x21, 4},          {0xa1, 2},    /* ICW3: the second is at input 2 of the first */
+        {0x21, 1},          {0xa1, 1},    /* ICW4: 8086 mode */
+        {0x21, 0xfe},       {0xa1, 0xff}, /* only input 0 */
+        {0x43, 0x34},       {0x40, 11932 & 0xff},
+        {0x40, 11932 >> 8}, /* channel 0, mode 2: 100 Hz */
     };
     for (unsigned i = 0; i < sizeof(setup) / sizeof(setup[0]); i++)
         outb(setup[i][0], setup[i][1]);

@@ -142,8 +142,19 @@ static uint64_t next_random(uint64_t *state) {
 
 /* Headers lie in the first KiB: most changes go there. Interesting values are those at the edges of ranges. */
 static void mutate(uint8_t *data, size_t *size, uint64_t *rng) {
-    static const uint64_t edge[] = {0, 1, 0x7f, 0x80, 0xff, 0xffff, 0x7fffffff, 0x80000000, 0xfffffff0, 0xffffffff,
-                                    0x7fffffffffffffff, UINT64_MAX - 4095, UINT64_MAX};
+    static const uint64_t edge[] = {0,
+                                    1,
+                                    0x7f,
+                                    0x80,
+                                    0xff,
+                                    0xffff,
+                                    0x7fffffff,
+                                    0x80000000,
+                                    0xfffffff0,
+                                    0xffffffff,
+                                    0x7fffffffffffffff,
+                                    UINT64_MAX - 4095,
+                                    UINT64_MAX};
     unsigned count = 1 + next_random(rng) % 4;
 
     while (count-- > 0 && *size > 0) {

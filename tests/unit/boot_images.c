@@ -25,15 +25,15 @@ struct Image image_bzimage(bool kernel64, size_t code_size) {
     d[0x201] = 0x6a; /* header ends at 26Ch */
     memcpy(d + 0x202, "HdrS", 4);
     put_le16(d + 0x206, 0x20f);
-    d[0x211] = 1;                         /* loaded high */
-    put_le32(d + 0x214, 0x100000);        /* code32_start */
-    put_le32(d + 0x22c, 0x7fffffff);      /* initrd_addr_max */
-    put_le32(d + 0x230, 0x200000);        /* kernel_alignment */
-    d[0x234] = 1;                         /* relocatable */
+    d[0x211] = 1;                          /* loaded high */
+    put_le32(d + 0x214, 0x100000);         /* code32_start */
+    put_le32(d + 0x22c, 0x7fffffff);       /* initrd_addr_max */
+    put_le32(d + 0x230, 0x200000);         /* kernel_alignment */
+    d[0x234] = 1;                          /* relocatable */
     put_le16(d + 0x236, kernel64 ? 3 : 0); /* XLF_KERNEL_64, CAN_BE_LOADED_ABOVE_4G */
-    put_le32(d + 0x238, 2047);            /* cmdline_size */
-    put_le64(d + 0x258, 0x1000000);       /* pref_address */
-    put_le32(d + 0x260, 0x400000);        /* init_size */
+    put_le32(d + 0x238, 2047);             /* cmdline_size */
+    put_le64(d + 0x258, 0x1000000);        /* pref_address */
+    put_le32(d + 0x260, 0x400000);         /* init_size */
     for (size_t k = 0; k < code_size; k++)
         d[SETUP_SIZE + k] = (uint8_t)k;
     return i;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/** Small kernels made in memory, for the loaders' tests and as the fuzzer's seeds. All bytes are owned by the caller. */
+/** Small kernels made in memory, for the loaders' tests and as the fuzzer's seeds. All bytes are owned by the caller.
+ */
 #ifndef TWIN86_TESTS_UNIT_BOOT_IMAGES_H
 #define TWIN86_TESTS_UNIT_BOOT_IMAGES_H
 

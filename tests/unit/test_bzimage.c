@@ -185,9 +185,8 @@ START_TEST(refuses_corrupted_headers) {
         uint16_t offset, value;
         const char *why;
     } bad[] = {
-        {0x206, 0x201, "too old"},         {0x201, 0x4801, "length"},  {0x200, 0x6a90, "length"},
-        {0x211, 0, "zImage"},              {0x230, 0x0003, "power of two"}, {0x1f4, 0xffff, "cut off"},
-        {0x1f4, 0, "no code"},
+        {0x206, 0x201, "too old"},       {0x201, 0x4801, "length"},  {0x200, 0x6a90, "length"}, {0x211, 0, "zImage"},
+        {0x230, 0x0003, "power of two"}, {0x1f4, 0xffff, "cut off"}, {0x1f4, 0, "no code"},
     };
 
     use(true, 64 * MIB);

@@ -70,9 +70,9 @@ START_TEST(refuses_wrong_headers) {
         uint8_t offset, value;
         const char *why;
     } bad[] = {
-        {0, 0, "not an ELF"}, {4, 3, "class"},   {5, 2, "little-endian"}, {16, 1, "executable"},
-        {18, 40, "machine"},  {56, 0, "no program headers"}, {57, 2, "at most"}, {54, 55, "56"},
-        {33, 0xff, "beyond"},
+        {0, 0, "not an ELF"},  {4, 3, "class"},     {5, 2, "little-endian"},
+        {16, 1, "executable"}, {18, 40, "machine"}, {56, 0, "no program headers"},
+        {57, 2, "at most"},    {54, 55, "56"},      {33, 0xff, "beyond"},
     };
 
     for (unsigned k = 0; k < sizeof(bad) / sizeof(bad[0]); k++) {
@@ -91,7 +91,10 @@ START_TEST(refuses_wrong_segments) {
         uint64_t value;
         const char *why;
     } bad[] = {
-        {8, UINT64_MAX, "beyond"}, {32, UINT64_MAX, "beyond"}, {40, 255, "larger"}, {24, UINT64_MAX - 100, "wraps"},
+        {8, UINT64_MAX, "beyond"},
+        {32, UINT64_MAX, "beyond"},
+        {40, 255, "larger"},
+        {24, UINT64_MAX - 100, "wraps"},
     };
 
     for (unsigned k = 0; k < sizeof(bad) / sizeof(bad[0]); k++) {

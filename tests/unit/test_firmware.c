@@ -94,8 +94,11 @@ START_TEST(tells_what_a_file_is_not) {
         const char *bytes;
         const char *why;
     } file[] = {
-        {"\x1f\x8b\x08", "gzip"},     {"#!/bin/sh\n", "script"}, {"070701000", "cpio"},
-        {"!<arch>\ndebian", "archive"}, {"hello", "no kernel that is known"},
+        {"\x1f\x8b\x08", "gzip"},
+        {"#!/bin/sh\n", "script"},
+        {"070701000", "cpio"},
+        {"!<arch>\ndebian", "archive"},
+        {"hello", "no kernel that is known"},
     };
 
     for (unsigned k = 0; k < sizeof(file) / sizeof(file[0]); k++) {
@@ -122,8 +125,7 @@ static void write_file(char *path, const char *name, const void *data, size_t si
     fclose(f);
 }
 
-static void open_fails(const char *kernel, const char *initrd, const char *append, const char *bios,
-                       const char *part) {
+static void open_fails(const char *kernel, const char *initrd, const char *append, const char *bios, const char *part) {
     struct BootInput in;
 
     ck_assert_int_lt(boot_open(&in, kernel, initrd, append, bios, bench_why, sizeof(bench_why)), 0);

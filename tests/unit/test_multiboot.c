@@ -94,11 +94,11 @@ START_TEST(refuses_bad_addresses) {
         int err;
         const char *why;
     } bad[] = {
-        {12, 0, -EINVAL, "outside"},             /* header before load address */
-        {12, 0x300000, -EINVAL, "outside"},      /* header beyond the file's start */
-        {20, 0x100000, -EINVAL, "ends before"},  /* load end before load */
-        {20, 0x200201, -EINVAL, "ends before"},  /* beyond the file */
-        {24, 0x200001, -EINVAL, "end of bss"},   /* bss ends in the image */
+        {12, 0, -EINVAL, "outside"},            /* header before load address */
+        {12, 0x300000, -EINVAL, "outside"},     /* header beyond the file's start */
+        {20, 0x100000, -EINVAL, "ends before"}, /* load end before load */
+        {20, 0x200201, -EINVAL, "ends before"}, /* beyond the file */
+        {24, 0x200001, -EINVAL, "end of bss"},  /* bss ends in the image */
         {24, 0xfffffff0, -ENOMEM, "give it more"},
         {28, 0xfff00000, -EINVAL, "no memory"},
     };
