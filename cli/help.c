@@ -5,28 +5,27 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char help[] =
-    "Usage: twin86 [options]      without a guest, the built-in demonstration boots\n"
-    "Guest\n"
-    "  -kernel FILE     bzImage, multiboot or PVH kernel     -bios FILE  firmware ROM\n"
-    "  -initrd FILE     initial RAM disk, or modules         -append STR command line\n"
-    "Machine\n"
-    "  -m SIZE          RAM, such as 512M or 6G (256M)       -smp 1      processors\n"
-    "  -cpu MODEL[,+FEATURE|-FEATURE]...                     -cpu help   lists\n"
-    "  -accel A[:B...]  engines to try in order (tcg-lite)   -accel help lists\n"
-    "  -device isa-debug-exit[,iobase=N][,iosize=N]          -debugcon stdio|file:F\n"
-    "  -icount shift=N  time follows executed instructions: runs repeat exactly\n"
-    "  -rtc base=DATE   or utc, localtime                    -machine pc (the only)\n"
-    "Host\n"
-    "  -serial stdio|mon:stdio|file:FILE|null   COM1 (stdio) -nographic  the default\n"
-    "  -no-reboot       a reset ends twin86                  -display none  likewise\n"
-    "  -timeout SECONDS give up after that                   -name STR   ignored\n"
-    "  -d ITEM[,ITEM].. log int, exec, stats... (-d help)    -D FILE     where to\n"
-    "  -h, --help       this text                            --version\n"
-    "Keys: Ctrl-A X quits, Ctrl-A H helps, Ctrl-A Ctrl-A sends Ctrl-A to the guest.\n"
-    "Exit codes: 0 guest powered off or Ctrl-A X, 2 bad usage, 4 triple fault with\n"
-    "-no-reboot, 6 internal error, 8 -timeout; isa-debug-exit: (value << 1) | 1.\n"
-    "More: man twin86\n";
+static const char help[] = "Usage: twin86 [options]      without a guest, the built-in demonstration boots\n"
+                           "Guest\n"
+                           "  -kernel FILE     bzImage, multiboot or PVH kernel     -bios FILE  firmware ROM\n"
+                           "  -initrd FILE     initial RAM disk, or modules         -append STR command line\n"
+                           "Machine\n"
+                           "  -m SIZE          RAM, such as 512M or 6G (256M)       -smp 1      processors\n"
+                           "  -cpu MODEL[,+FEATURE|-FEATURE]...                     -cpu help   lists\n"
+                           "  -accel A[:B...]  engines to try in order (tcg-lite)   -accel help lists\n"
+                           "  -device isa-debug-exit[,iobase=N][,iosize=N]          -debugcon stdio|file:F\n"
+                           "  -icount shift=N  time follows executed instructions: runs repeat exactly\n"
+                           "  -rtc base=DATE   or utc, localtime                    -machine pc (the only)\n"
+                           "Host\n"
+                           "  -serial stdio|mon:stdio|file:FILE|null   COM1 (stdio) -nographic  the default\n"
+                           "  -no-reboot       a reset ends twin86                  -display none  likewise\n"
+                           "  -timeout SECONDS give up after that                   -name STR   ignored\n"
+                           "  -d ITEM[,ITEM].. log int, exec, stats... (-d help)    -D FILE     where to\n"
+                           "  -h, --help       this text                            --version\n"
+                           "Keys: Ctrl-A X quits, Ctrl-A H helps, Ctrl-A Ctrl-A sends Ctrl-A to the guest.\n"
+                           "Exit codes: 0 guest powered off or Ctrl-A X, 2 bad usage, 4 triple fault with\n"
+                           "-no-reboot, 6 internal error, 8 -timeout; isa-debug-exit: (value << 1) | 1.\n"
+                           "More: man twin86\n";
 
 static void print_cpus(void) {
     puts("CPU models:");

@@ -49,7 +49,9 @@ static int64_t now_ms(void) {
 
 /* ---- guest output ---- */
 
-static void serial_output(void *opaque, const uint8_t *data, size_t size) { sink_put(&((struct Run *)opaque)->serial, data, size); }
+static void serial_output(void *opaque, const uint8_t *data, size_t size) {
+    sink_put(&((struct Run *)opaque)->serial, data, size);
+}
 
 static void debugcon_output(void *opaque, const uint8_t *data, size_t size) {
     sink_put(&((struct Run *)opaque)->debugcon, data, size);
@@ -236,8 +238,8 @@ static void report(struct Run *r) {
         twin86_stats(r->machine, &s);
         double run = (double)s.run_ns / 1e9, cpu = (double)s.cpu_ns / 1e9;
         fprintf(r->log,
-                "twin86: %s: %" PRIu64 " instructions, %.3f s, %.3f s of host CPU, %.1f MIPS, guest time %.3f s, %" PRIu64
-                " resets\n",
+                "twin86: %s: %" PRIu64
+                " instructions, %.3f s, %.3f s of host CPU, %.1f MIPS, guest time %.3f s, %" PRIu64 " resets\n",
                 twin86_engine(r->machine), s.instructions, run, cpu, cpu > 0 ? (double)s.instructions / cpu / 1e6 : 0,
                 (double)s.guest_ns / 1e9, s.resets);
     }

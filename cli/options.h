@@ -7,11 +7,11 @@
 
 /** twin86's own exit codes are even, so that they never meet isa-debug-exit's odd ones. */
 enum ExitCode {
-    EXIT_OK = 0,       /* the guest powered off or asked for a reset with -no-reboot; Ctrl-A X; help and version */
+    EXIT_OK = 0,        /* the guest powered off or asked for a reset with -no-reboot; Ctrl-A X; help and version */
     EXIT_BAD_USAGE = 2, /* the command line or a file named on it is wrong */
-    EXIT_CRASHED = 4,  /* triple fault with -no-reboot */
-    EXIT_INTERNAL = 6, /* twin86 could not go on */
-    EXIT_TIMEOUT = 8,  /* -timeout reached */
+    EXIT_CRASHED = 4,   /* triple fault with -no-reboot */
+    EXIT_INTERNAL = 6,  /* twin86 could not go on */
+    EXIT_TIMEOUT = 8,   /* -timeout reached */
 };
 
 enum SinkKind { SINK_STDIO, SINK_FILE, SINK_NULL };
@@ -22,7 +22,16 @@ struct SinkOption {
 };
 
 /** What to do instead of running a guest. */
-enum Action { ACTION_RUN, ACTION_HELP, ACTION_VERSION, ACTION_CPU, ACTION_ACCEL, ACTION_DEVICE, ACTION_MACHINE, ACTION_LOG };
+enum Action {
+    ACTION_RUN,
+    ACTION_HELP,
+    ACTION_VERSION,
+    ACTION_CPU,
+    ACTION_ACCEL,
+    ACTION_DEVICE,
+    ACTION_MACHINE,
+    ACTION_LOG
+};
 
 struct Options {
     Twin86Config config;

@@ -109,27 +109,41 @@ enum { FEATURE_COUNT = sizeof(features) / sizeof(features[0]) };
 static const struct {
     char alias[16], name[16];
 } aliases[] = {
-    {"sse3", "pni"},         {"sse4.1", "sse4_1"},   {"sse4.2", "sse4_2"}, {"sse4-1", "sse4_1"}, {"sse4-2", "sse4_2"},
-    {"lahf-lm", "lahf_lm"},  {"lzcnt", "abm"},       {"clfsh", "clflush"}, {"sha-ni", "sha_ni"},
-    {"tsc-deadline", "tsc_deadline"}, {"tsc-adjust", "tsc_adjust"}, {"mmx-ext", "mmxext"}, {"spec-ctrl", "spec_ctrl"},
+    {"sse3", "pni"},
+    {"sse4.1", "sse4_1"},
+    {"sse4.2", "sse4_2"},
+    {"sse4-1", "sse4_1"},
+    {"sse4-2", "sse4_2"},
+    {"lahf-lm", "lahf_lm"},
+    {"lzcnt", "abm"},
+    {"clfsh", "clflush"},
+    {"sha-ni", "sha_ni"},
+    {"tsc-deadline", "tsc_deadline"},
+    {"tsc-adjust", "tsc_adjust"},
+    {"mmx-ext", "mmxext"},
+    {"spec-ctrl", "spec_ctrl"},
 };
 
 /* A feature without what it builds on is senseless: it goes when its base is taken away, and can't be added alone. */
 static const struct {
     uint16_t feature, needs;
 } dependencies[] = {
-    {CPUID_SSE, CPUID_FXSR},     {CPUID_SSE2, CPUID_SSE},        {CPUID_SSE3, CPUID_SSE2},     {CPUID_SSSE3, CPUID_SSE3},
-    {CPUID_SSE41, CPUID_SSSE3},  {CPUID_SSE42, CPUID_SSE41},     {CPUID_AES, CPUID_SSE2},      {CPUID_PCLMULQDQ, CPUID_SSE2},
-    {CPUID_SHA, CPUID_SSE2},     {CPUID_MMX, CPUID_FPU},         {CPUID_MMXEXT, CPUID_MMX},    {CPUID_FXSR, CPUID_FPU},
-    {CPUID_XSAVE, CPUID_FXSR},   {CPUID_XSAVEOPT, CPUID_XSAVE},  {CPUID_XSAVEC, CPUID_XSAVE},  {CPUID_XGETBV1, CPUID_XSAVE},
-    {CPUID_XSAVES, CPUID_XSAVEC}, {CPUID_AVX, CPUID_XSAVE},      {CPUID_AVX, CPUID_SSE42},     {CPUID_AVX2, CPUID_AVX},
-    {CPUID_FMA, CPUID_AVX},      {CPUID_F16C, CPUID_AVX},        {CPUID_VAES, CPUID_AVX},      {CPUID_VPCLMULQDQ, CPUID_AVX},
-    {CPUID_PKU, CPUID_XSAVE},    {CPUID_X2APIC, CPUID_APIC},     {CPUID_TSC_DEADLINE, CPUID_APIC}, {CPUID_ARAT_BIT, CPUID_APIC},
-    {CPUID_TSC_DEADLINE, CPUID_TSC}, {CPUID_TSC_ADJUST, CPUID_TSC}, {CPUID_RDTSCP, CPUID_TSC}, {CPUID_PGE, CPUID_PSE},
-    {CPUID_NX, CPUID_PAE},       {CPUID_LM, CPUID_PAE},          {CPUID_LM, CPUID_PSE},        {CPUID_LM, CPUID_MSR},
-    {CPUID_LM, CPUID_SYSCALL},   {CPUID_LM, CPUID_FXSR},         {CPUID_LAHF_LM, CPUID_LM},    {CPUID_PDPE1GB, CPUID_LM},
-    {CPUID_PCID, CPUID_LM},      {CPUID_FSGSBASE, CPUID_LM},     {CPUID_LA57, CPUID_LM},       {CPUID_CX16, CPUID_LM},
-    {CPUID_CX16, CPUID_CX8},     {CPUID_MCA, CPUID_MCE},         {CPUID_MTRR, CPUID_MSR},      {CPUID_APIC, CPUID_MSR},
+    {CPUID_SSE, CPUID_FXSR},      {CPUID_SSE2, CPUID_SSE},         {CPUID_SSE3, CPUID_SSE2},
+    {CPUID_SSSE3, CPUID_SSE3},    {CPUID_SSE41, CPUID_SSSE3},      {CPUID_SSE42, CPUID_SSE41},
+    {CPUID_AES, CPUID_SSE2},      {CPUID_PCLMULQDQ, CPUID_SSE2},   {CPUID_SHA, CPUID_SSE2},
+    {CPUID_MMX, CPUID_FPU},       {CPUID_MMXEXT, CPUID_MMX},       {CPUID_FXSR, CPUID_FPU},
+    {CPUID_XSAVE, CPUID_FXSR},    {CPUID_XSAVEOPT, CPUID_XSAVE},   {CPUID_XSAVEC, CPUID_XSAVE},
+    {CPUID_XGETBV1, CPUID_XSAVE}, {CPUID_XSAVES, CPUID_XSAVEC},    {CPUID_AVX, CPUID_XSAVE},
+    {CPUID_AVX, CPUID_SSE42},     {CPUID_AVX2, CPUID_AVX},         {CPUID_FMA, CPUID_AVX},
+    {CPUID_F16C, CPUID_AVX},      {CPUID_VAES, CPUID_AVX},         {CPUID_VPCLMULQDQ, CPUID_AVX},
+    {CPUID_PKU, CPUID_XSAVE},     {CPUID_X2APIC, CPUID_APIC},      {CPUID_TSC_DEADLINE, CPUID_APIC},
+    {CPUID_ARAT_BIT, CPUID_APIC}, {CPUID_TSC_DEADLINE, CPUID_TSC}, {CPUID_TSC_ADJUST, CPUID_TSC},
+    {CPUID_RDTSCP, CPUID_TSC},    {CPUID_PGE, CPUID_PSE},          {CPUID_NX, CPUID_PAE},
+    {CPUID_LM, CPUID_PAE},        {CPUID_LM, CPUID_PSE},           {CPUID_LM, CPUID_MSR},
+    {CPUID_LM, CPUID_SYSCALL},    {CPUID_LM, CPUID_FXSR},          {CPUID_LAHF_LM, CPUID_LM},
+    {CPUID_PDPE1GB, CPUID_LM},    {CPUID_PCID, CPUID_LM},          {CPUID_FSGSBASE, CPUID_LM},
+    {CPUID_LA57, CPUID_LM},       {CPUID_CX16, CPUID_LM},          {CPUID_CX16, CPUID_CX8},
+    {CPUID_MCA, CPUID_MCE},       {CPUID_MTRR, CPUID_MSR},         {CPUID_APIC, CPUID_MSR},
 };
 
 static void set_feature(uint32_t *words, unsigned f, bool on) {
@@ -174,16 +188,17 @@ const char *cpu_feature_name(unsigned index) {
 
 static const uint16_t pentium_features[] = {CPUID_FPU, CPUID_VME, CPUID_DE,  CPUID_PSE,  CPUID_TSC,
                                             CPUID_MSR, CPUID_MCE, CPUID_CX8, CPUID_APIC, END};
-static const uint16_t pentium3_features[] = {CPUID_PAE,   CPUID_SEP, CPUID_MTRR, CPUID_PGE, CPUID_MCA, CPUID_CMOV, CPUID_PAT,
-                                             CPUID_PSE36, CPUID_MMX, CPUID_FXSR, CPUID_SSE, END};
+static const uint16_t pentium3_features[] = {CPUID_PAE, CPUID_SEP,   CPUID_MTRR, CPUID_PGE,  CPUID_MCA, CPUID_CMOV,
+                                             CPUID_PAT, CPUID_PSE36, CPUID_MMX,  CPUID_FXSR, CPUID_SSE, END};
 /* Beyond the ABI's v1 only system features: those that cost a software engine nothing. */
-static const uint16_t v1_features[] = {CPUID_CLFSH,  CPUID_SSE2,    CPUID_HYPERVISOR,    CPUID_SYSCALL,       CPUID_NX,
-                                       CPUID_MMXEXT, CPUID_RDTSCP,  CPUID_PDPE1GB,       CPUID_LM,            CPUID_LAHF_LM,
-                                       CPUID_X2APIC, CPUID_ARAT_BIT, CPUID_TSC_DEADLINE, CPUID_3DNOWPREFETCH, CPUID_CR8_LEGACY,
-                                       CPUID_ERMS,   CPUID_TSC_ADJUST, END};
-static const uint16_t v2_features[] = {CPUID_SSE3, CPUID_SSSE3, CPUID_SSE41, CPUID_SSE42, CPUID_POPCNT, CPUID_CX16, END};
-static const uint16_t v3_features[] = {CPUID_AVX,  CPUID_AVX2, CPUID_BMI1, CPUID_BMI2,  CPUID_F16C,
-                                       CPUID_FMA,  CPUID_ABM,  CPUID_MOVBE, CPUID_XSAVE, END};
+static const uint16_t v1_features[] = {
+    CPUID_CLFSH,        CPUID_SSE2,          CPUID_HYPERVISOR, CPUID_SYSCALL, CPUID_NX,         CPUID_MMXEXT,
+    CPUID_RDTSCP,       CPUID_PDPE1GB,       CPUID_LM,         CPUID_LAHF_LM, CPUID_X2APIC,     CPUID_ARAT_BIT,
+    CPUID_TSC_DEADLINE, CPUID_3DNOWPREFETCH, CPUID_CR8_LEGACY, CPUID_ERMS,    CPUID_TSC_ADJUST, END};
+static const uint16_t v2_features[] = {CPUID_SSE3,   CPUID_SSSE3, CPUID_SSE41, CPUID_SSE42,
+                                       CPUID_POPCNT, CPUID_CX16,  END};
+static const uint16_t v3_features[] = {CPUID_AVX, CPUID_AVX2, CPUID_BMI1,  CPUID_BMI2,  CPUID_F16C,
+                                       CPUID_FMA, CPUID_ABM,  CPUID_MOVBE, CPUID_XSAVE, END};
 
 /* Each model has the features of `base` (another row, or -1) and its own. */
 static const struct ModelRow {
@@ -267,8 +282,8 @@ static int apply_item(struct CpuModel *m, uint32_t *wanted, char *item, char *wh
     else if (value != NULL && (strcmp(value, "on") == 0 || strcmp(value, "off") == 0))
         on = strcmp(value, "on") == 0;
     else {
-        snprintf(why, n, "CPU option '%s%s%s' is not understood; use +FEATURE, -FEATURE, FEATURE=on|off or vendor=NAME", item,
-                 value != NULL ? "=" : "", value != NULL ? value : "");
+        snprintf(why, n, "CPU option '%s%s%s' is not understood; use +FEATURE, -FEATURE, FEATURE=on|off or vendor=NAME",
+                 item, value != NULL ? "=" : "", value != NULL ? value : "");
         return -EINVAL;
     }
     enum X86Feature f = cpu_feature_by_name(item);
@@ -305,7 +320,8 @@ static int check_implemented(const struct CpuModel *m, char *why, size_t n) {
     char list[160] = "";
     for (unsigned i = 0; i < FEATURE_COUNT; i++)
         if (cpu_has(m, features[i].feature) && !features[i].implemented)
-            snprintf(list + strlen(list), sizeof(list) - strlen(list), "%s%s", list[0] == '\0' ? "" : ", ", features[i].name);
+            snprintf(list + strlen(list), sizeof(list) - strlen(list), "%s%s", list[0] == '\0' ? "" : ", ",
+                     features[i].name);
     if (list[0] == '\0')
         return 0;
     snprintf(why, n, "CPU '%s' needs %s, which no engine implements yet; use x86-64-v1 or max", m->name, list);

@@ -14,9 +14,9 @@
 struct VcpuThread {
     pthread_t id;
     struct VcpuOps ops;
-    pthread_mutex_t mutex; /* guards what follows, and the two condition variables */
-    pthread_cond_t wake;   /* the thread waits here, parked or in HLT */
-    pthread_cond_t parked; /* others wait here for the thread to park */
+    pthread_mutex_t mutex;  /* guards what follows, and the two condition variables */
+    pthread_cond_t wake;    /* the thread waits here, parked or in HLT */
+    pthread_cond_t parked;  /* others wait here for the thread to park */
     bool stop, reset, quit; /* requests */
     void (*work)(void *opaque);
     void *work_opaque;

@@ -41,26 +41,27 @@ TWIN86_API const char *twin86_version(void);
 
 /* ---- configuration ------------------------------------------------------------------------------------------- */
 
-/** Bytes that the guest sent to a serial port or to the debug console, or lines of the trace. Any time rules of callbacks apply. */
+/** Bytes that the guest sent to a serial port or to the debug console, or lines of the trace. Any time rules of
+ * callbacks apply. */
 typedef void Twin86Output(void *opaque, const uint8_t *data, size_t size);
 
 /** What kind of PC to make. Fill with twin86_config_init, then change what you like. Strings are copied. */
 typedef struct Twin86Config {
-    size_t struct_size;         /* set by twin86_config_init; lets the struct grow */
-    uint64_t ram_size;          /* bytes, a multiple of 4096, at least 1 MiB; default 256 MiB */
-    const char *cpu;            /* "MODEL[,+feature|-feature]..."; default "x86-64-v1" */
-    const char *accel;          /* engines to try in order, such as "kvm:tcg-lite"; default "tcg-lite" */
-    bool icount;                /* time is a function of executed instructions, and a run repeatable; default off */
-    unsigned icount_shift;      /* 0-10: each instruction takes 2^shift ns; default 0 */
-    bool no_reboot;             /* a reset or triple fault ends the run instead of restarting the guest */
-    int64_t rtc_start;          /* wall clock at the start, in seconds since 1970 UTC; INT64_MIN: the host's, and with
-                                   icount 2026-01-01 */
-    bool debug_exit;            /* put the isa-debug-exit device in */
-    uint16_t debug_exit_port;   /* its first port; default F4h */
-    uint16_t debug_exit_ports;  /* how many ports; 1-4, default 4 */
-    bool debugcon;              /* put the debug console in */
-    uint16_t debugcon_port;     /* its port; default E9h */
-    Twin86Output *serial_output;   /* COM1 (3F8h, IRQ 4); NULL: discarded */
+    size_t struct_size;          /* set by twin86_config_init; lets the struct grow */
+    uint64_t ram_size;           /* bytes, a multiple of 4096, at least 1 MiB; default 256 MiB */
+    const char *cpu;             /* "MODEL[,+feature|-feature]..."; default "x86-64-v1" */
+    const char *accel;           /* engines to try in order, such as "kvm:tcg-lite"; default "tcg-lite" */
+    bool icount;                 /* time is a function of executed instructions, and a run repeatable; default off */
+    unsigned icount_shift;       /* 0-10: each instruction takes 2^shift ns; default 0 */
+    bool no_reboot;              /* a reset or triple fault ends the run instead of restarting the guest */
+    int64_t rtc_start;           /* wall clock at the start, in seconds since 1970 UTC; INT64_MIN: the host's, and with
+                                    icount 2026-01-01 */
+    bool debug_exit;             /* put the isa-debug-exit device in */
+    uint16_t debug_exit_port;    /* its first port; default F4h */
+    uint16_t debug_exit_ports;   /* how many ports; 1-4, default 4 */
+    bool debugcon;               /* put the debug console in */
+    uint16_t debugcon_port;      /* its port; default E9h */
+    Twin86Output *serial_output; /* COM1 (3F8h, IRQ 4); NULL: discarded */
     Twin86Output *debugcon_output; /* NULL: discarded */
     void *opaque;                  /* given to all outputs */
     const char *trace;             /* what to log while the guest runs: "exec,int", see twin86_trace_item_name; NULL:
@@ -108,8 +109,8 @@ typedef struct Twin86Guest {
 } Twin86Guest;
 
 /**
- * Load a guest and set the CPU up to start it. Stopped. 0, or -EINVAL, -ENOENT, ... with one line in `why` that names the
- * file, what is wrong and what would be right; nothing of the guest is loaded then. A later reset loads it anew.
+ * Load a guest and set the CPU up to start it. Stopped. 0, or -EINVAL, -ENOENT, ... with one line in `why` that names
+ * the file, what is wrong and what would be right; nothing of the guest is loaded then. A later reset loads it anew.
  */
 TWIN86_API int twin86_load(Twin86Machine *machine, const Twin86Guest *guest, char *why, size_t why_size);
 
@@ -163,15 +164,55 @@ TWIN86_API size_t twin86_serial_input(Twin86Machine *machine, const void *data, 
 /* ---- registers and memory ------------------------------------------------------------------------------------ */
 
 enum Twin86Reg {
-    TWIN86_RAX, TWIN86_RCX, TWIN86_RDX, TWIN86_RBX, TWIN86_RSP, TWIN86_RBP, TWIN86_RSI, TWIN86_RDI,
-    TWIN86_R8, TWIN86_R9, TWIN86_R10, TWIN86_R11, TWIN86_R12, TWIN86_R13, TWIN86_R14, TWIN86_R15,
-    TWIN86_RIP, TWIN86_RFLAGS,
-    TWIN86_ES, TWIN86_CS, TWIN86_SS, TWIN86_DS, TWIN86_FS, TWIN86_GS, /* selectors; writable in real mode only */
-    TWIN86_ES_BASE, TWIN86_CS_BASE, TWIN86_SS_BASE, TWIN86_DS_BASE, TWIN86_FS_BASE, TWIN86_GS_BASE,
-    TWIN86_GDT_BASE, TWIN86_GDT_LIMIT, TWIN86_IDT_BASE, TWIN86_IDT_LIMIT,
-    TWIN86_CR0, TWIN86_CR2, TWIN86_CR3, TWIN86_CR4, TWIN86_EFER, /* read-only, but for CR2 */
-    TWIN86_DR0, TWIN86_DR1, TWIN86_DR2, TWIN86_DR3, TWIN86_DR6, TWIN86_DR7, /* read-only */
-    TWIN86_KERNEL_GS_BASE, TWIN86_MXCSR, TWIN86_FCW, TWIN86_FSW,
+    TWIN86_RAX,
+    TWIN86_RCX,
+    TWIN86_RDX,
+    TWIN86_RBX,
+    TWIN86_RSP,
+    TWIN86_RBP,
+    TWIN86_RSI,
+    TWIN86_RDI,
+    TWIN86_R8,
+    TWIN86_R9,
+    TWIN86_R10,
+    TWIN86_R11,
+    TWIN86_R12,
+    TWIN86_R13,
+    TWIN86_R14,
+    TWIN86_R15,
+    TWIN86_RIP,
+    TWIN86_RFLAGS,
+    TWIN86_ES,
+    TWIN86_CS,
+    TWIN86_SS,
+    TWIN86_DS,
+    TWIN86_FS,
+    TWIN86_GS, /* selectors; writable in real mode only */
+    TWIN86_ES_BASE,
+    TWIN86_CS_BASE,
+    TWIN86_SS_BASE,
+    TWIN86_DS_BASE,
+    TWIN86_FS_BASE,
+    TWIN86_GS_BASE,
+    TWIN86_GDT_BASE,
+    TWIN86_GDT_LIMIT,
+    TWIN86_IDT_BASE,
+    TWIN86_IDT_LIMIT,
+    TWIN86_CR0,
+    TWIN86_CR2,
+    TWIN86_CR3,
+    TWIN86_CR4,
+    TWIN86_EFER, /* read-only, but for CR2 */
+    TWIN86_DR0,
+    TWIN86_DR1,
+    TWIN86_DR2,
+    TWIN86_DR3,
+    TWIN86_DR6,
+    TWIN86_DR7, /* read-only */
+    TWIN86_KERNEL_GS_BASE,
+    TWIN86_MXCSR,
+    TWIN86_FCW,
+    TWIN86_FSW,
     TWIN86_REG_COUNT
 };
 
@@ -201,7 +242,7 @@ TWIN86_API int twin86_write_virtual(Twin86Machine *machine, uint64_t address, co
 
 /** What answers an access; `offset` is relative to the hook's start, `size` 1, 2 or 4 (MMIO: also 8). */
 typedef struct Twin86Hook {
-    uint64_t (*read)(void *opaque, uint64_t offset, unsigned size);               /* NULL: all ones */
+    uint64_t (*read)(void *opaque, uint64_t offset, unsigned size);              /* NULL: all ones */
     void (*write)(void *opaque, uint64_t offset, uint64_t value, unsigned size); /* NULL: ignored */
     void *opaque;
 } Twin86Hook;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The public interface: include/twin86.h over machine.h. */
-#include "debug/cpu_dump.h"
 #include "cpu/pagewalk.h"
+#include "debug/cpu_dump.h"
 #include "machine/machine.h"
 #include "machine/regs.h"
 
@@ -58,7 +58,8 @@ int twin86_accel_probe(unsigned index, char *why, size_t why_size) {
 int twin86_create(Twin86Machine **machine, const Twin86Config *config, char *why, size_t why_size) {
     Twin86Config full;
     twin86_config_init(&full);
-    size_t size = config->struct_size < sizeof(full) ? config->struct_size : sizeof(full); /* an older caller's is shorter */
+    size_t size =
+        config->struct_size < sizeof(full) ? config->struct_size : sizeof(full); /* an older caller's is shorter */
     memcpy(&full, config, size);
     full.struct_size = sizeof(full);
     char unused[1];

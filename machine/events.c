@@ -62,7 +62,8 @@ int machine_wait(struct Machine *m, int timeout_ms, Twin86Event *event) {
     int r = 0;
     pthread_mutex_lock(&s->mutex);
     while (s->event.kind == TWIN86_EVENT_NONE && r == 0)
-        r = timeout_ms < 0 ? pthread_cond_wait(&s->cond, &s->mutex) : pthread_cond_timedwait(&s->cond, &s->mutex, &until);
+        r = timeout_ms < 0 ? pthread_cond_wait(&s->cond, &s->mutex)
+                           : pthread_cond_timedwait(&s->cond, &s->mutex, &until);
     bool have = s->event.kind != TWIN86_EVENT_NONE;
     if (have) {
         uint64_t count;

@@ -18,17 +18,63 @@ static void put_segment(struct Sha256 *s, const struct X86Segment *g) {
 }
 
 /* The plain integer fields of env; whole-struct hashing would take in padding. */
-#define ENV(f) {offsetof(CPUX86State, f), sizeof(((CPUX86State *)0)->f)}
+#define ENV(f)                                                                                                         \
+    { offsetof(CPUX86State, f), sizeof(((CPUX86State *)0)->f) }
 static const struct {
     uint16_t offset, size;
 } env_fields[] = {
-    ENV(gpr), ENV(rip), ENV(rflags), ENV(gdt.base), ENV(gdt.limit), ENV(idt.base), ENV(idt.limit), ENV(cr0), ENV(cr2),
-    ENV(cr3), ENV(cr4), ENV(pdpte), ENV(xcr0), ENV(xss), ENV(efer), ENV(dr), ENV(fcw), ENV(fsw), ENV(ftw), ENV(fop),
-    ENV(fcs), ENV(fds), ENV(fip), ENV(fdp), ENV(mxcsr), ENV(vec), ENV(star), ENV(lstar), ENV(cstar), ENV(fmask),
-    ENV(kernel_gs_base), ENV(sysenter_cs), ENV(sysenter_esp), ENV(sysenter_eip), ENV(pat), ENV(misc_enable),
-    ENV(tsc_aux), ENV(tsc_adjust), ENV(spec_ctrl), ENV(debugctl), ENV(mcg_status), ENV(tsc_offset),
-    ENV(mtrr_def_type), ENV(mtrr_fixed), ENV(mtrr_var), ENV(pkru), ENV(int_shadow), ENV(nmi_blocked),
-    ENV(exception.pending), ENV(exception.has_error), ENV(exception.vector), ENV(exception.error),
+    ENV(gpr),
+    ENV(rip),
+    ENV(rflags),
+    ENV(gdt.base),
+    ENV(gdt.limit),
+    ENV(idt.base),
+    ENV(idt.limit),
+    ENV(cr0),
+    ENV(cr2),
+    ENV(cr3),
+    ENV(cr4),
+    ENV(pdpte),
+    ENV(xcr0),
+    ENV(xss),
+    ENV(efer),
+    ENV(dr),
+    ENV(fcw),
+    ENV(fsw),
+    ENV(ftw),
+    ENV(fop),
+    ENV(fcs),
+    ENV(fds),
+    ENV(fip),
+    ENV(fdp),
+    ENV(mxcsr),
+    ENV(vec),
+    ENV(star),
+    ENV(lstar),
+    ENV(cstar),
+    ENV(fmask),
+    ENV(kernel_gs_base),
+    ENV(sysenter_cs),
+    ENV(sysenter_esp),
+    ENV(sysenter_eip),
+    ENV(pat),
+    ENV(misc_enable),
+    ENV(tsc_aux),
+    ENV(tsc_adjust),
+    ENV(spec_ctrl),
+    ENV(debugctl),
+    ENV(mcg_status),
+    ENV(tsc_offset),
+    ENV(mtrr_def_type),
+    ENV(mtrr_fixed),
+    ENV(mtrr_var),
+    ENV(pkru),
+    ENV(int_shadow),
+    ENV(nmi_blocked),
+    ENV(exception.pending),
+    ENV(exception.has_error),
+    ENV(exception.vector),
+    ENV(exception.error),
 };
 #undef ENV
 
@@ -60,12 +106,13 @@ static void put_ram(struct Sha256 *s, const struct Region *ram) {
     }
 }
 
-#define STATE(device) {offsetof(struct Machine, device.state), sizeof(((struct Machine *)0)->device.state)}
+#define STATE(device)                                                                                                  \
+    { offsetof(struct Machine, device.state), sizeof(((struct Machine *)0)->device.state) }
 static const struct {
     size_t offset, size;
 } device_states[] = {
-    STATE(pic), STATE(pit), STATE(rtc), STATE(com1), STATE(i8042), STATE(port92), STATE(dma), STATE(lapic),
-    STATE(ioapic), STATE(hpet), STATE(acpi_pm), STATE(pci), STATE(fw_cfg),
+    STATE(pic),   STATE(pit),    STATE(rtc),  STATE(com1),    STATE(i8042), STATE(port92), STATE(dma),
+    STATE(lapic), STATE(ioapic), STATE(hpet), STATE(acpi_pm), STATE(pci),   STATE(fw_cfg),
 };
 #undef STATE
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /**
- * The PC: memory map, devices, interrupt routes, one vCPU, wired explicitly in machine.c. Two machines can live in one
+ * The PC: memory map, devices, interrupt routes, one vCPU, wired explicitly in wiring.c. Two machines can live in one
  * process; nothing here is global.
  *
  * Locks, outermost first: the machine lock (recursive; devices, clock, bus callbacks), then leaf mutexes (the vCPU
@@ -71,7 +71,7 @@ struct Hook {
 
 struct Machine {
     Twin86Config config; /* strings in it are not kept */
-    char *accel_list; /* the copy that accel.options points into */
+    char *accel_list;    /* the copy that accel.options points into */
     bool accel_ready, vcpu_ready;
     pthread_mutex_t lock;
     struct Bus *bus;
@@ -116,6 +116,17 @@ struct Machine {
     _Atomic int64_t run_ns, started_ns; /* host time spent running: finished runs; start of this one */
     _Atomic uint64_t instructions;      /* as of the last stop */
 };
+
+/* ---- wiring.c ---- */
+
+/** Guest RAM. 0 or -errno. */
+int machine_wire_memory(struct Machine *m);
+/** All devices, their addresses and interrupts; RAM is mapped. 0 or -errno. */
+int machine_wire_devices(struct Machine *m);
+/** Every device to its power-up state. Lock held. */
+void machine_reset_devices(struct Machine *m);
+
+/* ---- machine.c ---- */
 
 /** Build it. `m` is zeroed. 0 or -errno with one line in `why`; machine_destroy cleans up in either case. */
 int machine_create(struct Machine *m, const Twin86Config *config, char *why, size_t n);

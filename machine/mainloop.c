@@ -62,7 +62,8 @@ static void close_all(struct MainLoop *l) {
             close(fds[i]);
 }
 
-int main_loop_start(struct MainLoop *l, struct Clock *clock, pthread_mutex_t *lock, void (*work)(void *opaque), void *opaque) {
+int main_loop_start(struct MainLoop *l, struct Clock *clock, pthread_mutex_t *lock, void (*work)(void *opaque),
+                    void *opaque) {
     *l = (struct MainLoop){.clock = clock, .lock = lock, .work = work, .opaque = opaque};
     l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     l->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);

@@ -25,7 +25,8 @@ struct MainLoop {
 
 /** Start the thread, inactive. `work` is called (lock held) after each main_loop_wake and when the loop becomes active.
  *  0, or -errno; main_loop_stop is then not needed. */
-int main_loop_start(struct MainLoop *l, struct Clock *clock, pthread_mutex_t *lock, void (*work)(void *opaque), void *opaque);
+int main_loop_start(struct MainLoop *l, struct Clock *clock, pthread_mutex_t *lock, void (*work)(void *opaque),
+                    void *opaque);
 /** End and join the thread. Lock not held. Does nothing on a zeroed struct. */
 void main_loop_stop(struct MainLoop *l);
 /** Serve timers and work, or let them wait (while the machine is paused). Lock held. */

@@ -16,10 +16,22 @@ static const struct RegRow {
 } regs[TWIN86_REG_COUNT] = {
 #define FIELD(f) offsetof(CPUX86State, f), sizeof(((CPUX86State *)0)->f)
 #define GPR(id, text, index) [TWIN86_##id] = {text, offsetof(CPUX86State, gpr) + 8 * (index), 8, KIND_PLAIN}
-    GPR(RAX, "rax", 0), GPR(RCX, "rcx", 1), GPR(RDX, "rdx", 2), GPR(RBX, "rbx", 3),
-    GPR(RSP, "rsp", 4), GPR(RBP, "rbp", 5), GPR(RSI, "rsi", 6), GPR(RDI, "rdi", 7),
-    GPR(R8, "r8", 8), GPR(R9, "r9", 9), GPR(R10, "r10", 10), GPR(R11, "r11", 11),
-    GPR(R12, "r12", 12), GPR(R13, "r13", 13), GPR(R14, "r14", 14), GPR(R15, "r15", 15),
+    GPR(RAX, "rax", 0),
+    GPR(RCX, "rcx", 1),
+    GPR(RDX, "rdx", 2),
+    GPR(RBX, "rbx", 3),
+    GPR(RSP, "rsp", 4),
+    GPR(RBP, "rbp", 5),
+    GPR(RSI, "rsi", 6),
+    GPR(RDI, "rdi", 7),
+    GPR(R8, "r8", 8),
+    GPR(R9, "r9", 9),
+    GPR(R10, "r10", 10),
+    GPR(R11, "r11", 11),
+    GPR(R12, "r12", 12),
+    GPR(R13, "r13", 13),
+    GPR(R14, "r14", 14),
+    GPR(R15, "r15", 15),
     [TWIN86_RIP] = {"rip", FIELD(rip), KIND_PLAIN},
     [TWIN86_RFLAGS] = {"rflags", FIELD(rflags), KIND_RFLAGS},
     [TWIN86_ES] = {"es", FIELD(seg[SEG_ES].selector), KIND_SELECTOR},
@@ -58,7 +70,7 @@ static const struct RegRow {
 };
 
 /* Flags that a debugger may change: all but VM, which would need other segments. */
-#define RFLAGS_WRITABLE \
+#define RFLAGS_WRITABLE                                                                                                \
     (FLAG_ARITH | FLAG_TF | FLAG_IF | FLAG_DF | FLAG_IOPL | FLAG_NT | FLAG_RF | FLAG_AC | FLAG_VIF | FLAG_VIP | FLAG_ID)
 
 const char *reg_name(enum Twin86Reg reg) { return (unsigned)reg < TWIN86_REG_COUNT ? regs[reg].name : NULL; }

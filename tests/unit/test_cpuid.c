@@ -23,7 +23,8 @@ static void refused(const char *spec, const char *words) {
 
 START_TEST(models) {
     struct CpuModel v1 = model("x86-64-v1"), p3 = model("pentium3"), max = model("max"), p5 = model("pentium");
-    ck_assert(cpu_has(&v1, CPUID_LM) && cpu_has(&v1, CPUID_SSE2) && cpu_has(&v1, CPUID_SYSCALL) && cpu_has(&v1, CPUID_FPU));
+    ck_assert(cpu_has(&v1, CPUID_LM) && cpu_has(&v1, CPUID_SSE2) && cpu_has(&v1, CPUID_SYSCALL) &&
+              cpu_has(&v1, CPUID_FPU));
     ck_assert(!cpu_has(&v1, CPUID_SMAP) && !cpu_has(&v1, CPUID_SSE3));
     ck_assert(cpu_has(&p3, CPUID_SSE) && !cpu_has(&p3, CPUID_SSE2) && !cpu_has(&p3, CPUID_LM));
     ck_assert(cpu_has(&max, CPUID_SMAP) && cpu_has(&max, CPUID_SMEP) && cpu_has(&max, CPUID_LM));

@@ -9,7 +9,13 @@
 #include <string.h>
 #include <unistd.h>
 
-enum Step { STEP_RUN /* execute to the limit, or until asked to leave */, STEP_HALT, STEP_SHUTDOWN, STEP_ERROR, STEP_DEBUG };
+enum Step {
+    STEP_RUN /* execute to the limit, or until asked to leave */,
+    STEP_HALT,
+    STEP_SHUTDOWN,
+    STEP_ERROR,
+    STEP_DEBUG
+};
 
 struct Bench {
     struct CPUState cpu;
@@ -28,7 +34,9 @@ struct Bench {
     bool reset_on_shutdown;
 };
 
-static struct Bench *bench_of(struct CPUState *cpu) { return (struct Bench *)((char *)cpu - offsetof(struct Bench, cpu)); }
+static struct Bench *bench_of(struct CPUState *cpu) {
+    return (struct Bench *)((char *)cpu - offsetof(struct Bench, cpu));
+}
 
 static enum VcpuExit fake_exec(struct CPUState *cpu) {
     struct Bench *b = bench_of(cpu);
@@ -304,7 +312,8 @@ START_TEST(icount_halt_jumps_to_the_timer) {
     b->period = NS_PER_SEC;
     timer_arm(&b->timer, NS_PER_SEC);
     /* ten seconds of guest time, one instruction each */
-    static const enum Step script2[] = {STEP_RUN, STEP_HALT, STEP_RUN, STEP_HALT, STEP_RUN, STEP_HALT, STEP_RUN, STEP_DEBUG};
+    static const enum Step script2[] = {STEP_RUN, STEP_HALT, STEP_RUN, STEP_HALT,
+                                        STEP_RUN, STEP_HALT, STEP_RUN, STEP_DEBUG};
     b->script = script2;
     b->steps = 8;
     vcpu_resume(&b->cpu, 0);

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+/* The PC's memory map, devices and interrupt routes: machine_wire_devices, at the end, is the whole of it. */
+#include "machine/machine.h"
+
+#define PAGE_SIZE 4096
+
+/* ---- wires ---- */
+
+/* ISA interrupt `line`: to the PICs, and to the IOAPIC pin of the same number, but IRQ 0 to pin 2 (the MADT says so).
+ */
+static void isa_irq(void *opaque, int line, bool level) {
+    struct Machine *m = opaque;
+    pic_set_irq(&m->pic, line, level);
+    ioapic_set_irq(&m->ioapic, line == 0 ? 2 : line, level);
+}
+
+static struct IrqWire isa_wire(struct Machine *m, int line) { return (struct IrqWire){isa_irq, m, line}; }
+
+/* The local APIC's interrupt output. */
+static void cpu_intr(void *opaque, int line, bool level) {
+    struct CPUState *cpu = opaque;
+    (void)line;
+    if (level)
+        cpu_post(cpu, CPU_EVENT_INTR);
+    else
+        cpu_retract(cpu, CPU_EVENT_INTR);
+}
+
+static void set_a20(void *opaque, bool enabled) {
+    struct Machine *m = opaque;
+    bus_set_a20(m->bus, enabled);
+    i8042_a20_changed(&m->i8042, enabled);
+    port92_a20_changed(&m->port92, enabled);
+}
+
+static void debug_exit(void *opaque, uint32_t code) { machine_stop(opaque, TWIN86_EVENT_DEBUG_EXIT, code); }
+
+static void serial_write(void *opaque, const uint8_t *buf, size_t len) {
+    struct Machine *m = opaque;
+    if (m->config.serial_output != NULL)
+        m->config.serial_output(m->config.opaque, buf, len);
+}
+
+static void debugcon_write(void *opaque, const uint8_t *buf, size_t len) {
+    struct Machine *m = opaque;
+    if (m->config.debugcon_output != NULL)
+        m->config.debugcon_output(m->config.opaque, buf, len);
+}
+
+/* ---- memory ---- */
+
+static uint64_t hole_read(void *opaque, uint64_t offset, unsigned size) {
+    (void)opaque, (void)offset, (void)size;
+    return ~0ull;
+}
+
+static void hole_write(void *opaque, uint64_t offset, uint64_t value, unsigned size) {
+    (void)opaque, (void)offset, (void)value, (void)size;
+}
+
+/* RAM below and above the PCI hole, and no RAM where a display adapter would be. */
+int machine_wire_memory(struct Machine *m) {
+    static const struct IoOps hole_ops = {.read = hole_read, .write = hole_write, .min_size = 1, .max_size = 8};
+    m->layout = ram_layout(m->config.ram_size);
+    int r = region_init_ram(&m->ram, "ram", m->config.ram_size);
+    if (r == 0)
+        r = bus_map_part(m->bus, 0, &m->ram, 0, m->layout.below_4g);
+    if (r == 0 && m->layout.above_4g != 0)
+        r = bus_map_part(m->bus, HIGH_RAM_BASE, &m->ram, m->layout.below_4g, m->layout.above_4g);
+    region_init_mmio(&m->vga_hole, "vga hole", BIOS_AREA_BASE - LOW_MEMORY_END - 0x20000, &hole_ops, m);
+    return r != 0 ? r : bus_map(m->bus, LOW_MEMORY_END, &m->vga_hole);
+}
+
+/* What PC firmware stores in CMOS about memory: in KiB above 1 MiB, in 64 KiB units above 16 MiB and above 4 GiB. */
+static void wire_cmos(struct Machine *m) {
+    uint64_t low = m->layout.below_4g, high = m->layout.above_4g;
+    uint64_t ext = low > 0x100000 ? (low - 0x100000) >> 10 : 0, above16 = low > 0x1000000 ? (low - 0x1000000) >> 16 : 0;
+    ext = ext > 0xffff ? 0xffff : ext;
+    above16 = above16 > 0xffff ? 0xffff : above16;
+    const struct {
+        uint8_t index, value;
+    } bytes[] = {
+        {0x15, 640 & 0xff},          {0x16, 640 >> 8},
+        {0x17, ext & 0xff},          {0x18, ext >> 8},
+        {0x30, ext & 0xff},          {0x31, ext >> 8},
+        {0x34, above16 & 0xff},      {0x35, above16 >> 8},
+        {0x5b, (high >> 16) & 0xff}, {0x5c, (high >> 24) & 0xff},
+        {0x5d, (high >> 32) & 0xff}, {0x14, 0x06}, /* equipment: FPU, mouse port */
+    };
+    for (unsigned i = 0; i < sizeof(bytes) / sizeof(bytes[0]); i++)
+        rtc_set_cmos(&m->rtc, bytes[i].index, bytes[i].value);
+}
+
+/* ---- devices ---- */
+
+static void lapic_intr(void *opaque, bool level) { cpu_intr(&((struct Machine *)opaque)->cpu, 0, level); }
+static void lapic_nmi(void *opaque) { cpu_post(&((struct Machine *)opaque)->cpu, CPU_EVENT_NMI); }
+static void lapic_init_ipi(void *opaque) { cpu_post(&((struct Machine *)opaque)->cpu, CPU_EVENT_INIT); }
+
+static void lapic_sipi(void *opaque, uint8_t vector) {
+    struct CPUState *cpu = &((struct Machine *)opaque)->cpu;
+    cpu->sipi_vector = vector;
+    cpu_post(cpu, CPU_EVENT_SIPI);
+}
+
+static uint64_t lapic_read_tsc(void *opaque) { return cpu_read_tsc(&((struct Machine *)opaque)->cpu); }
+
+static int lapic_inta(void *opaque) {
+    struct Machine *m = opaque;
+    return pic_pending(&m->pic) ? pic_acknowledge(&m->pic) : -1;
+}
+
+/* The local APIC's page follows IA32_APIC_BASE; in x2APIC mode and when disabled there is none. */
+static void lapic_base_changed(void *opaque, uint64_t base) {
+    struct Machine *m = opaque;
+    if (!cpu_has(&m->cpu.model, CPUID_APIC))
+        return;
+    uint64_t mode = base & (APIC_BASE_ENABLE | APIC_BASE_X2APIC);
+    uint64_t page = mode == APIC_BASE_ENABLE ? base & ~0xfffull : 0;
+    if (page == m->apic_page_at)
+        return;
+    if (m->apic_page_at != 0)
+        bus_unmap(m->bus, &m->apic_page);
+    m->apic_page_at = page;
+    if (page != 0)
+        bus_map(m->bus, page, &m->apic_page);
+}
+
+static const struct LapicCpuOps lapic_cpu_ops = {
+    .set_intr = lapic_intr,
+    .nmi = lapic_nmi,
+    .init = lapic_init_ipi,
+    .sipi = lapic_sipi,
+    .read_tsc = lapic_read_tsc,
+    .pic_acknowledge = lapic_inta,
+    .base_changed = lapic_base_changed,
+};
+
+static const struct CpuApicOps apic_ops = {
+    .acknowledge = lapic_acknowledge,
+    .get_base = lapic_get_base,
+    .set_base = lapic_set_base,
+    .get_cr8 = lapic_get_cr8,
+    .set_cr8 = lapic_set_cr8,
+    .read_msr = lapic_read_msr,
+    .write_msr = lapic_write_msr,
+};
+
+/* A CPU model without APIC: the PICs' output goes to the CPU's INTR pin. */
+static const struct CpuApicOps pic_only_ops = {.acknowledge = lapic_inta};
+
+/* Interrupt controllers: ISA -> PICs -> LINT0 of the local APIC -> CPU, and ISA -> IOAPIC -> APIC bus -> local APIC. */
+static int wire_interrupts(struct Machine *m) {
+    const struct CpuModel *model = &m->cpu.model;
+    bool apic = cpu_has(model, CPUID_APIC);
+    struct LapicConfig config = {
+        .id = m->cpu.index,
+        .bsp = true,
+        .x2apic = cpu_has(model, CPUID_X2APIC),
+        .tsc_deadline = cpu_has(model, CPUID_TSC_DEADLINE),
+        .phys_bits = model->phys_bits,
+        .tsc_hz = GUEST_TSC_HZ,
+    };
+    apic_bus_init(&m->apic_bus);
+    region_init_mmio(&m->apic_page, "local APIC", PAGE_SIZE, &apic_bus_page_ops, &m->apic_bus);
+    lapic_init(&m->lapic, &config, &m->apic_bus, m->clock, &lapic_cpu_ops, m);
+    /* PCI interrupts are active-low */
+    ioapic_init(&m->ioapic, &m->apic_bus, MACHINE_IOAPIC_ID, 0xf << MACHINE_PIRQ_GSI);
+    m->cpu.apic = apic ? &apic_ops : &pic_only_ops;
+    m->cpu.apic_opaque = apic ? (void *)&m->lapic : m;
+    pic_init(&m->pic, apic ? lapic_extint_wire(&m->lapic) : (struct IrqWire){cpu_intr, &m->cpu, 0});
+    int r = pic_map(&m->pic, m->bus);
+    return r != 0 ? r : bus_map(m->bus, IOAPIC_DEFAULT_BASE, &m->ioapic.region);
+}
+
+static void pm_reset(void *opaque, bool hard) {
+    (void)hard;
+    machine_guest_reset(opaque);
+}
+
+/* The HPET stands between PIT, RTC and their interrupts: its legacy route can take IRQ 0 and 8 over. */
+static int wire_acpi(struct Machine *m) {
+    static const struct AcpiPmOps pm_ops = {.poweroff = machine_guest_poweroff, .reset = pm_reset};
+    struct HpetWires wires = {
+        .irq0 = isa_wire(m, 0),
+        .irq8 = isa_wire(m, 8),
+        .gsi = {ioapic_set_irq, &m->ioapic, 0},
+        .gsi_mask = 0xf00000, /* pins 20 to 23, where nothing else is */
+    };
+    hpet_init(&m->hpet, m->clock, &wires);
+    acpi_pm_init(&m->acpi_pm, m->clock, isa_wire(m, 9), &pm_ops, m);
+    int r = bus_map(m->bus, HPET_DEFAULT_BASE, &m->hpet.region);
+    if (r == 0)
+        r = acpi_pm_map(&m->acpi_pm, m->bus, ACPI_PM_BASE);
+    return r;
+}
+
+/* PCI: PIRQA-D go to IOAPIC pins 16-19, and as PIIX3's registers route them to the PICs. */
+static int wire_pci(struct Machine *m) {
+    struct PciHostConfig config = {
+        .mmio_base = PCI_HOLE_BASE,
+        .mmio_end = IOAPIC_DEFAULT_BASE,
+        .pirq = {ioapic_set_irq, &m->ioapic, MACHINE_PIRQ_GSI},
+        .isa = {pic_set_irq, &m->pic, 0},
+        .reset_ops = &acpi_pm_reset_ops,
+        .reset_opaque = &m->acpi_pm,
+    };
+    pci_init(&m->pci, m->bus, &config);
+    return pci_map(&m->pci);
+}
+
+/* What firmware asks about the machine: sizes, counts, and where RAM lies. */
+static int wire_fw_cfg(struct Machine *m) {
+    struct FwCfg *f = &m->fw_cfg;
+    struct {
+        uint64_t addr, size;
+        uint32_t type;
+    } __attribute__((packed)) ram[] = {
+        {0, m->layout.below_4g, E820_RAM},
+        {HIGH_RAM_BASE, m->layout.above_4g, E820_RAM},
+    };
+    uint32_t size = m->layout.above_4g != 0 ? sizeof(ram) : sizeof(ram[0]);
+    int r = fw_cfg_init(f, m->bus);
+    if (r != 0 || (r = fw_cfg_add_int(f, FW_CFG_RAM_SIZE, m->layout.below_4g, 8)) != 0 ||
+        (r = fw_cfg_add_int(f, FW_CFG_NOGRAPHIC, 1, 2)) != 0 || (r = fw_cfg_add_int(f, FW_CFG_NB_CPUS, 1, 2)) != 0 ||
+        (r = fw_cfg_add_int(f, FW_CFG_MAX_CPUS, 1, 2)) != 0 || (r = fw_cfg_add_int(f, FW_CFG_NUMA, 0, 8)) != 0 ||
+        (r = fw_cfg_add_file(f, "etc/e820", ram, size)) != 0)
+        return r;
+    r = machine_acpi_to_fw_cfg(m);
+    return r != 0 ? r : fw_cfg_map(f, FW_CFG_BASE);
+}
+
+/* Timers and the devices of the ISA bus, at the addresses and interrupts that a PC has them. */
+static int wire_isa(struct Machine *m) {
+    struct Bus *bus = m->bus;
+    int r;
+    pit_init(&m->pit, m->clock, hpet_pit_wire(&m->hpet));
+    i8042_init(&m->i8042, isa_wire(m, 1), (struct I8042Lines){set_a20, machine_guest_reset, m});
+    uart_init(&m->com1, m->clock, isa_wire(m, 4), (struct CharBackend){serial_write, machine_host_work, m});
+    rtc_init(&m->rtc, m->clock, hpet_rtc_wire(&m->hpet));
+    port92_init(&m->port92, set_a20, machine_guest_reset, m);
+    dma_init(&m->dma);
+    debugcon_init(&m->debugcon, (struct CharBackend){debugcon_write, NULL, m});
+    isa_debug_exit_init(&m->debug_exit, debug_exit, m);
+    wire_cmos(m);
+    if ((r = dma_map(&m->dma, bus)) != 0 || (r = pit_map(&m->pit, bus, 0x40)) != 0 ||
+        (r = pit_map_port61(&m->pit, bus, 0x61)) != 0 || (r = i8042_map(&m->i8042, bus, 0x60)) != 0 ||
+        (r = rtc_map(&m->rtc, bus, 0x70)) != 0 || (r = port92_map(&m->port92, bus, 0x92)) != 0 ||
+        (r = uart_map(&m->com1, bus, 0x3f8)) != 0)
+        return r;
+    if (m->config.debugcon && (r = debugcon_map(&m->debugcon, bus, m->config.debugcon_port)) != 0)
+        return r;
+    if (m->config.debug_exit)
+        r = isa_debug_exit_map(&m->debug_exit, bus, m->config.debug_exit_port, m->config.debug_exit_ports);
+    return r;
+}
+
+int machine_wire_devices(struct Machine *m) {
+    int r = wire_interrupts(m);
+    if (r == 0)
+        r = wire_acpi(m);
+    if (r == 0)
+        r = wire_pci(m);
+    if (r == 0)
+        r = wire_fw_cfg(m);
+    return r != 0 ? r : wire_isa(m);
+}
+
+void machine_reset_devices(struct Machine *m) {
+    bus_set_a20(m->bus, true);
+    pic_reset(&m->pic);
+    lapic_reset(&m->lapic);
+    lapic_base_changed(m, lapic_get_base(&m->lapic));
+    lapic_set_virtual_wire(&m->lapic);
+    ioapic_reset(&m->ioapic);
+    hpet_reset(&m->hpet);
+    acpi_pm_reset(&m->acpi_pm);
+    pci_reset(&m->pci);
+    for (unsigned i = 0; i < PCI_PIRQS; i++)
+        pci_route_pirq(&m->pci, i, machine_pirq_irq(i));
+    fw_cfg_reset(&m->fw_cfg);
+    pit_reset(&m->pit);
+    rtc_reset(&m->rtc);
+    uart_reset(&m->com1);
+    i8042_reset(&m->i8042);
+    port92_reset(&m->port92);
+    dma_reset(&m->dma);
+}
