@@ -181,11 +181,13 @@ static const struct Insn *edge(struct Tcg *t) {
 
     t->insn = NULL;
     complete_instruction(t);
+    const uint32_t leaving = CPU_EVENT_LEAVE | CPU_EVENT_INIT | CPU_EVENT_SIPI;
     while (serve(t))
-        ;
+        if (atomic_load(&cpu->events) & leaving) /* a debug trap's own frame can meet a breakpoint, without end */
+            break;
     if (t->exit_requested)
         return leave(t, t->exit);
-    if (atomic_load(&cpu->events) & (CPU_EVENT_LEAVE | CPU_EVENT_INIT | CPU_EVENT_SIPI))
+    if (atomic_load(&cpu->events) & leaving)
         return leave(t, VCPU_EXIT_KICK);
     if (t->icount >= cpu->insn_limit)
         return leave(t, VCPU_EXIT_BUDGET);
