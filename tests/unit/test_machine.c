@@ -218,7 +218,7 @@ START_TEST(triple_fault_and_debug_exit) {
 END_TEST
 
 struct Output {
-    size_t used;
+    _Atomic size_t used;
     char data[65536];
 };
 
@@ -237,16 +237,18 @@ START_TEST(serial_echo) {
     char text[5000];
     for (size_t i = 0; i < sizeof(text); i++)
         text[i] = (char)('a' + i % 26);
-    /* 8 bits; then: wait for a byte, send it back, end (PM1 control) with '!' */
-    CODE(m, 0xba, 0xfb, 0x03, 0xb0, 0x03, 0xee, 0xba, 0xfd, 0x03, 0xec, 0xa8, 0x01, 0x74, 0xfb, 0xba, 0xf8, 0x03, 0xec,
-         0xee, 0x3c, '!', 0x75, 0xef, 0xb8, 0x00, 0x20, 0xba, 0x04, 0x06, 0xef, 0xf4);
+    /* 8 bits; say R; then: wait for a byte, send it back; after '!' end (PM1 control) */
+    CODE(m, 0xba, 0xfb, 0x03, 0xb0, 0x03, 0xee, 0xba, 0xf8, 0x03, 0xb0, 'R', 0xee, 0xba, 0xfd, 0x03, 0xec, 0xa8, 0x01,
+         0x74, 0xfb, 0xba, 0xf8, 0x03, 0xec, 0xee, 0x3c, '!', 0x75, 0xef, 0xb8, 0x00, 0x20, 0xba, 0x04, 0x06, 0xef,
+         0xf4);
     twin86_start(m, 0);
-    usleep(20000); /* the line is set up by then */
+    for (int i = 0; i < 20000 && o.used == 0; i++)
+        usleep(1000);
     ck_assert_uint_eq(twin86_serial_input(m, text, sizeof(text)), sizeof(text));
     ck_assert_uint_eq(twin86_serial_input(m, "!", 1), 1);
     ck_assert_int_eq(wait_event(m).kind, TWIN86_EVENT_POWEROFF);
-    ck_assert_uint_eq(o.used, sizeof(text) + 1);
-    ck_assert_mem_eq(o.data, text, sizeof(text));
+    ck_assert_uint_eq(o.used, 1 + sizeof(text) + 1);
+    ck_assert_mem_eq(o.data + 1, text, sizeof(text));
     twin86_destroy(m);
 }
 END_TEST

@@ -144,6 +144,13 @@ static void bench_done(struct Bench *b) {
     struct Bench *b = &bench;                                                                                          \
     bench_init(b, icount, script, sizeof(script) / sizeof(script[0]))
 
+/* Until exec has been entered n times: on a busy host the thread may start late. */
+static void wait_execs(struct Bench *b, int n) {
+    for (int i = 0; i < 20000 && atomic_load(&b->execs) < n; i++)
+        usleep(1000);
+    ck_assert_int_ge(atomic_load(&b->execs), n);
+}
+
 START_TEST(budget_is_exact) {
     BENCH(b, false, STEP_RUN);
     ck_assert(!vcpu_running(&b->cpu));
@@ -184,6 +191,7 @@ START_TEST(halt_sleeps_until_interrupt) {
     BENCH(b, false, STEP_HALT, STEP_RUN, STEP_DEBUG);
     b->cpu.env.rflags |= FLAG_IF;
     vcpu_resume(&b->cpu, 0);
+    wait_execs(b, 1);
     usleep(20000);
     ck_assert_int_eq(atomic_load(&b->execs), 1);
     ck_assert_int_lt(vcpu_cpu_time(&b->cpu), 15000000);
@@ -199,6 +207,7 @@ START_TEST(masked_interrupt_does_not_end_halt) {
     BENCH(b, false, STEP_HALT, STEP_DEBUG);
     vcpu_resume(&b->cpu, 0);
     cpu_post(&b->cpu, CPU_EVENT_INTR);
+    wait_execs(b, 1);
     usleep(10000);
     ck_assert(vcpu_running(&b->cpu));
     ck_assert_int_eq(atomic_load(&b->execs), 1);
@@ -217,7 +226,7 @@ END_TEST
 START_TEST(init_restarts_bsp) {
     BENCH(b, false, STEP_HALT, STEP_DEBUG);
     vcpu_resume(&b->cpu, 0);
-    usleep(2000);
+    wait_execs(b, 1); /* that is HLT */
     cpu_post(&b->cpu, CPU_EVENT_INIT);
     vcpu_wait_parked(&b->cpu);
     ck_assert_int_eq(b->why, VCPU_STOP_DEBUG);
@@ -256,7 +265,7 @@ START_TEST(shutdown_resets_or_stops) {
     b->reset_on_shutdown = true;
     vcpu_request_reset(&b->cpu);
     vcpu_resume(&b->cpu, 0);
-    usleep(5000);
+    wait_execs(b, 3);
     vcpu_request_stop(&b->cpu);
     vcpu_wait_parked(&b->cpu);
     ck_assert_int_ge(b->resets, 2);
@@ -345,9 +354,7 @@ START_TEST(no_wakeup_is_lost) {
     vcpu_resume(&b->cpu, 0);
     pthread_create(&t, NULL, poster, b);
     pthread_join(t, NULL);
-    for (int i = 0; i < 1000 && atomic_load(&b->execs) < 2; i++)
-        usleep(1000);
-    ck_assert_int_ge(atomic_load(&b->execs), 2);
+    wait_execs(b, 2);
     bench_done(b);
 }
 END_TEST
