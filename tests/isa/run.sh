@@ -4,7 +4,7 @@
 # DIR holds the images (*.rom); the command gets "-bios IMAGE -m 64 -device isa-debug-exit,iobase=0xf4,iosize=1
 # -nographic" behind its own arguments, so that both twin86 and qemu-system-x86_64 can be asked. A test prints
 # "ok NAME" and "FAIL NAME got X want Y" lines and exits through port f4h with 0 or 1, which makes exit code 1 or 3.
-# Environment: TESTS="real16 long64" chooses; VERBOSE=1 shows every line.
+# Environment: ISA_TESTS="real16 long64" chooses; VERBOSE=1 shows every line.
 set -u
 [ $# -gt 0 ] || set -- tests/isa ./twin86
 dir=$1
@@ -13,7 +13,7 @@ passed=0
 failed=0
 for rom in "$dir"/*.rom; do
     name=$(basename "$rom" .rom)
-    case " ${TESTS:-$name} " in
+    case " ${ISA_TESTS:-$name} " in
     *" $name "*) ;;
     *) continue ;;
     esac
