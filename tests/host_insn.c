@@ -29,6 +29,8 @@ static void enter(ucontext_t *c) {
         c->uc_mcontext.gregs[greg[k]] = (greg_t)run.state->gpr[k];
     c->uc_mcontext.gregs[REG_RIP] = (greg_t)run.state->rip;
     c->uc_mcontext.gregs[REG_EFL] = (greg_t)run.state->rflags;
+    if (run.state->code32) /* Linux's 32-bit user code segment */
+        c->uc_mcontext.gregs[REG_CSGSFS] = (c->uc_mcontext.gregs[REG_CSGSFS] & ~0xffffll) | 0x23;
     memcpy(c->uc_mcontext.fpregs, &run.state->fx, 416); /* what follows belongs to the kernel */
     run.inside = true;
 }
@@ -55,6 +57,8 @@ static void on_signal(int sig, siginfo_t *info, void *context) {
 }
 
 void host_insn_init(void) {
+    /* 64-bit programs have null selectors there, 32-bit code needs the flat user segment */
+    __asm__ volatile("movl %0, %%ds; movl %0, %%es" : : "r"(0x2b));
     static uint8_t stack[65536];
     stack_t ss = {.ss_sp = stack, .ss_size = sizeof stack};
     sigaltstack(&ss, NULL);

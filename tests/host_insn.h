@@ -3,6 +3,7 @@
 #ifndef TWIN86_TESTS_HOST_INSN_H
 #define TWIN86_TESTS_HOST_INSN_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /** FXSAVE image, as a signal frame has it. */
@@ -22,7 +23,8 @@ struct HostState {
     uint64_t gpr[16]; /* in encoding order */
     uint64_t rip, rflags;
     struct HostFx fx;
-    int vector; /* of the exception that ended it, 3 for INT3; out */
+    bool code32; /* 32-bit code: only the low halves of the first eight registers count */
+    int vector;  /* of the exception that ended it, 3 for INT3; out */
 };
 
 /** Map [at, at + size) for code and data of tests, readable, writable, executable. Returns 0 or -errno. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * insns-vs-host [CASES [SEED [MNEMONIC]]]: every row of x86.tab that a user program may execute in 64-bit mode, with random
+ * insns-vs-host [CASES [SEED [MNEMONIC]]]: every row of x86.tab that a user program may execute in 64- and 32-bit code, with random
  * operands, once by tcg-lite and once by the host CPU. Registers, flags, vector and x87 state, memory and faults must come
  * out the same; flags that the SDM leaves undefined count on AMD Zen hosts only.
  */
@@ -81,7 +81,9 @@ static bool excluded(const struct X86Row *r) {
         return true;
     if (strstr(r->operands, "Sw") || strstr(r->operands, "Cd") || strstr(r->operands, "Dd") || strstr(r->operands, "Mp"))
         return true;
-    if (in_list(r->operands, " FS GS "))
+    if (strstr(r->operands, "Ap") || in_list(r->operands, " FS GS CS "))
+        return true;
+    if (!strcmp(r->mnemonic, "POP") && in_list(r->operands, " ES SS DS "))
         return true;
     return !strncmp(r->opcode, "vex", 3);
 }
@@ -89,6 +91,8 @@ static bool excluded(const struct X86Row *r) {
 /* ---- an instruction ---- */
 
 struct Test {
+    bool code32;
+    uint32_t mode;
     uint8_t bytes[16];
     unsigned disp_at, imm_at, n; /* offsets in bytes; disp_at 0: no 32-bit displacement */
     struct Decoded d;
@@ -97,7 +101,7 @@ struct Test {
 };
 
 /** Encode row r with random operands. */
-static void encode(struct Test *t, const struct X86Row *r) {
+static void encode(struct Test *t, const struct X86Row *r, bool code32) {
     char opcode[64], *save;
     uint8_t prefix = 0, modrm = (uint8_t)rnd(), rex = 0; /* prefix 1: none may be there */
     unsigned n = 0, bytes[8], count = 0;
@@ -123,6 +127,9 @@ static void encode(struct Test *t, const struct X86Row *r) {
         }
     }
     memset(t, 0, sizeof *t);
+    t->row = r;
+    t->code32 = t->start.code32 = code32;
+    t->mode = (code32 ? MODE_CODE32 : MODE_CODE64) | MODE_STACK32 | MODE_USER | MODE_SSE | MODE_MP | MODE_FLAT;
     for (unsigned k = 0; k < 16; k++)
         t->bytes[k] = (uint8_t)rnd();
     if (prefix > 1)
@@ -135,7 +142,7 @@ static void encode(struct Test *t, const struct X86Row *r) {
         t->bytes[n++] = 0xf0;
     if (prefix == 0 && (in_list(r->mnemonic, " MOVS STOS LODS CMPS SCAS ")) && (rnd() & 1))
         t->bytes[n++] = rnd() & 1 ? 0xf2 : 0xf3;
-    if (rnd() & 1)
+    if (!code32 && (rnd() & 1))
         rex = 0x40 | (rnd() & 15);
     if (rex)
         t->bytes[n++] = rex;
@@ -165,7 +172,7 @@ static bool place_operand(struct Test *t) {
     uint64_t *g = t->start.gpr, target = DATA + 0x1000 - 64 + rnd() % 0x2000;
     if (rnd() & 1)
         target &= ~63ull;
-    if (i->seg >= SEG_FS)
+    if (i->seg >= SEG_FS || (t->code32 && (i->seg == SEG_CS || i->asize == 1)))
         return false;
     if (t->row->operands[0] == 'O' || strstr(t->row->operands, ",O")) {
         unsigned size = i->asize == 3 ? 8 : 4;
@@ -223,14 +230,15 @@ static bool prepare(struct Test *t) {
     struct HostState *s = &t->start;
     const struct Insn *i = &t->d.insn;
     const char *m = t->row->mnemonic;
+    unsigned native = t->code32 ? 2 : 3; /* operand size of branches */
     for (unsigned k = 0; k < 16; k++)
-        s->gpr[k] = value();
+        s->gpr[k] = t->code32 ? (uint32_t)value() : value();
     s->gpr[REG_SP] = DATA + 0x1800 + (rnd() & 0xff);
     s->rip = CODE + (rnd() & 7 ? 0x2000 - 400 : 0x2000 - rnd() % 16);
     s->rflags = (rnd() & (FLAG_ARITH | FLAG_DF)) | FLAG_ONE | FLAG_IF;
     random_fx(&s->fx);
     if (in_list(m, " MOVS STOS LODS CMPS SCAS MASKMOVQ MASKMOVDQU XLAT ")) {
-        if (i->seg >= SEG_FS)
+        if (i->seg >= SEG_FS || (t->code32 && (i->asize == 1 || i->seg == SEG_CS)))
             return false;
         s->gpr[REG_SI] = DATA + 0x2000 - 128 + rnd() % 256;
         s->gpr[REG_DI] = rnd() & 1 ? s->gpr[REG_SI] + rnd() % 32 : DATA + 0x2000 - 128 + rnd() % 256;
@@ -240,13 +248,13 @@ static bool prepare(struct Test *t) {
         return true;
     }
     if (t->row->operands[0] == 'J') { /* targets within the code pages */
-        if (i->osize != 3)
+        if (i->osize != native)
             return false;
         int32_t d = (int32_t)(rnd() & 0x7f); /* forwards: not into the instruction itself */
         memcpy(t->bytes + i->len - (t->row->operands[1] == 'z' ? 4 : 1), &d, t->row->operands[1] == 'z' ? 4 : 1);
         return true;
     }
-    if (in_list(m, " RET CALL JMP ") && i->osize != 3)
+    if (in_list(m, " RET CALL JMP ") && i->osize != native)
         return false;
     if (!strcmp(m, "LEAVE"))
         s->gpr[REG_BP] = DATA + 0x1000 + (rnd() & 0xfff);
@@ -286,7 +294,8 @@ static void to_bench(struct CpuBench *b, const struct HostState *s) {
     env->rflags = s->rflags;
     for (unsigned k = 0; k < SEG_COUNT; k++)
         env->seg[k] = data;
-    env->seg[SEG_CS] = (struct X86Segment){BENCH_CS64_3, 0xa0fb, 0xffffffff, 0};
+    env->seg[SEG_CS] = s->code32 ? (struct X86Segment){BENCH_CS32_3, 0xc0fb, 0xffffffff, 0}
+                                 : (struct X86Segment){BENCH_CS64_3, 0xa0fb, 0xffffffff, 0};
     env->fcw = s->fx.fcw;
     env->fsw = s->fx.fsw;
     env->ftw = s->fx.ftw;
@@ -352,7 +361,7 @@ static void report(const struct Test *t, const char *what, uint64_t start, uint6
     failures++;
     if (reports++ >= MAX_REPORTS)
         return;
-    printf("%s %s [", t->row->mnemonic, t->row->operands);
+    printf("%s%s %s [", t->code32 ? "32-bit " : "", t->row->mnemonic, t->row->operands);
     for (unsigned k = 0; k < t->d.insn.len; k++)
         printf("%s%02x", k ? " " : "", t->bytes[k]);
     printf("]: %s from %#llx: host %#llx, tcg-lite %#llx\n", what, (unsigned long long)start, (unsigned long long)host,
@@ -385,7 +394,7 @@ static bool compare_fx(const struct Test *t, const struct HostState *h, const st
         if (differ(t, name, s->st[k].sign_exp, h->fx.st[k].sign_exp, o->fx.st[k].sign_exp, ~0ull))
             return true;
     }
-    for (unsigned k = 0; k < 32; k++) {
+    for (unsigned k = 0; k < (t->code32 ? 16 : 32); k++) {
         char name[16];
         snprintf(name, sizeof name, "XMM%u.%u", k / 2, k % 2);
         if (differ(t, name, s->xmm[k / 2][k % 2], h->fx.xmm[k / 2][k % 2], o->fx.xmm[k / 2][k % 2], ~0ull))
@@ -400,8 +409,8 @@ static void compare(const struct Test *t, const struct HostState *h, const struc
     if (differ(t, "exception", 0, (uint64_t)(int64_t)h->vector, (uint64_t)(int64_t)o->vector, ~0ull) ||
         differ(t, "RIP", t->start.rip, h->rip, o->rip, ~0ull))
         return;
-    for (unsigned k = 0; k < 16; k++)
-        if (differ(t, names[k], t->start.gpr[k], h->gpr[k], o->gpr[k], ~0ull))
+    for (unsigned k = 0; k < (t->code32 ? 8 : 16); k++)
+        if (differ(t, names[k], t->start.gpr[k], h->gpr[k], o->gpr[k], t->code32 ? 0xffffffff : ~0ull))
             return;
     uint32_t undefined = zen ? 0 : flag_bits(t->row->flags_undefined);
     if (differ(t, "RFLAGS", t->start.rflags, h->rflags, o->rflags, (FLAG_ARITH | FLAG_DF) & ~undefined))
@@ -436,6 +445,7 @@ static bool place_target(struct CpuBench *b, const struct Test *t) {
         memcpy(env.gpr, t->start.gpr, sizeof env.gpr);
         at = ea_offset(&env, &t->d.insn);
     }
+    at = t->code32 ? (uint32_t)at : at;
     if (at < DATA || at > DATA + DATA_SIZE - 8)
         return false;
     memcpy(host_data() + (at - DATA), &target, 8);
@@ -444,14 +454,13 @@ static bool place_target(struct CpuBench *b, const struct Test *t) {
 }
 
 /** A case of row r; false when it could not be made. */
-static bool one_case(struct CpuBench *b, unsigned row, uint32_t mode) {
+static bool one_case(struct CpuBench *b, unsigned row, bool code32) {
     struct Test t;
-    encode(&t, &x86_rows[row]);
-    t.row = &x86_rows[row];
-    if (x86_decode(&b->cpu.model, mode, t.bytes, 15, &t.d) != DECODE_OK || t.d.row != row)
+    encode(&t, &x86_rows[row], code32);
+    if (x86_decode(&b->cpu.model, t.mode, t.bytes, 15, &t.d) != DECODE_OK || t.d.row != row)
         return false;
     find_fields(&t);
-    if (!prepare(&t) || x86_decode(&b->cpu.model, mode, t.bytes, 15, &t.d) != DECODE_OK || t.d.row != row)
+    if (!prepare(&t) || x86_decode(&b->cpu.model, t.mode, t.bytes, 15, &t.d) != DECODE_OK || t.d.row != row)
         return false;
     uint8_t *code = (uint8_t *)(uintptr_t)t.start.rip;
     if (!place_target(b, &t))
@@ -495,10 +504,9 @@ START_TEST(instructions_match_host) {
     struct CpuBench *b = cpu_bench_new("max", BENCH_LONG_USER);
     memset(b->mem + CODE, 0xcc, CODE_SIZE);
     refill(b);
-    uint32_t mode = MODE_CODE64 | MODE_STACK32 | MODE_USER | MODE_SSE | MODE_MP | MODE_FLAT;
     while (done < cases && skipped < 100 * cases + 100000) {
         unsigned row = 1 + (unsigned)(rnd() % (x86_row_count - 1));
-        if (excluded(&x86_rows[row]) || (only && strcmp(only, x86_rows[row].mnemonic)) || !one_case(b, row, mode)) {
+        if (excluded(&x86_rows[row]) || (only && strcmp(only, x86_rows[row].mnemonic)) || !one_case(b, row, rnd() & 1)) {
             skipped++;
             continue;
         }
@@ -529,7 +537,7 @@ int main(int argc, char **argv) {
     memset((void *)(uintptr_t)CODE, 0xcc, CODE_SIZE);
     host_insn_init();
     Suite *s = suite_create("instructions against the host");
-    TCase *c = tcase_create("user mode, 64 bits");
+    TCase *c = tcase_create("user mode");
     tcase_set_timeout(c, 0);
     tcase_add_test(c, instructions_match_host);
     suite_add_tcase(s, c);

@@ -274,19 +274,17 @@ ALWAYS_INLINE bool k_idiv(struct Cc *cc, uint64_t *lo, uint64_t *hi, uint64_t sr
 
 typedef uint16_t (*DecimalKernel)(struct Cc *cc, uint16_t ax);
 
+/** SF, ZF, PF, OF are those of adding (or subtracting) the adjustment: Zen's way for the undefined ones. */
+ALWAYS_INLINE uint16_t decimal_adjust(struct Cc *cc, uint16_t v, uint16_t by, int sign, bool cf, bool af, unsigned bits) {
+    uint64_t r = sign > 0 ? k_add(cc, v, by, bits) : k_sub(cc, v, by, bits);
+    cc_set_parts(cc, r, bits, cf, cc_of(cc), af);
+    return (uint16_t)r;
+}
 ALWAYS_INLINE uint16_t decimal_packed(struct Cc *cc, uint16_t ax, int sign) {
-    uint8_t al = (uint8_t)ax, old = al;
-    bool cf = cc_cf(cc), af = cc_af(cc), cf_out = false;
-    if ((old & 15) > 9 || af) {
-        af = true;
-        cf_out = cf || (sign > 0 ? old > 0xf9 : old < 6);
-        al = (uint8_t)(al + sign * 6);
-    }
-    if (old > 0x99 || cf) {
-        al = (uint8_t)(al + sign * 0x60);
-        cf_out = true;
-    }
-    cc_set_parts(cc, al, 8, cf_out, false, af);
+    uint8_t al = (uint8_t)ax;
+    bool cf = cc_cf(cc) || al > 0x99, af = (al & 15) > 9 || cc_af(cc);
+    bool borrow = sign < 0 && af && al < 6; /* DAS: from the low digit's adjustment alone */
+    al = (uint8_t)decimal_adjust(cc, al, (af ? 6 : 0) + (cf ? 0x60 : 0), sign, cf || borrow, af, 8);
     return (uint16_t)((ax & 0xff00) | al);
 }
 ALWAYS_INLINE uint16_t k_daa(struct Cc *cc, uint16_t ax) { return decimal_packed(cc, ax, 1); }
@@ -294,11 +292,7 @@ ALWAYS_INLINE uint16_t k_das(struct Cc *cc, uint16_t ax) { return decimal_packed
 
 ALWAYS_INLINE uint16_t decimal_ascii(struct Cc *cc, uint16_t ax, int sign) {
     bool adjust = (ax & 15) > 9 || cc_af(cc);
-    if (adjust)
-        ax = (uint16_t)(ax + sign * 0x106);
-    ax &= 0xff0f;
-    cc_set_parts(cc, ax & 0xff, 8, adjust, false, adjust);
-    return ax;
+    return decimal_adjust(cc, ax, adjust ? 0x106 : 0, sign, adjust, adjust, 16) & 0xff0f;
 }
 ALWAYS_INLINE uint16_t k_aaa(struct Cc *cc, uint16_t ax) { return decimal_ascii(cc, ax, 1); }
 ALWAYS_INLINE uint16_t k_aas(struct Cc *cc, uint16_t ax) { return decimal_ascii(cc, ax, -1); }

@@ -204,9 +204,8 @@ ALWAYS_INLINE void aam_r(SHAPE_R, const void *none) {
 ALWAYS_INLINE void aad_r(SHAPE_R, const void *none) {
     (void)bits, (void)cc, (void)none;
     uint16_t ax = (uint16_t)gpr_read(env, REG_AX * 8, 16);
-    uint8_t al = (uint8_t)(ax + (ax >> 8) * (uint8_t)i->imm);
-    gpr_write(env, REG_AX * 8, 16, al);
-    cc_set_logic(&t->cc, al, 8);
+    uint8_t al = (uint8_t)ax, tens = (uint8_t)((ax >> 8) * (uint8_t)i->imm);
+    gpr_write(env, REG_AX * 8, 16, (uint8_t)k_add(&t->cc, al, tens, 8));
 }
 /** CBW, CWDE, CDQE */
 ALWAYS_INLINE void cbw_r(SHAPE_R, const void *none) {
