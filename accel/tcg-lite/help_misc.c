@@ -2,6 +2,7 @@
 /* Halting, identification and time: HLT, MONITOR, MWAIT, CPUID, RDTSC and kin (SDM vol. 2). */
 #include "accel/tcg-lite/helpers.h"
 #include "accel/tcg-lite/sys.h"
+#include "cpu/xsave.h"
 
 void h_hlt(struct Tcg *t, const struct Insn *i) {
     (void)i;
@@ -40,8 +41,6 @@ enum {
     CPUID1_ECX_OSXSAVE = 1 << 27,
     CPUID7_ECX_OSPKE = 1 << 4,
     APIC_BASE_ENABLE = 1 << 11,
-    XSAVE_LEGACY_SIZE = 512 + 64,
-    XSAVE_AVX_END = XSAVE_LEGACY_SIZE + 256,
 };
 
 static bool apic_enabled(struct Tcg *t) {
@@ -53,8 +52,6 @@ static bool apic_enabled(struct Tcg *t) {
     pthread_mutex_unlock(cpu->lock);
     return (base & APIC_BASE_ENABLE) != 0;
 }
-
-static uint32_t xsave_size(uint64_t components) { return components & XCR0_AVX ? XSAVE_AVX_END : XSAVE_LEGACY_SIZE; }
 
 /* What of CPUID follows the processor's state. */
 static void cpuid_dynamic(struct Tcg *t, uint32_t leaf, uint32_t subleaf, uint32_t out[4]) {
@@ -77,7 +74,7 @@ static void cpuid_dynamic(struct Tcg *t, uint32_t leaf, uint32_t subleaf, uint32
         break;
     case 0xd:
         if (xsave && subleaf <= 1)
-            out[1] = subleaf == 0 ? xsave_size(env->xcr0) : xsave_size(env->xcr0 | env->xss);
+            out[1] = xsave_size(env->xcr0 | (subleaf == 1 ? env->xss : 0), subleaf == 1);
         break;
     case 0x80000001:
         if ((out[3] & CPUID1_EDX_APIC) && !apic_enabled(t))

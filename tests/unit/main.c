@@ -47,6 +47,7 @@ static const struct SuiteEntry suites[] = {
     {"pci", pci_suite},
     {"fw_cfg", fw_cfg_suite},
     {"acpi_tables", acpi_tables_suite},
+    {"fp", fp_suite},
     {"native", native_suite},
     {NULL, NULL},
 };

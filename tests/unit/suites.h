@@ -49,5 +49,6 @@ Suite *acpi_tables_suite(void);
 
 /* tcg-lite against the host CPU */
 Suite *native_suite(void);
+Suite *fp_suite(void);
 
 #endif

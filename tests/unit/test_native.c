@@ -3,7 +3,8 @@
  * tcg-lite against the host CPU, instruction by instruction: for every opcode of the one-byte, 0F maps with every
  * mandatory prefix, random ModRM, operands and states; registers, flags, x87, SSE, memory and exceptions must agree.
  *
- * TWIN86_NATIVE_ROUNDS, TWIN86_NATIVE_SEED and TWIN86_NATIVE_ONLY=MNEMONIC change what is run.
+ * TWIN86_NATIVE_ROUNDS, TWIN86_NATIVE_SEED and TWIN86_NATIVE_ONLY=MNEMONIC change what is run; TWIN86_NATIVE_STRICT
+ * compares undefined flags too, TWIN86_NATIVE_COVERAGE lists the rows that were not reached.
  */
 #include "accel/tcg-lite/decode.h"
 #include "cpu/xsave.h"
@@ -289,6 +290,8 @@ static void compare_bytes(const char *what, unsigned k, const uint8_t *native, c
     note("\n");
 }
 
+static bool strict; /* compare undefined flags too: they follow AMD family 19h */
+
 static void compare(struct Case *c) {
     struct NativeState *n = &c->native, *g = &c->guest;
     const uint8_t *was = c->in.fx;
@@ -301,7 +304,7 @@ static void compare(struct Case *c) {
     uint64_t flags = FLAG_ARITH | FLAG_DF;
     static const uint16_t flag_bits[6] = {FLAG_CF, FLAG_PF, FLAG_AF, FLAG_ZF, FLAG_SF, FLAG_OF};
     for (unsigned k = 0; k < 6; k++)
-        if (c->row->flags_undefined >> k & 1)
+        if ((c->row->flags_undefined >> k & 1) && !strict)
             flags &= ~(uint64_t)flag_bits[k];
     if ((n->rflags ^ g->rflags) & flags)
         note("    flags native %03x guest %03x was %03x\n", (unsigned)n->rflags & 0xcd5, (unsigned)g->rflags & 0xcd5,
@@ -335,6 +338,7 @@ static void compare(struct Case *c) {
 
 struct Totals {
     unsigned long cases, bad;
+    unsigned *row_cases; /* by index into x86_rows */
     unsigned shown;
 };
 
@@ -391,6 +395,7 @@ static void one_case(struct CpuBench *b, const CPUX86State *fresh, struct Case *
     report[0] = 0;
     compare(c);
     sum->cases++;
+    sum->row_cases[d.row]++;
     if (report[0] == 0)
         return;
     sum->bad++;
@@ -425,9 +430,10 @@ START_TEST(against_host) {
     map_like_native(b);
     CPUX86State fresh = *b->env;
     struct Case *c = calloc(1, sizeof(*c));
-    struct Totals sum = {0};
+    struct Totals sum = {.row_cases = calloc(x86_row_count, sizeof(unsigned))};
     unsigned rounds = setting("TWIN86_NATIVE_ROUNDS", ROUNDS), shown = 0;
     const char *only = getenv("TWIN86_NATIVE_ONLY");
+    strict = getenv("TWIN86_NATIVE_STRICT") != NULL;
     seed = setting("TWIN86_NATIVE_SEED", 1) * 0x9e3779b97f4a7c15ull + 1;
     for (unsigned two = 0; two < 2; two++)
         for (unsigned op = 0; op < 256; op++)
@@ -441,7 +447,13 @@ START_TEST(against_host) {
                 shown += sum.shown > SHOWN - 3 && shown < SHOWN;
             }
     fprintf(stderr, "native: %lu cases, %lu differ\n", sum.cases, sum.bad);
+    if (getenv("TWIN86_NATIVE_COVERAGE"))
+        for (unsigned k = 1; k < x86_row_count; k++)
+            if (sum.row_cases[k] == 0)
+                fprintf(stderr, "native: not run: %s %s %s%s\n", x86_rows[k].opcode, x86_rows[k].mnemonic,
+                        x86_rows[k].operands, left_out(&x86_rows[k]) ? " (left out)" : "");
     ck_assert_uint_eq(sum.bad, 0);
+    free(sum.row_cases);
     free(c);
     cpu_bench_free(b);
 }
