@@ -268,7 +268,7 @@ static bool prepare(struct Test *t) {
         s->gpr[i->reg / 8] = (uint64_t)((int64_t)(rnd() & 0x1fff) - 0x1000);
     if (i->mem && strcmp(m, "LEA") && !place_operand(t))
         return false;
-    if (in_list(m, " PUSH POP ") && i->mem && (i->base == REG_SP * 8) && i->index != INSN_REG_NONE)
+    if (in_list(m, " PUSH POP CALL ") && i->mem && (i->base == REG_SP * 8) && i->index != INSN_REG_NONE)
         return false; /* the stack would be anywhere */
     if (bit_string && i->mem && (i->reg == i->base || i->reg == i->index))
         return false;
