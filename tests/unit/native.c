@@ -66,7 +66,7 @@ static void on_signal(int sig, siginfo_t *info, void *opaque) {
     struct NativeState *out = &CONTROL->out;
     (void)info;
     greg_t *g = uc->uc_mcontext.gregs;
-    if (g[REG_RIP] < NATIVE_CODE || g[REG_RIP] > NATIVE_CODE + 64) {
+    if (g[REG_RIP] < NATIVE_CODE || g[REG_RIP] > NATIVE_CODE + 0xfff) {
         signal(sig, SIG_DFL); /* the test program's own */
         return;
     }

@@ -29,7 +29,7 @@ struct NativeState {
 /** Map code, window and control pages; catch signals. False: this address space has no room for them. */
 bool native_init(void);
 
-/** Run the instruction. The window holds the memory operand before and after. */
+/** Run the instruction, or several that follow one another (n up to 4000 bytes). The window holds the memory operand before and after. */
 void native_run(const uint8_t *insn, unsigned n, const struct NativeState *in, struct NativeState *out);
 
 static inline uint8_t *native_window(void) { return (uint8_t *)(uintptr_t)NATIVE_WINDOW; }

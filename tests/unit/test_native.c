@@ -142,10 +142,12 @@ static void random_window(uint8_t *w) {
 
 /* ---- one case ---- */
 
+enum { SEQUENCE = 8 };
+
 struct Case {
-    uint8_t insn[15];
-    unsigned len;
-    const struct X86Row *row;
+    uint8_t insn[15 * SEQUENCE];
+    unsigned len, count; /* bytes, instructions */
+    const struct X86Row *row; /* of the last */
     struct Insn decoded;
     struct NativeState in, native, guest;
     uint64_t target; /* of the memory operand */
@@ -241,7 +243,7 @@ static void get_env(const CPUX86State *env, struct NativeState *s) {
 }
 
 static void run_guest(struct CpuBench *b, const CPUX86State *fresh, struct Case *c) {
-    uint8_t code[32];
+    uint8_t code[15 * SEQUENCE + 16];
     *b->env = *fresh;
     set_env(b->env, &c->in);
     memcpy(b->mem + NATIVE_WINDOW, c->window, NATIVE_WINDOW_SIZE);
@@ -249,7 +251,7 @@ static void run_guest(struct CpuBench *b, const CPUX86State *fresh, struct Case 
     memcpy(code, c->insn, c->len);
     cpu_bench_code(b, code, sizeof(code));
     bool rep = c->decoded.rep != 0;
-    cpu_bench_run(b, 1);
+    cpu_bench_run(b, c->count);
     for (unsigned k = 0; rep && k < 100 && b->env->rip == BENCH_CODE && x86_cpl(b->env) == 3; k++)
         cpu_bench_run(b, 1);
     get_env(b->env, &c->guest);
@@ -258,6 +260,7 @@ static void run_guest(struct CpuBench *b, const CPUX86State *fresh, struct Case 
         c->guest.vector = (int64_t)((b->env->rip - BENCH_HANDLERS) / 16);
         uint64_t frame = b->env->gpr[REG_SP];
         bool error = c->guest.vector == VEC_GP || c->guest.vector == VEC_PF || c->guest.vector == VEC_SS;
+        memcpy(&c->guest.fault_rip, b->mem + frame + (error ? 8 : 0), 8);
         memcpy(&c->guest.gpr[REG_SP], b->mem + frame + (error ? 32 : 24), 8);
         memcpy(&c->guest.rflags, b->mem + frame + (error ? 24 : 16), 8);
     }
@@ -297,6 +300,8 @@ static void compare(struct Case *c) {
     const uint8_t *was = c->in.fx;
     if (n->vector != g->vector)
         note("    exception native %d guest %d\n", (int)n->vector, (int)g->vector);
+    else if (n->vector >= 0 && n->fault_rip != g->fault_rip)
+        note("    fault at native %llx guest %llx\n", (unsigned long long)n->fault_rip, (unsigned long long)g->fault_rip);
     for (unsigned k = 0; k < 16; k++)
         if (n->gpr[k] != g->gpr[k])
             note("    gpr %u native %llx guest %llx was %llx\n", k, (unsigned long long)n->gpr[k], (unsigned long long)g->gpr[k],
@@ -379,6 +384,7 @@ static void one_case(struct CpuBench *b, const CPUX86State *fresh, struct Case *
     c->row = &x86_rows[d.row];
     c->decoded = d.insn;
     c->len = d.insn.len;
+    c->count = 1;
     if (left_out(c->row) || (only && strcmp(only, c->row->mnemonic)))
         return;
     if (!strncmp(c->row->mnemonic, "BS", 2) && memchr(c->insn, 0xf3, c->len))
@@ -396,6 +402,64 @@ static void one_case(struct CpuBench *b, const CPUX86State *fresh, struct Case *
     compare(c);
     sum->cases++;
     sum->row_cases[d.row]++;
+    if (report[0] == 0)
+        return;
+    sum->bad++;
+    if (sum->shown++ < SHOWN)
+        show(c);
+}
+
+/* ---- sequences of floating-point and vector instructions: what one leaves behind the next must find ---- */
+
+static bool in_sequences(const struct X86Row *row) {
+    const char *op = row->operands;
+    if (!strcmp(row->mnemonic, "FLDENV") || !strcmp(row->mnemonic, "FRSTOR"))
+        return true;
+    return !left_out(row) && op[0] != 'G' && op[0] != 'E' && strcmp(row->mnemonic, "FXSAVE") && strcmp(row->mnemonic, "MASKMOVQ") &&
+           strcmp(row->mnemonic, "MASKMOVDQU") && !(op[0] == 'M' && op[1] == 0);
+}
+
+static bool append_random(struct CpuBench *b, struct Case *c, bool x87) {
+    static const uint8_t mandatory[4] = {0, 0x66, 0xf3, 0xf2};
+    uint8_t *p = c->insn + c->len;
+    unsigned n = 0, prefix = x87 ? 0 : (unsigned)below(4);
+    struct Decoded d;
+    if (prefix)
+        p[n++] = mandatory[prefix];
+    if (!x87)
+        p[n++] = 0x0f;
+    p[n++] = (uint8_t)(x87 ? 0xd8 + below(8) : rnd());
+    p[n++] = one_in(3) ? (uint8_t)(0x43 | below(8) << 3) : (uint8_t)(0xc0 | below(64)); /* [rbx + disp8], or a register */
+    p[n++] = (uint8_t)(one_in(4) ? below(128) : below(8) * 16);
+    p[n++] = (uint8_t)rnd();
+    if (x86_decode(&b->cpu.model, MODE_CODE64 | MODE_USER | MODE_SSE | MODE_FLAT, p, n, &d) != DECODE_OK || d.row == 0 ||
+        !in_sequences(&x86_rows[d.row]))
+        return false;
+    bool vector = strpbrk(x86_rows[d.row].operands, "PQNVWU") != NULL, fpu = p[0] >= 0xd8 && p[0] <= 0xdf;
+    if (!vector && !fpu)
+        return false;
+    c->row = &x86_rows[d.row];
+    c->decoded = d.insn;
+    c->len += d.insn.len;
+    c->count++;
+    return true;
+}
+
+static void one_sequence(struct CpuBench *b, const CPUX86State *fresh, struct Case *c, struct Totals *sum) {
+    unsigned kind = (unsigned)below(3);
+    c->len = c->count = 0;
+    while (c->count < SEQUENCE)
+        append_random(b, c, kind == 0 || (kind == 1 && one_in(2)));
+    random_state(c);
+    c->in.gpr[REG_BX] = NATIVE_WINDOW + 0x800;
+    c->decoded.rep = 0;
+    random_window(c->window);
+    memcpy(native_window(), c->window, NATIVE_WINDOW_SIZE);
+    native_run(c->insn, c->len, &c->in, &c->native);
+    run_guest(b, fresh, c);
+    report[0] = 0;
+    compare(c);
+    sum->cases++;
     if (report[0] == 0)
         return;
     sum->bad++;
@@ -459,11 +523,30 @@ START_TEST(against_host) {
 }
 END_TEST
 
+START_TEST(sequences_against_host) {
+    if (!native_init())
+        return;
+    struct CpuBench *b = cpu_bench_new("x86-64-v1", BENCH_LONG_USER);
+    map_like_native(b);
+    CPUX86State fresh = *b->env;
+    struct Case *c = calloc(1, sizeof(*c));
+    struct Totals sum = {0};
+    seed = setting("TWIN86_NATIVE_SEED", 1) * 0x9e3779b97f4a7c15ull + 1;
+    for (unsigned n = setting("TWIN86_NATIVE_ROUNDS", ROUNDS) * 300; n > 0; n--)
+        one_sequence(b, &fresh, c, &sum);
+    fprintf(stderr, "native: %lu sequences, %lu differ\n", sum.cases, sum.bad);
+    ck_assert_uint_eq(sum.bad, 0);
+    free(c);
+    cpu_bench_free(b);
+}
+END_TEST
+
 Suite *native_suite(void) {
     Suite *s = suite_create("native");
     TCase *tc = tcase_create("instructions");
     tcase_set_timeout(tc, 600);
     tcase_add_test(tc, against_host);
+    tcase_add_test(tc, sequences_against_host);
     suite_add_tcase(s, tc);
     return s;
 }
