@@ -360,7 +360,7 @@ static enum X86FnKind memory_kind(const struct Cursor *c, const struct Insn *i) 
     if (!(c->mode & MODE_FLAT) || i->seg == SEG_FS || i->seg == SEG_GS || i->asize == 1)
         return FN_FULL;
     if (c->code64)
-        return i->asize == 3 ? FN_FLAT : FN_FLAT32;
+        return i->asize == 2 ? FN_FLAT32 : i->index == INSN_REG_NONE ? FN_BASE : FN_FLAT;
     return i->seg == SEG_CS || (c->mode & MODE_CODE) != MODE_CODE32 ? FN_FULL : FN_FLAT32;
 }
 
@@ -371,7 +371,7 @@ static void pick_functions(const struct Cursor *c, const struct X86Form *f, stru
         if (i->mem)
             kind = memory_kind(c, i);
         if (i->lock)
-            kind = kind == FN_FLAT ? FN_LOCK_FLAT : FN_LOCK_FULL;
+            kind = kind == FN_FLAT || kind == FN_BASE ? FN_LOCK_FLAT : FN_LOCK_FULL;
         else if (f->imm_kind == IMM_MOFFS && i->asize == 3 && i->disp != i->imm)
             kind = FN_REG; /* an offset of 64 bits is taken from imm */
         else if (c->mode & MODE_SIMD_CHECK)

@@ -65,8 +65,8 @@ enum X86Attr {
     ATTR_IO = 1 << 17,
 };
 
-/** The exec functions of a form, per size: eight kinds, each with and without flags. */
-enum X86FnKind { FN_REG, FN_FLAT, FN_FLAT32, FN_FULL, FN_LOCK_FLAT, FN_LOCK_FULL, FN_REG_CHECK, FN_MEM_CHECK, FN_KINDS };
+/** The exec functions of a form, per size: several kinds, each with and without flags. */
+enum X86FnKind { FN_REG, FN_BASE, FN_FLAT, FN_FLAT32, FN_FULL, FN_LOCK_FLAT, FN_LOCK_FULL, FN_REG_CHECK, FN_MEM_CHECK, FN_KINDS };
 
 struct X86Form {
     uint8_t prefixes;                 /* PFX_* set */

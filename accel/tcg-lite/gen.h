@@ -20,7 +20,7 @@ struct Row {
     /* where it is found */
     enum X86Map map;
     uint8_t first, last; /* opcode bytes */
-    bool cold, xmchk, cpl0, has_mem, has_reg;
+    bool cold, hot, xmchk, cpl0, has_mem, has_reg;
     uint8_t flags_read, flags_sure, flags_maybe, flags_undefined, flags_kept; /* FB_* */
     struct X86Form form;
 };

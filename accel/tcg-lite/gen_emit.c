@@ -21,9 +21,9 @@ static int fn_count, fn_room;
 static int *table; /* x86_fns: index into fns, or -1 */
 static int table_count, table_room;
 
-static const char *const kind_suffix[FN_KINDS] = {"reg", "flat", "flat32", "full", "lock", "lock_full", "reg_chk", "mem_chk"};
-static const char *const kind_ea[FN_KINDS] = {"", "EA_FLAT", "EA_FLAT32", "EA_FULL", "EA_FLAT", "EA_FULL", "", "EA_FULL"};
-static const char *const kind_call[FN_KINDS] = {"_r", "_m", "_m", "_m", "_l", "_l", "_rc", "_mc"};
+static const char *const kind_suffix[FN_KINDS] = {"reg", "base", "flat", "flat32", "full", "lock", "lock_full", "reg_chk", "mem_chk"};
+static const char *const kind_ea[FN_KINDS] = {"", "EA_BASE", "EA_FLAT", "EA_FLAT32", "EA_FULL", "EA_FLAT", "EA_FULL", "", "EA_FULL"};
+static const char *const kind_call[FN_KINDS] = {"_r", "_m", "_m", "_m", "_m", "_l", "_l", "_rc", "_mc"};
 
 static bool same_code(const struct Gen *g, const struct Fn *a, const struct Fn *b) {
     const struct Row *x = &g->row[a->row], *y = &g->row[b->row];
@@ -86,6 +86,7 @@ static int size_bits(enum X86Size s, bool vex, unsigned bits[3]) {
 static bool kind_exists(const struct Row *r, enum X86FnKind k) {
     switch (k) {
     case FN_REG: return r->has_reg;
+    case FN_BASE: return r->has_mem && r->hot;
     case FN_FLAT: return r->has_mem && !r->cold;
     case FN_FLAT32: return r->has_mem && !r->cold;
     case FN_FULL: return r->has_mem;
@@ -122,7 +123,9 @@ static void make_functions(struct Gen *g) {
                 for (int nf = 0; nf < 2; nf++) {
                     /* What a row lacks is done by its general form. */
                     int v = at[k][nf];
-                    if (v < 0 && (k == FN_FLAT || k == FN_FLAT32))
+                    if (v < 0 && k == FN_BASE)
+                        v = at[FN_FLAT][nf];
+                    if (v < 0 && (k == FN_BASE || k == FN_FLAT || k == FN_FLAT32))
                         v = at[FN_FULL][nf];
                     if (v < 0 && k == FN_LOCK_FLAT)
                         v = at[FN_LOCK_FULL][nf];

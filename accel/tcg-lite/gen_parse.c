@@ -269,6 +269,7 @@ static void parse_attr(struct Gen *g, struct Row *r, const char *a) {
     else if (!strcmp(a, "only64")) r->form.when = WHEN_64;
     else if (!strcmp(a, "cpl0")) r->cpl0 = true;
     else if (!strcmp(a, "cold")) r->cold = true;
+    else if (!strcmp(a, "hot")) r->hot = true;
     else if (!strcmp(a, "xmchk")) r->xmchk = true;
     else if (!strcmp(a, "v")) want_size(r, SIZE_V, false);
     else if (!strcmp(a, "rexw")) r->form.vex_w = BIT_SET;

@@ -13,6 +13,7 @@
 
 /** How a ModRM memory operand becomes a linear address; a compile-time constant in exec functions. */
 enum EaKind {
+    EA_BASE,   /* EA_FLAT without index */
     EA_FLAT,   /* 64-bit addressing without segment base */
     EA_FLAT32, /* 32-bit addressing through a flat ES, SS or DS, or in 64-bit code without segment base */
     EA_FULL, /* any address size, segment base, limit and type checks */
@@ -36,6 +37,8 @@ ALWAYS_INLINE uint64_t ea_linear(CPUX86State *env, const struct Insn *i, struct 
                                  enum Access access) {
     if (kind != EA_FULL) {
         const uint8_t *g = (const uint8_t *)env->gpr;
+        if (kind == EA_BASE)
+            return *(const uint64_t *)(g + i->base) + (int64_t)i->disp;
         uint64_t ea = *(const uint64_t *)(g + i->base) + (*(const uint64_t *)(g + i->index) << i->scale) + (int64_t)i->disp;
         return kind == EA_FLAT32 ? (uint32_t)ea : ea;
     }

@@ -250,7 +250,7 @@ ALWAYS_INLINE uint64_t bt_linear(SHAPE_M, BitKernel k, uint64_t bit) {
     (void)cc;
     int64_t words = cc_sext(bit, bits) >> (bits == 64 ? 6 : bits == 32 ? 5 : 4);
     uint64_t offset = ea_offset(env, i) + (uint64_t)(words * (int64_t)(bits / 8));
-    if (ea == EA_FLAT)
+    if (ea == EA_BASE || ea == EA_FLAT)
         return offset;
     offset = i->asize == 3 ? offset : i->asize == 2 ? (uint32_t)offset : (uint16_t)offset;
     if (ea == EA_FLAT32)
