@@ -230,7 +230,7 @@ static bool divides(uint64_t lo, uint64_t hi, uint64_t src, unsigned bits, bool 
     unsigned shift = 128 - 2 * bits;
     __int128 n = (__int128)(raw << shift) >> shift, d = cc_sext(src, bits), q;
     if (bits == 64 && d == -1)
-        return n != (__int128)1 << 127 && -n <= INT64_MAX && -n >= INT64_MIN;
+        return n != (__int128)((unsigned __int128)1 << 127) && -n <= INT64_MAX && -n >= INT64_MIN;
     q = n / d;
     return q == cc_sext((uint64_t)q, bits);
 }
