@@ -153,6 +153,18 @@ static void set_feature(uint32_t *words, unsigned f, bool on) {
         words[f / 32] &= ~(1u << (f % 32));
 }
 
+/* Append `name` to a comma-separated list; what does not fit is left out. */
+static void list_add(char *list, size_t n, const char *name) {
+    size_t used = strlen(list), len = strlen(name);
+    if (used + len + 3 > n)
+        return;
+    if (used > 0) {
+        memcpy(list + used, ", ", 2);
+        used += 2;
+    }
+    memcpy(list + used, name, len + 1);
+}
+
 static const struct FeatureRow *feature_row(unsigned f) {
     for (unsigned i = 0; i < FEATURE_COUNT; i++)
         if (features[i].feature == f)
@@ -252,7 +264,7 @@ static int find_model(struct CpuModel *m, const char *name, char *why, size_t n)
     }
     char list[160] = "";
     for (unsigned i = 0; i < MODEL_COUNT; i++)
-        snprintf(list + strlen(list), sizeof(list) - strlen(list), "%s%s", i == 0 ? "" : ", ", models[i].name);
+        list_add(list, sizeof(list), models[i].name);
     snprintf(why, n, "unknown CPU model '%s'; known are %s", name, list);
     return -EINVAL;
 }
@@ -320,8 +332,7 @@ static int check_implemented(const struct CpuModel *m, char *why, size_t n) {
     char list[160] = "";
     for (unsigned i = 0; i < FEATURE_COUNT; i++)
         if (cpu_has(m, features[i].feature) && !features[i].implemented)
-            snprintf(list + strlen(list), sizeof(list) - strlen(list), "%s%s", list[0] == '\0' ? "" : ", ",
-                     features[i].name);
+            list_add(list, sizeof(list), features[i].name);
     if (list[0] == '\0')
         return 0;
     snprintf(why, n, "CPU '%s' needs %s, which no engine implements yet; use x86-64-v1 or max", m->name, list);

@@ -15,6 +15,7 @@ rom "$tmp/echo.rom" "$lcr bafd03 ec a801 74fb baf803 ec ee 3c71 75ef b000 e6f4 f
 exit_device="-device isa-debug-exit"
 exits 7 -bios "$tmp/exit.rom" $exit_device
 exits 7 -bios "$tmp/exit.rom" -device isa-debug-exit,iobase=0xf4,iosize=0x04 -nographic -m 1M -cpu max
+exits 7 -bios "$tmp/exit.rom" $exit_device -accel kvm:tcg-lite
 exits 8 -bios "$tmp/exit.rom" -device isa-debug-exit,iobase=0x501 -timeout 0.3
 exits 8 -bios "$tmp/spin.rom" -timeout 0.3
 says "-timeout"
