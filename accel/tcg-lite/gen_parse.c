@@ -358,7 +358,7 @@ static void parse_row(struct Gen *g, char *line, int unit) {
     bool cond = false;
     parse_opcode(g, r, &cond);
     char copy[NAME_MAX_LEN], *save;
-    snprintf(copy, sizeof copy, "%s", r->operands);
+    memcpy(copy, r->operands, sizeof copy);
     if (strcmp(copy, "-"))
         for (char *o = strtok_r(copy, ",", &save); o && r->operand_count < MAX_OPERANDS; o = strtok_r(NULL, ",", &save)) {
             snprintf(r->operand[r->operand_count], sizeof r->operand[0], "%.*s", (int)sizeof r->operand[0] - 1, o);

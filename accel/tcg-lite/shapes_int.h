@@ -8,9 +8,8 @@
 
 #include "accel/tcg-lite/kernels_int.h"
 #include "accel/tcg-lite/mem.h"
+#include "accel/tcg-lite/shapes_help.h"
 
-#define SHAPE_R CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc
-#define SHAPE_M CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, enum EaKind ea, int cc
 
 /** Where a kernel may put flags: for the flagless variants a copy that nobody reads. */
 #define SHAPE_CC(name)                                                                                                 \
@@ -40,23 +39,28 @@ ALWAYS_INLINE void rmw_end(const struct Rmw *m, const struct Insn *i, struct Tcg
         mem_store_slow(t, i, m->linear, size, v);
 }
 
+/* Guest memory of any alignment. */
+typedef uint16_t __attribute__((aligned(1), may_alias)) any_u16;
+typedef uint32_t __attribute__((aligned(1), may_alias)) any_u32;
+typedef uint64_t __attribute__((aligned(1), may_alias)) any_u64;
+
 /** Host LOCK CMPXCHG of any alignment: true when *p was `old` and is `v` now. */
 ALWAYS_INLINE bool host_cas(void *p, unsigned size, uint64_t old, uint64_t v) {
     bool ok;
     switch (size) {
     case 1: __asm__ volatile("lock cmpxchgb %b3, %1" : "=@ccz"(ok), "+m"(*(uint8_t *)p), "+a"(old) : "q"(v) : "memory"); break;
-    case 2: __asm__ volatile("lock cmpxchgw %w3, %1" : "=@ccz"(ok), "+m"(*(uint16_t *)p), "+a"(old) : "r"(v) : "memory"); break;
-    case 4: __asm__ volatile("lock cmpxchgl %k3, %1" : "=@ccz"(ok), "+m"(*(uint32_t *)p), "+a"(old) : "r"(v) : "memory"); break;
-    default: __asm__ volatile("lock cmpxchgq %3, %1" : "=@ccz"(ok), "+m"(*(uint64_t *)p), "+a"(old) : "r"(v) : "memory"); break;
+    case 2: __asm__ volatile("lock cmpxchgw %w3, %1" : "=@ccz"(ok), "+m"(*(any_u16 *)p), "+a"(old) : "r"(v) : "memory"); break;
+    case 4: __asm__ volatile("lock cmpxchgl %k3, %1" : "=@ccz"(ok), "+m"(*(any_u32 *)p), "+a"(old) : "r"(v) : "memory"); break;
+    default: __asm__ volatile("lock cmpxchgq %3, %1" : "=@ccz"(ok), "+m"(*(any_u64 *)p), "+a"(old) : "r"(v) : "memory"); break;
     }
     return ok;
 }
 ALWAYS_INLINE uint64_t host_xchg(void *p, unsigned size, uint64_t v) {
     switch (size) {
     case 1: __asm__ volatile("xchgb %b1, %0" : "+m"(*(uint8_t *)p), "+q"(v)::"memory"); break;
-    case 2: __asm__ volatile("xchgw %w1, %0" : "+m"(*(uint16_t *)p), "+r"(v)::"memory"); break;
-    case 4: __asm__ volatile("xchgl %k1, %0" : "+m"(*(uint32_t *)p), "+r"(v)::"memory"); break;
-    default: __asm__ volatile("xchgq %1, %0" : "+m"(*(uint64_t *)p), "+r"(v)::"memory"); break;
+    case 2: __asm__ volatile("xchgw %w1, %0" : "+m"(*(any_u16 *)p), "+r"(v)::"memory"); break;
+    case 4: __asm__ volatile("xchgl %k1, %0" : "+m"(*(any_u32 *)p), "+r"(v)::"memory"); break;
+    default: __asm__ volatile("xchgq %1, %0" : "+m"(*(any_u64 *)p), "+r"(v)::"memory"); break;
     }
     return v;
 }

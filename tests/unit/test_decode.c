@@ -244,6 +244,31 @@ START_TEST(liveness_facts) {
 }
 END_TEST
 
+/** CR0.EM, CR0.TS, CR4.OSFXSR: #UD, or #NM under the instruction's own name. */
+START_TEST(gating_by_mode) {
+    expect(M64, "0f 0b", "UD2", 2);
+    expect(M64 | MODE_TS, "d9 e8", "FLD1", 2);
+    ExecFn not_available = d.insn.fn;
+    ck_assert(d.flow);
+    expect(M64, "d9 e8", "FLD1", 2);
+    ck_assert(d.insn.fn != not_available);
+    expect(M64 | MODE_EM, "d9 e8", "FLD1", 2);
+    ck_assert(d.insn.fn == not_available);
+    expect(M64 | MODE_EM, "0f ef c0", "", 0); /* PXOR */
+    expect(M64 | MODE_TS, "0f ef c0", "PXOR", 3);
+    ck_assert(d.insn.fn == not_available);
+    expect(M64 | MODE_EM, "0f 58 c1", "", 0); /* ADDPS */
+    expect(M64 & ~MODE_SSE, "0f 58 c1", "", 0);
+    expect(M64 | MODE_TS, "0f 58 c1", "ADDPS", 3);
+    ck_assert(d.insn.fn == not_available);
+    expect((M64 & ~MODE_SSE) | MODE_TS | MODE_EM, "0f c3 08", "MOVNTI", 3); /* touches no vector register */
+    expect(M64 | MODE_TS | MODE_MP, "9b", "FWAIT", 1);
+    ck_assert(d.insn.fn == not_available);
+    expect(M64 | MODE_TS, "9b", "FWAIT", 1);
+    ck_assert(d.insn.fn != not_available);
+}
+END_TEST
+
 /** Flat, 32-bit flat and full memory forms have functions of their own. */
 START_TEST(address_kinds) {
     expect(M64, "8b 00", "MOV", 2);
@@ -276,6 +301,7 @@ Suite *decode_suite(void) {
     tcase_add_test(c, legality);
     tcase_add_test(c, lengths);
     tcase_add_test(c, liveness_facts);
+    tcase_add_test(c, gating_by_mode);
     tcase_add_test(c, address_kinds);
     suite_add_tcase(s, c);
     return s;
