@@ -3,8 +3,8 @@
  * Guest floating point on the host's own FPU.
  *
  * While a vCPU runs, the host's MXCSR holds the guest's control bits and sticky flags with every exception masked, and
- * the host's x87 control word is the guest's, masks included. The guest's registers stay in env: an x87 kernel loads its
- * operands, executes the guest's instruction and stores the result, so the host's x87 stack is empty between
+ * the host's x87 control word is the guest's, masks included. The guest's registers stay in env: an x87 kernel loads
+ * its operands, executes the guest's instruction and stores the result, so the host's x87 stack is empty between
  * instructions and its TOP is 0. An unmasked x87 exception is taken off the host (FNCLEX) by the kernel that met it,
  * before any waiting instruction could trap; the host's sticky x87 flags are always a subset of the guest's.
  *
@@ -16,7 +16,7 @@
 #include "accel/tcg-lite/tcg.h"
 
 enum {
-    MXCSR_FLAGS = 0x3f,  /* IE DE ZE OE UE PE */
+    MXCSR_FLAGS = 0x3f, /* IE DE ZE OE UE PE */
     MXCSR_DAZ = 1 << 6,
     MXCSR_MASKS = 0x1f80,
     MXCSR_MASK_SHIFT = 7,
@@ -26,11 +26,18 @@ enum {
 enum { FCW_SETTABLE = 0x1f3f, FCW_ONE = 0x40, FCW_INIT = 0x37f };
 
 enum {
-    FSW_IE = 1 << 0, FSW_DE = 1 << 1, FSW_ZE = 1 << 2, FSW_OE = 1 << 3, FSW_UE = 1 << 4, FSW_PE = 1 << 5,
+    FSW_IE = 1 << 0,
+    FSW_DE = 1 << 1,
+    FSW_ZE = 1 << 2,
+    FSW_OE = 1 << 3,
+    FSW_UE = 1 << 4,
+    FSW_PE = 1 << 5,
     FSW_FLAGS = 0x3f,
     FSW_SF = 1 << 6, /* stack fault */
     FSW_ES = 1 << 7, /* an unmasked exception is pending */
-    FSW_C0 = 1 << 8, FSW_C1 = 1 << 9, FSW_C2 = 1 << 10,
+    FSW_C0 = 1 << 8,
+    FSW_C1 = 1 << 9,
+    FSW_C2 = 1 << 10,
     FSW_TOP_SHIFT = 11,
     FSW_TOP = 7 << 11,
     FSW_C3 = 1 << 14,
@@ -68,7 +75,7 @@ ALWAYS_INLINE void host_clear_x87(void) { __asm__ volatile("fnclex"); }
 
 /** ES and B as flags and masks say. */
 ALWAYS_INLINE uint16_t x87_summary(uint16_t fsw, uint16_t fcw) {
-    fsw &= (uint16_t)~(FSW_ES | FSW_B);
+    fsw &= (uint16_t) ~(FSW_ES | FSW_B);
     return fsw & ~fcw & FSW_FLAGS ? fsw | FSW_ES | FSW_B : fsw;
 }
 

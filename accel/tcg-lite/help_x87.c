@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* x87 control instructions and the FSTENV, FSAVE images (SDM vol. 1, 8.1.10 and figures 8-9 to 8-12). */
+#include "accel/tcg-lite/help_x87.h"
 #include "accel/tcg-lite/fpu_host.h"
 #include "accel/tcg-lite/helpers.h"
-#include "accel/tcg-lite/help_x87.h"
 
 static uint64_t operand(struct Tcg *t, const struct Insn *i, unsigned size, enum Access access) {
     return mem_linear(t, i, i->seg, ea_offset(t->env, i), size, access);
@@ -23,9 +23,7 @@ void h_fldcw(struct Tcg *t, const struct Insn *i) {
     tcg_set_fcw(t, (uint16_t)mem_load(t, i, operand(t, i, 2, ACCESS_READ), 2));
 }
 
-void h_fnstcw(struct Tcg *t, const struct Insn *i) {
-    mem_store(t, i, operand(t, i, 2, ACCESS_WRITE), 2, t->env->fcw);
-}
+void h_fnstcw(struct Tcg *t, const struct Insn *i) { mem_store(t, i, operand(t, i, 2, ACCESS_WRITE), 2, t->env->fcw); }
 
 void h_fnstsw(struct Tcg *t, const struct Insn *i) {
     if (i->mem)
@@ -36,7 +34,7 @@ void h_fnstsw(struct Tcg *t, const struct Insn *i) {
 
 void h_fnclex(struct Tcg *t, const struct Insn *i) {
     (void)i;
-    t->env->fsw &= (uint16_t)~(FSW_FLAGS | FSW_SF | FSW_ES | FSW_B);
+    t->env->fsw &= (uint16_t) ~(FSW_FLAGS | FSW_SF | FSW_ES | FSW_B);
     host_clear_x87();
 }
 
@@ -93,8 +91,13 @@ static unsigned make_env(const struct Tcg *t, unsigned osize, uint8_t *out) {
         memcpy(out, w, sizeof(w));
         return sizeof(w);
     }
-    uint32_t d[7] = {0xffff0000u | env->fcw, 0xffff0000u | env->fsw, 0xffff0000u | tags, ip,
-                     env->fcs | (uint32_t)(env->fop & 0x7ff) << 16, dp, 0xffff0000u | env->fds};
+    uint32_t d[7] = {0xffff0000u | env->fcw,
+                     0xffff0000u | env->fsw,
+                     0xffff0000u | tags,
+                     ip,
+                     env->fcs | (uint32_t)(env->fop & 0x7ff) << 16,
+                     dp,
+                     0xffff0000u | env->fds};
     if (real_format(t)) {
         d[3] = 0xffff0000u | (ip & 0xffff);
         d[4] = (env->fop & 0x7ffu) | (ip >> 16) << 12;

@@ -131,9 +131,7 @@ static void check_xsave(struct Tcg *t, const struct Insn *i) {
         tcg_raise(t, i, VEC_NM);
 }
 
-static uint64_t requested(const struct Tcg *t) {
-    return (uint32_t)t->env->gpr[REG_AX] | t->env->gpr[REG_DX] << 32;
-}
+static uint64_t requested(const struct Tcg *t) { return (uint32_t)t->env->gpr[REG_AX] | t->env->gpr[REG_DX] << 32; }
 
 static bool halves_in_use(const struct Tcg *t, unsigned half) {
     uint64_t any = 0;
@@ -151,7 +149,8 @@ static bool x87_in_use(const CPUX86State *env) {
 
 /** XINUSE: components that are not in their initial state. */
 static uint64_t in_use(const struct Tcg *t) {
-    return (x87_in_use(t->env) ? XCR0_X87 : 0) | (halves_in_use(t, 0) ? XCR0_SSE : 0) | (halves_in_use(t, 1) ? XCR0_AVX : 0);
+    return (x87_in_use(t->env) ? XCR0_X87 : 0) | (halves_in_use(t, 0) ? XCR0_SSE : 0) |
+           (halves_in_use(t, 1) ? XCR0_AVX : 0);
 }
 
 struct Save {

@@ -5,6 +5,10 @@
 
 #include "accel/tcg-lite/mem.h"
 
+/** What the generator passes to shapes: see README.md. The kernel follows. */
+#define SHAPE_R CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc
+#define SHAPE_M CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, enum EaKind ea, int cc
+
 typedef void (*HelpFn)(struct Tcg *t, const struct Insn *i);
 
 /** Privileged instructions raise #GP(0) at CPL > 0, which v8086 mode always is. */

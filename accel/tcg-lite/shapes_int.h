@@ -10,7 +10,6 @@
 #include "accel/tcg-lite/mem.h"
 #include "accel/tcg-lite/shapes_help.h"
 
-
 /** Where a kernel may put flags: for the flagless variants a copy that nobody reads. */
 #define SHAPE_CC(name)                                                                                                 \
     struct Cc copy_ = t->cc;                                                                                           \
@@ -48,19 +47,35 @@ typedef uint64_t __attribute__((aligned(1), may_alias)) any_u64;
 ALWAYS_INLINE bool host_cas(void *p, unsigned size, uint64_t old, uint64_t v) {
     bool ok;
     switch (size) {
-    case 1: __asm__ volatile("lock cmpxchgb %b3, %1" : "=@ccz"(ok), "+m"(*(uint8_t *)p), "+a"(old) : "q"(v) : "memory"); break;
-    case 2: __asm__ volatile("lock cmpxchgw %w3, %1" : "=@ccz"(ok), "+m"(*(any_u16 *)p), "+a"(old) : "r"(v) : "memory"); break;
-    case 4: __asm__ volatile("lock cmpxchgl %k3, %1" : "=@ccz"(ok), "+m"(*(any_u32 *)p), "+a"(old) : "r"(v) : "memory"); break;
-    default: __asm__ volatile("lock cmpxchgq %3, %1" : "=@ccz"(ok), "+m"(*(any_u64 *)p), "+a"(old) : "r"(v) : "memory"); break;
+    case 1:
+        __asm__ volatile("lock cmpxchgb %b3, %1" : "=@ccz"(ok), "+m"(*(uint8_t *)p), "+a"(old) : "q"(v) : "memory");
+        break;
+    case 2:
+        __asm__ volatile("lock cmpxchgw %w3, %1" : "=@ccz"(ok), "+m"(*(any_u16 *)p), "+a"(old) : "r"(v) : "memory");
+        break;
+    case 4:
+        __asm__ volatile("lock cmpxchgl %k3, %1" : "=@ccz"(ok), "+m"(*(any_u32 *)p), "+a"(old) : "r"(v) : "memory");
+        break;
+    default:
+        __asm__ volatile("lock cmpxchgq %3, %1" : "=@ccz"(ok), "+m"(*(any_u64 *)p), "+a"(old) : "r"(v) : "memory");
+        break;
     }
     return ok;
 }
 ALWAYS_INLINE uint64_t host_xchg(void *p, unsigned size, uint64_t v) {
     switch (size) {
-    case 1: __asm__ volatile("xchgb %b1, %0" : "+m"(*(uint8_t *)p), "+q"(v)::"memory"); break;
-    case 2: __asm__ volatile("xchgw %w1, %0" : "+m"(*(any_u16 *)p), "+r"(v)::"memory"); break;
-    case 4: __asm__ volatile("xchgl %k1, %0" : "+m"(*(any_u32 *)p), "+r"(v)::"memory"); break;
-    default: __asm__ volatile("xchgq %1, %0" : "+m"(*(any_u64 *)p), "+r"(v)::"memory"); break;
+    case 1:
+        __asm__ volatile("xchgb %b1, %0" : "+m"(*(uint8_t *)p), "+q"(v)::"memory");
+        break;
+    case 2:
+        __asm__ volatile("xchgw %w1, %0" : "+m"(*(any_u16 *)p), "+r"(v)::"memory");
+        break;
+    case 4:
+        __asm__ volatile("xchgl %k1, %0" : "+m"(*(any_u32 *)p), "+r"(v)::"memory");
+        break;
+    default:
+        __asm__ volatile("xchgq %1, %0" : "+m"(*(any_u64 *)p), "+r"(v)::"memory");
+        break;
     }
     return v;
 }
@@ -113,7 +128,9 @@ ALWAYS_INLINE void rmw1_r(SHAPE_R, IntKernel k) { rmw_register(env, i, t, bits, 
 ALWAYS_INLINE void rmw1_m(SHAPE_M, IntKernel k) { rmw_any(env, i, t, bits, ea, cc, k, 0); }
 ALWAYS_INLINE void rmw1_l(SHAPE_M, IntKernel k) { rmw_locked(env, i, t, bits, ea, cc, k, 0); }
 /** E = E op CL. A 32-bit register is zero-extended even when the count is 0. */
-ALWAYS_INLINE void rmw_cl_r(SHAPE_R, IntKernel k) { rmw_register(env, i, t, bits, cc, k, gpr_read(env, REG_CX * 8, 8)); }
+ALWAYS_INLINE void rmw_cl_r(SHAPE_R, IntKernel k) {
+    rmw_register(env, i, t, bits, cc, k, gpr_read(env, REG_CX * 8, 8));
+}
 ALWAYS_INLINE void rmw_cl_m(SHAPE_M, IntKernel k) { rmw_any(env, i, t, bits, ea, cc, k, gpr_read(env, REG_CX * 8, 8)); }
 
 ALWAYS_INLINE uint64_t load_rm(SHAPE_M) {
@@ -127,14 +144,20 @@ ALWAYS_INLINE void load_op_any(SHAPE_R, IntKernel k, uint64_t b) {
     gpr_write(env, i->reg, bits, k(flags, gpr_read(env, i->reg, bits), b, bits));
 }
 ALWAYS_INLINE void load_op_r(SHAPE_R, IntKernel k) { load_op_any(env, i, t, bits, cc, k, gpr_read(env, i->rm, bits)); }
-ALWAYS_INLINE void load_op_m(SHAPE_M, IntKernel k) { load_op_any(env, i, t, bits, cc, k, load_rm(env, i, t, bits, ea, cc)); }
+ALWAYS_INLINE void load_op_m(SHAPE_M, IntKernel k) {
+    load_op_any(env, i, t, bits, cc, k, load_rm(env, i, t, bits, ea, cc));
+}
 /** G = E op I */
 ALWAYS_INLINE void load_op_imm_any(SHAPE_R, IntKernel k, uint64_t a) {
     SHAPE_CC(flags);
     gpr_write(env, i->reg, bits, k(flags, a, i->uimm, bits));
 }
-ALWAYS_INLINE void load_op_imm_r(SHAPE_R, IntKernel k) { load_op_imm_any(env, i, t, bits, cc, k, gpr_read(env, i->rm, bits)); }
-ALWAYS_INLINE void load_op_imm_m(SHAPE_M, IntKernel k) { load_op_imm_any(env, i, t, bits, cc, k, load_rm(env, i, t, bits, ea, cc)); }
+ALWAYS_INLINE void load_op_imm_r(SHAPE_R, IntKernel k) {
+    load_op_imm_any(env, i, t, bits, cc, k, gpr_read(env, i->rm, bits));
+}
+ALWAYS_INLINE void load_op_imm_m(SHAPE_M, IntKernel k) {
+    load_op_imm_any(env, i, t, bits, cc, k, load_rm(env, i, t, bits, ea, cc));
+}
 
 /** Flags of E op G, of G op E, of E op I */
 ALWAYS_INLINE void compare_any(SHAPE_R, IntKernel k, uint64_t a, uint64_t b) {
@@ -174,8 +197,12 @@ ALWAYS_INLINE void dshift_mem(SHAPE_M, DoubleShiftKernel k, uint64_t count) {
 }
 ALWAYS_INLINE void dshift_imm_r(SHAPE_R, DoubleShiftKernel k) { dshift_reg(env, i, t, bits, cc, k, i->uimm); }
 ALWAYS_INLINE void dshift_imm_m(SHAPE_M, DoubleShiftKernel k) { dshift_mem(env, i, t, bits, ea, cc, k, i->uimm); }
-ALWAYS_INLINE void dshift_cl_r(SHAPE_R, DoubleShiftKernel k) { dshift_reg(env, i, t, bits, cc, k, env->gpr[REG_CX] & 0xff); }
-ALWAYS_INLINE void dshift_cl_m(SHAPE_M, DoubleShiftKernel k) { dshift_mem(env, i, t, bits, ea, cc, k, env->gpr[REG_CX] & 0xff); }
+ALWAYS_INLINE void dshift_cl_r(SHAPE_R, DoubleShiftKernel k) {
+    dshift_reg(env, i, t, bits, cc, k, env->gpr[REG_CX] & 0xff);
+}
+ALWAYS_INLINE void dshift_cl_m(SHAPE_M, DoubleShiftKernel k) {
+    dshift_mem(env, i, t, bits, ea, cc, k, env->gpr[REG_CX] & 0xff);
+}
 
 /* ---- multiplication, division, decimal ---- */
 
@@ -190,7 +217,9 @@ ALWAYS_INLINE void muldiv_any(SHAPE_R, MulDivKernel k, uint64_t src) {
     gpr_write(env, hi_reg, bits, hi);
 }
 ALWAYS_INLINE void muldiv_r(SHAPE_R, MulDivKernel k) { muldiv_any(env, i, t, bits, cc, k, gpr_read(env, i->rm, bits)); }
-ALWAYS_INLINE void muldiv_m(SHAPE_M, MulDivKernel k) { muldiv_any(env, i, t, bits, cc, k, load_rm(env, i, t, bits, ea, cc)); }
+ALWAYS_INLINE void muldiv_m(SHAPE_M, MulDivKernel k) {
+    muldiv_any(env, i, t, bits, cc, k, load_rm(env, i, t, bits, ea, cc));
+}
 
 ALWAYS_INLINE void decimal_r(SHAPE_R, DecimalKernel k) {
     (void)i, (void)bits;
@@ -272,7 +301,8 @@ ALWAYS_INLINE void bt_reg_l(SHAPE_M, BitKernel k) {
 }
 ALWAYS_INLINE void bt_imm_r(SHAPE_R, BitKernel k) { bt_word(env, i, t, bits, cc, k, i->uimm); }
 ALWAYS_INLINE void bt_imm_m(SHAPE_M, BitKernel k) {
-    bt_memory(env, i, t, bits, cc, k, i->uimm, ea_linear(env, i, t, ea, bits / 8, k == k_bt ? ACCESS_READ : ACCESS_RMW), false);
+    bt_memory(env, i, t, bits, cc, k, i->uimm, ea_linear(env, i, t, ea, bits / 8, k == k_bt ? ACCESS_READ : ACCESS_RMW),
+              false);
 }
 ALWAYS_INLINE void bt_imm_l(SHAPE_M, BitKernel k) {
     bt_memory(env, i, t, bits, cc, k, i->uimm, ea_linear(env, i, t, ea, bits / 8, ACCESS_RMW), true);
@@ -286,8 +316,12 @@ ALWAYS_INLINE void bit_scan_any(SHAPE_R, IntKernel k, uint64_t b) {
     else
         gpr_write(env, i->reg, bits, k(flags, 0, b, bits));
 }
-ALWAYS_INLINE void bit_scan_r(SHAPE_R, IntKernel k) { bit_scan_any(env, i, t, bits, cc, k, gpr_read(env, i->rm, bits)); }
-ALWAYS_INLINE void bit_scan_m(SHAPE_M, IntKernel k) { bit_scan_any(env, i, t, bits, cc, k, load_rm(env, i, t, bits, ea, cc)); }
+ALWAYS_INLINE void bit_scan_r(SHAPE_R, IntKernel k) {
+    bit_scan_any(env, i, t, bits, cc, k, gpr_read(env, i->rm, bits));
+}
+ALWAYS_INLINE void bit_scan_m(SHAPE_M, IntKernel k) {
+    bit_scan_any(env, i, t, bits, cc, k, load_rm(env, i, t, bits, ea, cc));
+}
 
 /** BSWAP of 16 bits is undefined; the hardware stores 0. */
 ALWAYS_INLINE void bswap_r(SHAPE_R, const void *none) {
@@ -300,7 +334,8 @@ ALWAYS_INLINE void movbe_load_m(SHAPE_M, const void *none) {
 }
 ALWAYS_INLINE void movbe_store_m(SHAPE_M, const void *none) {
     (void)cc, (void)none;
-    mem_store(t, i, ea_linear(env, i, t, ea, bits / 8, ACCESS_WRITE), bits / 8, int_bswap(gpr_read(env, i->reg, bits), bits));
+    mem_store(t, i, ea_linear(env, i, t, ea, bits / 8, ACCESS_WRITE), bits / 8,
+              int_bswap(gpr_read(env, i->reg, bits), bits));
 }
 
 #endif

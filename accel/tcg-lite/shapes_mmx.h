@@ -9,6 +9,7 @@
 #include "accel/tcg-lite/fpu_host.h"
 #include "accel/tcg-lite/kernels_vec_int.h"
 #include "accel/tcg-lite/mem.h"
+#include "accel/tcg-lite/shapes_help.h"
 
 typedef V128 (*VecBinary)(V128 a, V128 b);
 typedef V128 (*VecUnary)(V128 b);
@@ -37,45 +38,40 @@ ALWAYS_INLINE V128 mmx_load(CPUX86State *env, const struct Insn *i, struct Tcg *
     return (V128){(long long)mem_load(t, i, ea_linear(env, i, t, ea, size, ACCESS_READ), size), 0};
 }
 
-ALWAYS_INLINE void mmx_op_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, VecBinary k) {
+ALWAYS_INLINE void mmx_op_r(SHAPE_R, VecBinary k) {
     (void)bits, (void)cc;
     mmx_wait(env, i, t);
     mmx_begin(env);
     mmx_write(env, i->reg, k(mmx_read(env, i->reg), mmx_read(env, i->rm)));
 }
-ALWAYS_INLINE void mmx_op_m(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, enum EaKind ea, int cc,
-                            VecBinary k) {
+ALWAYS_INLINE void mmx_op_m(SHAPE_M, VecBinary k) {
     (void)bits, (void)cc;
     V128 b = mmx_load(env, i, t, ea, 8);
     mmx_begin(env);
     mmx_write(env, i->reg, k(mmx_read(env, i->reg), b));
 }
 /** PUNPCKL: memory holds 32 bits. */
-ALWAYS_INLINE void mmx_op32_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, VecBinary k) {
-    mmx_op_r(env, i, t, bits, cc, k);
-}
-ALWAYS_INLINE void mmx_op32_m(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, enum EaKind ea, int cc,
-                              VecBinary k) {
+ALWAYS_INLINE void mmx_op32_r(SHAPE_R, VecBinary k) { mmx_op_r(env, i, t, bits, cc, k); }
+ALWAYS_INLINE void mmx_op32_m(SHAPE_M, VecBinary k) {
     (void)bits, (void)cc;
     V128 b = mmx_load(env, i, t, ea, 4);
     mmx_begin(env);
     mmx_write(env, i->reg, k(mmx_read(env, i->reg), b));
 }
 /** Shifts by an immediate count. */
-ALWAYS_INLINE void mmx_shift_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, VecBinary k) {
+ALWAYS_INLINE void mmx_shift_r(SHAPE_R, VecBinary k) {
     (void)bits, (void)cc;
     mmx_wait(env, i, t);
     mmx_begin(env);
     mmx_write(env, i->rm, k(mmx_read(env, i->rm), _mm_cvtsi32_si128((uint8_t)i->imm)));
 }
-ALWAYS_INLINE void mmx_imm_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, VecImm k) {
+ALWAYS_INLINE void mmx_imm_r(SHAPE_R, VecImm k) {
     (void)bits, (void)cc;
     mmx_wait(env, i, t);
     mmx_begin(env);
     mmx_write(env, i->reg, k(mmx_read(env, i->reg), mmx_read(env, i->rm), (uint8_t)i->imm));
 }
-ALWAYS_INLINE void mmx_imm_m(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, enum EaKind ea, int cc,
-                             VecImm k) {
+ALWAYS_INLINE void mmx_imm_m(SHAPE_M, VecImm k) {
     (void)bits, (void)cc;
     V128 b = mmx_load(env, i, t, ea, 8);
     mmx_begin(env);
@@ -84,67 +80,63 @@ ALWAYS_INLINE void mmx_imm_m(CPUX86State *env, const struct Insn *i, struct Tcg 
 
 /* ---- moves ---- */
 
-ALWAYS_INLINE void mmx_mov_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, const void *k) {
+ALWAYS_INLINE void mmx_mov_r(SHAPE_R, const void *k) {
     (void)bits, (void)cc, (void)k;
     mmx_wait(env, i, t);
     mmx_begin(env);
     mmx_write(env, i->reg, mmx_read(env, i->rm));
 }
-ALWAYS_INLINE void mmx_mov_m(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, enum EaKind ea, int cc,
-                             const void *k) {
+ALWAYS_INLINE void mmx_mov_m(SHAPE_M, const void *k) {
     (void)bits, (void)cc, (void)k;
     V128 b = mmx_load(env, i, t, ea, 8);
     mmx_begin(env);
     mmx_write(env, i->reg, b);
 }
-ALWAYS_INLINE void mmx_store_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, const void *k) {
+ALWAYS_INLINE void mmx_store_r(SHAPE_R, const void *k) {
     (void)bits, (void)cc, (void)k;
     mmx_wait(env, i, t);
     mmx_begin(env);
     mmx_write(env, i->rm, mmx_read(env, i->reg));
 }
-ALWAYS_INLINE void mmx_store_m(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, enum EaKind ea, int cc,
-                               const void *k) {
+ALWAYS_INLINE void mmx_store_m(SHAPE_M, const void *k) {
     (void)bits, (void)cc, (void)k;
     mmx_wait(env, i, t);
     mem_store(t, i, ea_linear(env, i, t, ea, 8, ACCESS_WRITE), 8, env->fpr[i->reg].mantissa);
     mmx_begin(env);
 }
 /** MOVD, MOVQ between MMX and general registers or memory of 32 or 64 bits. */
-ALWAYS_INLINE void mmx_movd_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, const void *k) {
+ALWAYS_INLINE void mmx_movd_r(SHAPE_R, const void *k) {
     (void)cc, (void)k;
     mmx_wait(env, i, t);
     mmx_begin(env);
     mmx_write(env, i->reg, (V128){(long long)gpr_read(env, i->rm, bits), 0});
 }
-ALWAYS_INLINE void mmx_movd_m(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, enum EaKind ea, int cc,
-                              const void *k) {
+ALWAYS_INLINE void mmx_movd_m(SHAPE_M, const void *k) {
     (void)cc, (void)k;
     V128 b = mmx_load(env, i, t, ea, bits / 8);
     mmx_begin(env);
     mmx_write(env, i->reg, b);
 }
-ALWAYS_INLINE void mmx_movd_st_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, const void *k) {
+ALWAYS_INLINE void mmx_movd_st_r(SHAPE_R, const void *k) {
     (void)cc, (void)k;
     mmx_wait(env, i, t);
     mmx_begin(env);
     gpr_write(env, i->rm, bits, env->fpr[i->reg].mantissa);
 }
-ALWAYS_INLINE void mmx_movd_st_m(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, enum EaKind ea, int cc,
-                                 const void *k) {
+ALWAYS_INLINE void mmx_movd_st_m(SHAPE_M, const void *k) {
     (void)cc, (void)k;
     mmx_wait(env, i, t);
     mem_store(t, i, ea_linear(env, i, t, ea, bits / 8, ACCESS_WRITE), bits / 8, env->fpr[i->reg].mantissa);
     mmx_begin(env);
 }
 /** PMOVMSKB. */
-ALWAYS_INLINE void mmx_mask_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, VecMask k) {
+ALWAYS_INLINE void mmx_mask_r(SHAPE_R, VecMask k) {
     (void)bits, (void)cc;
     mmx_wait(env, i, t);
     mmx_begin(env);
     gpr_write(env, i->reg, 32, k(mmx_read(env, i->rm)));
 }
-ALWAYS_INLINE void mmx_pextrw_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, const void *k) {
+ALWAYS_INLINE void mmx_pextrw_r(SHAPE_R, const void *k) {
     (void)bits, (void)cc, (void)k;
     mmx_wait(env, i, t);
     mmx_begin(env);
@@ -156,13 +148,12 @@ ALWAYS_INLINE void mmx_insert_word(CPUX86State *env, const struct Insn *i, uint1
     mmx_begin(env);
     mmx_write(env, i->reg, (V128){(long long)(old | (uint64_t)v << shift), 0});
 }
-ALWAYS_INLINE void mmx_pinsrw_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, const void *k) {
+ALWAYS_INLINE void mmx_pinsrw_r(SHAPE_R, const void *k) {
     (void)bits, (void)cc, (void)k;
     mmx_wait(env, i, t);
     mmx_insert_word(env, i, (uint16_t)gpr_read(env, i->rm, 16));
 }
-ALWAYS_INLINE void mmx_pinsrw_m(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, enum EaKind ea, int cc,
-                                const void *k) {
+ALWAYS_INLINE void mmx_pinsrw_m(SHAPE_M, const void *k) {
     (void)bits, (void)cc, (void)k;
     mmx_wait(env, i, t);
     mmx_insert_word(env, i, (uint16_t)mem_load(t, i, ea_linear(env, i, t, ea, 2, ACCESS_READ), 2));

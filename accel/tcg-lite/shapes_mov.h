@@ -93,15 +93,14 @@ ALWAYS_INLINE void movsx_w_m(SHAPE_M, const void *none) {
     (void)none;
     gpr_write(env, i->reg, bits, (uint64_t)cc_sext(load_rm(env, i, t, 16, ea, cc), 16));
 }
-/** MOVSXD; with a 16-bit operand size it moves 16 bits. */
+/** MOVSXD; with a 16-bit operand size it moves 16 bits, having read 32 (as measured on AMD family 19h). */
 ALWAYS_INLINE void movsx_d_r(SHAPE_R, const void *none) {
     (void)t, (void)cc, (void)none;
     gpr_write(env, i->reg, bits, (uint64_t)cc_sext(gpr_read(env, i->rm, 32), 32));
 }
 ALWAYS_INLINE void movsx_d_m(SHAPE_M, const void *none) {
     (void)none;
-    unsigned source = bits == 16 ? 16 : 32;
-    gpr_write(env, i->reg, bits, (uint64_t)cc_sext(load_rm(env, i, t, source, ea, cc), source));
+    gpr_write(env, i->reg, bits, (uint64_t)cc_sext(load_rm(env, i, t, 32, ea, cc), 32));
 }
 
 /* ---- exchanges; XCHG with memory is always locked ---- */

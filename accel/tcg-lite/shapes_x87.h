@@ -8,6 +8,7 @@
 
 #include "accel/tcg-lite/kernels_x87.h"
 #include "accel/tcg-lite/mem.h"
+#include "accel/tcg-lite/shapes_help.h"
 
 static const struct X87Reg x87_indefinite = {0xc000000000000000, 0xffff};
 
@@ -15,7 +16,7 @@ ALWAYS_INLINE unsigned x87_index(const CPUX86State *env, unsigned n) { return ((
 ALWAYS_INLINE struct X87Reg *x87_st(CPUX86State *env, unsigned n) { return &env->fpr[x87_index(env, n)]; }
 ALWAYS_INLINE bool x87_empty(const CPUX86State *env, unsigned n) { return !(env->ftw >> x87_index(env, n) & 1); }
 ALWAYS_INLINE void x87_set_valid(CPUX86State *env, unsigned n) { env->ftw |= (uint8_t)(1u << x87_index(env, n)); }
-ALWAYS_INLINE void x87_set_empty(CPUX86State *env, unsigned n) { env->ftw &= (uint8_t)~(1u << x87_index(env, n)); }
+ALWAYS_INLINE void x87_set_empty(CPUX86State *env, unsigned n) { env->ftw &= (uint8_t) ~(1u << x87_index(env, n)); }
 ALWAYS_INLINE void x87_move_top(CPUX86State *env, unsigned by) {
     env->fsw = (uint16_t)((env->fsw & ~FSW_TOP) | ((env->fsw + (by << FSW_TOP_SHIFT)) & FSW_TOP));
 }
@@ -77,8 +78,8 @@ typedef uint32_t (*X87BinaryMem)(struct X87Reg *dst, const uint64_t *src);
 typedef uint32_t (*X87Unary)(struct X87Reg *r);
 typedef uint32_t (*X87UnaryPush)(struct X87Reg *st0, struct X87Reg *pushed);
 
-ALWAYS_INLINE void x87_arith(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned dst, unsigned src, bool pop,
-                             X87Binary k) {
+ALWAYS_INLINE void x87_arith(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned dst, unsigned src,
+                             bool pop, X87Binary k) {
     x87_wait(env, i, t);
     x87_code_pointer(env, i);
     if (x87_lacks(env, dst, src)) {
@@ -97,27 +98,27 @@ ALWAYS_INLINE void x87_arith(CPUX86State *env, const struct Insn *i, struct Tcg 
 }
 
 /** ST(0) = ST(0) op ST(i). */
-ALWAYS_INLINE void x87_arith_st0_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, X87Binary k) {
+ALWAYS_INLINE void x87_arith_st0_r(SHAPE_R, X87Binary k) {
     (void)bits, (void)cc;
     x87_arith(env, i, t, 0, i->rm, false, k);
 }
 /** ST(i) = ST(i) op ST(0). */
-ALWAYS_INLINE void x87_arith_sti_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, X87Binary k) {
+ALWAYS_INLINE void x87_arith_sti_r(SHAPE_R, X87Binary k) {
     (void)bits, (void)cc;
     x87_arith(env, i, t, i->rm, 0, false, k);
 }
-ALWAYS_INLINE void x87_arith_pop_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, X87Binary k) {
+ALWAYS_INLINE void x87_arith_pop_r(SHAPE_R, X87Binary k) {
     (void)bits, (void)cc;
     x87_arith(env, i, t, i->rm, 0, true, k);
 }
 /** ST(0) = ST(0) op ST(1): FSCALE. */
-ALWAYS_INLINE void x87_arith_st1_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, X87Binary k) {
+ALWAYS_INLINE void x87_arith_st1_r(SHAPE_R, X87Binary k) {
     (void)bits, (void)cc;
     x87_arith(env, i, t, 0, 1, false, k);
 }
-/** FPREM, FPREM1: the quotient's low bits go to C0, C3, C1; C2 says that more is to do. With a NaN there is no quotient,
- *  and C0 and C3 stay. */
-ALWAYS_INLINE void x87_rem_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, X87Binary k) {
+/** FPREM, FPREM1: the quotient's low bits go to C0, C3, C1; C2 says that more is to do. With a NaN there is no
+ * quotient, and C0 and C3 stay. */
+ALWAYS_INLINE void x87_rem_r(SHAPE_R, X87Binary k) {
     (void)bits, (void)cc;
     x87_wait(env, i, t);
     x87_code_pointer(env, i);
@@ -135,8 +136,7 @@ ALWAYS_INLINE void x87_rem_r(CPUX86State *env, const struct Insn *i, struct Tcg 
     x87_commit(env, sw, nan ? FSW_C1 | FSW_C2 : FSW_CC);
 }
 
-ALWAYS_INLINE void x87_arith_mem_m(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, enum EaKind ea, int cc,
-                                   X87BinaryMem k) {
+ALWAYS_INLINE void x87_arith_mem_m(SHAPE_M, X87BinaryMem k) {
     (void)cc;
     x87_wait(env, i, t);
     uint64_t v = mem_load(t, i, ea_linear(env, i, t, ea, bits / 8, ACCESS_READ), bits / 8);
@@ -160,24 +160,23 @@ ALWAYS_INLINE void x87_unary(CPUX86State *env, const struct Insn *i, struct Tcg 
         x87_commit(env, k(x87_st(env, 0)), codes);
         return;
     }
-    env->fsw &= (uint16_t)~(codes & FSW_C2);
+    env->fsw &= (uint16_t) ~(codes & FSW_C2);
     if (x87_stack_fault(env, 0)) {
         *x87_st(env, 0) = x87_indefinite;
         x87_set_valid(env, 0);
     }
 }
-ALWAYS_INLINE void x87_unary_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, X87Unary k) {
+ALWAYS_INLINE void x87_unary_r(SHAPE_R, X87Unary k) {
     (void)bits, (void)cc;
     x87_unary(env, i, t, FSW_C1, k);
 }
 /** FSIN, FCOS: C2 when the operand is out of range. */
-ALWAYS_INLINE void x87_trig_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, X87Unary k) {
+ALWAYS_INLINE void x87_trig_r(SHAPE_R, X87Unary k) {
     (void)bits, (void)cc;
     x87_unary(env, i, t, FSW_C1 | FSW_C2, k);
 }
 /** FCHS, FABS. */
-ALWAYS_INLINE void x87_sign_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc,
-                              void (*k)(struct X87Reg *)) {
+ALWAYS_INLINE void x87_sign_r(SHAPE_R, void (*k)(struct X87Reg *)) {
     (void)bits, (void)cc;
     x87_wait(env, i, t);
     x87_code_pointer(env, i);
@@ -190,7 +189,7 @@ ALWAYS_INLINE void x87_sign_r(CPUX86State *env, const struct Insn *i, struct Tcg
     }
 }
 /** FYL2X, FYL2XP1, FPATAN: ST(1) = f, pop. */
-ALWAYS_INLINE void x87_binary_pop_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, X87Binary k) {
+ALWAYS_INLINE void x87_binary_pop_r(SHAPE_R, X87Binary k) {
     (void)bits, (void)cc;
     x87_wait(env, i, t);
     x87_code_pointer(env, i);
@@ -208,13 +207,14 @@ ALWAYS_INLINE void x87_binary_pop_r(CPUX86State *env, const struct Insn *i, stru
         x87_pop(env);
 }
 /** FPTAN, FSINCOS, FXTRACT: ST(0) = f, push g. `codes` as x87_unary. */
-ALWAYS_INLINE void x87_unary_push(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned codes, X87UnaryPush k) {
+ALWAYS_INLINE void x87_unary_push(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned codes,
+                                  X87UnaryPush k) {
     x87_wait(env, i, t);
     x87_code_pointer(env, i);
     struct X87Reg pushed = x87_indefinite;
     bool under = x87_empty(env, 0);
     if (UNLIKELY(under || !x87_empty(env, 7))) {
-        env->fsw &= (uint16_t)~(codes & FSW_C2);
+        env->fsw &= (uint16_t) ~(codes & FSW_C2);
         if (!x87_stack_fault(env, under ? 0 : FSW_C1))
             return;
         *x87_st(env, 0) = x87_indefinite;
@@ -227,11 +227,11 @@ ALWAYS_INLINE void x87_unary_push(CPUX86State *env, const struct Insn *i, struct
     if (!(sw & X87_LEFT_ONE))
         x87_push(env, &pushed);
 }
-ALWAYS_INLINE void x87_unary_push_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, X87UnaryPush k) {
+ALWAYS_INLINE void x87_unary_push_r(SHAPE_R, X87UnaryPush k) {
     (void)bits, (void)cc;
     x87_unary_push(env, i, t, FSW_C1, k);
 }
-ALWAYS_INLINE void x87_trig_push_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, X87UnaryPush k) {
+ALWAYS_INLINE void x87_trig_push_r(SHAPE_R, X87UnaryPush k) {
     (void)bits, (void)cc;
     x87_unary_push(env, i, t, FSW_C1 | FSW_C2, k);
 }
@@ -260,15 +260,15 @@ ALWAYS_INLINE void x87_compare(CPUX86State *env, const struct Insn *i, struct Tc
     while (pops--)
         x87_pop(env);
 }
-ALWAYS_INLINE void x87_com_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, X87Compare k) {
+ALWAYS_INLINE void x87_com_r(SHAPE_R, X87Compare k) {
     (void)bits, (void)cc;
     x87_compare(env, i, t, i->rm, 0, k);
 }
-ALWAYS_INLINE void x87_comp_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, X87Compare k) {
+ALWAYS_INLINE void x87_comp_r(SHAPE_R, X87Compare k) {
     (void)bits, (void)cc;
     x87_compare(env, i, t, i->rm, 1, k);
 }
-ALWAYS_INLINE void x87_compp_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, X87Compare k) {
+ALWAYS_INLINE void x87_compp_r(SHAPE_R, X87Compare k) {
     (void)bits, (void)cc;
     x87_compare(env, i, t, 1, 2, k);
 }
@@ -293,19 +293,17 @@ ALWAYS_INLINE void x87_compare_mem(CPUX86State *env, const struct Insn *i, struc
     if (pop)
         x87_pop(env);
 }
-ALWAYS_INLINE void x87_com_mem_m(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, enum EaKind ea, int cc,
-                                 X87CompareMem k) {
+ALWAYS_INLINE void x87_com_mem_m(SHAPE_M, X87CompareMem k) {
     (void)cc;
     x87_compare_mem(env, i, t, bits, ea, false, k);
 }
-ALWAYS_INLINE void x87_comp_mem_m(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, enum EaKind ea, int cc,
-                                  X87CompareMem k) {
+ALWAYS_INLINE void x87_comp_mem_m(SHAPE_M, X87CompareMem k) {
     (void)cc;
     x87_compare_mem(env, i, t, bits, ea, true, k);
 }
 
 /** FTST and FXAM look at ST(0) only; FXAM takes an empty one too. */
-ALWAYS_INLINE void x87_tst_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, X87Unary k) {
+ALWAYS_INLINE void x87_tst_r(SHAPE_R, X87Unary k) {
     (void)bits, (void)cc;
     x87_wait(env, i, t);
     x87_code_pointer(env, i);
@@ -316,7 +314,7 @@ ALWAYS_INLINE void x87_tst_r(CPUX86State *env, const struct Insn *i, struct Tcg 
         x87_commit(env, k(x87_st(env, 0)), FSW_CC);
     }
 }
-ALWAYS_INLINE void x87_xam_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, X87Unary k) {
+ALWAYS_INLINE void x87_xam_r(SHAPE_R, X87Unary k) {
     (void)bits, (void)cc;
     x87_wait(env, i, t);
     x87_code_pointer(env, i);
@@ -329,7 +327,8 @@ ALWAYS_INLINE void x87_xam_r(CPUX86State *env, const struct Insn *i, struct Tcg 
 }
 
 /** FCOMI and its kin write ZF, PF, CF, clear OF, SF, AF, and leave C1 alone. */
-ALWAYS_INLINE void x87_compare_flags(CPUX86State *env, const struct Insn *i, struct Tcg *t, bool pop, X87CompareFlags k) {
+ALWAYS_INLINE void x87_compare_flags(CPUX86State *env, const struct Insn *i, struct Tcg *t, bool pop,
+                                     X87CompareFlags k) {
     x87_wait(env, i, t);
     x87_code_pointer(env, i);
     uint32_t flags = FLAG_ZF | FLAG_PF | FLAG_CF;
@@ -345,11 +344,11 @@ ALWAYS_INLINE void x87_compare_flags(CPUX86State *env, const struct Insn *i, str
     if (pop && go_on)
         x87_pop(env);
 }
-ALWAYS_INLINE void x87_comi_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, X87CompareFlags k) {
+ALWAYS_INLINE void x87_comi_r(SHAPE_R, X87CompareFlags k) {
     (void)bits, (void)cc;
     x87_compare_flags(env, i, t, false, k);
 }
-ALWAYS_INLINE void x87_comip_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, X87CompareFlags k) {
+ALWAYS_INLINE void x87_comip_r(SHAPE_R, X87CompareFlags k) {
     (void)bits, (void)cc;
     x87_compare_flags(env, i, t, true, k);
 }
@@ -367,8 +366,7 @@ ALWAYS_INLINE bool x87_room(CPUX86State *env) {
     return false;
 }
 
-ALWAYS_INLINE void x87_load_m(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, enum EaKind ea, int cc,
-                              X87Load k) {
+ALWAYS_INLINE void x87_load_m(SHAPE_M, X87Load k) {
     (void)cc;
     x87_wait(env, i, t);
     uint64_t v[2] = {mem_load(t, i, ea_linear(env, i, t, ea, bits / 8, ACCESS_READ), bits / 8)};
@@ -383,8 +381,7 @@ ALWAYS_INLINE void x87_load_m(CPUX86State *env, const struct Insn *i, struct Tcg
         x87_push(env, &r);
 }
 /** FBLD: ten bytes. */
-ALWAYS_INLINE void x87_load_bcd_m(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, enum EaKind ea, int cc,
-                                  X87Load k) {
+ALWAYS_INLINE void x87_load_bcd_m(SHAPE_M, X87Load k) {
     (void)bits, (void)cc;
     x87_wait(env, i, t);
     uint64_t v[2] = {0};
@@ -398,8 +395,7 @@ ALWAYS_INLINE void x87_load_bcd_m(CPUX86State *env, const struct Insn *i, struct
     x87_push(env, &r);
 }
 /** FLD m80: any bits, no exceptions but the stack's. */
-ALWAYS_INLINE void x87_load80_m(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, enum EaKind ea, int cc,
-                                const void *k) {
+ALWAYS_INLINE void x87_load80_m(SHAPE_M, const void *k) {
     (void)bits, (void)cc, (void)k;
     x87_wait(env, i, t);
     struct X87Reg r = {0};
@@ -411,7 +407,7 @@ ALWAYS_INLINE void x87_load80_m(CPUX86State *env, const struct Insn *i, struct T
     env->fsw &= (uint16_t)~FSW_C1;
     x87_push(env, &r);
 }
-ALWAYS_INLINE void x87_const_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, X87Unary k) {
+ALWAYS_INLINE void x87_const_r(SHAPE_R, X87Unary k) {
     (void)bits, (void)cc;
     x87_wait(env, i, t);
     x87_code_pointer(env, i);
@@ -422,7 +418,7 @@ ALWAYS_INLINE void x87_const_r(CPUX86State *env, const struct Insn *i, struct Tc
     x87_push(env, &r);
 }
 /** FLD ST(i). */
-ALWAYS_INLINE void x87_fld_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, const void *k) {
+ALWAYS_INLINE void x87_fld_r(SHAPE_R, const void *k) {
     (void)bits, (void)cc, (void)k;
     x87_wait(env, i, t);
     x87_code_pointer(env, i);
@@ -440,8 +436,8 @@ ALWAYS_INLINE void x87_fld_r(CPUX86State *env, const struct Insn *i, struct Tcg 
 }
 
 /* A store's destination is probed before the kernel runs: the kernel leaves flags on the host. */
-ALWAYS_INLINE void x87_store(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned size, enum EaKind ea, bool pop,
-                             X87Store k) {
+ALWAYS_INLINE void x87_store(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned size, enum EaKind ea,
+                             bool pop, X87Store k) {
     x87_wait(env, i, t);
     uint64_t linear = ea_linear(env, i, t, ea, size, ACCESS_WRITE);
     if (UNLIKELY(!mem_host_write(t, linear, size)))
@@ -466,25 +462,21 @@ ALWAYS_INLINE void x87_store(CPUX86State *env, const struct Insn *i, struct Tcg 
     if (pop && !(sw & X87_LEFT_ONE))
         x87_pop(env);
 }
-ALWAYS_INLINE void x87_store_m(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, enum EaKind ea, int cc,
-                               X87Store k) {
+ALWAYS_INLINE void x87_store_m(SHAPE_M, X87Store k) {
     (void)cc;
     x87_store(env, i, t, bits / 8, ea, false, k);
 }
-ALWAYS_INLINE void x87_storep_m(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, enum EaKind ea, int cc,
-                                X87Store k) {
+ALWAYS_INLINE void x87_storep_m(SHAPE_M, X87Store k) {
     (void)cc;
     x87_store(env, i, t, bits / 8, ea, true, k);
 }
 /** FBSTP. */
-ALWAYS_INLINE void x87_store_bcd_m(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, enum EaKind ea, int cc,
-                                   X87Store k) {
+ALWAYS_INLINE void x87_store_bcd_m(SHAPE_M, X87Store k) {
     (void)bits, (void)cc;
     x87_store(env, i, t, 10, ea, true, k);
 }
 /** FSTP m80. */
-ALWAYS_INLINE void x87_store80_m(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, enum EaKind ea, int cc,
-                                 const void *k) {
+ALWAYS_INLINE void x87_store80_m(SHAPE_M, const void *k) {
     (void)bits, (void)cc, (void)k;
     x87_wait(env, i, t);
     struct X87Reg r = *x87_st(env, 0);
@@ -524,17 +516,17 @@ ALWAYS_INLINE void x87_copy(CPUX86State *env, const struct Insn *i, struct Tcg *
     if (pop)
         x87_pop(env);
 }
-ALWAYS_INLINE void x87_fst_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, const void *k) {
+ALWAYS_INLINE void x87_fst_r(SHAPE_R, const void *k) {
     (void)bits, (void)cc, (void)k;
     x87_copy(env, i, t, false);
 }
-ALWAYS_INLINE void x87_fstp_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, const void *k) {
+ALWAYS_INLINE void x87_fstp_r(SHAPE_R, const void *k) {
     (void)bits, (void)cc, (void)k;
     x87_copy(env, i, t, true);
 }
 
 /** The alias D9 D8+i of FSTP: an empty ST(0) is no fault, it is only popped. */
-ALWAYS_INLINE void x87_fstp_unchecked_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, const void *k) {
+ALWAYS_INLINE void x87_fstp_unchecked_r(SHAPE_R, const void *k) {
     (void)bits, (void)cc, (void)k;
     x87_wait(env, i, t);
     x87_code_pointer(env, i);
@@ -546,7 +538,7 @@ ALWAYS_INLINE void x87_fstp_unchecked_r(CPUX86State *env, const struct Insn *i, 
     x87_pop(env);
 }
 
-ALWAYS_INLINE void x87_fxch_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, const void *k) {
+ALWAYS_INLINE void x87_fxch_r(SHAPE_R, const void *k) {
     (void)bits, (void)cc, (void)k;
     x87_wait(env, i, t);
     x87_code_pointer(env, i);
@@ -569,7 +561,7 @@ ALWAYS_INLINE void x87_fxch_r(CPUX86State *env, const struct Insn *i, struct Tcg
 }
 
 /** FCMOVcc. An empty register is a fault whether or not the condition holds. */
-ALWAYS_INLINE void x87_cmov_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, CondFn cond) {
+ALWAYS_INLINE void x87_cmov_r(SHAPE_R, CondFn cond) {
     (void)bits, (void)cc;
     x87_wait(env, i, t);
     x87_code_pointer(env, i);
@@ -586,7 +578,7 @@ ALWAYS_INLINE void x87_cmov_r(CPUX86State *env, const struct Insn *i, struct Tcg
 
 /* ---- the stack itself ---- */
 
-ALWAYS_INLINE void x87_nop_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, const void *k) {
+ALWAYS_INLINE void x87_nop_r(SHAPE_R, const void *k) {
     (void)bits, (void)cc, (void)k;
     x87_wait(env, i, t);
     x87_code_pointer(env, i);
@@ -599,11 +591,11 @@ ALWAYS_INLINE void x87_free(CPUX86State *env, const struct Insn *i, struct Tcg *
     if (pop)
         x87_pop(env);
 }
-ALWAYS_INLINE void x87_ffree_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, const void *k) {
+ALWAYS_INLINE void x87_ffree_r(SHAPE_R, const void *k) {
     (void)bits, (void)cc, (void)k;
     x87_free(env, i, t, false);
 }
-ALWAYS_INLINE void x87_ffreep_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, const void *k) {
+ALWAYS_INLINE void x87_ffreep_r(SHAPE_R, const void *k) {
     (void)bits, (void)cc, (void)k;
     x87_free(env, i, t, true);
 }
@@ -613,11 +605,11 @@ ALWAYS_INLINE void x87_step(CPUX86State *env, const struct Insn *i, struct Tcg *
     env->fsw &= (uint16_t)~FSW_C1;
     x87_move_top(env, by);
 }
-ALWAYS_INLINE void x87_incstp_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, const void *k) {
+ALWAYS_INLINE void x87_incstp_r(SHAPE_R, const void *k) {
     (void)bits, (void)cc, (void)k;
     x87_step(env, i, t, 1);
 }
-ALWAYS_INLINE void x87_decstp_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, const void *k) {
+ALWAYS_INLINE void x87_decstp_r(SHAPE_R, const void *k) {
     (void)bits, (void)cc, (void)k;
     x87_step(env, i, t, 7);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * One 64-bit user-mode instruction on the host CPU itself: registers, flags, x87, MMX, SSE and a window of memory go in
- * and come out. Code and window lie at the addresses that tests/unit/cpu_bench.h uses, so the same case runs in tcg-lite.
+ * and come out. Code and window lie at the addresses that tests/unit/cpu_bench.h uses, so the same case runs in
+ * tcg-lite.
  */
 #ifndef TWIN86_TESTS_NATIVE_H
 #define TWIN86_TESTS_NATIVE_H
@@ -29,7 +30,8 @@ struct NativeState {
 /** Map code, window and control pages; catch signals. False: this address space has no room for them. */
 bool native_init(void);
 
-/** Run the instruction, or several that follow one another (n up to 4000 bytes). The window holds the memory operand before and after. */
+/** Run the instruction, or several that follow one another (n up to 4000 bytes). The window holds the memory operand
+ * before and after. */
 void native_run(const uint8_t *insn, unsigned n, const struct NativeState *in, struct NativeState *out);
 
 static inline uint8_t *native_window(void) { return (uint8_t *)(uintptr_t)NATIVE_WINDOW; }

@@ -31,12 +31,14 @@ static int run_code(struct CpuBench *b, const void *code, size_t n) {
 
 /* ---- pending x87 exceptions ---- */
 
-/* fld1; fldz; fdivp with ZM clear: the division completes, the next waiting instruction faults, its operands untouched. */
+/* fld1; fldz; fdivp with ZM clear: the division completes, the next waiting instruction faults, its operands untouched.
+ */
 START_TEST(mf_at_next_waiting_instruction) {
     struct CpuBench *b = cpu_bench_new("x86-64-v1", BENCH_LONG);
     b->env->fcw = 0x37b;
     b->env->ftw = 0; /* RESET leaves zeros in all registers */
-    ck_assert_int_eq(RUN(b, 0xd9, 0xe8, 0xd9, 0xee, 0xde, 0xf9, /* fnstsw ax */ 0xdf, 0xe0, /* fld1 */ 0xd9, 0xe8), VEC_MF);
+    ck_assert_int_eq(RUN(b, 0xd9, 0xe8, 0xd9, 0xee, 0xde, 0xf9, /* fnstsw ax */ 0xdf, 0xe0, /* fld1 */ 0xd9, 0xe8),
+                     VEC_MF);
     ck_assert_uint_eq(cpu_bench_frame(b, 0), BENCH_CODE + 8);
     ck_assert_uint_eq(b->env->gpr[REG_AX] & 0xffff, 0xb084); /* ES, B, ZE; nothing popped */
     ck_assert_uint_eq(b->env->fsw & 0x3800, 0x3000);
@@ -48,7 +50,11 @@ END_TEST
 
 /* Non-waiting instructions pass; FNCLEX ends it. WAIT and MMX fault too. */
 START_TEST(mf_and_other_instructions) {
-    static const struct { uint8_t code[4]; unsigned n; int vector; } cases[] = {
+    static const struct {
+        uint8_t code[4];
+        unsigned n;
+        int vector;
+    } cases[] = {
         {{0x9b}, 1, VEC_MF},             /* wait */
         {{0x0f, 0x6f, 0xc1}, 3, VEC_MF}, /* movq mm0, mm1 */
         {{0x0f, 0x77}, 2, VEC_MF},       /* emms */
@@ -102,9 +108,13 @@ END_TEST
 
 START_TEST(forbidden_units) {
     enum { FLD1, MOVQ_MM, ADDPS, WAIT, STMXCSR, FXSAVE };
-    static const uint8_t code[][4] = {{0xd9, 0xe8, 0xf4}, {0x0f, 0x6f, 0xc1, 0xf4}, {0x0f, 0x58, 0xc1, 0xf4}, {0x9b, 0xf4},
-                                      {0x0f, 0xae, 0x1b, 0xf4}, {0x0f, 0xae, 0x03, 0xf4}};
-    static const struct { uint32_t cr0_set, cr0_clear, cr4_clear; unsigned what; int vector; } cases[] = {
+    static const uint8_t code[][4] = {{0xd9, 0xe8, 0xf4}, {0x0f, 0x6f, 0xc1, 0xf4}, {0x0f, 0x58, 0xc1, 0xf4},
+                                      {0x9b, 0xf4},       {0x0f, 0xae, 0x1b, 0xf4}, {0x0f, 0xae, 0x03, 0xf4}};
+    static const struct {
+        uint32_t cr0_set, cr0_clear, cr4_clear;
+        unsigned what;
+        int vector;
+    } cases[] = {
         {CR0_EM, 0, 0, FLD1, VEC_NM},      {CR0_TS, 0, 0, FLD1, VEC_NM},        {CR0_EM, 0, 0, MOVQ_MM, VEC_UD},
         {CR0_TS, 0, 0, MOVQ_MM, VEC_NM},   {CR0_EM, 0, 0, ADDPS, VEC_UD},       {CR0_TS, 0, 0, ADDPS, VEC_NM},
         {0, 0, CR4_OSFXSR, ADDPS, VEC_UD}, {0, 0, CR4_OSFXSR, STMXCSR, VEC_UD}, {CR0_TS, 0, 0, WAIT, VEC_NM},
@@ -237,8 +247,8 @@ START_TEST(fstenv_protected) {
     some_x87_state(b->env);
     b->env->gpr[REG_BX] = BENCH_DATA;
     ck_assert_int_eq(RUN(b, 0xd9, 0x33, 0xd9, 0x73, 0x40), -1); /* fnstenv [ebx]; fnstenv [ebx+40h] */
-    static const uint32_t want[7] = {0xffff027f, 0xffff7900, 0xffff3ffd, 0x12345, 0x5a50000 | BENCH_CS32, 0x54321,
-                                     0xffff0000 | BENCH_DS0};
+    static const uint32_t want[7] = {
+        0xffff027f, 0xffff7900, 0xffff3ffd, 0x12345, 0x5a50000 | BENCH_CS32, 0x54321, 0xffff0000 | BENCH_DS0};
     for (unsigned k = 0; k < 7; k++)
         ck_assert_uint_eq(get(b, BENCH_DATA + 4 * k, 4), want[k]);
     ck_assert_uint_eq(b->env->fcw, 0x27f | 0x3f);
@@ -371,10 +381,22 @@ START_TEST(xrstor_init) {
 END_TEST
 
 START_TEST(xsave_faults) {
-    static const struct { uint8_t modrm; unsigned shift; uint64_t bv, comp, cr4_clear; uint32_t cr0_set; int vector; } cases[] = {
-        {0x23, 0, 0, 0, CR4_OSXSAVE, 0, VEC_UD}, {0x23, 16, 0, 0, 0, 0, VEC_GP},        {0x23, 0, 0, 0, 0, CR0_TS, VEC_NM},
-        {0x2b, 0, 4, 0, 0, 0, VEC_GP},           {0x2b, 0, 0, 1, 0, 0, VEC_GP},         {0x2b, 0, 0, XSAVE_COMPACTED, 0, 0, VEC_GP},
-        {0x2b, 0, 0, 0, CR4_OSXSAVE, 0, VEC_UD}, {0x2b, 8, 0, 0, 0, 0, VEC_GP},         {0x2b, 0, 3, 0, 0, 0, -1},
+    static const struct {
+        uint8_t modrm;
+        unsigned shift;
+        uint64_t bv, comp, cr4_clear;
+        uint32_t cr0_set;
+        int vector;
+    } cases[] = {
+        {0x23, 0, 0, 0, CR4_OSXSAVE, 0, VEC_UD},
+        {0x23, 16, 0, 0, 0, 0, VEC_GP},
+        {0x23, 0, 0, 0, 0, CR0_TS, VEC_NM},
+        {0x2b, 0, 4, 0, 0, 0, VEC_GP},
+        {0x2b, 0, 0, 1, 0, 0, VEC_GP},
+        {0x2b, 0, 0, XSAVE_COMPACTED, 0, 0, VEC_GP},
+        {0x2b, 0, 0, 0, CR4_OSXSAVE, 0, VEC_UD},
+        {0x2b, 8, 0, 0, 0, 0, VEC_GP},
+        {0x2b, 0, 3, 0, 0, 0, -1},
     };
     for (unsigned k = 0; k < sizeof(cases) / sizeof(cases[0]); k++) {
         struct CpuBench *b = xsave_bench();

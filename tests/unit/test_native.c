@@ -33,20 +33,43 @@ static bool one_in(unsigned n) { return below(n) == 0; }
 /* ---- operands ---- */
 
 static uint64_t integer(void) {
-    static const uint64_t edges[] = {0, 1, 2, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff,
-                                     0x7fffffffffffffff, 0x8000000000000000, ~0ull, 31, 32, 33, 63, 64, 65};
+    static const uint64_t edges[] = {0,
+                                     1,
+                                     2,
+                                     0x7f,
+                                     0x80,
+                                     0xff,
+                                     0x7fff,
+                                     0x8000,
+                                     0xffff,
+                                     0x7fffffff,
+                                     0x80000000,
+                                     0xffffffff,
+                                     0x7fffffffffffffff,
+                                     0x8000000000000000,
+                                     ~0ull,
+                                     31,
+                                     32,
+                                     33,
+                                     63,
+                                     64,
+                                     65};
     switch (below(4)) {
-    case 0: return edges[below(sizeof(edges) / sizeof(edges[0]))];
-    case 1: return rnd() >> below(64);
-    case 2: return (uint64_t)-(int64_t)(rnd() >> below(64));
-    default: return rnd();
+    case 0:
+        return edges[below(sizeof(edges) / sizeof(edges[0]))];
+    case 1:
+        return rnd() >> below(64);
+    case 2:
+        return (uint64_t) - (int64_t)(rnd() >> below(64));
+    default:
+        return rnd();
     }
 }
 
 static uint32_t float32(void) {
-    static const uint32_t edges[] = {0, 0x80000000, 0x3f800000, 0xbf800000, 0x7f800000, 0xff800000, 0x7fc00000, 0xffc00000,
-                                     0x7fa00001, 0xff800001, 1, 0x807fffff, 0x00800000, 0x7f7fffff, 0x4f000000, 0xcf000000,
-                                     0x3effffff, 0x40490fdb, 0x5f000000};
+    static const uint32_t edges[] = {0,          0x80000000, 0x3f800000, 0xbf800000, 0x7f800000, 0xff800000, 0x7fc00000,
+                                     0xffc00000, 0x7fa00001, 0xff800001, 1,          0x807fffff, 0x00800000, 0x7f7fffff,
+                                     0x4f000000, 0xcf000000, 0x3effffff, 0x40490fdb, 0x5f000000};
     if (one_in(2))
         return edges[below(sizeof(edges) / sizeof(edges[0]))];
     if (one_in(2))
@@ -55,10 +78,24 @@ static uint32_t float32(void) {
 }
 
 static uint64_t float64(void) {
-    static const uint64_t edges[] = {0, 0x8000000000000000, 0x3ff0000000000000, 0xbff0000000000000, 0x7ff0000000000000,
-                                     0xfff0000000000000, 0x7ff8000000000000, 0x7ff4000000000001, 0xfff0000000000001, 1,
-                                     0x800fffffffffffff, 0x0010000000000000, 0x7fefffffffffffff, 0x41e0000000000000,
-                                     0xc1e0000000000000, 0x43e0000000000000, 0x3fe0000000000000, 0x38100000a0000000};
+    static const uint64_t edges[] = {0,
+                                     0x8000000000000000,
+                                     0x3ff0000000000000,
+                                     0xbff0000000000000,
+                                     0x7ff0000000000000,
+                                     0xfff0000000000000,
+                                     0x7ff8000000000000,
+                                     0x7ff4000000000001,
+                                     0xfff0000000000001,
+                                     1,
+                                     0x800fffffffffffff,
+                                     0x0010000000000000,
+                                     0x7fefffffffffffff,
+                                     0x41e0000000000000,
+                                     0xc1e0000000000000,
+                                     0x43e0000000000000,
+                                     0x3fe0000000000000,
+                                     0x38100000a0000000};
     if (one_in(2))
         return edges[below(sizeof(edges) / sizeof(edges[0]))];
     if (one_in(2))
@@ -67,11 +104,29 @@ static uint64_t float64(void) {
 }
 
 static void float80(uint8_t out[10]) {
-    static const struct { uint64_t m; uint16_t se; } edges[] = {
-        {0, 0}, {0, 0x8000}, {1ull << 63, 0x3fff}, {1ull << 63, 0xbfff}, {1ull << 63, 0x7fff}, {1ull << 63, 0xffff},
-        {3ull << 62, 0x7fff}, {3ull << 62, 0xffff}, {0xa000000000000001, 0x7fff}, {1, 0}, {1ull << 63, 0}, /* pseudo-denormal */
-        {1ull << 62, 0x3fff}, /* unnormal */ {0, 0x7fff}, /* pseudo-infinity */ {~0ull, 0x7ffe}, {1ull << 63, 1},
-        {0xc90fdaa22168c235, 0x4000}, {1ull << 63, 0x403e}, {1ull << 63, 0x4040}, {3ull << 62, 0x3ffe}, {1ull << 63, 0x3f00}};
+    static const struct {
+        uint64_t m;
+        uint16_t se;
+    } edges[] = {{0, 0},
+                 {0, 0x8000},
+                 {1ull << 63, 0x3fff},
+                 {1ull << 63, 0xbfff},
+                 {1ull << 63, 0x7fff},
+                 {1ull << 63, 0xffff},
+                 {3ull << 62, 0x7fff},
+                 {3ull << 62, 0xffff},
+                 {0xa000000000000001, 0x7fff},
+                 {1, 0},
+                 {1ull << 63, 0}, /* pseudo-denormal */
+                 {1ull << 62, 0x3fff},
+                 /* unnormal */ {0, 0x7fff},
+                 /* pseudo-infinity */ {~0ull, 0x7ffe},
+                 {1ull << 63, 1},
+                 {0xc90fdaa22168c235, 0x4000},
+                 {1ull << 63, 0x403e},
+                 {1ull << 63, 0x4040},
+                 {3ull << 62, 0x3ffe},
+                 {1ull << 63, 0x3f00}};
     uint64_t m = rnd() | 1ull << 63;
     uint16_t se = (uint16_t)(0x3ff0 + below(32) + (one_in(2) ? 0x8000 : 0));
     switch (below(5)) {
@@ -81,9 +136,15 @@ static void float80(uint8_t out[10]) {
         m = edges[k].m, se = edges[k].se;
         break;
     }
-    case 2: se = (uint16_t)rnd(); break;
-    case 3: m = (uint64_t)integer() | 1ull << 63; se = (uint16_t)(0x3fff + below(70)); break;
-    default: break;
+    case 2:
+        se = (uint16_t)rnd();
+        break;
+    case 3:
+        m = (uint64_t)integer() | 1ull << 63;
+        se = (uint16_t)(0x3fff + below(70));
+        break;
+    default:
+        break;
     }
     memcpy(out, &m, 8);
     memcpy(out + 8, &se, 2);
@@ -146,7 +207,7 @@ enum { SEQUENCE = 8 };
 
 struct Case {
     uint8_t insn[15 * SEQUENCE];
-    unsigned len, count; /* bytes, instructions */
+    unsigned len, count;      /* bytes, instructions */
     const struct X86Row *row; /* of the last */
     struct Insn decoded;
     struct NativeState in, native, guest;
@@ -157,12 +218,14 @@ struct Case {
 /* Rows that leave user mode, tell of the machine, or go elsewhere. */
 static bool left_out(const struct X86Row *row) {
     static const char *const names[] = {
-        "CPUID", "RDTSC", "RDTSCP", "RDPMC", "RDPID", "SYSCALL", "SYSENTER", "SYSRET", "SYSEXIT", "INT", "INT3", "INT1", "INTO", "IRET",
-        "RETF", "RET", "JMP", "CALL", "LAR", "LSL", "VERR", "VERW", "SLDT", "STR", "SGDT", "SIDT", "SMSW", "LSS", "LFS", "LGS",
-        "PUSHF", "POPF", "RDFSBASE", "RDGSBASE", "WRFSBASE", "WRGSBASE", "XGETBV", "XSETBV", "XSAVE", "XRSTOR", "XSAVEOPT",
-        "XSAVEC", "XSAVES", "XRSTORS", "MONITOR", "MWAIT", "IN", "OUT", "INS", "OUTS", "CLI", "STI", "HLT", "LLDT", "LTR", "LGDT",
-        "LIDT", "LMSW", "INVLPG", "CLTS", "RDMSR", "WRMSR", "INVD", "WBINVD", "STAC", "CLAC", "SWAPGS", "POP ", "UD2", "PAUSE",
-        "INVPCID", "LOOP", "LOOPE", "LOOPNE", "JCXZ", "JRCXZ"};
+        "CPUID",    "RDTSC",  "RDTSCP",   "RDPMC",    "RDPID",    "SYSCALL",  "SYSENTER", "SYSRET", "SYSEXIT", "INT",
+        "INT3",     "INT1",   "INTO",     "IRET",     "RETF",     "RET",      "JMP",      "CALL",   "LAR",     "LSL",
+        "VERR",     "VERW",   "SLDT",     "STR",      "SGDT",     "SIDT",     "SMSW",     "LSS",    "LFS",     "LGS",
+        "PUSHF",    "POPF",   "RDFSBASE", "RDGSBASE", "WRFSBASE", "WRGSBASE", "XGETBV",   "XSETBV", "XSAVE",   "XRSTOR",
+        "XSAVEOPT", "XSAVEC", "XSAVES",   "XRSTORS",  "MONITOR",  "MWAIT",    "IN",       "OUT",    "INS",     "OUTS",
+        "CLI",      "STI",    "HLT",      "LLDT",     "LTR",      "LGDT",     "LIDT",     "LMSW",   "INVLPG",  "CLTS",
+        "RDMSR",    "WRMSR",  "INVD",     "WBINVD",   "STAC",     "CLAC",     "SWAPGS",   "POP ",   "UD2",     "PAUSE",
+        "INVPCID",  "LOOP",   "LOOPE",    "LOOPNE",   "JCXZ",     "JRCXZ"};
     for (unsigned k = 0; k < sizeof(names) / sizeof(names[0]); k++)
         if (!strcmp(names[k], row->mnemonic))
             return true;
@@ -170,7 +233,8 @@ static bool left_out(const struct X86Row *row) {
         return true;
     /* segment, control and debug registers; absolute addresses */
     return strstr(row->operands, "Sw") || strstr(row->operands, "Cd") || strstr(row->operands, "Dd") ||
-           strstr(row->operands, "FS") || strstr(row->operands, "GS") || row->operands[0] == 'O' || strstr(row->operands, ",O");
+           strstr(row->operands, "FS") || strstr(row->operands, "GS") || row->operands[0] == 'O' ||
+           strstr(row->operands, ",O");
 }
 
 static void random_state(struct Case *c) {
@@ -278,7 +342,8 @@ static void note(const char *fmt, ...) {
     va_end(ap);
 }
 
-static void compare_bytes(const char *what, unsigned k, const uint8_t *native, const uint8_t *guest, unsigned n, const uint8_t *was) {
+static void compare_bytes(const char *what, unsigned k, const uint8_t *native, const uint8_t *guest, unsigned n,
+                          const uint8_t *was) {
     if (!memcmp(native, guest, n))
         return;
     note("    %s%u native ", what, k);
@@ -301,11 +366,12 @@ static void compare(struct Case *c) {
     if (n->vector != g->vector)
         note("    exception native %d guest %d\n", (int)n->vector, (int)g->vector);
     else if (n->vector >= 0 && n->fault_rip != g->fault_rip)
-        note("    fault at native %llx guest %llx\n", (unsigned long long)n->fault_rip, (unsigned long long)g->fault_rip);
+        note("    fault at native %llx guest %llx\n", (unsigned long long)n->fault_rip,
+             (unsigned long long)g->fault_rip);
     for (unsigned k = 0; k < 16; k++)
         if (n->gpr[k] != g->gpr[k])
-            note("    gpr %u native %llx guest %llx was %llx\n", k, (unsigned long long)n->gpr[k], (unsigned long long)g->gpr[k],
-                 (unsigned long long)c->in.gpr[k]);
+            note("    gpr %u native %llx guest %llx was %llx\n", k, (unsigned long long)n->gpr[k],
+                 (unsigned long long)g->gpr[k], (unsigned long long)c->in.gpr[k]);
     uint64_t flags = FLAG_ARITH | FLAG_DF;
     static const uint16_t flag_bits[6] = {FLAG_CF, FLAG_PF, FLAG_AF, FLAG_ZF, FLAG_SF, FLAG_OF};
     for (unsigned k = 0; k < 6; k++)
@@ -323,13 +389,17 @@ static void compare(struct Case *c) {
     for (unsigned k = 0; k < 8; k++)
         compare_bytes("st", k, n->fx + FXSAVE_ST + 16 * k, g->fx + FXSAVE_ST + 16 * k, 10, was + FXSAVE_ST + 16 * k);
     for (unsigned k = 0; k < 16; k++)
-        compare_bytes("xmm", k, n->fx + FXSAVE_XMM + 16 * k, g->fx + FXSAVE_XMM + 16 * k, 16, was + FXSAVE_XMM + 16 * k);
+        compare_bytes("xmm", k, n->fx + FXSAVE_XMM + 16 * k, g->fx + FXSAVE_XMM + 16 * k, 16,
+                      was + FXSAVE_XMM + 16 * k);
     if (n->vector < 0 && g->vector < 0) {
         static const uint32_t mask[3] = {~0u, 0x7ff0000, ~0u};
         for (unsigned k = 0; k < 3 && n->fpu_env[3]; k++) /* a task switch of the host loses them */
             if ((n->fpu_env[3 + k] ^ g->fpu_env[3 + k]) & mask[k])
-                note("    %s native %x guest %x\n", k == 0 ? "fip" : k == 1 ? "fop" : "fdp", n->fpu_env[3 + k] & mask[k],
-                     g->fpu_env[3 + k] & mask[k]);
+                note("    %s native %x guest %x\n",
+                     k == 0   ? "fip"
+                     : k == 1 ? "fop"
+                              : "fdp",
+                     n->fpu_env[3 + k] & mask[k], g->fpu_env[3 + k] & mask[k]);
     }
     const uint8_t *w = native_window();
     if (!strcmp(c->row->mnemonic, "FXSAVE")) /* the host may have more MXCSR bits */
@@ -351,8 +421,8 @@ static void show(const struct Case *c) {
     fprintf(stderr, "%s %s:", c->row->mnemonic, c->row->operands);
     for (unsigned k = 0; k < c->len; k++)
         fprintf(stderr, " %02x", c->insn[k]);
-    fprintf(stderr, "  fcw %04x fsw %04x ftw %02x mxcsr %04x flags %03x\n%s", get16(c->in.fx), get16(c->in.fx + 2), c->in.fx[4],
-            get32(c->in.fx + 24), (unsigned)c->in.rflags & 0xcd5, report);
+    fprintf(stderr, "  fcw %04x fsw %04x ftw %02x mxcsr %04x flags %03x\n%s", get16(c->in.fx), get16(c->in.fx + 2),
+            c->in.fx[4], get32(c->in.fx + 24), (unsigned)c->in.rflags & 0xcd5, report);
 }
 
 static unsigned random_insn(uint8_t *p, unsigned prefix, bool two_byte, unsigned opcode) {
@@ -374,8 +444,8 @@ static unsigned random_insn(uint8_t *p, unsigned prefix, bool two_byte, unsigned
     return n;
 }
 
-static void one_case(struct CpuBench *b, const CPUX86State *fresh, struct Case *c, unsigned prefix, bool two_byte, unsigned opcode,
-                     const char *only, struct Totals *sum) {
+static void one_case(struct CpuBench *b, const CPUX86State *fresh, struct Case *c, unsigned prefix, bool two_byte,
+                     unsigned opcode, const char *only, struct Totals *sum) {
     struct Decoded d;
     random_insn(c->insn, prefix, two_byte, opcode);
     uint32_t mode = MODE_CODE64 | MODE_USER | MODE_SSE | MODE_FLAT;
@@ -415,8 +485,8 @@ static bool in_sequences(const struct X86Row *row) {
     const char *op = row->operands;
     if (!strcmp(row->mnemonic, "FLDENV") || !strcmp(row->mnemonic, "FRSTOR"))
         return true;
-    return !left_out(row) && op[0] != 'G' && op[0] != 'E' && strcmp(row->mnemonic, "FXSAVE") && strcmp(row->mnemonic, "MASKMOVQ") &&
-           strcmp(row->mnemonic, "MASKMOVDQU") && !(op[0] == 'M' && op[1] == 0);
+    return !left_out(row) && op[0] != 'G' && op[0] != 'E' && strcmp(row->mnemonic, "FXSAVE") &&
+           strcmp(row->mnemonic, "MASKMOVQ") && strcmp(row->mnemonic, "MASKMOVDQU") && !(op[0] == 'M' && op[1] == 0);
 }
 
 static bool append_random(struct CpuBench *b, struct Case *c, bool x87) {
@@ -429,11 +499,12 @@ static bool append_random(struct CpuBench *b, struct Case *c, bool x87) {
     if (!x87)
         p[n++] = 0x0f;
     p[n++] = (uint8_t)(x87 ? 0xd8 + below(8) : rnd());
-    p[n++] = one_in(3) ? (uint8_t)(0x43 | below(8) << 3) : (uint8_t)(0xc0 | below(64)); /* [rbx + disp8], or a register */
+    p[n++] =
+        one_in(3) ? (uint8_t)(0x43 | below(8) << 3) : (uint8_t)(0xc0 | below(64)); /* [rbx + disp8], or a register */
     p[n++] = (uint8_t)(one_in(4) ? below(128) : below(8) * 16);
     p[n++] = (uint8_t)rnd();
-    if (x86_decode(&b->cpu.model, MODE_CODE64 | MODE_USER | MODE_SSE | MODE_FLAT, p, n, &d) != DECODE_OK || d.row == 0 ||
-        !in_sequences(&x86_rows[d.row]))
+    if (x86_decode(&b->cpu.model, MODE_CODE64 | MODE_USER | MODE_SSE | MODE_FLAT, p, n, &d) != DECODE_OK ||
+        d.row == 0 || !in_sequences(&x86_rows[d.row]))
         return false;
     bool vector = strpbrk(x86_rows[d.row].operands, "PQNVWU") != NULL, fpu = p[0] >= 0xd8 && p[0] <= 0xdf;
     if (!vector && !fpu)
@@ -475,7 +546,8 @@ static unsigned setting(const char *name, unsigned otherwise) {
 /** User code sees the code page and the window, as native code does; the tables below 2 MiB are the supervisor's. */
 static void map_like_native(struct CpuBench *b) {
     enum { LOW = 0x50000, HIGH = 0x51000, PRESENT = 1, WRITABLE = 2, USER = 4 };
-    uint64_t *low = (uint64_t *)(b->mem + LOW), *high = (uint64_t *)(b->mem + HIGH), *pd = (uint64_t *)(b->mem + BENCH_PD);
+    uint64_t *low = (uint64_t *)(b->mem + LOW), *high = (uint64_t *)(b->mem + HIGH),
+             *pd = (uint64_t *)(b->mem + BENCH_PD);
     for (unsigned k = 0; k < 512; k++) {
         low[k] = (k << 12) | PRESENT | WRITABLE | (k << 12 == NATIVE_CODE ? USER : 0);
         high[k] = k << 12 < NATIVE_WINDOW_SIZE ? (NATIVE_WINDOW + (k << 12)) | PRESENT | WRITABLE | USER : 0;
@@ -502,7 +574,8 @@ START_TEST(against_host) {
     for (unsigned two = 0; two < 2; two++)
         for (unsigned op = 0; op < 256; op++)
             for (unsigned prefix = 0; prefix < 4; prefix++) {
-                if (!two && ((op & 0xf0) == 0x40 || op == 0x0f || (op >= 0x64 && op <= 0x67) || op == 0xf0 || op == 0xf2 || op == 0xf3 || op == 0x26 || op == 0x2e || op == 0x36 || op == 0x3e))
+                if (!two && ((op & 0xf0) == 0x40 || op == 0x0f || (op >= 0x64 && op <= 0x67) || op == 0xf0 ||
+                             op == 0xf2 || op == 0xf3 || op == 0x26 || op == 0x2e || op == 0x36 || op == 0x3e))
                     continue;
                 unsigned n = !two && op >= 0xd8 && op <= 0xdf ? (prefix ? 0 : rounds * 24) : rounds;
                 sum.shown = shown < SHOWN ? SHOWN - 3 : SHOWN; /* a few of each */
