@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * decode-vs-capstone [STRINGS [SEED]]: the decoder against capstone over random and structured byte strings in 16-, 32-
- * and 64-bit mode. Lengths and mnemonics must agree; every kind of difference that is not an error of ours is explained in
- * explain() below. Exits 1 when there is one that is not.
+ * and 64-bit mode. Lengths and mnemonics must agree; every kind of difference that is not an error of ours is explained
+ * in explain() below. Exits 1 when there is one that is not.
  */
 #include "accel/tcg-lite/decode.h"
 #include "accel/tcg-lite/tcg.h"
@@ -77,18 +77,22 @@ static void make_string(struct Run *r, uint8_t *s) {
 
 /** Our mnemonic in capstone's spelling, which has the size in some names. */
 static const char *capstone_name(const struct Decoded *d, char *buf, size_t n) {
-    static const struct { const char *ours, *theirs; } same[] = {
-        {"SAHF", "sahf"}, {"INT1", "int1"}, {"RETF", "retf"}, {"UD2", "ud2"}, {"XLAT", "xlatb"}, {"FWAIT", "wait"},
-        {"SALC", "salc"}, {"LOOPE", "loope"}, {"LOOPNE", "loopne"},
+    static const struct {
+        const char *ours, *theirs;
+    } same[] = {
+        {"SAHF", "sahf"},  {"INT1", "int1"}, {"RETF", "retf"},   {"UD2", "ud2"},       {"XLAT", "xlatb"},
+        {"FWAIT", "wait"}, {"SALC", "salc"}, {"LOOPE", "loope"}, {"LOOPNE", "loopne"},
     };
-    static const struct { const char *ours, *bases[4]; } by_size[] = {
-        {"CBW", {"", "cbw", "cwde", "cdqe"}},     {"CWD", {"", "cwd", "cdq", "cqo"}},
-        {"PUSHF", {"", "pushf", "pushfd", "pushfq"}}, {"POPF", {"", "popf", "popfd", "popfq"}},
-        {"PUSHA", {"", "pushaw", "pushal", ""}},  {"POPA", {"", "popaw", "popal", ""}},
-        {"IRET", {"", "iret", "iretd", "iretq"}}, {"MOVS", {"movsb", "movsw", "movsd", "movsq"}},
+    static const struct {
+        const char *ours, *bases[4];
+    } by_size[] = {
+        {"CBW", {"", "cbw", "cwde", "cdqe"}},           {"CWD", {"", "cwd", "cdq", "cqo"}},
+        {"PUSHF", {"", "pushf", "pushfd", "pushfq"}},   {"POPF", {"", "popf", "popfd", "popfq"}},
+        {"PUSHA", {"", "pushaw", "pushal", ""}},        {"POPA", {"", "popaw", "popal", ""}},
+        {"IRET", {"", "iret", "iretd", "iretq"}},       {"MOVS", {"movsb", "movsw", "movsd", "movsq"}},
         {"CMPS", {"cmpsb", "cmpsw", "cmpsd", "cmpsq"}}, {"STOS", {"stosb", "stosw", "stosd", "stosq"}},
         {"LODS", {"lodsb", "lodsw", "lodsd", "lodsq"}}, {"SCAS", {"scasb", "scasw", "scasd", "scasq"}},
-        {"INS", {"insb", "insw", "insd", "insd"}}, {"OUTS", {"outsb", "outsw", "outsd", "outsd"}},
+        {"INS", {"insb", "insw", "insd", "insd"}},      {"OUTS", {"outsb", "outsw", "outsd", "outsd"}},
     };
     const char *m = x86_rows[d->row].mnemonic;
     for (unsigned k = 0; k < sizeof same / sizeof same[0]; k++)
@@ -113,13 +117,14 @@ struct Case {
     const struct Decoded *d;
     const char *ours, *theirs; /* mnemonics; theirs is "" when capstone sees no instruction */
     unsigned our_len, their_len;
-    bool bad;                  /* we raise #UD */
+    bool bad; /* we raise #UD */
     bool code64;
-    unsigned id;               /* capstone's instruction */
+    unsigned id; /* capstone's instruction */
     const uint8_t *bytes;
 };
 
-static struct Case examine(struct Run *r, const struct Mode *m, const uint8_t *bytes, struct Decoded *d, char *buf, size_t n);
+static struct Case examine(struct Run *r, const struct Mode *m, const uint8_t *bytes, struct Decoded *d, char *buf,
+                           size_t n);
 static bool explain(struct Run *r, const struct Mode *m, const struct Case *c);
 static bool agree(const struct Case *c) {
     return c->bad ? !*c->theirs : c->our_len == c->their_len && !strcmp(c->ours, c->theirs);
@@ -132,7 +137,8 @@ static void note(struct Run *r, const struct Mode *m, const struct Case *c) {
     snprintf(what, sizeof what, "%s: %s(%u) vs %s(%u)", m->name, c->bad ? "(bad)" : c->ours, c->our_len,
              *c->theirs ? c->theirs : "(bad)", c->their_len);
     if (c->bad || !*c->theirs || strcmp(c->ours, c->theirs))
-        snprintf(what, sizeof what, "%s: %s vs %s", m->name, c->bad ? "(bad)" : c->ours, *c->theirs ? c->theirs : "(bad)");
+        snprintf(what, sizeof what, "%s: %s vs %s", m->name, c->bad ? "(bad)" : c->ours,
+                 *c->theirs ? c->theirs : "(bad)");
     for (unsigned k = 0; k < r->kinds; k++)
         if (!strcmp(r->kind[k].what, what)) {
             r->kind[k].count++;
@@ -214,9 +220,10 @@ int main(int argc, char **argv) {
     qsort(r->kind, r->kinds, sizeof r->kind[0], by_count);
     for (unsigned k = 0; k < r->kinds && k < 4000; k++)
         printf("%8lu  %-40s %s\n", r->kind[k].count, r->kind[k].what, r->kind[k].example);
-    printf("decode-vs-capstone: %lu strings, %lu agree, %lu invalid to both, %lu explained, %u kinds of difference unexplained; "
-           "%.2f million per second\n", r->compared, r->agreed, r->both_bad, r->explained, r->kinds,
-           (double)r->compared / seconds * 1e-6);
+    printf("decode-vs-capstone: %lu strings, %lu agree, %lu invalid to both, %lu explained, %u kinds of difference "
+           "unexplained; "
+           "%.2f million per second\n",
+           r->compared, r->agreed, r->both_bad, r->explained, r->kinds, (double)r->compared / seconds * 1e-6);
     cs_free(r->insn, 1);
     for (unsigned k = 0; k < 3; k++)
         cs_close(&r->mode[k].handle);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The one list of differences between our decoder and capstone 4.0.2, each with its reason: see decode_capstone.c. Rules
- * name both sides where they can, so that a new difference is not swallowed. "" is an invalid instruction.
+ * The one list of differences between our decoder and capstone 4.0.2, each with its reason: see decode_capstone.c.
+ * Rules name both sides where they can, so that a new difference is not swallowed. "" is an invalid instruction.
  */
 #ifndef TWIN86_TESTS_DECODE_DIFFERENCES_H
 #define TWIN86_TESTS_DECODE_DIFFERENCES_H
@@ -13,13 +13,20 @@ static unsigned opcode_at(const struct Case *c, unsigned *prefixes) {
     *prefixes = 0;
     for (; n < 14; n++) {
         uint8_t b = c->bytes[n];
-        if (b == 0x66) *prefixes |= PRE_66;
-        else if (b == 0x67) *prefixes |= PRE_67;
-        else if (b == 0xf0) *prefixes |= PRE_F0;
-        else if (b == 0xf2) *prefixes |= PRE_F2;
-        else if (b == 0xf3) *prefixes |= PRE_F3;
-        else if (c->code64 && (b & 0xf0) == 0x40) *prefixes |= PRE_REX;
-        else if (b != 0x26 && b != 0x2e && b != 0x36 && b != 0x3e && b != 0x64 && b != 0x65) break;
+        if (b == 0x66)
+            *prefixes |= PRE_66;
+        else if (b == 0x67)
+            *prefixes |= PRE_67;
+        else if (b == 0xf0)
+            *prefixes |= PRE_F0;
+        else if (b == 0xf2)
+            *prefixes |= PRE_F2;
+        else if (b == 0xf3)
+            *prefixes |= PRE_F3;
+        else if (c->code64 && (b & 0xf0) == 0x40)
+            *prefixes |= PRE_REX;
+        else if (b != 0x26 && b != 0x2e && b != 0x36 && b != 0x3e && b != 0x64 && b != 0x65)
+            break;
     }
     return n;
 }
@@ -33,25 +40,27 @@ static bool is_one_of(const char *s, const char *const *list) {
 
 /** The same instruction under another name, with the same length. */
 static bool other_name(const struct Case *c) {
-    static const struct { const char *ours, *theirs; } names[] = {
-        {"mov", "movabs"},    /* 64-bit immediates and offsets */
-        {"call", "lcall"},    /* far */
+    static const struct {
+        const char *ours, *theirs;
+    } names[] = {
+        {"mov", "movabs"}, /* 64-bit immediates and offsets */
+        {"call", "lcall"}, /* far */
         {"jmp", "ljmp"},
-        {"retf", "retfq"},    /* with REX.W */
-        {"cbw", "cwde"},      /* in 16-bit code capstone takes the operand size the wrong way round */
+        {"retf", "retfq"}, /* with REX.W */
+        {"cbw", "cwde"},   /* in 16-bit code capstone takes the operand size the wrong way round */
         {"cwde", "cbw"},
         {"cwd", "cdq"},
         {"cdq", "cwd"},
-        {"xchg", "nop"},      /* exchanges of AX with itself */
-        {"jecxz", "jrcxz"},   /* capstone overlooks 67 among several prefixes */
+        {"xchg", "nop"},    /* exchanges of AX with itself */
+        {"jecxz", "jrcxz"}, /* capstone overlooks 67 among several prefixes */
         {"jecxz", "jcxz"},
         {"jcxz", "jecxz"},
-        {"insd", "insw"},     /* REX.W goes before 66 */
+        {"insd", "insw"}, /* REX.W goes before 66 */
         {"outsd", "outsw"},
         {"popfq", "popf"},
         {"pushfq", "pushf"},
         {"iretq", "iret"},
-        {"tzcnt", "bsf"},     /* F3 not directly before the opcode, or 16-bit code */
+        {"tzcnt", "bsf"}, /* F3 not directly before the opcode, or 16-bit code */
         {"lzcnt", "bsr"},
         {"pause", "nop"},
         {"fxsave", "fxsave64"},
@@ -62,21 +71,21 @@ static bool other_name(const struct Case *c) {
         {"xsavec", "xsavec64"},
         {"xsaves", "xsaves64"},
         {"xrstors", "xrstors64"},
-        {"fstp", "fstpnce"},  /* aliases of the 8087 */
+        {"fstp", "fstpnce"}, /* aliases of the 8087 */
         {"fneni", "feni8087_nop"},
         {"fndisi", "fdisi8087_nop"},
         {"fnsetpm", "fsetpm"},
-        {"movd", "movq"},     /* one form, 64 bits with REX.W */
+        {"movd", "movq"}, /* one form, 64 bits with REX.W */
         {"movq", "movd"},
-        {"pause", "xchg"},    /* REX without B */
-        {"movsw", "movsd"},   /* capstone forgets 66 when F2 or F3 follows */
+        {"pause", "xchg"},  /* REX without B */
+        {"movsw", "movsd"}, /* capstone forgets 66 when F2 or F3 follows */
         {"cmpsw", "cmpsd"},
         {"scasw", "scasd"},
         {"lodsw", "lodsd"},
         {"stosw", "stosd"},
         {"insw", "insd"},
         {"outsw", "outsd"},
-        {"rdpid", "rdseed"},  /* F3 0F C7 /7 is younger than capstone 4 */
+        {"rdpid", "rdseed"}, /* F3 0F C7 /7 is younger than capstone 4 */
         {"clwb", "xsaveopt64"},
         {"nop", "endbr32"},
         {"nop", "endbr64"},
@@ -105,7 +114,12 @@ static void without_prefixes(const struct Case *c, unsigned drop, uint8_t out[16
     memset(out, 0, 16);
     for (unsigned k = 0; k < 15; k++) {
         uint8_t b = c->bytes[k];
-        unsigned is = b == 0x66 ? PRE_66 : b == 0x67 ? PRE_67 : b == 0xf2 ? PRE_F2 : b == 0xf3 ? PRE_F3 : b == 0xf0 ? PRE_F0 : 0;
+        unsigned is = b == 0x66   ? PRE_66
+                      : b == 0x67 ? PRE_67
+                      : b == 0xf2 ? PRE_F2
+                      : b == 0xf3 ? PRE_F3
+                      : b == 0xf0 ? PRE_F0
+                                  : 0;
         if (k >= op || !(is & drop))
             out[n++] = b;
     }
@@ -135,9 +149,9 @@ static uint8_t last_rep(const struct Case *c, unsigned op) {
 }
 
 /**
- * capstone goes astray when prefixes are many: it wants a mandatory prefix next to the opcode, knows none in 16-bit code, mistakes
- * 67 with REX.W for 66 ... So ask again about the plainest spelling of the instruction that we see, in 32-bit mode for
- * 16-bit code: then the two must agree.
+ * capstone goes astray when prefixes are many: it wants a mandatory prefix next to the opcode, knows none in 16-bit
+ * code, mistakes 67 with REX.W for 66 ... So ask again about the plainest spelling of the instruction that we see, in
+ * 32-bit mode for 16-bit code: then the two must agree.
  */
 static bool plain_spelling_agrees(struct Run *r, const struct Mode *m, const struct Case *c) {
     if (c->bad)
@@ -145,13 +159,15 @@ static bool plain_spelling_agrees(struct Run *r, const struct Mode *m, const str
     unsigned prefixes, op = opcode_at(c, &prefixes), n = 0;
     bool rex = op && (c->bytes[op - 1] & 0xf0) == 0x40 && c->code64;
     const char *rule = x86_rows[c->d->row].opcode;
-    bool np = !strncmp(rule, "np ", 3), p66 = !strncmp(rule, "66 ", 3), f3 = !strncmp(rule, "f3 ", 3), f2 = !strncmp(rule, "f2 ", 3);
+    bool np = !strncmp(rule, "np ", 3), p66 = !strncmp(rule, "66 ", 3), f3 = !strncmp(rule, "f3 ", 3),
+         f2 = !strncmp(rule, "f2 ", 3);
     bool free66 = !np && !p66 && !f3 && !f2, code16 = (m->mode & MODE_CODE) == MODE_CODE16;
     bool offset = (c->bytes[op] & 0xfc) == 0xa0 || c->bytes[op] == 0xe3;
     uint8_t bytes[32] = {0}, rep = last_rep(c, op);
     if (prefixes & PRE_F0)
         bytes[n++] = 0xf0;
-    if (c->code64 ? (prefixes & PRE_67) && offset : (code16 && c->d->insn.asize == 1) || (!code16 && (prefixes & PRE_67)))
+    if (c->code64 ? (prefixes & PRE_67) && offset
+                  : (code16 && c->d->insn.asize == 1) || (!code16 && (prefixes & PRE_67)))
         bytes[n++] = 0x67;
     if (p66 || (free66 && (code16 ? !(prefixes & PRE_66) : (prefixes & PRE_66) != 0)))
         bytes[n++] = 0x66;
@@ -197,16 +213,18 @@ static bool invalid_by_prefix(struct Run *r, const struct Mode *m, const struct 
 /** Extensions that our table does not have (yet): capstone says to what group an instruction belongs. */
 static bool beyond(struct Run *r, const struct Mode *m, const struct Case *c) {
     static const uint8_t groups[] = {
-        X86_GRP_VM, X86_GRP_3DNOW, X86_GRP_AES, X86_GRP_ADX, X86_GRP_AVX, X86_GRP_AVX2, X86_GRP_AVX512, X86_GRP_BMI,
-        X86_GRP_BMI2, X86_GRP_F16C, X86_GRP_FMA, X86_GRP_FMA4, X86_GRP_HLE, X86_GRP_PCLMUL, X86_GRP_RTM, X86_GRP_SHA,
-        X86_GRP_SSE3, X86_GRP_SSE41, X86_GRP_SSE42, X86_GRP_SSE4A, X86_GRP_SSSE3, X86_GRP_TBM, X86_GRP_XOP,
-        X86_GRP_CDI, X86_GRP_ERI, X86_GRP_PFI, X86_GRP_VLX, X86_GRP_DQI, X86_GRP_BWI,
+        X86_GRP_VM,     X86_GRP_3DNOW,  X86_GRP_AES,   X86_GRP_ADX,  X86_GRP_AVX,  X86_GRP_AVX2,
+        X86_GRP_AVX512, X86_GRP_BMI,    X86_GRP_BMI2,  X86_GRP_F16C, X86_GRP_FMA,  X86_GRP_FMA4,
+        X86_GRP_HLE,    X86_GRP_PCLMUL, X86_GRP_RTM,   X86_GRP_SHA,  X86_GRP_SSE3, X86_GRP_SSE41,
+        X86_GRP_SSE42,  X86_GRP_SSE4A,  X86_GRP_SSSE3, X86_GRP_TBM,  X86_GRP_XOP,  X86_GRP_CDI,
+        X86_GRP_ERI,    X86_GRP_PFI,    X86_GRP_VLX,   X86_GRP_DQI,  X86_GRP_BWI,
     };
     /* extensions without a group: SMX, SMM, VIA PadLock, SVM, SGX, random numbers, 3DNow! */
     static const char *const names[] = {
-        "getsec", "rsm", "rdrand", "rdseed", "xstore", "xcryptecb", "xcryptcbc", "xcryptctr", "xcryptcfb", "xcryptofb",
-        "xsha1", "xsha256", "montmul", "femms", "encls", "enclu", "skinit", "clgi", "stgi", "vmrun", "vmload", "vmsave",
-        "vmmcall", "invlpga", "pcommit", "prefetchwt1", "fisttp", "crc32", "adcx", "adox", "xtest", NULL};
+        "getsec",    "rsm",         "rdrand", "rdseed",  "xstore",  "xcryptecb", "xcryptcbc", "xcryptctr",
+        "xcryptcfb", "xcryptofb",   "xsha1",  "xsha256", "montmul", "femms",     "encls",     "enclu",
+        "skinit",    "clgi",        "stgi",   "vmrun",   "vmload",  "vmsave",    "vmmcall",   "invlpga",
+        "pcommit",   "prefetchwt1", "fisttp", "crc32",   "adcx",    "adox",      "xtest",     NULL};
     if (!c->bad)
         return false;
     /* VEX, EVEX and XOP; of the three-byte maps we have MOVBE and INVPCID */
@@ -257,8 +275,7 @@ static bool capstone_refuses(const struct Case *c) {
     static const char *const names[] = {
         "nop",      /* 0F 18 to 0F 1F: all of them are hints */
         "prefetch", /* reserved values of ModRM.reg prefetch like the first (APM vol. 3) */
-        "ud0", "ud1",
-        NULL};
+        "ud0", "ud1", NULL};
     unsigned prefixes, n = opcode_at(c, &prefixes);
     const uint8_t *b = c->bytes + n;
     if (c->bad || *c->theirs)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A case is entered from one signal handler, which puts the test's registers into the signal frame, and left by the next,
- * whatever stops it; that one puts the caller's registers back.
+ * A case is entered from one signal handler, which puts the test's registers into the signal frame, and left by the
+ * next, whatever stops it; that one puts the caller's registers back.
  */
 #include "tests/host_insn.h"
 
@@ -13,7 +13,7 @@
 #include <ucontext.h>
 
 static const int greg[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
-                             REG_R8, REG_R9, REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15};
+                             REG_R8,  REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15};
 
 static struct {
     struct HostState *state; /* of the running case */

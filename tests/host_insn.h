@@ -13,7 +13,10 @@ struct HostFx {
     uint16_t fop;
     uint64_t fip, fdp;
     uint32_t mxcsr, mxcsr_mask;
-    struct { uint64_t mantissa; uint16_t sign_exp, pad[3]; } st[8]; /* relative to the top of stack */
+    struct {
+        uint64_t mantissa;
+        uint16_t sign_exp, pad[3];
+    } st[8]; /* relative to the top of stack */
     uint64_t xmm[16][2];
     uint8_t rest[96];
 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * insns-vs-host [CASES [SEED [MNEMONIC]]]: every row of x86.tab that a user program may execute in 64- and 32-bit code, with random
- * operands, once by tcg-lite and once by the host CPU. Registers, flags, vector and x87 state, memory and faults must come
- * out the same; flags that the SDM leaves undefined count on AMD Zen hosts only.
+ * insns-vs-host [CASES [SEED [MNEMONIC]]]: every row of x86.tab that a user program may execute in 64- and 32-bit code,
+ * with random operands, once by tcg-lite and once by the host CPU. Registers, flags, vector and x87 state, memory and
+ * faults must come out the same; flags that the SDM leaves undefined count on AMD Zen hosts only.
  */
 #include "accel/tcg-lite/decode.h"
 #include "accel/tcg-lite/mem.h"
@@ -29,25 +29,59 @@ static uint64_t rnd(void) { /* xorshift64* */
 
 /** A value near a boundary, or anything. */
 static uint64_t value(void) {
-    static const uint64_t edges[] = {0, 1, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff,
-                                     0x7fffffffffffffff, 0x8000000000000000, ~0ull};
+    static const uint64_t edges[] = {0,
+                                     1,
+                                     0x7f,
+                                     0x80,
+                                     0xff,
+                                     0x7fff,
+                                     0x8000,
+                                     0xffff,
+                                     0x7fffffff,
+                                     0x80000000,
+                                     0xffffffff,
+                                     0x7fffffffffffffff,
+                                     0x8000000000000000,
+                                     ~0ull};
     uint64_t v = rnd();
     switch (v & 7) {
-    case 0: case 1: return edges[(v >> 8) % (sizeof edges / sizeof edges[0])];
-    case 2: return 1ull << ((v >> 8) & 63);
-    case 3: return (v >> 8) & 0xff;
-    case 4: return (uint64_t)(int64_t)(int8_t)(v >> 8);
-    default: return rnd();
+    case 0:
+    case 1:
+        return edges[(v >> 8) % (sizeof edges / sizeof edges[0])];
+    case 2:
+        return 1ull << ((v >> 8) & 63);
+    case 3:
+        return (v >> 8) & 0xff;
+    case 4:
+        return (uint64_t)(int64_t)(int8_t)(v >> 8);
+    default:
+        return rnd();
     }
 }
 
 /** A double or two floats of every class. */
 static uint64_t float_value(void) {
-    static const uint64_t classes[] = {0, 1ull << 63, 0x3ff0000000000000, 0xbff0000000000000, 0x7ff0000000000000,
-                                       0xfff0000000000000, 0x7ff8000000000000, 0x7ff4000000000001, 1, 0x000fffffffffffff,
-                                       0x7fefffffffffffff, 0x41dfffffffc00000, 0xc1e0000000000000, 0x43e0000000000000,
-                                       0x3f8000003f800000, 0xbf80000000000000, 0x7f800000ff800000, 0x7fc000007fa00000,
-                                       0x0000000100400000, 0x4f000000cf000000, 0x3f0000003f800001};
+    static const uint64_t classes[] = {0,
+                                       1ull << 63,
+                                       0x3ff0000000000000,
+                                       0xbff0000000000000,
+                                       0x7ff0000000000000,
+                                       0xfff0000000000000,
+                                       0x7ff8000000000000,
+                                       0x7ff4000000000001,
+                                       1,
+                                       0x000fffffffffffff,
+                                       0x7fefffffffffffff,
+                                       0x41dfffffffc00000,
+                                       0xc1e0000000000000,
+                                       0x43e0000000000000,
+                                       0x3f8000003f800000,
+                                       0xbf80000000000000,
+                                       0x7f800000ff800000,
+                                       0x7fc000007fa00000,
+                                       0x0000000100400000,
+                                       0x4f000000cf000000,
+                                       0x3f0000003f800001};
     uint64_t v = rnd();
     if ((v & 3) == 0)
         return classes[(v >> 8) % (sizeof classes / sizeof classes[0])];
@@ -74,12 +108,14 @@ static bool in_list(const char *name, const char *list) {
 
 /** Rows whose result depends on the system around them, or that would do damage to the test. */
 static bool excluded(const struct X86Row *r) {
-    if (in_list(r->mnemonic, " (bad) INT INT1 INT3 INTO SYSCALL SYSENTER SYSEXIT SYSRET IRET RETF RDTSC RDTSCP CPUID RDPID "
-                             "RDPMC XGETBV XSETBV LAR LSL VERR VERW SGDT SIDT SLDT STR SMSW PUSHF POPF CLAC STAC MONITOR MWAIT "
-                             "LSS LFS LGS RDFSBASE RDGSBASE WRFSBASE WRGSBASE FXSAVE FXRSTOR XSAVE XRSTOR XSAVEOPT XSAVEC XSAVES "
-                             "XRSTORS FNSTENV FNSAVE FLDENV FRSTOR UD0 UD1 HLT FNSETPM LDMXCSR INS OUTS IN OUT "))
+    if (in_list(r->mnemonic,
+                " (bad) INT INT1 INT3 INTO SYSCALL SYSENTER SYSEXIT SYSRET IRET RETF RDTSC RDTSCP CPUID RDPID "
+                "RDPMC XGETBV XSETBV LAR LSL VERR VERW SGDT SIDT SLDT STR SMSW PUSHF POPF CLAC STAC MONITOR MWAIT "
+                "LSS LFS LGS RDFSBASE RDGSBASE WRFSBASE WRGSBASE FXSAVE FXRSTOR XSAVE XRSTOR XSAVEOPT XSAVEC XSAVES "
+                "XRSTORS FNSTENV FNSAVE FLDENV FRSTOR UD0 UD1 HLT FNSETPM LDMXCSR INS OUTS IN OUT "))
         return true;
-    if (strstr(r->operands, "Sw") || strstr(r->operands, "Cd") || strstr(r->operands, "Dd") || strstr(r->operands, "Mp"))
+    if (strstr(r->operands, "Sw") || strstr(r->operands, "Cd") || strstr(r->operands, "Dd") ||
+        strstr(r->operands, "Mp"))
         return true;
     if (strstr(r->operands, "Ap") || in_list(r->operands, " FS GS CS "))
         return true;
@@ -122,7 +158,9 @@ static void encode(struct Test *t, const struct X86Row *r, bool code32) {
         else if (have_op) /* a whole ModRM byte */
             modrm = (uint8_t)v;
         else {
-            bytes[count++] = w[2] == '+' && w[3] == 'r' ? v + (unsigned)(rnd() & 7) : w[2] == '+' ? v + (unsigned)(rnd() & 15) : v;
+            bytes[count++] = w[2] == '+' && w[3] == 'r' ? v + (unsigned)(rnd() & 7)
+                             : w[2] == '+'              ? v + (unsigned)(rnd() & 15)
+                                                        : v;
             have_op = v != 0x0f && !((v == 0x38 || v == 0x3a) && count == 2);
         }
     }
@@ -213,8 +251,17 @@ static void random_fx(struct HostFx *fx) {
         fx->st[k].mantissa = v & 8 ? rnd() : rnd() | 1ull << 63;
         fx->st[k].sign_exp = (uint16_t)(v & 3 ? 0x3fff - 40 + (v >> 8) % 80 : v >> 8) | (uint16_t)((v >> 40) & 0x8000);
         if ((v & 0x70) == 0x70) {
-            static const struct { uint64_t m; uint16_t e; } special[] = {{0, 0}, {0, 0x8000}, {1ull << 63, 0x7fff}, {1ull << 63, 0xffff},
-                                                                  {3ull << 62, 0xffff}, {(1ull << 63) | 5, 0x7fff}, {1ull << 62, 0}, {1ull << 63, 0x3fff}};
+            static const struct {
+                uint64_t m;
+                uint16_t e;
+            } special[] = {{0, 0},
+                           {0, 0x8000},
+                           {1ull << 63, 0x7fff},
+                           {1ull << 63, 0xffff},
+                           {3ull << 62, 0xffff},
+                           {(1ull << 63) | 5, 0x7fff},
+                           {1ull << 62, 0},
+                           {1ull << 63, 0x3fff}};
             unsigned s = (v >> 16) & 7;
             fx->st[k].mantissa = special[s].m;
             fx->st[k].sign_exp = special[s].e;
@@ -368,7 +415,8 @@ static void report(const struct Test *t, const char *what, uint64_t start, uint6
            (unsigned long long)ours);
 }
 
-static bool differ(const struct Test *t, const char *what, uint64_t start, uint64_t host, uint64_t ours, uint64_t mask) {
+static bool differ(const struct Test *t, const char *what, uint64_t start, uint64_t host, uint64_t ours,
+                   uint64_t mask) {
     if (((host ^ ours) & mask) == 0)
         return false;
     report(t, what, start, host, ours);
@@ -376,14 +424,16 @@ static bool differ(const struct Test *t, const char *what, uint64_t start, uint6
 }
 
 static uint32_t flag_bits(uint8_t fb) {
-    return (fb & FB_C ? FLAG_CF : 0) | (fb & FB_P ? FLAG_PF : 0) | (fb & FB_A ? FLAG_AF : 0) | (fb & FB_Z ? FLAG_ZF : 0) |
-           (fb & FB_S ? FLAG_SF : 0) | (fb & FB_O ? FLAG_OF : 0);
+    return (fb & FB_C ? FLAG_CF : 0) | (fb & FB_P ? FLAG_PF : 0) | (fb & FB_A ? FLAG_AF : 0) |
+           (fb & FB_Z ? FLAG_ZF : 0) | (fb & FB_S ? FLAG_SF : 0) | (fb & FB_O ? FLAG_OF : 0);
 }
 
 static bool compare_fx(const struct Test *t, const struct HostState *h, const struct HostState *o) {
     const struct HostFx *s = &t->start.fx;
-    if (differ(t, "FCW", s->fcw, h->fx.fcw, o->fx.fcw, ~0ull) || differ(t, "FSW", s->fsw, h->fx.fsw, o->fx.fsw, ~0ull) ||
-        differ(t, "FTW", s->ftw, h->fx.ftw, o->fx.ftw, ~0ull) || differ(t, "MXCSR", s->mxcsr, h->fx.mxcsr, o->fx.mxcsr, ~0ull))
+    if (differ(t, "FCW", s->fcw, h->fx.fcw, o->fx.fcw, ~0ull) ||
+        differ(t, "FSW", s->fsw, h->fx.fsw, o->fx.fsw, ~0ull) ||
+        differ(t, "FTW", s->ftw, h->fx.ftw, o->fx.ftw, ~0ull) ||
+        differ(t, "MXCSR", s->mxcsr, h->fx.mxcsr, o->fx.mxcsr, ~0ull))
         return true;
     for (unsigned k = 0; k < 8; k++) {
         char name[16];
@@ -405,7 +455,7 @@ static bool compare_fx(const struct Test *t, const struct HostState *h, const st
 
 static void compare(const struct Test *t, const struct HostState *h, const struct HostState *o, const uint8_t *guest) {
     static const char *const names[16] = {"RAX", "RCX", "RDX", "RBX", "RSP", "RBP", "RSI", "RDI",
-                                          "R8", "R9", "R10", "R11", "R12", "R13", "R14", "R15"};
+                                          "R8",  "R9",  "R10", "R11", "R12", "R13", "R14", "R15"};
     if (differ(t, "exception", 0, (uint64_t)(int64_t)h->vector, (uint64_t)(int64_t)o->vector, ~0ull) ||
         differ(t, "RIP", t->start.rip, h->rip, o->rip, ~0ull))
         return;
@@ -506,7 +556,8 @@ START_TEST(instructions_match_host) {
     refill(b);
     while (done < cases && skipped < 100 * cases + 100000) {
         unsigned row = 1 + (unsigned)(rnd() % (x86_row_count - 1));
-        if (excluded(&x86_rows[row]) || (only && strcmp(only, x86_rows[row].mnemonic)) || !one_case(b, row, rnd() & 1)) {
+        if (excluded(&x86_rows[row]) || (only && strcmp(only, x86_rows[row].mnemonic)) ||
+            !one_case(b, row, rnd() & 1)) {
             skipped++;
             continue;
         }

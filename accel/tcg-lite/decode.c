@@ -13,16 +13,16 @@ enum { REX_B = 1, REX_X = 2, REX_R = 4, REX_W = 8 };
 struct Cursor {
     const struct CpuModel *model;
     const uint8_t *bytes;
-    size_t have;     /* bytes that may be looked at */
+    size_t have; /* bytes that may be looked at */
     unsigned pos;
     bool ran_out;
     uint32_t mode;
     bool code64;
     bool data66, addr67, lock;
-    uint8_t rep;     /* the last of F2, F3: 2 or 3 */
-    int8_t seg;      /* override, or -1 */
+    uint8_t rep; /* the last of F2, F3: 2 or 3 */
+    int8_t seg;  /* override, or -1 */
     bool rex_seen;
-    uint8_t rex;     /* REX, or its equivalent in VEX */
+    uint8_t rex; /* REX, or its equivalent in VEX */
     uint8_t vex_l, vvvv;
     enum X86Map map;
     uint8_t opcode, modrm;
@@ -54,23 +54,40 @@ static uint8_t peek(struct Cursor *c) {
     return b;
 }
 
-/** Legacy prefixes and REX; returns the first byte after them. In 64-bit mode ES, CS, SS and DS overrides do nothing. */
+/** Legacy prefixes and REX; returns the first byte after them. In 64-bit mode ES, CS, SS and DS overrides do nothing.
+ */
 static uint8_t prefixes(struct Cursor *c) {
     for (;;) {
         uint8_t b = next(c);
         if (c->ran_out)
             return 0;
         switch (b) {
-        case 0x66: c->data66 = true; break;
-        case 0x67: c->addr67 = true; break;
-        case 0xf0: c->lock = true; break;
-        case 0xf2: c->rep = 2; break;
-        case 0xf3: c->rep = 3; break;
-        case 0x26: case 0x2e: case 0x36: case 0x3e:
+        case 0x66:
+            c->data66 = true;
+            break;
+        case 0x67:
+            c->addr67 = true;
+            break;
+        case 0xf0:
+            c->lock = true;
+            break;
+        case 0xf2:
+            c->rep = 2;
+            break;
+        case 0xf3:
+            c->rep = 3;
+            break;
+        case 0x26:
+        case 0x2e:
+        case 0x36:
+        case 0x3e:
             if (!c->code64)
                 c->seg = (int8_t)((b >> 3) & 3);
             break;
-        case 0x64: case 0x65: c->seg = (int8_t)(SEG_FS + (b & 1)); break;
+        case 0x64:
+        case 0x65:
+            c->seg = (int8_t)(SEG_FS + (b & 1));
+            break;
         default:
             if (c->code64 && (b & 0xf0) == 0x40) {
                 c->rex = b & 15;
@@ -141,7 +158,8 @@ static unsigned find_row(struct Cursor *c) {
         const struct X86Form *f = &x86_forms[row];
         if (!(f->when & when) || !(f->prefixes & prefix) || !(f->vex_l & (1 << c->vex_l)))
             continue;
-        if (!(f->rex_b & (c->rex & REX_B ? BIT_SET : BIT_CLEAR)) || !(f->vex_w & (c->rex & REX_W ? BIT_SET : BIT_CLEAR)))
+        if (!(f->rex_b & (c->rex & REX_B ? BIT_SET : BIT_CLEAR)) ||
+            !(f->vex_w & (c->rex & REX_W ? BIT_SET : BIT_CLEAR)))
             continue;
         if (f->feature != CPUID_NONE && !cpu_has(c->model, (enum X86Feature)f->feature))
             continue;
@@ -210,10 +228,15 @@ static void memory32(struct Cursor *c, struct Decoded *out) {
 /** A register operand of the given kind as an Insn wants it: byte offsets for general registers. */
 static uint8_t register_operand(const struct Cursor *c, unsigned n, unsigned kind) {
     switch (kind) {
-    case KIND_GPR8: return (uint8_t)(!c->rex_seen && !(c->map >= MAP_VEX) && n >= 4 && n < 8 ? (n - 4) * 8 + 1 : n * 8);
-    case KIND_GPR: return (uint8_t)(n * 8);
-    case KIND_MMX: case KIND_SEG: return n & 7;
-    default: return (uint8_t)n;
+    case KIND_GPR8:
+        return (uint8_t)(!c->rex_seen && !(c->map >= MAP_VEX) && n >= 4 && n < 8 ? (n - 4) * 8 + 1 : n * 8);
+    case KIND_GPR:
+        return (uint8_t)(n * 8);
+    case KIND_MMX:
+    case KIND_SEG:
+        return n & 7;
+    default:
+        return (uint8_t)n;
     }
 }
 
@@ -241,12 +264,24 @@ static void modrm_operands(struct Cursor *c, const struct X86Form *f, struct Dec
 static void immediate(struct Cursor *c, const struct X86Form *f, struct Insn *i, unsigned osize) {
     unsigned z = osize == 1 ? 2 : 4;
     switch (f->imm_kind) {
-    case IMM_ONE: i->imm = 1; break;
-    case IMM_B: case IMM_JB: i->imm = (int8_t)next(c); break;
-    case IMM_W: i->imm = (int64_t)next_le(c, 2); break;
-    case IMM_Z: case IMM_JZ: i->imm = z == 2 ? (int64_t)(int16_t)next_le(c, 2) : (int64_t)(int32_t)next_le(c, 4); break;
+    case IMM_ONE:
+        i->imm = 1;
+        break;
+    case IMM_B:
+    case IMM_JB:
+        i->imm = (int8_t)next(c);
+        break;
+    case IMM_W:
+        i->imm = (int64_t)next_le(c, 2);
+        break;
+    case IMM_Z:
+    case IMM_JZ:
+        i->imm = z == 2 ? (int64_t)(int16_t)next_le(c, 2) : (int64_t)(int32_t)next_le(c, 4);
+        break;
     case IMM_V:
-        i->imm = osize == 3 ? (int64_t)next_le(c, 8) : z == 2 ? (int64_t)(int16_t)next_le(c, 2) : (int64_t)(int32_t)next_le(c, 4);
+        i->imm = osize == 3 ? (int64_t)next_le(c, 8)
+                 : z == 2   ? (int64_t)(int16_t)next_le(c, 2)
+                            : (int64_t)(int32_t)next_le(c, 4);
         break;
     case IMM_FAR: {
         uint64_t off = next_le(c, z);
@@ -268,7 +303,8 @@ static void immediate(struct Cursor *c, const struct X86Form *f, struct Insn *i,
         i->disp = (int32_t)i->imm;
         i->mem = 1;
         break;
-    default: break;
+    default:
+        break;
     }
 }
 
@@ -289,15 +325,30 @@ static unsigned operand_size(const struct Cursor *c, const struct X86Form *f) {
 static unsigned size_slot(const struct Cursor *c, const struct X86Form *f, struct Insn *i, unsigned osize) {
     i->osize = osize & 3;
     switch (f->size) {
-    case SIZE_B: i->osize = 0; return 0;
-    case SIZE_W: i->osize = 1; return 0;
-    case SIZE_D: i->osize = 2; return 0;
-    case SIZE_Q: i->osize = 3; return 0;
-    case SIZE_V: return osize - 1;
-    case SIZE_Z: i->osize = osize == 1 ? 1 : 2; return i->osize - 1u;
-    case SIZE_Y: i->osize = c->code64 && (c->rex & REX_W) ? 3 : 2; return i->osize - 2u;
-    case SIZE_X: return f->attr & ATTR_VEX ? c->vex_l : 0;
-    default: return 0;
+    case SIZE_B:
+        i->osize = 0;
+        return 0;
+    case SIZE_W:
+        i->osize = 1;
+        return 0;
+    case SIZE_D:
+        i->osize = 2;
+        return 0;
+    case SIZE_Q:
+        i->osize = 3;
+        return 0;
+    case SIZE_V:
+        return osize - 1;
+    case SIZE_Z:
+        i->osize = osize == 1 ? 1 : 2;
+        return i->osize - 1u;
+    case SIZE_Y:
+        i->osize = c->code64 && (c->rex & REX_W) ? 3 : 2;
+        return i->osize - 2u;
+    case SIZE_X:
+        return f->attr & ATTR_VEX ? c->vex_l : 0;
+    default:
+        return 0;
     }
 }
 
@@ -395,7 +446,9 @@ static bool finish(struct Cursor *c, const struct X86Form *f, struct Decoded *ou
         modrm_operands(c, f, out);
     if (f->attr & ATTR_OPREG)
         i->reg = i->rm = register_operand(c, (c->opcode & 7) | (unsigned)(c->rex & REX_B) << 3,
-                                          f->attr & ATTR_OPREG8 ? KIND_GPR8 : f->rm_kind == KIND_RAW ? KIND_GPR : f->rm_kind);
+                                          f->attr & ATTR_OPREG8    ? KIND_GPR8
+                                          : f->rm_kind == KIND_RAW ? KIND_GPR
+                                                                   : f->rm_kind);
     unsigned slot = size_slot(c, f, i, osize);
     immediate(c, f, i, osize);
     if (f->attr & ATTR_X87)
@@ -414,8 +467,10 @@ static bool finish(struct Cursor *c, const struct X86Form *f, struct Decoded *ou
     return true;
 }
 
-enum DecodeStatus x86_decode(const struct CpuModel *model, uint32_t mode, const uint8_t *bytes, size_t n, struct Decoded *out) {
-    struct Cursor c = {.model = model, .bytes = bytes, .have = n < MAX_LENGTH ? n : MAX_LENGTH, .mode = mode, .seg = -1};
+enum DecodeStatus x86_decode(const struct CpuModel *model, uint32_t mode, const uint8_t *bytes, size_t n,
+                             struct Decoded *out) {
+    struct Cursor c = {
+        .model = model, .bytes = bytes, .have = n < MAX_LENGTH ? n : MAX_LENGTH, .mode = mode, .seg = -1};
     c.code64 = (mode & MODE_CODE) == MODE_CODE64;
     memset(out, 0, sizeof *out);
     out->insn.base = out->insn.index = INSN_REG_NONE;

@@ -18,12 +18,15 @@ enum { BIT_CLEAR = 1, BIT_SET = 2, BIT_ANY = 3 };
 /** What the operand size of a form is; also which constants BITS its exec functions come in. */
 enum X86Size {
     SIZE_NONE, /* no operand says; insn.osize is the effective operand size */
-    SIZE_B, SIZE_W, SIZE_D, SIZE_Q,
-    SIZE_V,    /* 16, 32 or 64 */
-    SIZE_Z,    /* 16 or 32 */
-    SIZE_Y,    /* 32 or 64 */
-    SIZE_X,    /* 128, or 256 with VEX.L */
-    SIZE_MMX,  /* 64 */
+    SIZE_B,
+    SIZE_W,
+    SIZE_D,
+    SIZE_Q,
+    SIZE_V,   /* 16, 32 or 64 */
+    SIZE_Z,   /* 16 or 32 */
+    SIZE_Y,   /* 32 or 64 */
+    SIZE_X,   /* 128, or 256 with VEX.L */
+    SIZE_MMX, /* 64 */
     SIZE_COUNT,
 };
 
@@ -32,23 +35,24 @@ enum X86RegKind { KIND_RAW, KIND_GPR8, KIND_GPR, KIND_SEG, KIND_CR, KIND_DR, KIN
 
 enum X86ImmKind {
     IMM_NONE,
-    IMM_ONE,    /* the constant 1 */
-    IMM_B,      /* 8 bits, sign-extended */
-    IMM_W,      /* 16 bits, zero-extended */
-    IMM_Z,      /* 16 or 32 bits, sign-extended */
-    IMM_V,      /* 16, 32 or 64 bits */
-    IMM_FAR,    /* ptr16:16 or ptr16:32 */
-    IMM_WB,     /* ENTER */
-    IMM_JB, IMM_JZ,
-    IMM_MOFFS,  /* an offset of address size */
-    IMM_BB,     /* two bytes: EXTRQ, INSERTQ */
+    IMM_ONE, /* the constant 1 */
+    IMM_B,   /* 8 bits, sign-extended */
+    IMM_W,   /* 16 bits, zero-extended */
+    IMM_Z,   /* 16 or 32 bits, sign-extended */
+    IMM_V,   /* 16, 32 or 64 bits */
+    IMM_FAR, /* ptr16:16 or ptr16:32 */
+    IMM_WB,  /* ENTER */
+    IMM_JB,
+    IMM_JZ,
+    IMM_MOFFS, /* an offset of address size */
+    IMM_BB,    /* two bytes: EXTRQ, INSERTQ */
 };
 
 enum X86Attr {
-    ATTR_MODRM = 1 << 0,    /* has a ModRM byte */
-    ATTR_MODREG = 1 << 1,   /* ModRM.mod is ignored: the operand is a register */
-    ATTR_OPREG = 1 << 2,    /* the opcode's low three bits name a register */
-    ATTR_OPREG8 = 1 << 3,   /* ... of 8 bits */
+    ATTR_MODRM = 1 << 0,  /* has a ModRM byte */
+    ATTR_MODREG = 1 << 1, /* ModRM.mod is ignored: the operand is a register */
+    ATTR_OPREG = 1 << 2,  /* the opcode's low three bits name a register */
+    ATTR_OPREG8 = 1 << 3, /* ... of 8 bits */
     ATTR_LOCK = 1 << 4,
     ATTR_PROT = 1 << 5,
     ATTR_D64 = 1 << 6,
@@ -66,21 +70,32 @@ enum X86Attr {
 };
 
 /** The exec functions of a form, per size: several kinds, each with and without flags. */
-enum X86FnKind { FN_REG, FN_BASE, FN_FLAT, FN_FLAT32, FN_FULL, FN_LOCK_FLAT, FN_LOCK_FULL, FN_REG_CHECK, FN_MEM_CHECK, FN_KINDS };
+enum X86FnKind {
+    FN_REG,
+    FN_BASE,
+    FN_FLAT,
+    FN_FLAT32,
+    FN_FULL,
+    FN_LOCK_FLAT,
+    FN_LOCK_FULL,
+    FN_REG_CHECK,
+    FN_MEM_CHECK,
+    FN_KINDS
+};
 
 struct X86Form {
-    uint8_t prefixes;                 /* PFX_* set */
-    uint8_t when;                     /* WHEN_* set */
-    uint8_t rex_b, vex_l, vex_w;      /* BIT_* sets */
-    uint8_t modrm_mask, modrm_value;  /* of mod (as 11 or not: see mod_reg, mod_mem), reg and rm bits */
-    bool mod_mem, mod_reg;            /* accepts mod != 3, mod == 3 */
-    uint8_t size;                     /* enum X86Size */
+    uint8_t prefixes;                /* PFX_* set */
+    uint8_t when;                    /* WHEN_* set */
+    uint8_t rex_b, vex_l, vex_w;     /* BIT_* sets */
+    uint8_t modrm_mask, modrm_value; /* of mod (as 11 or not: see mod_reg, mod_mem), reg and rm bits */
+    bool mod_mem, mod_reg;           /* accepts mod != 3, mod == 3 */
+    uint8_t size;                    /* enum X86Size */
     uint8_t reg_kind, rm_kind, vvvv_kind, imm_kind;
     uint8_t flags_read, flags_written, flags_maybe; /* FB_* for liveness */
     uint16_t feature;
-    uint16_t fn_kinds;                /* 1, or FN_KINDS */
+    uint16_t fn_kinds; /* 1, or FN_KINDS */
     uint32_t attr;
-    uint32_t fn;                      /* x86_fns[fn + (size_slot * fn_kinds + kind) * 2 + no_flags] */
+    uint32_t fn; /* x86_fns[fn + (size_slot * fn_kinds + kind) * 2 + no_flags] */
 };
 
 struct X86Slot {

@@ -27,7 +27,7 @@ struct Row {
 
 struct Unit {
     char name[NAME_MAX_LEN], headers[NAME_MAX_LEN]; /* headers: the NAME of shapes_NAME.h, kernels_NAME.h */
-    bool has_shapes, has_kernels; /* shapes_NAME.h, kernels_NAME.h exist */
+    bool has_shapes, has_kernels;                   /* shapes_NAME.h, kernels_NAME.h exist */
 };
 
 struct Gen {
@@ -43,6 +43,9 @@ struct Gen {
 
 void gen_error(struct Gen *g, int line, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void gen_parse(struct Gen *g);
+/** Take operand number `index` of row r into account (gen_operands.c). */
+void gen_operand(struct Gen *g, struct Row *r, const char *op, int index);
+void gen_want_size(struct Row *r, enum X86Size s);
 void gen_check(struct Gen *g);
 void gen_emit(struct Gen *g);
 /** True when some header of the engine mentions `name` followed by '('. */

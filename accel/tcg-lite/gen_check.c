@@ -45,8 +45,8 @@ static void check_overlaps(struct Gen *g) {
             if (a->map != b->map || a->last < b->first || b->last < a->first)
                 continue;
             if (relation(a, b) == 2)
-                gen_error(g, b->line, "%s %s (%s) collides with line %d: %s %s (%s)", b->mnemonic, b->operands, b->opcode,
-                          a->line, a->mnemonic, a->operands, a->opcode);
+                gen_error(g, b->line, "%s %s (%s) collides with line %d: %s %s (%s)", b->mnemonic, b->operands,
+                          b->opcode, a->line, a->mnemonic, a->operands, a->opcode);
             else if (!(a->form.attr & ATTR_MODRM) != !(b->form.attr & ATTR_MODRM) && relation(a, b) &&
                      (a->form.when & b->form.when))
                 gen_error(g, b->line, "%s: has%s a ModRM byte, unlike line %d: %s", b->opcode,

@@ -21,15 +21,17 @@ static int fn_count, fn_room;
 static int *table; /* x86_fns: index into fns, or -1 */
 static int table_count, table_room;
 
-static const char *const kind_suffix[FN_KINDS] = {"reg", "base", "flat", "flat32", "full", "lock", "lock_full", "reg_chk", "mem_chk"};
-static const char *const kind_ea[FN_KINDS] = {"", "EA_BASE", "EA_FLAT", "EA_FLAT32", "EA_FULL", "EA_FLAT", "EA_FULL", "", "EA_FULL"};
+static const char *const kind_suffix[FN_KINDS] = {"reg",  "base",      "flat",    "flat32", "full",
+                                                  "lock", "lock_full", "reg_chk", "mem_chk"};
+static const char *const kind_ea[FN_KINDS] = {"",        "EA_BASE", "EA_FLAT", "EA_FLAT32", "EA_FULL",
+                                              "EA_FLAT", "EA_FULL", "",        "EA_FULL"};
 static const char *const kind_call[FN_KINDS] = {"_r", "_m", "_m", "_m", "_m", "_l", "_l", "_rc", "_mc"};
 
 static bool same_code(const struct Gen *g, const struct Fn *a, const struct Fn *b) {
     const struct Row *x = &g->row[a->row], *y = &g->row[b->row];
     return a->unit == b->unit && a->kind == b->kind && a->bits == b->bits && a->no_flags == b->no_flags &&
-           x->cpl0 == y->cpl0 && (x->form.attr & ATTR_FLOW) == (y->form.attr & ATTR_FLOW) && !strcmp(x->shape, y->shape) &&
-           !strcmp(x->kernel, y->kernel);
+           x->cpl0 == y->cpl0 && (x->form.attr & ATTR_FLOW) == (y->form.attr & ATTR_FLOW) &&
+           !strcmp(x->shape, y->shape) && !strcmp(x->kernel, y->kernel);
 }
 
 static void make_name(const struct Gen *g, struct Fn *f, bool with_opcode) {
@@ -77,23 +79,32 @@ static void put_table(int fn) {
 /** The BITS constants of a size, in the order of the decoder's size slots. */
 static int size_bits(enum X86Size s, bool vex, unsigned bits[3]) {
     static const unsigned list[SIZE_COUNT][3] = {
-        [SIZE_B] = {8}, [SIZE_W] = {16}, [SIZE_D] = {32}, [SIZE_Q] = {64}, [SIZE_V] = {16, 32, 64}, [SIZE_Z] = {16, 32},
-        [SIZE_Y] = {32, 64}, [SIZE_X] = {128, 256}, [SIZE_MMX] = {64}};
+        [SIZE_B] = {8},      [SIZE_W] = {16},     [SIZE_D] = {32},       [SIZE_Q] = {64},  [SIZE_V] = {16, 32, 64},
+        [SIZE_Z] = {16, 32}, [SIZE_Y] = {32, 64}, [SIZE_X] = {128, 256}, [SIZE_MMX] = {64}};
     memcpy(bits, list[s], sizeof list[s]);
     return s == SIZE_V ? 3 : s == SIZE_Z || s == SIZE_Y || (s == SIZE_X && vex) ? 2 : 1;
 }
 
 static bool kind_exists(const struct Row *r, enum X86FnKind k) {
     switch (k) {
-    case FN_REG: return r->has_reg;
-    case FN_BASE: return r->has_mem && r->hot;
-    case FN_FLAT: return r->has_mem && !r->cold;
-    case FN_FLAT32: return r->has_mem && !r->cold;
-    case FN_FULL: return r->has_mem;
-    case FN_LOCK_FLAT: return (r->form.attr & ATTR_LOCK) && !r->cold;
-    case FN_LOCK_FULL: return r->form.attr & ATTR_LOCK;
-    case FN_REG_CHECK: return r->xmchk && r->has_reg;
-    default: return r->xmchk && r->has_mem;
+    case FN_REG:
+        return r->has_reg;
+    case FN_BASE:
+        return r->has_mem && r->hot;
+    case FN_FLAT:
+        return r->has_mem && !r->cold;
+    case FN_FLAT32:
+        return r->has_mem && !r->cold;
+    case FN_FULL:
+        return r->has_mem;
+    case FN_LOCK_FLAT:
+        return (r->form.attr & ATTR_LOCK) && !r->cold;
+    case FN_LOCK_FULL:
+        return r->form.attr & ATTR_LOCK;
+    case FN_REG_CHECK:
+        return r->xmchk && r->has_reg;
+    default:
+        return r->xmchk && r->has_mem;
     }
 }
 
@@ -153,7 +164,8 @@ static void emit_function(const struct Gen *g, FILE *o, const struct Fn *f) {
         return;
     }
     char call[256], kernel[64];
-    snprintf(kernel, sizeof kernel, "%s%s", strcmp(r->kernel, "-") ? "k_" : "", strcmp(r->kernel, "-") ? r->kernel : "NULL");
+    snprintf(kernel, sizeof kernel, "%s%s", strcmp(r->kernel, "-") ? "k_" : "",
+             strcmp(r->kernel, "-") ? r->kernel : "NULL");
     snprintf(call, sizeof call, "%s%s(env, i, t, %u%s%s, %d, %s)", r->shape, kind_call[f->kind], f->bits,
              *kind_ea[f->kind] ? ", " : "", kind_ea[f->kind], !f->no_flags, kernel);
     if (r->form.attr & ATTR_FLOW)
@@ -230,8 +242,8 @@ static void emit_rows(const struct Gen *g, FILE *o) {
             feature[c] = (char)toupper((unsigned char)r->feature[c]);
             feature[c + 1] = 0;
         }
-        fprintf(o, "#line %d \"accel/tcg-lite/x86.tab\"\n    {\"%s\", \"%s\", \"%s\", CPUID_%s, %u, %u, %u},\n", r->line,
-                r->mnemonic, r->operands, r->opcode, feature, r->flags_read, r->flags_sure | r->flags_maybe,
+        fprintf(o, "#line %d \"accel/tcg-lite/x86.tab\"\n    {\"%s\", \"%s\", \"%s\", CPUID_%s, %u, %u, %u},\n",
+                r->line, r->mnemonic, r->operands, r->opcode, feature, r->flags_read, r->flags_sure | r->flags_maybe,
                 r->flags_undefined | r->flags_kept);
     }
     fprintf(o, "};\nconst unsigned x86_row_count = %d;\n", g->row_count);
@@ -243,10 +255,13 @@ static void emit_rows(const struct Gen *g, FILE *o) {
             feature[c] = (char)toupper((unsigned char)g->row[k].feature[c]);
             feature[c + 1] = 0;
         }
-        fprintf(o, "    {%u, %u, %u, %u, %u, 0x%02x, 0x%02x, %d, %d, %u, %u, %u, %u, %u, %u, %u, %u, CPUID_%s, %u, 0x%x, %u}, /* %s %s */\n",
-                f->prefixes, f->when, f->rex_b, f->vex_l, f->vex_w, f->modrm_mask, f->modrm_value, f->mod_mem, f->mod_reg,
-                f->size, f->reg_kind, f->rm_kind, f->vvvv_kind, f->imm_kind, f->flags_read, f->flags_written,
-                f->flags_maybe, feature, f->fn_kinds, f->attr, f->fn, g->row[k].mnemonic, g->row[k].operands);
+        fprintf(o,
+                "    {%u, %u, %u, %u, %u, 0x%02x, 0x%02x, %d, %d, %u, %u, %u, %u, %u, %u, %u, %u, CPUID_%s, %u, 0x%x, "
+                "%u}, /* %s %s */\n",
+                f->prefixes, f->when, f->rex_b, f->vex_l, f->vex_w, f->modrm_mask, f->modrm_value, f->mod_mem,
+                f->mod_reg, f->size, f->reg_kind, f->rm_kind, f->vvvv_kind, f->imm_kind, f->flags_read,
+                f->flags_written, f->flags_maybe, feature, f->fn_kinds, f->attr, f->fn, g->row[k].mnemonic,
+                g->row[k].operands);
     }
     fprintf(o, "};\n");
 }

@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const cond_names[16] = {"O", "NO", "B",  "AE", "E", "NE", "BE", "A",
+#define COUNT(a) (sizeof(a) / sizeof(a)[0])
+
+static const char *const cond_names[16] = {"O", "NO", "B", "AE", "E", "NE", "BE", "A",
                                            "S", "NS", "P", "NP", "L", "GE", "LE", "G"};
 static const uint8_t cond_flags[8] = {FB_O, FB_C, FB_Z, FB_C | FB_Z, FB_S, FB_P, FB_S | FB_O, FB_S | FB_O | FB_Z};
 
@@ -27,25 +29,29 @@ static bool hex_byte(const char *s, unsigned *v) {
 static void parse_vex(struct Gen *g, struct Row *r, char *word) {
     r->form.attr |= ATTR_VEX;
     r->form.prefixes = 0;
-    r->map = MAP_VEX;
+    uint8_t map = MAP_VEX;
+    const struct {
+        const char *name;
+        uint8_t *field, value;
+    } parts[] = {
+        {"128", &r->form.vex_l, BIT_CLEAR}, {"256", &r->form.vex_l, BIT_SET},  {"lig", &r->form.vex_l, BIT_ANY},
+        {"w0", &r->form.vex_w, BIT_CLEAR},  {"w1", &r->form.vex_w, BIT_SET},   {"wig", &r->form.vex_w, BIT_ANY},
+        {"np", &r->form.prefixes, PFX_NP},  {"66", &r->form.prefixes, PFX_66}, {"f3", &r->form.prefixes, PFX_F3},
+        {"f2", &r->form.prefixes, PFX_F2},  {"0f", &map, MAP_VEX_0F},          {"0f38", &map, MAP_VEX_0F38},
+        {"0f3a", &map, MAP_VEX_0F3A},
+    };
     char *save;
     strtok_r(word, ".", &save);
     for (char *p; (p = strtok_r(NULL, ".", &save));) {
-        if (!strcmp(p, "128")) r->form.vex_l = BIT_CLEAR;
-        else if (!strcmp(p, "256")) r->form.vex_l = BIT_SET;
-        else if (!strcmp(p, "lig")) r->form.vex_l = BIT_ANY;
-        else if (!strcmp(p, "np")) r->form.prefixes = PFX_NP;
-        else if (!strcmp(p, "66")) r->form.prefixes = PFX_66;
-        else if (!strcmp(p, "f3")) r->form.prefixes = PFX_F3;
-        else if (!strcmp(p, "f2")) r->form.prefixes = PFX_F2;
-        else if (!strcmp(p, "0f")) r->map = MAP_VEX_0F;
-        else if (!strcmp(p, "0f38")) r->map = MAP_VEX_0F38;
-        else if (!strcmp(p, "0f3a")) r->map = MAP_VEX_0F3A;
-        else if (!strcmp(p, "w0")) r->form.vex_w = BIT_CLEAR;
-        else if (!strcmp(p, "w1")) r->form.vex_w = BIT_SET;
-        else if (!strcmp(p, "wig")) r->form.vex_w = BIT_ANY;
-        else gen_error(g, r->line, "unknown part '%s' of a VEX opcode", p);
+        unsigned k = 0;
+        while (k < COUNT(parts) && strcmp(p, parts[k].name))
+            k++;
+        if (k < COUNT(parts))
+            *parts[k].field = parts[k].value;
+        else
+            gen_error(g, r->line, "unknown part '%s' of a VEX opcode", p);
     }
+    r->map = (enum X86Map)map;
     if (r->map == MAP_VEX || !r->form.prefixes)
         gen_error(g, r->line, "a VEX opcode needs np, 66, f3 or f2 and 0f, 0f38 or 0f3a");
 }
@@ -111,177 +117,80 @@ static void parse_opcode(struct Gen *g, struct Row *r, bool *cond) {
         r->form.attr |= ATTR_PFX66;
 }
 
-static bool one_of(const char *s, const char *list) {
-    char pattern[24];
-    snprintf(pattern, sizeof pattern, " %s ", s);
-    return strstr(list, pattern) != NULL;
-}
-
-/** Which size wins when operands differ: the one that varies. */
-static int size_rank(enum X86Size s) {
-    static const int rank[SIZE_COUNT] = {[SIZE_NONE] = 0, [SIZE_B] = 1, [SIZE_W] = 1, [SIZE_D] = 1,   [SIZE_Q] = 1,
-                                         [SIZE_MMX] = 3,  [SIZE_X] = 4, [SIZE_Z] = 6, [SIZE_Y] = 7, [SIZE_V] = 8};
-    return rank[s];
-}
-
-static void want_size(struct Row *r, enum X86Size s, bool weak) {
-    /* Among fixed sizes the first operand decides: it is the destination. `weak`: an immediate, if nothing else does. */
-    if (size_rank(s) > size_rank(r->form.size) && !(weak && r->form.size != SIZE_NONE))
-        r->form.size = s;
-}
-
-static enum X86Size size_of_code(const char *s) {
-    if (!strcmp(s, "b")) return SIZE_B;
-    if (!strcmp(s, "w")) return SIZE_W;
-    if (!strcmp(s, "d")) return SIZE_D;
-    if (!strcmp(s, "q")) return SIZE_Q;
-    if (!strcmp(s, "v")) return SIZE_V;
-    if (!strcmp(s, "z")) return SIZE_Z;
-    if (!strcmp(s, "y")) return SIZE_Y;
-    if (one_of(s, " dq x ps pd qq ")) return SIZE_X;
-    return SIZE_NONE;
-}
-
-static void operand_reg(struct Row *r, enum X86RegKind k) { r->form.reg_kind = k; r->form.attr |= ATTR_MODRM; }
-static void operand_rm(struct Row *r, enum X86RegKind k, bool mem, bool reg) {
-    r->form.rm_kind = k;
-    r->form.attr |= ATTR_MODRM;
-    r->form.mod_mem &= mem;
-    r->form.mod_reg &= reg;
-}
-
-static void operand_imm(struct Gen *g, struct Row *r, const char *code) {
-    uint8_t *k = &r->form.imm_kind;
-    enum X86ImmKind n = !strcmp(code, "b") ? IMM_B : !strcmp(code, "w") ? IMM_W : !strcmp(code, "z") ? IMM_Z
-                      : !strcmp(code, "v") ? IMM_V : IMM_NONE;
-    if (n == IMM_NONE)
-        gen_error(g, r->line, "unknown immediate I%s", code);
-    if (*k == IMM_W && n == IMM_B)
-        n = IMM_WB;
-    else if (*k == IMM_B && n == IMM_B)
-        n = IMM_BB;
-    else if (*k)
-        gen_error(g, r->line, "these two immediates cannot be together");
-    *k = n;
-}
-
-static void parse_operand(struct Gen *g, struct Row *r, const char *op, int index) {
-    if (one_of(op, " AL AH CL ")) {
-        want_size(r, SIZE_B, false);
-        return;
-    }
-    if (one_of(op, " AX ")) {
-        want_size(r, SIZE_W, false);
-        return;
-    }
-    if (one_of(op, " DX 3 ST0 STi XMM0 ES CS SS DS FS GS "))
-        return;
-    if (!strcmp(op, "rAX") || !strcmp(op, "rCX") || !strcmp(op, "rBP")) {
-        want_size(r, SIZE_V, false);
-        return;
-    }
-    if (!strcmp(op, "eAX")) {
-        want_size(r, SIZE_Z, false);
-        return;
-    }
-    if (!strcmp(op, "1")) {
-        r->form.imm_kind = IMM_ONE;
-        return;
-    }
-    const char *code = op + 1;
-    if (*code && !one_of(code, " a b d dq p pd pi ps q qq s sd ss si t v w x y z ")) {
-        gen_error(g, r->line, "unknown operand '%s'", op);
-        return;
-    }
-    bool byte = !strcmp(code, "b");
-    enum X86RegKind gpr = byte ? KIND_GPR8 : KIND_GPR;
-    enum X86Size size = size_of_code(code);
-    switch (op[0]) {
-    case 'G': operand_reg(r, gpr); break;
-    case 'E': operand_rm(r, gpr, true, true); break;
-    case 'M': operand_rm(r, gpr, true, false); break;
-    case 'R': operand_rm(r, gpr, false, true); break;
-    case 'S': operand_reg(r, KIND_SEG); size = SIZE_W; if (index == 0) r->form.attr |= ATTR_SEG_DEST; break;
-    case 'C': operand_reg(r, KIND_CR); r->form.attr |= ATTR_MODREG; size = SIZE_NONE; break;
-    case 'D': operand_reg(r, KIND_DR); r->form.attr |= ATTR_MODREG; size = SIZE_NONE; break;
-    case 'P': operand_reg(r, KIND_MMX); size = SIZE_MMX; break;
-    case 'Q': operand_rm(r, KIND_MMX, true, true); size = SIZE_MMX; break;
-    case 'N': operand_rm(r, KIND_MMX, false, true); size = SIZE_MMX; break;
-    case 'V': operand_reg(r, KIND_VEC); size = SIZE_X; break;
-    case 'W': operand_rm(r, KIND_VEC, true, true); size = SIZE_X; break;
-    case 'U': operand_rm(r, KIND_VEC, false, true); size = SIZE_X; break;
-    case 'B': r->form.vvvv_kind = KIND_GPR; break;
-    case 'H': r->form.vvvv_kind = KIND_VEC; size = SIZE_X; break;
-    case 'Z': /* the register in the opcode's low three bits */
-        r->form.attr |= ATTR_OPREG | (byte ? ATTR_OPREG8 : 0);
-        break;
-    case 'I': operand_imm(g, r, code); want_size(r, size == SIZE_Z ? SIZE_V : size, true); return;
-    case 'J':
-        r->form.imm_kind = byte ? IMM_JB : IMM_JZ;
-        want_size(r, SIZE_V, false);
-        return;
-    case 'A': r->form.imm_kind = IMM_FAR; want_size(r, SIZE_V, false); return;
-    case 'O': r->form.imm_kind = IMM_MOFFS; break;
-    case 'F': want_size(r, SIZE_V, false); return;
-    case 'X': case 'Y': break;
-    case 'L': r->form.imm_kind = IMM_B; size = SIZE_X; break;
-    default: gen_error(g, r->line, "unknown operand '%s'", op); return;
-    }
-    want_size(r, size, false);
-}
-
+/** Letters of flags to FB_* bits; d and i are not arithmetic and are ignored. */
 static uint8_t parse_flags(struct Gen *g, struct Row *r, const char *s) {
+    static const char letters[] = "cpazso"; /* in the order of FB_* */
     uint8_t v = 0;
     for (; *s; s++) {
-        switch (*s) {
-        case 'c': v |= FB_C; break;
-        case 'p': v |= FB_P; break;
-        case 'a': v |= FB_A; break;
-        case 'z': v |= FB_Z; break;
-        case 's': v |= FB_S; break;
-        case 'o': v |= FB_O; break;
-        case 'd': case 'i': break;
-        default: gen_error(g, r->line, "unknown flag '%c'", *s);
-        }
+        const char *at = strchr(letters, *s);
+        if (at)
+            v |= (uint8_t)(1 << (at - letters));
+        else if (*s != 'd' && *s != 'i')
+            gen_error(g, r->line, "unknown flag '%c'", *s);
     }
     return v;
 }
 
 static void parse_attr(struct Gen *g, struct Row *r, const char *a) {
-    static const struct { const char *name; uint32_t bit; } bits[] = {
-        {"lock", ATTR_LOCK}, {"prot", ATTR_PROT}, {"d64", ATTR_D64}, {"f64", ATTR_F64}, {"x87", ATTR_X87},
-        {"wait", ATTR_WAIT}, {"mmx", ATTR_MMX},   {"sse", ATTR_SSE}, {"rep", ATTR_REP}, {"repz", ATTR_REP},
-        {"flow", ATTR_FLOW}, {"io", ATTR_IO},
+    static const struct {
+        const char *name;
+        uint32_t bit;
+    } bits[] = {
+        {"lock", ATTR_LOCK}, {"prot", ATTR_PROT}, {"d64", ATTR_D64},   {"f64", ATTR_F64},
+        {"x87", ATTR_X87},   {"wait", ATTR_WAIT}, {"mmx", ATTR_MMX},   {"sse", ATTR_SSE},
+        {"rep", ATTR_REP},   {"repz", ATTR_REP},  {"flow", ATTR_FLOW}, {"io", ATTR_IO},
     };
-    for (unsigned k = 0; k < sizeof bits / sizeof bits[0]; k++) {
+    const struct {
+        const char *name;
+        uint8_t *set;
+    } flags[] = {
+        {"w=", &r->flags_sure}, {"w?=", &r->flags_maybe}, {"u=", &r->flags_undefined},
+        {"k=", &r->flags_kept}, {"r=", &r->flags_read},
+    };
+    const struct {
+        const char *name;
+        bool *set;
+    } marks[] = {{"cpl0", &r->cpl0}, {"cold", &r->cold}, {"hot", &r->hot}, {"xmchk", &r->xmchk}};
+    const struct {
+        const char *name;
+        uint8_t *field, value;
+    } conditions[] = {
+        {"no64", &r->form.when, WHEN_NOT64},   {"only64", &r->form.when, WHEN_64},    {"rexw", &r->form.vex_w, BIT_SET},
+        {"norexw", &r->form.vex_w, BIT_CLEAR}, {"norexb", &r->form.rex_b, BIT_CLEAR},
+    };
+    for (unsigned k = 0; k < COUNT(bits); k++)
         if (!strcmp(a, bits[k].name)) {
             r->form.attr |= bits[k].bit;
             return;
         }
-    }
-    if (!strncmp(a, "w=", 2)) r->flags_sure = parse_flags(g, r, a + 2);
-    else if (!strncmp(a, "w?=", 3)) r->flags_maybe = parse_flags(g, r, a + 3);
-    else if (!strncmp(a, "u=", 2)) r->flags_undefined = parse_flags(g, r, a + 2);
-    else if (!strncmp(a, "k=", 2)) r->flags_kept = parse_flags(g, r, a + 2);
-    else if (!strncmp(a, "r=", 2)) r->flags_read = parse_flags(g, r, a + 2);
-    else if (!strncmp(a, "cpuid=", 6)) snprintf(r->feature, sizeof r->feature, "%s", a + 6);
-    else if (!strcmp(a, "no64")) r->form.when = WHEN_NOT64;
-    else if (!strcmp(a, "only64")) r->form.when = WHEN_64;
-    else if (!strcmp(a, "cpl0")) r->cpl0 = true;
-    else if (!strcmp(a, "cold")) r->cold = true;
-    else if (!strcmp(a, "hot")) r->hot = true;
-    else if (!strcmp(a, "xmchk")) r->xmchk = true;
-    else if (!strcmp(a, "v")) want_size(r, SIZE_V, false);
-    else if (!strcmp(a, "rexw")) r->form.vex_w = BIT_SET;
-    else if (!strcmp(a, "norexw")) r->form.vex_w = BIT_CLEAR;
-    else if (!strcmp(a, "norexb")) r->form.rex_b = BIT_CLEAR;
-    else gen_error(g, r->line, "unknown attribute '%s'", a);
+    for (unsigned k = 0; k < COUNT(flags); k++)
+        if (!strncmp(a, flags[k].name, strlen(flags[k].name))) {
+            *flags[k].set = parse_flags(g, r, a + strlen(flags[k].name));
+            return;
+        }
+    for (unsigned k = 0; k < COUNT(marks); k++)
+        if (!strcmp(a, marks[k].name)) {
+            *marks[k].set = true;
+            return;
+        }
+    for (unsigned k = 0; k < COUNT(conditions); k++)
+        if (!strcmp(a, conditions[k].name)) {
+            *conditions[k].field = conditions[k].value;
+            return;
+        }
+    if (!strncmp(a, "cpuid=", 6))
+        snprintf(r->feature, sizeof r->feature, "%s", a + 6);
+    else if (!strcmp(a, "v"))
+        gen_want_size(r, SIZE_V);
+    else
+        gen_error(g, r->line, "unknown attribute '%s'", a);
 }
 
 /** What follows from operands and attributes together. */
 static void finish_row(struct Gen *g, struct Row *r) {
     struct X86Form *f = &r->form;
-    bool vec = f->reg_kind == KIND_VEC || f->rm_kind == KIND_VEC, mmx = f->reg_kind == KIND_MMX || f->rm_kind == KIND_MMX;
+    bool vec = f->reg_kind == KIND_VEC || f->rm_kind == KIND_VEC,
+         mmx = f->reg_kind == KIND_MMX || f->rm_kind == KIND_MMX;
     if (vec && !strncmp(r->feature, "sse", 3))
         f->attr |= ATTR_SSE;
     if (mmx && !vec)
@@ -306,7 +215,8 @@ static void expand_conditions(struct Gen *g, const struct Row *base) {
         struct Row *r = &g->row[g->row_count++];
         *r = *base;
         r->first = r->last = (uint8_t)(base->first + c);
-        snprintf(r->mnemonic + strlen(base->mnemonic), sizeof r->mnemonic - strlen(base->mnemonic), "%s", cond_names[c]);
+        snprintf(r->mnemonic + strlen(base->mnemonic), sizeof r->mnemonic - strlen(base->mnemonic), "%s",
+                 cond_names[c]);
         if (!strcmp(base->kernel, "cond")) {
             char name[4];
             unsigned n = 0;
@@ -360,9 +270,10 @@ static void parse_row(struct Gen *g, char *line, int unit) {
     char copy[NAME_MAX_LEN], *save;
     memcpy(copy, r->operands, sizeof copy);
     if (strcmp(copy, "-"))
-        for (char *o = strtok_r(copy, ",", &save); o && r->operand_count < MAX_OPERANDS; o = strtok_r(NULL, ",", &save)) {
+        for (char *o = strtok_r(copy, ",", &save); o && r->operand_count < MAX_OPERANDS;
+             o = strtok_r(NULL, ",", &save)) {
             snprintf(r->operand[r->operand_count], sizeof r->operand[0], "%.*s", (int)sizeof r->operand[0] - 1, o);
-            parse_operand(g, r, o, r->operand_count++);
+            gen_operand(g, r, o, r->operand_count++);
         }
     for (char *a = strtok_r(p, " \t", &save); a; a = strtok_r(NULL, " \t", &save))
         parse_attr(g, r, a);

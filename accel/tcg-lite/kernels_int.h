@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * Integer kernels: values in, value out, flags into *cc. Operands are zero-extended from `bits` (immediates
- * sign-extended), results may have rubbish above `bits`. Flags that the SDM leaves undefined are as AMD's Zen leaves them,
- * which never depends on anything odd: measured, and compared with the host by tests/unit/test_kernels.c.
+ * sign-extended), results may have rubbish above `bits`. Flags that the SDM leaves undefined are as AMD's Zen leaves
+ * them, which never depends on anything odd: measured, and compared with the host by tests/unit/test_kernels.c.
  */
 #ifndef TWIN86_TCG_KERNELS_INT_H
 #define TWIN86_TCG_KERNELS_INT_H
@@ -275,7 +275,8 @@ ALWAYS_INLINE bool k_idiv(struct Cc *cc, uint64_t *lo, uint64_t *hi, uint64_t sr
 typedef uint16_t (*DecimalKernel)(struct Cc *cc, uint16_t ax);
 
 /** SF, ZF, PF, OF are those of adding (or subtracting) the adjustment: Zen's way for the undefined ones. */
-ALWAYS_INLINE uint16_t decimal_adjust(struct Cc *cc, uint16_t v, uint16_t by, int sign, bool cf, bool af, unsigned bits) {
+ALWAYS_INLINE uint16_t decimal_adjust(struct Cc *cc, uint16_t v, uint16_t by, int sign, bool cf, bool af,
+                                      unsigned bits) {
     uint64_t r = sign > 0 ? k_add(cc, v, by, bits) : k_sub(cc, v, by, bits);
     cc_set_parts(cc, r, bits, cf, cc_of(cc), af);
     return (uint16_t)r;
@@ -301,7 +302,10 @@ ALWAYS_INLINE uint16_t k_aas(struct Cc *cc, uint16_t ax) { return decimal_ascii(
 
 /** What becomes of the word in which one bit was tested. */
 typedef uint64_t (*BitKernel)(uint64_t word, uint64_t mask);
-ALWAYS_INLINE uint64_t k_bt(uint64_t word, uint64_t mask) { (void)mask; return word; }
+ALWAYS_INLINE uint64_t k_bt(uint64_t word, uint64_t mask) {
+    (void)mask;
+    return word;
+}
 ALWAYS_INLINE uint64_t k_bts(uint64_t word, uint64_t mask) { return word | mask; }
 ALWAYS_INLINE uint64_t k_btr(uint64_t word, uint64_t mask) { return word & ~mask; }
 ALWAYS_INLINE uint64_t k_btc(uint64_t word, uint64_t mask) { return word ^ mask; }
@@ -345,7 +349,9 @@ ALWAYS_INLINE uint64_t k_popcnt(struct Cc *cc, uint64_t a, uint64_t b, unsigned 
 }
 
 ALWAYS_INLINE uint64_t int_bswap(uint64_t v, unsigned bits) {
-    return bits == 64 ? __builtin_bswap64(v) : bits == 32 ? __builtin_bswap32((uint32_t)v) : __builtin_bswap16((uint16_t)v);
+    return bits == 64   ? __builtin_bswap64(v)
+           : bits == 32 ? __builtin_bswap32((uint32_t)v)
+                        : __builtin_bswap16((uint16_t)v);
 }
 
 #endif

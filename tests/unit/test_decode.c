@@ -9,7 +9,11 @@
 static struct CpuModel model;
 static struct Decoded d;
 
-enum { M16 = MODE_CODE16 | MODE_SSE, M32 = MODE_CODE32 | MODE_SSE | MODE_FLAT, M64 = MODE_CODE64 | MODE_SSE | MODE_FLAT };
+enum {
+    M16 = MODE_CODE16 | MODE_SSE,
+    M32 = MODE_CODE32 | MODE_SSE | MODE_FLAT,
+    M64 = MODE_CODE64 | MODE_SSE | MODE_FLAT
+};
 
 static void setup(void) { memset(model.feature, 0xff, sizeof model.feature); }
 
@@ -186,7 +190,7 @@ START_TEST(legality) {
     expect(M32, "8e c8", "", 0); /* MOV CS */
     expect(M32, "8e f0", "", 0);
     expect(M32, "8c c8", "MOV", 2);
-    expect(M32, "0f 22 c8", "", 0); /* CR1 */
+    expect(M32, "0f 22 c8", "", 0);    /* CR1 */
     expect(M64, "44 0f 23 c0", "", 0); /* DR8 */
     expect(M32, "8d c0", "", 0);
     expect(M64, "06", "", 0);
@@ -200,7 +204,7 @@ START_TEST(legality) {
     expect(M32, "0f 0b", "UD2", 2);
     expect(M32, "0f a2", "CPUID", 2);
     model.feature[FEAT_1_EDX] = 0;
-    expect(M32, "0f 31", "", 0); /* RDTSC */
+    expect(M32, "0f 31", "", 0);    /* RDTSC */
     expect(M32, "0f 44 c0", "", 0); /* CMOV */
 }
 END_TEST

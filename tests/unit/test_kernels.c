@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Integer kernels against the host's own instructions: results and flags, random and boundary operands. Flags that the SDM
- * leaves undefined are compared on AMD Zen hosts only, whose behaviour the kernels follow. */
+/* Integer kernels against the host's own instructions: results and flags, random and boundary operands. Flags that the
+ * SDM leaves undefined are compared on AMD Zen hosts only, whose behaviour the kernels follow. */
 #include "accel/tcg-lite/kernels_int.h"
 #include "tests/unit/suites.h"
 
@@ -21,7 +21,9 @@ typedef uint64_t (*HostFn)(uint64_t a, uint64_t b, uint32_t *flags);
     static uint64_t host_##op##s(uint64_t a, uint64_t b, uint32_t *flags) {                                            \
         uint64_t f = *flags;                                                                                           \
         __asm__ volatile(HOST_BEGIN #op #s " %" #m "[b], %" #m "[a]" HOST_END                                          \
-                         : [a] "+&r"(a), [f] "+&r"(f) : [b] "r"(b) : "cc", "memory");                                  \
+                         : [a] "+&r"(a), [f] "+&r"(f)                                                                  \
+                         : [b] "r"(b)                                                                                  \
+                         : "cc", "memory");                                                                            \
         *flags = (uint32_t)f & FLAG_ARITH;                                                                             \
         return a;                                                                                                      \
     }
@@ -37,25 +39,30 @@ typedef uint64_t (*HostFn)(uint64_t a, uint64_t b, uint32_t *flags);
     static uint64_t host_##op##s(uint64_t a, uint64_t b, uint32_t *flags) {                                            \
         uint64_t f = *flags;                                                                                           \
         __asm__ volatile(HOST_BEGIN #op #s " %%cl, %" #m "[a]" HOST_END                                                \
-                         : [a] "+&r"(a), [f] "+&r"(f) : "c"(b) : "cc", "memory");                                      \
+                         : [a] "+&r"(a), [f] "+&r"(f)                                                                  \
+                         : "c"(b)                                                                                      \
+                         : "cc", "memory");                                                                            \
         *flags = (uint32_t)f & FLAG_ARITH;                                                                             \
         return a;                                                                                                      \
     }
 #define ALL(M, op) M(op, b, b) M(op, w, w) M(op, l, k) M(op, q, q)
 #define WIDE(M, op) M(op, w, w) M(op, l, k) M(op, q, q)
-#define FNS(op) {host_##op##b, host_##op##w, host_##op##l, host_##op##q}
-#define WIDE_FNS(op) {NULL, host_##op##w, host_##op##l, host_##op##q}
+#define FNS(op)                                                                                                        \
+    { host_##op##b, host_##op##w, host_##op##l, host_##op##q }
+#define WIDE_FNS(op)                                                                                                   \
+    { NULL, host_##op##w, host_##op##l, host_##op##q }
 
-ALL(HOST2, add) ALL(HOST2, adc) ALL(HOST2, sub) ALL(HOST2, sbb) ALL(HOST2, and) ALL(HOST2, or) ALL(HOST2, xor)
-ALL(HOST1, inc) ALL(HOST1, dec) ALL(HOST1, not) ALL(HOST1, neg)
-ALL(HOST_CL, shl) ALL(HOST_CL, shr) ALL(HOST_CL, sar) ALL(HOST_CL, rol) ALL(HOST_CL, ror) ALL(HOST_CL, rcl) ALL(HOST_CL, rcr)
-WIDE(HOST2, imul) WIDE(HOST2, bsf) WIDE(HOST2, bsr) WIDE(HOST2, tzcnt) WIDE(HOST2, lzcnt) WIDE(HOST2, popcnt)
+ALL(HOST2, add)
+ALL(HOST2, adc) ALL(HOST2, sub) ALL(HOST2, sbb) ALL(HOST2, and) ALL(HOST2, or) ALL(HOST2, xor) ALL(HOST1, inc)
+    ALL(HOST1, dec) ALL(HOST1, not ) ALL(HOST1, neg) ALL(HOST_CL, shl) ALL(HOST_CL, shr) ALL(HOST_CL, sar)
+        ALL(HOST_CL, rol) ALL(HOST_CL, ror) ALL(HOST_CL, rcl) ALL(HOST_CL, rcr) WIDE(HOST2, imul) WIDE(HOST2, bsf)
+            WIDE(HOST2, bsr) WIDE(HOST2, tzcnt) WIDE(HOST2, lzcnt) WIDE(HOST2, popcnt)
 
-static const struct Op {
+                static const struct Op {
     const char *name;
     IntKernel kernel;
     HostFn host[4];
-    uint32_t undefined;   /* flags */
+    uint32_t undefined;    /* flags */
     bool b_nonzero, count; /* b must not be 0; b is a shift count: OF is undefined unless it is 1 */
 } ops[] = {
     {"add", k_add, FNS(add), 0, false, false},
@@ -67,7 +74,7 @@ static const struct Op {
     {"xor", k_xor, FNS(xor), F_A, false, false},
     {"inc", k_inc, FNS(inc), 0, false, false},
     {"dec", k_dec, FNS(dec), 0, false, false},
-    {"not", k_not, FNS(not), 0, false, false},
+    {"not", k_not, FNS(not ), 0, false, false},
     {"neg", k_neg, FNS(neg), 0, false, false},
     {"shl", k_shl, FNS(shl), F_A, false, true},
     {"shr", k_shr, FNS(shr), F_A, false, true},
@@ -93,14 +100,31 @@ static uint64_t rnd(void) {
 
 /** A value near a boundary, or anything. */
 static uint64_t operand(void) {
-    static const uint64_t edges[] = {0, 1, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff,
-                                     0x7fffffffffffffff, 0x8000000000000000, ~0ull};
+    static const uint64_t edges[] = {0,
+                                     1,
+                                     0x7f,
+                                     0x80,
+                                     0xff,
+                                     0x7fff,
+                                     0x8000,
+                                     0xffff,
+                                     0x7fffffff,
+                                     0x80000000,
+                                     0xffffffff,
+                                     0x7fffffffffffffff,
+                                     0x8000000000000000,
+                                     ~0ull};
     uint64_t v = rnd();
     switch (v & 7) {
-    case 0: case 1: return edges[(v >> 8) % (sizeof edges / sizeof edges[0])];
-    case 2: return 1ull << ((v >> 8) & 63);
-    case 3: return (v >> 8) & 0xff;
-    default: return rnd();
+    case 0:
+    case 1:
+        return edges[(v >> 8) % (sizeof edges / sizeof edges[0])];
+    case 2:
+        return 1ull << ((v >> 8) & 63);
+    case 3:
+        return (v >> 8) & 0xff;
+    default:
+        return rnd();
     }
 }
 
@@ -153,8 +177,8 @@ START_TEST(kernels_match_host) {
             if (zen)
                 undefined = 0;
             ck_assert_msg(r == want_r && ((got ^ want) & ~undefined) == 0,
-                          "%s%u %#lx, %#lx flags %#x: got %#lx flags %#x, host %#lx flags %#x", op->name, bits, a, b, f, r,
-                          got, want_r, want);
+                          "%s%u %#lx, %#lx flags %#x: got %#lx flags %#x, host %#lx flags %#x", op->name, bits, a, b, f,
+                          r, got, want_r, want);
         }
     }
 }
@@ -166,13 +190,16 @@ END_TEST
     static uint64_t host_##op##s(uint64_t a, uint64_t b, uint64_t count, uint32_t *flags) {                            \
         uint64_t f = *flags;                                                                                           \
         __asm__ volatile(HOST_BEGIN #op #s " %%cl, %" #m "[b], %" #m "[a]" HOST_END                                    \
-                         : [a] "+&r"(a), [f] "+&r"(f) : [b] "r"(b), "c"(count) : "cc", "memory");                      \
+                         : [a] "+&r"(a), [f] "+&r"(f)                                                                  \
+                         : [b] "r"(b), "c"(count)                                                                      \
+                         : "cc", "memory");                                                                            \
         *flags = (uint32_t)f & FLAG_ARITH;                                                                             \
         return a;                                                                                                      \
     }
-WIDE(HOST_DOUBLE, shld) WIDE(HOST_DOUBLE, shrd)
+WIDE(HOST_DOUBLE, shld)
+WIDE(HOST_DOUBLE, shrd)
 
-START_TEST(double_shifts_match_host) {
+    START_TEST(double_shifts_match_host) {
     typedef uint64_t (*HostDouble)(uint64_t, uint64_t, uint64_t, uint32_t *);
     static const HostDouble hosts[2][3] = {{host_shldw, host_shldl, host_shldq}, {host_shrdw, host_shrdl, host_shrdq}};
     bool zen = host_is_zen();
@@ -189,8 +216,8 @@ START_TEST(double_shifts_match_host) {
             uint64_t r = (_i ? k_shrd : k_shld)(&cc, a, b, count, bits) & int_mask(bits);
             uint32_t undefined = zen || n == 0 ? 0 : (uint32_t)F_A | (n == 1 ? 0 : (uint32_t)F_O);
             ck_assert_msg(r == want_r && ((cc_flags(&cc) ^ want) & ~undefined) == 0,
-                          "%s%u %#lx, %#lx, %lu: got %#lx flags %#x, host %#lx flags %#x", _i ? "shrd" : "shld", bits, a, b,
-                          count, r, cc_flags(&cc), want_r, want);
+                          "%s%u %#lx, %#lx, %lu: got %#lx flags %#x, host %#lx flags %#x", _i ? "shrd" : "shld", bits,
+                          a, b, count, r, cc_flags(&cc), want_r, want);
         }
     }
 }
@@ -202,23 +229,29 @@ END_TEST
     static void host_wide_##op##s(uint64_t *lo, uint64_t *hi, uint64_t src, uint32_t *flags) {                         \
         uint64_t f = *flags;                                                                                           \
         __asm__ volatile(HOST_BEGIN #op #s " %" #m "[src]" HOST_END                                                    \
-                         : "+&a"(*lo), "+&d"(*hi), [f] "+&r"(f) : [src] "r"(src) : "cc", "memory");                    \
+                         : "+&a"(*lo), "+&d"(*hi), [f] "+&r"(f)                                                        \
+                         : [src] "r"(src)                                                                              \
+                         : "cc", "memory");                                                                            \
         *flags = (uint32_t)f & FLAG_ARITH;                                                                             \
     }
 #define HOST_WIDE_BYTE(op)                                                                                             \
     static void host_wide_##op##b(uint64_t *lo, uint64_t *hi, uint64_t src, uint32_t *flags) {                         \
         uint64_t f = *flags, ax = *hi << 8 | *lo;                                                                      \
         __asm__ volatile(HOST_BEGIN #op "b %b[src]" HOST_END                                                           \
-                         : "+&a"(ax), [f] "+&r"(f) : [src] "r"(src) : "cc", "memory");                                 \
+                         : "+&a"(ax), [f] "+&r"(f)                                                                     \
+                         : [src] "r"(src)                                                                              \
+                         : "cc", "memory");                                                                            \
         *flags = (uint32_t)f & FLAG_ARITH;                                                                             \
         *lo = ax & 0xff;                                                                                               \
         *hi = (ax >> 8) & 0xff;                                                                                        \
     }
-HOST_WIDE_BYTE(mul) HOST_WIDE_BYTE(imul) HOST_WIDE_BYTE(div) HOST_WIDE_BYTE(idiv)
-WIDE(HOST_WIDE, mul) WIDE(HOST_WIDE, imul) WIDE(HOST_WIDE, div) WIDE(HOST_WIDE, idiv)
+HOST_WIDE_BYTE(mul)
+HOST_WIDE_BYTE(imul) HOST_WIDE_BYTE(div) HOST_WIDE_BYTE(idiv) WIDE(HOST_WIDE, mul) WIDE(HOST_WIDE, imul)
+    WIDE(HOST_WIDE, div) WIDE(HOST_WIDE, idiv)
 
-typedef void (*HostWide)(uint64_t *lo, uint64_t *hi, uint64_t src, uint32_t *flags);
-#define WIDE_OP(op) {host_wide_##op##b, host_wide_##op##w, host_wide_##op##l, host_wide_##op##q}
+        typedef void (*HostWide)(uint64_t *lo, uint64_t *hi, uint64_t src, uint32_t *flags);
+#define WIDE_OP(op)                                                                                                    \
+    { host_wide_##op##b, host_wide_##op##w, host_wide_##op##l, host_wide_##op##q }
 
 /** Whether the host would raise #DE, decided by arithmetic of its own. */
 static bool divides(uint64_t lo, uint64_t hi, uint64_t src, unsigned bits, bool is_signed) {
@@ -251,7 +284,8 @@ START_TEST(wide_kernels_match_host) {
             uint64_t my_lo = lo, my_hi = hi;
             bool ok = kernels[_i](&cc, &my_lo, &my_hi, src, bits);
             if (_i >= 2) {
-                ck_assert_msg(ok == divides(lo, hi, src, bits, _i == 3), "%u bits: %#lx:%#lx / %#lx", bits, hi, lo, src);
+                ck_assert_msg(ok == divides(lo, hi, src, bits, _i == 3), "%u bits: %#lx:%#lx / %#lx", bits, hi, lo,
+                              src);
                 if (!ok)
                     continue;
             }
@@ -259,8 +293,8 @@ START_TEST(wide_kernels_match_host) {
             hosts[_i][w](&want_lo, &want_hi, src, &want);
             ck_assert_msg(((my_lo ^ want_lo) & int_mask(bits)) == 0 && ((my_hi ^ want_hi) & int_mask(bits)) == 0 &&
                               ((cc_flags(&cc) ^ want) & ~undefined) == 0,
-                          "op %d, %u bits: %#lx:%#lx, %#lx: got %#lx:%#lx flags %#x, host %#lx:%#lx flags %#x", _i, bits, hi, lo,
-                          src, my_hi, my_lo, cc_flags(&cc), want_hi, want_lo, want);
+                          "op %d, %u bits: %#lx:%#lx, %#lx: got %#lx:%#lx flags %#x, host %#lx:%#lx flags %#x", _i,
+                          bits, hi, lo, src, my_hi, my_lo, cc_flags(&cc), want_hi, want_lo, want);
         }
     }
 }
@@ -297,8 +331,8 @@ END_TEST
 /** cc_load and cc_flags are inverse for every combination, also those that no result has. */
 START_TEST(flags_round_trip) {
     for (unsigned k = 0; k < 64; k++) {
-        uint32_t f = (k & 1 ? F_C : 0) | (k & 2 ? F_P : 0) | (k & 4 ? F_A : 0) | (k & 8 ? F_Z : 0) | (k & 16 ? F_S : 0) |
-                     (k & 32 ? F_O : 0);
+        uint32_t f = (k & 1 ? F_C : 0) | (k & 2 ? F_P : 0) | (k & 4 ? F_A : 0) | (k & 8 ? F_Z : 0) |
+                     (k & 16 ? F_S : 0) | (k & 32 ? F_O : 0);
         struct Cc cc;
         cc_load(&cc, f);
         ck_assert_uint_eq(cc_flags(&cc), f);
