@@ -49,8 +49,8 @@ static void check_overlaps(struct Gen *g) {
                           b->opcode, a->line, a->mnemonic, a->operands, a->opcode);
             else if (!(a->form.attr & ATTR_MODRM) != !(b->form.attr & ATTR_MODRM) && relation(a, b) &&
                      (a->form.when & b->form.when))
-                gen_error(g, b->line, "%s: has%s a ModRM byte, unlike line %d: %s", b->opcode,
-                          b->form.attr & ATTR_MODRM ? "" : " no", a->line, a->opcode);
+                gen_error(g, b->line, "%s: has%s ModRM byte, unlike line %d: %s", b->opcode,
+                          b->form.attr & ATTR_MODRM ? " a" : " no", a->line, a->opcode);
         }
     }
 }
