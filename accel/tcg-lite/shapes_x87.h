@@ -340,7 +340,7 @@ ALWAYS_INLINE void x87_compare_flags(CPUX86State *env, const struct Insn *i, str
         x87_commit(env, sw, 0);
         go_on = !x87_refused(env, sw);
     }
-    cc_load(&t->cc, flags);
+    cc_set_compare(&t->cc, flags);
     if (pop && go_on)
         x87_pop(env);
 }
