@@ -52,6 +52,7 @@ struct CpuApicOps {
     void (*set_cr8)(void *opaque, uint8_t value);
     bool (*read_msr)(void *opaque, uint32_t msr, uint64_t *value); /* x2APIC 800h-8ffh and 6e0h; false: #GP */
     bool (*write_msr)(void *opaque, uint32_t msr, uint64_t value);
+    void (*tsc_changed)(void *opaque); /* the guest set its TSC: an armed TSC deadline means another time now */
 };
 
 /** Guest instruction counts and rates, filled by engines when cheap. */

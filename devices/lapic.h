@@ -102,7 +102,7 @@ bool lapic_read_msr(void *opaque, uint32_t msr, uint64_t *value); /* 800h-8FFh a
 bool lapic_write_msr(void *opaque, uint32_t msr, uint64_t value);
 
 /** The guest's TSC was set or its offset changed: re-arm a TSC deadline. */
-void lapic_tsc_changed(struct Lapic *l);
+void lapic_tsc_changed(void *opaque);
 
 /* The xAPIC page, for apic_bus_page_ops: 32-bit registers at multiples of 16. */
 uint32_t lapic_mmio_read(struct Lapic *l, uint64_t offset);

@@ -144,7 +144,8 @@ void lapic_timer_set_deadline(struct Lapic *l, uint64_t tsc) {
     arm_deadline(l);
 }
 
-void lapic_tsc_changed(struct Lapic *l) {
+void lapic_tsc_changed(void *opaque) {
+    struct Lapic *l = opaque;
     if (lapic_timer_mode(l) == TIMER_TSC_DEADLINE)
         arm_deadline(l);
 }

@@ -144,6 +144,7 @@ static const struct CpuApicOps apic_ops = {
     .set_cr8 = lapic_set_cr8,
     .read_msr = lapic_read_msr,
     .write_msr = lapic_write_msr,
+    .tsc_changed = lapic_tsc_changed,
 };
 
 /* A CPU model without APIC: the PICs' output goes to the CPU's INTR pin. */

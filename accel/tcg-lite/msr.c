@@ -44,19 +44,29 @@ static bool tsc_read(struct Tcg *t, uint32_t msr, uint64_t *v) {
     return true;
 }
 
+/** Move the TSC by `delta`; IA32_TSC_ADJUST follows (SDM vol. 3, 18.17.3). */
+static void tsc_move(struct Tcg *t, uint64_t delta) {
+    struct CPUState *cpu = t->cpu;
+    t->env->tsc_offset += delta;
+    t->env->tsc_adjust += delta;
+    if (cpu->apic == NULL || cpu->apic->tsc_changed == NULL)
+        return;
+    pthread_mutex_lock(cpu->lock);
+    cpu->apic->tsc_changed(cpu->apic_opaque);
+    pthread_mutex_unlock(cpu->lock);
+}
+
 static bool tsc_write(struct Tcg *t, uint32_t msr, uint64_t v) {
     (void)msr;
     tcg_sync_count(t, t->insn);
-    uint64_t delta = v - cpu_read_tsc(t->cpu);
-    t->env->tsc_offset += delta;
-    t->env->tsc_adjust += delta;
+    tsc_move(t, v - cpu_read_tsc(t->cpu));
     return true;
 }
 
 static bool tsc_adjust_write(struct Tcg *t, uint32_t msr, uint64_t v) {
     (void)msr;
-    t->env->tsc_offset += v - t->env->tsc_adjust;
-    t->env->tsc_adjust = v;
+    tcg_sync_count(t, t->insn);
+    tsc_move(t, v - t->env->tsc_adjust);
     return true;
 }
 

@@ -90,6 +90,23 @@ START_TEST(time_stamp) {
 }
 END_TEST
 
+static void count_call(void *opaque) { ++*(int *)opaque; }
+
+/* The APIC hears of every change, for its TSC deadline. */
+START_TEST(time_stamp_moves_deadline) {
+    static const struct CpuApicOps ops = {.tsc_changed = count_call};
+    struct CpuBench *b = bench(BENCH_LONG);
+    int calls = 0;
+    b->cpu.apic = &ops;
+    b->cpu.apic_opaque = &calls;
+    ck_assert_int_eq(wrmsr(b, 0x10, 1ull << 40), -1);
+    ck_assert_int_eq(calls, 1);
+    ck_assert_int_eq(wrmsr(b, 0x3b, 5), -1);
+    ck_assert_int_eq(calls, 2);
+    cpu_bench_free(b);
+}
+END_TEST
+
 static const struct CrCase {
     uint8_t cr;
     uint64_t set, clear; /* bits changed in the present value */
@@ -272,6 +289,7 @@ Suite *msr_suite(void) {
     tcase_add_loop_test(tc, msrs, 0, sizeof(msr_cases) / sizeof(msr_cases[0]));
     tcase_add_loop_test(tc, control_registers, 0, sizeof(cr_cases) / sizeof(cr_cases[0]));
     tcase_add_test(tc, time_stamp);
+    tcase_add_test(tc, time_stamp_moves_deadline);
     tcase_add_test(tc, long_mode_activation);
     tcase_add_test(tc, pdpte_check);
     tcase_add_test(tc, debug_registers);
