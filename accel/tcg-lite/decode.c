@@ -408,7 +408,7 @@ static void set_raise(struct Decoded *out, ExecFn fn) {
 
 /** The address form that is enough for this operand: see enum EaKind. */
 static enum X86FnKind memory_kind(const struct Cursor *c, const struct Insn *i) {
-    if (!(c->mode & MODE_FLAT) || i->seg == SEG_FS || i->seg == SEG_GS || i->asize == 1)
+    if (!(c->mode & MODE_FLAT) || i->seg == SEG_FS || i->seg == SEG_GS || i->asize == 1 || i->more_disp)
         return FN_FULL;
     if (c->code64)
         return i->asize == 2 ? FN_FLAT32 : i->index == INSN_REG_NONE ? FN_BASE : FN_FLAT;
@@ -457,8 +457,11 @@ static bool finish(struct Cursor *c, const struct X86Form *f, struct Decoded *ou
         return true;
     if (illegal(c, f, i) || ((f->attr & ATTR_VEX) && f->vvvv_kind == KIND_RAW && c->vvvv))
         return false;
-    if (out->rip_relative)
-        i->disp = (int32_t)((uint32_t)i->disp + c->pos);
+    int32_t sum;
+    if (out->rip_relative && __builtin_add_overflow(i->disp, (int32_t)c->pos, &sum))
+        i->more_disp = (uint8_t)c->pos;
+    else if (out->rip_relative)
+        i->disp = sum;
     out->flags_read = f->flags_read;
     out->flags_written = f->flags_written;
     out->flags_maybe = f->flags_maybe;

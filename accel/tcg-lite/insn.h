@@ -70,7 +70,7 @@ struct Insn {
     uint8_t lock : 1;
     uint8_t vl : 1;      /* VEX.L */
     uint8_t vreg;        /* VEX.vvvv */
-    uint8_t spare;
+    uint8_t more_disp;   /* added to disp: the length, when a RIP-relative sum overflows disp (EA_FULL only) */
 };
 _Static_assert(sizeof(struct Insn) == 32, "two instructions a cache line");
 

@@ -24,7 +24,8 @@ enum Access { ACCESS_READ = 1, ACCESS_WRITE = 2, ACCESS_RMW = 3 };
 /** The offset part alone (LEA), wrapped to the address size. */
 ALWAYS_INLINE uint64_t ea_offset(const CPUX86State *env, const struct Insn *i) {
     const uint8_t *g = (const uint8_t *)env->gpr;
-    uint64_t ea = *(const uint64_t *)(g + i->base) + (*(const uint64_t *)(g + i->index) << i->scale) + (int64_t)i->disp;
+    uint64_t ea = *(const uint64_t *)(g + i->base) + (*(const uint64_t *)(g + i->index) << i->scale) + (int64_t)i->disp +
+                  i->more_disp;
     return i->asize == 3 ? ea : i->asize == 2 ? (uint32_t)ea : (uint16_t)ea;
 }
 

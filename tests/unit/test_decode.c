@@ -91,6 +91,8 @@ START_TEST(modrm_64) {
     ck_assert(d.insn.disp == 0x1a && d.insn.imm == 0x04030201);
     expect(M64, "67 8b 05 10 00 00 00", "MOV", 7);
     ck_assert(d.rip_relative && d.insn.asize == 2);
+    expect(M64, "8b 05 ff ff ff 7f", "MOV", 6); /* the sum does not fit a displacement */
+    ck_assert((int64_t)d.insn.disp + d.insn.more_disp == 0x80000005);
     expect(M64, "8b 04 25 10 00 00 00", "MOV", 7); /* absolute */
     ck_assert(!d.rip_relative && d.insn.base == INSN_REG_NONE);
     expect(M64, "2e 3e 26 36 8b 00", "MOV", 6); /* ignored overrides */
