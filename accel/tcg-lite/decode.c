@@ -465,6 +465,10 @@ static bool finish(struct Cursor *c, const struct X86Form *f, struct Decoded *ou
     out->flags_read = f->flags_read;
     out->flags_written = f->flags_written;
     out->flags_maybe = f->flags_maybe;
+    if (f->imm_kind == IMM_B && (i->imm & (i->osize == 3 ? 63 : 31))) { /* a shift by a constant that is not 0 */
+        out->flags_written |= out->flags_maybe;
+        out->flags_maybe = 0;
+    }
     out->flow = f->attr & ATTR_FLOW;
     pick_functions(c, f, out, slot);
     return true;

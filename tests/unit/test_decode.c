@@ -239,6 +239,10 @@ START_TEST(liveness_facts) {
     ck_assert(d.flags_written == (FB_ALL & ~FB_C));
     expect(M32, "d3 e0", "SHL", 2);
     ck_assert(d.flags_written == 0 && d.flags_maybe == FB_ALL);
+    expect(M32, "c1 e0 03", "SHL", 3);
+    ck_assert(d.flags_written == FB_ALL && d.flags_maybe == 0);
+    expect(M32, "c1 e0 20", "SHL", 3); /* the count is taken modulo 32 */
+    ck_assert(d.flags_written == 0 && d.flags_maybe == FB_ALL);
     expect(M32, "74 00", "JE", 2);
     ck_assert(d.flags_read == FB_Z && d.flow);
     expect(M32, "0f 4f c1", "CMOVG", 3);
