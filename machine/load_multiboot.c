@@ -137,7 +137,7 @@ static int place_cmdline(struct Loader *l, const struct BootFile *f, const char 
 static int place_modules(struct Loader *l, uint8_t *info) {
     uint8_t list[BOOT_MODULE_MAX * MODULE_SIZE] = {0};
     unsigned count = l->in->module_count;
-    uint64_t addr, cmdline;
+    uint64_t addr = 0, cmdline = 0;
 
     for (unsigned i = 0; i < count; i++) {
         const struct BootFile *f = &l->in->module[i];
