@@ -259,6 +259,12 @@ static bool aim(struct Case *c) {
         return true;
     if (i->base >= INSN_REG_NONE || i->base == i->index || i->base == REG_SP * 8)
         return false;
+    if (!strncmp(c->row->mnemonic, "BT", 2) && strstr(c->row->operands, "Gv")) {
+        /* the bit offset reaches beyond the operand: no further than what is known to be mapped, or not, on both */
+        if (i->reg == i->base || i->reg == i->index)
+            return false;
+        c->in.gpr[i->reg / 8] = below(0x4000) - 0x2000;
+    }
     uint64_t target = NATIVE_WINDOW + 0x400 + below(0x1800);
     if (one_in(3) || strstr(c->row->operands, "ps") || strstr(c->row->operands, "dq") || strstr(c->row->operands, "pd"))
         target &= one_in(16) ? ~0ull : ~15ull;
