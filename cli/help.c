@@ -62,28 +62,17 @@ static void print_log_items(void) {
 
 void options_print(enum Action action) {
     switch (action) {
-    case ACTION_RUN:
-        break;
-    case ACTION_HELP:
-        fputs(help, stdout);
-        break;
-    case ACTION_VERSION:
-        printf("twin86 %s\n", twin86_version());
-        break;
-    case ACTION_CPU:
-        print_cpus();
-        break;
-    case ACTION_ACCEL:
-        print_accels();
-        break;
+    case ACTION_RUN: break;
+    case ACTION_HELP: fputs(help, stdout); break;
+    case ACTION_VERSION: printf("twin86 %s\n", twin86_version()); break;
+    case ACTION_CPU: print_cpus(); break;
+    case ACTION_ACCEL: print_accels(); break;
     case ACTION_DEVICE:
         puts("Devices:\n  isa-debug-exit,iobase=0xf4,iosize=4   writing V ends with code (V << 1) | 1");
         break;
     case ACTION_MACHINE:
         puts("Machines:\n  twin86   a PC with ISA devices, APICs, ACPI, PCI (also called pc, q35)");
         break;
-    case ACTION_LOG:
-        print_log_items();
-        break;
+    case ACTION_LOG: print_log_items(); break;
     }
 }

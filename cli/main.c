@@ -99,26 +99,19 @@ static void escape_key(struct Run *r, uint8_t key, uint8_t *out, size_t *n) {
                                "Ctrl-A C  monitor (not available)\r\n"
                                "Ctrl-A Ctrl-A  send Ctrl-A to the guest\r\n";
     switch (key) {
-    case 1:
-        out[(*n)++] = key;
-        break;
+    case 1: out[(*n)++] = key; break;
     case 'x':
-    case 'X':
-        twin86_quit(r->machine);
-        break;
+    case 'X': twin86_quit(r->machine); break;
     case 'h':
     case 'H':
-    case '?':
-        sink_put(&r->serial, (const uint8_t *)keys, sizeof(keys) - 1);
-        break;
+    case '?': sink_put(&r->serial, (const uint8_t *)keys, sizeof(keys) - 1); break;
     case 'c':
     case 'C': {
         static const char text[] = "\r\nThe monitor is not available in this version; Ctrl-A H lists the keys.\r\n";
         sink_put(&r->serial, (const uint8_t *)text, sizeof(text) - 1);
         break;
     }
-    default: /* as typed by mistake: nothing */
-        break;
+    default: /* as typed by mistake: nothing */ break;
     }
 }
 
@@ -267,19 +260,11 @@ static int exit_code(struct Run *r, const Twin86Event *event) {
     switch (event->kind) {
     case TWIN86_EVENT_POWEROFF:
     case TWIN86_EVENT_RESET:
-    case TWIN86_EVENT_QUIT:
-        return EXIT_OK;
-    case TWIN86_EVENT_DEBUG_EXIT:
-        return (int)(event->value & 0xff);
-    case TWIN86_EVENT_TRIPLE_FAULT:
-        report_crash(r, event);
-        return EXIT_CRASHED;
-    case TWIN86_EVENT_ERROR:
-        complain("%s", event->message);
-        return EXIT_INTERNAL;
-    default:
-        complain("stopped for no known reason (%d)", (int)event->kind);
-        return EXIT_INTERNAL;
+    case TWIN86_EVENT_QUIT: return EXIT_OK;
+    case TWIN86_EVENT_DEBUG_EXIT: return (int)(event->value & 0xff);
+    case TWIN86_EVENT_TRIPLE_FAULT: report_crash(r, event); return EXIT_CRASHED;
+    case TWIN86_EVENT_ERROR: complain("%s", event->message); return EXIT_INTERNAL;
+    default: complain("stopped for no known reason (%d)", (int)event->kind); return EXIT_INTERNAL;
     }
 }
 

@@ -454,9 +454,7 @@ static void basic_leaf(const struct CpuModel *m, uint32_t leaf, uint32_t subleaf
             out[ECX] = 3;             /* extensions are listed; interrupts break even when masked */
         }
         break;
-    case 6:
-        out[EAX] = m->feature[FEAT_ARAT];
-        break;
+    case 6: out[EAX] = m->feature[FEAT_ARAT]; break;
     case 7:
         if (subleaf == 0) {
             out[EAX] = m->feature[FEAT_7_1_EAX] != 0;
@@ -466,14 +464,9 @@ static void basic_leaf(const struct CpuModel *m, uint32_t leaf, uint32_t subleaf
         } else if (subleaf == 1)
             out[EAX] = m->feature[FEAT_7_1_EAX];
         break;
-    case 0xb:
-        leaf_b(subleaf, out);
-        break;
-    case 0xd:
-        leaf_d(m, subleaf, out);
-        break;
-    default:
-        break;
+    case 0xb: leaf_b(subleaf, out); break;
+    case 0xd: leaf_d(m, subleaf, out); break;
+    default: break;
     }
 }
 
@@ -492,9 +485,7 @@ static void extended_leaf(const struct CpuModel *m, uint32_t leaf, uint32_t out[
         break;
     case 0x80000002:
     case 0x80000003:
-    case 0x80000004:
-        memcpy(out, m->brand + (leaf - 0x80000002) * 16, 16);
-        break;
+    case 0x80000004: memcpy(out, m->brand + (leaf - 0x80000002) * 16, 16); break;
     case 0x80000005: /* L1: TLBs of 64 full entries; caches of 32 KiB, 8 ways, 1 line per tag, 64 bytes a line */
         if (amd) {
             out[EAX] = out[EBX] = 0xff40ff40;
@@ -513,8 +504,7 @@ static void extended_leaf(const struct CpuModel *m, uint32_t leaf, uint32_t out[
         out[EAX] = m->phys_bits | m->virt_bits << 8;
         out[EBX] = m->feature[FEAT_8000_0008_EBX];
         break;
-    default:
-        break;
+    default: break;
     }
 }
 

@@ -11,12 +11,23 @@
 
 /** Feature words, one for each CPUID register that holds feature bits. */
 enum FeatureWord {
-    FEAT_1_EDX, FEAT_1_ECX, FEAT_7_EBX, FEAT_7_ECX, FEAT_7_EDX, FEAT_7_1_EAX, FEAT_8000_0001_EDX, FEAT_8000_0001_ECX,
-    FEAT_8000_0008_EBX, FEAT_XSAVE /* 0Dh.1 EAX */, FEAT_ARAT /* 6 EAX */, FEAT_WORDS
+    FEAT_1_EDX,
+    FEAT_1_ECX,
+    FEAT_7_EBX,
+    FEAT_7_ECX,
+    FEAT_7_EDX,
+    FEAT_7_1_EAX,
+    FEAT_8000_0001_EDX,
+    FEAT_8000_0001_ECX,
+    FEAT_8000_0008_EBX,
+    FEAT_XSAVE /* 0Dh.1 EAX */,
+    FEAT_ARAT /* 6 EAX */,
+    FEAT_WORDS
 };
 
-#define X86_FEATURE(word, bit) ((word) * 32 + (bit))
+#define X86_FEATURE(word, bit) ((word)*32 + (bit))
 
+/* clang-format off */
 /** Features by name; the value is word * 32 + bit. Names as in /proc/cpuinfo and QEMU where those agree. */
 enum X86Feature {
     CPUID_FPU = X86_FEATURE(FEAT_1_EDX, 0), CPUID_VME = X86_FEATURE(FEAT_1_EDX, 1), CPUID_DE = X86_FEATURE(FEAT_1_EDX, 2),
@@ -68,6 +79,7 @@ enum X86Feature {
 
     CPUID_NONE = 0xffff,
 };
+/* clang-format on */
 
 enum CpuVendor { VENDOR_AMD, VENDOR_INTEL };
 
@@ -80,13 +92,11 @@ struct CpuModel {
     unsigned phys_bits, virt_bits;
 };
 
-static inline bool cpu_has(const struct CpuModel *m, enum X86Feature f) {
-    return (m->feature[f / 32] >> (f % 32)) & 1;
-}
+static inline bool cpu_has(const struct CpuModel *m, enum X86Feature f) { return (m->feature[f / 32] >> (f % 32)) & 1; }
 
 /**
- * Build a model from "NAME[,+feat|-feat|feat=on|feat=off|vendor=AuthenticAMD|GenuineIntel]...". Features that no engine implements are refused.
- * Returns 0, or -EINVAL with one line in `why`.
+ * Build a model from "NAME[,+feat|-feat|feat=on|feat=off|vendor=AuthenticAMD|GenuineIntel]...". Features that no engine
+ * implements are refused. Returns 0, or -EINVAL with one line in `why`.
  */
 int cpu_model_parse(struct CpuModel *m, const char *spec, char *why, size_t n);
 

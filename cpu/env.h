@@ -135,8 +135,25 @@ enum {
 
 /** Exception vectors (SDM vol. 3, table 6-1). */
 enum X86Vector {
-    VEC_DE, VEC_DB, VEC_NMI, VEC_BP, VEC_OF, VEC_BR, VEC_UD, VEC_NM, VEC_DF, VEC_CSO, VEC_TS, VEC_NP, VEC_SS, VEC_GP,
-    VEC_PF, VEC_MF = 16, VEC_AC, VEC_MC, VEC_XM,
+    VEC_DE,
+    VEC_DB,
+    VEC_NMI,
+    VEC_BP,
+    VEC_OF,
+    VEC_BR,
+    VEC_UD,
+    VEC_NM,
+    VEC_DF,
+    VEC_CSO,
+    VEC_TS,
+    VEC_NP,
+    VEC_SS,
+    VEC_GP,
+    VEC_PF,
+    VEC_MF = 16,
+    VEC_AC,
+    VEC_MC,
+    VEC_XM,
 };
 
 /** Page-fault error code bits. */
@@ -175,19 +192,27 @@ typedef struct CPUX86State {
     uint64_t pat, misc_enable, tsc_aux, tsc_adjust, spec_ctrl, debugctl, mcg_status;
     uint64_t tsc_offset; /* TSC = clock's TSC + this */
     uint64_t mtrr_def_type, mtrr_fixed[MTRR_FIXED_COUNT];
-    struct { uint64_t base, mask; } mtrr_var[MTRR_VAR_COUNT];
+    struct {
+        uint64_t base, mask;
+    } mtrr_var[MTRR_VAR_COUNT];
     uint32_t pkru;
 
     /* interruptibility and events on their way (SDM vol. 3, 6.8.3 and 25.4.2) */
     uint8_t int_shadow; /* enum IntShadow: blocks until the next instruction has completed */
     bool nmi_blocked;   /* until IRET */
-    struct { bool pending, has_error; uint8_t vector; uint32_t error; } exception; /* raised but not yet delivered */
+    struct {
+        bool pending, has_error;
+        uint8_t vector;
+        uint32_t error;
+    } exception; /* raised but not yet delivered */
 } CPUX86State;
 
 /** Current privilege level: SS.DPL (SDM vol. 3, 5.5; 3 in v8086 mode, 0 in real mode). */
 static inline unsigned x86_cpl(const CPUX86State *env) { return (env->seg[SEG_SS].ar & AR_DPL) >> AR_DPL_SHIFT; }
 static inline bool x86_long_mode(const CPUX86State *env) { return (env->efer & EFER_LMA) != 0; }
-static inline bool x86_code64(const CPUX86State *env) { return x86_long_mode(env) && (env->seg[SEG_CS].ar & AR_L) != 0; }
+static inline bool x86_code64(const CPUX86State *env) {
+    return x86_long_mode(env) && (env->seg[SEG_CS].ar & AR_L) != 0;
+}
 static inline bool x86_protected(const CPUX86State *env) { return (env->cr0 & CR0_PE) != 0; }
 static inline bool x86_v8086(const CPUX86State *env) { return (env->rflags & FLAG_VM) != 0; }
 static inline unsigned x86_iopl(const CPUX86State *env) { return (env->rflags & FLAG_IOPL) >> FLAG_IOPL_SHIFT; }

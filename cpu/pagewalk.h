@@ -14,9 +14,9 @@
 enum {
     WALK_WRITE = 1 << 0,
     WALK_EXEC = 1 << 1,
-    WALK_USER = 1 << 2,       /* CPL 3 and not an implicit supervisor access */
-    WALK_AC = 1 << 3,         /* EFLAGS.AC suspends SMAP for this access */
-    WALK_PEEK = 1 << 4,       /* a debugger looks: no permission checks, no accessed or dirty bits set */
+    WALK_USER = 1 << 2, /* CPL 3 and not an implicit supervisor access */
+    WALK_AC = 1 << 3,   /* EFLAGS.AC suspends SMAP for this access */
+    WALK_PEEK = 1 << 4, /* a debugger looks: no permission checks, no accessed or dirty bits set */
 };
 
 struct WalkResult {

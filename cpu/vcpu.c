@@ -222,8 +222,7 @@ static void idle(struct CPUState *cpu) {
 static bool handle_exit(struct CPUState *cpu, enum VcpuExit exit, enum VcpuStop *why) {
     switch (exit) {
     case VCPU_EXIT_KICK:
-    case VCPU_EXIT_BUDGET: /* the loop compares counts itself: the limit may have been a timer */
-        return false;
+    case VCPU_EXIT_BUDGET: /* the loop compares counts itself: the limit may have been a timer */ return false;
     case VCPU_EXIT_HALT:
         cpu_sync_state(cpu);
         cpu->halted = true;
@@ -235,12 +234,8 @@ static bool handle_exit(struct CPUState *cpu, enum VcpuExit exit, enum VcpuStop 
         cpu->thread->ops.shutdown(cpu->thread->ops.opaque);
         pthread_mutex_unlock(cpu->lock);
         return false;
-    case VCPU_EXIT_DEBUG:
-        *why = VCPU_STOP_DEBUG;
-        return true;
-    case VCPU_EXIT_ERROR:
-        *why = VCPU_STOP_ERROR;
-        return true;
+    case VCPU_EXIT_DEBUG: *why = VCPU_STOP_DEBUG; return true;
+    case VCPU_EXIT_ERROR: *why = VCPU_STOP_ERROR; return true;
     }
     snprintf(cpu->error, sizeof(cpu->error), "engine %s left with unknown code %d", cpu->accel->ops->name, (int)exit);
     *why = VCPU_STOP_ERROR;

@@ -88,18 +88,12 @@ void cpu_print_far(const CPUX86State *env, uint16_t selector, uint64_t offset, F
 
 static const char *system_type(uint32_t ar, bool long_mode) {
     switch (ar & AR_TYPE) {
-    case 0x1:
-        return "TSS16";
-    case 0x2:
-        return "LDT";
-    case 0x3:
-        return "TSS16-busy";
-    case 0x9:
-        return long_mode ? "TSS64" : "TSS32";
-    case 0xb:
-        return long_mode ? "TSS64-busy" : "TSS32-busy";
-    default:
-        return "?";
+    case 0x1: return "TSS16";
+    case 0x2: return "LDT";
+    case 0x3: return "TSS16-busy";
+    case 0x9: return long_mode ? "TSS64" : "TSS32";
+    case 0xb: return long_mode ? "TSS64-busy" : "TSS32-busy";
+    default: return "?";
     }
 }
 

@@ -19,18 +19,14 @@ enum { RC_HARD = 1 << 1, RC_RESET = 1 << 2 };
 /* The timer's top bit is bit 31: it changes every 2^31 ticks, about ten minutes. */
 #define HALF_TICKS (1ll << 31)
 
-static int64_t ns_to_ticks(int64_t ns) {
-    return (int64_t)((__int128)ns * ACPI_PM_TIMER_HZ / NS_PER_SEC);
-}
+static int64_t ns_to_ticks(int64_t ns) { return (int64_t)((__int128)ns * ACPI_PM_TIMER_HZ / NS_PER_SEC); }
 
 /* The first nanosecond that belongs to `tick`. */
 static int64_t ticks_to_ns(int64_t tick) {
     return (int64_t)(((__int128)tick * NS_PER_SEC + ACPI_PM_TIMER_HZ - 1) / ACPI_PM_TIMER_HZ);
 }
 
-uint32_t acpi_pm_timer(const struct AcpiPm *pm) {
-    return (uint32_t)ns_to_ticks(clock_now(pm->clock));
-}
+uint32_t acpi_pm_timer(const struct AcpiPm *pm) { return (uint32_t)ns_to_ticks(clock_now(pm->clock)); }
 
 static void next_overflow(struct AcpiPm *pm) {
     int64_t tick = ns_to_ticks(clock_now(pm->clock));
@@ -58,9 +54,7 @@ static void update(struct AcpiPm *pm) {
         timer_cancel(&pm->timer);
 }
 
-static void timer_expired(void *opaque) {
-    update(opaque);
-}
+static void timer_expired(void *opaque) { update(opaque); }
 
 void acpi_pm_power_button(struct AcpiPm *pm) {
     pm->state.status |= PM1_POWER_BUTTON;
@@ -72,14 +66,10 @@ void acpi_pm_power_button(struct AcpiPm *pm) {
 static uint64_t image(const struct AcpiPm *pm, unsigned word) {
     const struct AcpiPmState *s = &pm->state;
     switch (word) {
-    case ACPI_PM1_EVENT / 4:
-        return s->status | (uint32_t)s->enable << 16;
-    case ACPI_PM1_CONTROL / 4:
-        return s->control | CTL_SCI_EN;
-    case ACPI_PM_TIMER / 4:
-        return acpi_pm_timer(pm);
-    default:
-        return s->gpe_status | (uint32_t)s->gpe_enable << 16;
+    case ACPI_PM1_EVENT / 4: return s->status | (uint32_t)s->enable << 16;
+    case ACPI_PM1_CONTROL / 4: return s->control | CTL_SCI_EN;
+    case ACPI_PM_TIMER / 4: return acpi_pm_timer(pm);
+    default: return s->gpe_status | (uint32_t)s->gpe_enable << 16;
     }
 }
 

@@ -39,7 +39,7 @@ struct AcpiPmState {
 };
 
 struct AcpiPmOps {
-    void (*poweroff)(void *opaque);        /* SLP_EN with the S5 type */
+    void (*poweroff)(void *opaque);         /* SLP_EN with the S5 type */
     void (*reset)(void *opaque, bool hard); /* CF9h */
 };
 
@@ -53,9 +53,11 @@ struct AcpiPm {
 };
 
 /** `sci`: level-triggered. Pointers in `ops` may be NULL. */
-void acpi_pm_init(struct AcpiPm *pm, struct Clock *clock, struct IrqWire sci, const struct AcpiPmOps *ops, void *opaque);
+void acpi_pm_init(struct AcpiPm *pm, struct Clock *clock, struct IrqWire sci, const struct AcpiPmOps *ops,
+                  void *opaque);
 void acpi_pm_reset(struct AcpiPm *pm);
-/** Map the 16 ports at `base`. CF9h lies within the PCI host bridge's ports, which passes it on. Returns 0 or -errno. */
+/** Map the 16 ports at `base`. CF9h lies within the PCI host bridge's ports, which passes it on. Returns 0 or -errno.
+ */
 int acpi_pm_map(struct AcpiPm *pm, struct Bus *bus, uint16_t base);
 
 /** The person pressed the power button. */

@@ -2,9 +2,7 @@
 #include "devices/apic_bus.h"
 #include "devices/lapic.h"
 
-void apic_bus_init(struct ApicBus *bus) {
-    *bus = (struct ApicBus){0};
-}
+void apic_bus_init(struct ApicBus *bus) { *bus = (struct ApicBus){0}; }
 
 void apic_bus_add_lapic(struct ApicBus *bus, struct Lapic *lapic) {
     struct Lapic **p = &bus->lapics;

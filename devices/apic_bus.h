@@ -25,12 +25,12 @@ enum ApicDeliveryMode {
 };
 
 struct ApicMessage {
-    uint32_t dest;   /* APIC id, or logical destination */
+    uint32_t dest; /* APIC id, or logical destination */
     uint8_t vector;
-    uint8_t mode;    /* enum ApicDeliveryMode */
-    bool logical;    /* dest is a logical destination */
-    bool broadcast;  /* physical: to everybody (the sender knows how wide its destination field is) */
-    bool level;      /* level-triggered: the EOI is broadcast */
+    uint8_t mode;   /* enum ApicDeliveryMode */
+    bool logical;   /* dest is a logical destination */
+    bool broadcast; /* physical: to everybody (the sender knows how wide its destination field is) */
+    bool level;     /* level-triggered: the EOI is broadcast */
 };
 
 /** Somebody who wants to hear of EOIs of level-triggered interrupts: an I/O APIC. Embedded in it. */

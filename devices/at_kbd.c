@@ -57,9 +57,7 @@ static bool send(struct KbdState *kbd, const uint8_t *bytes, unsigned len) {
     return true;
 }
 
-static void send_byte(struct KbdState *kbd, uint8_t byte) {
-    send(kbd, &byte, 1);
-}
+static void send_byte(struct KbdState *kbd, uint8_t byte) { send(kbd, &byte, 1); }
 
 bool at_kbd_next(struct KbdState *kbd, uint8_t *byte) {
     if (kbd->count == 0)
@@ -95,12 +93,8 @@ static void receive_parameter(struct KbdState *kbd, uint8_t byte) {
 
     kbd->command = 0;
     switch (command) {
-    case KBD_SET_LEDS:
-        kbd->leds = byte & 7;
-        break;
-    case KBD_TYPEMATIC:
-        kbd->typematic = byte & 0x7f;
-        break;
+    case KBD_SET_LEDS: kbd->leds = byte & 7; break;
+    case KBD_TYPEMATIC: kbd->typematic = byte & 0x7f; break;
     case KBD_SCAN_CODE_SET:
         if (byte == 0) {
             send_byte(kbd, ANSWER_ACK);
@@ -127,12 +121,8 @@ static void receive_command(struct KbdState *kbd, uint8_t byte) {
         kbd->command = byte;
         send_byte(kbd, ANSWER_ACK);
         break;
-    case KBD_ECHO:
-        send_byte(kbd, KBD_ECHO);
-        break;
-    case KBD_IDENTIFY:
-        send(kbd, identity, sizeof identity);
-        break;
+    case KBD_ECHO: send_byte(kbd, KBD_ECHO); break;
+    case KBD_IDENTIFY: send(kbd, identity, sizeof identity); break;
     case KBD_ENABLE:
         kbd->scanning = true;
         send_byte(kbd, ANSWER_ACK);
@@ -148,9 +138,7 @@ static void receive_command(struct KbdState *kbd, uint8_t byte) {
         send_byte(kbd, ANSWER_ACK);
         send_byte(kbd, ANSWER_BAT_OK);
         break;
-    default:
-        send_byte(kbd, ANSWER_RESEND);
-        break;
+    default: send_byte(kbd, ANSWER_RESEND); break;
     }
 }
 

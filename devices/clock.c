@@ -45,13 +45,9 @@ struct Clock *clock_new(enum ClockMode mode) {
     return c;
 }
 
-void clock_free(struct Clock *c) {
-    free(c);
-}
+void clock_free(struct Clock *c) { free(c); }
 
-enum ClockMode clock_mode(const struct Clock *c) {
-    return c->mode;
-}
+enum ClockMode clock_mode(const struct Clock *c) { return c->mode; }
 
 int64_t clock_now(struct Clock *c) {
     if (c->mode == CLOCK_ICOUNT) {
@@ -68,9 +64,7 @@ int64_t clock_now(struct Clock *c) {
     }
 }
 
-int64_t clock_wall_seconds(struct Clock *c) {
-    return (atomic_load(&c->wall_start) + clock_now(c)) / NS_PER_SEC;
-}
+int64_t clock_wall_seconds(struct Clock *c) { return (atomic_load(&c->wall_start) + clock_now(c)) / NS_PER_SEC; }
 
 void clock_set_wall_start(struct Clock *c, int64_t unix_seconds) {
     atomic_store(&c->wall_start, unix_seconds * NS_PER_SEC);
@@ -157,9 +151,7 @@ void timer_cancel(struct Timer *t) {
     }
 }
 
-int64_t clock_deadline(struct Clock *c) {
-    return atomic_load_explicit(&c->deadline, memory_order_acquire);
-}
+int64_t clock_deadline(struct Clock *c) { return atomic_load_explicit(&c->deadline, memory_order_acquire); }
 
 /* The first timer that is due and was armed before `order`. */
 static struct Timer *timer_due(struct Clock *c, int64_t now, uint64_t order) {

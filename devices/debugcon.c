@@ -18,9 +18,7 @@ static void debugcon_write(void *opaque, uint64_t offset, uint64_t value, unsign
 
 static const struct IoOps debugcon_ops = {.read = debugcon_read, .write = debugcon_write, .min_size = 1, .max_size = 1};
 
-void debugcon_init(struct Debugcon *d, struct CharBackend backend) {
-    d->backend = backend;
-}
+void debugcon_init(struct Debugcon *d, struct CharBackend backend) { d->backend = backend; }
 
 int debugcon_map(struct Debugcon *d, struct Bus *bus, uint16_t base) {
     return bus_map_ports(bus, base, 1, "debugcon", &debugcon_ops, d);

@@ -48,30 +48,14 @@ static void chip_write(struct DmaChipState *c, unsigned reg, uint8_t value) {
     uint16_t *word;
 
     switch (reg) {
-    case REG_COMMAND_STATUS:
-        c->command = value;
-        return;
-    case REG_REQUEST:
-        set_channel_bit(&c->request, value);
-        return;
-    case REG_SINGLE_MASK:
-        set_channel_bit(&c->mask, value);
-        return;
-    case REG_MODE:
-        c->mode[value & 3] = value & 0xfc;
-        return;
-    case REG_CLEAR_FLIP_FLOP:
-        c->high_byte = false;
-        return;
-    case REG_MASTER_CLEAR:
-        master_clear(c);
-        return;
-    case REG_CLEAR_MASK:
-        c->mask = 0;
-        return;
-    case REG_ALL_MASK:
-        c->mask = value & 0x0f;
-        return;
+    case REG_COMMAND_STATUS: c->command = value; return;
+    case REG_REQUEST: set_channel_bit(&c->request, value); return;
+    case REG_SINGLE_MASK: set_channel_bit(&c->mask, value); return;
+    case REG_MODE: c->mode[value & 3] = value & 0xfc; return;
+    case REG_CLEAR_FLIP_FLOP: c->high_byte = false; return;
+    case REG_MASTER_CLEAR: master_clear(c); return;
+    case REG_CLEAR_MASK: c->mask = 0; return;
+    case REG_ALL_MASK: c->mask = value & 0x0f; return;
     }
     word = channel_register(c, reg);
     *word = c->high_byte ? (*word & 0x00ff) | value << 8 : (*word & 0xff00) | value;
@@ -131,9 +115,7 @@ void dma_reset(struct Dma *d) {
     master_clear(&d->state.chip[1]);
 }
 
-void dma_init(struct Dma *d) {
-    dma_reset(d);
-}
+void dma_init(struct Dma *d) { dma_reset(d); }
 
 int dma_map(struct Dma *d, struct Bus *bus) {
     int ret = bus_map_ports(bus, 0x00, 16, "dma1", &dma1_ops, d);

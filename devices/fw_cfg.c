@@ -20,7 +20,8 @@ struct DmaRequest {
     uint64_t address;
 };
 
-/* Bit 14 of a selector asks for writing, which nobody may; bit 15 selects machine-specific items, of which we have none. */
+/* Bit 14 of a selector asks for writing, which nobody may; bit 15 selects machine-specific items, of which we have
+ * none. */
 enum { KEY_WRITE = 1 << 14 };
 
 static const struct FwCfgItem *selected(const struct FwCfg *f) {
@@ -195,9 +196,7 @@ int fw_cfg_add_file(struct FwCfg *f, const char *name, const void *data, uint32_
 
 /* ---- life ---- */
 
-void fw_cfg_reset(struct FwCfg *f) {
-    memset(&f->state, 0, sizeof f->state);
-}
+void fw_cfg_reset(struct FwCfg *f) { memset(&f->state, 0, sizeof f->state); }
 
 void fw_cfg_destroy(struct FwCfg *f) {
     for (unsigned key = 0; key < FW_CFG_KEYS; key++)

@@ -78,7 +78,8 @@ int fw_cfg_add_bytes(struct FwCfg *f, uint16_t key, const void *data, uint32_t s
 int fw_cfg_add_int(struct FwCfg *f, uint16_t key, uint64_t value, unsigned size);
 /** Set item `key` to a string with its final NUL. 0, -EINVAL or -ENOMEM. */
 int fw_cfg_add_string(struct FwCfg *f, uint16_t key, const char *string);
-/** Add (or replace) the file `name`, such as "etc/e820". The bytes are copied. 0, -EINVAL (name), -ENOSPC or -ENOMEM. */
+/** Add (or replace) the file `name`, such as "etc/e820". The bytes are copied. 0, -EINVAL (name), -ENOSPC or -ENOMEM.
+ */
 int fw_cfg_add_file(struct FwCfg *f, const char *name, const void *data, uint32_t size);
 
 #endif

@@ -32,25 +32,17 @@ enum { TARGET_NONE, TARGET_GSI, TARGET_IRQ0 = 100, TARGET_IRQ8 };
 /* A guest may ask for a period of one tick; the next interrupt then waits at least this long. */
 #define MIN_REARM_NS 5000
 
-static bool is_running(const struct Hpet *h) {
-    return h->state.config & CONFIG_ENABLE;
-}
+static bool is_running(const struct Hpet *h) { return h->state.config & CONFIG_ENABLE; }
 
-static uint64_t clock_ticks(const struct Hpet *h) {
-    return (uint64_t)clock_now(h->clock) / NS_PER_TICK;
-}
+static uint64_t clock_ticks(const struct Hpet *h) { return (uint64_t)clock_now(h->clock) / NS_PER_TICK; }
 
-uint64_t hpet_counter(const struct Hpet *h) {
-    return h->state.counter + (is_running(h) ? clock_ticks(h) : 0);
-}
+uint64_t hpet_counter(const struct Hpet *h) { return h->state.counter + (is_running(h) ? clock_ticks(h) : 0); }
 
 static void set_counter(struct Hpet *h, uint64_t value) {
     h->state.counter = value - (is_running(h) ? clock_ticks(h) : 0);
 }
 
-static uint64_t width_mask(const struct HpetTimerState *t) {
-    return t->config & T_32BIT ? UINT32_MAX : UINT64_MAX;
-}
+static uint64_t width_mask(const struct HpetTimerState *t) { return t->config & T_32BIT ? UINT32_MAX : UINT64_MAX; }
 
 /* ---- interrupts ---- */
 
@@ -75,8 +67,8 @@ static void drive(const struct Hpet *h, uint8_t to, bool level) {
 }
 
 /*
- * A level-triggered timer holds its wire while its status bit is set. An edge-triggered one leaves it high after a match
- * and lowers it just before the next: an 8259 forgets a request whose pin falls before it is acknowledged.
+ * A level-triggered timer holds its wire while its status bit is set. An edge-triggered one leaves it high after a
+ * match and lowers it just before the next: an 8259 forgets a request whose pin falls before it is acknowledged.
  */
 static void update_wire(struct Hpet *h, unsigned n) {
     struct HpetTimerState *t = &h->state.timer[n];
@@ -150,26 +142,18 @@ static void arm_all(struct Hpet *h) {
 static uint64_t timer_read(struct Hpet *h, unsigned n, unsigned reg) {
     struct HpetTimerState *t = &h->state.timer[n];
     switch (reg) {
-    case TIMER_CONFIG:
-        return (uint64_t)h->wires.gsi_mask << 32 | t->config | T_CAP_PERIODIC | T_CAP_64BIT;
-    case TIMER_COMPARATOR:
-        catch_up(h, n);
-        return t->comparator;
-    default: /* FSB route: not capable */
-        return 0;
+    case TIMER_CONFIG: return (uint64_t)h->wires.gsi_mask << 32 | t->config | T_CAP_PERIODIC | T_CAP_64BIT;
+    case TIMER_COMPARATOR: catch_up(h, n); return t->comparator;
+    default: /* FSB route: not capable */ return 0;
     }
 }
 
 static uint64_t reg_read(struct Hpet *h, uint64_t reg) {
     switch (reg) {
-    case REG_CAPABILITIES:
-        return CAPABILITIES;
-    case REG_CONFIG:
-        return h->state.config;
-    case REG_STATUS:
-        return h->state.status;
-    case REG_COUNTER:
-        return hpet_counter(h);
+    case REG_CAPABILITIES: return CAPABILITIES;
+    case REG_CONFIG: return h->state.config;
+    case REG_STATUS: return h->state.status;
+    case REG_COUNTER: return hpet_counter(h);
     }
     unsigned n = (reg - REG_TIMERS) / TIMER_STRIDE;
     return reg >= REG_TIMERS && n < HPET_TIMERS ? timer_read(h, n, reg % TIMER_STRIDE) : 0;

@@ -20,8 +20,8 @@ enum { HPET_TIMERS = 3, HPET_REGION_SIZE = 0x1000, HPET_GSIS = 24 };
 struct HpetTimerState {
     uint64_t config;
     uint64_t comparator;
-    uint64_t period;   /* periodic: what is added to the comparator at each match */
-    uint8_t asserted;  /* the target held high (see hpet.c), 0: none */
+    uint64_t period;  /* periodic: what is added to the comparator at each match */
+    uint8_t asserted; /* the target held high (see hpet.c), 0: none */
     uint8_t unused[7];
 };
 

@@ -158,39 +158,19 @@ static void controller_command(struct I8042 *k, uint8_t command) {
     case CMD_WRITE_OUTPUT:
     case CMD_WRITE_KBD_BUFFER:
     case CMD_WRITE_AUX_BUFFER:
-    case CMD_WRITE_AUX:
-        s->command = command;
-        break;
-    case CMD_TEST_PASSWORD:
-        answer(k, NO_PASSWORD);
-        break;
+    case CMD_WRITE_AUX: s->command = command; break;
+    case CMD_TEST_PASSWORD: answer(k, NO_PASSWORD); break;
     case CMD_DISABLE_AUX:
-    case CMD_ENABLE_AUX:
-        set_ccb_bits(k, CCB_DISABLE_AUX, command == CMD_DISABLE_AUX);
-        break;
-    case CMD_TEST_AUX:
-        answer(k, AUX_CLOCK_STUCK_LOW);
-        break;
-    case CMD_SELF_TEST:
-        self_test(k);
-        break;
-    case CMD_TEST_KBD:
-        answer(k, INTERFACE_OK);
-        break;
+    case CMD_ENABLE_AUX: set_ccb_bits(k, CCB_DISABLE_AUX, command == CMD_DISABLE_AUX); break;
+    case CMD_TEST_AUX: answer(k, AUX_CLOCK_STUCK_LOW); break;
+    case CMD_SELF_TEST: self_test(k); break;
+    case CMD_TEST_KBD: answer(k, INTERFACE_OK); break;
     case CMD_DISABLE_KBD:
-    case CMD_ENABLE_KBD:
-        set_ccb_bits(k, CCB_DISABLE_KBD, command == CMD_DISABLE_KBD);
-        break;
-    case CMD_READ_INPUT:
-        answer(k, INPUT_PORT);
-        break;
-    case CMD_READ_OUTPUT:
-        answer(k, read_output_port(s));
-        break;
+    case CMD_ENABLE_KBD: set_ccb_bits(k, CCB_DISABLE_KBD, command == CMD_DISABLE_KBD); break;
+    case CMD_READ_INPUT: answer(k, INPUT_PORT); break;
+    case CMD_READ_OUTPUT: answer(k, read_output_port(s)); break;
     case CMD_DISABLE_A20:
-    case CMD_ENABLE_A20:
-        set_a20(k, command == CMD_ENABLE_A20);
-        break;
+    case CMD_ENABLE_A20: set_a20(k, command == CMD_ENABLE_A20); break;
     }
 }
 

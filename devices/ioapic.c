@@ -78,10 +78,8 @@ static uint32_t window_read(const struct Ioapic *io) {
     unsigned reg = io->state.select;
     switch (reg) {
     case REG_ID:
-    case REG_ARBITRATION:
-        return io->state.id << 24;
-    case REG_VERSION:
-        return IOAPIC_VERSION | (IOAPIC_PINS - 1) << 16;
+    case REG_ARBITRATION: return io->state.id << 24;
+    case REG_VERSION: return IOAPIC_VERSION | (IOAPIC_PINS - 1) << 16;
     }
     if (reg < REG_TABLE || reg >= REG_TABLE + 2 * IOAPIC_PINS)
         return 0;
@@ -112,12 +110,9 @@ static uint64_t ioapic_read(void *opaque, uint64_t offset, unsigned size) {
     struct Ioapic *io = opaque;
     (void)size;
     switch (offset) {
-    case OFFSET_SELECT:
-        return io->state.select;
-    case OFFSET_WINDOW:
-        return window_read(io);
-    default:
-        return UINT32_MAX;
+    case OFFSET_SELECT: return io->state.select;
+    case OFFSET_WINDOW: return window_read(io);
+    default: return UINT32_MAX;
     }
 }
 
@@ -125,15 +120,9 @@ static void ioapic_write(void *opaque, uint64_t offset, uint64_t value, unsigned
     struct Ioapic *io = opaque;
     (void)size;
     switch (offset) {
-    case OFFSET_SELECT:
-        io->state.select = value & 0xff;
-        break;
-    case OFFSET_WINDOW:
-        window_write(io, (uint32_t)value);
-        break;
-    case OFFSET_EOI:
-        end_of_interrupt(io, value & 0xff);
-        break;
+    case OFFSET_SELECT: io->state.select = value & 0xff; break;
+    case OFFSET_WINDOW: window_write(io, (uint32_t)value); break;
+    case OFFSET_EOI: end_of_interrupt(io, value & 0xff); break;
     }
 }
 

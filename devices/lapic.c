@@ -12,17 +12,11 @@ static int highest(const uint32_t bits[8]) {
     return -1;
 }
 
-static void bit_set(uint32_t bits[8], unsigned n) {
-    bits[n / 32] |= 1u << n % 32;
-}
+static void bit_set(uint32_t bits[8], unsigned n) { bits[n / 32] |= 1u << n % 32; }
 
-static void bit_clear(uint32_t bits[8], unsigned n) {
-    bits[n / 32] &= ~(1u << n % 32);
-}
+static void bit_clear(uint32_t bits[8], unsigned n) { bits[n / 32] &= ~(1u << n % 32); }
 
-static bool bit_test(const uint32_t bits[8], unsigned n) {
-    return bits[n / 32] >> n % 32 & 1;
-}
+static bool bit_test(const uint32_t bits[8], unsigned n) { return bits[n / 32] >> n % 32 & 1; }
 
 /* SDM vol. 3, 11.8.3.1 */
 unsigned lapic_priority(const struct Lapic *l) {
@@ -128,12 +122,8 @@ static void lint_rise(struct Lapic *l, unsigned line) {
         if (!(entry & LVT_LEVEL))
             accept_vector(l, entry & LVT_VECTOR, false);
         break;
-    case APIC_DM_NMI:
-        take_nmi(l);
-        break;
-    case APIC_DM_INIT:
-        take_init(l);
-        break;
+    case APIC_DM_NMI: take_nmi(l); break;
+    case APIC_DM_INIT: take_init(l); break;
     }
 }
 
@@ -149,9 +139,7 @@ void lapic_set_lint(void *opaque, int line, bool level) {
     lint_level(l, line & 1);
 }
 
-void lapic_lint_unmasked(struct Lapic *l, unsigned lvt) {
-    lint_level(l, lvt - LAPIC_LVT_LINT0);
-}
+void lapic_lint_unmasked(struct Lapic *l, unsigned lvt) { lint_level(l, lvt - LAPIC_LVT_LINT0); }
 
 struct IrqWire lapic_extint_wire(struct Lapic *l) {
     return (struct IrqWire){lapic_set_lint, l, 0};
@@ -198,9 +186,7 @@ void lapic_eoi(struct Lapic *l) {
 
 /* ---- messages ---- */
 
-bool lapic_accepts_fixed(const struct Lapic *l) {
-    return lapic_enabled(l) && l->state.svr & SVR_ENABLE;
-}
+bool lapic_accepts_fixed(const struct Lapic *l) { return lapic_enabled(l) && l->state.svr & SVR_ENABLE; }
 
 /* SDM vol. 3, 11.6.2.2: flat and cluster model of the xAPIC. */
 static bool matches_xapic_logical(const struct Lapic *l, uint32_t dest) {
@@ -210,12 +196,9 @@ static bool matches_xapic_logical(const struct Lapic *l, uint32_t dest) {
     if (dest > 0xff)
         return false;
     switch (l->state.dfr >> 28) {
-    case 0xf:
-        return ldr & dest;
-    case 0:
-        return dest == 0xff || (ldr >> 4 == dest >> 4 && ldr & dest & 0xf);
-    default:
-        return false;
+    case 0xf: return ldr & dest;
+    case 0: return dest == 0xff || (ldr >> 4 == dest >> 4 && ldr & dest & 0xf);
+    default: return false;
     }
 }
 
@@ -238,14 +221,9 @@ bool lapic_matches(const struct Lapic *l, const struct ApicMessage *msg) {
 bool lapic_receive(struct Lapic *l, const struct ApicMessage *msg) {
     switch (msg->mode) {
     case APIC_DM_FIXED:
-    case APIC_DM_LOWEST:
-        return lapic_accepts_fixed(l) && accept_vector(l, msg->vector, msg->level);
-    case APIC_DM_NMI:
-        take_nmi(l);
-        return true;
-    case APIC_DM_INIT:
-        take_init(l);
-        return true;
+    case APIC_DM_LOWEST: return lapic_accepts_fixed(l) && accept_vector(l, msg->vector, msg->level);
+    case APIC_DM_NMI: take_nmi(l); return true;
+    case APIC_DM_INIT: take_init(l); return true;
     case APIC_DM_SIPI:
         if (l->ops->sipi)
             l->ops->sipi(l->opaque, msg->vector);
@@ -256,8 +234,7 @@ bool lapic_receive(struct Lapic *l, const struct ApicMessage *msg) {
         l->state.extint_message = 1;
         lapic_update(l);
         return true;
-    default: /* this CPU has no system management mode */
-        return false;
+    default: /* this CPU has no system management mode */ return false;
     }
 }
 

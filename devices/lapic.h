@@ -23,8 +23,15 @@ enum {
     APIC_BASE_ENABLE = 1 << 11,
 };
 
-enum { LAPIC_LVT_TIMER, LAPIC_LVT_THERMAL, LAPIC_LVT_PERF, LAPIC_LVT_LINT0, LAPIC_LVT_LINT1, LAPIC_LVT_ERROR,
-       LAPIC_LVT_COUNT };
+enum {
+    LAPIC_LVT_TIMER,
+    LAPIC_LVT_THERMAL,
+    LAPIC_LVT_PERF,
+    LAPIC_LVT_LINT0,
+    LAPIC_LVT_LINT1,
+    LAPIC_LVT_ERROR,
+    LAPIC_LVT_COUNT
+};
 
 struct LapicState {
     uint64_t base;         /* IA32_APIC_BASE */
@@ -32,10 +39,10 @@ struct LapicState {
     int64_t timer_start;   /* virtual ns at which the timer last held the initial count */
     int64_t timer_expiry;  /* virtual ns at which it reaches 0; CLOCK_NEVER: stopped */
     uint32_t isr[8], irr[8], tmr[8];
-    uint32_t id;           /* xAPIC id, 8 bits; the x2APIC id is the initial one */
+    uint32_t id; /* xAPIC id, 8 bits; the x2APIC id is the initial one */
     uint32_t tpr, svr;
-    uint32_t ldr, dfr;     /* xAPIC formats */
-    uint32_t esr, errors;  /* as read; collected since the last write */
+    uint32_t ldr, dfr;    /* xAPIC formats */
+    uint32_t esr, errors; /* as read; collected since the last write */
     uint32_t icr_low, icr_high;
     uint32_t lvt[LAPIC_LVT_COUNT];
     uint32_t timer_initial, timer_divide;
@@ -51,13 +58,13 @@ struct LapicCpuOps {
     void (*nmi)(void *opaque);
     void (*init)(void *opaque); /* INIT; the local APIC has reset itself already */
     void (*sipi)(void *opaque, uint8_t vector);
-    uint64_t (*read_tsc)(void *opaque);                   /* the guest's TSC now */
-    int (*pic_acknowledge)(void *opaque);                 /* INTA to the 8259s: a vector, or -1 */
-    void (*base_changed)(void *opaque, uint64_t base);    /* IA32_APIC_BASE was written: remap the page */
+    uint64_t (*read_tsc)(void *opaque);                /* the guest's TSC now */
+    int (*pic_acknowledge)(void *opaque);              /* INTA to the 8259s: a vector, or -1 */
+    void (*base_changed)(void *opaque, uint64_t base); /* IA32_APIC_BASE was written: remap the page */
 };
 
 struct LapicConfig {
-    uint32_t id;      /* initial APIC id; over 254 only reachable in x2APIC mode */
+    uint32_t id; /* initial APIC id; over 254 only reachable in x2APIC mode */
     bool bsp;
     bool x2apic;       /* CPUID.1:ECX[21]; without it bit 10 of IA32_APIC_BASE is reserved */
     bool tsc_deadline; /* CPUID.1:ECX[24]; needs read_tsc; without it MSR 6E0h raises #GP */
@@ -110,8 +117,8 @@ void lapic_mmio_write(struct Lapic *l, uint64_t offset, uint32_t value);
 
 /* For the APIC bus. */
 bool lapic_matches(const struct Lapic *l, const struct ApicMessage *msg);
-bool lapic_accepts_fixed(const struct Lapic *l); /* enabled by base and SVR */
-unsigned lapic_priority(const struct Lapic *l);  /* the processor priority (PPR) */
+bool lapic_accepts_fixed(const struct Lapic *l);                    /* enabled by base and SVR */
+unsigned lapic_priority(const struct Lapic *l);                     /* the processor priority (PPR) */
 bool lapic_receive(struct Lapic *l, const struct ApicMessage *msg); /* false: not accepted */
 
 #endif

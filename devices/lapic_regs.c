@@ -51,9 +51,9 @@ static const struct RegInfo reg_info[REG_COUNT] = {
     [REG_LDR] = {R1 | W1 | R2, 0xff000000},
     [REG_DFR] = {R1 | W1, 0xf0000000},
     [REG_SVR] = {RW, SVR_ENABLE | 0xff},
-    [REG_ISR ... REG_ISR + 7] = {RO, 0},
-    [REG_TMR ... REG_TMR + 7] = {RO, 0},
-    [REG_IRR ... REG_IRR + 7] = {RO, 0},
+    [REG_ISR... REG_ISR + 7] = {RO, 0},
+    [REG_TMR... REG_TMR + 7] = {RO, 0},
+    [REG_IRR... REG_IRR + 7] = {RO, 0},
     [REG_ESR] = {RW, 0},
     [REG_ICR] = {RW, 0x000ccfff},
     [REG_ICR_HIGH] = {R1 | W1, 0xff000000},
@@ -92,43 +92,25 @@ static uint32_t x2apic_ldr(const struct Lapic *l) {
 static uint32_t reg_read(const struct Lapic *l, unsigned reg) {
     const struct LapicState *s = &l->state;
     switch (reg) {
-    case REG_ID:
-        return lapic_x2apic(l) ? l->config.id : s->id << 24;
-    case REG_VERSION:
-        return VERSION;
-    case REG_TPR:
-        return s->tpr;
+    case REG_ID: return lapic_x2apic(l) ? l->config.id : s->id << 24;
+    case REG_VERSION: return VERSION;
+    case REG_TPR: return s->tpr;
     case REG_APR: /* arbitration priority: nothing arbitrates on a bus like this */
-    case REG_PPR:
-        return lapic_priority(l);
-    case REG_LDR:
-        return lapic_x2apic(l) ? x2apic_ldr(l) : s->ldr;
-    case REG_DFR:
-        return s->dfr;
-    case REG_SVR:
-        return s->svr;
-    case REG_ISR ... REG_ISR + 7:
-        return s->isr[reg - REG_ISR];
-    case REG_TMR ... REG_TMR + 7:
-        return s->tmr[reg - REG_TMR];
-    case REG_IRR ... REG_IRR + 7:
-        return s->irr[reg - REG_IRR];
-    case REG_ESR:
-        return s->esr;
-    case REG_ICR:
-        return s->icr_low;
-    case REG_ICR_HIGH:
-        return s->icr_high;
-    case REG_LVT ... REG_LVT + LAPIC_LVT_COUNT - 1:
-        return s->lvt[reg - REG_LVT];
-    case REG_INITIAL:
-        return s->timer_initial;
-    case REG_CURRENT:
-        return lapic_timer_current(l);
-    case REG_DIVIDE:
-        return s->timer_divide;
-    default:
-        return 0;
+    case REG_PPR: return lapic_priority(l);
+    case REG_LDR: return lapic_x2apic(l) ? x2apic_ldr(l) : s->ldr;
+    case REG_DFR: return s->dfr;
+    case REG_SVR: return s->svr;
+    case REG_ISR ... REG_ISR + 7: return s->isr[reg - REG_ISR];
+    case REG_TMR ... REG_TMR + 7: return s->tmr[reg - REG_TMR];
+    case REG_IRR ... REG_IRR + 7: return s->irr[reg - REG_IRR];
+    case REG_ESR: return s->esr;
+    case REG_ICR: return s->icr_low;
+    case REG_ICR_HIGH: return s->icr_high;
+    case REG_LVT ... REG_LVT + LAPIC_LVT_COUNT - 1: return s->lvt[reg - REG_LVT];
+    case REG_INITIAL: return s->timer_initial;
+    case REG_CURRENT: return lapic_timer_current(l);
+    case REG_DIVIDE: return s->timer_divide;
+    default: return 0;
     }
 }
 
@@ -163,24 +145,12 @@ static void write_tpr(struct Lapic *l, uint32_t value) {
 static void reg_write(struct Lapic *l, unsigned reg, uint32_t value) {
     struct LapicState *s = &l->state;
     switch (reg) {
-    case REG_ID:
-        s->id = value >> 24;
-        break;
-    case REG_TPR:
-        write_tpr(l, value);
-        break;
-    case REG_EOI:
-        lapic_eoi(l);
-        break;
-    case REG_LDR:
-        s->ldr = value;
-        break;
-    case REG_DFR:
-        s->dfr = value | 0x0fffffff;
-        break;
-    case REG_SVR:
-        write_svr(l, value);
-        break;
+    case REG_ID: s->id = value >> 24; break;
+    case REG_TPR: write_tpr(l, value); break;
+    case REG_EOI: lapic_eoi(l); break;
+    case REG_LDR: s->ldr = value; break;
+    case REG_DFR: s->dfr = value | 0x0fffffff; break;
+    case REG_SVR: write_svr(l, value); break;
     case REG_ESR: /* a write shows what was collected since the last one (SDM vol. 3, 11.5.3) */
         s->esr = s->errors;
         s->errors = 0;
@@ -189,21 +159,11 @@ static void reg_write(struct Lapic *l, unsigned reg, uint32_t value) {
         s->icr_low = value;
         lapic_send_ipi(l, value, lapic_x2apic(l) ? s->icr_high : s->icr_high >> 24);
         break;
-    case REG_ICR_HIGH:
-        s->icr_high = value;
-        break;
-    case REG_LVT ... REG_LVT + LAPIC_LVT_COUNT - 1:
-        write_lvt(l, reg - REG_LVT, value);
-        break;
-    case REG_INITIAL:
-        lapic_timer_set_initial(l, value);
-        break;
-    case REG_DIVIDE:
-        lapic_timer_set_divide(l, value);
-        break;
-    case REG_SELF_IPI:
-        lapic_send_ipi(l, value | 1 << ICR_SHORTHAND_SHIFT, 0);
-        break;
+    case REG_ICR_HIGH: s->icr_high = value; break;
+    case REG_LVT ... REG_LVT + LAPIC_LVT_COUNT - 1: write_lvt(l, reg - REG_LVT, value); break;
+    case REG_INITIAL: lapic_timer_set_initial(l, value); break;
+    case REG_DIVIDE: lapic_timer_set_divide(l, value); break;
+    case REG_SELF_IPI: lapic_send_ipi(l, value | 1 << ICR_SHORTHAND_SHIFT, 0); break;
     }
 }
 
@@ -315,6 +275,4 @@ uint8_t lapic_get_cr8(void *opaque) {
     return l->state.tpr >> 4;
 }
 
-void lapic_set_cr8(void *opaque, uint8_t value) {
-    write_tpr(opaque, (value & 15u) << 4);
-}
+void lapic_set_cr8(void *opaque, uint8_t value) { write_tpr(opaque, (value & 15u) << 4); }

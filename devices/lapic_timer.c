@@ -14,13 +14,9 @@ static unsigned divide_shift(const struct Lapic *l) {
     return ((v & 3) + (v >> 1 & 4) + 1) & 7;
 }
 
-static bool is_counting(const struct Lapic *l) {
-    return l->state.timer_expiry != CLOCK_NEVER;
-}
+static bool is_counting(const struct Lapic *l) { return l->state.timer_expiry != CLOCK_NEVER; }
 
-static int64_t period_ns(const struct Lapic *l) {
-    return (int64_t)l->state.timer_initial << divide_shift(l);
-}
+static int64_t period_ns(const struct Lapic *l) { return (int64_t)l->state.timer_initial << divide_shift(l); }
 
 /* Nanoseconds from now to the TSC deadline, 0 if it has passed; at most a day, after which one looks again. */
 static int64_t deadline_distance(const struct Lapic *l) {
@@ -74,9 +70,7 @@ void lapic_timer_expired(void *opaque) {
         timer_arm(&l->timer, l->state.timer_expiry > now + MIN_REARM_NS ? l->state.timer_expiry : now + MIN_REARM_NS);
         lapic_local_interrupt(l, LAPIC_LVT_TIMER);
         break;
-    case TIMER_TSC_DEADLINE:
-        arm_deadline(l);
-        break;
+    case TIMER_TSC_DEADLINE: arm_deadline(l); break;
     }
 }
 

@@ -82,9 +82,9 @@ struct PciDevice {
 };
 
 struct PciHostState {
-    uint32_t address;      /* CF8h */
+    uint32_t address;              /* CF8h */
     uint8_t pirq_count[PCI_PIRQS]; /* devices that assert it */
-    uint16_t isa_levels;   /* ISA interrupts held by PIRQs */
+    uint16_t isa_levels;           /* ISA interrupts held by PIRQs */
     uint16_t unused;
     struct PciDeviceState bridge, isa;
 };
@@ -92,9 +92,9 @@ struct PciHostState {
 struct PciHostConfig {
     uint64_t mmio_base, mmio_end;     /* 32-bit window for memory BARs: [base, end) */
     uint64_t mmio64_base, mmio64_end; /* 64-bit window; empty: none */
-    struct IrqWire pirq;    /* PIRQA-D as such, to the I/O APIC: `line` + 0..3 */
-    struct IrqWire isa;     /* ISA interrupts: `line` is ignored, the routed number takes its place */
-    const struct IoOps *reset_ops; /* the byte register at CF9h, which lies among the bridge's ports; may be NULL */
+    struct IrqWire pirq;              /* PIRQA-D as such, to the I/O APIC: `line` + 0..3 */
+    struct IrqWire isa;               /* ISA interrupts: `line` is ignored, the routed number takes its place */
+    const struct IoOps *reset_ops;    /* the byte register at CF9h, which lies among the bridge's ports; may be NULL */
     void *reset_opaque;
 };
 
@@ -112,7 +112,8 @@ void pci_init(struct PciHost *host, struct Bus *bus, const struct PciHostConfig 
 void pci_reset(struct PciHost *host);
 /** Map CF8h-CFFh. Returns 0 or -errno. */
 int pci_map(struct PciHost *host);
-/** What PC firmware does: route PIRQ n (0..3) to ISA interrupt `irq` (3..15 but 8 and 13), for guests without I/O APIC. */
+/** What PC firmware does: route PIRQ n (0..3) to ISA interrupt `irq` (3..15 but 8 and 13), for guests without I/O APIC.
+ */
 void pci_route_pirq(struct PciHost *host, unsigned n, unsigned irq);
 
 /** Begin a device: header with ids, class code (24 bits: base, sub, interface) and revision. `state` is the owner's. */
@@ -136,7 +137,8 @@ void pci_set_irq(struct PciDevice *dev, bool level);
 
 /** Configuration accesses of 1, 2 or 4 bytes within an aligned dword; an absent device reads all ones. */
 uint32_t pci_config_read(struct PciHost *host, unsigned bus, unsigned devfn, unsigned offset, unsigned size);
-void pci_config_write(struct PciHost *host, unsigned bus, unsigned devfn, unsigned offset, uint32_t value, unsigned size);
+void pci_config_write(struct PciHost *host, unsigned bus, unsigned devfn, unsigned offset, uint32_t value,
+                      unsigned size);
 
 static inline uint16_t pci_get16(const uint8_t *p) { return p[0] | p[1] << 8; }
 static inline uint32_t pci_get32(const uint8_t *p) { return pci_get16(p) | (uint32_t)pci_get16(p + 2) << 16; }

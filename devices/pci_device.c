@@ -31,13 +31,9 @@ void pci_device_set_subsystem(struct PciDevice *dev, uint16_t vendor, uint16_t d
     pci_put16(dev->initial + PCI_SUBSYSTEM, device);
 }
 
-void pci_device_set_pin(struct PciDevice *dev, uint8_t pin) {
-    dev->initial[PCI_INTERRUPT_PIN] = pin;
-}
+void pci_device_set_pin(struct PciDevice *dev, uint8_t pin) { dev->initial[PCI_INTERRUPT_PIN] = pin; }
 
-static bool is_power_of_two(uint64_t n) {
-    return n != 0 && (n & (n - 1)) == 0;
-}
+static bool is_power_of_two(uint64_t n) { return n != 0 && (n & (n - 1)) == 0; }
 
 static bool is_free(const struct PciDevice *dev, unsigned n) {
     bool upper_half = n > 0 && dev->bar[n - 1].size && dev->bar[n - 1].flags & PCI_BAR_64;
@@ -111,9 +107,8 @@ static void unmap_bar(struct PciDevice *dev, struct PciBar *bar) {
 }
 
 static void map_bar(struct PciDevice *dev, struct PciBar *bar, uint64_t at) {
-    int r = bar->flags & PCI_BAR_IO
-                ? bus_map_ports(dev->host->bus, at, bar->size, dev->name, bar->ops, bar->opaque)
-                : bus_map(dev->host->bus, at, bar->region);
+    int r = bar->flags & PCI_BAR_IO ? bus_map_ports(dev->host->bus, at, bar->size, dev->name, bar->ops, bar->opaque)
+                                    : bus_map(dev->host->bus, at, bar->region);
     bar->mapped = r == 0; /* out of host memory: the BAR stays silent */
     bar->mapped_at = at;
 }

@@ -28,9 +28,7 @@ enum {
 static const uint8_t elcr_writable[2] = {0xf8, 0xde};
 
 /* An edge request stands while its line is high and it has not been served; a level request while its line is high. */
-static uint8_t irr_of(const struct PicChipState *c) {
-    return (c->latch & ~c->elcr) | (c->lines & c->elcr);
-}
+static uint8_t irr_of(const struct PicChipState *c) { return (c->latch & ~c->elcr) | (c->lines & c->elcr); }
 
 /* The place in the priority order (0 is highest) of the first level in `set`, or NO_LEVEL. */
 static unsigned first_rank(const struct PicChipState *c, uint8_t set) {
@@ -40,9 +38,7 @@ static unsigned first_rank(const struct PicChipState *c, uint8_t set) {
     return rotated ? (unsigned)__builtin_ctz(rotated) : NO_LEVEL;
 }
 
-static unsigned level_of_rank(const struct PicChipState *c, unsigned rank) {
-    return (c->lowest + 1 + rank) & 7;
-}
+static unsigned level_of_rank(const struct PicChipState *c, unsigned rank) { return (c->lowest + 1 + rank) & 7; }
 
 /* The level that the chip asks the CPU to serve, or NO_LEVEL. */
 static unsigned requested_level(const struct PicChipState *c, int which) {
@@ -113,9 +109,7 @@ uint8_t pic_acknowledge(struct Pic *p) {
     return c->base + (level == NO_LEVEL ? 7 : level);
 }
 
-bool pic_pending(const struct Pic *p) {
-    return p->state.intr;
-}
+bool pic_pending(const struct Pic *p) { return p->state.intr; }
 
 void pic_set_irq(void *opaque, int line, bool level) {
     struct Pic *p = opaque;
@@ -159,16 +153,10 @@ static void write_ocw2(struct PicChipState *c, uint8_t value) {
             end_of_interrupt(c, level_of_rank(c, rank), command == OCW2_ROTATE_EOI);
         break;
     case OCW2_SPECIFIC_EOI:
-    case OCW2_ROTATE_SPECIFIC_EOI:
-        end_of_interrupt(c, level, command == OCW2_ROTATE_SPECIFIC_EOI);
-        break;
-    case OCW2_SET_PRIORITY:
-        c->lowest = level;
-        break;
+    case OCW2_ROTATE_SPECIFIC_EOI: end_of_interrupt(c, level, command == OCW2_ROTATE_SPECIFIC_EOI); break;
+    case OCW2_SET_PRIORITY: c->lowest = level; break;
     case OCW2_ROTATE_AEOI_SET:
-    case OCW2_ROTATE_AEOI_CLEAR:
-        c->rotate_on_aeoi = command == OCW2_ROTATE_AEOI_SET;
-        break;
+    case OCW2_ROTATE_AEOI_CLEAR: c->rotate_on_aeoi = command == OCW2_ROTATE_AEOI_SET; break;
     }
 }
 
@@ -182,9 +170,7 @@ static void write_ocw3(struct PicChipState *c, uint8_t value) {
 
 static void write_data(struct PicChipState *c, uint8_t value) {
     switch (c->init_step) {
-    case 0:
-        c->imr = value;
-        break;
+    case 0: c->imr = value; break;
     case 2:
         c->base = value & 0xf8;
         c->init_step = !c->single ? 3 : c->needs_icw4 ? 4 : 0;

@@ -12,36 +12,24 @@ enum { P61_GATE2 = 0x01, P61_WRITABLE = 0x0f, P61_REFRESH = 0x10, P61_OUT2 = 0x2
 /* Channel 1 of a PC divides by 18 to request a memory refresh every 15 us; port 61h bit 4 toggles with it. */
 #define REFRESH_TICKS 18
 
-static int64_t ns_to_ticks(int64_t ns) {
-    return ns / NS_PER_SEC * PIT_HZ + ns % NS_PER_SEC * PIT_HZ / NS_PER_SEC;
-}
+static int64_t ns_to_ticks(int64_t ns) { return ns / NS_PER_SEC * PIT_HZ + ns % NS_PER_SEC * PIT_HZ / NS_PER_SEC; }
 
 /* The first nanosecond that belongs to `tick`. */
 static int64_t ticks_to_ns(int64_t tick) {
     return tick / PIT_HZ * NS_PER_SEC + (tick % PIT_HZ * NS_PER_SEC + PIT_HZ - 1) / PIT_HZ;
 }
 
-static int64_t tick_now(struct Pit *p) {
-    return ns_to_ticks(clock_now(p->clock));
-}
+static int64_t tick_now(struct Pit *p) { return ns_to_ticks(clock_now(p->clock)); }
 
-static bool is_periodic(const struct PitChannelState *c) {
-    return c->mode == 2 || c->mode == 3;
-}
+static bool is_periodic(const struct PitChannelState *c) { return c->mode == 2 || c->mode == 3; }
 
-static bool is_triggered_by_gate(const struct PitChannelState *c) {
-    return c->mode == 1 || c->mode == 5;
-}
+static bool is_triggered_by_gate(const struct PitChannelState *c) { return c->mode == 1 || c->mode == 5; }
 
 /* Ticks counted since the load; negative while the load is still one tick ahead. */
-static int64_t elapsed(const struct PitChannelState *c, int64_t t) {
-    return c->running ? t - c->start : c->held;
-}
+static int64_t elapsed(const struct PitChannelState *c, int64_t t) { return c->running ? t - c->start : c->held; }
 
 /* Mode 3: the part of the period in which OUT is high; odd counts give it the extra tick. */
-static int64_t high_ticks(int64_t count) {
-    return (count + 1) / 2;
-}
+static int64_t high_ticks(int64_t count) { return (count + 1) / 2; }
 
 /* A count of 1 is illegal in modes 2 and 3 (OUT then stays high here); the rest follows figures 15 to 20. */
 static bool output(const struct PitChannelState *c, int64_t t) {
@@ -50,22 +38,15 @@ static bool output(const struct PitChannelState *c, int64_t t) {
     if (c->count == 0)
         return c->mode != 0;
     switch (c->mode) {
-    case 0:
-        return e >= c->count;
-    case 1:
-        return e < 0 || e >= c->count;
-    case 2:
-        return !c->running || e < 0 || c->count == 1 || e % c->count != c->count - 1;
-    case 3:
-        return !c->running || e < 0 || e % c->count < high_ticks(c->count);
-    default:
-        return e != c->count;
+    case 0: return e >= c->count;
+    case 1: return e < 0 || e >= c->count;
+    case 2: return !c->running || e < 0 || c->count == 1 || e % c->count != c->count - 1;
+    case 3: return !c->running || e < 0 || e % c->count < high_ticks(c->count);
+    default: return e != c->count;
     }
 }
 
-static uint16_t to_bcd(unsigned v) {
-    return v % 10 | v / 10 % 10 << 4 | v / 100 % 10 << 8 | v / 1000 % 10 << 12;
-}
+static uint16_t to_bcd(unsigned v) { return v % 10 | v / 10 % 10 << 4 | v / 100 % 10 << 8 | v / 1000 % 10 << 12; }
 
 /* The counting element as the guest reads it. */
 static uint16_t current_count(const struct PitChannelState *c, int64_t t) {
@@ -169,15 +150,13 @@ static int64_t next_rise(const struct PitChannelState *c, int64_t t) {
         return CLOCK_NEVER;
     switch (c->mode) {
     case 0:
-    case 1:
-        return e < n ? c->start + n : CLOCK_NEVER;
+    case 1: return e < n ? c->start + n : CLOCK_NEVER;
     case 2:
     case 3:
         if (n == 1)
             return CLOCK_NEVER;
         return c->start + (e < 0 ? n : (e / n + 1) * n);
-    default:
-        return e <= n ? c->start + n + 1 : CLOCK_NEVER;
+    default: return e <= n ? c->start + n + 1 : CLOCK_NEVER;
     }
 }
 
@@ -278,12 +257,8 @@ static void write_control(struct Pit *p, uint8_t value, int64_t t) {
 
 static void write_counter(struct PitChannelState *c, uint8_t value, int64_t t) {
     switch (c->access) {
-    case ACCESS_LOW:
-        count_written(c, value, t);
-        break;
-    case ACCESS_HIGH:
-        count_written(c, value << 8, t);
-        break;
+    case ACCESS_LOW: count_written(c, value, t); break;
+    case ACCESS_HIGH: count_written(c, value << 8, t); break;
     case ACCESS_BOTH:
         if (c->write_high_next) {
             c->write_high_next = false;
@@ -398,9 +373,7 @@ void pit_init(struct Pit *p, struct Clock *clock, struct IrqWire irq) {
     pit_reset(p);
 }
 
-int pit_map(struct Pit *p, struct Bus *bus, uint16_t base) {
-    return bus_map_ports(bus, base, 4, "pit", &pit_ops, p);
-}
+int pit_map(struct Pit *p, struct Bus *bus, uint16_t base) { return bus_map_ports(bus, base, 4, "pit", &pit_ops, p); }
 
 int pit_map_port61(struct Pit *p, struct Bus *bus, uint16_t base) {
     return bus_map_ports(bus, base, 1, "port61", &port61_ops, p);

@@ -31,9 +31,7 @@ void port92_a20_changed(struct Port92 *p, bool enabled) {
     p->state.value = (p->state.value & ~FAST_A20) | (enabled ? FAST_A20 : 0);
 }
 
-void port92_reset(struct Port92 *p) {
-    p->state.value = FAST_A20;
-}
+void port92_reset(struct Port92 *p) { p->state.value = FAST_A20; }
 
 void port92_init(struct Port92 *p, void (*set_a20)(void *opaque, bool enabled), void (*reset)(void *opaque),
                  void *opaque) {

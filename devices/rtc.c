@@ -93,14 +93,10 @@ static int decode_hour(const struct RtcState *s, uint8_t v) {
 
 /* ---- time ---- */
 
-static bool divider_stopped(const struct RtcState *s) {
-    return (s->cmos[REG_A] & A_DIVIDER_RESET) == A_DIVIDER_RESET;
-}
+static bool divider_stopped(const struct RtcState *s) { return (s->cmos[REG_A] & A_DIVIDER_RESET) == A_DIVIDER_RESET; }
 
 /* The calendar does not advance, and its registers hold what is in cmos[]. */
-static bool frozen(const struct RtcState *s) {
-    return (s->cmos[REG_B] & B_SET) || divider_stopped(s);
-}
+static bool frozen(const struct RtcState *s) { return (s->cmos[REG_B] & B_SET) || divider_stopped(s); }
 
 static int64_t seconds_at(const struct RtcState *s, int64_t ns) {
     return s->base_seconds + (ns - s->base_ns) / NS_PER_SEC;
@@ -125,9 +121,7 @@ static void calendar_to_cmos(struct RtcState *s, int64_t now) {
     s->cmos[RTC_CENTURY] = encode(s, d.year / 100);
 }
 
-static int clamp(int v, int low, int high) {
-    return v < low ? low : v > high ? high : v;
-}
+static int clamp(int v, int low, int high) { return v < low ? low : v > high ? high : v; }
 
 /* Take the calendar from cmos[], nonsense included. The phase within the second is kept. */
 static void calendar_from_cmos(struct RtcState *s, int64_t now) {
@@ -211,9 +205,7 @@ static void sync_flags(struct RtcState *s, int64_t now) {
     s->synced_ns = now;
 }
 
-static int64_t earlier(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
+static int64_t earlier(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* Drive the interrupt and arm the timer for the next event that could change it. */
 static void update_irq(struct Rtc *r) {
@@ -268,8 +260,7 @@ static uint8_t read_register(struct Rtc *r, unsigned index) {
     if (is_calendar(index) && !frozen(s))
         calendar_to_cmos(s, now);
     switch (index) {
-    case REG_A:
-        return s->cmos[REG_A] | (update_in_progress(s, now) ? A_UIP : 0);
+    case REG_A: return s->cmos[REG_A] | (update_in_progress(s, now) ? A_UIP : 0);
     case REG_C:
         sync_flags(s, now);
         update_irq(r); /* sets IRQF if an event came before its timer */
@@ -277,10 +268,8 @@ static uint8_t read_register(struct Rtc *r, unsigned index) {
         s->cmos[REG_C] = 0;
         update_irq(r);
         return value;
-    case REG_D:
-        return D_VRT;
-    default:
-        return s->cmos[index];
+    case REG_D: return D_VRT;
+    default: return s->cmos[index];
     }
 }
 
@@ -356,9 +345,7 @@ uint8_t rtc_get_cmos(const struct Rtc *r, unsigned index) {
     return index < RTC_CMOS_SIZE ? r->state.cmos[index] : 0xff;
 }
 
-bool rtc_nmi_masked(const struct Rtc *r) {
-    return r->state.index & 0x80;
-}
+bool rtc_nmi_masked(const struct Rtc *r) { return r->state.index & 0x80; }
 
 void rtc_reset(struct Rtc *r) {
     struct RtcState *s = &r->state;
@@ -388,6 +375,4 @@ void rtc_init(struct Rtc *r, struct Clock *clock, struct IrqWire irq) {
     rtc_reset(r);
 }
 
-int rtc_map(struct Rtc *r, struct Bus *bus, uint16_t base) {
-    return bus_map_ports(bus, base, 2, "rtc", &rtc_ops, r);
-}
+int rtc_map(struct Rtc *r, struct Bus *bus, uint16_t base) { return bus_map_ports(bus, base, 2, "rtc", &rtc_ops, r); }

@@ -27,13 +27,9 @@ enum { MSR_DCTS = 0x01, MSR_DDSR = 0x02, MSR_TERI = 0x04, MSR_DDCD = 0x08 };
 /* The crystal of every PC: the baud rate is this / 16 / divisor. */
 #define UART_CRYSTAL_HZ 1843200
 
-static bool fifo_on(const struct UartState *s) {
-    return s->fcr & FCR_ENABLE;
-}
+static bool fifo_on(const struct UartState *s) { return s->fcr & FCR_ENABLE; }
 
-static unsigned fifo_capacity(const struct UartState *s) {
-    return fifo_on(s) ? UART_FIFO_SIZE : 1;
-}
+static unsigned fifo_capacity(const struct UartState *s) { return fifo_on(s) ? UART_FIFO_SIZE : 1; }
 
 static unsigned trigger_level(const struct UartState *s) {
     static const uint8_t level[4] = {1, 4, 8, 14};
@@ -41,9 +37,7 @@ static unsigned trigger_level(const struct UartState *s) {
     return fifo_on(s) ? level[s->fcr >> 6] : 1;
 }
 
-static uint8_t data_mask(const struct UartState *s) {
-    return 0xff >> (3 - (s->lcr & LCR_LENGTH));
-}
+static uint8_t data_mask(const struct UartState *s) { return 0xff >> (3 - (s->lcr & LCR_LENGTH)); }
 
 int64_t uart_char_time(const struct Uart *u) {
     const struct UartState *s = &u->state;
@@ -268,22 +262,14 @@ static uint64_t uart_read(void *opaque, uint64_t offset, unsigned size) {
 
     (void)size;
     switch (offset) {
-    case REG_RBR_THR:
-        return dlab ? s->divisor & 0xff : read_rbr(u);
-    case REG_IER:
-        return dlab ? s->divisor >> 8 : s->ier;
-    case REG_IIR_FCR:
-        return read_iir(u);
-    case REG_LCR:
-        return s->lcr;
-    case REG_MCR:
-        return s->mcr;
-    case REG_LSR:
-        return read_lsr(u);
-    case REG_MSR:
-        return read_msr(u);
-    case REG_SCR:
-        return s->scr;
+    case REG_RBR_THR: return dlab ? s->divisor & 0xff : read_rbr(u);
+    case REG_IER: return dlab ? s->divisor >> 8 : s->ier;
+    case REG_IIR_FCR: return read_iir(u);
+    case REG_LCR: return s->lcr;
+    case REG_MCR: return s->mcr;
+    case REG_LSR: return read_lsr(u);
+    case REG_MSR: return read_msr(u);
+    case REG_SCR: return s->scr;
     }
     return 0xff;
 }
@@ -308,20 +294,11 @@ static void uart_write(void *opaque, uint64_t offset, uint64_t value, unsigned s
         else
             write_ier(u, v);
         break;
-    case REG_IIR_FCR:
-        write_fcr(u, v);
-        break;
-    case REG_LCR:
-        s->lcr = v;
-        break;
-    case REG_MCR:
-        write_mcr(u, v);
-        break;
-    case REG_SCR:
-        s->scr = v;
-        break;
-    default: /* LSR and MSR: factory test only */
-        break;
+    case REG_IIR_FCR: write_fcr(u, v); break;
+    case REG_LCR: s->lcr = v; break;
+    case REG_MCR: write_mcr(u, v); break;
+    case REG_SCR: s->scr = v; break;
+    default: /* LSR and MSR: factory test only */ break;
     }
 }
 

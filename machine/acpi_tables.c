@@ -32,9 +32,7 @@ static void align(struct Builder *b, size_t n) {
         aml_u8(&b->out, 0);
 }
 
-static uint32_t here(const struct Builder *b) {
-    return b->config->tables_base + b->out.len;
-}
+static uint32_t here(const struct Builder *b) { return b->config->tables_base + b->out.len; }
 
 /* A guest-physical address within the image; a firmware may have to change it. */
 static void pointer(struct Builder *b, uint32_t target, unsigned size) {
@@ -104,8 +102,14 @@ static uint32_t dsdt(struct Builder *b) {
 
 enum { SPACE_MEMORY, SPACE_IO };
 enum { FADT_REVISION = 5, PROFILE_DESKTOP = 1, NO_C2 = 0xfff, NO_C3 = 0xfff };
-enum { FADT_WBINVD = 1 << 0, FADT_C1 = 1 << 2, FADT_NO_SLEEP_BUTTON = 1 << 5, FADT_RTC_NOT_FIXED = 1 << 6,
-       FADT_TIMER_32BIT = 1 << 8, FADT_RESET = 1 << 10 };
+enum {
+    FADT_WBINVD = 1 << 0,
+    FADT_C1 = 1 << 2,
+    FADT_NO_SLEEP_BUTTON = 1 << 5,
+    FADT_RTC_NOT_FIXED = 1 << 6,
+    FADT_TIMER_32BIT = 1 << 8,
+    FADT_RESET = 1 << 10
+};
 enum { BOOT_LEGACY_DEVICES = 1 << 0, BOOT_8042 = 1 << 1, BOOT_NO_VGA = 1 << 2, BOOT_NO_CMOS_RTC = 1 << 5 };
 
 /* Generic address structure; `bytes` wide. */

@@ -14,21 +14,21 @@ enum { ACPI_RSDP_SIZE = 36, ACPI_POINTERS_MAX = 24, ACPI_TABLES_MAX = 8, ACPI_CP
 
 /** What the tables describe. A zero base means: not there. */
 struct AcpiConfig {
-    uint32_t tables_base;  /* where `buf` will lie in guest memory; a multiple of 64, below 4 GiB */
-    unsigned cpus;         /* APIC ids 0 .. cpus - 1 */
+    uint32_t tables_base; /* where `buf` will lie in guest memory; a multiple of 64, below 4 GiB */
+    unsigned cpus;        /* APIC ids 0 .. cpus - 1 */
     uint32_t lapic_base;
     uint32_t ioapic_base;
     uint8_t ioapic_id;
-    uint8_t sci_irq;       /* ISA interrupt, level-triggered, active-high */
-    uint16_t pm_base;      /* see devices/acpi_pm.h */
+    uint8_t sci_irq;  /* ISA interrupt, level-triggered, active-high */
+    uint16_t pm_base; /* see devices/acpi_pm.h */
     uint32_t hpet_base;
-    uint32_t hpet_id;      /* low half of its capability register */
-    uint64_t mmio_base, mmio_end;     /* PCI windows [base, end) */
+    uint32_t hpet_id;             /* low half of its capability register */
+    uint64_t mmio_base, mmio_end; /* PCI windows [base, end) */
     uint64_t mmio64_base, mmio64_end;
-    uint8_t pci_gsi_base;  /* I/O APIC input of PIRQA, B..D follow; level, active-low */
-    uint8_t pirq_irq[4];   /* ISA interrupts that the PIRQs are routed to for guests without I/O APIC */
+    uint8_t pci_gsi_base; /* I/O APIC input of PIRQA, B..D follow; level, active-low */
+    uint8_t pirq_irq[4];  /* ISA interrupts that the PIRQs are routed to for guests without I/O APIC */
     uint16_t fw_cfg_base;
-    uint8_t century;       /* CMOS index of the century, 0: none */
+    uint8_t century;                 /* CMOS index of the century, 0: none */
     bool com1, rtc, keyboard, mouse; /* at their usual ports */
 };
 

@@ -29,9 +29,7 @@ enum {
 
 enum { SEGMENT = 4, PKG_LENGTH_MAX = 4 };
 
-void aml_init(struct Aml *a, uint8_t *buf, size_t size) {
-    *a = (struct Aml){.buf = buf, .size = size};
-}
+void aml_init(struct Aml *a, uint8_t *buf, size_t size) { *a = (struct Aml){.buf = buf, .size = size}; }
 
 void aml_bytes(struct Aml *a, const void *data, size_t n) {
     if (n > a->size - a->len) {
@@ -49,21 +47,13 @@ static void put(struct Aml *a, uint64_t v, unsigned bytes) {
     aml_bytes(a, b, bytes);
 }
 
-void aml_u8(struct Aml *a, uint8_t v) {
-    put(a, v, 1);
-}
+void aml_u8(struct Aml *a, uint8_t v) { put(a, v, 1); }
 
-void aml_u16(struct Aml *a, uint16_t v) {
-    put(a, v, 2);
-}
+void aml_u16(struct Aml *a, uint16_t v) { put(a, v, 2); }
 
-void aml_u32(struct Aml *a, uint32_t v) {
-    put(a, v, 4);
-}
+void aml_u32(struct Aml *a, uint32_t v) { put(a, v, 4); }
 
-void aml_u64(struct Aml *a, uint64_t v) {
-    put(a, v, 8);
-}
+void aml_u64(struct Aml *a, uint64_t v) { put(a, v, 8); }
 
 /* ---- names and values ---- */
 
@@ -118,9 +108,7 @@ void aml_string(struct Aml *a, const char *s) {
     aml_bytes(a, s, strlen(s) + 1);
 }
 
-static unsigned hex_digit(char c) {
-    return c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10;
-}
+static unsigned hex_digit(char c) { return c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10; }
 
 /* Three letters of five bits, four hex digits, most significant byte first (ACPI 6.4, 19.3.4). */
 void aml_eisa_id(struct Aml *a, const char *id) {
@@ -208,9 +196,7 @@ size_t aml_begin_if(struct Aml *a) {
     return a->len;
 }
 
-void aml_return(struct Aml *a) {
-    aml_u8(a, OP_RETURN);
-}
+void aml_return(struct Aml *a) { aml_u8(a, OP_RETURN); }
 
 void aml_store_arg(struct Aml *a, unsigned arg, const char *name) {
     aml_u8(a, OP_STORE);
@@ -220,8 +206,15 @@ void aml_store_arg(struct Aml *a, unsigned arg, const char *name) {
 
 /* ---- resources (ACPI 6.4, section 6.4) ---- */
 
-enum { RES_IRQ = 0x22, RES_IO = 0x47, RES_END = 0x79, RES_MEMORY32_FIXED = 0x86, RES_DWORD = 0x87, RES_WORD = 0x88,
-       RES_QWORD = 0x8a };
+enum {
+    RES_IRQ = 0x22,
+    RES_IO = 0x47,
+    RES_END = 0x79,
+    RES_MEMORY32_FIXED = 0x86,
+    RES_DWORD = 0x87,
+    RES_WORD = 0x88,
+    RES_QWORD = 0x8a
+};
 enum { SPACE_MEMORY, SPACE_IO, SPACE_BUS };
 enum { FIXED_WINDOW = 0x0c, IO_ENTIRE_RANGE = 3, MEMORY_UNCACHED_RW = 1 };
 
@@ -282,9 +275,7 @@ static void window(struct Aml *a, uint8_t tag, unsigned width, uint8_t space, ui
     put(a, max - min + 1, width);
 }
 
-void aml_res_bus_window(struct Aml *a, uint16_t min, uint16_t max) {
-    window(a, RES_WORD, 2, SPACE_BUS, 0, min, max);
-}
+void aml_res_bus_window(struct Aml *a, uint16_t min, uint16_t max) { window(a, RES_WORD, 2, SPACE_BUS, 0, min, max); }
 
 void aml_res_io_window(struct Aml *a, uint16_t min, uint16_t max) {
     window(a, RES_WORD, 2, SPACE_IO, IO_ENTIRE_RANGE, min, max);

@@ -354,13 +354,9 @@ void bus_set_a20(struct Bus *bus, bool enabled) {
     }
 }
 
-bool bus_a20(const struct Bus *bus) {
-    return atomic_load_explicit(&bus->a20, memory_order_relaxed);
-}
+bool bus_a20(const struct Bus *bus) { return atomic_load_explicit(&bus->a20, memory_order_relaxed); }
 
-uint64_t bus_a20_mask(const struct Bus *bus) {
-    return bus_a20(bus) ? UINT64_MAX : ~(1ull << 20);
-}
+uint64_t bus_a20_mask(const struct Bus *bus) { return bus_a20(bus) ? UINT64_MAX : ~(1ull << 20); }
 
 void bus_set_dirty_logging(struct Bus *bus, bool enabled) {
     if (atomic_exchange(&bus->dirty_logging, enabled) != enabled) {

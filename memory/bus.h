@@ -73,7 +73,8 @@ void bus_write_uint(struct Bus *bus, uint64_t gpa, uint64_t value, unsigned size
 void *bus_ram_ptr(struct Bus *bus, uint64_t gpa, size_t len);
 
 /** Map ports [base, base + count). Later mappings win. Returns 0 or -errno. */
-int bus_map_ports(struct Bus *bus, uint16_t base, unsigned count, const char *name, const struct IoOps *ops, void *opaque);
+int bus_map_ports(struct Bus *bus, uint16_t base, unsigned count, const char *name, const struct IoOps *ops,
+                  void *opaque);
 /** Undo the last bus_map_ports with this base and count; what it covered is visible again. */
 void bus_unmap_ports(struct Bus *bus, uint16_t base, unsigned count);
 

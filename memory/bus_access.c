@@ -124,30 +124,19 @@ void bus_write(struct Bus *bus, uint64_t gpa, const void *buf, size_t len) {
 /* Aligned accesses are single host accesses: page tables and descriptors are read while other CPUs change them. */
 static uint64_t host_load(const uint8_t *p, unsigned size) {
     switch (size) {
-    case 1:
-        return __atomic_load_n(p, __ATOMIC_RELAXED);
-    case 2:
-        return __atomic_load_n((const uint16_t *)p, __ATOMIC_RELAXED);
-    case 4:
-        return __atomic_load_n((const uint32_t *)p, __ATOMIC_RELAXED);
-    default:
-        return __atomic_load_n((const uint64_t *)p, __ATOMIC_RELAXED);
+    case 1: return __atomic_load_n(p, __ATOMIC_RELAXED);
+    case 2: return __atomic_load_n((const uint16_t *)p, __ATOMIC_RELAXED);
+    case 4: return __atomic_load_n((const uint32_t *)p, __ATOMIC_RELAXED);
+    default: return __atomic_load_n((const uint64_t *)p, __ATOMIC_RELAXED);
     }
 }
 
 static void host_store(uint8_t *p, uint64_t value, unsigned size) {
     switch (size) {
-    case 1:
-        __atomic_store_n(p, (uint8_t)value, __ATOMIC_RELAXED);
-        return;
-    case 2:
-        __atomic_store_n((uint16_t *)p, (uint16_t)value, __ATOMIC_RELAXED);
-        return;
-    case 4:
-        __atomic_store_n((uint32_t *)p, (uint32_t)value, __ATOMIC_RELAXED);
-        return;
-    default:
-        __atomic_store_n((uint64_t *)p, value, __ATOMIC_RELAXED);
+    case 1: __atomic_store_n(p, (uint8_t)value, __ATOMIC_RELAXED); return;
+    case 2: __atomic_store_n((uint16_t *)p, (uint16_t)value, __ATOMIC_RELAXED); return;
+    case 4: __atomic_store_n((uint32_t *)p, (uint32_t)value, __ATOMIC_RELAXED); return;
+    default: __atomic_store_n((uint64_t *)p, value, __ATOMIC_RELAXED);
     }
 }
 

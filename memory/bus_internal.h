@@ -69,10 +69,10 @@ void bus_announce_code(struct Bus *bus, uint64_t gpa, uint64_t size);
  * and that `ops` take. When it must be widened, the callback covers bytes before or after those asked for.
  */
 struct IoPiece {
-    uint64_t offset;  /* of the callback; a multiple of size */
-    unsigned size;    /* of the callback */
-    unsigned skip;    /* bytes of the callback before the first one asked for */
-    unsigned take;    /* bytes of the callback that were asked for, from skip on */
+    uint64_t offset; /* of the callback; a multiple of size */
+    unsigned size;   /* of the callback */
+    unsigned skip;   /* bytes of the callback before the first one asked for */
+    unsigned take;   /* bytes of the callback that were asked for, from skip on */
 };
 struct IoPiece io_piece(const struct IoOps *ops, unsigned default_max, uint64_t offset, uint64_t len);
 

@@ -61,8 +61,7 @@ void bus_unmap_ports(struct Bus *bus, uint16_t base, unsigned count) {
         i--;
     }
     if (i > 0) {
-        memmove(&bus->port_ranges[i - 1], &bus->port_ranges[i],
-                (bus->port_range_count - i) * sizeof *bus->port_ranges);
+        memmove(&bus->port_ranges[i - 1], &bus->port_ranges[i], (bus->port_range_count - i) * sizeof *bus->port_ranges);
         bus->port_range_count--;
         assign_owners(bus, 0, PORT_COUNT); /* the indices behind it have moved */
     }

@@ -46,16 +46,11 @@ static uint64_t value(void) {
     uint64_t v = rnd();
     switch (v & 7) {
     case 0:
-    case 1:
-        return edges[(v >> 8) % (sizeof edges / sizeof edges[0])];
-    case 2:
-        return 1ull << ((v >> 8) & 63);
-    case 3:
-        return (v >> 8) & 0xff;
-    case 4:
-        return (uint64_t)(int64_t)(int8_t)(v >> 8);
-    default:
-        return rnd();
+    case 1: return edges[(v >> 8) % (sizeof edges / sizeof edges[0])];
+    case 2: return 1ull << ((v >> 8) & 63);
+    case 3: return (v >> 8) & 0xff;
+    case 4: return (uint64_t)(int64_t)(int8_t)(v >> 8);
+    default: return rnd();
     }
 }
 

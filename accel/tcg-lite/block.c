@@ -273,7 +273,8 @@ static void insert(struct BlockCache *c, struct Block *b) {
 static void fill(struct Block *b, const struct Decoded *d, unsigned n, unsigned bytes) {
     for (unsigned k = 0; k < n; k++)
         b->insn[k] = d[k].insn;
-    b->insn[n] = (struct Insn){.fn = tcg_x_fallthrough, .idx = (uint8_t)n, .disp = (int32_t)bytes, .off = (uint16_t)bytes};
+    b->insn[n] =
+        (struct Insn){.fn = tcg_x_fallthrough, .idx = (uint8_t)n, .disp = (int32_t)bytes, .off = (uint16_t)bytes};
     b->count = (uint8_t)n;
     b->bytes = (uint16_t)bytes;
     b->stale = false;

@@ -91,7 +91,8 @@ ALWAYS_INLINE void cc_load(struct Cc *cc, uint32_t f) {
               ((f & FLAG_SF) ? 1u << CC_AUX_SD : 0) | (uint32_t)(pf != want_pf) << CC_AUX_PDB;
 }
 
-/** What floating-point comparisons set: CF, PF, ZF from EFLAGS positions (PF only together with ZF); the others are 0. */
+/** What floating-point comparisons set: CF, PF, ZF from EFLAGS positions (PF only together with ZF); the others are 0.
+ */
 ALWAYS_INLINE void cc_set_compare(struct Cc *cc, uint32_t f) {
     uint32_t zf = (f >> 6) & 1, equal = zf & ~(f >> 2) & 1;
     cc->res = zf ^ 1; /* 0: PF 1; 1: PF 0 */

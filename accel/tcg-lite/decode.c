@@ -62,21 +62,11 @@ static uint8_t prefixes(struct Cursor *c) {
         if (c->ran_out)
             return 0;
         switch (b) {
-        case 0x66:
-            c->data66 = true;
-            break;
-        case 0x67:
-            c->addr67 = true;
-            break;
-        case 0xf0:
-            c->lock = true;
-            break;
-        case 0xf2:
-            c->rep = 2;
-            break;
-        case 0xf3:
-            c->rep = 3;
-            break;
+        case 0x66: c->data66 = true; break;
+        case 0x67: c->addr67 = true; break;
+        case 0xf0: c->lock = true; break;
+        case 0xf2: c->rep = 2; break;
+        case 0xf3: c->rep = 3; break;
         case 0x26:
         case 0x2e:
         case 0x36:
@@ -85,9 +75,7 @@ static uint8_t prefixes(struct Cursor *c) {
                 c->seg = (int8_t)((b >> 3) & 3);
             break;
         case 0x64:
-        case 0x65:
-            c->seg = (int8_t)(SEG_FS + (b & 1));
-            break;
+        case 0x65: c->seg = (int8_t)(SEG_FS + (b & 1)); break;
         default:
             if (c->code64 && (b & 0xf0) == 0x40) {
                 c->rex = b & 15;
@@ -228,15 +216,11 @@ static void memory32(struct Cursor *c, struct Decoded *out) {
 /** A register operand of the given kind as an Insn wants it: byte offsets for general registers. */
 static uint8_t register_operand(const struct Cursor *c, unsigned n, unsigned kind) {
     switch (kind) {
-    case KIND_GPR8:
-        return (uint8_t)(!c->rex_seen && !(c->map >= MAP_VEX) && n >= 4 && n < 8 ? (n - 4) * 8 + 1 : n * 8);
-    case KIND_GPR:
-        return (uint8_t)(n * 8);
+    case KIND_GPR8: return (uint8_t)(!c->rex_seen && !(c->map >= MAP_VEX) && n >= 4 && n < 8 ? (n - 4) * 8 + 1 : n * 8);
+    case KIND_GPR: return (uint8_t)(n * 8);
     case KIND_MMX:
-    case KIND_SEG:
-        return n & 7;
-    default:
-        return (uint8_t)n;
+    case KIND_SEG: return n & 7;
+    default: return (uint8_t)n;
     }
 }
 
@@ -264,20 +248,12 @@ static void modrm_operands(struct Cursor *c, const struct X86Form *f, struct Dec
 static void immediate(struct Cursor *c, const struct X86Form *f, struct Insn *i, unsigned osize) {
     unsigned z = osize == 1 ? 2 : 4;
     switch (f->imm_kind) {
-    case IMM_ONE:
-        i->imm = 1;
-        break;
+    case IMM_ONE: i->imm = 1; break;
     case IMM_B:
-    case IMM_JB:
-        i->imm = (int8_t)next(c);
-        break;
-    case IMM_W:
-        i->imm = (int64_t)next_le(c, 2);
-        break;
+    case IMM_JB: i->imm = (int8_t)next(c); break;
+    case IMM_W: i->imm = (int64_t)next_le(c, 2); break;
     case IMM_Z:
-    case IMM_JZ:
-        i->imm = z == 2 ? (int64_t)(int16_t)next_le(c, 2) : (int64_t)(int32_t)next_le(c, 4);
-        break;
+    case IMM_JZ: i->imm = z == 2 ? (int64_t)(int16_t)next_le(c, 2) : (int64_t)(int32_t)next_le(c, 4); break;
     case IMM_V:
         i->imm = osize == 3 ? (int64_t)next_le(c, 8)
                  : z == 2   ? (int64_t)(int16_t)next_le(c, 2)
@@ -303,8 +279,7 @@ static void immediate(struct Cursor *c, const struct X86Form *f, struct Insn *i,
         i->disp = (int32_t)i->imm;
         i->mem = 1;
         break;
-    default:
-        break;
+    default: break;
     }
 }
 
@@ -325,30 +300,15 @@ static unsigned operand_size(const struct Cursor *c, const struct X86Form *f) {
 static unsigned size_slot(const struct Cursor *c, const struct X86Form *f, struct Insn *i, unsigned osize) {
     i->osize = osize & 3;
     switch (f->size) {
-    case SIZE_B:
-        i->osize = 0;
-        return 0;
-    case SIZE_W:
-        i->osize = 1;
-        return 0;
-    case SIZE_D:
-        i->osize = 2;
-        return 0;
-    case SIZE_Q:
-        i->osize = 3;
-        return 0;
-    case SIZE_V:
-        return osize - 1;
-    case SIZE_Z:
-        i->osize = osize == 1 ? 1 : 2;
-        return i->osize - 1u;
-    case SIZE_Y:
-        i->osize = c->code64 && (c->rex & REX_W) ? 3 : 2;
-        return i->osize - 2u;
-    case SIZE_X:
-        return f->attr & ATTR_VEX ? c->vex_l : 0;
-    default:
-        return 0;
+    case SIZE_B: i->osize = 0; return 0;
+    case SIZE_W: i->osize = 1; return 0;
+    case SIZE_D: i->osize = 2; return 0;
+    case SIZE_Q: i->osize = 3; return 0;
+    case SIZE_V: return osize - 1;
+    case SIZE_Z: i->osize = osize == 1 ? 1 : 2; return i->osize - 1u;
+    case SIZE_Y: i->osize = c->code64 && (c->rex & REX_W) ? 3 : 2; return i->osize - 2u;
+    case SIZE_X: return f->attr & ATTR_VEX ? c->vex_l : 0;
+    default: return 0;
     }
 }
 

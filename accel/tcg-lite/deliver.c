@@ -17,14 +17,10 @@ static enum FaultClass fault_class(int vector) {
     case VEC_TS:
     case VEC_NP:
     case VEC_SS:
-    case VEC_GP:
-        return CLASS_CONTRIBUTORY;
-    case VEC_PF:
-        return CLASS_PAGE;
-    case VEC_DF:
-        return CLASS_DOUBLE;
-    default:
-        return CLASS_BENIGN;
+    case VEC_GP: return CLASS_CONTRIBUTORY;
+    case VEC_PF: return CLASS_PAGE;
+    case VEC_DF: return CLASS_DOUBLE;
+    default: return CLASS_BENIGN;
     }
 }
 

@@ -131,15 +131,9 @@ static void far_system(struct Tcg *t, const struct Far *f) {
     struct TaskSource from = {.how = f->call ? TASK_CALL : TASK_JMP, .rip = f->next_rip, .flags = tcg_rflags(t)};
     switch (type) {
     case DESC_CALL16:
-    case DESC_CALL:
-        far_call_gate(t, f, &d);
-        break;
-    case DESC_TASK_GATE:
-        task_switch_gate(t, &from, d.lo);
-        break;
-    default:
-        task_switch(t, &from, f->selector, &d);
-        break;
+    case DESC_CALL: far_call_gate(t, f, &d); break;
+    case DESC_TASK_GATE: task_switch_gate(t, &from, d.lo); break;
+    default: task_switch(t, &from, f->selector, &d); break;
     }
 }
 

@@ -87,24 +87,15 @@ static int size_bits(enum X86Size s, bool vex, unsigned bits[3]) {
 
 static bool kind_exists(const struct Row *r, enum X86FnKind k) {
     switch (k) {
-    case FN_REG:
-        return r->has_reg;
-    case FN_BASE:
-        return r->has_mem && r->hot;
-    case FN_FLAT:
-        return r->has_mem && !r->cold;
-    case FN_FLAT32:
-        return r->has_mem && !r->cold;
-    case FN_FULL:
-        return r->has_mem;
-    case FN_LOCK_FLAT:
-        return (r->form.attr & ATTR_LOCK) && !r->cold;
-    case FN_LOCK_FULL:
-        return r->form.attr & ATTR_LOCK;
-    case FN_REG_CHECK:
-        return r->xmchk && r->has_reg;
-    default:
-        return r->xmchk && r->has_mem;
+    case FN_REG: return r->has_reg;
+    case FN_BASE: return r->has_mem && r->hot;
+    case FN_FLAT: return r->has_mem && !r->cold;
+    case FN_FLAT32: return r->has_mem && !r->cold;
+    case FN_FULL: return r->has_mem;
+    case FN_LOCK_FLAT: return (r->form.attr & ATTR_LOCK) && !r->cold;
+    case FN_LOCK_FULL: return r->form.attr & ATTR_LOCK;
+    case FN_REG_CHECK: return r->xmchk && r->has_reg;
+    default: return r->xmchk && r->has_mem;
     }
 }
 

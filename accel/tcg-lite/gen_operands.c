@@ -94,14 +94,10 @@ static enum X86Size size_of_code(const char *code) {
 
 static enum X86ImmKind imm_kind(char letter, const char *code) {
     switch (letter) {
-    case 'J':
-        return *code == 'b' ? IMM_JB : IMM_JZ;
-    case 'A':
-        return IMM_FAR;
-    case 'O':
-        return IMM_MOFFS;
-    case 'L':
-        return IMM_B;
+    case 'J': return *code == 'b' ? IMM_JB : IMM_JZ;
+    case 'A': return IMM_FAR;
+    case 'O': return IMM_MOFFS;
+    case 'L': return IMM_B;
     default:
         return *code == 'b' ? IMM_B : *code == 'w' ? IMM_W : *code == 'z' ? IMM_Z : *code == 'v' ? IMM_V : IMM_NONE;
     }
@@ -148,12 +144,8 @@ void gen_operand(struct Gen *g, struct Row *r, const char *op, int index) {
         f->mod_mem &= (letters[n].forms & FORM_MEM) != 0;
         f->mod_reg &= (letters[n].forms & FORM_REG) != 0;
         break;
-    case PLACE_VVVV:
-        f->vvvv_kind = kind;
-        break;
-    case PLACE_OPCODE:
-        f->attr |= kind == KIND_GPR8 ? ATTR_OPREG8 : 0;
-        break;
+    case PLACE_VVVV: f->vvvv_kind = kind; break;
+    case PLACE_OPCODE: f->attr |= kind == KIND_GPR8 ? ATTR_OPREG8 : 0; break;
     case PLACE_IMM:
         add_imm(g, r, op[0], op + 1);
         if (op[0] == 'I') { /* says something only when nothing else does */
@@ -162,8 +154,7 @@ void gen_operand(struct Gen *g, struct Row *r, const char *op, int index) {
             return;
         }
         break;
-    default:
-        break;
+    default: break;
     }
     gen_want_size(r, size);
 }

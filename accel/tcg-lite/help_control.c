@@ -128,23 +128,12 @@ static void write_cr8(struct Tcg *t, const struct Insn *i, uint64_t v) {
 void h_mov_to_cr(struct Tcg *t, const struct Insn *i) {
     uint64_t v = gpr_read(t->env, i->rm, control_bits(t));
     switch (i->reg) {
-    case 0:
-        write_cr0(t, v);
-        break;
-    case 2:
-        t->env->cr2 = v;
-        break;
-    case 3:
-        write_cr3(t, v);
-        break;
-    case 4:
-        write_cr4(t, v);
-        break;
-    case 8:
-        write_cr8(t, i, v);
-        break;
-    default:
-        tcg_fault(t, VEC_UD);
+    case 0: write_cr0(t, v); break;
+    case 2: t->env->cr2 = v; break;
+    case 3: write_cr3(t, v); break;
+    case 4: write_cr4(t, v); break;
+    case 8: write_cr8(t, i, v); break;
+    default: tcg_fault(t, VEC_UD);
     }
 }
 
@@ -152,23 +141,12 @@ void h_mov_from_cr(struct Tcg *t, const struct Insn *i) {
     const CPUX86State *env = t->env;
     uint64_t v;
     switch (i->reg) {
-    case 0:
-        v = env->cr0;
-        break;
-    case 2:
-        v = env->cr2;
-        break;
-    case 3:
-        v = env->cr3;
-        break;
-    case 4:
-        v = env->cr4;
-        break;
-    case 8:
-        v = read_cr8(t, i);
-        break;
-    default:
-        tcg_fault(t, VEC_UD);
+    case 0: v = env->cr0; break;
+    case 2: v = env->cr2; break;
+    case 3: v = env->cr3; break;
+    case 4: v = env->cr4; break;
+    case 8: v = read_cr8(t, i); break;
+    default: tcg_fault(t, VEC_UD);
     }
     gpr_write(t->env, i->rm, control_bits(t), v);
 }

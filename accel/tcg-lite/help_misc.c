@@ -69,9 +69,7 @@ static void cpuid_dynamic(struct Tcg *t, uint32_t leaf, uint32_t subleaf, uint32
         if (subleaf == 0 && (env->cr4 & CR4_PKE))
             out[2] |= CPUID7_ECX_OSPKE;
         break;
-    case 0xb:
-        out[3] = id;
-        break;
+    case 0xb: out[3] = id; break;
     case 0xd:
         if (xsave && subleaf <= 1)
             out[1] = xsave_size(env->xcr0 | (subleaf == 1 ? env->xss : 0), subleaf == 1);
@@ -80,11 +78,8 @@ static void cpuid_dynamic(struct Tcg *t, uint32_t leaf, uint32_t subleaf, uint32
         if ((out[3] & CPUID1_EDX_APIC) && !apic_enabled(t))
             out[3] &= ~(uint32_t)CPUID1_EDX_APIC;
         break;
-    case 0x8000001e:
-        out[0] = id;
-        break;
-    default:
-        break;
+    case 0x8000001e: out[0] = id; break;
+    default: break;
     }
 }
 

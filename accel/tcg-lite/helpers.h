@@ -10,9 +10,11 @@
 /* ---- system instructions (help_sys.c, segment.c, far.c, flags.c, control.c, msr.c, io.c) ----
  *
  * Beside each name: the rows it serves and their shape. "next" is help_next, "jump" help_jump, "-" plain help.
- * E/M operands: i->mem, i->rm, the memory operand through ea_offset and i->seg; segment, control and debug registers are
- * plain numbers in i->reg.
+ * E/M operands: i->mem, i->rm, the memory operand through ea_offset and i->seg; segment, control and debug registers
+ * are plain numbers in i->reg.
  */
+
+/* clang-format off */
 
 /* segment registers and tables */
 void h_mov_to_sreg(struct Tcg *t, const struct Insn *i);   /* 8e      MOV Sw,Ew   next */
@@ -142,5 +144,7 @@ void h_xrstors(struct Tcg *t, const struct Insn *i);
 /* Stores under a mask: plain help. */
 void h_maskmovq(struct Tcg *t, const struct Insn *i);
 void h_maskmovdqu(struct Tcg *t, const struct Insn *i);
+
+/* clang-format on */
 
 #endif

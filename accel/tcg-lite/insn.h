@@ -68,14 +68,14 @@ struct Insn {
     uint8_t osize : 2;   /* operand size: 0 = 8, 1 = 16, 2 = 32, 3 = 64 bits */
     uint8_t mem : 1;     /* the ModRM operand is memory */
     uint8_t lock : 1;
-    uint8_t vl : 1;      /* VEX.L */
-    uint8_t vreg;        /* VEX.vvvv */
-    uint8_t more_disp;   /* added to disp: the length, when a RIP-relative sum overflows disp (EA_FULL only) */
+    uint8_t vl : 1;    /* VEX.L */
+    uint8_t vreg;      /* VEX.vvvv */
+    uint8_t more_disp; /* added to disp: the length, when a RIP-relative sum overflows disp (EA_FULL only) */
 };
 _Static_assert(sizeof(struct Insn) == 32, "two instructions a cache line");
 
-#define INSN_REG_NONE ((uint8_t)(REG_COUNT * 8))     /* env->zero */
-#define INSN_REG_RIP ((uint8_t)(REG_COUNT * 8 + 8))  /* env->rip */
+#define INSN_REG_NONE ((uint8_t)(REG_COUNT * 8))    /* env->zero */
+#define INSN_REG_RIP ((uint8_t)(REG_COUNT * 8 + 8)) /* env->rip */
 _Static_assert(__builtin_offsetof(CPUX86State, zero) == __builtin_offsetof(CPUX86State, gpr) + REG_COUNT * 8, "");
 _Static_assert(__builtin_offsetof(CPUX86State, rip) == __builtin_offsetof(CPUX86State, gpr) + REG_COUNT * 8 + 8, "");
 

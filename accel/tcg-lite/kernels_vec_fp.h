@@ -71,30 +71,14 @@ VEC_FP_UNARY(k_cvtpd2ps, "cvtpd2ps")
 #define VEC_FP_COMPARE(NAME, INSN)                                                                                     \
     ALWAYS_INLINE V128 NAME(V128 a, V128 b, unsigned imm) {                                                            \
         switch (imm & 7) {                                                                                             \
-        case 0:                                                                                                        \
-            __asm__ volatile(INSN " $0, %1, %0" : "+x"(a) : "x"(b));                                                   \
-            break;                                                                                                     \
-        case 1:                                                                                                        \
-            __asm__ volatile(INSN " $1, %1, %0" : "+x"(a) : "x"(b));                                                   \
-            break;                                                                                                     \
-        case 2:                                                                                                        \
-            __asm__ volatile(INSN " $2, %1, %0" : "+x"(a) : "x"(b));                                                   \
-            break;                                                                                                     \
-        case 3:                                                                                                        \
-            __asm__ volatile(INSN " $3, %1, %0" : "+x"(a) : "x"(b));                                                   \
-            break;                                                                                                     \
-        case 4:                                                                                                        \
-            __asm__ volatile(INSN " $4, %1, %0" : "+x"(a) : "x"(b));                                                   \
-            break;                                                                                                     \
-        case 5:                                                                                                        \
-            __asm__ volatile(INSN " $5, %1, %0" : "+x"(a) : "x"(b));                                                   \
-            break;                                                                                                     \
-        case 6:                                                                                                        \
-            __asm__ volatile(INSN " $6, %1, %0" : "+x"(a) : "x"(b));                                                   \
-            break;                                                                                                     \
-        default:                                                                                                       \
-            __asm__ volatile(INSN " $7, %1, %0" : "+x"(a) : "x"(b));                                                   \
-            break;                                                                                                     \
+        case 0: __asm__ volatile(INSN " $0, %1, %0" : "+x"(a) : "x"(b)); break;                                        \
+        case 1: __asm__ volatile(INSN " $1, %1, %0" : "+x"(a) : "x"(b)); break;                                        \
+        case 2: __asm__ volatile(INSN " $2, %1, %0" : "+x"(a) : "x"(b)); break;                                        \
+        case 3: __asm__ volatile(INSN " $3, %1, %0" : "+x"(a) : "x"(b)); break;                                        \
+        case 4: __asm__ volatile(INSN " $4, %1, %0" : "+x"(a) : "x"(b)); break;                                        \
+        case 5: __asm__ volatile(INSN " $5, %1, %0" : "+x"(a) : "x"(b)); break;                                        \
+        case 6: __asm__ volatile(INSN " $6, %1, %0" : "+x"(a) : "x"(b)); break;                                        \
+        default: __asm__ volatile(INSN " $7, %1, %0" : "+x"(a) : "x"(b)); break;                                       \
         }                                                                                                              \
         return a;                                                                                                      \
     }

@@ -6,10 +6,10 @@
 
 /** Instructions that can't fault in their register form. All others are taken to show the flags to a fault handler. */
 static const char *const harmless[] = {
-    "ADC",  "ADD",  "AND", "BSF", "BSR", "BSWAP", "BT",  "BTC", "BTR", "BTS",  "CBW",   "CDQ",   "CDQE",   "CMP",
-    "CMPXCHG", "CQO", "CWD",  "CWDE", "DEC", "IMUL", "INC", "LEA", "MOV", "MOVSX", "MOVSXD", "MOVZX", "MUL",  "NEG",
-    "NOP",  "NOT",  "OR",  "RCL", "RCR", "ROL",   "ROR", "SAL", "SAR", "SBB",  "SHL",   "SHLD",  "SHR",    "SHRD",
-    "SUB",  "TEST", "XADD", "XCHG", "XOR",
+    "ADC",    "ADD",   "AND",     "BSF",  "BSR", "BSWAP", "BT",  "BTC",  "BTR",  "BTS",  "CBW", "CDQ",
+    "CDQE",   "CMP",   "CMPXCHG", "CQO",  "CWD", "CWDE",  "DEC", "IMUL", "INC",  "LEA",  "MOV", "MOVSX",
+    "MOVSXD", "MOVZX", "MUL",     "NEG",  "NOP", "NOT",   "OR",  "RCL",  "RCR",  "ROL",  "ROR", "SAL",
+    "SAR",    "SBB",   "SHL",     "SHLD", "SHR", "SHRD",  "SUB", "TEST", "XADD", "XCHG", "XOR",
 };
 
 static bool is_harmless_name(const char *name) {

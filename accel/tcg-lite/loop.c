@@ -2,10 +2,10 @@
 /*
  * Executing: exec()'s frame, faults, and the slow path of block edges where events are let in.
  */
+#include "accel/tcg-lite/loop.h"
 #include "accel/tcg-lite/block.h"
 #include "accel/tcg-lite/debug_regs.h"
 #include "accel/tcg-lite/fpu_host.h"
-#include "accel/tcg-lite/loop.h"
 #include "accel/tcg-lite/sys.h"
 
 /* ---- leaving, faults ---- */

@@ -11,7 +11,8 @@ static _Noreturn void segment_fault(struct Tcg *t, const struct Insn *i, unsigne
     tcg_raise_error(t, i, seg == SEG_SS ? VEC_SS : VEC_GP, 0);
 }
 
-/** True when [offset, offset + size) lies within the segment (SDM vol. 3, 5.3); expand-down counts from the limit up. */
+/** True when [offset, offset + size) lies within the segment (SDM vol. 3, 5.3); expand-down counts from the limit up.
+ */
 static bool within_limit(const struct X86Segment *s, uint32_t offset, unsigned size) {
     uint64_t last = (uint64_t)offset + size - 1;
     bool data = !(s->ar & AR_CODE);
@@ -54,9 +55,7 @@ static struct TlbEntry *translate(struct Tcg *t, const struct Insn *i, unsigned 
 }
 
 /** Linear addresses wrap at 4 GiB outside 64-bit code. */
-static uint64_t wrap(const struct Tcg *t, uint64_t linear) {
-    return x86_long_mode(t->env) ? linear : (uint32_t)linear;
-}
+static uint64_t wrap(const struct Tcg *t, uint64_t linear) { return x86_long_mode(t->env) ? linear : (uint32_t)linear; }
 
 static bool canonical_range(const struct Tcg *t, uint64_t linear, unsigned size) {
     return !x86_long_mode(t->env) || (x86_canonical(t->env, linear) && x86_canonical(t->env, linear + size - 1));
@@ -222,7 +221,9 @@ void mem_store_bytes(struct Tcg *t, const struct Insn *i, uint64_t linear, const
     }
 }
 
-uint64_t mem_load_sys(struct Tcg *t, uint64_t linear, unsigned size) { return load(t, t->insn, MMU_SUPER, wrap(t, linear), size); }
+uint64_t mem_load_sys(struct Tcg *t, uint64_t linear, unsigned size) {
+    return load(t, t->insn, MMU_SUPER, wrap(t, linear), size);
+}
 
 void mem_store_sys(struct Tcg *t, uint64_t linear, unsigned size, uint64_t value) {
     store(t, t->insn, MMU_SUPER, wrap(t, linear), size, value);

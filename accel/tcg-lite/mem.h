@@ -16,7 +16,7 @@ enum EaKind {
     EA_BASE,   /* EA_FLAT without index */
     EA_FLAT,   /* 64-bit addressing without segment base */
     EA_FLAT32, /* 32-bit addressing through a flat ES, SS or DS, or in 64-bit code without segment base */
-    EA_FULL, /* any address size, segment base, limit and type checks */
+    EA_FULL,   /* any address size, segment base, limit and type checks */
 };
 
 enum Access { ACCESS_READ = 1, ACCESS_WRITE = 2, ACCESS_RMW = 3 };
@@ -24,14 +24,15 @@ enum Access { ACCESS_READ = 1, ACCESS_WRITE = 2, ACCESS_RMW = 3 };
 /** The offset part alone (LEA), wrapped to the address size. */
 ALWAYS_INLINE uint64_t ea_offset(const CPUX86State *env, const struct Insn *i) {
     const uint8_t *g = (const uint8_t *)env->gpr;
-    uint64_t ea = *(const uint64_t *)(g + i->base) + (*(const uint64_t *)(g + i->index) << i->scale) + (int64_t)i->disp +
-                  i->more_disp;
+    uint64_t ea = *(const uint64_t *)(g + i->base) + (*(const uint64_t *)(g + i->index) << i->scale) +
+                  (int64_t)i->disp + i->more_disp;
     return i->asize == 3 ? ea : i->asize == 2 ? (uint32_t)ea : (uint16_t)ea;
 }
 
 /** offset -> linear through segment `seg` with limit, type and null checks (in 64-bit mode only FS/GS bases and the
  *  canonical check). Raises #SS(0) for SS, #GP(0) otherwise. */
-uint64_t mem_linear(struct Tcg *t, const struct Insn *i, unsigned seg, uint64_t offset, unsigned size, enum Access access);
+uint64_t mem_linear(struct Tcg *t, const struct Insn *i, unsigned seg, uint64_t offset, unsigned size,
+                    enum Access access);
 
 /** The ModRM memory operand's linear address. */
 ALWAYS_INLINE uint64_t ea_linear(CPUX86State *env, const struct Insn *i, struct Tcg *t, enum EaKind kind, unsigned size,
@@ -40,7 +41,8 @@ ALWAYS_INLINE uint64_t ea_linear(CPUX86State *env, const struct Insn *i, struct 
         const uint8_t *g = (const uint8_t *)env->gpr;
         if (kind == EA_BASE)
             return *(const uint64_t *)(g + i->base) + (int64_t)i->disp;
-        uint64_t ea = *(const uint64_t *)(g + i->base) + (*(const uint64_t *)(g + i->index) << i->scale) + (int64_t)i->disp;
+        uint64_t ea =
+            *(const uint64_t *)(g + i->base) + (*(const uint64_t *)(g + i->index) << i->scale) + (int64_t)i->disp;
         return kind == EA_FLAT32 ? (uint32_t)ea : ea;
     }
     return mem_linear(t, i, i->seg, ea_offset(env, i), size, access);
@@ -123,7 +125,8 @@ ALWAYS_INLINE void mem_store_stack(struct Tcg *t, const struct Insn *i, uint64_t
 }
 
 /** 16 or 32 bytes; `aligned`: a misaligned address raises #GP(0). */
-ALWAYS_INLINE void mem_load_vec(struct Tcg *t, const struct Insn *i, uint64_t linear, void *out, unsigned size, bool aligned) {
+ALWAYS_INLINE void mem_load_vec(struct Tcg *t, const struct Insn *i, uint64_t linear, void *out, unsigned size,
+                                bool aligned) {
     if (aligned && UNLIKELY(linear & (size - 1)))
         tcg_raise_error(t, i, VEC_GP, 0);
     void *p = mem_host_read(t, linear, size);

@@ -359,15 +359,10 @@ bool msr_read(struct Tcg *t, uint32_t msr, uint64_t *v) {
         return false;
     switch (r->kind) {
     case MSR_STORED:
-    case MSR_CANONICAL:
-        *v = *field(t, r);
-        return true;
+    case MSR_CANONICAL: *v = *field(t, r); return true;
     case MSR_CONSTANT:
-    case MSR_IGNORED:
-        *v = r->value;
-        return true;
-    default:
-        return r->read != NULL && r->read(t, msr, v);
+    case MSR_IGNORED: *v = r->value; return true;
+    default: return r->read != NULL && r->read(t, msr, v);
     }
 }
 
@@ -386,12 +381,9 @@ bool msr_write(struct Tcg *t, uint32_t msr, uint64_t v) {
             return false;
         *field(t, r) = v;
         return true;
-    case MSR_CONSTANT:
-        return false;
-    case MSR_IGNORED:
-        return true;
-    default:
-        return r->write != NULL && r->write(t, msr, v);
+    case MSR_CONSTANT: return false;
+    case MSR_IGNORED: return true;
+    default: return r->write != NULL && r->write(t, msr, v);
     }
 }
 

@@ -64,18 +64,10 @@ ALWAYS_INLINE bool host_cas(void *p, unsigned size, uint64_t old, uint64_t v) {
 }
 ALWAYS_INLINE uint64_t host_xchg(void *p, unsigned size, uint64_t v) {
     switch (size) {
-    case 1:
-        __asm__ volatile("xchgb %b1, %0" : "+m"(*(uint8_t *)p), "+q"(v)::"memory");
-        break;
-    case 2:
-        __asm__ volatile("xchgw %w1, %0" : "+m"(*(any_u16 *)p), "+r"(v)::"memory");
-        break;
-    case 4:
-        __asm__ volatile("xchgl %k1, %0" : "+m"(*(any_u32 *)p), "+r"(v)::"memory");
-        break;
-    default:
-        __asm__ volatile("xchgq %1, %0" : "+m"(*(any_u64 *)p), "+r"(v)::"memory");
-        break;
+    case 1: __asm__ volatile("xchgb %b1, %0" : "+m"(*(uint8_t *)p), "+q"(v)::"memory"); break;
+    case 2: __asm__ volatile("xchgw %w1, %0" : "+m"(*(any_u16 *)p), "+r"(v)::"memory"); break;
+    case 4: __asm__ volatile("xchgl %k1, %0" : "+m"(*(any_u32 *)p), "+r"(v)::"memory"); break;
+    default: __asm__ volatile("xchgq %1, %0" : "+m"(*(any_u64 *)p), "+r"(v)::"memory"); break;
     }
     return v;
 }

@@ -135,7 +135,8 @@ ALWAYS_INLINE void xchg_ax_r(SHAPE_R, const void *none) {
 /** The accumulator is loaded only when it differs; the destination is written either way (SDM, CMPXCHG). */
 ALWAYS_INLINE void cmpxchg_r(SHAPE_R, IntKernel k) {
     SHAPE_CC(flags);
-    uint64_t acc = gpr_read(env, REG_AX * 8, bits), dest = gpr_read(env, i->rm, bits), src = gpr_read(env, i->reg, bits);
+    uint64_t acc = gpr_read(env, REG_AX * 8, bits), dest = gpr_read(env, i->rm, bits),
+             src = gpr_read(env, i->reg, bits);
     k(flags, acc, dest, bits);
     if (acc == dest)
         gpr_write(env, i->rm, bits, src);
@@ -313,9 +314,7 @@ ALWAYS_INLINE void xlat_r(SHAPE_R, const void *none) {
     uint64_t linear = mem_linear(t, i, i->seg, offset, 1, ACCESS_READ);
     gpr_write(env, REG_AX * 8, 8, mem_load(t, i, linear, 1));
 }
-ALWAYS_INLINE void nop_r(SHAPE_R, const void *none) {
-    (void)env, (void)i, (void)t, (void)bits, (void)cc, (void)none;
-}
+ALWAYS_INLINE void nop_r(SHAPE_R, const void *none) { (void)env, (void)i, (void)t, (void)bits, (void)cc, (void)none; }
 ALWAYS_INLINE void nop_m(SHAPE_M, const void *none) {
     (void)env, (void)i, (void)t, (void)bits, (void)ea, (void)cc, (void)none;
 }

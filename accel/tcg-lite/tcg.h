@@ -25,27 +25,27 @@ enum {
     MODE_CODE16 = 0,
     MODE_CODE32 = 1,
     MODE_CODE64 = 2,
-    MODE_CODE = 3,            /* mask */
-    MODE_STACK32 = 1 << 2,    /* SS.B; 64-bit mode ignores it */
-    MODE_USER = 1 << 3,       /* CPL 3 */
-    MODE_REAL = 1 << 4,       /* CR0.PE = 0 */
+    MODE_CODE = 3,         /* mask */
+    MODE_STACK32 = 1 << 2, /* SS.B; 64-bit mode ignores it */
+    MODE_USER = 1 << 3,    /* CPL 3 */
+    MODE_REAL = 1 << 4,    /* CR0.PE = 0 */
     MODE_VM86 = 1 << 5,
-    MODE_EM = 1 << 6,         /* CR0.EM: x87 raises #NM, MMX and SSE #UD */
-    MODE_TS = 1 << 7,         /* CR0.TS: x87, MMX, SSE raise #NM */
-    MODE_MP = 1 << 8,         /* CR0.MP: with TS, WAIT raises #NM */
-    MODE_SSE = 1 << 9,        /* CR4.OSFXSR: SSE allowed */
-    MODE_AVX = 1 << 10,       /* CR4.OSXSAVE and XCR0 has SSE and AVX */
+    MODE_EM = 1 << 6,          /* CR0.EM: x87 raises #NM, MMX and SSE #UD */
+    MODE_TS = 1 << 7,          /* CR0.TS: x87, MMX, SSE raise #NM */
+    MODE_MP = 1 << 8,          /* CR0.MP: with TS, WAIT raises #NM */
+    MODE_SSE = 1 << 9,         /* CR4.OSFXSR: SSE allowed */
+    MODE_AVX = 1 << 10,        /* CR4.OSXSAVE and XCR0 has SSE and AVX */
     MODE_SIMD_CHECK = 1 << 11, /* MXCSR unmasks something: SSE arithmetic takes the checked path */
-    MODE_STEP = 1 << 12,      /* TF or a DR7 breakpoint: blocks of one instruction, every edge is looked at */
-    MODE_FLAT = 1 << 13,      /* 64-bit, or DS ES SS all base 0, limit 4 GiB, writable: operands need no segment work */
+    MODE_STEP = 1 << 12,       /* TF or a DR7 breakpoint: blocks of one instruction, every edge is looked at */
+    MODE_FLAT = 1 << 13, /* 64-bit, or DS ES SS all base 0, limit 4 GiB, writable: operands need no segment work */
     MODE_BITS = 14,
 };
 
 /** Memory-translation contexts, each with a TLB of its own. */
 enum {
-    MMU_SUPER,      /* CPL 0-2, or implicit supervisor accesses; SMAP in force when CR4.SMAP */
-    MMU_SUPER_AC,   /* the same with EFLAGS.AC = 1: SMAP suspended */
-    MMU_USER,       /* CPL 3 */
+    MMU_SUPER,    /* CPL 0-2, or implicit supervisor accesses; SMAP in force when CR4.SMAP */
+    MMU_SUPER_AC, /* the same with EFLAGS.AC = 1: SMAP suspended */
+    MMU_USER,     /* CPL 3 */
     MMU_COUNT,
     MMU_ALIGN = MMU_COUNT, /* CPL 3 with alignment checks on: its TLB stays empty, so every access is looked at */
     MMU_TLBS,
@@ -94,15 +94,15 @@ struct BlockLink {
 
 /** A run of decoded instructions within one physical page (the last may reach into the next page). */
 struct Block {
-    uint64_t phys;         /* physical address of the first byte */
+    uint64_t phys; /* physical address of the first byte */
     struct Block *hash_next;
     struct Block *page_next[2]; /* other blocks that have bytes in the page of phys, in phys_next */
-    struct BlockLink link[2]; /* [0] not taken or fall through, [1] taken */
-    uint64_t phys_next;       /* physical page of the bytes that reach into the next page, if any */
+    struct BlockLink link[2];   /* [0] not taken or fall through, [1] taken */
+    uint64_t phys_next;         /* physical page of the bytes that reach into the next page, if any */
     uint32_t mode;
     uint16_t bytes;
-    uint8_t count;  /* guest instructions */
-    bool stale;     /* its bytes were overwritten */
+    uint8_t count;      /* guest instructions */
+    bool stale;         /* its bytes were overwritten */
     struct Insn insn[]; /* count, then one pseudo-instruction that leads on where the last is no branch */
 };
 
@@ -124,9 +124,9 @@ struct Tcg {
     /* hot */
     struct TlbEntry *tlb; /* = tlbs[mmu] */
     struct Cc cc;
-    uint64_t icount; /* instructions executed when the current block will have ended */
+    uint64_t icount;        /* instructions executed when the current block will have ended */
     _Atomic uint64_t limit; /* block edges take the slow path when icount > limit; a kick stores 0 */
-    uint64_t mode_key; /* key generation << MODE_BITS | mode */
+    uint64_t mode_key;      /* key generation << MODE_BITS | mode */
     const struct Insn *insn;
 
     CPUX86State *env;
@@ -140,21 +140,21 @@ struct Tcg {
     bool fault_raised;
     struct TcgFault fault;
     enum VcpuExit exit;
-    bool exit_requested;  /* leave with `exit` at the next edge */
-    int delivering;       /* the vector whose delivery is under way, TCG_BENIGN, or -1 */
-    uint32_t pending_db;  /* DR6 bits of a debug trap due at the next instruction edge */
-    bool tf_armed;        /* TF was set when the current instruction began */
-    bool shadow_running;  /* the instruction under an interrupt shadow is running */
-    bool watching;        /* DR7 enables a data breakpoint: no access may take the fast path */
+    bool exit_requested; /* leave with `exit` at the next edge */
+    int delivering;      /* the vector whose delivery is under way, TCG_BENIGN, or -1 */
+    uint32_t pending_db; /* DR6 bits of a debug trap due at the next instruction edge */
+    bool tf_armed;       /* TF was set when the current instruction began */
+    bool shadow_running; /* the instruction under an interrupt shadow is running */
+    bool watching;       /* DR7 enables a data breakpoint: no access may take the fast path */
     uint64_t host_mxcsr;
     uint16_t host_fcw; /* the host's own floating-point modes, while the guest's are in place (fpu_host.h) */
 
     /* what mode_key depends on beside the mode bits: code is found by linear address CS.base + RIP */
     uint64_t cs_base, cs_limit;
-    bool paging_large[2];            /* pages larger than 4 KiB were cached, in the lower and upper half of the space */
-    unsigned noted;                  /* fills of non-global entries since the last flush */
+    bool paging_large[2]; /* pages larger than 4 KiB were cached, in the lower and upper half of the space */
+    unsigned noted;       /* fills of non-global entries since the last flush */
     uint16_t noted_at[TLB_NOTED_MAX]; /* mmu << TLB_BITS | index */
-    pthread_t thread;                /* that runs exec() */
+    pthread_t thread;                 /* that runs exec() */
 
     struct JumpCacheEntry jump_cache[JUMP_CACHE_SIZE];
     struct TlbEntry tlbs[MMU_TLBS][TLB_SIZE];
@@ -181,7 +181,12 @@ _Noreturn static inline void tcg_fault_error(struct Tcg *t, enum X86Vector vecto
 
 /* ---- interrupt and exception delivery (system worker's deliver.c) ---- */
 
-enum TcgEvent { EVENT_FAULT, EVENT_SOFTWARE /* INT n, INT3, INTO */, EVENT_ICEBP /* INT1 */, EVENT_EXTERNAL /* interrupts, NMI */ };
+enum TcgEvent {
+    EVENT_FAULT,
+    EVENT_SOFTWARE /* INT n, INT3, INTO */,
+    EVENT_ICEBP /* INT1 */,
+    EVENT_EXTERNAL /* interrupts, NMI */
+};
 
 /**
  * Deliver an event through the IDT (or real-mode IVT): checks, stack switch, frame, new CS:RIP. env->rip is exact and
@@ -199,7 +204,9 @@ enum TcgCombined tcg_combine_fault(int first, int second);
  *  registers, CPL, RFLAGS (TF, VM, AC), DR7 or MXCSR masks. */
 void tcg_update_mode(struct Tcg *t);
 /** All of RFLAGS, arithmetic flags included. */
-static inline uint64_t tcg_rflags(const struct Tcg *t) { return (t->env->rflags & ~(uint64_t)FLAG_ARITH) | cc_flags(&t->cc); }
+static inline uint64_t tcg_rflags(const struct Tcg *t) {
+    return (t->env->rflags & ~(uint64_t)FLAG_ARITH) | cc_flags(&t->cc);
+}
 /** Store all of RFLAGS; the caller has masked what may change. Does tcg_update_mode when TF, VM or AC changed. */
 void tcg_set_rflags(struct Tcg *t, uint64_t v);
 /** Set CR0, CR3, CR4 with all side effects (flushes, LMA, PDPTE loads) but no privilege or value checks. */
@@ -209,7 +216,7 @@ void tcg_set_cr4(struct Tcg *t, uint64_t v);
 
 /* ---- TLB (tlb.c) ---- */
 
-void tcg_tlb_flush(struct Tcg *t);                     /* everything, globals too */
+void tcg_tlb_flush(struct Tcg *t); /* everything, globals too */
 void tcg_tlb_flush_non_global(struct Tcg *t);
 void tcg_tlb_flush_page(struct Tcg *t, uint64_t linear); /* INVLPG */
 /** The next access to this physical page for writing takes the slow path (it now holds decoded code). */

@@ -197,22 +197,16 @@ void interrupt(struct Frame *f) {
         apic_ticks++;
         apic[APIC_EOI / 4] = 0;
         break;
-    case VECTOR_SPURIOUS:
-        break;
-    case VECTOR_PF:
-        page_fault(f);
-        break;
+    case VECTOR_SPURIOUS: break;
+    case VECTOR_PF: page_fault(f); break;
     case VECTOR_GP:
         if ((f->cs & 3) != 3)
             give_up(f);
         print("protection      ring 3 tried HLT: general protection exception, instruction skipped\r\n");
         f->rip++;
         break;
-    case VECTOR_SYSCALL:
-        f->rax = system_call(f->rdi, f->rax);
-        break;
-    default:
-        give_up(f);
+    case VECTOR_SYSCALL: f->rax = system_call(f->rdi, f->rax); break;
+    default: give_up(f);
     }
 }
 
@@ -230,10 +224,8 @@ uint64_t system_call(uint64_t argument, uint64_t number) {
         print_number(argument, 10);
         print("\r\n");
         return 0;
-    case CALL_EXIT:
-        leave_user();
-    default:
-        return (uint64_t)-1;
+    case CALL_EXIT: leave_user();
+    default: return (uint64_t)-1;
     }
 }
 

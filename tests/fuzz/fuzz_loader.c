@@ -74,9 +74,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     in.acpi_base = in.ram_size - ACPI_AREA_SIZE;
     in.acpi_size = ACPI_AREA_SIZE;
     switch (how & 3) {
-    case 2:
-        in.firmware = file;
-        break;
+    case 2: in.firmware = file; break;
     case 3:
         in.module[1] = in.module[0] = file;
         in.module_count = 2;
@@ -89,8 +87,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         in.module_count = 1;
         in.kernel = file;
         break;
-    default:
-        in.kernel = file;
+    default: in.kernel = file;
     }
     int r = boot_load(&in, b->bus, &env, why, sizeof(why));
     if (in.firmware.name == NULL)

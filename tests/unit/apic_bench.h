@@ -7,10 +7,30 @@
 #include "devices/lapic.h"
 #include "tests/unit/device_bench.h"
 
-enum { APIC_ID = 0x20, APIC_VERSION = 0x30, APIC_TPR = 0x80, APIC_PPR = 0xa0, APIC_EOI = 0xb0, APIC_LDR = 0xd0,
-       APIC_DFR = 0xe0, APIC_SVR = 0xf0, APIC_ISR = 0x100, APIC_TMR = 0x180, APIC_IRR = 0x200, APIC_ESR = 0x280,
-       APIC_ICR = 0x300, APIC_ICR_HIGH = 0x310, APIC_LVTT = 0x320, APIC_LVTPC = 0x340, APIC_LVT0 = 0x350,
-       APIC_LVT1 = 0x360, APIC_LVTERR = 0x370, APIC_INITIAL = 0x380, APIC_CURRENT = 0x390, APIC_DIVIDE = 0x3e0 };
+enum {
+    APIC_ID = 0x20,
+    APIC_VERSION = 0x30,
+    APIC_TPR = 0x80,
+    APIC_PPR = 0xa0,
+    APIC_EOI = 0xb0,
+    APIC_LDR = 0xd0,
+    APIC_DFR = 0xe0,
+    APIC_SVR = 0xf0,
+    APIC_ISR = 0x100,
+    APIC_TMR = 0x180,
+    APIC_IRR = 0x200,
+    APIC_ESR = 0x280,
+    APIC_ICR = 0x300,
+    APIC_ICR_HIGH = 0x310,
+    APIC_LVTT = 0x320,
+    APIC_LVTPC = 0x340,
+    APIC_LVT0 = 0x350,
+    APIC_LVT1 = 0x360,
+    APIC_LVTERR = 0x370,
+    APIC_INITIAL = 0x380,
+    APIC_CURRENT = 0x390,
+    APIC_DIVIDE = 0x3e0
+};
 
 struct FakeCpu {
     struct Lapic lapic;
@@ -122,9 +142,7 @@ static inline void apic_open_enabled(struct ApicBench *b, unsigned count) {
         apic_write(b, i, APIC_SVR, 0x1ff);
 }
 
-static inline void apic_close(struct ApicBench *b) {
-    bench_close(&b->bench);
-}
+static inline void apic_close(struct ApicBench *b) { bench_close(&b->bench); }
 
 /** Take the interrupt that waits, and end it. */
 static inline int apic_take(struct ApicBench *b, unsigned cpu) {

@@ -10,13 +10,13 @@ static void put(struct CpuBench *b, uint64_t at, uint64_t v, unsigned size) { me
 static void make_tables(struct CpuBench *b, bool long_mode) {
     static const uint64_t gdt[] = {
         0,
-        0x00af9b000000ffff, /* CS64 */
-        0x00cf93000000ffff, /* DS0 */
-        0x00cf9b000000ffff, /* CS32 */
-        0x000f9b000000ffff, /* CS16, limit 1 MiB */
-        0x00cff3000000ffff, /* DS3 */
-        0x00affb000000ffff, /* CS64_3 */
-        0x00cffb000000ffff, /* CS32_3 */
+        0x00af9b000000ffff,                             /* CS64 */
+        0x00cf93000000ffff,                             /* DS0 */
+        0x00cf9b000000ffff,                             /* CS32 */
+        0x000f9b000000ffff,                             /* CS16, limit 1 MiB */
+        0x00cff3000000ffff,                             /* DS3 */
+        0x00affb000000ffff,                             /* CS64_3 */
+        0x00cffb000000ffff,                             /* CS32_3 */
         0x00008b0000000067 | (uint64_t)BENCH_TSS << 16, /* TR */
         0,
     };
@@ -108,7 +108,8 @@ struct CpuBench *cpu_bench_new(const char *model, enum BenchMode mode) {
     cpu->tsc_hz = 1000000000;
     cpu->insn_limit = UINT64_MAX;
     ck_assert_msg(cpu_model_parse(&cpu->model, model, why, sizeof(why)) == 0, "%s", why);
-    b->accel = (struct Accel){.ops = &tcg_lite_ops, .bus = cpu->bus, .clock = cpu->clock, .lock = &b->lock, .options = ""};
+    b->accel =
+        (struct Accel){.ops = &tcg_lite_ops, .bus = cpu->bus, .clock = cpu->clock, .lock = &b->lock, .options = ""};
     cpu->accel = &b->accel;
     b->env = &cpu->env;
     b->mem = b->ram.host;

@@ -15,7 +15,7 @@ enum {
     BENCH_RAM = 16 << 20,
     BENCH_PML4 = 0x1000,
     BENCH_PDPT = 0x2000,
-    BENCH_PD = 0x6000,  /* first GiB in 2 MiB pages */
+    BENCH_PD = 0x6000, /* first GiB in 2 MiB pages */
     BENCH_GDT = 0x3000,
     BENCH_IDT = 0x4000,
     BENCH_TSS = 0x5000,
@@ -28,8 +28,14 @@ enum {
 
 /** Selectors in the bench's GDT. */
 enum {
-    BENCH_CS64 = 0x08, BENCH_DS0 = 0x10, BENCH_CS32 = 0x18, BENCH_CS16 = 0x20,
-    BENCH_DS3 = 0x28 | 3, BENCH_CS64_3 = 0x30 | 3, BENCH_CS32_3 = 0x38 | 3, BENCH_TR = 0x40,
+    BENCH_CS64 = 0x08,
+    BENCH_DS0 = 0x10,
+    BENCH_CS32 = 0x18,
+    BENCH_CS16 = 0x20,
+    BENCH_DS3 = 0x28 | 3,
+    BENCH_CS64_3 = 0x30 | 3,
+    BENCH_CS32_3 = 0x38 | 3,
+    BENCH_TR = 0x40,
 };
 
 enum BenchMode { BENCH_REAL16, BENCH_PM32, BENCH_PM32_USER, BENCH_LONG, BENCH_LONG_USER };

@@ -42,9 +42,7 @@ static inline void bench_close(struct DeviceBench *b) {
     pthread_mutex_destroy(&b->lock);
 }
 
-static inline uint8_t bench_in(struct DeviceBench *b, uint16_t port) {
-    return bus_port_read(b->bus, port, 1);
-}
+static inline uint8_t bench_in(struct DeviceBench *b, uint16_t port) { return bus_port_read(b->bus, port, 1); }
 
 static inline void bench_out(struct DeviceBench *b, uint16_t port, uint8_t value) {
     bus_port_write(b->bus, port, value, 1);
@@ -61,9 +59,7 @@ static inline void bench_run_to(struct DeviceBench *b, int64_t ns) {
     clock_advance_to(b->clock, ns);
 }
 
-static inline void bench_run(struct DeviceBench *b, int64_t ns) {
-    bench_run_to(b, clock_now(b->clock) + ns);
-}
+static inline void bench_run(struct DeviceBench *b, int64_t ns) { bench_run_to(b, clock_now(b->clock) + ns); }
 
 static inline void wire_log_set(void *opaque, int line, bool level) {
     struct WireLog *w = opaque;
@@ -78,8 +74,6 @@ static inline void wire_log_set(void *opaque, int line, bool level) {
     w->level = level;
 }
 
-static inline struct IrqWire wire_to(struct WireLog *w) {
-    return (struct IrqWire){.set = wire_log_set, .opaque = w};
-}
+static inline struct IrqWire wire_to(struct WireLog *w) { return (struct IrqWire){.set = wire_log_set, .opaque = w}; }
 
 #endif

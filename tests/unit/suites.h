@@ -47,7 +47,6 @@ Suite *pci_suite(void);
 Suite *fw_cfg_suite(void);
 Suite *acpi_tables_suite(void);
 
-
 /* tcg-lite against the host CPU */
 Suite *native_suite(void);
 Suite *fp_suite(void);

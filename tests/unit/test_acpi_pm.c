@@ -32,13 +32,9 @@ static void open_bench(void) {
     ck_assert_int_eq(acpi_pm_map(&pm, b.bus, ACPI_PM_BASE), 0);
 }
 
-static uint32_t in(uint16_t port, unsigned size) {
-    return bus_port_read(b.bus, port, size);
-}
+static uint32_t in(uint16_t port, unsigned size) { return bus_port_read(b.bus, port, size); }
 
-static void out(uint16_t port, uint32_t value, unsigned size) {
-    bus_port_write(b.bus, port, value, size);
-}
+static void out(uint16_t port, uint32_t value, unsigned size) { bus_port_write(b.bus, port, value, size); }
 
 START_TEST(timer_counts) {
     open_bench();

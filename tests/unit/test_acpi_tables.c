@@ -211,7 +211,10 @@ START_TEST(aml_encodings) {
     aml_name_string(&a, "\\_SB.PCI0");
     aml_name_string(&a, "^A.B.CDE");
     aml_name_string(&a, "\\");
-    ck_assert_mem_eq(buf, "\\\x2e_SB_PCI0^\x2f\x03" "A___B___CDE_\\\0", a.len);
+    ck_assert_mem_eq(buf,
+                     "\\\x2e_SB_PCI0^\x2f\x03"
+                     "A___B___CDE_\\\0",
+                     a.len);
     aml_init(&a, buf, sizeof buf);
     aml_integer(&a, 0);
     aml_integer(&a, 1);
@@ -273,9 +276,7 @@ START_TEST(loader_script) {
         if (!rsdp)
             ck_assert_str_eq((const char *)p + 4, "etc/acpi/tables");
         switch (p[0]) {
-        case 1:
-            allocated++;
-            break;
+        case 1: allocated++; break;
         case 2: {
             ck_assert_str_eq((const char *)p + 60, "etc/acpi/tables");
             uint8_t *at = file + get(p + 116, 4);
@@ -289,8 +290,7 @@ START_TEST(loader_script) {
             file[at] -= sum(file + start, size);
             break;
         }
-        default:
-            ck_abort_msg("command %u", p[0]);
+        default: ck_abort_msg("command %u", p[0]);
         }
     }
     ck_assert_uint_eq(allocated, 2);

@@ -122,9 +122,7 @@ START_TEST(a_timer_armed_in_the_past_waits_for_the_next_run) {
 }
 END_TEST
 
-static void count_notify(void *opaque) {
-    ++*(int *)opaque;
-}
+static void count_notify(void *opaque) { ++*(int *)opaque; }
 
 START_TEST(notify_only_when_the_deadline_gets_earlier) {
     struct Clock *c = clock_new(CLOCK_ICOUNT);

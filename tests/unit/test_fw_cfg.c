@@ -26,9 +26,7 @@ static void close_bench(void) {
     region_destroy(&ram);
 }
 
-static void choose(uint16_t key) {
-    bus_port_write(b.bus, 0x510, key, 2);
-}
+static void choose(uint16_t key) { bus_port_write(b.bus, 0x510, key, 2); }
 
 static uint64_t next(unsigned bytes) {
     uint64_t v = 0;
@@ -113,8 +111,8 @@ START_TEST(files) {
     choose(0x20);
     ck_assert_uint_eq(next(4), 0x6867);
     ck_assert_int_eq(fw_cfg_add_file(&f, "", "x", 1), -EINVAL);
-    ck_assert_int_eq(
-        fw_cfg_add_file(&f, "a name of more than fifty-five characters does not fit in there", "x", 1), -EINVAL);
+    ck_assert_int_eq(fw_cfg_add_file(&f, "a name of more than fifty-five characters does not fit in there", "x", 1),
+                     -EINVAL);
     char name[16];
     for (unsigned i = f.files; i < FW_CFG_FILE_SLOTS; i++) {
         snprintf(name, sizeof name, "opt/%u", i);

@@ -29,9 +29,7 @@ static void open_bench(void) {
     ck_assert_int_eq(bus_map(b.bus, HPET_DEFAULT_BASE, &h.region), 0);
 }
 
-static uint64_t rd(unsigned reg, unsigned size) {
-    return bus_read_uint(b.bus, HPET_DEFAULT_BASE + reg, size);
-}
+static uint64_t rd(unsigned reg, unsigned size) { return bus_read_uint(b.bus, HPET_DEFAULT_BASE + reg, size); }
 
 static void wr(unsigned reg, uint64_t value, unsigned size) {
     bus_write_uint(b.bus, HPET_DEFAULT_BASE + reg, value, size);

@@ -32,22 +32,12 @@ static void setup(void) {
     ck_assert_int_eq(i8042_map(&kbc, bench.bus, 0x60), 0);
 }
 
-static void teardown(void) {
-    bench_close(&bench);
-}
+static void teardown(void) { bench_close(&bench); }
 
-static uint8_t data(void) {
-    return bench_in(&bench, 0x60);
-}
-static uint8_t status(void) {
-    return bench_in(&bench, 0x64);
-}
-static void command(uint8_t c) {
-    bench_out(&bench, 0x64, c);
-}
-static void to_kbd(uint8_t v) {
-    bench_out(&bench, 0x60, v);
-}
+static uint8_t data(void) { return bench_in(&bench, 0x60); }
+static uint8_t status(void) { return bench_in(&bench, 0x64); }
+static void command(uint8_t c) { bench_out(&bench, 0x64, c); }
+static void to_kbd(uint8_t v) { bench_out(&bench, 0x60, v); }
 
 static void set_ccb(uint8_t v) {
     command(0x60);

@@ -49,9 +49,7 @@ static void setup(void) {
     text_len = 0;
 }
 
-static void teardown(void) {
-    bench_close(&bench);
-}
+static void teardown(void) { bench_close(&bench); }
 
 START_TEST(port92_a20_and_reset) {
     struct Port92 p;

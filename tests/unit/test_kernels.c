@@ -53,10 +53,11 @@ typedef uint64_t (*HostFn)(uint64_t a, uint64_t b, uint32_t *flags);
     { NULL, host_##op##w, host_##op##l, host_##op##q }
 
 ALL(HOST2, add)
-ALL(HOST2, adc) ALL(HOST2, sub) ALL(HOST2, sbb) ALL(HOST2, and) ALL(HOST2, or) ALL(HOST2, xor) ALL(HOST1, inc)
-    ALL(HOST1, dec) ALL(HOST1, not ) ALL(HOST1, neg) ALL(HOST_CL, shl) ALL(HOST_CL, shr) ALL(HOST_CL, sar)
-        ALL(HOST_CL, rol) ALL(HOST_CL, ror) ALL(HOST_CL, rcl) ALL(HOST_CL, rcr) WIDE(HOST2, imul) WIDE(HOST2, bsf)
-            WIDE(HOST2, bsr) WIDE(HOST2, tzcnt) WIDE(HOST2, lzcnt) WIDE(HOST2, popcnt)
+ALL(HOST2, adc)
+ALL(HOST2, sub) ALL(HOST2, sbb) ALL(HOST2, and) ALL(HOST2, or) ALL(HOST2, xor) ALL(HOST1, inc) ALL(HOST1, dec)
+    ALL(HOST1, not ) ALL(HOST1, neg) ALL(HOST_CL, shl) ALL(HOST_CL, shr) ALL(HOST_CL, sar) ALL(HOST_CL, rol)
+        ALL(HOST_CL, ror) ALL(HOST_CL, rcl) ALL(HOST_CL, rcr) WIDE(HOST2, imul) WIDE(HOST2, bsf) WIDE(HOST2, bsr)
+            WIDE(HOST2, tzcnt) WIDE(HOST2, lzcnt) WIDE(HOST2, popcnt)
 
                 static const struct Op {
     const char *name;
@@ -117,14 +118,10 @@ static uint64_t operand(void) {
     uint64_t v = rnd();
     switch (v & 7) {
     case 0:
-    case 1:
-        return edges[(v >> 8) % (sizeof edges / sizeof edges[0])];
-    case 2:
-        return 1ull << ((v >> 8) & 63);
-    case 3:
-        return (v >> 8) & 0xff;
-    default:
-        return rnd();
+    case 1: return edges[(v >> 8) % (sizeof edges / sizeof edges[0])];
+    case 2: return 1ull << ((v >> 8) & 63);
+    case 3: return (v >> 8) & 0xff;
+    default: return rnd();
     }
 }
 
@@ -199,7 +196,7 @@ END_TEST
 WIDE(HOST_DOUBLE, shld)
 WIDE(HOST_DOUBLE, shrd)
 
-    START_TEST(double_shifts_match_host) {
+START_TEST(double_shifts_match_host) {
     typedef uint64_t (*HostDouble)(uint64_t, uint64_t, uint64_t, uint32_t *);
     static const HostDouble hosts[2][3] = {{host_shldw, host_shldl, host_shldq}, {host_shrdw, host_shrdl, host_shrdq}};
     bool zen = host_is_zen();
@@ -246,8 +243,9 @@ END_TEST
         *hi = (ax >> 8) & 0xff;                                                                                        \
     }
 HOST_WIDE_BYTE(mul)
-HOST_WIDE_BYTE(imul) HOST_WIDE_BYTE(div) HOST_WIDE_BYTE(idiv) WIDE(HOST_WIDE, mul) WIDE(HOST_WIDE, imul)
-    WIDE(HOST_WIDE, div) WIDE(HOST_WIDE, idiv)
+HOST_WIDE_BYTE(imul)
+HOST_WIDE_BYTE(div) HOST_WIDE_BYTE(idiv) WIDE(HOST_WIDE, mul) WIDE(HOST_WIDE, imul) WIDE(HOST_WIDE, div)
+    WIDE(HOST_WIDE, idiv)
 
         typedef void (*HostWide)(uint64_t *lo, uint64_t *hi, uint64_t src, uint32_t *flags);
 #define WIDE_OP(op)                                                                                                    \

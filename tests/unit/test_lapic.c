@@ -6,9 +6,7 @@
 
 static struct ApicBench b;
 
-static bool wrmsr(unsigned cpu, uint32_t msr, uint64_t value) {
-    return lapic_write_msr(&b.cpu[cpu].lapic, msr, value);
-}
+static bool wrmsr(unsigned cpu, uint32_t msr, uint64_t value) { return lapic_write_msr(&b.cpu[cpu].lapic, msr, value); }
 
 static uint64_t rdmsr(unsigned cpu, uint32_t msr) {
     uint64_t value = 0;
@@ -459,9 +457,9 @@ START_TEST(x2apic_registers) {
     static const struct {
         uint32_t msr;
         uint64_t value;
-    } bad[] = {{0x808, 0x100},      {0x80b, 1},           {0x80f, 0x800}, {0x828, 1},      {0x830, 1 << 12},
-               {0x832, 1 << 8},     {0x835, 1 << 17},     {0x83e, 4},     {0x83f, 0x100},  {0x808, 1ull << 32},
-               {0x837, 1 << 8},     {0x832, 1ull << 40}};
+    } bad[] = {{0x808, 0x100},   {0x80b, 1},          {0x80f, 0x800},   {0x828, 1},
+               {0x830, 1 << 12}, {0x832, 1 << 8},     {0x835, 1 << 17}, {0x83e, 4},
+               {0x83f, 0x100},   {0x808, 1ull << 32}, {0x837, 1 << 8},  {0x832, 1ull << 40}};
     for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         ck_assert_msg(!wrmsr(0, bad[i].msr, bad[i].value), "MSR %x", bad[i].msr);
     ck_assert(wrmsr(0, 0x808, 0x20));
@@ -515,31 +513,17 @@ START_TEST(survives_anything) {
         struct Lapic *l = &b.cpu[cpu].lapic;
         uint64_t got;
         switch (r >> 1 & 7) {
-        case 0:
-            apic_read(&b, cpu, r >> 4 & 0xffc);
-            break;
-        case 1:
-            apic_write(&b, cpu, r >> 4 & 0x3f0, value);
-            break;
-        case 2:
-            lapic_write_msr(l, 0x800 + (r >> 4 & 0xff), r & 0x10000 ? value & 0xfff : value);
-            break;
-        case 3:
-            lapic_read_msr(l, 0x800 + (r >> 4 & 0xff), &got);
-            break;
+        case 0: apic_read(&b, cpu, r >> 4 & 0xffc); break;
+        case 1: apic_write(&b, cpu, r >> 4 & 0x3f0, value); break;
+        case 2: lapic_write_msr(l, 0x800 + (r >> 4 & 0xff), r & 0x10000 ? value & 0xfff : value); break;
+        case 3: lapic_read_msr(l, 0x800 + (r >> 4 & 0xff), &got); break;
         case 4:
             if ((r >> 4 & 31) == 0)
                 lapic_set_base(l, 0xfee00000 | (value & 0xd00));
             break;
-        case 5:
-            lapic_acknowledge(l);
-            break;
-        case 6:
-            lapic_set_lint(l, r >> 4 & 1, r >> 5 & 1);
-            break;
-        case 7:
-            lapic_write_msr(l, 0x6e0, value);
-            bench_run(&b.bench, r >> 4 & 0xff);
+        case 5: lapic_acknowledge(l); break;
+        case 6: lapic_set_lint(l, r >> 4 & 1, r >> 5 & 1); break;
+        case 7: lapic_write_msr(l, 0x6e0, value); bench_run(&b.bench, r >> 4 & 0xff);
         }
     }
     apic_close(&b);

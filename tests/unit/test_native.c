@@ -55,14 +55,10 @@ static uint64_t integer(void) {
                                      64,
                                      65};
     switch (below(4)) {
-    case 0:
-        return edges[below(sizeof(edges) / sizeof(edges[0]))];
-    case 1:
-        return rnd() >> below(64);
-    case 2:
-        return (uint64_t) - (int64_t)(rnd() >> below(64));
-    default:
-        return rnd();
+    case 0: return edges[below(sizeof(edges) / sizeof(edges[0]))];
+    case 1: return rnd() >> below(64);
+    case 2: return (uint64_t) - (int64_t)(rnd() >> below(64));
+    default: return rnd();
     }
 }
 
@@ -136,15 +132,12 @@ static void float80(uint8_t out[10]) {
         m = edges[k].m, se = edges[k].se;
         break;
     }
-    case 2:
-        se = (uint16_t)rnd();
-        break;
+    case 2: se = (uint16_t)rnd(); break;
     case 3:
         m = (uint64_t)integer() | 1ull << 63;
         se = (uint16_t)(0x3fff + below(70));
         break;
-    default:
-        break;
+    default: break;
     }
     memcpy(out, &m, 8);
     memcpy(out + 8, &se, 2);

@@ -246,7 +246,7 @@ START_TEST(interrupts) {
     struct Toy t[3];
     for (unsigned i = 0; i < 3; i++)
         toy_init(&t[i], i == 2 ? 2 : 1);
-    pci_set_irq(&t[0].pci, true); /* not plugged in: nothing */
+    pci_set_irq(&t[0].pci, true);                                /* not plugged in: nothing */
     ck_assert_int_eq(pci_add_device(&host, &t[0].pci, 3, 0), 0); /* PIRQ 3 */
     ck_assert_int_eq(pci_add_device(&host, &t[1].pci, 7, 0), 0); /* PIRQ 3 */
     ck_assert_int_eq(pci_add_device(&host, &t[2].pci, 4, 0), 0); /* INTB: PIRQ 1 */

@@ -9,15 +9,9 @@ static struct DeviceBench bench;
 static struct WireLog intr;
 static struct Pic pic;
 
-static uint8_t in(uint16_t port) {
-    return bench_in(&bench, port);
-}
-static void out(uint16_t port, uint8_t v) {
-    bench_out(&bench, port, v);
-}
-static void irq(int line, bool level) {
-    pic_set_irq(&pic, line, level);
-}
+static uint8_t in(uint16_t port) { return bench_in(&bench, port); }
+static void out(uint16_t port, uint8_t v) { bench_out(&bench, port, v); }
+static void irq(int line, bool level) { pic_set_irq(&pic, line, level); }
 
 static void pulse(int line) {
     irq(line, false);
@@ -46,9 +40,7 @@ static void setup(void) {
     program(0x01, 0x01);
 }
 
-static void teardown(void) {
-    bench_close(&bench);
-}
+static void teardown(void) { bench_close(&bench); }
 
 static uint8_t isr(uint16_t port) {
     out(port, 0x0b);

@@ -11,24 +11,14 @@ static struct DeviceBench bench;
 static struct WireLog irq;
 static struct Pit pit;
 
-static uint8_t in(uint16_t port) {
-    return bench_in(&bench, port);
-}
-static void out(uint16_t port, uint8_t v) {
-    bench_out(&bench, port, v);
-}
+static uint8_t in(uint16_t port) { return bench_in(&bench, port); }
+static void out(uint16_t port, uint8_t v) { bench_out(&bench, port, v); }
 
-static int64_t tick_ns(int64_t tick) {
-    return (int64_t)(((__int128)tick * NS_PER_SEC + PIT_HZ - 1) / PIT_HZ);
-}
+static int64_t tick_ns(int64_t tick) { return (int64_t)(((__int128)tick * NS_PER_SEC + PIT_HZ - 1) / PIT_HZ); }
 
-static int64_t ticks(void) {
-    return (int64_t)((__int128)clock_now(bench.clock) * PIT_HZ / NS_PER_SEC);
-}
+static int64_t ticks(void) { return (int64_t)((__int128)clock_now(bench.clock) * PIT_HZ / NS_PER_SEC); }
 
-static void run_ticks(int64_t n) {
-    bench_run_to(&bench, tick_ns(ticks() + n));
-}
+static void run_ticks(int64_t n) { bench_run_to(&bench, tick_ns(ticks() + n)); }
 
 static void setup(void) {
     bench_open(&bench);
@@ -39,9 +29,7 @@ static void setup(void) {
     run_ticks(1000);
 }
 
-static void teardown(void) {
-    bench_close(&bench);
-}
+static void teardown(void) { bench_close(&bench); }
 
 static void program(unsigned channel, unsigned mode, unsigned count) {
     out(0x43, channel << 6 | 0x30 | mode << 1);

@@ -34,12 +34,8 @@ static void start_at(int64_t unix_seconds) {
     ck_assert_int_eq(rtc_map(&rtc, bench.bus, 0x70), 0);
 }
 
-static void setup(void) {
-    start_at(1767225600);
-}
-static void teardown(void) {
-    bench_close(&bench);
-}
+static void setup(void) { start_at(1767225600); }
+static void teardown(void) { bench_close(&bench); }
 
 static void restart_at(int64_t unix_seconds) {
     bench_close(&bench);

@@ -71,10 +71,10 @@ END_TEST
 /* A fault in the middle of a block shows flags and RIP as if instructions ran one by one. */
 START_TEST(fault_is_precise) {
     static const uint8_t code[] = {
-        0xff, 0xc1,                                     /* inc ecx */
-        0x31, 0xc0,                                     /* xor eax, eax: ZF */
-        0xa1, 0, 0, 0, 0x40, 0, 0, 0, 0,                /* mov eax, [40000000h]: not mapped */
-        0x83, 0xc8, 1,                                  /* or eax, 1 */
+        0xff, 0xc1,                         /* inc ecx */
+        0x31, 0xc0,                         /* xor eax, eax: ZF */
+        0xa1, 0,    0, 0, 0x40, 0, 0, 0, 0, /* mov eax, [40000000h]: not mapped */
+        0x83, 0xc8, 1,                      /* or eax, 1 */
         0xf4,
     };
     struct CpuBench *b = cpu_bench_new("x86-64-v1", BENCH_LONG_USER);

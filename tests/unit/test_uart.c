@@ -39,16 +39,10 @@ static void setup(void) {
     ck_assert_int_eq(uart_map(&uart, bench.bus, COM1), 0);
 }
 
-static void teardown(void) {
-    bench_close(&bench);
-}
+static void teardown(void) { bench_close(&bench); }
 
-static uint8_t in(unsigned reg) {
-    return bench_in(&bench, COM1 + reg);
-}
-static void out(unsigned reg, uint8_t v) {
-    bench_out(&bench, COM1 + reg, v);
-}
+static uint8_t in(unsigned reg) { return bench_in(&bench, COM1 + reg); }
+static void out(unsigned reg, uint8_t v) { bench_out(&bench, COM1 + reg, v); }
 
 static void set_115200_8n1(void) {
     out(LCR, 0x83);

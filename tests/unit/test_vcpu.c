@@ -59,15 +59,10 @@ static enum VcpuExit fake_exec(struct CPUState *cpu) {
                 return VCPU_EXIT_BUDGET;
             cpu->insn_count++;
         }
-    case STEP_HALT:
-        cpu->insn_count++;
-        return VCPU_EXIT_HALT;
-    case STEP_SHUTDOWN:
-        return VCPU_EXIT_SHUTDOWN;
-    case STEP_DEBUG:
-        return VCPU_EXIT_DEBUG;
-    case STEP_ERROR:
-        break;
+    case STEP_HALT: cpu->insn_count++; return VCPU_EXIT_HALT;
+    case STEP_SHUTDOWN: return VCPU_EXIT_SHUTDOWN;
+    case STEP_DEBUG: return VCPU_EXIT_DEBUG;
+    case STEP_ERROR: break;
     }
     snprintf(cpu->error, sizeof(cpu->error), "scripted");
     return VCPU_EXIT_ERROR;
