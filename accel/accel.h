@@ -35,6 +35,8 @@ struct AccelOps {
     void (*kick)(struct CPUState *cpu);
     void (*get_state)(struct CPUState *cpu); /* engine -> env */
     void (*put_state)(struct CPUState *cpu); /* env -> engine */
+    /** What the engine counted, as one line for the person ("" if nothing). May be NULL. Parked. */
+    void (*describe)(struct CPUState *cpu, char *buf, size_t n);
 };
 
 /** All engines of this build, NULL-terminated. */

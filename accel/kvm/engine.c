@@ -69,4 +69,5 @@ const struct AccelOps kvm_ops = {
     .kick = kvm_kick,
     .get_state = kvm_get_state,
     .put_state = kvm_put_state,
+    .describe = kvm_describe,
 };

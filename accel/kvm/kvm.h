@@ -41,7 +41,7 @@ struct KvmVm {
     bool assist; /* let the software engine execute what KVM's emulator can't */
 };
 
-enum { KVM_MSR_LIST_MAX = 64 };
+enum { KVM_MSR_LIST_MAX = 64, KVM_EXIT_KINDS = 48 };
 
 struct KvmVcpu {
     struct KvmVm *vm;
@@ -67,6 +67,7 @@ struct KvmVcpu {
     uint8_t msr[KVM_MSR_LIST_MAX]; /* rows of the table in state.c that this KVM has */
     unsigned msr_count;
 
+    uint64_t exits[KVM_EXIT_KINDS]; /* by reason; the last one: of higher numbers */
     void *tcg; /* the software engine's vCPU, made for the first assist */
 };
 
@@ -137,6 +138,9 @@ const char *kvm_exit_name(uint32_t reason);
 
 enum VcpuExit kvm_exec(struct CPUState *cpu); /* AccelOps */
 void kvm_kick(struct CPUState *cpu);
+
+/** AccelOps.describe: exits by reason, and assists. */
+void kvm_describe(struct CPUState *cpu, char *buf, size_t n);
 
 /* ---- assist.c ---- */
 

@@ -127,8 +127,10 @@ static enum KvmAction run_once(struct KvmVcpu *v, enum VcpuExit *exit) {
             kick_signal_drain();
         return run_failed(v, e, exit);
     }
-    v->io_pending = v->run->exit_reason == KVM_EXIT_IO || v->run->exit_reason == KVM_EXIT_MMIO ||
-                    v->run->exit_reason == KVM_EXIT_X86_RDMSR || v->run->exit_reason == KVM_EXIT_X86_WRMSR;
+    uint32_t reason = v->run->exit_reason;
+    v->exits[reason < KVM_EXIT_KINDS ? reason : KVM_EXIT_KINDS - 1]++;
+    v->io_pending = reason == KVM_EXIT_IO || reason == KVM_EXIT_MMIO || reason == KVM_EXIT_X86_RDMSR ||
+                    reason == KVM_EXIT_X86_WRMSR;
     return kvm_handle_exit(cpu, v->run, exit);
 }
 
@@ -182,6 +184,17 @@ static enum VcpuExit loop(struct KvmVcpu *v) {
         if (action == KVM_ACTION_LEAVE)
             return exit;
     }
+}
+
+void kvm_describe(struct CPUState *cpu, char *buf, size_t n) {
+    const struct KvmVcpu *v = cpu->engine;
+    size_t used = (size_t)snprintf(buf, n, "exits:");
+    for (uint32_t i = 0; i < KVM_EXIT_KINDS && used < n; i++)
+        if (v->exits[i] != 0)
+            used += (size_t)snprintf(buf + used, n - used, " %s %llu", kvm_exit_name(i),
+                                     (unsigned long long)v->exits[i]);
+    if (used < n)
+        snprintf(buf + used, n - used, "; assists: %llu", (unsigned long long)cpu->stats.assists);
 }
 
 enum VcpuExit kvm_exec(struct CPUState *cpu) {
