@@ -25,7 +25,8 @@ struct AccelOps {
     /** Parse options, allocate `data`. 0 or -errno with `why` filled. */
     int (*init)(struct Accel *accel, char *why, size_t n);
     void (*destroy)(struct Accel *accel);
-    /** In the machine's thread, before the vCPU thread exists. 0 or -errno. */
+    /** In the machine's thread, before the vCPU thread exists. 0 or -errno. Either way cpu->error may hold one line for
+     *  the person: the reason, or what the guest will have to do without. */
     int (*vcpu_init)(struct CPUState *cpu);
     void (*vcpu_destroy)(struct CPUState *cpu);
     /** Run until something above must act. vCPU thread, machine lock not held. Delivers interrupts by itself. */
@@ -34,6 +35,8 @@ struct AccelOps {
     void (*kick)(struct CPUState *cpu);
     void (*get_state)(struct CPUState *cpu); /* engine -> env */
     void (*put_state)(struct CPUState *cpu); /* env -> engine */
+    /** What the engine counted, as one line for the person ("" if nothing). May be NULL. Parked. */
+    void (*describe)(struct CPUState *cpu, char *buf, size_t n);
 };
 
 /** All engines of this build, NULL-terminated. */
@@ -52,5 +55,8 @@ int accel_choose_from(const struct AccelOps *const *engines, const char *list, c
                       const char **options, char *why, size_t n);
 
 extern const struct AccelOps tcg_lite_ops;
+#ifdef HAVE_KVM
+extern const struct AccelOps kvm_ops;
+#endif
 
 #endif

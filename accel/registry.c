@@ -7,17 +7,19 @@
 #include <stdio.h>
 #include <string.h>
 
+#ifndef HAVE_KVM
 /* The name is known, so that "kvm:tcg-lite" works with a build that lacks the engine. */
 static int kvm_absent(char *why, size_t n) {
     snprintf(why, n, "this build does not have that engine");
     return -ENOTSUP;
 }
 
-static const struct AccelOps kvm_absent_ops = {.name = "kvm", .probe = kvm_absent};
+static const struct AccelOps kvm_ops = {.name = "kvm", .probe = kvm_absent};
+#endif
 
 const struct AccelOps *const accel_engines[] = {
     &tcg_lite_ops,
-    &kvm_absent_ops,
+    &kvm_ops,
     NULL,
 };
 

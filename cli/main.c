@@ -235,6 +235,10 @@ static void report(struct Run *r) {
                 " instructions, %.3f s, %.3f s of host CPU, %.1f MIPS, guest time %.3f s, %" PRIu64 " resets\n",
                 twin86_engine(r->machine), s.instructions, run, cpu, cpu > 0 ? (double)s.instructions / cpu / 1e6 : 0,
                 (double)s.guest_ns / 1e9, s.resets);
+        char line[512];
+        twin86_engine_stats(r->machine, line, sizeof(line));
+        if (line[0] != '\0')
+            fprintf(r->log, "twin86: %s: %s\n", twin86_engine(r->machine), line);
     }
     uint8_t hash[32];
     if (r->options.log_hash && twin86_state_hash(r->machine, hash) == 0) {

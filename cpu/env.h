@@ -205,6 +205,10 @@ typedef struct CPUX86State {
         uint8_t vector;
         uint32_t error;
     } exception; /* raised but not yet delivered */
+    struct {
+        bool pending;
+        uint8_t vector;
+    } interrupt; /* acknowledged but not yet delivered */
 } CPUX86State;
 
 /** Current privilege level: SS.DPL (SDM vol. 3, 5.5; 3 in v8086 mode, 0 in real mode). */

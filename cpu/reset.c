@@ -37,6 +37,8 @@ static void reset_core(struct CPUState *cpu) {
     env->exception.pending = env->exception.has_error = false;
     env->exception.vector = 0;
     env->exception.error = 0;
+    env->interrupt.pending = false;
+    env->interrupt.vector = 0;
 }
 
 /* What only power-up and RESET do. */

@@ -264,6 +264,8 @@ typedef struct Twin86Stats {
 
 /** Any thread; exact when stopped. */
 TWIN86_API void twin86_stats(Twin86Machine *machine, Twin86Stats *stats);
+/** What the engine has counted, as one line of text; "" if it counts nothing or is running. */
+TWIN86_API void twin86_engine_stats(Twin86Machine *machine, char *buf, size_t size);
 
 /** SHA-256 over registers, RAM and the devices' states. Two runs of one guest with icount give the same. Stopped. 0 or
  *  -EBUSY. */

@@ -307,6 +307,15 @@ void twin86_stats(Twin86Machine *machine, Twin86Stats *stats) {
         stats->run_ns += (uint64_t)(ts.tv_sec * NS_PER_SEC + ts.tv_nsec - started);
 }
 
+void twin86_engine_stats(Twin86Machine *machine, char *buf, size_t size) {
+    struct Machine *m = &machine->m;
+    if (size == 0)
+        return;
+    buf[0] = '\0';
+    if (m->accel.ops->describe != NULL && !vcpu_running(&m->cpu))
+        m->accel.ops->describe(&m->cpu, buf, size);
+}
+
 int twin86_state_hash(Twin86Machine *machine, uint8_t hash[32]) {
     if (vcpu_running(&machine->m.cpu))
         return -EBUSY;

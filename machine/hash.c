@@ -75,6 +75,8 @@ static const struct {
     ENV(exception.has_error),
     ENV(exception.vector),
     ENV(exception.error),
+    ENV(interrupt.pending),
+    ENV(interrupt.vector),
 };
 #undef ENV
 

@@ -78,6 +78,14 @@ static int create_trace(struct Machine *m, char *why, size_t n) {
     return r != 0 ? fail(why, n, r, "trace") : 0;
 }
 
+/* What the engine has to say, behind what there is. */
+static void note_engine(struct CPUState *cpu, char *why, size_t n) {
+    size_t used = strlen(why);
+    if (cpu->error[0] != '\0' && used < n)
+        snprintf(why + used, n - used, "%s%s", used != 0 ? "; " : "", cpu->error);
+    cpu->error[0] = '\0';
+}
+
 /* The engine and the vCPU's thread. */
 static int create_cpu(struct Machine *m, char *why, size_t n) {
     struct CPUState *cpu = &m->cpu;
@@ -105,8 +113,10 @@ static int create_cpu(struct Machine *m, char *why, size_t n) {
     m->accel_ready = true;
     cpu->accel = &m->accel;
     if (m->accel.ops->vcpu_init != NULL && (r = m->accel.ops->vcpu_init(cpu)) != 0)
-        return fail(why, n, r, "the engine could not make its vCPU");
+        return cpu->error[0] != '\0' ? (snprintf(why, n, "%s", cpu->error), r)
+                                     : fail(why, n, r, "the engine could not make its vCPU");
     m->vcpu_ready = true;
+    note_engine(cpu, why, n);
     struct VcpuOps ops = machine_vcpu_ops(m);
     r = vcpu_create(cpu, &ops);
     return r != 0 ? fail(why, n, r, "the vCPU's thread could not be started") : 0;

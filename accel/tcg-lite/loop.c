@@ -133,6 +133,11 @@ static bool serve(struct Tcg *t) {
     }
     if (env->int_shadow != SHADOW_NONE)
         return false;
+    if (env->interrupt.pending) { /* another engine had acknowledged it */
+        env->interrupt.pending = false;
+        deliver_benign(t, EVENT_EXTERNAL, env->interrupt.vector);
+        return true;
+    }
     if ((events & CPU_EVENT_NMI) && !env->nmi_blocked) {
         deliver_nmi(t);
         return true;

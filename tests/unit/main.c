@@ -17,6 +17,7 @@ static const struct SuiteEntry suites[] = {
     {"bus", bus_suite},
     {"clock", clock_suite},
     {"accel", accel_suite},
+    {"kvm", kvm_suite},
     {"e820", e820_suite},
     {"elf", elf_suite},
     {"bzimage", bzimage_suite},

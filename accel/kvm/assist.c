@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * When KVM's instruction emulator gives up, the software engine executes that one instruction on the same env, and KVM
+ * goes on. It happens where hardware can't run the guest's mode itself: real mode on old Intel processors, nearly
+ * everything on kvm_pvm, and MMIO by unusual instructions everywhere.
+ */
+#include "accel/kvm/kvm.h"
+
+#include <stdio.h>
+
+static bool make(struct KvmVcpu *v) {
+    struct CPUState *cpu = v->cpu;
+    cpu->engine = NULL;
+    bool made = tcg_lite_ops.vcpu_init(cpu) == 0;
+    v->tcg = cpu->engine;
+    cpu->engine = v;
+    return made;
+}
+
+/* One instruction; or, when an event is due, its delivery before that. */
+static enum VcpuExit step(struct KvmVcpu *v) {
+    struct CPUState *cpu = v->cpu;
+    uint64_t limit = cpu->insn_limit;
+    atomic_fetch_or(&cpu->events, CPU_EVENT_CODE); /* what was decoded for the last assist may be overwritten */
+    cpu->engine = v->tcg;
+    cpu->insn_limit = cpu->insn_count + 1;
+    tcg_lite_ops.put_state(cpu);
+    enum VcpuExit exit = tcg_lite_ops.exec(cpu);
+    tcg_lite_ops.get_state(cpu);
+    cpu->insn_limit = limit;
+    cpu->engine = v;
+    return exit;
+}
+
+enum KvmAction kvm_assist(struct CPUState *cpu, enum VcpuExit *exit) {
+    struct KvmVcpu *v = cpu->engine;
+    *exit = VCPU_EXIT_ERROR;
+    if (!v->vm->assist) {
+        snprintf(cpu->error, sizeof(cpu->error), "kvm: KVM can't emulate an instruction, and assist=off keeps the "
+                                                 "software engine from doing it");
+        return KVM_ACTION_LEAVE;
+    }
+    if (v->tcg == NULL && !make(v)) {
+        snprintf(cpu->error, sizeof(cpu->error), "kvm: no memory for the software engine's assist");
+        return KVM_ACTION_LEAVE;
+    }
+    kvm_get_state(cpu);
+    *exit = step(v);
+    cpu->stats.assists++;
+    kvm_put_state(cpu);
+    return *exit == VCPU_EXIT_BUDGET || *exit == VCPU_EXIT_KICK ? KVM_ACTION_RUN : KVM_ACTION_LEAVE;
+}
+
+void kvm_assist_destroy(struct KvmVcpu *v) {
+    if (v->tcg == NULL)
+        return;
+    v->cpu->engine = v->tcg;
+    tcg_lite_ops.vcpu_destroy(v->cpu);
+    v->cpu->engine = v;
+    v->tcg = NULL;
+}

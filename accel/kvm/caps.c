@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/* /dev/kvm: whether it is there, and what it can do. Every message says what the user can do about it. */
+#include "accel/kvm/kvm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+static int explain_open(int e, char *why, size_t n) {
+    switch (e) {
+    case ENOENT:
+    case ENODEV:
+    case ENXIO:
+        snprintf(why, n, "there is no usable /dev/kvm; load the module (modprobe kvm_intel or kvm_amd) and switch "
+                         "virtualization on in the firmware's settings");
+        break;
+    case EACCES:
+    case EPERM:
+        snprintf(why, n, "/dev/kvm may not be opened; become a member of its group (usually: adduser $USER kvm, then "
+                         "log in anew) or run as root");
+        break;
+    default:
+        snprintf(why, n, "/dev/kvm can't be opened: %s", strerror(e));
+        break;
+    }
+    return -e;
+}
+
+/* Without these there is no engine. */
+static const struct {
+    int cap;
+    const char *name;
+} needed[] = {
+    {KVM_CAP_USER_MEMORY, "KVM_CAP_USER_MEMORY"},
+    {KVM_CAP_EXT_CPUID, "KVM_CAP_EXT_CPUID"},
+    {KVM_CAP_IMMEDIATE_EXIT, "KVM_CAP_IMMEDIATE_EXIT (Linux 4.11)"},
+    {KVM_CAP_XSAVE, "KVM_CAP_XSAVE"},
+    {KVM_CAP_VCPU_EVENTS, "KVM_CAP_VCPU_EVENTS"},
+};
+
+static int look(int fd, struct KvmCaps *c, char *why, size_t n) {
+    int version = ioctl(fd, KVM_GET_API_VERSION, 0);
+    if (version != KVM_API_VERSION) {
+        snprintf(why, n, "this kernel's KVM speaks version %d of the interface, but %d is needed; use a newer kernel",
+                 version, KVM_API_VERSION);
+        return -ENOTSUP;
+    }
+    for (unsigned i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
+        if (ioctl(fd, KVM_CHECK_EXTENSION, needed[i].cap) > 0)
+            continue;
+        snprintf(why, n, "this kernel's KVM lacks %s; use a newer kernel", needed[i].name);
+        return -ENOTSUP;
+    }
+    const struct {
+        int cap;
+        bool *has;
+    } wanted[] = {
+        {KVM_CAP_READONLY_MEM, &c->readonly_mem},
+        {KVM_CAP_XCRS, &c->xcrs},
+        {KVM_CAP_DEBUGREGS, &c->debugregs},
+        {KVM_CAP_X86_USER_SPACE_MSR, &c->user_space_msr},
+        {KVM_CAP_X86_MSR_FILTER, &c->msr_filter},
+        {KVM_CAP_SET_IDENTITY_MAP_ADDR, &c->set_identity_map},
+        {KVM_CAP_SET_TSS_ADDR, &c->set_tss},
+        {KVM_CAP_SET_GUEST_DEBUG, &c->guest_debug},
+        {KVM_CAP_USER_NMI, &c->user_nmi},
+    };
+    for (unsigned i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
+        *wanted[i].has = ioctl(fd, KVM_CHECK_EXTENSION, wanted[i].cap) > 0;
+    c->xsave = c->vcpu_events = true;
+    c->slots = ioctl(fd, KVM_CHECK_EXTENSION, KVM_CAP_NR_MEMSLOTS);
+    if (c->slots < 8)
+        c->slots = 32; /* as many as the oldest kernels have */
+    if (c->slots > 256)
+        c->slots = 256; /* more than the bus ever has ranges */
+    c->run_bytes = ioctl(fd, KVM_GET_VCPU_MMAP_SIZE, 0);
+    if (c->run_bytes < (int)sizeof(struct kvm_run)) {
+        snprintf(why, n, "this kernel's KVM shares %d bytes per processor, which is too few; use a newer kernel",
+                 c->run_bytes);
+        return -ENOTSUP;
+    }
+    return 0;
+}
+
+int kvm_open(struct KvmCaps *caps, char *why, size_t n) {
+    int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+    if (fd < 0)
+        return explain_open(errno, why, n);
+    *caps = (struct KvmCaps){0};
+    int r = look(fd, caps, why, n);
+    if (r == 0)
+        return fd;
+    close(fd);
+    return r;
+}
+
+int kvm_probe(char *why, size_t n) {
+    struct KvmCaps caps;
+    int fd = kvm_open(&caps, why, n);
+    if (fd < 0)
+        return fd;
+    close(fd);
+    return 0;
+}

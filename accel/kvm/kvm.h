@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * The kvm engine's own state and the functions its files offer each other. Private to accel/kvm.
+ *
+ * The interrupt controllers are the machine's own (devices/), so that every engine sees the same ones; KVM knows the
+ * processor only. Reference: Documentation/virt/kvm/api.rst of the Linux kernel.
+ */
+#ifndef TWIN86_KVM_KVM_H
+#define TWIN86_KVM_KVM_H
+
+#include "accel/accel.h"
+
+#include <linux/kvm.h>
+#include <stdatomic.h>
+
+/** What this host's KVM can do. */
+struct KvmCaps {
+    int slots;     /* memory slots of a VM */
+    int run_bytes; /* size of the shared kvm_run area */
+    bool readonly_mem, xsave, xcrs, debugregs, vcpu_events, user_space_msr, msr_filter, set_identity_map, set_tss;
+    bool guest_debug, user_nmi;
+};
+
+/** A range of guest-physical memory that the guest reaches without an exit. size 0: the slot is free. */
+struct KvmSlot {
+    uint64_t gpa, size;
+    uint8_t *host;
+    bool readonly;
+};
+
+struct KvmVcpu;
+
+struct KvmVm {
+    int dev_fd, fd; /* /dev/kvm, the VM */
+    struct KvmCaps caps;
+    struct Bus *bus;
+    struct KvmSlot *slots; /* caps.slots of them; changed with the machine lock held */
+    struct KvmVcpu *vcpu;
+    char map_error[128]; /* a change of the memory map that KVM refused; told by the next exec */
+    _Atomic bool map_failed;
+    bool assist; /* let the software engine execute what KVM's emulator can't */
+};
+
+enum { KVM_MSR_LIST_MAX = 64, KVM_EXIT_KINDS = 48 };
+
+struct KvmVcpu {
+    struct KvmVm *vm;
+    struct CPUState *cpu;
+    int fd;
+    struct kvm_run *run;
+    struct kvm_cpuid2 *supported; /* KVM_GET_SUPPORTED_CPUID */
+
+    /* Kicks: the signal is blocked in the vCPU's thread but within KVM_RUN, so no handler is needed. */
+    pthread_mutex_t kick_lock; /* a leaf; guards the two that follow */
+    bool in_exec;
+    pthread_t thread;
+    bool signal_ready; /* the thread that runs it has the signal blocked */
+
+    uint64_t apic_base; /* as KVM has it */
+    uint8_t cr8;        /* as last given to KVM */
+    uint64_t tsc_offset; /* env's, as last read from KVM */
+    bool tsc_known;
+    bool io_pending;      /* the last exit was an access; KVM finishes the instruction when it is entered again */
+    int put_error;        /* errno of what put_state could not load, 0: none */
+    const char *put_what;
+    uint64_t xcr0_supported;
+    uint8_t msr[KVM_MSR_LIST_MAX]; /* rows of the table in state.c that this KVM has */
+    unsigned msr_count;
+
+    uint64_t exits[KVM_EXIT_KINDS]; /* by reason; the last one: of higher numbers */
+    void *tcg; /* the software engine's vCPU, made for the first assist */
+};
+
+/* ---- caps.c ---- */
+
+/** AccelOps.probe. */
+int kvm_probe(char *why, size_t n);
+/** Open /dev/kvm and look at what it offers. A file descriptor, or -errno with the remedy in `why`. */
+int kvm_open(struct KvmCaps *caps, char *why, size_t n);
+
+/* ---- vm.c ---- */
+
+/** Make the VM; `vm->bus` is set. 0 or -errno with `why` filled. */
+int kvm_vm_init(struct KvmVm *vm, char *why, size_t n);
+void kvm_vm_destroy(struct KvmVm *vm);
+/** Make KVM's slots follow the bus. Machine lock held. */
+void kvm_vm_update_slots(struct KvmVm *vm);
+
+/* ---- cpuid.c ---- */
+
+/**
+ * Take out of cpu->model what this KVM can't give, and tell KVM the rest. The names of what was taken out are put into
+ * `dropped`, separated by blanks. 0 or -errno.
+ */
+int kvm_set_cpuid(struct KvmVcpu *v, char *dropped, size_t n);
+/** The register (0 EAX ... 3 EDX) of a leaf in KVM's list, or 0. */
+uint32_t kvm_supported(const struct kvm_cpuid2 *list, uint32_t leaf, uint32_t subleaf, unsigned reg);
+/** The largest CPUID table that is offered to KVM. */
+enum { KVM_CPUID_ENTRIES = 128 };
+/** The model's CPUID table. Returns the number of entries written. */
+unsigned kvm_cpuid_table(const struct CpuModel *model, unsigned apic_id, struct kvm_cpuid_entry2 *entry, unsigned max);
+
+/* ---- state.c ---- */
+
+void kvm_get_state(struct CPUState *cpu); /* AccelOps */
+void kvm_put_state(struct CPUState *cpu);
+/** Find out which MSRs this KVM has. */
+void kvm_probe_msrs(struct KvmVcpu *v);
+
+/* The conversions, without any KVM. sregs: but for apic_base and cr8, which are the local APIC's. */
+void kvm_regs_from_env(struct kvm_regs *r, const CPUX86State *env);
+void kvm_regs_to_env(const struct kvm_regs *r, CPUX86State *env);
+void kvm_sregs_from_env(struct kvm_sregs *s, const CPUX86State *env);
+void kvm_sregs_to_env(const struct kvm_sregs *s, CPUX86State *env);
+/** `components`: of XCR0, what the host can save. */
+void kvm_xsave_from_env(struct kvm_xsave *x, const CPUX86State *env, uint64_t components);
+void kvm_xsave_to_env(const struct kvm_xsave *x, CPUX86State *env);
+void kvm_events_from_env(struct kvm_vcpu_events *e, const CPUX86State *env);
+void kvm_events_to_env(const struct kvm_vcpu_events *e, CPUX86State *env);
+
+/* ---- exit.c ---- */
+
+enum KvmAction {
+    KVM_ACTION_RUN,    /* handled: KVM_RUN again */
+    KVM_ACTION_ASSIST, /* KVM can't execute the instruction at CS:RIP */
+    KVM_ACTION_LEAVE,  /* exec returns *exit */
+};
+
+/**
+ * Handle what KVM_RUN came back with: a function of the exit and the bus, so that tests can feed it. vCPU thread, lock
+ * not held. With KVM_ACTION_LEAVE *exit is set, with VCPU_EXIT_ERROR also cpu->error.
+ */
+enum KvmAction kvm_handle_exit(struct CPUState *cpu, struct kvm_run *run, enum VcpuExit *exit);
+/** The exit's name, as in linux/kvm.h but without KVM_EXIT_. */
+const char *kvm_exit_name(uint32_t reason);
+
+/* ---- run.c ---- */
+
+enum VcpuExit kvm_exec(struct CPUState *cpu); /* AccelOps */
+void kvm_kick(struct CPUState *cpu);
+
+/** AccelOps.describe: exits by reason, and assists. */
+void kvm_describe(struct CPUState *cpu, char *buf, size_t n);
+
+/* ---- assist.c ---- */
+
+/** Let the software engine execute one instruction. */
+enum KvmAction kvm_assist(struct CPUState *cpu, enum VcpuExit *exit);
+void kvm_assist_destroy(struct KvmVcpu *v);
+
+/* ---- vcpu.c ---- */
+
+int kvm_vcpu_init(struct CPUState *cpu); /* AccelOps */
+void kvm_vcpu_destroy(struct CPUState *cpu);
+
+#endif

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * exec: KVM_RUN until something above must act, interrupts from the machine's own controllers, and kicks.
+ *
+ * A kick may come at any moment. Before KVM_RUN: it has posted its event, then set immediate_exit; the loop clears
+ * immediate_exit first and looks at events after that, so it sees one or the other. Within: the signal ends it. The
+ * signal is blocked elsewhere, so one that comes late stays pending and is thrown away on the way out.
+ */
+#include "accel/kvm/kick_signal.h"
+#include "accel/kvm/kvm.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+static void set_immediate_exit(struct KvmVcpu *v, uint8_t on) {
+    __atomic_store_n(&v->run->immediate_exit, on, __ATOMIC_SEQ_CST);
+}
+
+/* ---- kicks ---- */
+
+void kvm_kick(struct CPUState *cpu) {
+    struct KvmVm *vm = cpu->accel->data; /* not cpu->engine: an assist is using that */
+    struct KvmVcpu *v = vm->vcpu;
+    if (v == NULL)
+        return;
+    set_immediate_exit(v, 1);
+    pthread_mutex_lock(&v->kick_lock);
+    if (v->in_exec && !pthread_equal(v->thread, pthread_self()))
+        kick_signal_send(v->thread);
+    pthread_mutex_unlock(&v->kick_lock);
+}
+
+static void enter(struct KvmVcpu *v) {
+    if (!v->signal_ready || !pthread_equal(v->thread, pthread_self()))
+        kick_signal_block();
+    pthread_mutex_lock(&v->kick_lock);
+    v->thread = pthread_self();
+    v->signal_ready = true;
+    v->in_exec = true;
+    pthread_mutex_unlock(&v->kick_lock);
+}
+
+static void leave(struct KvmVcpu *v) {
+    pthread_mutex_lock(&v->kick_lock);
+    v->in_exec = false;
+    pthread_mutex_unlock(&v->kick_lock);
+    if (__atomic_load_n(&v->run->immediate_exit, __ATOMIC_SEQ_CST) != 0)
+        kick_signal_drain();
+}
+
+/* ---- interrupts ---- */
+
+/* KVM takes an interrupt when the last exit said so; otherwise it is asked to exit as soon as it can. */
+static void inject(struct KvmVcpu *v, uint32_t events) {
+    struct CPUState *cpu = v->cpu;
+    v->run->request_interrupt_window = 0;
+    if (events & CPU_EVENT_NMI) {
+        cpu_retract(cpu, CPU_EVENT_NMI);
+        ioctl(v->fd, KVM_NMI);
+    }
+    if (!(events & CPU_EVENT_INTR) || cpu->apic == NULL || cpu->apic->acknowledge == NULL)
+        return;
+    if (!v->run->ready_for_interrupt_injection || !v->run->if_flag) {
+        v->run->request_interrupt_window = 1;
+        return;
+    }
+    pthread_mutex_lock(cpu->lock);
+    int vector = cpu->apic->acknowledge(cpu->apic_opaque);
+    pthread_mutex_unlock(cpu->lock);
+    if (vector < 0)
+        return;
+    struct kvm_interrupt irq = {.irq = (uint32_t)vector};
+    ioctl(v->fd, KVM_INTERRUPT, &irq);
+    v->run->ready_for_interrupt_injection = 0; /* one at a time */
+    if (atomic_load(&cpu->events) & CPU_EVENT_INTR)
+        v->run->request_interrupt_window = 1;
+}
+
+/* The task priority lives in the local APIC; KVM keeps CR8. */
+static void load_cr8(struct KvmVcpu *v) {
+    struct CPUState *cpu = v->cpu;
+    if (cpu->apic == NULL || cpu->apic->get_cr8 == NULL)
+        return;
+    pthread_mutex_lock(cpu->lock);
+    v->cr8 = cpu->apic->get_cr8(cpu->apic_opaque);
+    pthread_mutex_unlock(cpu->lock);
+    v->run->cr8 = v->cr8;
+}
+
+/* What the guest did to CR8 and IA32_APIC_BASE inside KVM_RUN. */
+static void store_apic(struct KvmVcpu *v) {
+    struct CPUState *cpu = v->cpu;
+    bool cr8 = (uint8_t)v->run->cr8 != v->cr8, base = v->run->apic_base != v->apic_base;
+    if (!cr8 && !base)
+        return;
+    pthread_mutex_lock(cpu->lock);
+    if (cr8 && cpu->apic != NULL && cpu->apic->set_cr8 != NULL)
+        cpu->apic->set_cr8(cpu->apic_opaque, (uint8_t)v->run->cr8);
+    if (base && cpu->apic != NULL && cpu->apic->set_base != NULL)
+        cpu->apic->set_base(cpu->apic_opaque, v->run->apic_base);
+    pthread_mutex_unlock(cpu->lock);
+    v->cr8 = (uint8_t)v->run->cr8;
+    v->apic_base = v->run->apic_base;
+}
+
+/* ---- KVM_RUN ---- */
+
+static enum KvmAction run_failed(struct KvmVcpu *v, int e, enum VcpuExit *exit) {
+    struct CPUState *cpu = v->cpu;
+    if (e == EINTR || e == EAGAIN)
+        return KVM_ACTION_RUN;
+    snprintf(cpu->error, sizeof(cpu->error), "kvm: KVM_RUN: %s%s", strerror(e),
+             e == EFAULT ? "; guest memory can't be reached (is the host out of memory?)" : "");
+    *exit = VCPU_EXIT_ERROR;
+    return KVM_ACTION_LEAVE;
+}
+
+static enum KvmAction run_once(struct KvmVcpu *v, enum VcpuExit *exit) {
+    struct CPUState *cpu = v->cpu;
+    int r = ioctl(v->fd, KVM_RUN, 0);
+    int e = errno;
+    store_apic(v);
+    if (r < 0) {
+        if (e == EINTR)
+            kick_signal_drain();
+        return run_failed(v, e, exit);
+    }
+    uint32_t reason = v->run->exit_reason;
+    v->exits[reason < KVM_EXIT_KINDS ? reason : KVM_EXIT_KINDS - 1]++;
+    v->io_pending = reason == KVM_EXIT_IO || reason == KVM_EXIT_MMIO || reason == KVM_EXIT_X86_RDMSR ||
+                    reason == KVM_EXIT_X86_WRMSR;
+    return kvm_handle_exit(cpu, v->run, exit);
+}
+
+/* Finish the instruction whose access the last exit was: its registers are not written yet. It may have more accesses. */
+static enum KvmAction complete_io(struct KvmVcpu *v, enum VcpuExit *exit) {
+    enum KvmAction action = KVM_ACTION_RUN;
+    while (v->io_pending && action == KVM_ACTION_RUN) {
+        v->io_pending = false;
+        set_immediate_exit(v, 1);
+        action = run_once(v, exit);
+    }
+    return action;
+}
+
+static bool must_leave(uint32_t events) {
+    return (events & (CPU_EVENT_LEAVE | CPU_EVENT_INIT | CPU_EVENT_SIPI)) != 0;
+}
+
+static bool broken(struct KvmVcpu *v) {
+    struct CPUState *cpu = v->cpu;
+    if (v->put_error != 0)
+        snprintf(cpu->error, sizeof(cpu->error), "kvm: the %s of this guest are refused: %s", v->put_what,
+                 strerror(v->put_error));
+    else if (atomic_load(&v->vm->map_failed))
+        snprintf(cpu->error, sizeof(cpu->error), "kvm: %s", v->vm->map_error);
+    else
+        return false;
+    return true;
+}
+
+static enum VcpuExit loop(struct KvmVcpu *v) {
+    struct CPUState *cpu = v->cpu;
+    enum VcpuExit exit = VCPU_EXIT_KICK;
+    for (;;) {
+        set_immediate_exit(v, 0);
+        uint32_t events = atomic_load(&cpu->events);
+        if (broken(v))
+            return VCPU_EXIT_ERROR;
+        if (must_leave(events)) {
+            exit = VCPU_EXIT_KICK;
+            enum KvmAction action = complete_io(v, &exit);
+            if (action == KVM_ACTION_RUN)
+                return VCPU_EXIT_KICK;
+            return action == KVM_ACTION_LEAVE ? exit : VCPU_EXIT_KICK; /* an assist comes again with the next exec */
+        }
+        inject(v, events);
+        load_cr8(v);
+        enum KvmAction action = run_once(v, &exit);
+        if (action == KVM_ACTION_ASSIST)
+            action = kvm_assist(cpu, &exit);
+        if (action == KVM_ACTION_LEAVE)
+            return exit;
+    }
+}
+
+void kvm_describe(struct CPUState *cpu, char *buf, size_t n) {
+    const struct KvmVcpu *v = cpu->engine;
+    size_t used = (size_t)snprintf(buf, n, "exits:");
+    for (uint32_t i = 0; i < KVM_EXIT_KINDS && used < n; i++)
+        if (v->exits[i] != 0)
+            used += (size_t)snprintf(buf + used, n - used, " %s %llu", kvm_exit_name(i),
+                                     (unsigned long long)v->exits[i]);
+    if (used < n)
+        snprintf(buf + used, n - used, "; assists: %llu", (unsigned long long)cpu->stats.assists);
+}
+
+enum VcpuExit kvm_exec(struct CPUState *cpu) {
+    struct KvmVcpu *v = cpu->engine;
+    enter(v);
+    enum VcpuExit exit = loop(v);
+    leave(v);
+    return exit;
+}

@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: MIT */
+/* env <-> KVM: conversions that need no KVM, then the calls. */
+#include "accel/kvm/kvm.h"
+#include "cpu/xsave.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+/* ---- general registers ---- */
+
+/* In encoding order. */
+static const size_t gpr_at[REG_COUNT] = {
+    offsetof(struct kvm_regs, rax), offsetof(struct kvm_regs, rcx), offsetof(struct kvm_regs, rdx),
+    offsetof(struct kvm_regs, rbx), offsetof(struct kvm_regs, rsp), offsetof(struct kvm_regs, rbp),
+    offsetof(struct kvm_regs, rsi), offsetof(struct kvm_regs, rdi), offsetof(struct kvm_regs, r8),
+    offsetof(struct kvm_regs, r9),  offsetof(struct kvm_regs, r10), offsetof(struct kvm_regs, r11),
+    offsetof(struct kvm_regs, r12), offsetof(struct kvm_regs, r13), offsetof(struct kvm_regs, r14),
+    offsetof(struct kvm_regs, r15),
+};
+
+void kvm_regs_from_env(struct kvm_regs *r, const CPUX86State *env) {
+    for (unsigned i = 0; i < REG_COUNT; i++)
+        memcpy((uint8_t *)r + gpr_at[i], &env->gpr[i], 8);
+    r->rip = env->rip;
+    r->rflags = env->rflags | FLAG_ONE;
+}
+
+void kvm_regs_to_env(const struct kvm_regs *r, CPUX86State *env) {
+    for (unsigned i = 0; i < REG_COUNT; i++)
+        memcpy(&env->gpr[i], (const uint8_t *)r + gpr_at[i], 8);
+    env->rip = r->rip;
+    env->rflags = r->rflags;
+}
+
+/* ---- segments, control registers ---- */
+
+static struct kvm_segment segment_from(const struct X86Segment *s) {
+    return (struct kvm_segment){
+        .base = s->base,
+        .limit = s->limit,
+        .selector = s->selector,
+        .type = s->ar & AR_TYPE,
+        .s = (s->ar & AR_S) != 0,
+        .dpl = (s->ar & AR_DPL) >> AR_DPL_SHIFT,
+        .present = (s->ar & AR_P) != 0,
+        .avl = (s->ar & AR_AVL) != 0,
+        .l = (s->ar & AR_L) != 0,
+        .db = (s->ar & AR_DB) != 0,
+        .g = (s->ar & AR_G) != 0,
+        .unusable = (s->ar & AR_UNUSABLE) != 0,
+    };
+}
+
+static struct X86Segment segment_to(const struct kvm_segment *k) {
+    struct X86Segment s = {.selector = k->selector, .base = k->base, .limit = k->limit};
+    s.ar = (k->type & AR_TYPE) | (k->s ? AR_S : 0) | (uint32_t)(k->dpl & 3) << AR_DPL_SHIFT | (k->present ? AR_P : 0) |
+           (k->avl ? AR_AVL : 0) | (k->l ? AR_L : 0) | (k->db ? AR_DB : 0) | (k->g ? AR_G : 0) |
+           (k->unusable ? AR_UNUSABLE : 0);
+    return s;
+}
+
+static const size_t segment_at[SEG_COUNT] = {
+    offsetof(struct kvm_sregs, es), offsetof(struct kvm_sregs, cs), offsetof(struct kvm_sregs, ss),
+    offsetof(struct kvm_sregs, ds), offsetof(struct kvm_sregs, fs), offsetof(struct kvm_sregs, gs),
+};
+
+void kvm_sregs_from_env(struct kvm_sregs *s, const CPUX86State *env) {
+    for (unsigned i = 0; i < SEG_COUNT; i++)
+        *(struct kvm_segment *)((uint8_t *)s + segment_at[i]) = segment_from(&env->seg[i]);
+    s->ldt = segment_from(&env->ldt);
+    s->tr = segment_from(&env->tr);
+    s->gdt = (struct kvm_dtable){.base = env->gdt.base, .limit = env->gdt.limit};
+    s->idt = (struct kvm_dtable){.base = env->idt.base, .limit = env->idt.limit};
+    s->cr0 = env->cr0;
+    s->cr2 = env->cr2;
+    s->cr3 = env->cr3;
+    s->cr4 = env->cr4;
+    s->efer = env->efer;
+    memset(s->interrupt_bitmap, 0, sizeof(s->interrupt_bitmap)); /* kvm_vcpu_events has it */
+}
+
+void kvm_sregs_to_env(const struct kvm_sregs *s, CPUX86State *env) {
+    for (unsigned i = 0; i < SEG_COUNT; i++)
+        env->seg[i] = segment_to((const struct kvm_segment *)((const uint8_t *)s + segment_at[i]));
+    env->ldt = segment_to(&s->ldt);
+    env->tr = segment_to(&s->tr);
+    env->gdt = (struct X86Table){.base = s->gdt.base, .limit = s->gdt.limit};
+    env->idt = (struct X86Table){.base = s->idt.base, .limit = s->idt.limit};
+    env->cr0 = s->cr0;
+    env->cr2 = s->cr2;
+    env->cr3 = s->cr3;
+    env->cr4 = s->cr4;
+    env->efer = s->efer;
+}
+
+/* ---- x87, SSE, AVX ---- */
+
+static void put16(uint8_t *p, uint16_t v) { memcpy(p, &v, 2); }
+static void put32(uint8_t *p, uint32_t v) { memcpy(p, &v, 4); }
+static void put64(uint8_t *p, uint64_t v) { memcpy(p, &v, 8); }
+static uint16_t get16(const uint8_t *p) { return (uint16_t)(p[0] | p[1] << 8); }
+
+static uint32_t get32(const uint8_t *p) {
+    uint32_t v;
+    memcpy(&v, p, 4);
+    return v;
+}
+
+static uint64_t get64(const uint8_t *p) {
+    uint64_t v;
+    memcpy(&v, p, 8);
+    return v;
+}
+
+static unsigned fpu_top(const CPUX86State *env) { return env->fsw >> 11 & 7; }
+
+/* The kernel saves with REX.W: 64-bit instruction and data pointers, no selectors. */
+void kvm_xsave_from_env(struct kvm_xsave *x, const CPUX86State *env, uint64_t components) {
+    uint8_t *p = (uint8_t *)x->region;
+    memset(x, 0, sizeof(*x));
+    put16(p + FXSAVE_FCW, env->fcw);
+    put16(p + FXSAVE_FSW, env->fsw);
+    p[FXSAVE_FTW] = env->ftw;
+    put16(p + FXSAVE_FOP, env->fop);
+    put64(p + FXSAVE_FIP, env->fip);
+    put64(p + FXSAVE_FDP, env->fdp);
+    put32(p + FXSAVE_MXCSR, env->mxcsr);
+    put32(p + FXSAVE_MXCSR_MASK, 0xffff);
+    for (unsigned i = 0; i < 8; i++) {
+        const struct X87Reg *r = &env->fpr[(fpu_top(env) + i) & 7];
+        put64(p + FXSAVE_ST + 16 * i, r->mantissa);
+        put16(p + FXSAVE_ST + 16 * i + 8, r->sign_exp);
+    }
+    for (unsigned i = 0; i < 16; i++) {
+        memcpy(p + FXSAVE_XMM + 16 * i, env->vec[i].b, 16);
+        if (components & XCR0_AVX)
+            memcpy(p + XSAVE_AVX_OFFSET + 16 * i, env->vec[i].b + 16, 16);
+    }
+    put64(p + XSAVE_XSTATE_BV, components);
+}
+
+/* A component whose bit in XSTATE_BV is clear is in its initial state (SDM vol. 1, 13.6). */
+void kvm_xsave_to_env(const struct kvm_xsave *x, CPUX86State *env) {
+    const uint8_t *p = (const uint8_t *)x->region;
+    uint64_t bv = get64(p + XSAVE_XSTATE_BV);
+    bool x87 = (bv & XCR0_X87) != 0;
+    env->fcw = x87 ? get16(p + FXSAVE_FCW) : 0x37f;
+    env->fsw = x87 ? get16(p + FXSAVE_FSW) : 0;
+    env->ftw = x87 ? p[FXSAVE_FTW] : 0;
+    env->fop = x87 ? get16(p + FXSAVE_FOP) : 0;
+    env->fip = x87 ? get64(p + FXSAVE_FIP) : 0;
+    env->fdp = x87 ? get64(p + FXSAVE_FDP) : 0;
+    env->fcs = env->fds = 0;
+    for (unsigned i = 0; i < 8; i++) {
+        struct X87Reg *r = &env->fpr[(fpu_top(env) + i) & 7];
+        r->mantissa = x87 ? get64(p + FXSAVE_ST + 16 * i) : 0;
+        r->sign_exp = x87 ? get16(p + FXSAVE_ST + 16 * i + 8) : 0;
+    }
+    /* MXCSR belongs to SSE and to AVX */
+    env->mxcsr = bv & (XCR0_SSE | XCR0_AVX) ? get32(p + FXSAVE_MXCSR) : 0x1f80;
+    for (unsigned i = 0; i < 16; i++) {
+        memset(&env->vec[i], 0, sizeof(env->vec[i]));
+        if (bv & XCR0_SSE)
+            memcpy(env->vec[i].b, p + FXSAVE_XMM + 16 * i, 16);
+        if (bv & XCR0_AVX)
+            memcpy(env->vec[i].b + 16, p + XSAVE_AVX_OFFSET + 16 * i, 16);
+    }
+}
+
+/* ---- events on their way ---- */
+
+void kvm_events_from_env(struct kvm_vcpu_events *e, const CPUX86State *env) {
+    *e = (struct kvm_vcpu_events){.flags = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SHADOW};
+    if (env->exception.pending) {
+        e->exception.injected = 1;
+        e->exception.nr = env->exception.vector;
+        e->exception.has_error_code = env->exception.has_error;
+        e->exception.error_code = env->exception.error;
+    }
+    if (env->interrupt.pending) {
+        e->interrupt.injected = 1;
+        e->interrupt.nr = env->interrupt.vector;
+    }
+    e->interrupt.shadow = env->int_shadow == SHADOW_STI      ? KVM_X86_SHADOW_INT_STI
+                          : env->int_shadow == SHADOW_MOV_SS ? KVM_X86_SHADOW_INT_MOV_SS
+                                                             : 0;
+    e->nmi.masked = env->nmi_blocked;
+}
+
+/* SVM knows one kind of shadow and reports both. */
+void kvm_events_to_env(const struct kvm_vcpu_events *e, CPUX86State *env) {
+    env->exception.pending = e->exception.injected != 0;
+    env->exception.vector = e->exception.injected ? e->exception.nr : 0;
+    env->exception.has_error = e->exception.injected && e->exception.has_error_code;
+    env->exception.error = env->exception.has_error ? e->exception.error_code : 0;
+    env->interrupt.pending = e->interrupt.injected && !e->interrupt.soft;
+    env->interrupt.vector = env->interrupt.pending ? e->interrupt.nr : 0;
+    env->int_shadow = e->interrupt.shadow & KVM_X86_SHADOW_INT_STI      ? SHADOW_STI
+                      : e->interrupt.shadow & KVM_X86_SHADOW_INT_MOV_SS ? SHADOW_MOV_SS
+                                                                        : SHADOW_NONE;
+    env->nmi_blocked = e->nmi.masked != 0;
+}
+
+/* ---- MSRs ---- */
+
+#define AT(f) offsetof(CPUX86State, f)
+static const struct {
+    uint32_t msr;
+    size_t at;
+} msrs[] = {
+    {0xc0000081, AT(star)},
+    {0xc0000082, AT(lstar)},
+    {0xc0000083, AT(cstar)},
+    {0xc0000084, AT(fmask)},
+    {0xc0000102, AT(kernel_gs_base)},
+    {0xc0000103, AT(tsc_aux)},
+    {0x174, AT(sysenter_cs)},
+    {0x175, AT(sysenter_esp)},
+    {0x176, AT(sysenter_eip)},
+    {0x277, AT(pat)},
+    {0x1a0, AT(misc_enable)},
+    {0x48, AT(spec_ctrl)},
+    {0x1d9, AT(debugctl)},
+    {0x17a, AT(mcg_status)},
+    {0x250, AT(mtrr_fixed[0])},
+    {0x258, AT(mtrr_fixed[1])},
+    {0x259, AT(mtrr_fixed[2])},
+    {0x268, AT(mtrr_fixed[3])},
+    {0x269, AT(mtrr_fixed[4])},
+    {0x26a, AT(mtrr_fixed[5])},
+    {0x26b, AT(mtrr_fixed[6])},
+    {0x26c, AT(mtrr_fixed[7])},
+    {0x26d, AT(mtrr_fixed[8])},
+    {0x26e, AT(mtrr_fixed[9])},
+    {0x26f, AT(mtrr_fixed[10])},
+    {0x200, AT(mtrr_var[0].base)},
+    {0x201, AT(mtrr_var[0].mask)},
+    {0x202, AT(mtrr_var[1].base)},
+    {0x203, AT(mtrr_var[1].mask)},
+    {0x204, AT(mtrr_var[2].base)},
+    {0x205, AT(mtrr_var[2].mask)},
+    {0x206, AT(mtrr_var[3].base)},
+    {0x207, AT(mtrr_var[3].mask)},
+    {0x208, AT(mtrr_var[4].base)},
+    {0x209, AT(mtrr_var[4].mask)},
+    {0x20a, AT(mtrr_var[5].base)},
+    {0x20b, AT(mtrr_var[5].mask)},
+    {0x20c, AT(mtrr_var[6].base)},
+    {0x20d, AT(mtrr_var[6].mask)},
+    {0x20e, AT(mtrr_var[7].base)},
+    {0x20f, AT(mtrr_var[7].mask)},
+    {0x2ff, AT(mtrr_def_type)},
+};
+#undef AT
+#define MSR_TSC 0x10u
+#define MSR_TSC_ADJUST 0x3bu
+
+enum { MSR_ROWS = sizeof(msrs) / sizeof(msrs[0]) };
+_Static_assert(MSR_ROWS + 2 <= KVM_MSR_LIST_MAX, "the table outgrew its users");
+
+/* Room for a kvm_msrs with that many entries. */
+union MsrList {
+    struct kvm_msrs m;
+    uint8_t bytes[sizeof(struct kvm_msrs) + KVM_MSR_LIST_MAX * sizeof(struct kvm_msr_entry)];
+};
+
+static uint64_t *msr_field(CPUX86State *env, unsigned row) { return (uint64_t *)((uint8_t *)env + msrs[row].at); }
+
+static bool one_msr(struct KvmVcpu *v, unsigned long request, uint32_t msr, uint64_t *value) {
+    union {
+        struct kvm_msrs m;
+        uint8_t bytes[sizeof(struct kvm_msrs) + sizeof(struct kvm_msr_entry)];
+    } list = {.m = {.nmsrs = 1}};
+    list.m.entries[0] = (struct kvm_msr_entry){.index = msr, .data = *value};
+    if (ioctl(v->fd, request, &list) != 1)
+        return false;
+    *value = list.m.entries[0].data;
+    return true;
+}
+
+void kvm_probe_msrs(struct KvmVcpu *v) {
+    for (unsigned i = 0; i < MSR_ROWS; i++) {
+        uint64_t value = 0;
+        if (one_msr(v, KVM_GET_MSRS, msrs[i].msr, &value))
+            v->msr[v->msr_count++] = (uint8_t)i;
+    }
+}
+
+static void get_msrs(struct KvmVcpu *v, CPUX86State *env) {
+    union MsrList list = {.m = {.nmsrs = v->msr_count}};
+    for (unsigned i = 0; i < v->msr_count; i++)
+        list.m.entries[i].index = msrs[v->msr[i]].msr;
+    int got = ioctl(v->fd, KVM_GET_MSRS, &list);
+    for (int i = 0; i < got; i++)
+        *msr_field(env, v->msr[i]) = list.m.entries[i].data;
+}
+
+/* One that is refused stops the list: go on behind it. The value then stays as it was, as after a WRMSR with #GP. */
+static void put_msrs(struct KvmVcpu *v, CPUX86State *env) {
+    for (unsigned first = 0; first < v->msr_count;) {
+        union MsrList list = {.m = {.nmsrs = v->msr_count - first}};
+        for (unsigned i = first; i < v->msr_count; i++)
+            list.m.entries[i - first] =
+                (struct kvm_msr_entry){.index = msrs[v->msr[i]].msr, .data = *msr_field(env, v->msr[i])};
+        int set = ioctl(v->fd, KVM_SET_MSRS, &list);
+        if (set < 0)
+            return;
+        first += (unsigned)set + 1;
+    }
+}
+
+/* The TSC counts on its own while KVM has it; env says how far it is from the clock. It is written only when somebody
+ * has changed that, so that looking at registers does not set it back. */
+static void get_tsc(struct KvmVcpu *v, CPUX86State *env) {
+    uint64_t tsc = 0, zero = env->tsc_offset;
+    if (!one_msr(v, KVM_GET_MSRS, MSR_TSC, &tsc))
+        return;
+    env->tsc_offset = tsc - (cpu_read_tsc(v->cpu) - zero);
+    one_msr(v, KVM_GET_MSRS, MSR_TSC_ADJUST, &env->tsc_adjust);
+    v->tsc_offset = env->tsc_offset;
+    v->tsc_known = true;
+}
+
+static void put_tsc(struct KvmVcpu *v, CPUX86State *env) {
+    if (v->tsc_known && v->tsc_offset == env->tsc_offset)
+        return;
+    uint64_t tsc = cpu_read_tsc(v->cpu), adjust = env->tsc_adjust;
+    one_msr(v, KVM_SET_MSRS, MSR_TSC_ADJUST, &adjust);
+    one_msr(v, KVM_SET_MSRS, MSR_TSC, &tsc);
+    v->tsc_offset = env->tsc_offset;
+    v->tsc_known = true;
+}
+
+/* ---- the whole ---- */
+
+static void get_events(struct KvmVcpu *v) {
+    struct kvm_vcpu_events e;
+    if (ioctl(v->fd, KVM_GET_VCPU_EVENTS, &e) < 0)
+        return;
+    kvm_events_to_env(&e, &v->cpu->env);
+    if (!e.nmi.injected && !e.nmi.pending)
+        return;
+    /* An NMI that KVM was given but has not delivered: back to where every engine finds it. */
+    e.nmi.injected = e.nmi.pending = 0;
+    e.flags |= KVM_VCPUEVENT_VALID_NMI_PENDING;
+    if (ioctl(v->fd, KVM_SET_VCPU_EVENTS, &e) == 0)
+        cpu_post(v->cpu, CPU_EVENT_NMI);
+}
+
+void kvm_get_state(struct CPUState *cpu) {
+    struct KvmVcpu *v = cpu->engine;
+    CPUX86State *env = &cpu->env;
+    struct kvm_regs regs;
+    struct kvm_sregs sregs;
+    struct kvm_xsave xsave;
+    if (ioctl(v->fd, KVM_GET_REGS, &regs) == 0)
+        kvm_regs_to_env(&regs, env);
+    if (ioctl(v->fd, KVM_GET_SREGS, &sregs) == 0)
+        kvm_sregs_to_env(&sregs, env);
+    if (ioctl(v->fd, KVM_GET_XSAVE, &xsave) == 0)
+        kvm_xsave_to_env(&xsave, env);
+    struct kvm_xcrs xcrs;
+    if (v->vm->caps.xcrs && ioctl(v->fd, KVM_GET_XCRS, &xcrs) == 0)
+        for (unsigned i = 0; i < xcrs.nr_xcrs; i++)
+            if (xcrs.xcrs[i].xcr == 0)
+                env->xcr0 = xcrs.xcrs[i].value;
+    struct kvm_debugregs dr;
+    if (v->vm->caps.debugregs && ioctl(v->fd, KVM_GET_DEBUGREGS, &dr) == 0) {
+        memcpy(env->dr, dr.db, sizeof(dr.db));
+        env->dr[6] = dr.dr6;
+        env->dr[7] = dr.dr7;
+    }
+    get_msrs(v, env);
+    get_tsc(v, env);
+    get_events(v);
+    env->zero = 0;
+}
+
+/* The first that KVM refuses is told by the next exec: it would run something else than env. */
+static void put(struct KvmVcpu *v, unsigned long request, void *arg, const char *what) {
+    if (ioctl(v->fd, request, arg) < 0 && v->put_error == 0) {
+        v->put_error = errno;
+        v->put_what = what;
+    }
+}
+
+static void put_sregs(struct KvmVcpu *v) {
+    struct CPUState *cpu = v->cpu;
+    struct kvm_sregs sregs = {0};
+    kvm_sregs_from_env(&sregs, &cpu->env);
+    sregs.apic_base = v->apic_base;
+    if (cpu->apic != NULL && cpu->apic->get_base != NULL) {
+        pthread_mutex_lock(cpu->lock);
+        sregs.apic_base = cpu->apic->get_base(cpu->apic_opaque);
+        sregs.cr8 = cpu->apic->get_cr8(cpu->apic_opaque);
+        pthread_mutex_unlock(cpu->lock);
+    }
+    v->apic_base = sregs.apic_base;
+    v->run->apic_base = sregs.apic_base;
+    v->run->cr8 = v->cr8 = (uint8_t)sregs.cr8;
+    put(v, KVM_SET_SREGS, &sregs, "segment and control registers");
+}
+
+void kvm_put_state(struct CPUState *cpu) {
+    struct KvmVcpu *v = cpu->engine;
+    CPUX86State *env = &cpu->env;
+    v->put_error = 0;
+    put_sregs(v);
+    struct kvm_regs regs = {0};
+    kvm_regs_from_env(&regs, env);
+    put(v, KVM_SET_REGS, &regs, "general registers");
+    struct kvm_xcrs xcrs = {.nr_xcrs = 1, .xcrs = {{.xcr = 0, .value = env->xcr0}}};
+    if (v->vm->caps.xcrs && cpu_has(&cpu->model, CPUID_XSAVE))
+        put(v, KVM_SET_XCRS, &xcrs, "XCR0");
+    struct kvm_xsave xsave;
+    kvm_xsave_from_env(&xsave, env, v->xcr0_supported);
+    put(v, KVM_SET_XSAVE, &xsave, "floating-point and vector registers");
+    put_msrs(v, env);
+    put_tsc(v, env);
+    struct kvm_debugregs dr = {.dr6 = env->dr[6], .dr7 = env->dr[7]};
+    memcpy(dr.db, env->dr, sizeof(dr.db));
+    if (v->vm->caps.debugregs)
+        put(v, KVM_SET_DEBUGREGS, &dr, "debug registers");
+    struct kvm_vcpu_events e;
+    kvm_events_from_env(&e, env);
+    put(v, KVM_SET_VCPU_EVENTS, &e, "pending events");
+    v->run->ready_for_interrupt_injection = 0; /* was said of the state before */
+    v->run->if_flag = (env->rflags & FLAG_IF) != 0;
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/* A vCPU's life. */
+#include "accel/kvm/kick_signal.h"
+#include "accel/kvm/kvm.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static int refuse(struct CPUState *cpu, int r, const char *why) {
+    snprintf(cpu->error, sizeof(cpu->error), "kvm: %s", why);
+    return r;
+}
+
+static int failed(struct CPUState *cpu, int r, const char *what) {
+    snprintf(cpu->error, sizeof(cpu->error), "kvm: %s: %s", what, strerror(-r));
+    return r;
+}
+
+/* What the software engine can do and hardware can't. */
+static int check(struct CPUState *cpu) {
+    if (cpu->icount)
+        return refuse(cpu, -EINVAL, "hardware does not count instructions; -icount needs -accel tcg-lite");
+    if (cpu->trace != NULL && cpu->trace->insn != NULL)
+        return refuse(cpu, -EINVAL, "the items of -d that follow instructions need -accel tcg-lite");
+    return 0;
+}
+
+static int create(struct KvmVcpu *v) {
+    v->fd = ioctl(v->vm->fd, KVM_CREATE_VCPU, (unsigned long)v->cpu->index);
+    if (v->fd < 0)
+        return -errno;
+    void *p = mmap(NULL, (size_t)v->vm->caps.run_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, v->fd, 0);
+    if (p == MAP_FAILED)
+        return -errno;
+    v->run = p;
+    return kick_signal_unblock_in_kvm_run(v->fd);
+}
+
+/* The guest's TSC is the host's. */
+static void set_tsc_rate(struct KvmVcpu *v) {
+    int khz = ioctl(v->fd, KVM_GET_TSC_KHZ, 0);
+    if (khz > 0)
+        v->cpu->tsc_hz = (uint64_t)khz * 1000;
+}
+
+int kvm_vcpu_init(struct CPUState *cpu) {
+    struct KvmVm *vm = cpu->accel->data;
+    int r = check(cpu);
+    if (r != 0)
+        return r;
+    struct KvmVcpu *v = calloc(1, sizeof(*v));
+    if (v == NULL)
+        return -ENOMEM;
+    v->vm = vm;
+    v->cpu = cpu;
+    v->fd = -1;
+    pthread_mutex_init(&v->kick_lock, NULL);
+    cpu->engine = v;
+    vm->vcpu = v;
+    char dropped[160];
+    if ((r = create(v)) != 0)
+        failed(cpu, r, "a processor can't be made");
+    else if ((r = kvm_set_cpuid(v, dropped, sizeof(dropped))) != 0)
+        failed(cpu, r, "the CPU model is refused");
+    if (r != 0) {
+        kvm_vcpu_destroy(cpu);
+        return r;
+    }
+    if (dropped[0] != '\0')
+        snprintf(cpu->error, sizeof(cpu->error), "kvm: this host can't give the CPU model's %s", dropped);
+    set_tsc_rate(v);
+    kvm_probe_msrs(v);
+    return 0;
+}
+
+void kvm_vcpu_destroy(struct CPUState *cpu) {
+    struct KvmVcpu *v = cpu->engine;
+    if (v == NULL)
+        return;
+    kvm_assist_destroy(v);
+    if (v->run != NULL)
+        munmap(v->run, (size_t)v->vm->caps.run_bytes);
+    if (v->fd >= 0)
+        close(v->fd);
+    pthread_mutex_destroy(&v->kick_lock);
+    v->vm->vcpu = NULL;
+    free(v->supported);
+    free(v);
+    cpu->engine = NULL;
+}

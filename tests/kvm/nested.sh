@@ -1,0 +1,85 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# The kvm engine on a complete KVM: QEMU emulates a machine with SVM, Debian's kernel with kvm-amd runs in it, and the
+# built twin86 runs in that: the embedded guest, the unit tests of the engine, the instruction tests, and Debian to a
+# shell. nested.sh [JOB...], in the build folder; jobs: embedded unit isa debian
+#
+# SKIPs (exit code 77) where QEMU or the kernel packages can't be had.
+set -u
+srcdir=${srcdir:-$(cd "$(dirname "$0")/../.." && pwd)}
+jobs=${*:-embedded unit isa debian}
+seconds=${NESTED_SECONDS:-400}
+
+skip() {
+    echo "SKIP nested KVM: $*"
+    exit 77
+}
+
+command -v qemu-system-x86_64 >/dev/null || skip "qemu-system-x86_64 is not installed (package qemu-system-x86)"
+command -v cpio >/dev/null || skip "cpio is not installed"
+guest=$("$srcdir/tests/boot/fetch-debian.sh" amd64 | tail -n 1)
+[ -s "$guest/vmlinuz" ] || skip "no Debian kernel could be fetched"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM
+
+# The modules of the very kernel that is cached.
+if [ ! -s "$guest/modules/kvm-amd.ko" ]; then
+    package=$(awk '/^linux-image/ { print $1 "=" $2 }' "$guest/versions")
+    (cd "$work" && apt-get -q download "$package" >&2) || skip "package $package can't be had"
+    dpkg-deb -x "$work"/*.deb "$work/deb"
+    mkdir -p "$guest/modules"
+    for m in irqbypass kvm kvm-amd; do
+        find "$work/deb" -name "$m.ko" -exec cp {} "$guest/modules/$m.ko.new" \;
+        [ -s "$guest/modules/$m.ko.new" ] || skip "package $package has no $m.ko"
+        mv "$guest/modules/$m.ko.new" "$guest/modules/$m.ko"
+    done
+fi
+
+root=$work/root
+mkdir -p "$root/bin" "$root/dev" "$root/proc" "$root/sys" "$root/tmp" "$root/etc" "$root/lib" "$root/t/tests/data" \
+    "$root/t/tests/boot" "$root/t/tests/isa"
+cp "$guest/busybox" "$root/bin/busybox"
+cp "$guest/modules"/*.ko "$root/lib/"
+real() { if [ -x ".libs/$1" ]; then echo ".libs/$1"; else echo "$1"; fi; }
+programs=twin86
+[ -x "$(real unit)" ] && programs="$programs unit"
+for p in $programs; do
+    cp "$(real "$p")" "$root/t/$p"
+done
+[ ! -e .libs/libtwin86.so.0 ] || cp -L .libs/libtwin86.so.0 "$root/lib/"
+# shellcheck disable=SC2046
+for lib in $(for p in $programs; do LD_LIBRARY_PATH=.libs ldd "$(real "$p")"; done | awk '$2 == "=>" && $3 ~ /^\// { print $3 }
+    $1 ~ /^\// { print $1 }' | sort -u); do
+    case $lib in
+    */ld-linux*) mkdir -p "$root/lib64" && cp -L "$lib" "$root/lib64/" ;;
+    *) cp -L "$lib" "$root/lib/" ;;
+    esac
+done
+cp "$srcdir/tests/data/embedded-guest.txt" "$root/t/tests/data/"
+cp tests/isa/*.rom "$root/t/tests/isa/" 2>/dev/null
+case " $jobs " in
+*" debian "*)
+    "$srcdir/tests/boot/make-initramfs.sh" "$guest/busybox" "$srcdir/tests/kvm/init-inner" "$root/t/initrd.gz"
+    cp "$guest/vmlinuz" "$root/t/vmlinuz"
+    ;;
+esac
+cp "$srcdir/tests/kvm/init-nested" "$root/init"
+echo "$jobs" > "$root/t/jobs"
+chmod 755 "$root/init"
+(cd "$root" && find . | cpio --quiet -o -H newc -R 0:0) | gzip -1 > "$work/initrd.gz"
+
+timeout "$seconds" qemu-system-x86_64 -accel tcg -cpu max,+svm,+npt -m 2048 -nographic -no-reboot -nodefaults \
+    -serial stdio -kernel "$guest/vmlinuz" -initrd "$work/initrd.gz" \
+    -append "console=ttyS0 quiet panic=-1 tsc=reliable" < /dev/null | tr -d '\r' > "$work/log"
+grep -a -E '(^| )(ok|FAIL|SKIP) |^ ' "$work/log"
+if ! grep -a -q '^NESTED DONE' "$work/log"; then
+    echo "FAIL nested KVM: it did not come to its end within $seconds s; its last lines:"
+    tail -n 30 "$work/log"
+    exit 1
+fi
+passed=$(grep -a -c '^ok' "$work/log")
+failed=$(grep -a -c '^FAIL' "$work/log")
+echo "$passed passed, $failed failed, 0 skipped"
+[ -z "${NESTED_LOG:-}" ] || cp "$work/log" "$NESTED_LOG"
+[ "$failed" -eq 0 ]

@@ -1,0 +1,609 @@
+/* SPDX-License-Identifier: MIT */
+/* The kvm engine without KVM: invented exits, register conversions; and with the host's KVM where there is one. */
+#include "tests/unit/suites.h"
+
+#ifdef HAVE_KVM
+#include "accel/kvm/kvm.h"
+#include "cpu/vcpu.h"
+#include "cpu/xsave.h"
+#include "include/twin86.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* ---- a CPU with RAM, ROM and two devices that remember ---- */
+
+enum { RAM_SIZE = 1 << 20, ROM_AT = 0x200000, MMIO_AT = 0x300000, PORT = 0x100 };
+
+struct Access {
+    bool write;
+    uint64_t offset, value;
+    unsigned size;
+};
+
+struct Log {
+    struct Access access[64];
+    unsigned count;
+    uint64_t next; /* what reads give; counts up */
+};
+
+static uint64_t log_read(void *opaque, uint64_t offset, unsigned size) {
+    struct Log *l = opaque;
+    l->access[l->count++ % 64] = (struct Access){false, offset, l->next, size};
+    return l->next++;
+}
+
+static void log_write(void *opaque, uint64_t offset, uint64_t value, unsigned size) {
+    struct Log *l = opaque;
+    l->access[l->count++ % 64] = (struct Access){true, offset, value, size};
+}
+
+static const struct IoOps port_ops = {.read = log_read, .write = log_write, .min_size = 1, .max_size = 4};
+static const struct IoOps mmio_ops = {.read = log_read, .write = log_write, .min_size = 1, .max_size = 8};
+
+static struct {
+    struct CPUState cpu;
+    struct Region ram, rom, mmio;
+    pthread_mutex_t lock;
+    struct Log ports, pages;
+    uint8_t run[2 * 4096] __attribute__((aligned(4096)));
+} b;
+
+static uint64_t msr_value;
+static bool read_msr(void *opaque, uint32_t msr, uint64_t *value) {
+    (void)opaque;
+    *value = msr_value;
+    return msr != 0x8ff;
+}
+static bool write_msr(void *opaque, uint32_t msr, uint64_t value) {
+    (void)opaque;
+    msr_value = value;
+    return msr != 0x8ff;
+}
+static const struct CpuApicOps apic_ops = {.read_msr = read_msr, .write_msr = write_msr};
+
+static void setup(void) {
+    char why[128];
+    uint8_t rom[4096] = {0xaa};
+    memset(&b, 0, sizeof(b));
+    pthread_mutexattr_t attr;
+    pthread_mutexattr_init(&attr);
+    pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
+    pthread_mutex_init(&b.lock, &attr);
+    b.cpu.lock = &b.lock;
+    b.cpu.bus = bus_new(&b.lock);
+    b.cpu.clock = clock_new(CLOCK_ICOUNT);
+    b.cpu.apic = &apic_ops;
+    ck_assert_int_eq(region_init_ram(&b.ram, "ram", RAM_SIZE), 0);
+    ck_assert_int_eq(region_init_rom(&b.rom, "rom", rom, sizeof(rom), sizeof(rom)), 0);
+    region_init_mmio(&b.mmio, "device", 4096, &mmio_ops, &b.pages);
+    ck_assert_int_eq(bus_map(b.cpu.bus, 0, &b.ram), 0);
+    ck_assert_int_eq(bus_map(b.cpu.bus, ROM_AT, &b.rom), 0);
+    ck_assert_int_eq(bus_map(b.cpu.bus, MMIO_AT, &b.mmio), 0);
+    ck_assert_int_eq(bus_map_ports(b.cpu.bus, PORT, 4, "device", &port_ops, &b.ports), 0);
+    ck_assert_int_eq(cpu_model_parse(&b.cpu.model, "max", why, sizeof(why)), 0);
+    cpu_reset(&b.cpu, false);
+}
+
+static void teardown(void) {
+    bus_free(b.cpu.bus);
+    clock_free(b.cpu.clock);
+    region_destroy(&b.ram);
+    region_destroy(&b.rom);
+    pthread_mutex_destroy(&b.lock);
+}
+
+static struct kvm_run *invent(uint32_t reason) {
+    memset(b.run, 0, sizeof(b.run));
+    struct kvm_run *run = (struct kvm_run *)b.run;
+    run->exit_reason = reason;
+    return run;
+}
+
+static enum VcpuExit left;
+static enum KvmAction handle(struct kvm_run *run) {
+    left = (enum VcpuExit)-1;
+    b.cpu.error[0] = '\0';
+    return kvm_handle_exit(&b.cpu, run, &left);
+}
+
+/* ---- exits ---- */
+
+static struct kvm_run *invent_io(bool out, unsigned size, unsigned count) {
+    struct kvm_run *run = invent(KVM_EXIT_IO);
+    run->io.direction = out ? KVM_EXIT_IO_OUT : KVM_EXIT_IO_IN;
+    run->io.port = PORT;
+    run->io.size = (uint8_t)size;
+    run->io.count = count;
+    run->io.data_offset = 4096;
+    return run;
+}
+
+START_TEST(out_of_every_width) {
+    static const uint32_t want[] = {[1] = 0x44, [2] = 0x3344, [4] = 0x11223344};
+    for (unsigned size = 1; size <= 4; size *= 2) {
+        struct kvm_run *run = invent_io(true, size, 1);
+        memcpy(b.run + 4096, &(uint32_t){0x11223344}, 4);
+        b.ports.count = 0;
+        ck_assert_int_eq(handle(run), KVM_ACTION_RUN);
+        ck_assert_uint_eq(b.ports.count, 1);
+        ck_assert(b.ports.access[0].write);
+        ck_assert_uint_eq(b.ports.access[0].size, size);
+        ck_assert_uint_eq(b.ports.access[0].value, want[size]);
+    }
+}
+END_TEST
+
+START_TEST(in_writes_what_was_asked_for) {
+    for (unsigned size = 1; size <= 4; size *= 2) {
+        struct kvm_run *run = invent_io(false, size, 1);
+        uint32_t got, want = 0xeeeeeeee;
+        memset(b.run + 4096, 0xee, 8);
+        b.ports.next = 0x99aabbcc;
+        memcpy(&want, &b.ports.next, size);
+        ck_assert_int_eq(handle(run), KVM_ACTION_RUN);
+        memcpy(&got, b.run + 4096, 4);
+        ck_assert_uint_eq(got, want);
+    }
+}
+END_TEST
+
+/* REP OUTSW and REP INSB: data advances, the port does not. */
+START_TEST(string_io) {
+    struct kvm_run *run = invent_io(true, 2, 5);
+    for (unsigned i = 0; i < 5; i++)
+        memcpy(b.run + 4096 + 2 * i, &(uint16_t){(uint16_t)(0x100 * i + 7)}, 2);
+    ck_assert_int_eq(handle(run), KVM_ACTION_RUN);
+    ck_assert_uint_eq(b.ports.count, 5);
+    for (unsigned i = 0; i < 5; i++) {
+        ck_assert_uint_eq(b.ports.access[i].offset, 0);
+        ck_assert_uint_eq(b.ports.access[i].value, 0x100 * i + 7);
+    }
+    run = invent_io(false, 1, 4);
+    b.ports.next = 0x40;
+    ck_assert_int_eq(handle(run), KVM_ACTION_RUN);
+    ck_assert_int_eq(memcmp(b.run + 4096, "\x40\x41\x42\x43\0", 5), 0);
+}
+END_TEST
+
+START_TEST(unmapped_port_reads_ones) {
+    struct kvm_run *run = invent_io(false, 4, 1);
+    run->io.port = 0x9000;
+    ck_assert_int_eq(handle(run), KVM_ACTION_RUN);
+    ck_assert_int_eq(memcmp(b.run + 4096, "\xff\xff\xff\xff\0", 5), 0);
+}
+END_TEST
+
+static struct kvm_run *invent_mmio(uint64_t gpa, bool write, unsigned len, uint64_t data) {
+    struct kvm_run *run = invent(KVM_EXIT_MMIO);
+    run->mmio.phys_addr = gpa;
+    run->mmio.is_write = write;
+    run->mmio.len = len;
+    memcpy(run->mmio.data, &data, 8);
+    return run;
+}
+
+START_TEST(mmio) {
+    for (unsigned len = 1; len <= 8; len *= 2) {
+        b.pages.count = 0;
+        ck_assert_int_eq(handle(invent_mmio(MMIO_AT + 0x18, true, len, 0x1122334455667788)), KVM_ACTION_RUN);
+        ck_assert_uint_eq(b.pages.count, 1);
+        ck_assert_uint_eq(b.pages.access[0].size, len);
+        ck_assert_uint_eq(b.pages.access[0].offset, 0x18);
+        ck_assert_uint_eq(b.pages.access[0].value, 0x1122334455667788 & (~0ull >> (64 - 8 * len)));
+    }
+    b.pages.next = 0x0102030405060708;
+    struct kvm_run *run = invent_mmio(MMIO_AT, false, 8, 0);
+    ck_assert_int_eq(handle(run), KVM_ACTION_RUN);
+    ck_assert_int_eq(memcmp(run->mmio.data, "\x08\x07\x06\x05\x04\x03\x02\x01", 8), 0);
+    run = invent_mmio(0xd0000000, false, 4, 0);
+    ck_assert_int_eq(handle(run), KVM_ACTION_RUN);
+    ck_assert_int_eq(memcmp(run->mmio.data, "\xff\xff\xff\xff", 4), 0);
+}
+END_TEST
+
+START_TEST(rom_writes_are_dropped) {
+    ck_assert_int_eq(handle(invent_mmio(ROM_AT, true, 4, 0)), KVM_ACTION_RUN);
+    ck_assert_uint_eq(b.rom.host[0], 0xaa);
+}
+END_TEST
+
+START_TEST(exits_that_leave) {
+    static const struct {
+        uint32_t reason;
+        enum VcpuExit exit;
+    } rows[] = {{KVM_EXIT_HLT, VCPU_EXIT_HALT},
+                {KVM_EXIT_SHUTDOWN, VCPU_EXIT_SHUTDOWN},
+                {KVM_EXIT_SYSTEM_EVENT, VCPU_EXIT_SHUTDOWN},
+                {KVM_EXIT_DEBUG, VCPU_EXIT_DEBUG}};
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        ck_assert_int_eq(handle(invent(rows[i].reason)), KVM_ACTION_LEAVE);
+        ck_assert_int_eq(left, rows[i].exit);
+        ck_assert_str_eq(b.cpu.error, "");
+    }
+}
+END_TEST
+
+START_TEST(exits_that_go_on) {
+    static const uint32_t reasons[] = {KVM_EXIT_INTR, KVM_EXIT_IRQ_WINDOW_OPEN, KVM_EXIT_SET_TPR, KVM_EXIT_NMI};
+    for (unsigned i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
+        ck_assert_int_eq(handle(invent(reasons[i])), KVM_ACTION_RUN);
+    ck_assert_uint_eq(b.ports.count + b.pages.count, 0);
+}
+END_TEST
+
+/* Reason in words, where, and the bytes there. */
+START_TEST(unexpected_exits_explain) {
+    static const struct {
+        uint32_t reason;
+        const char *words;
+    } rows[] = {{KVM_EXIT_FAIL_ENTRY, "refuses to enter"},  {KVM_EXIT_UNKNOWN, "does not know"},
+                {KVM_EXIT_EXCEPTION, "exception"},          {KVM_EXIT_HYPERCALL, "HYPERCALL"},
+                {KVM_EXIT_DIRTY_RING_FULL, "DIRTY_RING"},   {12345, "unknown kind"},
+                {KVM_EXIT_INTERNAL_ERROR, "internal error"}};
+    b.cpu.env.seg[SEG_CS].base = 0x1000;
+    b.cpu.env.rip = 0x234;
+    memcpy(b.ram.host + 0x1234, "\x0f\x0b\xcd\x80", 4);
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct kvm_run *run = invent(rows[i].reason);
+        if (rows[i].reason == KVM_EXIT_INTERNAL_ERROR)
+            run->internal.suberror = KVM_INTERNAL_ERROR_DELIVERY_EV;
+        ck_assert_int_eq(handle(run), KVM_ACTION_LEAVE);
+        ck_assert_int_eq(left, VCPU_EXIT_ERROR);
+        ck_assert_msg(strstr(b.cpu.error, rows[i].words) != NULL, "%s", b.cpu.error);
+        ck_assert_msg(strstr(b.cpu.error, ":234") != NULL, "%s", b.cpu.error);
+        ck_assert_msg(strstr(b.cpu.error, "0f 0b cd 80") != NULL, "%s", b.cpu.error);
+    }
+    b.cpu.env.seg[SEG_CS].base = 0xd0000000;
+    ck_assert_int_eq(handle(invent(KVM_EXIT_FAIL_ENTRY)), KVM_ACTION_LEAVE);
+    ck_assert_msg(strstr(b.cpu.error, "unreadable") != NULL, "%s", b.cpu.error);
+}
+END_TEST
+
+START_TEST(emulation_failure_asks_for_assist) {
+    struct kvm_run *run = invent(KVM_EXIT_INTERNAL_ERROR);
+    run->internal.suberror = KVM_INTERNAL_ERROR_EMULATION;
+    ck_assert_int_eq(handle(run), KVM_ACTION_ASSIST);
+}
+END_TEST
+
+START_TEST(msrs) {
+    struct kvm_run *run = invent(KVM_EXIT_X86_WRMSR);
+    run->msr.index = 0x830;
+    run->msr.data = 0x123456789;
+    ck_assert_int_eq(handle(run), KVM_ACTION_RUN);
+    ck_assert_uint_eq(run->msr.error, 0);
+    ck_assert_uint_eq(msr_value, 0x123456789);
+    run = invent(KVM_EXIT_X86_RDMSR);
+    run->msr.index = 0x802;
+    ck_assert_int_eq(handle(run), KVM_ACTION_RUN);
+    ck_assert_uint_eq(run->msr.data, 0x123456789);
+    static const uint32_t bad[] = {0x8ff, 0x7ff, 0x900, 0xc0010131};
+    for (unsigned i = 0; i < 4; i++) {
+        run = invent(i % 2 ? KVM_EXIT_X86_RDMSR : KVM_EXIT_X86_WRMSR);
+        run->msr.index = bad[i];
+        ck_assert_int_eq(handle(run), KVM_ACTION_RUN);
+        ck_assert_uint_ne(run->msr.error, 0);
+    }
+}
+END_TEST
+
+/* ---- conversions ---- */
+
+/* Every byte of `p` different, so that a swapped field shows. */
+static void fill(void *p, size_t n, uint8_t seed) {
+    for (size_t i = 0; i < n; i++)
+        ((uint8_t *)p)[i] = (uint8_t)(seed + 37 * i);
+}
+
+START_TEST(general_registers_there_and_back) {
+    CPUX86State in = {0}, out = {0};
+    struct kvm_regs r;
+    fill(in.gpr, sizeof(in.gpr), 5);
+    in.rip = 0xfedcba9876543210;
+    in.rflags = FLAG_ONE | FLAG_IF | FLAG_ZF;
+    kvm_regs_from_env(&r, &in);
+    ck_assert_uint_eq(r.rbx, in.gpr[REG_BX]);
+    ck_assert_uint_eq(r.rsp, in.gpr[REG_SP]);
+    ck_assert_uint_eq(r.r15, in.gpr[15]);
+    kvm_regs_to_env(&r, &out);
+    ck_assert_int_eq(memcmp(&in, &out, sizeof(in)), 0);
+}
+END_TEST
+
+START_TEST(segments_there_and_back) {
+    static const uint32_t ars[] = {0x9b, 0xa09b, 0xc0f3, 0x8b, 0x82, 0x10000, 0x1c093, 0xd0f7};
+    CPUX86State in = {0}, out = {0};
+    struct kvm_sregs s = {0};
+    struct X86Segment *all[] = {&in.seg[0], &in.seg[1], &in.seg[2], &in.seg[3],
+                                &in.seg[4], &in.seg[5], &in.ldt,    &in.tr};
+    for (unsigned i = 0; i < 8; i++)
+        *all[i] = (struct X86Segment){(uint16_t)(0x10 + 9 * i), ars[i], 0xfffff - i, 0x123456789a00 + i};
+    in.gdt = (struct X86Table){0xffff800000001000, 0x7f};
+    in.idt = (struct X86Table){0x2000, 0xfff};
+    in.cr0 = 0x80050033, in.cr2 = 0x1234, in.cr3 = 0x5000, in.cr4 = 0x6b0, in.efer = 0xd01;
+    kvm_sregs_from_env(&s, &in);
+    ck_assert_uint_eq(s.cs.l, 1);
+    ck_assert_uint_eq(s.ss.dpl, 3);
+    ck_assert_uint_eq(s.fs.selector, in.seg[SEG_FS].selector);
+    kvm_sregs_to_env(&s, &out);
+    for (unsigned i = 0; i < SEG_COUNT; i++) {
+        ck_assert_uint_eq(out.seg[i].ar, in.seg[i].ar);
+        ck_assert_uint_eq(out.seg[i].base, in.seg[i].base);
+        ck_assert_uint_eq(out.seg[i].limit, in.seg[i].limit);
+        ck_assert_uint_eq(out.seg[i].selector, in.seg[i].selector);
+    }
+    ck_assert_uint_eq(out.tr.ar, in.tr.ar);
+    ck_assert_uint_eq(out.ldt.base, in.ldt.base);
+    ck_assert_uint_eq(out.gdt.base, in.gdt.base);
+    ck_assert_uint_eq(out.idt.limit, in.idt.limit);
+    ck_assert_uint_eq(out.cr4, in.cr4);
+    ck_assert_uint_eq(out.efer, in.efer);
+}
+END_TEST
+
+START_TEST(xsave_there_and_back) {
+    static CPUX86State in, out;
+    static struct kvm_xsave x;
+    for (unsigned top = 0; top < 8; top++) {
+        memset(&in, 0, sizeof(in));
+        memset(&out, 0xff, sizeof(out));
+        in.fcw = 0x27f, in.fsw = (uint16_t)(top << 11 | 0x41), in.ftw = 0xa5, in.fop = 0x123;
+        in.fip = 0x7fff12345678, in.fdp = 0x7ffe87654321, in.mxcsr = 0x1fa0;
+        for (unsigned i = 0; i < 8; i++)
+            in.fpr[i] = (struct X87Reg){0x8000000000000001ull * (i + 1), (uint16_t)(0x3fff + i)};
+        for (unsigned i = 0; i < 16; i++)
+            fill(&in.vec[i], 32, (uint8_t)(3 * i));
+        kvm_xsave_from_env(&x, &in, 7);
+        ck_assert_uint_eq(*(uint64_t *)((uint8_t *)x.region + FXSAVE_ST), in.fpr[top].mantissa);
+        kvm_xsave_to_env(&x, &out);
+        ck_assert_int_eq(memcmp(in.vec, out.vec, sizeof(in.vec)), 0);
+        for (unsigned i = 0; i < 8; i++) {
+            ck_assert_uint_eq(in.fpr[i].mantissa, out.fpr[i].mantissa);
+            ck_assert_uint_eq(in.fpr[i].sign_exp, out.fpr[i].sign_exp);
+        }
+        ck_assert_uint_eq(out.fcw, in.fcw);
+        ck_assert_uint_eq(out.fsw, in.fsw);
+        ck_assert_uint_eq(out.ftw, in.ftw);
+        ck_assert_uint_eq(out.fop, in.fop);
+        ck_assert_uint_eq(out.fip, in.fip);
+        ck_assert_uint_eq(out.fdp, in.fdp);
+        ck_assert_uint_eq(out.mxcsr, in.mxcsr);
+    }
+}
+END_TEST
+
+START_TEST(components_that_are_not_saved_are_initial) {
+    static CPUX86State out;
+    static struct kvm_xsave x;
+    memset(x.region, 0xcc, sizeof(x.region));
+    memset((uint8_t *)x.region + XSAVE_XSTATE_BV, 0, 8);
+    kvm_xsave_to_env(&x, &out);
+    ck_assert_uint_eq(out.fcw, 0x37f);
+    ck_assert_uint_eq(out.ftw, 0);
+    ck_assert_uint_eq(out.mxcsr, 0x1f80);
+    ck_assert_uint_eq(out.vec[15].q[3] | out.vec[0].q[0] | out.fpr[0].mantissa, 0);
+}
+END_TEST
+
+START_TEST(events_there_and_back) {
+    CPUX86State in = {0}, out = {0};
+    struct kvm_vcpu_events e;
+    in.exception.pending = in.exception.has_error = true;
+    in.exception.vector = VEC_PF;
+    in.exception.error = 6;
+    in.interrupt.pending = true;
+    in.interrupt.vector = 0x31;
+    in.int_shadow = SHADOW_MOV_SS;
+    in.nmi_blocked = true;
+    kvm_events_from_env(&e, &in);
+    kvm_events_to_env(&e, &out);
+    ck_assert_int_eq(memcmp(&in, &out, sizeof(in)), 0);
+    in = (CPUX86State){.int_shadow = SHADOW_STI};
+    kvm_events_from_env(&e, &in);
+    ck_assert_uint_eq(e.exception.injected | e.interrupt.injected | e.nmi.masked, 0);
+    kvm_events_to_env(&e, &out);
+    ck_assert_int_eq(memcmp(&in, &out, sizeof(in)), 0);
+}
+END_TEST
+
+START_TEST(cpuid_table) {
+    static struct kvm_cpuid_entry2 e[KVM_CPUID_ENTRIES];
+    unsigned n = kvm_cpuid_table(&b.cpu.model, 3, e, KVM_CPUID_ENTRIES);
+    bool leaf7 = false, brand = false;
+    ck_assert_uint_gt(n, 10);
+    ck_assert_uint_lt(n, KVM_CPUID_ENTRIES);
+    for (unsigned i = 0; i < n; i++) {
+        uint32_t out[4];
+        cpu_model_cpuid(&b.cpu.model, e[i].function, e[i].index, out);
+        ck_assert_uint_eq(e[i].eax, out[0]);
+        ck_assert_uint_eq(e[i].ecx, out[2]);
+        leaf7 = leaf7 || e[i].function == 7;
+        brand = brand || e[i].function == 0x80000004;
+        if (e[i].function == 1)
+            ck_assert_uint_eq(e[i].ebx >> 24, 3);
+    }
+    ck_assert(leaf7 && brand);
+    ck_assert_uint_eq(kvm_cpuid_table(&b.cpu.model, 0, e, 5), 5);
+}
+END_TEST
+
+/* ---- the host's KVM ---- */
+
+static bool host_kvm(const char *test) {
+    char why[256];
+    if (kvm_ops.probe(why, sizeof(why)) == 0)
+        return true;
+    printf("SKIP %s: %s\n", test, why);
+    return false;
+}
+
+/* Firmware of 64 KiB: `code` at F000:0000, and the jump to it where every PC starts. */
+static char *make_rom(const uint8_t *code, size_t n) {
+    static char path[] = "/tmp/twin86-kvm-XXXXXX";
+    static uint8_t rom[65536];
+    strcpy(path, "/tmp/twin86-kvm-XXXXXX");
+    int fd = mkstemp(path);
+    FILE *f = fdopen(fd, "wb");
+    memset(rom, 0xf4, sizeof(rom));
+    memcpy(rom, code, n);
+    memcpy(rom + 0xfff0, "\xea\x00\x00\x00\xf0", 5); /* jmp F000:0000 */
+    ck_assert_uint_eq(fwrite(rom, 1, sizeof(rom), f), sizeof(rom));
+    fclose(f);
+    return path;
+}
+
+static char output[256];
+static size_t output_used;
+static void collect(void *opaque, const uint8_t *data, size_t size) {
+    (void)opaque;
+    for (size_t i = 0; i < size && output_used < sizeof(output) - 1; i++)
+        output[output_used++] = (char)data[i];
+}
+
+static Twin86Machine *machine_with(const uint8_t *code, size_t n) {
+    Twin86Config c;
+    Twin86Machine *m = NULL;
+    char why[512];
+    twin86_config_init(&c);
+    c.ram_size = 16 << 20;
+    c.accel = "kvm";
+    c.debugcon = true;
+    c.debugcon_port = 0xe9;
+    c.debugcon_output = collect;
+    c.debug_exit = true;
+    c.debug_exit_port = 0xf4;
+    c.debug_exit_ports = 4;
+    memset(output, 0, sizeof(output));
+    output_used = 0;
+    ck_assert_msg(twin86_create(&m, &c, why, sizeof(why)) == 0, "%s", why);
+    Twin86Guest g = {.bios = make_rom(code, n)};
+    ck_assert_msg(twin86_load(m, &g, why, sizeof(why)) == 0, "%s", why);
+    remove(g.bios);
+    return m;
+}
+
+/* Real mode: OUT, REP OUTSB, an MMIO read (the IOAPIC's window), RAM, then the end by isa-debug-exit. */
+START_TEST(host_real_mode) {
+    static const uint8_t code[] = {
+        0xb0, 'o',                          /* mov al, 'o' */
+        0xe6, 0xe9,                         /* out e9h, al */
+        0x8c, 0xc8, 0x8e, 0xd8,             /* mov ax, cs; mov ds, ax */
+        0xbe, 0x30, 0x00,                   /* mov si, 30h */
+        0xb9, 0x03, 0x00,                   /* mov cx, 3 */
+        0xba, 0xe9, 0x00,                   /* mov dx, e9h */
+        0xf3, 0x6e,                         /* rep outsb */
+        0x31, 0xc0, 0x8e, 0xd8,             /* xor ax, ax; mov ds, ax */
+        0xc6, 0x06, 0x00, 0x05, '!',        /* mov byte [500h], '!' */
+        0xa0, 0x00, 0x05,                   /* mov al, [500h] */
+        0xe6, 0xe9,                         /* out e9h, al */
+        0xb8, 0x15, 0x00,                   /* mov ax, 15h */
+        0xe7, 0xf4,                         /* out f4h, ax */
+        0xf4, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90,
+        'k', 'a', 'y',                      /* at 30h */
+    };
+    _Static_assert(sizeof(code) == 0x30 + 3, "the text is at 30h");
+    Twin86Event event = {0};
+    if (!host_kvm("real mode on the host's KVM"))
+        return;
+    Twin86Machine *m = machine_with(code, sizeof(code));
+    ck_assert_int_eq(twin86_start(m, 0), 0);
+    ck_assert_int_eq(twin86_wait(m, 20000, &event), 0);
+    ck_assert_msg(event.kind == TWIN86_EVENT_DEBUG_EXIT, "event %d: %s", (int)event.kind, event.message);
+    ck_assert_str_eq(output, "okay!");
+    twin86_destroy(m);
+}
+END_TEST
+
+/* x87 in real mode is what KVM's emulator can't do on some hosts; where it can, nothing is assisted. */
+START_TEST(host_assist) {
+    static const uint8_t code[] = {
+        0xdb, 0xe3,                         /* fninit */
+        0xd9, 0xe8, 0xd8, 0xc0,             /* fld1; fadd st0, st0 */
+        0x31, 0xc0, 0x8e, 0xd8,             /* xor ax, ax; mov ds, ax */
+        0xdf, 0x1e, 0x00, 0x05,             /* fistp word [500h] */
+        0xa0, 0x00, 0x05,                   /* mov al, [500h] */
+        0x04, '0',                          /* add al, '0' */
+        0xe6, 0xe9,                         /* out e9h, al */
+        0xe7, 0xf4, 0xf4,                   /* out f4h, ax; hlt */
+    };
+    Twin86Event event = {0};
+    if (!host_kvm("assist on the host's KVM"))
+        return;
+    Twin86Machine *m = machine_with(code, sizeof(code));
+    ck_assert_int_eq(twin86_start(m, 0), 0);
+    ck_assert_int_eq(twin86_wait(m, 20000, &event), 0);
+    ck_assert_msg(event.kind == TWIN86_EVENT_DEBUG_EXIT, "event %d: %s", (int)event.kind, event.message);
+    ck_assert_str_eq(output, "2");
+    twin86_destroy(m);
+}
+END_TEST
+
+/* A guest that never exits by itself, and one that sleeps: both stop whenever they are told to. */
+START_TEST(host_kicks) {
+    static const uint8_t spin[] = {0xeb, 0xfe}, sleep[] = {0xfb, 0xf4, 0xeb, 0xfc};
+    if (!host_kvm("kicks on the host's KVM"))
+        return;
+    for (unsigned kind = 0; kind < 2; kind++) {
+        Twin86Machine *m = kind ? machine_with(sleep, sizeof(sleep)) : machine_with(spin, sizeof(spin));
+        for (unsigned i = 0; i < 200; i++) {
+            ck_assert_int_eq(twin86_start(m, 0), 0);
+            struct timespec ts = {.tv_nsec = (i % 10) * 50000};
+            nanosleep(&ts, NULL);
+            twin86_pause(m);
+            ck_assert(!twin86_running(m));
+            Twin86Event event;
+            twin86_wait(m, 0, &event);
+        }
+        twin86_destroy(m);
+    }
+}
+END_TEST
+
+START_TEST(host_create_and_destroy) {
+    static const uint8_t spin[] = {0xeb, 0xfe};
+    if (!host_kvm("creating machines on the host's KVM"))
+        return;
+    for (unsigned i = 0; i < 20; i++) {
+        Twin86Machine *m = machine_with(spin, sizeof(spin));
+        ck_assert_int_eq(twin86_start(m, 0), 0);
+        twin86_destroy(m);
+    }
+    int fd = dup(0); /* were descriptors leaked, it would be a high one */
+    ck_assert_int_lt(fd, 40);
+    close(fd);
+}
+END_TEST
+#endif
+
+Suite *kvm_suite(void) {
+    Suite *s = suite_create("kvm");
+#ifdef HAVE_KVM
+    const TTest *const exits[] = {out_of_every_width, in_writes_what_was_asked_for, string_io,
+                                         unmapped_port_reads_ones, mmio, rom_writes_are_dropped, exits_that_leave,
+                                         exits_that_go_on, unexpected_exits_explain,
+                                         emulation_failure_asks_for_assist, msrs, cpuid_table};
+    const TTest *const state[] = {general_registers_there_and_back, segments_there_and_back,
+                                         xsave_there_and_back, components_that_are_not_saved_are_initial,
+                                         events_there_and_back};
+    const TTest *const host[] = {host_real_mode, host_assist, host_kicks, host_create_and_destroy};
+    TCase *tc = tcase_create("exits");
+    tcase_add_checked_fixture(tc, setup, teardown);
+    for (unsigned i = 0; i < sizeof(exits) / sizeof(exits[0]); i++)
+        tcase_add_test(tc, exits[i]);
+    suite_add_tcase(s, tc);
+    tc = tcase_create("state");
+    for (unsigned i = 0; i < sizeof(state) / sizeof(state[0]); i++)
+        tcase_add_test(tc, state[i]);
+    suite_add_tcase(s, tc);
+    tc = tcase_create("host");
+    tcase_set_timeout(tc, 60);
+    for (unsigned i = 0; i < sizeof(host) / sizeof(host[0]); i++)
+        tcase_add_test(tc, host[i]);
+    suite_add_tcase(s, tc);
+#endif
+    return s;
+}
