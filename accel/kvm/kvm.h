@@ -78,6 +78,9 @@ int kvm_probe(char *why, size_t n);
 /** Open /dev/kvm and look at what it offers. A file descriptor, or -errno with the remedy in `why`. */
 int kvm_open(struct KvmCaps *caps, char *why, size_t n);
 
+/** AccelOps.doctor. */
+void kvm_doctor(FILE *f);
+
 /* ---- vm.c ---- */
 
 /** Make the VM; `vm->bus` is set. 0 or -errno with `why` filled. */

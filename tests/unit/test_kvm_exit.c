@@ -563,6 +563,30 @@ START_TEST(host_kicks) {
 }
 END_TEST
 
+/* The keyboard controller's reset line; RAM keeps what tells the second start from the first. */
+START_TEST(host_reset) {
+    static const uint8_t code[] = {
+        0x31, 0xc0, 0x8e, 0xd8,             /* xor ax, ax; mov ds, ax */
+        0x80, 0x3e, 0x00, 0x05, 'x',        /* cmp byte [500h], 'x' */
+        0x74, 0x0c,                         /* je 17h */
+        0xc6, 0x06, 0x00, 0x05, 'x',        /* mov byte [500h], 'x' */
+        0xb0, 0xfe, 0xe6, 0x64,             /* out 64h, feh */
+        0xf4, 0xeb, 0xfd,                   /* hlt; jmp to it */
+        0xb0, 'R', 0xe6, 0xe9, 0xe7, 0xf4,  /* out e9h, 'R'; out f4h, ax */
+        0xf4,
+    };
+    Twin86Event event = {0};
+    if (!host_kvm("reset on the host's KVM"))
+        return;
+    Twin86Machine *m = machine_with(code, sizeof(code));
+    ck_assert_int_eq(twin86_start(m, 0), 0);
+    ck_assert_int_eq(twin86_wait(m, 20000, &event), 0);
+    ck_assert_msg(event.kind == TWIN86_EVENT_DEBUG_EXIT, "event %d: %s", (int)event.kind, event.message);
+    ck_assert_str_eq(output, "R");
+    twin86_destroy(m);
+}
+END_TEST
+
 START_TEST(host_create_and_destroy) {
     static const uint8_t spin[] = {0xeb, 0xfe};
     if (!host_kvm("creating machines on the host's KVM"))
@@ -589,7 +613,7 @@ Suite *kvm_suite(void) {
     const TTest *const state[] = {general_registers_there_and_back, segments_there_and_back,
                                          xsave_there_and_back, components_that_are_not_saved_are_initial,
                                          events_there_and_back};
-    const TTest *const host[] = {host_real_mode, host_assist, host_kicks, host_create_and_destroy};
+    const TTest *const host[] = {host_real_mode, host_assist, host_kicks, host_reset, host_create_and_destroy};
     TCase *tc = tcase_create("exits");
     tcase_add_checked_fixture(tc, setup, teardown);
     for (unsigned i = 0; i < sizeof(exits) / sizeof(exits[0]); i++)
