@@ -60,6 +60,7 @@ struct KvmVcpu {
     uint8_t cr8;        /* as last given to KVM */
     uint64_t tsc_offset; /* env's, as last read from KVM */
     bool tsc_known;
+    bool stepping;        /* KVM stops after each instruction: an instruction budget is set */
     bool io_pending;      /* the last exit was an access; KVM finishes the instruction when it is entered again */
     int put_error;        /* errno of what put_state could not load, 0: none */
     const char *put_what;

@@ -563,6 +563,35 @@ START_TEST(host_kicks) {
 }
 END_TEST
 
+/* An instruction budget, exact though hardware does not count. */
+START_TEST(host_budget) {
+    static const uint8_t code[] = {
+        0xb0, 'a',                          /* mov al, 'a' */
+        0xe6, 0xe9, 0xfe, 0xc0,             /* out e9h, al; inc al */
+        0xeb, 0xfa,                         /* jmp back */
+    };
+    static const struct {
+        uint64_t run;
+        const char *output;
+    } rows[] = {{2, ""}, {1, "a"}, {3, "ab"}, {6, "abcd"}};
+    uint64_t total = 0;
+    if (!host_kvm("instruction budget on the host's KVM"))
+        return;
+    Twin86Machine *m = machine_with(code, sizeof(code));
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        Twin86Event event = {0};
+        Twin86Stats stats;
+        ck_assert_int_eq(twin86_run(m, rows[i].run, &event), 0);
+        ck_assert_msg(event.kind == TWIN86_EVENT_BUDGET, "event %d: %s", (int)event.kind, event.message);
+        twin86_stats(m, &stats);
+        total += rows[i].run;
+        ck_assert_uint_eq(stats.instructions, total);
+        ck_assert_str_eq(output, rows[i].output);
+    }
+    twin86_destroy(m);
+}
+END_TEST
+
 /* The keyboard controller's reset line; RAM keeps what tells the second start from the first. */
 START_TEST(host_reset) {
     static const uint8_t code[] = {
@@ -613,7 +642,7 @@ Suite *kvm_suite(void) {
     const TTest *const state[] = {general_registers_there_and_back, segments_there_and_back,
                                          xsave_there_and_back, components_that_are_not_saved_are_initial,
                                          events_there_and_back};
-    const TTest *const host[] = {host_real_mode, host_assist, host_kicks, host_reset, host_create_and_destroy};
+    const TTest *const host[] = {host_real_mode, host_assist, host_kicks, host_budget, host_reset, host_create_and_destroy};
     TCase *tc = tcase_create("exits");
     tcase_add_checked_fixture(tc, setup, teardown);
     for (unsigned i = 0; i < sizeof(exits) / sizeof(exits[0]); i++)
