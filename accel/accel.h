@@ -8,6 +8,8 @@
 
 #include "cpu/cpu.h"
 
+#include <stdio.h>
+
 /** One engine instance serves one machine. */
 struct Accel {
     const struct AccelOps *ops;
@@ -22,6 +24,8 @@ struct AccelOps {
     const char *name;
     /** 0 if this engine can run here, else -errno with `why` = the reason and what the user can do about it. */
     int (*probe)(char *why, size_t n);
+    /** More about this host than probe says, as lines of text. May be NULL. */
+    void (*doctor)(FILE *f);
     /** Parse options, allocate `data`. 0 or -errno with `why` filled. */
     int (*init)(struct Accel *accel, char *why, size_t n);
     void (*destroy)(struct Accel *accel);

@@ -32,9 +32,7 @@ static const struct AccelOps *find(const struct AccelOps *const *engines, const 
     return NULL;
 }
 
-const struct AccelOps *accel_find(const char *name) {
-    return find(accel_engines, name, strlen(name));
-}
+const struct AccelOps *accel_find(const char *name) { return find(accel_engines, name, strlen(name)); }
 
 /* Append to a message, cutting it where the buffer ends. */
 static void __attribute__((format(printf, 3, 4))) say(char *why, size_t n, const char *format, ...) {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 static const char help[] = "Usage: twin86 [options]      without a guest, the built-in demonstration boots\n"
+                           "       twin86 doctor         what the engines can do on this host\n"
                            "Guest\n"
                            "  -kernel FILE     bzImage, multiboot or PVH kernel     -bios FILE  firmware ROM\n"
                            "  -initrd FILE     initial RAM disk, or modules         -append STR command line\n"
@@ -51,6 +52,11 @@ static void print_accels(void) {
         printf("  %-10s %s\n", twin86_accel_name(i), twin86_accel_probe(i, why, sizeof(why)) == 0 ? "works here" : why);
 }
 
+static void print_doctor(void) {
+    for (unsigned i = 0; twin86_accel_name(i) != NULL; i++)
+        twin86_doctor(i, stdout);
+}
+
 static void print_log_items(void) {
     puts("Log items, joined by commas:");
     for (unsigned i = 0; twin86_trace_item_name(i) != NULL; i++)
@@ -67,6 +73,7 @@ void options_print(enum Action action) {
     case ACTION_VERSION: printf("twin86 %s\n", twin86_version()); break;
     case ACTION_CPU: print_cpus(); break;
     case ACTION_ACCEL: print_accels(); break;
+    case ACTION_DOCTOR: print_doctor(); break;
     case ACTION_DEVICE:
         puts("Devices:\n  isa-debug-exit,iobase=0xf4,iosize=4   writing V ends with code (V << 1) | 1");
         break;

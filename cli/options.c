@@ -352,6 +352,10 @@ static const struct OptionRow *find_row(const char *name) {
 bool options_parse(struct Options *o, int argc, char **argv, char *why, size_t n) {
     *o = (struct Options){.timeout_ms = -1};
     twin86_config_init(&o->config);
+    if (argc == 2 && strcmp(argv[1], "doctor") == 0) {
+        o->action = ACTION_DOCTOR;
+        return true;
+    }
     for (int i = 1; i < argc; i++) {
         struct Context c = {o, argv[i], why, n};
         const char *name = argv[i];

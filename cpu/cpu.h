@@ -45,8 +45,8 @@ enum {
  * lock held. Any pointer may be NULL in tests: then there is no interrupt and APIC MSRs raise #GP.
  */
 struct CpuApicOps {
-    int (*acknowledge)(void *opaque); /* vector of the interrupt to deliver now, or -1 (spurious) */
-    uint64_t (*get_base)(void *opaque); /* IA32_APIC_BASE */
+    int (*acknowledge)(void *opaque);               /* vector of the interrupt to deliver now, or -1 (spurious) */
+    uint64_t (*get_base)(void *opaque);             /* IA32_APIC_BASE */
     bool (*set_base)(void *opaque, uint64_t value); /* false: #GP */
     uint8_t (*get_cr8)(void *opaque);
     void (*set_cr8)(void *opaque, uint8_t value);
@@ -109,8 +109,8 @@ struct CPUState {
     uint64_t tsc_hz; /* frequency of the guest's TSC */
     struct CpuStats stats;
     const struct CpuTrace *trace; /* NULL: nobody looks */
-    char error[256]; /* with VCPU_EXIT_ERROR: one line for the person */
-    struct VcpuThread *thread; /* owned by vcpu.c */
+    char error[256];              /* with VCPU_EXIT_ERROR: one line for the person */
+    struct VcpuThread *thread;    /* owned by vcpu.c */
 };
 
 /** Power-on or INIT reset of env (SDM vol. 3, table 9-1). `init`: INIT keeps x87/SSE state, MTRRs and some MSRs. */

@@ -22,6 +22,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -78,6 +79,8 @@ TWIN86_API const char *twin86_cpu_feature_name(unsigned index);
 TWIN86_API const char *twin86_accel_name(unsigned index);
 /** Whether that engine can run here: 0, or -errno with the reason in `why`. */
 TWIN86_API int twin86_accel_probe(unsigned index, char *why, size_t why_size);
+/** Write what there is to know about that engine on this host, in lines for a person. Returns as twin86_accel_probe. */
+TWIN86_API int twin86_doctor(unsigned index, FILE *f);
 /** What `twin86_cpu_name(index)` is, in a few words. */
 TWIN86_API const char *twin86_cpu_description(unsigned index);
 

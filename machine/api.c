@@ -53,6 +53,19 @@ int twin86_accel_probe(unsigned index, char *why, size_t why_size) {
     return -EINVAL;
 }
 
+int twin86_doctor(unsigned index, FILE *f) {
+    char why[256] = "";
+    int r = twin86_accel_probe(index, why, sizeof(why));
+    const char *name = twin86_accel_name(index);
+    if (name == NULL)
+        return -EINVAL;
+    fprintf(f, "%s: %s%s\n", name, r == 0 ? "usable" : "not usable: ", r == 0 ? "" : why);
+    const struct AccelOps *ops = accel_find(name);
+    if (ops->doctor != NULL)
+        ops->doctor(f);
+    return r;
+}
+
 /* ---- life ---- */
 
 int twin86_create(Twin86Machine **machine, const Twin86Config *config, char *why, size_t why_size) {

@@ -36,8 +36,9 @@ enum KvmAction kvm_assist(struct CPUState *cpu, enum VcpuExit *exit) {
     struct KvmVcpu *v = cpu->engine;
     *exit = VCPU_EXIT_ERROR;
     if (!v->vm->assist) {
-        snprintf(cpu->error, sizeof(cpu->error), "kvm: KVM can't emulate an instruction, and assist=off keeps the "
-                                                 "software engine from doing it");
+        snprintf(cpu->error, sizeof(cpu->error),
+                 "kvm: KVM can't emulate an instruction, and assist=off keeps the "
+                 "software engine from doing it");
         return KVM_ACTION_LEAVE;
     }
     if (v->tcg == NULL && !make(v)) {

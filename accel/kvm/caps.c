@@ -14,17 +14,17 @@ static int explain_open(int e, char *why, size_t n) {
     case ENOENT:
     case ENODEV:
     case ENXIO:
-        snprintf(why, n, "there is no usable /dev/kvm; load the module (modprobe kvm_intel or kvm_amd) and switch "
-                         "virtualization on in the firmware's settings");
+        snprintf(why, n,
+                 "there is no usable /dev/kvm; load the module (modprobe kvm_intel or kvm_amd) and switch "
+                 "virtualization on in the firmware's settings");
         break;
     case EACCES:
     case EPERM:
-        snprintf(why, n, "/dev/kvm may not be opened; become a member of its group (usually: adduser $USER kvm, then "
-                         "log in anew) or run as root");
+        snprintf(why, n,
+                 "/dev/kvm may not be opened; become a member of its group (usually: adduser $USER kvm, then "
+                 "log in anew) or run as root");
         break;
-    default:
-        snprintf(why, n, "/dev/kvm can't be opened: %s", strerror(e));
-        break;
+    default: snprintf(why, n, "/dev/kvm can't be opened: %s", strerror(e)); break;
     }
     return -e;
 }
@@ -58,14 +58,10 @@ static int look(int fd, struct KvmCaps *c, char *why, size_t n) {
         int cap;
         bool *has;
     } wanted[] = {
-        {KVM_CAP_READONLY_MEM, &c->readonly_mem},
-        {KVM_CAP_XCRS, &c->xcrs},
-        {KVM_CAP_DEBUGREGS, &c->debugregs},
-        {KVM_CAP_X86_USER_SPACE_MSR, &c->user_space_msr},
-        {KVM_CAP_X86_MSR_FILTER, &c->msr_filter},
-        {KVM_CAP_SET_IDENTITY_MAP_ADDR, &c->set_identity_map},
-        {KVM_CAP_SET_TSS_ADDR, &c->set_tss},
-        {KVM_CAP_SET_GUEST_DEBUG, &c->guest_debug},
+        {KVM_CAP_READONLY_MEM, &c->readonly_mem}, {KVM_CAP_XCRS, &c->xcrs},
+        {KVM_CAP_DEBUGREGS, &c->debugregs},       {KVM_CAP_X86_USER_SPACE_MSR, &c->user_space_msr},
+        {KVM_CAP_X86_MSR_FILTER, &c->msr_filter}, {KVM_CAP_SET_IDENTITY_MAP_ADDR, &c->set_identity_map},
+        {KVM_CAP_SET_TSS_ADDR, &c->set_tss},      {KVM_CAP_SET_GUEST_DEBUG, &c->guest_debug},
         {KVM_CAP_USER_NMI, &c->user_nmi},
     };
     for (unsigned i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
@@ -104,4 +100,52 @@ int kvm_probe(char *why, size_t n) {
         return fd;
     close(fd);
     return 0;
+}
+
+/* ---- twin86 doctor ---- */
+
+static bool has_module(const char *name) {
+    char path[64];
+    snprintf(path, sizeof(path), "/sys/module/%s", name);
+    return access(path, F_OK) == 0;
+}
+
+static void doctor_module(FILE *f) {
+    static const struct {
+        const char *name, *what;
+    } modules[] = {
+        {"kvm_intel", "Intel VT-x; every mode of the guest runs on the processor"},
+        {"kvm_amd", "AMD SVM; every mode of the guest runs on the processor"},
+        {"kvm_pvm", "no hardware virtualization below it: only 64-bit user code runs on the processor, the rest in the "
+                    "kernel's emulator, and 32-bit paging and v8086 mode not at all; use -accel tcg-lite for whole "
+                    "operating systems"},
+    };
+    for (unsigned i = 0; i < sizeof(modules) / sizeof(modules[0]); i++) {
+        if (has_module(modules[i].name)) {
+            fprintf(f, "  module: %s (%s)\n", modules[i].name, modules[i].what);
+            return;
+        }
+    }
+    fprintf(f, "  module: none of kvm_intel, kvm_amd, kvm_pvm is to be seen (it may be built into the kernel)\n");
+}
+
+static void doctor_cap(FILE *f, bool has, const char *name, const char *without) {
+    if (!has)
+        fprintf(f, "  missing: %s; %s\n", name, without);
+}
+
+void kvm_doctor(FILE *f) {
+    struct KvmCaps c;
+    char why[256];
+    doctor_module(f);
+    int fd = kvm_open(&c, why, sizeof(why));
+    if (fd < 0)
+        return;
+    close(fd);
+    fprintf(f, "  memory slots: %d\n", c.slots);
+    doctor_cap(f, c.readonly_mem, "KVM_CAP_READONLY_MEM", "firmware in ROM (-bios, the embedded guest) can't run");
+    doctor_cap(f, c.user_space_msr, "KVM_CAP_X86_USER_SPACE_MSR", "guests get no x2APIC");
+    doctor_cap(f, c.xcrs, "KVM_CAP_XCRS", "guests get no AVX");
+    doctor_cap(f, c.debugregs, "KVM_CAP_DEBUGREGS", "debug registers are lost when engines change");
+    doctor_cap(f, c.set_tss, "KVM_CAP_SET_TSS_ADDR", "real mode may fail on old Intel processors");
 }

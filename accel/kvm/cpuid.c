@@ -111,9 +111,13 @@ static bool add(const struct CpuModel *m, unsigned apic_id, uint32_t leaf, uint3
         out[EBX] = (out[EBX] & 0xffffff) | apic_id << 24;
     if (leaf == 0xb)
         out[EDX] = apic_id;
-    *e = (struct kvm_cpuid_entry2){
-        .function = leaf, .index = subleaf, .flags = indexed ? KVM_CPUID_FLAG_SIGNIFCANT_INDEX : 0,
-        .eax = out[EAX], .ebx = out[EBX], .ecx = out[ECX], .edx = out[EDX]};
+    *e = (struct kvm_cpuid_entry2){.function = leaf,
+                                   .index = subleaf,
+                                   .flags = indexed ? KVM_CPUID_FLAG_SIGNIFCANT_INDEX : 0,
+                                   .eax = out[EAX],
+                                   .ebx = out[EBX],
+                                   .ecx = out[ECX],
+                                   .edx = out[EDX]};
     return (out[EAX] | out[EBX] | out[ECX] | out[EDX]) != 0;
 }
 
@@ -124,12 +128,9 @@ static unsigned subleaves(uint32_t leaf) {
     case 7:
     case 0xb:
     case 0x14:
-    case 0x8000001d:
-        return 4;
-    case 0xd:
-        return 10;
-    default:
-        return 0;
+    case 0x8000001d: return 4;
+    case 0xd: return 10;
+    default: return 0;
     }
 }
 
@@ -156,7 +157,8 @@ int kvm_set_cpuid(struct KvmVcpu *v, char *dropped, size_t n) {
     int r = get_supported(v);
     if (r != 0)
         return r;
-    v->xcr0_supported = kvm_supported(v->supported, 0xd, 0, EAX) | (uint64_t)kvm_supported(v->supported, 0xd, 0, EDX) << 32;
+    v->xcr0_supported = kvm_supported(v->supported, 0xd, 0, EAX) | (uint64_t)kvm_supported(v->supported, 0xd, 0, EDX)
+                                                                       << 32;
     v->xcr0_supported = (v->xcr0_supported & XSAVE_USER_COMPONENTS) | XCR0_X87 | XCR0_SSE;
     intersect(v, dropped, n);
     struct kvm_cpuid2 *list = calloc(1, sizeof(*list) + KVM_CPUID_ENTRIES * sizeof(list->entries[0]));

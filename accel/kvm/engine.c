@@ -61,6 +61,7 @@ static void destroy(struct Accel *accel) {
 const struct AccelOps kvm_ops = {
     .name = "kvm",
     .probe = kvm_probe,
+    .doctor = kvm_doctor,
     .init = init,
     .destroy = destroy,
     .vcpu_init = kvm_vcpu_init,

@@ -164,28 +164,20 @@ static enum KvmAction leave(enum VcpuExit *exit, enum VcpuExit why) {
 
 enum KvmAction kvm_handle_exit(struct CPUState *cpu, struct kvm_run *run, enum VcpuExit *exit) {
     switch (run->exit_reason) {
-    case KVM_EXIT_IO:
-        return handle_io(cpu, run);
-    case KVM_EXIT_MMIO:
-        return handle_mmio(cpu, run);
-    case KVM_EXIT_X86_RDMSR:
-        return handle_msr(cpu, run, false);
-    case KVM_EXIT_X86_WRMSR:
-        return handle_msr(cpu, run, true);
+    case KVM_EXIT_IO: return handle_io(cpu, run);
+    case KVM_EXIT_MMIO: return handle_mmio(cpu, run);
+    case KVM_EXIT_X86_RDMSR: return handle_msr(cpu, run, false);
+    case KVM_EXIT_X86_WRMSR: return handle_msr(cpu, run, true);
     case KVM_EXIT_INTR:
     case KVM_EXIT_NMI: /* the host's own */
     case KVM_EXIT_IRQ_WINDOW_OPEN:
-    case KVM_EXIT_SET_TPR: /* the loop takes CR8 over after every exit */
-        return KVM_ACTION_RUN;
-    case KVM_EXIT_HLT:
-        return leave(exit, VCPU_EXIT_HALT);
+    case KVM_EXIT_SET_TPR: /* the loop takes CR8 over after every exit */ return KVM_ACTION_RUN;
+    case KVM_EXIT_HLT: return leave(exit, VCPU_EXIT_HALT);
     case KVM_EXIT_SHUTDOWN:
     case KVM_EXIT_SYSTEM_EVENT: /* only paravirtual interfaces make it; to the machine it is the same */
         return leave(exit, VCPU_EXIT_SHUTDOWN);
-    case KVM_EXIT_DEBUG:
-        return leave(exit, VCPU_EXIT_DEBUG);
-    case KVM_EXIT_INTERNAL_ERROR:
-        return handle_internal(cpu, run, exit);
+    case KVM_EXIT_DEBUG: return leave(exit, VCPU_EXIT_DEBUG);
+    case KVM_EXIT_INTERNAL_ERROR: return handle_internal(cpu, run, exit);
     case KVM_EXIT_FAIL_ENTRY:
         return fail(cpu, exit, "kvm: the processor refuses to enter the guest, hardware reason %#llx",
                     (unsigned long long)run->fail_entry.hardware_entry_failure_reason);
@@ -194,7 +186,6 @@ enum KvmAction kvm_handle_exit(struct CPUState *cpu, struct kvm_run *run, enum V
     case KVM_EXIT_UNKNOWN:
         return fail(cpu, exit, "kvm: an exit that KVM itself does not know, hardware reason %#llx",
                     (unsigned long long)run->hw.hardware_exit_reason);
-    default:
-        return fail(cpu, exit, "kvm: unexpected exit %u (%s)", run->exit_reason, kvm_exit_name(run->exit_reason));
+    default: return fail(cpu, exit, "kvm: unexpected exit %u (%s)", run->exit_reason, kvm_exit_name(run->exit_reason));
     }
 }

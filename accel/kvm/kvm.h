@@ -56,19 +56,20 @@ struct KvmVcpu {
     pthread_t thread;
     bool signal_ready; /* the thread that runs it has the signal blocked */
 
-    uint64_t apic_base; /* as KVM has it */
-    uint8_t cr8;        /* as last given to KVM */
+    uint64_t apic_base;  /* as KVM has it */
+    uint8_t cr8;         /* as last given to KVM */
     uint64_t tsc_offset; /* env's, as last read from KVM */
     bool tsc_known;
-    bool io_pending;      /* the last exit was an access; KVM finishes the instruction when it is entered again */
-    int put_error;        /* errno of what put_state could not load, 0: none */
+    bool stepping;   /* KVM stops after each instruction: an instruction budget is set */
+    bool io_pending; /* the last exit was an access; KVM finishes the instruction when it is entered again */
+    int put_error;   /* errno of what put_state could not load, 0: none */
     const char *put_what;
     uint64_t xcr0_supported;
     uint8_t msr[KVM_MSR_LIST_MAX]; /* rows of the table in state.c that this KVM has */
     unsigned msr_count;
 
     uint64_t exits[KVM_EXIT_KINDS]; /* by reason; the last one: of higher numbers */
-    void *tcg; /* the software engine's vCPU, made for the first assist */
+    void *tcg;                      /* the software engine's vCPU, made for the first assist */
 };
 
 /* ---- caps.c ---- */
@@ -77,6 +78,9 @@ struct KvmVcpu {
 int kvm_probe(char *why, size_t n);
 /** Open /dev/kvm and look at what it offers. A file descriptor, or -errno with the remedy in `why`. */
 int kvm_open(struct KvmCaps *caps, char *why, size_t n);
+
+/** AccelOps.doctor. */
+void kvm_doctor(FILE *f);
 
 /* ---- vm.c ---- */
 

@@ -134,7 +134,8 @@ static enum KvmAction run_once(struct KvmVcpu *v, enum VcpuExit *exit) {
     return kvm_handle_exit(cpu, v->run, exit);
 }
 
-/* Finish the instruction whose access the last exit was: its registers are not written yet. It may have more accesses. */
+/* Finish the instruction whose access the last exit was: its registers are not written yet. It may have more accesses.
+ */
 static enum KvmAction complete_io(struct KvmVcpu *v, enum VcpuExit *exit) {
     enum KvmAction action = KVM_ACTION_RUN;
     while (v->io_pending && action == KVM_ACTION_RUN) {
@@ -145,9 +146,23 @@ static enum KvmAction complete_io(struct KvmVcpu *v, enum VcpuExit *exit) {
     return action;
 }
 
-static bool must_leave(uint32_t events) {
-    return (events & (CPU_EVENT_LEAVE | CPU_EVENT_INIT | CPU_EVENT_SIPI)) != 0;
+/* Hardware does not count instructions. Where a number of them is to be run, it is made to stop after each. */
+static void set_stepping(struct KvmVcpu *v) {
+    bool wanted = v->cpu->insn_limit != UINT64_MAX && v->vm->caps.guest_debug;
+    struct kvm_guest_debug debug = {.control = wanted ? KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP : 0};
+    if (wanted != v->stepping && ioctl(v->fd, KVM_SET_GUEST_DEBUG, &debug) == 0)
+        v->stepping = wanted;
 }
+
+static enum KvmAction count_step(struct KvmVcpu *v, enum KvmAction action, enum VcpuExit exit) {
+    if (!v->stepping || action != KVM_ACTION_LEAVE)
+        return action;
+    if (exit == VCPU_EXIT_DEBUG || exit == VCPU_EXIT_HALT)
+        v->cpu->insn_count++;
+    return exit == VCPU_EXIT_DEBUG ? KVM_ACTION_RUN : action;
+}
+
+static bool must_leave(uint32_t events) { return (events & (CPU_EVENT_LEAVE | CPU_EVENT_INIT | CPU_EVENT_SIPI)) != 0; }
 
 static bool broken(struct KvmVcpu *v) {
     struct CPUState *cpu = v->cpu;
@@ -172,13 +187,23 @@ static enum VcpuExit loop(struct KvmVcpu *v) {
         if (must_leave(events)) {
             exit = VCPU_EXIT_KICK;
             enum KvmAction action = complete_io(v, &exit);
+            action = count_step(v, action, exit);
             if (action == KVM_ACTION_RUN)
                 return VCPU_EXIT_KICK;
             return action == KVM_ACTION_LEAVE ? exit : VCPU_EXIT_KICK; /* an assist comes again with the next exec */
         }
+        if (v->stepping && cpu->insn_count >= cpu->insn_limit)
+            return VCPU_EXIT_BUDGET;
         inject(v, events);
         load_cr8(v);
         enum KvmAction action = run_once(v, &exit);
+        if (v->stepping && v->io_pending && action == KVM_ACTION_RUN) {
+            /* KVM's emulator does not stop after an instruction that writes to a device: count that here */
+            action = complete_io(v, &exit);
+            if (action == KVM_ACTION_RUN)
+                cpu->insn_count++;
+        }
+        action = count_step(v, action, exit);
         if (action == KVM_ACTION_ASSIST)
             action = kvm_assist(cpu, &exit);
         if (action == KVM_ACTION_LEAVE)
@@ -191,8 +216,8 @@ void kvm_describe(struct CPUState *cpu, char *buf, size_t n) {
     size_t used = (size_t)snprintf(buf, n, "exits:");
     for (uint32_t i = 0; i < KVM_EXIT_KINDS && used < n; i++)
         if (v->exits[i] != 0)
-            used += (size_t)snprintf(buf + used, n - used, " %s %llu", kvm_exit_name(i),
-                                     (unsigned long long)v->exits[i]);
+            used +=
+                (size_t)snprintf(buf + used, n - used, " %s %llu", kvm_exit_name(i), (unsigned long long)v->exits[i]);
     if (used < n)
         snprintf(buf + used, n - used, "; assists: %llu", (unsigned long long)cpu->stats.assists);
 }
@@ -200,6 +225,7 @@ void kvm_describe(struct CPUState *cpu, char *buf, size_t n) {
 enum VcpuExit kvm_exec(struct CPUState *cpu) {
     struct KvmVcpu *v = cpu->engine;
     enter(v);
+    set_stepping(v);
     enum VcpuExit exit = loop(v);
     leave(v);
     return exit;

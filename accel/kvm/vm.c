@@ -49,7 +49,8 @@ static void want(struct Wanted *w, struct KvmSlot s) {
         w->slot[w->count++] = s;
 }
 
-/* With A20 off the second MiB shows the first one. Nobody counts on more: what wraps is real mode's FFFF:0010 and up. */
+/* With A20 off the second MiB shows the first one. Nobody counts on more: what wraps is real mode's FFFF:0010 and up.
+ */
 static void want_without_a20(struct Wanted *w, struct KvmSlot s) {
     uint64_t end = s.gpa + s.size;
     struct KvmSlot below = s, above = s;

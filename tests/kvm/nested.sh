@@ -57,6 +57,7 @@ for lib in $(for p in $programs; do LD_LIBRARY_PATH=.libs ldd "$(real "$p")"; do
     esac
 done
 cp "$srcdir/tests/data/embedded-guest.txt" "$root/t/tests/data/"
+cp "$srcdir/tests/kvm/isa-differences.txt" "$root/t/"
 cp tests/isa/*.rom "$root/t/tests/isa/" 2>/dev/null
 case " $jobs " in
 *" debian "*)

@@ -54,10 +54,11 @@ typedef uint64_t (*HostFn)(uint64_t a, uint64_t b, uint32_t *flags);
 
 ALL(HOST2, add)
 ALL(HOST2, adc)
-ALL(HOST2, sub) ALL(HOST2, sbb) ALL(HOST2, and) ALL(HOST2, or) ALL(HOST2, xor) ALL(HOST1, inc) ALL(HOST1, dec)
-    ALL(HOST1, not ) ALL(HOST1, neg) ALL(HOST_CL, shl) ALL(HOST_CL, shr) ALL(HOST_CL, sar) ALL(HOST_CL, rol)
-        ALL(HOST_CL, ror) ALL(HOST_CL, rcl) ALL(HOST_CL, rcr) WIDE(HOST2, imul) WIDE(HOST2, bsf) WIDE(HOST2, bsr)
-            WIDE(HOST2, tzcnt) WIDE(HOST2, lzcnt) WIDE(HOST2, popcnt)
+ALL(HOST2, sub)
+ALL(HOST2, sbb) ALL(HOST2, and) ALL(HOST2, or) ALL(HOST2, xor) ALL(HOST1, inc) ALL(HOST1, dec) ALL(HOST1, not )
+    ALL(HOST1, neg) ALL(HOST_CL, shl) ALL(HOST_CL, shr) ALL(HOST_CL, sar) ALL(HOST_CL, rol) ALL(HOST_CL, ror)
+        ALL(HOST_CL, rcl) ALL(HOST_CL, rcr) WIDE(HOST2, imul) WIDE(HOST2, bsf) WIDE(HOST2, bsr) WIDE(HOST2, tzcnt)
+            WIDE(HOST2, lzcnt) WIDE(HOST2, popcnt)
 
                 static const struct Op {
     const char *name;
@@ -244,10 +245,10 @@ END_TEST
     }
 HOST_WIDE_BYTE(mul)
 HOST_WIDE_BYTE(imul)
-HOST_WIDE_BYTE(div) HOST_WIDE_BYTE(idiv) WIDE(HOST_WIDE, mul) WIDE(HOST_WIDE, imul) WIDE(HOST_WIDE, div)
-    WIDE(HOST_WIDE, idiv)
+HOST_WIDE_BYTE(div)
+HOST_WIDE_BYTE(idiv) WIDE(HOST_WIDE, mul) WIDE(HOST_WIDE, imul) WIDE(HOST_WIDE, div) WIDE(HOST_WIDE, idiv)
 
-        typedef void (*HostWide)(uint64_t *lo, uint64_t *hi, uint64_t src, uint32_t *flags);
+    typedef void (*HostWide)(uint64_t *lo, uint64_t *hi, uint64_t src, uint32_t *flags);
 #define WIDE_OP(op)                                                                                                    \
     { host_wide_##op##b, host_wide_##op##w, host_wide_##op##l, host_wide_##op##q }
 

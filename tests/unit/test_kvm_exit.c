@@ -105,7 +105,7 @@ static struct kvm_run *invent(uint32_t reason) {
 
 static enum VcpuExit left;
 static enum KvmAction handle(struct kvm_run *run) {
-    left = (enum VcpuExit)-1;
+    left = (enum VcpuExit) - 1;
     b.cpu.error[0] = '\0';
     return kvm_handle_exit(&b.cpu, run, &left);
 }
@@ -489,21 +489,20 @@ static Twin86Machine *machine_with(const uint8_t *code, size_t n) {
 /* Real mode: OUT, REP OUTSB, an MMIO read (the IOAPIC's window), RAM, then the end by isa-debug-exit. */
 START_TEST(host_real_mode) {
     static const uint8_t code[] = {
-        0xb0, 'o',                          /* mov al, 'o' */
-        0xe6, 0xe9,                         /* out e9h, al */
-        0x8c, 0xc8, 0x8e, 0xd8,             /* mov ax, cs; mov ds, ax */
-        0xbe, 0x30, 0x00,                   /* mov si, 30h */
-        0xb9, 0x03, 0x00,                   /* mov cx, 3 */
-        0xba, 0xe9, 0x00,                   /* mov dx, e9h */
-        0xf3, 0x6e,                         /* rep outsb */
-        0x31, 0xc0, 0x8e, 0xd8,             /* xor ax, ax; mov ds, ax */
-        0xc6, 0x06, 0x00, 0x05, '!',        /* mov byte [500h], '!' */
-        0xa0, 0x00, 0x05,                   /* mov al, [500h] */
-        0xe6, 0xe9,                         /* out e9h, al */
-        0xb8, 0x15, 0x00,                   /* mov ax, 15h */
-        0xe7, 0xf4,                         /* out f4h, ax */
-        0xf4, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90,
-        'k', 'a', 'y',                      /* at 30h */
+        0xb0, 'o',                                                                 /* mov al, 'o' */
+        0xe6, 0xe9,                                                                /* out e9h, al */
+        0x8c, 0xc8, 0x8e, 0xd8,                                                    /* mov ax, cs; mov ds, ax */
+        0xbe, 0x30, 0x00,                                                          /* mov si, 30h */
+        0xb9, 0x03, 0x00,                                                          /* mov cx, 3 */
+        0xba, 0xe9, 0x00,                                                          /* mov dx, e9h */
+        0xf3, 0x6e,                                                                /* rep outsb */
+        0x31, 0xc0, 0x8e, 0xd8,                                                    /* xor ax, ax; mov ds, ax */
+        0xc6, 0x06, 0x00, 0x05, '!',                                               /* mov byte [500h], '!' */
+        0xa0, 0x00, 0x05,                                                          /* mov al, [500h] */
+        0xe6, 0xe9,                                                                /* out e9h, al */
+        0xb8, 0x15, 0x00,                                                          /* mov ax, 15h */
+        0xe7, 0xf4,                                                                /* out f4h, ax */
+        0xf4, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 'k', 'a', 'y', /* at 30h */
     };
     _Static_assert(sizeof(code) == 0x30 + 3, "the text is at 30h");
     Twin86Event event = {0};
@@ -521,14 +520,14 @@ END_TEST
 /* x87 in real mode is what KVM's emulator can't do on some hosts; where it can, nothing is assisted. */
 START_TEST(host_assist) {
     static const uint8_t code[] = {
-        0xdb, 0xe3,                         /* fninit */
-        0xd9, 0xe8, 0xd8, 0xc0,             /* fld1; fadd st0, st0 */
-        0x31, 0xc0, 0x8e, 0xd8,             /* xor ax, ax; mov ds, ax */
-        0xdf, 0x1e, 0x00, 0x05,             /* fistp word [500h] */
-        0xa0, 0x00, 0x05,                   /* mov al, [500h] */
-        0x04, '0',                          /* add al, '0' */
-        0xe6, 0xe9,                         /* out e9h, al */
-        0xe7, 0xf4, 0xf4,                   /* out f4h, ax; hlt */
+        0xdb, 0xe3,             /* fninit */
+        0xd9, 0xe8, 0xd8, 0xc0, /* fld1; fadd st0, st0 */
+        0x31, 0xc0, 0x8e, 0xd8, /* xor ax, ax; mov ds, ax */
+        0xdf, 0x1e, 0x00, 0x05, /* fistp word [500h] */
+        0xa0, 0x00, 0x05,       /* mov al, [500h] */
+        0x04, '0',              /* add al, '0' */
+        0xe6, 0xe9,             /* out e9h, al */
+        0xe7, 0xf4, 0xf4,       /* out f4h, ax; hlt */
     };
     Twin86Event event = {0};
     if (!host_kvm("assist on the host's KVM"))
@@ -563,6 +562,59 @@ START_TEST(host_kicks) {
 }
 END_TEST
 
+/* An instruction budget, exact though hardware does not count. */
+START_TEST(host_budget) {
+    static const uint8_t code[] = {
+        0xb0, 'a',              /* mov al, 'a' */
+        0xe6, 0xe9, 0xfe, 0xc0, /* out e9h, al; inc al */
+        0xeb, 0xfa,             /* jmp back */
+    };
+    static const struct {
+        uint64_t run;
+        const char *output;
+    } rows[] = {{2, ""}, {1, "a"}, {3, "ab"}, {6, "abcd"}};
+    uint64_t total = 0;
+    if (!host_kvm("instruction budget on the host's KVM"))
+        return;
+    Twin86Machine *m = machine_with(code, sizeof(code));
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        Twin86Event event = {0};
+        Twin86Stats stats;
+        ck_assert_int_eq(twin86_run(m, rows[i].run, &event), 0);
+        ck_assert_msg(event.kind == TWIN86_EVENT_BUDGET, "event %d: %s", (int)event.kind, event.message);
+        twin86_stats(m, &stats);
+        total += rows[i].run;
+        ck_assert_uint_eq(stats.instructions, total);
+        ck_assert_str_eq(output, rows[i].output);
+    }
+    twin86_destroy(m);
+}
+END_TEST
+
+/* The keyboard controller's reset line; RAM keeps what tells the second start from the first. */
+START_TEST(host_reset) {
+    static const uint8_t code[] = {
+        0x31, 0xc0, 0x8e, 0xd8,             /* xor ax, ax; mov ds, ax */
+        0x80, 0x3e, 0x00, 0x05, 'x',        /* cmp byte [500h], 'x' */
+        0x74, 0x0c,                         /* je 17h */
+        0xc6, 0x06, 0x00, 0x05, 'x',        /* mov byte [500h], 'x' */
+        0xb0, 0xfe, 0xe6, 0x64,             /* out 64h, feh */
+        0xf4, 0xeb, 0xfd,                   /* hlt; jmp to it */
+        0xb0, 'R',  0xe6, 0xe9, 0xe7, 0xf4, /* out e9h, 'R'; out f4h, ax */
+        0xf4,
+    };
+    Twin86Event event = {0};
+    if (!host_kvm("reset on the host's KVM"))
+        return;
+    Twin86Machine *m = machine_with(code, sizeof(code));
+    ck_assert_int_eq(twin86_start(m, 0), 0);
+    ck_assert_int_eq(twin86_wait(m, 20000, &event), 0);
+    ck_assert_msg(event.kind == TWIN86_EVENT_DEBUG_EXIT, "event %d: %s", (int)event.kind, event.message);
+    ck_assert_str_eq(output, "R");
+    twin86_destroy(m);
+}
+END_TEST
+
 START_TEST(host_create_and_destroy) {
     static const uint8_t spin[] = {0xeb, 0xfe};
     if (!host_kvm("creating machines on the host's KVM"))
@@ -582,14 +634,22 @@ END_TEST
 Suite *kvm_suite(void) {
     Suite *s = suite_create("kvm");
 #ifdef HAVE_KVM
-    const TTest *const exits[] = {out_of_every_width, in_writes_what_was_asked_for, string_io,
-                                         unmapped_port_reads_ones, mmio, rom_writes_are_dropped, exits_that_leave,
-                                         exits_that_go_on, unexpected_exits_explain,
-                                         emulation_failure_asks_for_assist, msrs, cpuid_table};
-    const TTest *const state[] = {general_registers_there_and_back, segments_there_and_back,
-                                         xsave_there_and_back, components_that_are_not_saved_are_initial,
-                                         events_there_and_back};
-    const TTest *const host[] = {host_real_mode, host_assist, host_kicks, host_create_and_destroy};
+    const TTest *const exits[] = {out_of_every_width,
+                                  in_writes_what_was_asked_for,
+                                  string_io,
+                                  unmapped_port_reads_ones,
+                                  mmio,
+                                  rom_writes_are_dropped,
+                                  exits_that_leave,
+                                  exits_that_go_on,
+                                  unexpected_exits_explain,
+                                  emulation_failure_asks_for_assist,
+                                  msrs,
+                                  cpuid_table};
+    const TTest *const state[] = {general_registers_there_and_back, segments_there_and_back, xsave_there_and_back,
+                                  components_that_are_not_saved_are_initial, events_there_and_back};
+    const TTest *const host[] = {host_real_mode, host_assist, host_kicks,
+                                 host_budget,    host_reset,  host_create_and_destroy};
     TCase *tc = tcase_create("exits");
     tcase_add_checked_fixture(tc, setup, teardown);
     for (unsigned i = 0; i < sizeof(exits) / sizeof(exits[0]); i++)
