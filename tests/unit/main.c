@@ -54,6 +54,13 @@ static const struct SuiteEntry suites[] = {
     {NULL, NULL},
 };
 
+static unsigned skipped;
+
+void suite_skip(const char *what, unsigned tests, const char *reason) {
+    printf("SKIP %s: %s\n", what, reason);
+    skipped += tests;
+}
+
 static bool wanted(const char *name, int argc, char **argv) {
     for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], name)) {
@@ -83,6 +90,6 @@ int main(int argc, char **argv) {
     srunner_run_all(runner, CK_ENV);
     int run = srunner_ntests_run(runner), failed = srunner_ntests_failed(runner);
     srunner_free(runner);
-    printf("%d passed, %d failed, 0 skipped\n", run - failed, failed);
+    printf("%d passed, %d failed, %u skipped\n", run - failed, failed, skipped);
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

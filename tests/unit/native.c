@@ -86,6 +86,19 @@ static bool map_at(uintptr_t at, size_t size, int prot) {
     return p == (void *)at;
 }
 
+bool native_possible(void) {
+    bool ok = map_at(NATIVE_CODE, 0x1000, PROT_READ);
+    if (ok)
+        munmap((void *)(uintptr_t)NATIVE_CODE, 0x1000);
+    if (!ok || !map_at(NATIVE_WINDOW, NATIVE_WINDOW_SIZE, PROT_READ))
+        return false;
+    munmap((void *)(uintptr_t)NATIVE_WINDOW, NATIVE_WINDOW_SIZE);
+    ok = map_at(NATIVE_CONTROL, 0x1000, PROT_READ);
+    if (ok)
+        munmap((void *)(uintptr_t)NATIVE_CONTROL, 0x1000);
+    return ok;
+}
+
 bool native_init(void) {
     static uint8_t stack[65536];
     static bool done;

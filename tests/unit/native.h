@@ -29,6 +29,8 @@ struct NativeState {
 
 /** Map code, window and control pages; catch signals. False: this address space has no room for them. */
 bool native_init(void);
+/** False when this process has something at the addresses that native_init needs. */
+bool native_possible(void);
 
 /** Run the instruction, or several that follow one another (n up to 4000 bytes). The window holds the memory operand
  * before and after. */
