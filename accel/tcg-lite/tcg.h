@@ -179,7 +179,7 @@ _Noreturn static inline void tcg_fault_error(struct Tcg *t, enum X86Vector vecto
     tcg_raise_error(t, t->insn, vector, error);
 }
 
-/* ---- interrupt and exception delivery (system worker's deliver.c) ---- */
+/* ---- interrupt and exception delivery (deliver.c) ---- */
 
 enum TcgEvent {
     EVENT_FAULT,
