@@ -7,7 +7,7 @@
 
 #include "accel/tcg-lite/mem.h"
 
-/* ---- system instructions (help_sys.c, segment.c, far.c, flags.c, control.c, msr.c, io.c) ----
+/* ---- system instructions (help_*.c, far.c, iret.c, msr.c) ----
  *
  * Beside each name: the rows it serves and their shape. "next" is help_next, "jump" help_jump, "-" plain help.
  * E/M operands: i->mem, i->rm, the memory operand through ea_offset and i->seg; segment, control and debug registers

@@ -11,16 +11,6 @@ static _Noreturn void segment_fault(struct Tcg *t, const struct Insn *i, unsigne
     tcg_raise_error(t, i, seg == SEG_SS ? VEC_SS : VEC_GP, 0);
 }
 
-/** True when [offset, offset + size) lies within the segment (SDM vol. 3, 5.3); expand-down counts from the limit up.
- */
-static bool within_limit(const struct X86Segment *s, uint32_t offset, unsigned size) {
-    uint64_t last = (uint64_t)offset + size - 1;
-    bool data = !(s->ar & AR_CODE);
-    if ((s->ar & AR_S) && data && (s->ar & AR_EXPAND_DOWN))
-        return offset > s->limit && last <= (s->ar & AR_DB ? 0xffffffffu : 0xffffu);
-    return last <= s->limit;
-}
-
 uint64_t mem_linear(struct Tcg *t, const struct Insn *i, unsigned seg, uint64_t offset, unsigned size,
                     enum Access access) {
     const struct X86Segment *s = &t->env->seg[seg];
@@ -40,7 +30,7 @@ uint64_t mem_linear(struct Tcg *t, const struct Insn *i, unsigned seg, uint64_t 
         if ((access & ACCESS_READ) && code && !(s->ar & AR_READABLE))
             segment_fault(t, i, seg);
     }
-    if (!within_limit(s, (uint32_t)offset, size))
+    if (!segment_holds(s, (uint32_t)offset, size))
         segment_fault(t, i, seg);
     return (uint32_t)(s->base + offset);
 }

@@ -29,6 +29,15 @@ ALWAYS_INLINE uint64_t ea_offset(const CPUX86State *env, const struct Insn *i) {
     return i->asize == 3 ? ea : i->asize == 2 ? (uint32_t)ea : (uint16_t)ea;
 }
 
+/** True when [offset, offset + size) lies within the segment (SDM vol. 3, 5.3); expand-down counts from the limit up.
+ */
+static inline bool segment_holds(const struct X86Segment *s, uint32_t offset, unsigned size) {
+    uint64_t last = (uint64_t)offset + size - 1;
+    if ((s->ar & (AR_S | AR_CODE | AR_EXPAND_DOWN)) == (AR_S | AR_EXPAND_DOWN))
+        return offset > s->limit && last <= (s->ar & AR_DB ? 0xffffffffu : 0xffffu);
+    return last <= s->limit;
+}
+
 /** offset -> linear through segment `seg` with limit, type and null checks (in 64-bit mode only FS/GS bases and the
  *  canonical check). Raises #SS(0) for SS, #GP(0) otherwise. */
 uint64_t mem_linear(struct Tcg *t, const struct Insn *i, unsigned seg, uint64_t offset, unsigned size,

@@ -101,13 +101,6 @@ void code_offset_check(struct Tcg *t, const struct Desc *d, uint64_t rip, uint32
 /** Load CS (marks it accessed) with RPL = cpl. */
 void code_segment_load(struct Tcg *t, uint16_t selector, struct Desc *d, unsigned cpl);
 
-static inline bool segment_holds(const struct X86Segment *s, uint32_t offset, unsigned size) {
-    uint64_t last = (uint64_t)offset + size - 1;
-    if ((s->ar & (AR_S | AR_CODE | AR_EXPAND_DOWN)) == (AR_S | AR_EXPAND_DOWN))
-        return offset > s->limit && last <= (s->ar & AR_DB ? 0xffffffffu : 0xffffu);
-    return last <= s->limit;
-}
-
 /* ---- stacks (descriptor.c) ---- */
 
 /** A stack that is being pushed on before it becomes the current one. */
