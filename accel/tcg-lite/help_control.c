@@ -49,18 +49,15 @@ static void write_cr0(struct Tcg *t, uint64_t v) {
 
 static void write_cr3(struct Tcg *t, uint64_t v) {
     CPUX86State *env = t->env;
-    bool flush = true;
     if (x86_long_mode(env)) {
-        if (env->cr4 & CR4_PCIDE) {
-            flush = !(v & CR3_NO_FLUSH);
+        if (env->cr4 & CR4_PCIDE)
             v &= ~CR3_NO_FLUSH;
-        }
         if (v >> t->cpu->model.phys_bits)
             gp0(t);
     } else if ((env->cr0 & CR0_PG) && (env->cr4 & CR4_PAE)) {
         check_pdptes(t, v);
     }
-    tcg_set_cr3(t, v, flush);
+    tcg_set_cr3(t, v);
 }
 
 /** Bits of CR4 and the feature that each needs. */

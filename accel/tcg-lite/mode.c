@@ -116,8 +116,9 @@ void tcg_set_cr0(struct Tcg *t, uint64_t v) {
     tcg_update_mode(t);
 }
 
-void tcg_set_cr3(struct Tcg *t, uint64_t v, bool flush) {
-    (void)flush; /* translations carry no PCID, so another address space always means a flush */
+/** Translations carry no PCID, so another address space means a flush even where CR3's bit 63 would allow to keep them.
+ */
+void tcg_set_cr3(struct Tcg *t, uint64_t v) {
     t->env->cr3 = v;
     load_pdptes(t);
     tcg_tlb_flush_non_global(t);

@@ -141,7 +141,7 @@ static void commit(struct Tcg *t, const struct TaskState *s, uint16_t selector, 
                            FLAG_AC | FLAG_VIF | FLAG_VIP | FLAG_ID;
     tcg_set_rflags(t, s->eflags & known);
     if ((env->cr0 & CR0_PG) && (tss->lo >> 43 & 1))
-        tcg_set_cr3(t, s->cr3, true);
+        tcg_set_cr3(t, s->cr3);
     tcg_update_mode(t);
 }
 

@@ -165,7 +165,7 @@ struct Tcg {
 
 enum { TCG_BENIGN = 0x100 }; /* as a first event it never makes a double fault: interrupts, INT n, traps */
 
-/* ---- faults (fault.c) ---- */
+/* ---- faults (loop.c) ---- */
 
 /** Ask that exec() return `why` at the next block edge. */
 void tcg_request_exit(struct Tcg *t, enum VcpuExit why);
@@ -211,7 +211,7 @@ static inline uint64_t tcg_rflags(const struct Tcg *t) {
 void tcg_set_rflags(struct Tcg *t, uint64_t v);
 /** Set CR0, CR3, CR4 with all side effects (flushes, LMA, PDPTE loads) but no privilege or value checks. */
 void tcg_set_cr0(struct Tcg *t, uint64_t v);
-void tcg_set_cr3(struct Tcg *t, uint64_t v, bool flush);
+void tcg_set_cr3(struct Tcg *t, uint64_t v);
 void tcg_set_cr4(struct Tcg *t, uint64_t v);
 
 /* ---- TLB (tlb.c) ---- */
