@@ -66,6 +66,14 @@ static void make_string(struct Run *r, uint8_t *s) {
         s[n++] = prefixes[rnd(r) % sizeof prefixes];
     if ((v >> 6) & 1)
         s[n++] = 0x40 | ((v >> 7) & 15);
+    if ((v >> 16 & 7) == 0) { /* VEX: mostly of a map that exists, and vvvv = 1111 */
+        s[n++] = v >> 19 & 1 ? 0xc4 : 0xc5;
+        if (v >> 20 & 1)
+            s[n + (s[n - 1] == 0xc4)] |= 0x78;
+        if (s[n - 1] == 0xc4 && (v >> 21 & 7))
+            s[n] = (uint8_t)((s[n] & 0xe0) | (1 + (v >> 24) % 3));
+        return;
+    }
     unsigned map = (v >> 12) & 7;
     if (map >= 4)
         s[n++] = 0x0f;

@@ -125,14 +125,18 @@ static void without_prefixes(const struct Case *c, unsigned drop, uint8_t out[16
     }
 }
 
-/** capstone does not refuse LOCK everywhere where the processor does: without it, the two must agree. */
-static bool illegal_lock(struct Run *r, const struct Mode *m, const struct Case *c) {
-    unsigned prefixes;
-    opcode_at(c, &prefixes);
-    if (!c->bad || !(prefixes & PRE_F0))
+/**
+ * capstone does not refuse LOCK everywhere where the processor does, nor LOCK, 66, F2 and F3 before VEX (SDM vol. 2,
+ * 2.3.2 and 2.3.3): without them, the two must agree.
+ */
+static bool illegal_prefix(struct Run *r, const struct Mode *m, const struct Case *c) {
+    unsigned prefixes, op = opcode_at(c, &prefixes);
+    bool vex = (c->bytes[op] & 0xfe) == 0xc4;
+    unsigned drop = vex ? PRE_F0 | PRE_66 | PRE_F2 | PRE_F3 : PRE_F0;
+    if (!c->bad || !(prefixes & drop))
         return false;
     uint8_t bytes[16];
-    without_prefixes(c, PRE_F0, bytes);
+    without_prefixes(c, drop, bytes);
     struct Decoded d;
     char buf[32];
     struct Case without = examine(r, m, bytes, &d, buf, sizeof buf);
@@ -213,26 +217,29 @@ static bool invalid_by_prefix(struct Run *r, const struct Mode *m, const struct 
 /** Extensions that our table does not have (yet): capstone says to what group an instruction belongs. */
 static bool beyond(struct Run *r, const struct Mode *m, const struct Case *c) {
     static const uint8_t groups[] = {
-        X86_GRP_VM,     X86_GRP_3DNOW,  X86_GRP_AES,   X86_GRP_ADX,  X86_GRP_AVX,  X86_GRP_AVX2,
-        X86_GRP_AVX512, X86_GRP_BMI,    X86_GRP_BMI2,  X86_GRP_F16C, X86_GRP_FMA,  X86_GRP_FMA4,
-        X86_GRP_HLE,    X86_GRP_PCLMUL, X86_GRP_RTM,   X86_GRP_SHA,  X86_GRP_SSE3, X86_GRP_SSE41,
-        X86_GRP_SSE42,  X86_GRP_SSE4A,  X86_GRP_SSSE3, X86_GRP_TBM,  X86_GRP_XOP,  X86_GRP_CDI,
-        X86_GRP_ERI,    X86_GRP_PFI,    X86_GRP_VLX,   X86_GRP_DQI,  X86_GRP_BWI,
+        X86_GRP_VM,    X86_GRP_3DNOW, X86_GRP_AES,   X86_GRP_AVX,    X86_GRP_AVX2, X86_GRP_AVX512, X86_GRP_F16C,
+        X86_GRP_FMA,   X86_GRP_FMA4,  X86_GRP_HLE,   X86_GRP_PCLMUL, X86_GRP_RTM,  X86_GRP_SHA,    X86_GRP_SSE3,
+        X86_GRP_SSE41, X86_GRP_SSE42, X86_GRP_SSE4A, X86_GRP_SSSE3,  X86_GRP_TBM,  X86_GRP_XOP,    X86_GRP_CDI,
+        X86_GRP_ERI,   X86_GRP_PFI,   X86_GRP_VLX,   X86_GRP_DQI,    X86_GRP_BWI,
     };
     /* extensions without a group: SMX, SMM, VIA PadLock, SVM, SGX, random numbers, 3DNow! */
-    static const char *const names[] = {
-        "getsec",    "rsm",         "rdrand", "rdseed",  "xstore",  "xcryptecb", "xcryptcbc", "xcryptctr",
-        "xcryptcfb", "xcryptofb",   "xsha1",  "xsha256", "montmul", "femms",     "encls",     "enclu",
-        "skinit",    "clgi",        "stgi",   "vmrun",   "vmload",  "vmsave",    "vmmcall",   "invlpga",
-        "pcommit",   "prefetchwt1", "fisttp", "crc32",   "adcx",    "adox",      "xtest",     NULL};
+    static const char *const names[] = {"getsec",    "rsm",         "rdrand",    "rdseed",    "xstore",  "xcryptecb",
+                                        "xcryptcbc", "xcryptctr",   "xcryptcfb", "xcryptofb", "xsha1",   "xsha256",
+                                        "montmul",   "femms",       "encls",     "enclu",     "skinit",  "clgi",
+                                        "stgi",      "vmrun",       "vmload",    "vmsave",    "vmmcall", "invlpga",
+                                        "pcommit",   "prefetchwt1", "fisttp",    "xtest",     NULL};
+    static const char *const bmi[] = {"andn", "bextr", "blsi", "blsmsk", "blsr", "bzhi", "mulx",
+                                      "pdep", "pext",  "rorx", "sarx",   "shlx", "shrx", NULL};
     if (!c->bad)
         return false;
     /* VEX, EVEX and XOP; of the three-byte maps we have MOVBE and INVPCID */
     unsigned prefixes, op = opcode_at(c, &prefixes);
     const uint8_t *b = c->bytes + op;
-    if (b[0] == 0xc4 || b[0] == 0xc5 || b[0] == 0x62 || (b[0] == 0x8f && (b[1] & 0x38)))
+    if (((b[0] == 0xc4 || b[0] == 0xc5) && !is_one_of(c->theirs, bmi)) || b[0] == 0x62 ||
+        (b[0] == 0x8f && (b[1] & 0x38)))
         return true;
-    if (b[0] == 0x0f && (b[1] == 0x38 || b[1] == 0x3a) && strcmp(c->theirs, "movbe") && strcmp(c->theirs, "invpcid"))
+    static const char *const three_bytes[] = {"movbe", "invpcid", "crc32", "adcx", "adox", NULL};
+    if (b[0] == 0x0f && (b[1] == 0x38 || b[1] == 0x3a) && !is_one_of(c->theirs, three_bytes))
         return true;
     int8_t *known = &r->beyond[c->id < sizeof r->beyond ? c->id : 0];
     if (*known == 0) {
@@ -300,7 +307,7 @@ static bool capstone_refuses(const struct Case *c) {
 }
 
 static bool explain(struct Run *r, const struct Mode *m, const struct Case *c) {
-    return other_name(c) || illegal_lock(r, m, c) || beyond(r, m, c) || reserved(c) || capstone_refuses(c) ||
+    return other_name(c) || illegal_prefix(r, m, c) || beyond(r, m, c) || reserved(c) || capstone_refuses(c) ||
            plain_spelling_agrees(r, m, c) || invalid_by_prefix(r, m, c);
 }
 

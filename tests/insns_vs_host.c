@@ -114,9 +114,7 @@ static bool excluded(const struct X86Row *r) {
         return true;
     if (strstr(r->operands, "Ap") || in_list(r->operands, " FS GS CS "))
         return true;
-    if (!strcmp(r->mnemonic, "POP") && in_list(r->operands, " ES SS DS "))
-        return true;
-    return !strncmp(r->opcode, "vex", 3);
+    return !strcmp(r->mnemonic, "POP") && in_list(r->operands, " ES SS DS ");
 }
 
 /* ---- an instruction ---- */
@@ -131,16 +129,48 @@ struct Test {
     struct HostState start;
 };
 
+/** vex.lz.66.0f38.w0 and the like: the prefix bytes, with random registers, at p; what the row leaves open is random.
+ */
+static unsigned encode_vex(uint8_t *p, const char *rule, bool code32, bool vvvv) {
+    char part[64], *save;
+    unsigned map = 1, pp = 0, l = rnd() & 1, w = rnd() & 1;
+    snprintf(part, sizeof part, "%.*s", (int)strcspn(rule, " "), rule);
+    strtok_r(part, ".", &save);
+    for (char *s; (s = strtok_r(NULL, ".", &save));) {
+        static const char *const prefixes[] = {"np", "66", "f3", "f2"}, *const maps[] = {"0f", "0f38", "0f3a"};
+        for (unsigned k = 0; k < 4; k++)
+            pp = strcmp(s, prefixes[k]) ? pp : k;
+        for (unsigned k = 0; k < 3; k++)
+            map = strcmp(s, maps[k]) ? map : k + 1;
+        l = in_list(s, " 128 lz ") ? 0 : !strcmp(s, "256") ? 1 : l;
+        w = !strcmp(s, "w0") ? 0 : !strcmp(s, "w1") ? 1 : w;
+    }
+    unsigned rxb = code32 ? 0xc0 | (rnd() & 0x20) : rnd() & 0xe0; /* inverted */
+    unsigned last = (vvvv ? rnd() & (code32 ? 7 : 15) : 0) << 3;
+    last = (~last & 0x78) | l << 2 | pp;
+    if (map == 1 && (rnd() & 1)) {
+        p[0] = 0xc5;
+        p[1] = (uint8_t)((rxb & 0x80) | last);
+        return 2;
+    }
+    p[0] = 0xc4;
+    p[1] = (uint8_t)(rxb | map);
+    p[2] = (uint8_t)(w << 7 | last);
+    return 3;
+}
+
 /** Encode row r with random operands. */
 static void encode(struct Test *t, const struct X86Row *r, bool code32) {
     char opcode[64], *save;
     uint8_t prefix = 0, modrm = (uint8_t)rnd(), rex = 0; /* prefix 1: none may be there */
     unsigned n = 0, bytes[8], count = 0;
-    bool have_op = false;
+    bool have_op = false, vex = false;
     snprintf(opcode, sizeof opcode, "%s", r->opcode);
     for (char *w = strtok_r(opcode, " ", &save); w; w = strtok_r(NULL, " ", &save)) {
         unsigned v = (unsigned)strtoul(w, NULL, 16);
-        if (!strcmp(w, "np"))
+        if (!strncmp(w, "vex", 3))
+            vex = true;
+        else if (!strcmp(w, "np"))
             prefix = 1;
         else if (!strcmp(w, "mem"))
             modrm &= 0x7f;
@@ -148,7 +178,7 @@ static void encode(struct Test *t, const struct X86Row *r, bool code32) {
             modrm |= 0xc0;
         else if (w[0] == '/')
             modrm = (uint8_t)((modrm & ~0x38) | (w[1] - '0') << 3);
-        else if (!have_op && count == 0 && (v == 0x66 || v == 0xf2 || v == 0xf3))
+        else if (!have_op && !vex && count == 0 && (v == 0x66 || v == 0xf2 || v == 0xf3))
             prefix = (uint8_t)v;
         else if (have_op) /* a whole ModRM byte */
             modrm = (uint8_t)v;
@@ -156,29 +186,35 @@ static void encode(struct Test *t, const struct X86Row *r, bool code32) {
             bytes[count++] = w[2] == '+' && w[3] == 'r' ? v + (unsigned)(rnd() & 7)
                              : w[2] == '+'              ? v + (unsigned)(rnd() & 15)
                                                         : v;
-            have_op = v != 0x0f && !((v == 0x38 || v == 0x3a) && count == 2);
+            have_op = vex || (v != 0x0f && !((v == 0x38 || v == 0x3a) && count == 2));
         }
     }
     memset(t, 0, sizeof *t);
     t->row = r;
     t->code32 = t->start.code32 = code32;
-    t->mode = (code32 ? MODE_CODE32 : MODE_CODE64) | MODE_STACK32 | MODE_USER | MODE_SSE | MODE_MP | MODE_FLAT;
+    t->mode =
+        (code32 ? MODE_CODE32 : MODE_CODE64) | MODE_STACK32 | MODE_USER | MODE_SSE | MODE_AVX | MODE_MP | MODE_FLAT;
     for (unsigned k = 0; k < 16; k++)
         t->bytes[k] = (uint8_t)rnd();
-    if (prefix > 1)
+    bool rare = (rnd() & 255) == 0; /* prefixes that VEX forbids */
+    if (prefix > 1 && !vex)
         t->bytes[n++] = prefix;
-    else if (prefix == 0 && (rnd() & 7) == 0)
+    else if (prefix == 0 && (rnd() & 7) == 0 && (!vex || rare))
         t->bytes[n++] = 0x66;
     if ((rnd() & 31) == 0)
         t->bytes[n++] = 0x67;
-    if ((rnd() & 7) == 0 && (modrm >> 6) != 3)
+    if ((rnd() & 7) == 0 && (modrm >> 6) != 3 && (!vex || rare))
         t->bytes[n++] = 0xf0;
     if (prefix == 0 && (in_list(r->mnemonic, " MOVS STOS LODS CMPS SCAS ")) && (rnd() & 1))
         t->bytes[n++] = rnd() & 1 ? 0xf2 : 0xf3;
     if (!code32 && (rnd() & 1))
         rex = 0x40 | (rnd() & 15);
-    if (rex)
+    if (rex && (!vex || rare))
         t->bytes[n++] = rex;
+    if (vex) {
+        bool vvvv = strchr(r->operands, 'B') || strchr(r->operands, 'H') || (rnd() & 63) == 0;
+        n += encode_vex(t->bytes + n, strstr(r->opcode, "vex"), code32, vvvv);
+    }
     for (unsigned k = 0; k < count; k++)
         t->bytes[n++] = (uint8_t)bytes[k];
     t->bytes[n] = modrm;

@@ -89,7 +89,10 @@ static uint8_t prefixes(struct Cursor *c) {
     }
 }
 
-/** C4, C5: VEX, unless the mode or the next byte makes it LES, LDS. Returns false for #UD. */
+/**
+ * C4, C5: VEX, unless the mode or the next byte makes it LES, LDS. Returns false for #UD. Outside of 64-bit mode the
+ * inverted R and X are 1 (or it would be LES, LDS), and B and the high bit of vvvv are ignored (SDM vol. 2, 2.3.5).
+ */
 static bool vex(struct Cursor *c, uint8_t b) {
     if (c->rex_seen || c->data66 || c->rep || c->lock)
         return false;
@@ -106,7 +109,7 @@ static bool vex(struct Cursor *c, uint8_t b) {
         c->rex |= (p >> 4) & REX_W;
     }
     if (!c->code64)
-        c->rex &= REX_W; /* R and X are 0 as inverted bits there; B is ignored */
+        c->rex &= REX_W;
     c->vvvv = (~p >> 3) & (c->code64 ? 15 : 7);
     c->vex_l = (p >> 2) & 1;
     c->data66 = (p & 3) == 1;
@@ -307,7 +310,7 @@ static unsigned size_slot(const struct Cursor *c, const struct X86Form *f, struc
     case SIZE_V: return osize - 1;
     case SIZE_Z: i->osize = osize == 1 ? 1 : 2; return i->osize - 1u;
     case SIZE_Y: i->osize = c->code64 && (c->rex & REX_W) ? 3 : 2; return i->osize - 2u;
-    case SIZE_X: return f->attr & ATTR_VEX ? c->vex_l : 0;
+    case SIZE_VL: return c->vex_l;
     default: return 0;
     }
 }
@@ -334,7 +337,7 @@ static int mode_fault(const struct Cursor *c, const struct X86Form *f) {
     uint32_t m = c->mode, a = f->attr;
     if ((a & ATTR_PROT) && (m & (MODE_REAL | MODE_VM86)))
         return VEC_UD;
-    if ((a & ATTR_VEX) && !(m & MODE_AVX) && (f->reg_kind == KIND_VEC || f->rm_kind == KIND_VEC))
+    if ((a & ATTR_VEX) && (a & ATTR_SSE) && !(m & MODE_AVX)) /* CR0.EM does not matter to these */
         return VEC_UD;
     if ((a & ATTR_MMX) && (m & MODE_EM))
         return VEC_UD;

@@ -22,10 +22,12 @@ enum X86Size {
     SIZE_W,
     SIZE_D,
     SIZE_Q,
-    SIZE_V,   /* 16, 32 or 64 */
-    SIZE_Z,   /* 16 or 32 */
-    SIZE_Y,   /* 32 or 64 */
-    SIZE_X,   /* 128, or 256 with VEX.L */
+    SIZE_V, /* 16, 32 or 64 */
+    SIZE_Z, /* 16 or 32 */
+    SIZE_Y, /* 32 or 64 */
+    SIZE_X, /* 128 */
+    SIZE_256,
+    SIZE_VL,  /* 128, or 256 with VEX.L */
     SIZE_MMX, /* 64 */
     SIZE_COUNT,
 };
@@ -67,6 +69,7 @@ enum X86Attr {
     ATTR_PFX66 = 1 << 15,    /* 66 is a mandatory prefix, not the operand size */
     ATTR_VEX = 1 << 16,
     ATTR_IO = 1 << 17,
+    ATTR_LIG = 1 << 18, /* VEX.L is ignored */
 };
 
 /** The exec functions of a form, per size: several kinds, each with and without flags. */

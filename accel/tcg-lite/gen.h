@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-enum { MAX_ROWS = 4096, MAX_UNITS = 32, NAME_MAX_LEN = 48, MAX_OPERANDS = 5 };
+enum { MAX_ROWS = 4096, MAX_UNITS = 64, NAME_MAX_LEN = 48, MAX_OPERANDS = 5 };
 
 /** A row as written, taken apart. */
 struct Row {

@@ -77,12 +77,13 @@ static void put_table(int fn) {
 }
 
 /** The BITS constants of a size, in the order of the decoder's size slots. */
-static int size_bits(enum X86Size s, bool vex, unsigned bits[3]) {
+static int size_bits(enum X86Size s, unsigned bits[3]) {
     static const unsigned list[SIZE_COUNT][3] = {
-        [SIZE_B] = {8},      [SIZE_W] = {16},     [SIZE_D] = {32},       [SIZE_Q] = {64},  [SIZE_V] = {16, 32, 64},
-        [SIZE_Z] = {16, 32}, [SIZE_Y] = {32, 64}, [SIZE_X] = {128, 256}, [SIZE_MMX] = {64}};
+        [SIZE_B] = {8},          [SIZE_W] = {16},        [SIZE_D] = {32},     [SIZE_Q] = {64},
+        [SIZE_V] = {16, 32, 64}, [SIZE_Z] = {16, 32},    [SIZE_Y] = {32, 64}, [SIZE_X] = {128},
+        [SIZE_256] = {256},      [SIZE_VL] = {128, 256}, [SIZE_MMX] = {64}};
     memcpy(bits, list[s], sizeof list[s]);
-    return s == SIZE_V ? 3 : s == SIZE_Z || s == SIZE_Y || (s == SIZE_X && vex) ? 2 : 1;
+    return s == SIZE_V ? 3 : s == SIZE_Z || s == SIZE_Y || s == SIZE_VL ? 2 : 1;
 }
 
 static bool kind_exists(const struct Row *r, enum X86FnKind k) {
@@ -107,7 +108,7 @@ static void make_functions(struct Gen *g) {
         if (!r->has_mem && r->xmchk)
             r->form.fn_kinds = FN_KINDS;
         unsigned bits[3];
-        int sizes = size_bits(r->form.size, r->form.attr & ATTR_VEX, bits);
+        int sizes = size_bits(r->form.size, bits);
         bool flags = (r->form.flags_written | r->form.flags_maybe) && !r->cold && !gen_is_help(r);
         for (int s = 0; s < sizes; s++) {
             int at[FN_KINDS][2];

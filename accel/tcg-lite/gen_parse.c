@@ -34,11 +34,11 @@ static void parse_vex(struct Gen *g, struct Row *r, char *word) {
         const char *name;
         uint8_t *field, value;
     } parts[] = {
-        {"128", &r->form.vex_l, BIT_CLEAR}, {"256", &r->form.vex_l, BIT_SET},  {"lig", &r->form.vex_l, BIT_ANY},
-        {"w0", &r->form.vex_w, BIT_CLEAR},  {"w1", &r->form.vex_w, BIT_SET},   {"wig", &r->form.vex_w, BIT_ANY},
-        {"np", &r->form.prefixes, PFX_NP},  {"66", &r->form.prefixes, PFX_66}, {"f3", &r->form.prefixes, PFX_F3},
-        {"f2", &r->form.prefixes, PFX_F2},  {"0f", &map, MAP_VEX_0F},          {"0f38", &map, MAP_VEX_0F38},
-        {"0f3a", &map, MAP_VEX_0F3A},
+        {"128", &r->form.vex_l, BIT_CLEAR}, {"lz", &r->form.vex_l, BIT_CLEAR}, {"256", &r->form.vex_l, BIT_SET},
+        {"lig", &r->form.vex_l, BIT_ANY},   {"w0", &r->form.vex_w, BIT_CLEAR}, {"w1", &r->form.vex_w, BIT_SET},
+        {"wig", &r->form.vex_w, BIT_ANY},   {"np", &r->form.prefixes, PFX_NP}, {"66", &r->form.prefixes, PFX_66},
+        {"f3", &r->form.prefixes, PFX_F3},  {"f2", &r->form.prefixes, PFX_F2}, {"0f", &map, MAP_VEX_0F},
+        {"0f38", &map, MAP_VEX_0F38},       {"0f3a", &map, MAP_VEX_0F3A},
     };
     char *save;
     strtok_r(word, ".", &save);
@@ -50,6 +50,8 @@ static void parse_vex(struct Gen *g, struct Row *r, char *word) {
             *parts[k].field = parts[k].value;
         else
             gen_error(g, r->line, "unknown part '%s' of a VEX opcode", p);
+        if (!strcmp(p, "lig"))
+            r->form.attr |= ATTR_LIG;
     }
     r->map = (enum X86Map)map;
     if (r->map == MAP_VEX || !r->form.prefixes)
@@ -191,8 +193,10 @@ static void finish_row(struct Gen *g, struct Row *r) {
     struct X86Form *f = &r->form;
     bool vec = f->reg_kind == KIND_VEC || f->rm_kind == KIND_VEC,
          mmx = f->reg_kind == KIND_MMX || f->rm_kind == KIND_MMX;
-    if (vec && !strncmp(r->feature, "sse", 3))
+    if (vec || f->vvvv_kind == KIND_VEC)
         f->attr |= ATTR_SSE;
+    if (f->size == SIZE_X && (f->attr & ATTR_VEX) && !(f->attr & ATTR_LIG)) /* which widths VEX.L chooses from */
+        f->size = f->vex_l == BIT_SET ? SIZE_256 : f->vex_l == BIT_ANY ? SIZE_VL : SIZE_X;
     if (mmx && !vec)
         f->attr |= ATTR_MMX;
     if (!strcmp(r->shape, "help_next") || !strcmp(r->shape, "help_jump"))

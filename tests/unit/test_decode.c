@@ -180,6 +180,59 @@ START_TEST(prefix_selects_row) {
 }
 END_TEST
 
+START_TEST(vex_prefixes) {
+    enum { AVX = MODE_SSE | MODE_AVX };
+    expect(M64, "c4 e2 78 f2 c1", "ANDN", 5); /* vvvv = rAX, L = 0, W = 0 */
+    ck_assert_uint_eq(d.insn.osize, 2);
+    ck_assert_uint_eq(d.insn.vreg, 0);
+    expect(M64, "c4 42 a8 f2 c1", "ANDN", 5); /* R, B, W */
+    ck_assert_uint_eq(d.insn.osize, 3);
+    ck_assert_uint_eq(d.insn.reg, 8 * 8);
+    ck_assert_uint_eq(d.insn.rm, 9 * 8);
+    ck_assert_uint_eq(d.insn.vreg, 10 * 8);
+    expect(M64, "c4 22 a8 f2 04 88", "ANDN", 6); /* X */
+    ck_assert_uint_eq(d.insn.index, 9 * 8);
+    expect(M64, "c4 e2 7c f2 c1", "", 0); /* L = 1 */
+    expect(M64, "c4 e2 79 f2 c1", "", 0); /* 66 */
+    expect(M64, "c4 e2 fb f0 c1", "", 0); /* no CRC32, no MOVBE there */
+    expect(M64, "c4 e0 78 f2 c1", "", 0); /* maps 0 and 4 */
+    expect(M64, "c4 e4 78 f2 c1", "", 0);
+    expect(M64, "c4 e3 7b f0 c1 05", "RORX", 6);
+    expect(M64, "c4 e3 73 f0 c1 05", "", 0); /* vvvv is no operand and not 1111 */
+    /* what may not stand before VEX, and what may */
+    expect(M64, "66 c4 e2 78 f2 c1", "", 0);
+    expect(M64, "f2 c4 e2 78 f2 c1", "", 0);
+    expect(M64, "f3 c4 e2 78 f2 c1", "", 0);
+    expect(M64, "f0 c4 e2 78 f2 01", "", 0);
+    expect(M64, "48 c4 e2 78 f2 c1", "", 0);
+    expect(M64, "40 c4 e2 78 f2 c1", "", 0);
+    expect(M64, "67 64 c4 e2 78 f2 01", "ANDN", 7);
+    /* outside of 64-bit mode: LES and LDS unless R and X are 1; B and the high bit of vvvv count for nothing */
+    expect(M32, "c4 02", "LES", 2);
+    expect(M32, "c4 a2 78 f2 c1", "LES", 6);
+    expect(M32, "c4 c2 78 f2 c1", "ANDN", 5);
+    ck_assert_uint_eq(d.insn.rm, 1 * 8);
+    expect(M32, "c4 e2 38 f2 c1", "ANDN", 5);
+    ck_assert_uint_eq(d.insn.vreg, 0);
+    expect(M32, "c4 e3 3b f0 c1 05", "RORX", 6);
+    expect(M32, "c4 e2 f8 f2 c1", "ANDN", 5); /* W */
+    ck_assert_uint_eq(d.insn.osize, 2);
+    expect(M16, "c4 e2 78 f2 c1", "ANDN", 5);
+    ck_assert_uint_eq(d.insn.osize, 2);
+    expect(M16 | MODE_REAL, "c4 e2 78 f2 c1", "", 0);
+    expect(M16 | MODE_VM86, "c4 e2 78 f2 c1", "", 0);
+    expect(M16 | MODE_REAL, "c4 07", "LES", 2);
+    /* the CPU model's part; general registers need no OSXSAVE */
+    expect(M64 | AVX, "c4 e2 78 f2 c1", "ANDN", 5);
+    expect(M64 | MODE_EM | MODE_TS, "c4 e2 78 f2 c1", "ANDN", 5);
+    model.feature[FEAT_7_EBX] &= ~(1u << (CPUID_BMI1 & 31));
+    expect(M64, "c4 e2 78 f2 c1", "", 0);
+    expect(M64, "c4 e2 78 f5 c1", "BZHI", 5);
+    model.feature[FEAT_7_EBX] &= ~(1u << (CPUID_BMI2 & 31));
+    expect(M64, "c4 e2 78 f5 c1", "", 0);
+}
+END_TEST
+
 START_TEST(legality) {
     expect(M32, "f0 01 18", "ADD", 3);
     ck_assert(d.insn.lock);
@@ -309,6 +362,7 @@ Suite *decode_suite(void) {
     tcase_add_test(c, other_operands);
     tcase_add_test(c, prefix_selects_row);
     tcase_add_test(c, legality);
+    tcase_add_test(c, vex_prefixes);
     tcase_add_test(c, lengths);
     tcase_add_test(c, liveness_facts);
     tcase_add_test(c, gating_by_mode);
