@@ -14,6 +14,7 @@
 typedef V128 (*VecBinary)(V128 a, V128 b);
 typedef V128 (*VecUnary)(V128 b);
 typedef V128 (*VecImm)(V128 a, V128 b, unsigned imm);
+typedef V128 (*VecTernary)(V128 a, V128 b, V128 c);
 typedef uint32_t (*VecMask)(V128 a);
 
 /** A pending x87 exception comes first, before the memory operand's faults. */

@@ -37,6 +37,7 @@ static const struct SuiteEntry suites[] = {
     {"trace", trace_suite},
     {"decode", decode_suite},
     {"kernels", kernels_suite},
+    {"portable", portable_suite},
     {"tcg_core", tcg_core_suite},
     {"segment", segment_suite},
     {"deliver", deliver_suite},

@@ -36,6 +36,7 @@ Suite *trace_suite(void);
 /* tcg-lite: decoder and kernels */
 Suite *decode_suite(void);
 Suite *kernels_suite(void);
+Suite *portable_suite(void);
 Suite *tcg_core_suite(void);
 Suite *segment_suite(void);
 Suite *deliver_suite(void);
