@@ -10,7 +10,7 @@
 
 #include <stdio.h>
 
-/** One engine instance serves one machine. */
+/** One engine instance serves one machine. A machine may have several, of which one is in use (machine/engines.c). */
 struct Accel {
     const struct AccelOps *ops;
     struct Bus *bus;
@@ -29,18 +29,24 @@ struct AccelOps {
     /** Parse options, allocate `data`. 0 or -errno with `why` filled. */
     int (*init)(struct Accel *accel, char *why, size_t n);
     void (*destroy)(struct Accel *accel);
-    /** In the machine's thread, before the vCPU thread exists. 0 or -errno. Either way cpu->error may hold one line for
-     *  the person: the reason, or what the guest will have to do without. */
-    int (*vcpu_init)(struct CPUState *cpu);
+    /** Make cpu->engine, for a vCPU that does not run. Takes out of cpu->model what this engine can't give, and sets
+     *  cpu->tsc_hz if it can't have any rate. 0 or -errno. Either way cpu->error may hold one line for the person: the
+     *  reason, or what the guest will have to do without. */
+    int (*vcpu_init)(struct CPUState *cpu, struct Accel *accel);
+    /** cpu->model is now what all the machine's engines can give, and stays. Before the first exec. 0, or -errno with
+     *  cpu->error. May be NULL. */
+    int (*set_model)(struct CPUState *cpu);
     void (*vcpu_destroy)(struct CPUState *cpu);
     /** Run until something above must act. vCPU thread, machine lock not held. Delivers interrupts by itself. */
     enum VcpuExit (*exec)(struct CPUState *cpu);
-    /** Any thread: make exec notice cpu->events soon. */
+    /** Any thread, cpu->engine_lock held: make exec notice cpu->events soon. */
     void (*kick)(struct CPUState *cpu);
     void (*get_state)(struct CPUState *cpu); /* engine -> env */
-    void (*put_state)(struct CPUState *cpu); /* env -> engine */
-    /** What the engine counted, as one line for the person ("" if nothing). May be NULL. Parked. */
-    void (*describe)(struct CPUState *cpu, char *buf, size_t n);
+    /** env -> engine. 0, or -errno with cpu->error: the engine can't hold this state, and env is still the truth. */
+    int (*put_state)(struct CPUState *cpu);
+    /** What the engine counted, as one line for the person ("" if nothing). May be NULL. Parked; `engine` is the vCPU's
+     *  cpu->engine of this engine, which need not be in use. */
+    void (*describe)(const void *engine, char *buf, size_t n);
 };
 
 /** All engines of this build, NULL-terminated. */

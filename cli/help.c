@@ -14,6 +14,7 @@ static const char help[] = "Usage: twin86 [options]      without a guest, the bu
                            "  -m SIZE          RAM, such as 512M or 6G (256M)       -smp 1      processors\n"
                            "  -cpu MODEL[,+FEATURE|-FEATURE]...                     -cpu help   lists\n"
                            "  -accel A[:B...]  engines to try in order (tcg-lite)   -accel help lists\n"
+                           "  -handover [every=MS]  the guest may change engines, or does\n"
                            "  -device isa-debug-exit[,iobase=N][,iosize=N]          -debugcon stdio|file:F\n"
                            "  -icount shift=N  time follows executed instructions: runs repeat exactly\n"
                            "  -rtc base=DATE   or utc, localtime                    -machine pc (the only)\n"
@@ -23,7 +24,7 @@ static const char help[] = "Usage: twin86 [options]      without a guest, the bu
                            "  -timeout SECONDS give up after that                   -name STR   ignored\n"
                            "  -d ITEM[,ITEM].. log int, exec, stats... (-d help)    -D FILE     where to\n"
                            "  -h, --help       this text                            --version\n"
-                           "Keys: Ctrl-A X quits, Ctrl-A H helps, Ctrl-A Ctrl-A sends Ctrl-A to the guest.\n"
+                           "Keys: Ctrl-A X quits, Ctrl-A H helps, Ctrl-A E goes on in the next engine.\n"
                            "Exit codes: 0 guest powered off or Ctrl-A X, 2 bad usage, 4 triple fault with\n"
                            "-no-reboot, 6 internal error, 8 -timeout; isa-debug-exit: (value << 1) | 1.\n"
                            "More: man twin86\n";

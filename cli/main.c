@@ -24,7 +24,8 @@ struct Run {
     struct Sink serial, debugcon;
     FILE *log;
     int signal_fd, wake_fd;
-    int64_t deadline; /* host ms; -1: none */
+    int64_t deadline, handover_at; /* host ms; -1: none */
+    bool handover;                 /* Ctrl-A E was typed */
     bool input_open;
     bool escape; /* Ctrl-A was typed */
     size_t held; /* typed bytes that the machine's queue had no room for */
@@ -96,12 +97,15 @@ static bool flush_outputs(struct Run *r) {
 static void escape_key(struct Run *r, uint8_t key, uint8_t *out, size_t *n) {
     static const char keys[] = "\r\nCtrl-A X  quit twin86\r\n"
                                "Ctrl-A H  this help\r\n"
+                               "Ctrl-A E  go on in the next engine of -accel\r\n"
                                "Ctrl-A C  monitor (not available)\r\n"
                                "Ctrl-A Ctrl-A  send Ctrl-A to the guest\r\n";
     switch (key) {
     case 1: out[(*n)++] = key; break;
     case 'x':
     case 'X': twin86_quit(r->machine); break;
+    case 'e':
+    case 'E': r->handover = true; break;
     case 'h':
     case 'H':
     case '?': sink_put(&r->serial, (const uint8_t *)keys, sizeof(keys) - 1); break;
@@ -178,12 +182,57 @@ static void die_of(int sig) {
     sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
+/* ---- engines ---- */
+
+/* The item behind the one in use in the list of -accel, in `item`; false if there is no other. */
+static bool next_engine(const struct Run *r, char *item, size_t n) {
+    const char *list = r->options.config.accel, *now = twin86_engine(r->machine), *s = list;
+    size_t name = strlen(now);
+    while (strncmp(s, now, name) != 0 || strchr(":,", s[name]) == NULL) { /* "" counts: the end of the list */
+        s += strcspn(s, ":");
+        if (*s++ == '\0')
+            return false;
+    }
+    s += strcspn(s, ":");
+    s = *s == ':' ? s + 1 : list;
+    snprintf(item, n, "%.*s", (int)strcspn(s, ":"), s);
+    return strncmp(item, now, name) != 0 || strchr(",", item[name]) == NULL;
+}
+
+/* Stop the guest and let it go on in the next engine. True: an event came first. */
+static bool hand_over(struct Run *r, Twin86Event *event) {
+    char item[256], why[512] = "", text[600];
+    bool asked = r->handover;
+    r->handover = false;
+    twin86_pause(r->machine);
+    if (twin86_wait(r->machine, 0, event) == 0)
+        return true;
+    bool ok = next_engine(r, item, sizeof(item));
+    if (!ok)
+        snprintf(why, sizeof(why), "-accel names no other engine; -accel kvm:tcg-lite -handover would");
+    else
+        ok = twin86_set_accel(r->machine, item, why, sizeof(why)) == 0;
+    if (asked || !ok) {
+        snprintf(text, sizeof(text), "\r\ntwin86: %s%s\r\n", ok ? "the guest goes on in " : "", ok ? item : why);
+        sink_put(&r->serial, (const uint8_t *)text, strlen(text));
+    }
+    r->handover_at = ok && r->options.handover_ms != 0 ? now_ms() + (int64_t)r->options.handover_ms : -1;
+    twin86_start(r->machine, 0);
+    return false;
+}
+
+static bool handover_due(const struct Run *r) {
+    return r->handover || (r->handover_at >= 0 && now_ms() >= r->handover_at);
+}
+
 /* ---- the run ---- */
 
 static int poll_timeout(const struct Run *r) {
-    int64_t ms = -1;
-    if (r->deadline >= 0) {
-        ms = r->deadline - now_ms();
+    int64_t ms = -1, next = r->deadline;
+    if (next < 0 || (r->handover_at >= 0 && r->handover_at < next))
+        next = r->handover_at;
+    if (next >= 0) {
+        ms = next - now_ms();
         ms = ms < 0 ? 0 : ms > INT32_MAX ? INT32_MAX : ms;
     }
     if (r->held > 0 && (ms < 0 || ms > 10))
@@ -216,7 +265,7 @@ static bool serve(struct Run *r, Twin86Event *event) {
                 twin86_quit(r->machine);
             }
         }
-        if (twin86_wait(r->machine, 0, event) == 0)
+        if (twin86_wait(r->machine, 0, event) == 0 || (handover_due(r) && hand_over(r, event)))
             return true;
         if (r->deadline >= 0 && now_ms() >= r->deadline) {
             twin86_pause(r->machine);
@@ -235,10 +284,13 @@ static void report(struct Run *r) {
                 " instructions, %.3f s, %.3f s of host CPU, %.1f MIPS, guest time %.3f s, %" PRIu64 " resets\n",
                 twin86_engine(r->machine), s.instructions, run, cpu, cpu > 0 ? (double)s.instructions / cpu / 1e6 : 0,
                 (double)s.guest_ns / 1e9, s.resets);
-        char line[512];
-        twin86_engine_stats(r->machine, line, sizeof(line));
-        if (line[0] != '\0')
-            fprintf(r->log, "twin86: %s: %s\n", twin86_engine(r->machine), line);
+        if (s.handovers > 0)
+            fprintf(r->log, "twin86: %" PRIu64 " hand-overs\n", s.handovers);
+        char text[1024], *rest = text, *line;
+        twin86_engine_stats(r->machine, text, sizeof(text));
+        while ((line = strsep(&rest, "\n")) != NULL)
+            if (line[0] != '\0')
+                fprintf(r->log, "twin86: %s\n", line);
     }
     uint8_t hash[32];
     if (r->options.log_hash && twin86_state_hash(r->machine, hash) == 0) {
@@ -279,6 +331,7 @@ static int run_guest(struct Run *r) {
     if (r->options.serial.kind == SINK_STDIO && terminal_init())
         terminal_raw();
     r->input_open = true;
+    r->handover_at = r->options.handover_ms != 0 ? now_ms() + (int64_t)r->options.handover_ms : -1;
     twin86_start(r->machine, 0);
     bool ended = serve(r, &event);
     flush_outputs(r);

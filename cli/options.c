@@ -213,6 +213,18 @@ static bool set_icount(struct Context *c, char *arg) {
     return true;
 }
 
+static bool set_handover(struct Context *c, char *arg) {
+    char *key, *value, *list = arg;
+    c->o->config.handover = true;
+    while (next_item(&list, &key, &value)) {
+        if (value == NULL || strcmp(key, "every") != 0)
+            return wrong(c, "'%s' is not known; use every=MILLISECONDS", key);
+        if (!parse_number(value, 1000000, &c->o->handover_ms) || c->o->handover_ms == 0)
+            return wrong(c, "every=%s is out of range; 1 to 1000000 milliseconds are right", value);
+    }
+    return true;
+}
+
 static bool set_rtc(struct Context *c, char *arg) {
     char *key, *value, *list = arg;
     while (next_item(&list, &key, &value)) {
@@ -315,6 +327,7 @@ static const struct OptionRow {
     {"cpu", ARG_NEEDED, "a model; -cpu help lists them", set_cpu},
     {"accel", ARG_NEEDED, "an engine; -accel help lists them", set_accel},
     {"enable-kvm", ARG_NONE, NULL, set_enable_kvm},
+    {"handover", ARG_OPTIONAL, "every=MILLISECONDS", set_handover},
     {"machine", ARG_NEEDED, "a machine; -machine help lists them", set_machine},
     {"M", ARG_NEEDED, "a machine; -M help lists them", set_machine},
     {"smp", ARG_NEEDED, "a number of processors", set_smp},
@@ -347,6 +360,16 @@ static const struct OptionRow *find_row(const char *name) {
         if (strcmp(rows[i].name, name) == 0)
             return &rows[i];
     return NULL;
+}
+
+/* What only the whole command line can show. */
+static bool check(struct Options *o, char *why, size_t n) {
+    if (o->config.handover && strchr(o->config.accel, ':') == NULL) {
+        snprintf(why, n, "-handover: '-accel %s' names one engine; name those to change between, such as kvm:tcg-lite",
+                 o->config.accel);
+        return false;
+    }
+    return true;
 }
 
 bool options_parse(struct Options *o, int argc, char **argv, char *why, size_t n) {
@@ -382,5 +405,5 @@ bool options_parse(struct Options *o, int argc, char **argv, char *why, size_t n
         if (o->action != ACTION_RUN)
             return true;
     }
-    return true;
+    return check(o, why, n);
 }

@@ -43,7 +43,8 @@ struct Options {
     bool log_stats, log_hash;
     char trace[128]; /* the library's items of -d; config.trace points here */
     const char *log_file;
-    int64_t timeout_ms; /* -1: none */
+    int64_t timeout_ms;   /* -1: none */
+    uint64_t handover_ms; /* 0: only when asked */
 };
 
 /** Fill `o` from the command line. False: `why` says in one line what is wrong and what would be right. */

@@ -8,9 +8,18 @@ void cpu_post(struct CPUState *cpu, uint32_t events) {
     uint32_t before = atomic_fetch_or(&cpu->events, events);
     if ((before & events) == events)
         return; /* whoever posted it first has kicked */
+    pthread_mutex_lock(&cpu->engine_lock);
     if (cpu->accel != NULL && cpu->accel->ops->kick != NULL)
         cpu->accel->ops->kick(cpu);
+    pthread_mutex_unlock(&cpu->engine_lock);
     vcpu_wake(cpu);
+}
+
+void cpu_set_engine(struct CPUState *cpu, struct Accel *accel, void *engine) {
+    pthread_mutex_lock(&cpu->engine_lock);
+    cpu->accel = accel;
+    cpu->engine = engine;
+    pthread_mutex_unlock(&cpu->engine_lock);
 }
 
 void cpu_sync_state(struct CPUState *cpu) {

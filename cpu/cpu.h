@@ -85,11 +85,12 @@ struct CPUState {
     const struct CpuApicOps *apic;
     void *apic_opaque;
 
-    /* engine */
+    /* engine; accel and engine change together (cpu_set_engine), while the vCPU does not run */
     struct Accel *accel;
-    void *engine;           /* the engine's own per-vCPU data */
-    bool engine_owns_state; /* env is stale: cpu_sync_state brings it up to date */
-    bool env_changed;       /* somebody but the engine wrote env: the loop calls put_state before the next exec */
+    void *engine;                /* the engine's own per-vCPU data */
+    pthread_mutex_t engine_lock; /* a leaf: keeps the two still while another thread kicks */
+    bool engine_owns_state;      /* env is stale: cpu_sync_state brings it up to date */
+    bool env_changed;            /* somebody but the engine wrote env: the loop calls put_state before the next exec */
 
     /* events and run state; see vcpu.h */
     _Atomic uint32_t events;
@@ -115,6 +116,10 @@ struct CPUState {
 
 /** Power-on or INIT reset of env (SDM vol. 3, table 9-1). `init`: INIT keeps x87/SSE state, MTRRs and some MSRs. */
 void cpu_reset(struct CPUState *cpu, bool init);
+
+/** Use another engine from the next exec on; NULL, NULL: none for now. env is the truth, and whoever calls says by
+ *  cpu_state_changed that the engine is to load it. While the vCPU does not run. */
+void cpu_set_engine(struct CPUState *cpu, struct Accel *accel, void *engine);
 
 /** Post events and make exec return or look soon. Any thread. */
 void cpu_post(struct CPUState *cpu, uint32_t events);

@@ -198,8 +198,9 @@ typedef struct CPUX86State {
     uint32_t pkru;
 
     /* interruptibility and events on their way (SDM vol. 3, 6.8.3 and 25.4.2) */
-    uint8_t int_shadow; /* enum IntShadow: blocks until the next instruction has completed */
-    bool nmi_blocked;   /* until IRET */
+    uint8_t int_shadow;  /* enum IntShadow: blocks until the next instruction has completed */
+    bool nmi_blocked;    /* until IRET */
+    uint32_t pending_db; /* DR6 bits of a debug trap due at the next instruction edge; 0: none */
     struct {
         bool pending, has_error;
         uint8_t vector;

@@ -34,6 +34,7 @@ static void reset_core(struct CPUState *cpu) {
     env->kernel_gs_base = 0;
     env->int_shadow = SHADOW_NONE;
     env->nmi_blocked = false;
+    env->pending_db = 0;
     env->exception.pending = env->exception.has_error = false;
     env->exception.vector = 0;
     env->exception.error = 0;

@@ -245,8 +245,8 @@ static bool handle_exit(struct CPUState *cpu, enum VcpuExit exit, enum VcpuStop 
 static enum VcpuExit execute(struct CPUState *cpu) {
     const struct AccelOps *ops = cpu->accel->ops;
     set_limit(cpu);
-    if (cpu->env_changed && ops->put_state != NULL)
-        ops->put_state(cpu);
+    if (cpu->env_changed && ops->put_state != NULL && ops->put_state(cpu) != 0)
+        return VCPU_EXIT_ERROR;
     cpu->env_changed = false;
     cpu->engine_owns_state = true;
     return ops->exec(cpu);

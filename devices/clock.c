@@ -90,6 +90,8 @@ void clock_start(struct Clock *c) {
     atomic_fetch_add(&c->sequence, 1);
 }
 
+uint64_t clock_epoch(const struct Clock *c) { return atomic_load(&c->sequence); }
+
 void clock_advance_to(struct Clock *c, int64_t ns) {
     if (c->mode == CLOCK_ICOUNT && ns > atomic_load_explicit(&c->icount_now, memory_order_relaxed)) {
         atomic_store_explicit(&c->icount_now, ns, memory_order_release);

@@ -46,6 +46,10 @@ void clock_set_wall_start(struct Clock *c, int64_t unix_seconds);
 void clock_stop(struct Clock *c);
 void clock_start(struct Clock *c);
 
+/** A number that changes whenever a CLOCK_HOST clock stops or starts: who counts time elsewhere (a hardware TSC) sees
+ *  by it that its count must be set anew. Any thread. */
+uint64_t clock_epoch(const struct Clock *c);
+
 /** CLOCK_ICOUNT: set the time to `ns` (never backwards). No timers run; call clock_run. */
 void clock_advance_to(struct Clock *c, int64_t ns);
 

@@ -68,6 +68,9 @@ typedef struct Twin86Config {
     const char *trace;             /* what to log while the guest runs: "exec,int", see twin86_trace_item_name; NULL:
                                       nothing */
     Twin86Output *trace_output;    /* lines of the log, many at a time; the machine's lock need not be held */
+    bool handover; /* make every engine that `accel` names, each of which must work here, and take out of
+                      the CPU model what any of them can't give: the guest then can go from one to the
+                      other (twin86_set_accel). It starts in the first. Default off */
 } Twin86Config;
 
 /** Fill in the defaults. */
@@ -100,6 +103,17 @@ TWIN86_API void twin86_destroy(Twin86Machine *machine);
 
 /** The name of the engine in use. Any thread, any time. */
 TWIN86_API const char *twin86_engine(const Twin86Machine *machine);
+
+/**
+ * Hand the guest over to another engine: it goes on there with the next twin86_start, and notices nothing but the pace.
+ * `accel` as in Twin86Config: of several the first that works here. The engine in use: nothing happens. Stopped; not
+ * from callbacks. May be called any number of times; engines once made are kept until the machine is destroyed.
+ *
+ * 0, or with one line in `why` -EBUSY (running), -EINVAL (unknown engine or option; or the guest has been promised CPU
+ * features, or a rate of its time stamp counter, that this engine can't give: see Twin86Config.handover), or why the
+ * engine can't work here. The guest then goes on in the engine that it has.
+ */
+TWIN86_API int twin86_set_accel(Twin86Machine *machine, const char *accel, char *why, size_t why_size);
 
 /* ---- guests -------------------------------------------------------------------------------------------------- */
 
@@ -263,11 +277,12 @@ typedef struct Twin86Stats {
     uint64_t run_ns;       /* host time spent running, sleep in HLT included */
     uint64_t cpu_ns;       /* host CPU time of the thread that executes the guest */
     uint64_t resets;       /* how often the machine was reset since it was made */
+    uint64_t handovers;    /* how often the guest went from one engine to another */
 } Twin86Stats;
 
 /** Any thread; exact when stopped. */
 TWIN86_API void twin86_stats(Twin86Machine *machine, Twin86Stats *stats);
-/** What the engine has counted, as one line of text; "" if it counts nothing or is running. */
+/** What the machine's engines have counted, as lines "ENGINE: ..."; "" if nothing or when running. */
 TWIN86_API void twin86_engine_stats(Twin86Machine *machine, char *buf, size_t size);
 
 /** SHA-256 over registers, RAM and the devices' states. Two runs of one guest with icount give the same. Stopped. 0 or

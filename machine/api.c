@@ -104,7 +104,23 @@ void twin86_destroy(Twin86Machine *machine) {
     free(machine);
 }
 
-const char *twin86_engine(const Twin86Machine *machine) { return machine->m.accel.ops->name; }
+const char *twin86_engine(const Twin86Machine *machine) { return machine->m.engine->accel.ops->name; }
+
+int twin86_set_accel(Twin86Machine *machine, const char *accel, char *why, size_t why_size) {
+    struct Machine *m = &machine->m;
+    char unused[1];
+    if (why_size == 0)
+        why = unused, why_size = sizeof(unused);
+    why[0] = '\0';
+    if (vcpu_running(&m->cpu)) {
+        snprintf(why, why_size, "the machine is running");
+        return -EBUSY;
+    }
+    pthread_mutex_lock(&m->lock);
+    int r = machine_set_engine(m, accel, why, why_size);
+    pthread_mutex_unlock(&m->lock);
+    return r;
+}
 
 int twin86_load(Twin86Machine *machine, const Twin86Guest *guest, char *why, size_t why_size) {
     char unused[1];
@@ -315,6 +331,7 @@ void twin86_stats(Twin86Machine *machine, Twin86Stats *stats) {
         .run_ns = (uint64_t)atomic_load(&m->run_ns),
         .cpu_ns = (uint64_t)vcpu_cpu_time(&m->cpu),
         .resets = atomic_load(&m->resets),
+        .handovers = m->handovers,
     };
     if (started != 0)
         stats->run_ns += (uint64_t)(ts.tv_sec * NS_PER_SEC + ts.tv_nsec - started);
@@ -325,8 +342,16 @@ void twin86_engine_stats(Twin86Machine *machine, char *buf, size_t size) {
     if (size == 0)
         return;
     buf[0] = '\0';
-    if (m->accel.ops->describe != NULL && !vcpu_running(&m->cpu))
-        m->accel.ops->describe(&m->cpu, buf, size);
+    if (vcpu_running(&m->cpu))
+        return;
+    size_t used = 0;
+    for (const struct Engine *e = m->engines; e != NULL; e = e->next) {
+        char line[512] = "";
+        if (e->accel.ops->describe != NULL)
+            e->accel.ops->describe(e->vcpu, line, sizeof(line));
+        if (line[0] != '\0' && used < size)
+            used += (size_t)snprintf(buf + used, size - used, "%s: %s\n", e->item, line);
+    }
 }
 
 int twin86_state_hash(Twin86Machine *machine, uint8_t hash[32]) {

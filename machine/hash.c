@@ -71,6 +71,7 @@ static const struct {
     ENV(pkru),
     ENV(int_shadow),
     ENV(nmi_blocked),
+    ENV(pending_db),
     ENV(exception.pending),
     ENV(exception.has_error),
     ENV(exception.vector),

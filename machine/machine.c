@@ -78,15 +78,7 @@ static int create_trace(struct Machine *m, char *why, size_t n) {
     return r != 0 ? fail(why, n, r, "trace") : 0;
 }
 
-/* What the engine has to say, behind what there is. */
-static void note_engine(struct CPUState *cpu, char *why, size_t n) {
-    size_t used = strlen(why);
-    if (cpu->error[0] != '\0' && used < n)
-        snprintf(why + used, n - used, "%s%s", used != 0 ? "; " : "", cpu->error);
-    cpu->error[0] = '\0';
-}
-
-/* The engine and the vCPU's thread. */
+/* The engines and the vCPU's thread. */
 static int create_cpu(struct Machine *m, char *why, size_t n) {
     struct CPUState *cpu = &m->cpu;
     cpu->bootstrap = true;
@@ -98,25 +90,10 @@ static int create_cpu(struct Machine *m, char *why, size_t n) {
     cpu->tsc_hz = GUEST_TSC_HZ;
     cpu->insn_limit = UINT64_MAX;
     cpu->trace = &m->trace.hooks;
-
-    const char *options = "";
-    m->accel = (struct Accel){.bus = m->bus, .clock = m->clock, .lock = &m->lock};
-    m->accel_list = strdup(m->config.accel);
-    if (m->accel_list == NULL)
-        return fail(why, n, -ENOMEM, "engine");
-    int r = accel_choose(m->accel_list, &m->accel.ops, &options, why, n);
+    int r = machine_create_engines(m, &m->config, why, n);
     if (r != 0)
         return r;
-    m->accel.options = options;
-    if (m->accel.ops->init != NULL && (r = m->accel.ops->init(&m->accel, why, n)) != 0)
-        return r;
-    m->accel_ready = true;
-    cpu->accel = &m->accel;
-    if (m->accel.ops->vcpu_init != NULL && (r = m->accel.ops->vcpu_init(cpu)) != 0)
-        return cpu->error[0] != '\0' ? (snprintf(why, n, "%s", cpu->error), r)
-                                     : fail(why, n, r, "the engine could not make its vCPU");
-    m->vcpu_ready = true;
-    note_engine(cpu, why, n);
+    machine_fit_devices(m);
     struct VcpuOps ops = machine_vcpu_ops(m);
     r = vcpu_create(cpu, &ops);
     return r != 0 ? fail(why, n, r, "the vCPU's thread could not be started") : 0;
@@ -138,6 +115,7 @@ int machine_create(struct Machine *m, const Twin86Config *config, char *why, siz
     m->config = *config;
     m->slot.fd = -1;
     init_lock(&m->lock);
+    pthread_mutex_init(&m->cpu.engine_lock, NULL);
     serial_queue_init(&m->serial);
     int r = event_slot_init(&m->slot);
     if (r != 0)
@@ -181,11 +159,7 @@ void machine_destroy(struct Machine *m) {
     vcpu_destroy(&m->cpu);
     main_loop_stop(&m->loop);
     trace_destroy(&m->trace);
-    if (m->vcpu_ready && m->accel.ops->vcpu_destroy != NULL)
-        m->accel.ops->vcpu_destroy(&m->cpu);
-    if (m->accel_ready && m->accel.ops->destroy != NULL)
-        m->accel.ops->destroy(&m->accel);
-    free(m->accel_list);
+    machine_destroy_engines(m);
     unload(m);
     fw_cfg_destroy(&m->fw_cfg);
     if (m->bus != NULL)
@@ -199,6 +173,7 @@ void machine_destroy(struct Machine *m) {
     if (m->clock != NULL)
         clock_free(m->clock);
     event_slot_destroy(&m->slot);
+    pthread_mutex_destroy(&m->cpu.engine_lock);
     pthread_mutex_destroy(&m->serial.mutex);
     pthread_mutex_destroy(&m->lock);
 }

@@ -69,15 +69,24 @@ struct Hook {
     struct Region region; /* MMIO only */
 };
 
+/** An engine that has been made. It keeps what it holds (a VM, decoded code) while another one runs the guest. */
+struct Engine {
+    struct Engine *next;
+    struct Accel accel;
+    bool ready;  /* accel.ops->init has succeeded */
+    void *vcpu;  /* its part of the vCPU: cpu.engine while it is in use */
+    char item[]; /* "kvm,assist=off": what was asked for; accel.options points into it */
+};
+
 struct Machine {
     Twin86Config config; /* strings in it are not kept */
-    char *accel_list;    /* the copy that accel.options points into */
-    bool accel_ready, vcpu_ready;
+    struct Engine *engines;
+    struct Engine *_Atomic engine; /* in use */
+    _Atomic uint64_t handovers;
     pthread_mutex_t lock;
     struct Bus *bus;
     struct Clock *clock;
     struct CPUState cpu;
-    struct Accel accel;
     struct MainLoop loop; /* CLOCK_HOST only */
     struct Trace trace;
 
@@ -123,6 +132,8 @@ struct Machine {
 int machine_wire_memory(struct Machine *m);
 /** All devices, their addresses and interrupts; RAM is mapped. 0 or -errno. */
 int machine_wire_devices(struct Machine *m);
+/** Tell the devices what of the CPU model the engines could give. Before the first reset. */
+void machine_fit_devices(struct Machine *m);
 /** Every device to its power-up state. Lock held. */
 void machine_reset_devices(struct Machine *m);
 
@@ -136,6 +147,15 @@ void machine_destroy(struct Machine *m);
 int machine_reset(struct Machine *m, char *why, size_t n);
 /** Read a guest's files and reset into it. Parked. On failure no guest is loaded. */
 int machine_load(struct Machine *m, const Twin86Guest *guest, char *why, size_t n);
+
+/* ---- engines (engines.c) ---- */
+
+/** Make the engine that `config->accel` asks for, or with config->handover all that it names, and settle the CPU model.
+ *  0, or -errno with `why`; on success `why` may hold a note. */
+int machine_create_engines(struct Machine *m, const Twin86Config *config, char *why, size_t n);
+void machine_destroy_engines(struct Machine *m);
+/** Go on in another engine (one item or several, as config->accel). Parked, lock held. On failure nothing changes. */
+int machine_set_engine(struct Machine *m, const char *list, char *why, size_t n);
 
 /* ---- power and events (events.c) ---- */
 

@@ -174,6 +174,14 @@ static int wire_interrupts(struct Machine *m) {
     return r != 0 ? r : bus_map(m->bus, IOAPIC_DEFAULT_BASE, &m->ioapic.region);
 }
 
+void machine_fit_devices(struct Machine *m) {
+    const struct CpuModel *model = &m->cpu.model;
+    m->lapic.config.x2apic = cpu_has(model, CPUID_X2APIC);
+    m->lapic.config.tsc_deadline = cpu_has(model, CPUID_TSC_DEADLINE);
+    m->lapic.config.phys_bits = model->phys_bits;
+    m->lapic.config.tsc_hz = m->cpu.tsc_hz;
+}
+
 static void pm_reset(void *opaque, bool hard) {
     (void)hard;
     machine_guest_reset(opaque);

@@ -11,7 +11,7 @@
 static bool make(struct KvmVcpu *v) {
     struct CPUState *cpu = v->cpu;
     cpu->engine = NULL;
-    bool made = tcg_lite_ops.vcpu_init(cpu) == 0;
+    bool made = tcg_lite_ops.vcpu_init(cpu, cpu->accel) == 0;
     v->tcg = cpu->engine;
     cpu->engine = v;
     return made;
@@ -48,7 +48,10 @@ enum KvmAction kvm_assist(struct CPUState *cpu, enum VcpuExit *exit) {
     kvm_get_state(cpu);
     *exit = step(v);
     cpu->stats.assists++;
-    kvm_put_state(cpu);
+    if (kvm_put_state(cpu) != 0) {
+        *exit = VCPU_EXIT_ERROR;
+        return KVM_ACTION_LEAVE;
+    }
     return *exit == VCPU_EXIT_BUDGET || *exit == VCPU_EXIT_KICK ? KVM_ACTION_RUN : KVM_ACTION_LEAVE;
 }
 

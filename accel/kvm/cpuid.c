@@ -99,8 +99,11 @@ static void intersect(struct KvmVcpu *v, char *dropped, size_t n) {
             drop(m, w * 32 + (unsigned)__builtin_ctz(missing), dropped, n);
     }
     unsigned bits = kvm_supported(v->supported, 0x80000008, 0, EAX) & 0xff;
-    if (bits >= 32 && bits < m->phys_bits)
+    if (bits >= 32 && bits < m->phys_bits) {
+        size_t used = strlen(dropped);
+        snprintf(dropped + used, n - used, "%s%u-bit physical addresses", used != 0 ? " " : "", m->phys_bits);
         m->phys_bits = bits;
+    }
 }
 
 static bool add(const struct CpuModel *m, unsigned apic_id, uint32_t leaf, uint32_t subleaf, bool indexed,
@@ -152,7 +155,7 @@ unsigned kvm_cpuid_table(const struct CpuModel *m, unsigned apic_id, struct kvm_
     return n;
 }
 
-int kvm_set_cpuid(struct KvmVcpu *v, char *dropped, size_t n) {
+int kvm_fit_model(struct KvmVcpu *v, char *dropped, size_t n) {
     dropped[0] = '\0';
     int r = get_supported(v);
     if (r != 0)
@@ -161,11 +164,15 @@ int kvm_set_cpuid(struct KvmVcpu *v, char *dropped, size_t n) {
                                                                        << 32;
     v->xcr0_supported = (v->xcr0_supported & XSAVE_USER_COMPONENTS) | XCR0_X87 | XCR0_SSE;
     intersect(v, dropped, n);
+    return 0;
+}
+
+int kvm_set_cpuid(struct KvmVcpu *v) {
     struct kvm_cpuid2 *list = calloc(1, sizeof(*list) + KVM_CPUID_ENTRIES * sizeof(list->entries[0]));
     if (list == NULL)
         return -ENOMEM;
     list->nent = kvm_cpuid_table(&v->cpu->model, v->cpu->index, list->entries, KVM_CPUID_ENTRIES);
-    r = ioctl(v->fd, KVM_SET_CPUID2, list) < 0 ? -errno : 0;
+    int r = ioctl(v->fd, KVM_SET_CPUID2, list) < 0 ? -errno : 0;
     free(list);
     return r;
 }

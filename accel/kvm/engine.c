@@ -65,6 +65,7 @@ const struct AccelOps kvm_ops = {
     .init = init,
     .destroy = destroy,
     .vcpu_init = kvm_vcpu_init,
+    .set_model = kvm_set_model,
     .vcpu_destroy = kvm_vcpu_destroy,
     .exec = kvm_exec,
     .kick = kvm_kick,

@@ -18,7 +18,7 @@ struct KvmCaps {
     int slots;     /* memory slots of a VM */
     int run_bytes; /* size of the shared kvm_run area */
     bool readonly_mem, xsave, xcrs, debugregs, vcpu_events, user_space_msr, msr_filter, set_identity_map, set_tss;
-    bool guest_debug, user_nmi;
+    bool guest_debug, user_nmi, sregs2;
 };
 
 /** A range of guest-physical memory that the guest reaches without an exit. size 0: the slot is free. */
@@ -59,11 +59,10 @@ struct KvmVcpu {
     uint64_t apic_base;  /* as KVM has it */
     uint8_t cr8;         /* as last given to KVM */
     uint64_t tsc_offset; /* env's, as last read from KVM */
+    uint64_t tsc_epoch;  /* clock_epoch when the TSC was last given to KVM */
     bool tsc_known;
     bool stepping;   /* KVM stops after each instruction: an instruction budget is set */
     bool io_pending; /* the last exit was an access; KVM finishes the instruction when it is entered again */
-    int put_error;   /* errno of what put_state could not load, 0: none */
-    const char *put_what;
     uint64_t xcr0_supported;
     uint8_t msr[KVM_MSR_LIST_MAX]; /* rows of the table in state.c that this KVM has */
     unsigned msr_count;
@@ -93,10 +92,12 @@ void kvm_vm_update_slots(struct KvmVm *vm);
 /* ---- cpuid.c ---- */
 
 /**
- * Take out of cpu->model what this KVM can't give, and tell KVM the rest. The names of what was taken out are put into
- * `dropped`, separated by blanks. 0 or -errno.
+ * Take out of cpu->model what this KVM can't give. The names of what was taken out are put into `dropped`, separated by
+ * blanks. 0 or -errno.
  */
-int kvm_set_cpuid(struct KvmVcpu *v, char *dropped, size_t n);
+int kvm_fit_model(struct KvmVcpu *v, char *dropped, size_t n);
+/** Tell KVM the model. 0 or -errno. */
+int kvm_set_cpuid(struct KvmVcpu *v);
 /** The register (0 EAX ... 3 EDX) of a leaf in KVM's list, or 0. */
 uint32_t kvm_supported(const struct kvm_cpuid2 *list, uint32_t leaf, uint32_t subleaf, unsigned reg);
 /** The largest CPUID table that is offered to KVM. */
@@ -107,7 +108,9 @@ unsigned kvm_cpuid_table(const struct CpuModel *model, unsigned apic_id, struct 
 /* ---- state.c ---- */
 
 void kvm_get_state(struct CPUState *cpu); /* AccelOps */
-void kvm_put_state(struct CPUState *cpu);
+int kvm_put_state(struct CPUState *cpu);
+/** Let the TSC continue where it stood when the clock stopped. Before the first KVM_RUN after a pause. */
+void kvm_restart_tsc(struct KvmVcpu *v);
 /** Find out which MSRs this KVM has. */
 void kvm_probe_msrs(struct KvmVcpu *v);
 
@@ -144,7 +147,7 @@ enum VcpuExit kvm_exec(struct CPUState *cpu); /* AccelOps */
 void kvm_kick(struct CPUState *cpu);
 
 /** AccelOps.describe: exits by reason, and assists. */
-void kvm_describe(struct CPUState *cpu, char *buf, size_t n);
+void kvm_describe(const void *engine, char *buf, size_t n);
 
 /* ---- assist.c ---- */
 
@@ -154,7 +157,8 @@ void kvm_assist_destroy(struct KvmVcpu *v);
 
 /* ---- vcpu.c ---- */
 
-int kvm_vcpu_init(struct CPUState *cpu); /* AccelOps */
+int kvm_vcpu_init(struct CPUState *cpu, struct Accel *accel); /* AccelOps */
+int kvm_set_model(struct CPUState *cpu);
 void kvm_vcpu_destroy(struct CPUState *cpu);
 
 #endif

@@ -166,13 +166,9 @@ static bool must_leave(uint32_t events) { return (events & (CPU_EVENT_LEAVE | CP
 
 static bool broken(struct KvmVcpu *v) {
     struct CPUState *cpu = v->cpu;
-    if (v->put_error != 0)
-        snprintf(cpu->error, sizeof(cpu->error), "kvm: the %s of this guest are refused: %s", v->put_what,
-                 strerror(v->put_error));
-    else if (atomic_load(&v->vm->map_failed))
-        snprintf(cpu->error, sizeof(cpu->error), "kvm: %s", v->vm->map_error);
-    else
+    if (!atomic_load(&v->vm->map_failed))
         return false;
+    snprintf(cpu->error, sizeof(cpu->error), "kvm: %s", v->vm->map_error);
     return true;
 }
 
@@ -211,20 +207,21 @@ static enum VcpuExit loop(struct KvmVcpu *v) {
     }
 }
 
-void kvm_describe(struct CPUState *cpu, char *buf, size_t n) {
-    const struct KvmVcpu *v = cpu->engine;
+void kvm_describe(const void *engine, char *buf, size_t n) {
+    const struct KvmVcpu *v = engine;
     size_t used = (size_t)snprintf(buf, n, "exits:");
     for (uint32_t i = 0; i < KVM_EXIT_KINDS && used < n; i++)
         if (v->exits[i] != 0)
             used +=
                 (size_t)snprintf(buf + used, n - used, " %s %llu", kvm_exit_name(i), (unsigned long long)v->exits[i]);
     if (used < n)
-        snprintf(buf + used, n - used, "; assists: %llu", (unsigned long long)cpu->stats.assists);
+        snprintf(buf + used, n - used, "; assists: %llu", (unsigned long long)v->cpu->stats.assists);
 }
 
 enum VcpuExit kvm_exec(struct CPUState *cpu) {
     struct KvmVcpu *v = cpu->engine;
     enter(v);
+    kvm_restart_tsc(v);
     set_stepping(v);
     enum VcpuExit exit = loop(v);
     leave(v);

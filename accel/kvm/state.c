@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
@@ -187,6 +188,10 @@ void kvm_events_from_env(struct kvm_vcpu_events *e, const CPUX86State *env) {
                           : env->int_shadow == SHADOW_MOV_SS ? KVM_X86_SHADOW_INT_MOV_SS
                                                              : 0;
     e->nmi.masked = env->nmi_blocked;
+    if (env->pending_db != 0 && !env->exception.pending) { /* one that MOV SS holds back comes too early */
+        e->exception.injected = 1;
+        e->exception.nr = VEC_DB;
+    }
 }
 
 /* SVM knows one kind of shadow and reports both. */
@@ -201,6 +206,7 @@ void kvm_events_to_env(const struct kvm_vcpu_events *e, CPUX86State *env) {
                       : e->interrupt.shadow & KVM_X86_SHADOW_INT_MOV_SS ? SHADOW_MOV_SS
                                                                         : SHADOW_NONE;
     env->nmi_blocked = e->nmi.masked != 0;
+    env->pending_db = 0;
 }
 
 /* ---- MSRs ---- */
@@ -323,15 +329,23 @@ static void get_tsc(struct KvmVcpu *v, CPUX86State *env) {
     v->tsc_known = true;
 }
 
+/* KVM takes a value within a second of the one before as an attempt to synchronize processors, and keeps counting from
+ * that one. So a value far away goes in between. */
 static void put_tsc(struct KvmVcpu *v, CPUX86State *env) {
-    if (v->tsc_known && v->tsc_offset == env->tsc_offset)
+    uint64_t epoch = clock_epoch(v->cpu->clock), adjust = env->tsc_adjust, far, tsc;
+    if (v->tsc_known && v->tsc_offset == env->tsc_offset && v->tsc_epoch == epoch)
         return;
-    uint64_t tsc = cpu_read_tsc(v->cpu), adjust = env->tsc_adjust;
     one_msr(v, KVM_SET_MSRS, MSR_TSC_ADJUST, &adjust);
+    far = cpu_read_tsc(v->cpu) ^ 1ull << 62;
+    one_msr(v, KVM_SET_MSRS, MSR_TSC, &far);
+    tsc = cpu_read_tsc(v->cpu);
     one_msr(v, KVM_SET_MSRS, MSR_TSC, &tsc);
     v->tsc_offset = env->tsc_offset;
+    v->tsc_epoch = epoch;
     v->tsc_known = true;
 }
+
+void kvm_restart_tsc(struct KvmVcpu *v) { put_tsc(v, &v->cpu->env); }
 
 /* ---- the whole ---- */
 
@@ -349,24 +363,44 @@ static void get_events(struct KvmVcpu *v) {
         cpu_post(v->cpu, CPU_EVENT_NMI);
 }
 
+/* The page-directory pointers that PAE paging keeps in the processor. Old kernels don't tell; there memory is asked. */
+static void get_pdptes(struct KvmVcpu *v) {
+    CPUX86State *env = &v->cpu->env;
+    struct kvm_sregs2 sregs;
+    if ((env->cr0 & CR0_PG) == 0 || (env->cr4 & CR4_PAE) == 0 || x86_long_mode(env))
+        return;
+    if (v->vm->caps.sregs2 && ioctl(v->fd, KVM_GET_SREGS2, &sregs) == 0 &&
+        (sregs.flags & KVM_SREGS2_FLAGS_PDPTRS_VALID) != 0)
+        memcpy(env->pdpte, sregs.pdptrs, sizeof(env->pdpte));
+    else
+        bus_read(v->cpu->bus, env->cr3 & 0xffffffe0, env->pdpte, sizeof(env->pdpte));
+}
+
+static void get_fpu(struct KvmVcpu *v) {
+    CPUX86State *env = &v->cpu->env;
+    struct kvm_xsave xsave;
+    struct kvm_xcrs xcrs;
+    if (ioctl(v->fd, KVM_GET_XSAVE, &xsave) == 0)
+        kvm_xsave_to_env(&xsave, env);
+    if (v->vm->caps.xcrs && ioctl(v->fd, KVM_GET_XCRS, &xcrs) == 0)
+        for (unsigned i = 0; i < xcrs.nr_xcrs; i++)
+            if (xcrs.xcrs[i].xcr == 0)
+                env->xcr0 = xcrs.xcrs[i].value;
+}
+
 void kvm_get_state(struct CPUState *cpu) {
     struct KvmVcpu *v = cpu->engine;
     CPUX86State *env = &cpu->env;
     struct kvm_regs regs;
     struct kvm_sregs sregs;
-    struct kvm_xsave xsave;
+    struct kvm_debugregs dr;
+    get_events(v); /* first: on the way KVM stores what a pending exception does to CR2 and DR6 */
     if (ioctl(v->fd, KVM_GET_REGS, &regs) == 0)
         kvm_regs_to_env(&regs, env);
     if (ioctl(v->fd, KVM_GET_SREGS, &sregs) == 0)
         kvm_sregs_to_env(&sregs, env);
-    if (ioctl(v->fd, KVM_GET_XSAVE, &xsave) == 0)
-        kvm_xsave_to_env(&xsave, env);
-    struct kvm_xcrs xcrs;
-    if (v->vm->caps.xcrs && ioctl(v->fd, KVM_GET_XCRS, &xcrs) == 0)
-        for (unsigned i = 0; i < xcrs.nr_xcrs; i++)
-            if (xcrs.xcrs[i].xcr == 0)
-                env->xcr0 = xcrs.xcrs[i].value;
-    struct kvm_debugregs dr;
+    get_pdptes(v);
+    get_fpu(v);
     if (v->vm->caps.debugregs && ioctl(v->fd, KVM_GET_DEBUGREGS, &dr) == 0) {
         memcpy(env->dr, dr.db, sizeof(dr.db));
         env->dr[6] = dr.dr6;
@@ -374,19 +408,19 @@ void kvm_get_state(struct CPUState *cpu) {
     }
     get_msrs(v, env);
     get_tsc(v, env);
-    get_events(v);
     env->zero = 0;
 }
 
-/* The first that KVM refuses is told by the next exec: it would run something else than env. */
-static void put(struct KvmVcpu *v, unsigned long request, void *arg, const char *what) {
-    if (ioctl(v->fd, request, arg) < 0 && v->put_error == 0) {
-        v->put_error = errno;
-        v->put_what = what;
-    }
+/* 0, or -errno with the reason in cpu->error: KVM would run something else than env. */
+static int put(struct KvmVcpu *v, unsigned long request, void *arg, const char *what) {
+    if (ioctl(v->fd, request, arg) >= 0)
+        return 0;
+    int e = errno;
+    snprintf(v->cpu->error, sizeof(v->cpu->error), "kvm: the %s of this guest are refused: %s", what, strerror(e));
+    return -e;
 }
 
-static void put_sregs(struct KvmVcpu *v) {
+static int put_sregs(struct KvmVcpu *v) {
     struct CPUState *cpu = v->cpu;
     struct kvm_sregs sregs = {0};
     kvm_sregs_from_env(&sregs, &cpu->env);
@@ -400,32 +434,42 @@ static void put_sregs(struct KvmVcpu *v) {
     v->apic_base = sregs.apic_base;
     v->run->apic_base = sregs.apic_base;
     v->run->cr8 = v->cr8 = (uint8_t)sregs.cr8;
-    put(v, KVM_SET_SREGS, &sregs, "segment and control registers");
+    return put(v, KVM_SET_SREGS, &sregs, "segment and control registers");
 }
 
-void kvm_put_state(struct CPUState *cpu) {
-    struct KvmVcpu *v = cpu->engine;
-    CPUX86State *env = &cpu->env;
-    v->put_error = 0;
-    put_sregs(v);
-    struct kvm_regs regs = {0};
-    kvm_regs_from_env(&regs, env);
-    put(v, KVM_SET_REGS, &regs, "general registers");
+static int put_fpu(struct KvmVcpu *v) {
+    const CPUX86State *env = &v->cpu->env;
     struct kvm_xcrs xcrs = {.nr_xcrs = 1, .xcrs = {{.xcr = 0, .value = env->xcr0}}};
-    if (v->vm->caps.xcrs && cpu_has(&cpu->model, CPUID_XSAVE))
-        put(v, KVM_SET_XCRS, &xcrs, "XCR0");
     struct kvm_xsave xsave;
     kvm_xsave_from_env(&xsave, env, v->xcr0_supported);
-    put(v, KVM_SET_XSAVE, &xsave, "floating-point and vector registers");
+    int r = 0;
+    if (v->vm->caps.xcrs && cpu_has(&v->cpu->model, CPUID_XSAVE))
+        r = put(v, KVM_SET_XCRS, &xcrs, "XCR0");
+    return r != 0 ? r : put(v, KVM_SET_XSAVE, &xsave, "floating-point and vector registers");
+}
+
+static int put_debugregs(struct KvmVcpu *v) {
+    const CPUX86State *env = &v->cpu->env;
+    struct kvm_debugregs dr = {.dr6 = env->dr[6] | env->pending_db, .dr7 = env->dr[7]};
+    memcpy(dr.db, env->dr, sizeof(dr.db));
+    return v->vm->caps.debugregs ? put(v, KVM_SET_DEBUGREGS, &dr, "debug registers") : 0;
+}
+
+int kvm_put_state(struct CPUState *cpu) {
+    struct KvmVcpu *v = cpu->engine;
+    CPUX86State *env = &cpu->env;
+    struct kvm_regs regs = {0};
+    struct kvm_vcpu_events e;
+    int r = put_sregs(v);
+    kvm_regs_from_env(&regs, env);
+    if (r != 0 || (r = put(v, KVM_SET_REGS, &regs, "general registers")) != 0 || (r = put_fpu(v)) != 0)
+        return r;
     put_msrs(v, env);
     put_tsc(v, env);
-    struct kvm_debugregs dr = {.dr6 = env->dr[6], .dr7 = env->dr[7]};
-    memcpy(dr.db, env->dr, sizeof(dr.db));
-    if (v->vm->caps.debugregs)
-        put(v, KVM_SET_DEBUGREGS, &dr, "debug registers");
-    struct kvm_vcpu_events e;
     kvm_events_from_env(&e, env);
-    put(v, KVM_SET_VCPU_EVENTS, &e, "pending events");
+    if ((r = put_debugregs(v)) != 0 || (r = put(v, KVM_SET_VCPU_EVENTS, &e, "pending events")) != 0)
+        return r;
     v->run->ready_for_interrupt_injection = 0; /* was said of the state before */
     v->run->if_flag = (env->rflags & FLAG_IF) != 0;
+    return 0;
 }

@@ -48,8 +48,8 @@ static void set_tsc_rate(struct KvmVcpu *v) {
         v->cpu->tsc_hz = (uint64_t)khz * 1000;
 }
 
-int kvm_vcpu_init(struct CPUState *cpu) {
-    struct KvmVm *vm = cpu->accel->data;
+int kvm_vcpu_init(struct CPUState *cpu, struct Accel *accel) {
+    struct KvmVm *vm = accel->data;
     int r = check(cpu);
     if (r != 0)
         return r;
@@ -65,8 +65,8 @@ int kvm_vcpu_init(struct CPUState *cpu) {
     char dropped[160];
     if ((r = create(v)) != 0)
         failed(cpu, r, "a processor can't be made");
-    else if ((r = kvm_set_cpuid(v, dropped, sizeof(dropped))) != 0)
-        failed(cpu, r, "the CPU model is refused");
+    else if ((r = kvm_fit_model(v, dropped, sizeof(dropped))) != 0)
+        failed(cpu, r, "what CPU models it supports can't be learnt");
     if (r != 0) {
         kvm_vcpu_destroy(cpu);
         return r;
@@ -74,6 +74,14 @@ int kvm_vcpu_init(struct CPUState *cpu) {
     if (dropped[0] != '\0')
         snprintf(cpu->error, sizeof(cpu->error), "kvm: this host can't give the CPU model's %s", dropped);
     set_tsc_rate(v);
+    return 0;
+}
+
+int kvm_set_model(struct CPUState *cpu) {
+    struct KvmVcpu *v = cpu->engine;
+    int r = kvm_set_cpuid(v);
+    if (r != 0)
+        return failed(cpu, r, "the CPU model is refused");
     kvm_probe_msrs(v);
     return 0;
 }

@@ -45,7 +45,8 @@ static void code_written(void *opaque, uint64_t gpa, uint64_t size) {
     cpu_post(t->cpu, CPU_EVENT_CODE);
 }
 
-static int vcpu_init(struct CPUState *cpu) {
+static int vcpu_init(struct CPUState *cpu, struct Accel *accel) {
+    (void)accel;
     struct Tcg *t = calloc(1, sizeof(*t));
     if (t == NULL)
         return -ENOMEM;
@@ -79,15 +80,15 @@ static void get_state(struct CPUState *cpu) {
     cpu->env.rflags = tcg_rflags(t);
 }
 
-static void put_state(struct CPUState *cpu) {
+static int put_state(struct CPUState *cpu) {
     struct Tcg *t = cpu->engine;
     cc_load(&t->cc, (uint32_t)cpu->env.rflags);
     cpu->env.zero = 0;
     t->insn = NULL;
-    t->pending_db = 0;
     t->tf_armed = t->shadow_running = false;
     tcg_tlb_flush(t);
     tcg_update_mode(t);
+    return 0;
 }
 
 const struct AccelOps tcg_lite_ops = {

@@ -28,14 +28,14 @@ static unsigned port_size(const struct Insn *i) { return i->osize >= 2 ? 4 : 1u 
 static uint32_t port_read(struct Tcg *t, const struct Insn *i, uint16_t port, unsigned size) {
     tcg_sync_count(t, i);
     uint32_t v = bus_port_read(t->cpu->bus, port, size);
-    t->pending_db |= dr_match_io(t->env, port, size);
+    t->env->pending_db |= dr_match_io(t->env, port, size);
     return v;
 }
 
 static void port_write(struct Tcg *t, const struct Insn *i, uint16_t port, unsigned size, uint32_t v) {
     tcg_sync_count(t, i);
     bus_port_write(t->cpu->bus, port, v, size);
-    t->pending_db |= dr_match_io(t->env, port, size);
+    t->env->pending_db |= dr_match_io(t->env, port, size);
 }
 
 static void in(struct Tcg *t, const struct Insn *i, uint16_t port) {

@@ -54,7 +54,7 @@ bool tcg_event_due(const struct Tcg *t) {
 void tcg_recheck(struct Tcg *t) {
     const CPUX86State *env = t->env;
     /* tf_armed: POPF that clears TF still ends in a single-step trap (SDM vol. 3, 18.3.1.4). */
-    bool slow = t->exit_requested || (t->mode & MODE_STEP) || t->tf_armed || t->pending_db || env->int_shadow ||
+    bool slow = t->exit_requested || (t->mode & MODE_STEP) || t->tf_armed || env->pending_db || env->int_shadow ||
                 t->shadow_running || (env->rflags & FLAG_RF);
     /* A kick that comes between these two stores is not lost: it posts its event first. */
     atomic_store(&t->limit, slow ? 0 : t->cpu->insn_limit);
@@ -78,8 +78,8 @@ static void deliver_benign(struct Tcg *t, enum TcgEvent kind, uint8_t vector) {
 }
 
 static void deliver_debug_trap(struct Tcg *t) {
-    t->env->dr[6] |= t->pending_db;
-    t->pending_db = 0;
+    t->env->dr[6] |= t->env->pending_db;
+    t->env->pending_db = 0;
     deliver_benign(t, EVENT_FAULT, VEC_DB);
 }
 
@@ -107,7 +107,7 @@ static void complete_instruction(struct Tcg *t) {
     }
     if (t->tf_armed) {
         t->tf_armed = false;
-        t->pending_db |= DR6_BS;
+        t->env->pending_db |= DR6_BS;
     }
 }
 
@@ -127,7 +127,7 @@ static bool serve(struct Tcg *t) {
         tcg_blocks_flush(t);
         return true;
     }
-    if (t->pending_db && env->int_shadow != SHADOW_MOV_SS) {
+    if (env->pending_db && env->int_shadow != SHADOW_MOV_SS) {
         deliver_debug_trap(t);
         return true;
     }
@@ -196,7 +196,7 @@ static const struct Insn *edge(struct Tcg *t) {
         return leave(t, VCPU_EXIT_KICK);
     if (t->icount >= cpu->insn_limit)
         return leave(t, VCPU_EXIT_BUDGET);
-    if ((t->mode & MODE_STEP) || env->int_shadow != SHADOW_NONE || (env->rflags & FLAG_RF) || t->pending_db)
+    if ((t->mode & MODE_STEP) || env->int_shadow != SHADOW_NONE || (env->rflags & FLAG_RF) || env->pending_db)
         return run_one(t);
 
     struct Block *b = tcg_block_find(t, t->mode);

@@ -61,7 +61,7 @@ static void check_address(struct Tcg *t, const struct Insn *i, unsigned mmu, uin
 
 static void note_access(struct Tcg *t, uint64_t linear, unsigned size, bool write) {
     if (UNLIKELY(t->watching))
-        t->pending_db |= dr_match_data(t->env, linear, size, write);
+        t->env->pending_db |= dr_match_data(t->env, linear, size, write);
 }
 
 /** RAM was written through a slow tag: keep the dirty log, let decoded code of that page become stale, and make the

@@ -179,7 +179,7 @@ void task_switch(struct Tcg *t, const struct TaskSource *from, uint16_t selector
         env->gpr[REG_SP] = push_stack_sp(t, &p);
     }
     if (s.trap)
-        t->pending_db |= DR6_BT;
+        t->env->pending_db |= DR6_BT;
 }
 
 void task_switch_gate(struct Tcg *t, const struct TaskSource *from, uint64_t gate) {

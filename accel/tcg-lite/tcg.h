@@ -142,7 +142,6 @@ struct Tcg {
     enum VcpuExit exit;
     bool exit_requested; /* leave with `exit` at the next edge */
     int delivering;      /* the vector whose delivery is under way, TCG_BENIGN, or -1 */
-    uint32_t pending_db; /* DR6 bits of a debug trap due at the next instruction edge */
     bool tf_armed;       /* TF was set when the current instruction began */
     bool shadow_running; /* the instruction under an interrupt shadow is running */
     bool watching;       /* DR7 enables a data breakpoint: no access may take the fast path */

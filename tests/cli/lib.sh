@@ -2,7 +2,7 @@
 # Shared by the command-line tests: run in the build tree, count, report.
 twin86=${TWIN86:-./twin86}
 tmp=$(mktemp -d) && trap 'rm -rf "$tmp"' EXIT
-passed=0 failed=0
+passed=0 failed=0 skipped=0
 
 ok() { passed=$((passed + 1)); }
 bad() {
@@ -52,7 +52,13 @@ exits() {
 # says WORDS: in the last run's output or errors
 says() { [[ $out$err == *"$1"* ]] && ok || bad "'$1' is not in '$out' '$err'"; }
 
+# skip COUNT WHY
+skip() {
+    skipped=$((skipped + $1))
+    echo "SKIP $2"
+}
+
 finish() {
-    echo "$passed passed, $failed failed, 0 skipped"
+    echo "$passed passed, $failed failed, $skipped skipped"
     exit $((failed > 0))
 }

@@ -32,6 +32,9 @@ refused "only none is" -display gtk
 refused "shift must be 0 to 10" -icount 11
 refused "shift=auto" -icount shift=auto
 refused "'rr=' is not known" -icount rr=record
+refused "'often' is not known" -accel kvm:tcg-lite -handover often
+refused "every=0 is out of range" -accel kvm:tcg-lite -handover every=0
+refused "names one engine" -handover -accel tcg-lite
 refused "is no date" -rtc base=tomorrow
 refused "'clock' is not supported" -rtc clock=vm
 refused "unknown device 'e1000'" -device e1000

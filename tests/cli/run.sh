@@ -16,6 +16,19 @@ exit_device="-device isa-debug-exit"
 exits 7 -bios "$tmp/exit.rom" $exit_device
 exits 7 -bios "$tmp/exit.rom" -device isa-debug-exit,iobase=0xf4,iosize=0x04 -nographic -m 1M -cpu max
 exits 7 -bios "$tmp/exit.rom" $exit_device -accel kvm:tcg-lite
+if "$twin86" -accel help | grep -q 'kvm  *works here'; then
+    exits 7 -bios "$tmp/hello.rom" $exit_device -accel tcg-lite:kvm -handover every=1 -d stats
+    [ "$out" = Hi ] && ok || bad "-handover: '$out'"
+    exits 8 -bios "$tmp/spin.rom" -accel kvm:tcg-lite -handover every=1 -d stats -timeout 0.5
+    [[ $err =~ ([0-9]+)\ hand-overs ]] && [ "${BASH_REMATCH[1]}" -gt 20 ] && ok || bad "-handover: $err"
+    out=$( (sleep 0.3 && printf '\001e' && sleep 0.3 && printf '\001e' && sleep 0.3 && printf '\001x') |
+        timeout 20 "$twin86" -bios "$tmp/spin.rom" -accel kvm:tcg-lite -handover 2>"$tmp/err")
+    [[ $out == *"goes on in tcg-lite"*"goes on in kvm"* ]] && ok || bad "Ctrl-A E: '$out' $(cat "$tmp/err")"
+    exits 8 -bios "$tmp/spin.rom" -accel tcg-lite -timeout 0.2 -d stats
+    [[ $err != *hand-overs* ]] && ok || bad "hand-overs without any: $err"
+else
+    skip 6 "hand-over: kvm is not usable here"
+fi
 exits 8 -bios "$tmp/exit.rom" -device isa-debug-exit,iobase=0x501 -timeout 0.3
 exits 8 -bios "$tmp/spin.rom" -timeout 0.3
 says "-timeout"

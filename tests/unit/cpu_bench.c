@@ -118,7 +118,7 @@ struct CpuBench *cpu_bench_new(const char *model, enum BenchMode mode) {
         enter_real(b);
     else
         enter_protected(b, mode);
-    ck_assert_int_eq(tcg_lite_ops.vcpu_init(cpu), 0);
+    ck_assert_int_eq(tcg_lite_ops.vcpu_init(cpu, cpu->accel), 0);
     return b;
 }
 

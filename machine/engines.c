@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The engines of one machine, and hand-over: the guest leaves one engine and goes on in another.
+ *
+ * That is possible because env, the bus and the devices are the whole truth while the vCPU is parked: the old engine
+ * has finished the instruction it was in (a device access included) and has stored registers, events on their way and
+ * the TSC in env; the new one loads them. Timers and interrupt controllers belong to the machine and notice nothing.
+ */
+#include "machine/machine.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int fail(char *why, size_t n, const char *name, int r) {
+    snprintf(why, n, "%s: %s", name, strerror(-r));
+    return r;
+}
+
+/* ---- making ---- */
+
+static struct Engine *new_engine(struct Machine *m, const struct AccelOps *ops, const char *options) {
+    size_t name = strlen(ops->name), more = strcspn(options, ":");
+    struct Engine *e = calloc(1, sizeof(*e) + name + 1 + more + 1);
+    if (e == NULL)
+        return NULL;
+    memcpy(e->item, ops->name, name);
+    if (more > 0) {
+        e->item[name] = ',';
+        memcpy(e->item + name + 1, options, more);
+    }
+    e->accel = (struct Accel){.ops = ops, .bus = m->bus, .clock = m->clock, .lock = &m->lock};
+    e->accel.options = e->item + name + (more > 0);
+    return e;
+}
+
+static void destroy_engine(struct Machine *m, struct Engine *e) {
+    const struct AccelOps *ops = e->accel.ops;
+    if (e->vcpu != NULL && ops->vcpu_destroy != NULL) {
+        cpu_set_engine(&m->cpu, NULL, e->vcpu);
+        ops->vcpu_destroy(&m->cpu);
+    }
+    cpu_set_engine(&m->cpu, NULL, NULL);
+    if (e->ready && ops->destroy != NULL)
+        ops->destroy(&e->accel);
+    free(e);
+}
+
+/* Its own parts, and its part of the vCPU, which afterwards has no engine. cpu->error may hold a note. */
+static int init_engine(struct Machine *m, struct Engine *e, char *why, size_t n) {
+    struct CPUState *cpu = &m->cpu;
+    const struct AccelOps *ops = e->accel.ops;
+    int r = ops->init != NULL ? ops->init(&e->accel, why, n) : 0;
+    if (r != 0)
+        return r;
+    e->ready = true;
+    cpu->error[0] = '\0';
+    cpu_set_engine(cpu, NULL, NULL); /* nobody kicks what is half made */
+    r = ops->vcpu_init(cpu, &e->accel);
+    e->vcpu = cpu->engine;
+    cpu_set_engine(cpu, NULL, NULL);
+    if (r == 0)
+        return 0;
+    if (cpu->error[0] == '\0')
+        return fail(why, n, ops->name, r);
+    snprintf(why, n, "%s", cpu->error);
+    return r;
+}
+
+static int settle_model(struct Machine *m, struct Engine *e, char *why, size_t n) {
+    struct CPUState *cpu = &m->cpu;
+    if (e->accel.ops->set_model == NULL)
+        return 0;
+    cpu_set_engine(cpu, NULL, e->vcpu);
+    int r = e->accel.ops->set_model(cpu);
+    cpu_set_engine(cpu, NULL, NULL);
+    if (r != 0)
+        snprintf(why, n, "%s", cpu->error);
+    return r;
+}
+
+static struct Engine *find(const struct Machine *m, const char *item) {
+    struct Engine *e = m->engines;
+    while (e != NULL && strcmp(e->item, item) != 0)
+        e = e->next;
+    return e;
+}
+
+/* ---- at the machine's creation ---- */
+
+/* One more note, behind what there is. */
+static void append(char *why, size_t n, const char *note) {
+    size_t used = strlen(why);
+    if (note[0] != '\0' && used < n)
+        snprintf(why + used, n - used, "%s%s", used != 0 ? "; " : "", note);
+}
+
+/* The first of `list` that works here. */
+static int add_engine(struct Machine *m, const char *list, char *why, size_t n) {
+    const struct AccelOps *ops;
+    const char *options;
+    int r = accel_choose(list, &ops, &options, why, n);
+    if (r != 0)
+        return r;
+    struct Engine *e = new_engine(m, ops, options);
+    if (e == NULL)
+        return fail(why, n, ops->name, -ENOMEM);
+    if (find(m, e->item) != NULL) { /* named twice */
+        free(e);
+        return 0;
+    }
+    struct Engine **end = &m->engines;
+    while (*end != NULL)
+        end = &(*end)->next;
+    *end = e; /* whatever happens now, machine_destroy_engines finds it */
+    r = init_engine(m, e, why, n);
+    if (r == 0)
+        append(why, n, m->cpu.error);
+    m->cpu.error[0] = '\0';
+    return r;
+}
+
+/* Each engine of `list`. */
+static int add_engines(struct Machine *m, const char *list, char *why, size_t n) {
+    char *copy = strdup(list), *rest = copy, *item;
+    int r = copy == NULL ? fail(why, n, "engines", -ENOMEM) : 0;
+    why[0] = '\0';
+    while (r == 0 && (item = strsep(&rest, ":")) != NULL) {
+        char line[512];
+        r = add_engine(m, item, line, sizeof(line));
+        if (r != 0)
+            snprintf(why, n, "%s", line);
+        else
+            append(why, n, line);
+    }
+    free(copy);
+    return r;
+}
+
+int machine_create_engines(struct Machine *m, const Twin86Config *config, char *why, size_t n) {
+    int r = config->handover ? add_engines(m, config->accel, why, n) : add_engine(m, config->accel, why, n);
+    for (struct Engine *e = m->engines; r == 0 && e != NULL; e = e->next)
+        r = settle_model(m, e, why, n);
+    if (r != 0)
+        return r;
+    m->engine = m->engines;
+    cpu_set_engine(&m->cpu, &m->engine->accel, m->engine->vcpu);
+    return 0;
+}
+
+void machine_destroy_engines(struct Machine *m) {
+    for (struct Engine *e = m->engines, *next; e != NULL; e = next) {
+        next = e->next;
+        destroy_engine(m, e);
+    }
+    m->engines = m->engine = NULL;
+}
+
+/* ---- hand-over ---- */
+
+/* The guest has seen its CPU: an engine that can't give all of it is refused. */
+static int check_promises(const struct CPUState *cpu, const struct CpuModel *model, uint64_t tsc_hz, const char *name,
+                          char *why, size_t n) {
+    static const char remedy[] = "only a machine made for both engines can change to it";
+    bool same = memcmp(cpu->model.feature, model->feature, sizeof(model->feature)) == 0 &&
+                cpu->model.phys_bits == model->phys_bits;
+    if (!same)
+        snprintf(why, n, "%s, which the guest has been promised; %s", cpu->error, remedy);
+    else if (cpu->tsc_hz != tsc_hz)
+        snprintf(why, n, "%s: the guest's time stamp counter runs at %.3f MHz, but this host's at %.3f MHz; %s", name,
+                 (double)tsc_hz / 1e6, (double)cpu->tsc_hz / 1e6, remedy);
+    else
+        return 0;
+    return -EINVAL;
+}
+
+/* One more engine for a machine that has its CPU model. It takes no part in it yet. */
+static int make_later(struct Machine *m, struct Engine *e, char *why, size_t n) {
+    struct CPUState *cpu = &m->cpu;
+    struct CpuModel model = cpu->model;
+    uint64_t tsc_hz = cpu->tsc_hz;
+    int r = init_engine(m, e, why, n);
+    if (r == 0)
+        r = check_promises(cpu, &model, tsc_hz, e->accel.ops->name, why, n);
+    cpu->model = model;
+    cpu->tsc_hz = tsc_hz;
+    cpu->error[0] = '\0';
+    return r != 0 ? r : settle_model(m, e, why, n);
+}
+
+/* Let `e` load env. If it can't, the engine that is in use still has all. */
+static int hand_over(struct Machine *m, struct Engine *e, char *why, size_t n) {
+    struct CPUState *cpu = &m->cpu;
+    struct Engine *old = m->engine;
+    cpu_sync_state(cpu);
+    cpu_set_engine(cpu, &e->accel, e->vcpu);
+    int r = e->accel.ops->put_state != NULL ? e->accel.ops->put_state(cpu) : 0;
+    if (r != 0) {
+        snprintf(why, n, "%s", cpu->error);
+        cpu->error[0] = '\0';
+        cpu_set_engine(cpu, &old->accel, old->vcpu);
+        return r;
+    }
+    m->engine = e;
+    m->handovers++;
+    cpu->env_changed = false;
+    /* while it was away, code and page tables may have changed without its notice */
+    cpu_post(cpu, CPU_EVENT_CODE | CPU_EVENT_MAP);
+    return 0;
+}
+
+int machine_set_engine(struct Machine *m, const char *list, char *why, size_t n) {
+    const struct AccelOps *ops;
+    const char *options;
+    int r = accel_choose(list, &ops, &options, why, n);
+    if (r != 0)
+        return r;
+    struct Engine *made = new_engine(m, ops, options), *known = made != NULL ? find(m, made->item) : NULL;
+    if (made == NULL)
+        return fail(why, n, ops->name, -ENOMEM);
+    if (known != NULL) {
+        free(made);
+        return known == m->engine ? 0 : hand_over(m, known, why, n);
+    }
+    struct Engine *old = m->engine;
+    cpu_sync_state(&m->cpu); /* before the vCPU is without engine */
+    r = make_later(m, made, why, n);
+    if (r == 0)
+        r = hand_over(m, made, why, n);
+    if (r != 0) {
+        destroy_engine(m, made);
+        cpu_set_engine(&m->cpu, &old->accel, old->vcpu);
+        return r;
+    }
+    made->next = m->engines->next; /* the list begins with the first one */
+    m->engines->next = made;
+    return 0;
+}
