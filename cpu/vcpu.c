@@ -21,6 +21,7 @@ struct VcpuThread {
     void (*work)(void *opaque);
     void *work_opaque;
     _Atomic bool running;  /* written under the mutex */
+    uint64_t ended;        /* how many runs have come to an end */
     _Atomic bool sleeping; /* in HLT: cpu_post must signal */
     uint64_t stop_count;   /* insn_count at which the budget is used up */
 };
@@ -88,6 +89,23 @@ int vcpu_resume(struct CPUState *cpu, uint64_t instructions) {
     pthread_cond_signal(&t->wake);
     pthread_mutex_unlock(&t->mutex);
     return 0;
+}
+
+void vcpu_pause(struct CPUState *cpu) {
+    struct VcpuThread *t = cpu->thread;
+    pthread_mutex_lock(&t->mutex);
+    uint64_t ended = t->ended;
+    bool running = t->running;
+    if (running)
+        t->stop = true;
+    pthread_mutex_unlock(&t->mutex);
+    if (!running)
+        return;
+    cpu_post(cpu, CPU_EVENT_LEAVE);
+    pthread_mutex_lock(&t->mutex);
+    while (t->ended == ended)
+        pthread_cond_wait(&t->parked, &t->mutex);
+    pthread_mutex_unlock(&t->mutex);
 }
 
 void vcpu_wait_parked(struct CPUState *cpu) {
@@ -293,6 +311,7 @@ static void *thread_main(void *arg) {
         t->ops.parked(t->ops.opaque, why);
         pthread_mutex_lock(&t->mutex);
         t->running = false;
+        t->ended++;
         pthread_cond_broadcast(&t->parked);
     }
     pthread_mutex_unlock(&t->mutex);
@@ -327,8 +346,7 @@ void vcpu_destroy(struct CPUState *cpu) {
     struct VcpuThread *t = cpu->thread;
     if (t == NULL)
         return;
-    vcpu_request_stop(cpu);
-    vcpu_wait_parked(cpu);
+    vcpu_pause(cpu);
     pthread_mutex_lock(&t->mutex);
     t->quit = true;
     pthread_cond_signal(&t->wake);

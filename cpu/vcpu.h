@@ -44,6 +44,9 @@ int vcpu_resume(struct CPUState *cpu, uint64_t instructions);
 void vcpu_request_stop(struct CPUState *cpu);
 /** Wait until it is parked and `parked` has returned. Not from the vCPU's thread, lock not held. */
 void vcpu_wait_parked(struct CPUState *cpu);
+/** Stop the run that is going on, if one is, and wait until it has ended. That one only: another thread may have
+ * resumed the vCPU by the time this returns. Any thread but the vCPU's, lock not held. */
+void vcpu_pause(struct CPUState *cpu);
 /** True from vcpu_resume until parked. Any thread. */
 bool vcpu_running(const struct CPUState *cpu);
 

@@ -161,7 +161,8 @@ TWIN86_API int twin86_run(Twin86Machine *machine, uint64_t instructions, Twin86E
 TWIN86_API int twin86_event_fd(const Twin86Machine *machine);
 
 /** Stop the guest between two instructions and wait until it stands. No event comes of it; twin86_start continues.
- *  Stopped already: does nothing. Any thread, not from callbacks. */
+ *  Stopped already: does nothing. Any thread, any time, but not from callbacks. When another thread starts the guest
+ *  meanwhile, it may run again on return. */
 TWIN86_API void twin86_pause(Twin86Machine *machine);
 /** True while the guest runs (or sleeps in HLT). Any thread, any time. */
 TWIN86_API bool twin86_running(const Twin86Machine *machine);

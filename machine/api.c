@@ -152,19 +152,7 @@ void twin86_pause(Twin86Machine *machine) { machine_pause(&machine->m); }
 bool twin86_running(const Twin86Machine *machine) { return vcpu_running(&machine->m.cpu); }
 void twin86_quit(Twin86Machine *machine) { machine_stop(&machine->m, TWIN86_EVENT_QUIT, 0); }
 
-void twin86_reset(Twin86Machine *machine) {
-    struct Machine *m = &machine->m;
-    char why[200];
-    if (vcpu_running(&m->cpu)) {
-        vcpu_request_reset(&m->cpu);
-        return;
-    }
-    pthread_mutex_lock(&m->lock);
-    cpu_sync_state(&m->cpu);
-    atomic_fetch_add(&m->resets, 1);
-    machine_reset(m, why, sizeof(why));
-    pthread_mutex_unlock(&m->lock);
-}
+void twin86_reset(Twin86Machine *machine) { machine_press_reset(&machine->m); }
 
 void twin86_power_button(Twin86Machine *machine) {
     atomic_store(&machine->m.power_button, true);

@@ -81,24 +81,40 @@ int machine_wait(struct Machine *m, int timeout_ms, Twin86Event *event) {
 
 /* ---- starting and stopping ---- */
 
-int machine_start(struct Machine *m, uint64_t instructions) {
+static int start_locked(struct Machine *m, uint64_t instructions) {
     if (vcpu_running(&m->cpu))
         return -EBUSY;
     if (event_waits(&m->slot))
         return 0; /* what happened a moment before a pause must be seen first */
-    pthread_mutex_lock(&m->lock);
     m->pending.kind = TWIN86_EVENT_NONE;
     atomic_store(&m->started_ns, host_now());
     clock_start(m->clock);
     main_loop_set_active(&m->loop, true);
-    pthread_mutex_unlock(&m->lock);
     return vcpu_resume(&m->cpu, instructions);
 }
 
-void machine_pause(struct Machine *m) {
-    vcpu_request_stop(&m->cpu);
-    vcpu_wait_parked(&m->cpu);
+/* With the lock held to the end, so that whoever holds it and sees the vCPU parked may touch its state. */
+int machine_start(struct Machine *m, uint64_t instructions) {
+    pthread_mutex_lock(&m->lock);
+    int r = start_locked(m, instructions);
+    pthread_mutex_unlock(&m->lock);
+    return r;
 }
+
+void machine_press_reset(struct Machine *m) {
+    char why[200];
+    pthread_mutex_lock(&m->lock);
+    if (vcpu_running(&m->cpu)) {
+        vcpu_request_reset(&m->cpu);
+    } else {
+        cpu_sync_state(&m->cpu);
+        atomic_fetch_add(&m->resets, 1);
+        machine_reset(m, why, sizeof(why));
+    }
+    pthread_mutex_unlock(&m->lock);
+}
+
+void machine_pause(struct Machine *m) { vcpu_pause(&m->cpu); }
 
 void machine_stop(struct Machine *m, enum Twin86EventKind kind, uint32_t value) {
     pthread_mutex_lock(&m->lock);

@@ -171,6 +171,8 @@ void machine_guest_poweroff(void *opaque);
 
 int machine_start(struct Machine *m, uint64_t instructions);
 void machine_pause(struct Machine *m);
+/** The reset button: soon when it runs, at once when it is parked. Any thread. */
+void machine_press_reset(struct Machine *m);
 int machine_wait(struct Machine *m, int timeout_ms, Twin86Event *event);
 /** What the vCPU loop calls. */
 struct VcpuOps machine_vcpu_ops(struct Machine *m);

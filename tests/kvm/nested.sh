@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # The kvm engine on a complete KVM: QEMU emulates a machine with SVM, Debian's kernel with kvm-amd runs in it, and the
-# built twin86 runs in that: the embedded guest, the unit tests of the engine, the instruction tests, and Debian to a
-# shell. nested.sh [JOB...], in the build folder; jobs: embedded unit isa debian
+# built twin86 runs in that: the embedded guest, the unit tests of the engine, pauses and machines by the hundred, the
+# instruction tests, and Debian to a shell. nested.sh [JOB...], in the build folder; jobs: embedded unit stress isa debian
 #
 # SKIPs (exit code 77) where QEMU or the kernel packages can't be had.
 set -u
 srcdir=${srcdir:-$(cd "$(dirname "$0")/../.." && pwd)}
-jobs=${*:-embedded unit isa debian}
+jobs=${*:-embedded unit stress isa debian}
 seconds=${NESTED_SECONDS:-400}
 
 skip() {
@@ -38,12 +38,14 @@ fi
 
 root=$work/root
 mkdir -p "$root/bin" "$root/dev" "$root/proc" "$root/sys" "$root/tmp" "$root/etc" "$root/lib" "$root/t/tests/data" \
-    "$root/t/tests/boot" "$root/t/tests/isa"
+    "$root/t/tests/boot" "$root/t/tests/isa" "$root/t/tests/stress"
 cp "$guest/busybox" "$root/bin/busybox"
 cp "$guest/modules"/*.ko "$root/lib/"
 real() { if [ -x ".libs/$1" ]; then echo ".libs/$1"; else echo "$1"; fi; }
 programs=twin86
-[ -x "$(real unit)" ] && programs="$programs unit"
+for p in unit stress; do
+    [ -x "$(real $p)" ] && programs="$programs $p"
+done
 for p in $programs; do
     cp "$(real "$p")" "$root/t/$p"
 done
@@ -59,6 +61,7 @@ done
 cp "$srcdir/tests/data/embedded-guest.txt" "$root/t/tests/data/"
 cp "$srcdir/tests/kvm/isa-differences.txt" "$root/t/"
 cp tests/isa/*.rom "$root/t/tests/isa/" 2>/dev/null
+cp tests/stress/*.rom "$root/t/tests/stress/" 2>/dev/null
 case " $jobs " in
 *" debian "*)
     "$srcdir/tests/boot/make-initramfs.sh" "$guest/busybox" "$srcdir/tests/kvm/init-inner" "$root/t/initrd.gz"
