@@ -4,6 +4,9 @@
 #include "accel/accel.h"
 #include "cpu/vcpu.h"
 
+#include <errno.h>
+#include <sys/random.h>
+
 void cpu_post(struct CPUState *cpu, uint32_t events) {
     uint32_t before = atomic_fetch_or(&cpu->events, events);
     if ((before & events) == events)
@@ -51,4 +54,24 @@ bool cpu_has_work(const struct CPUState *cpu) {
 uint64_t cpu_read_tsc(struct CPUState *cpu) {
     uint64_t ns = (uint64_t)clock_now(cpu->clock);
     return (uint64_t)((unsigned __int128)ns * cpu->tsc_hz / NS_PER_SEC) + cpu->env.tsc_offset;
+}
+
+/* The finalizer of splitmix64: the n-th number of the fixed sequence is a function of n. */
+static uint64_t mix(uint64_t n) {
+    n *= 0x9e3779b97f4a7c15;
+    n = (n ^ n >> 30) * 0xbf58476d1ce4e5b9;
+    n = (n ^ n >> 27) * 0x94d049bb133111eb;
+    return n ^ n >> 31;
+}
+
+bool cpu_random(struct CPUState *cpu, uint64_t *v) {
+    if (clock_mode(cpu->clock) == CLOCK_ICOUNT) {
+        *v = mix(++cpu->random_count + ((uint64_t)cpu->index << 48));
+        return true;
+    }
+    ssize_t n;
+    do
+        n = getrandom(v, sizeof(*v), 0);
+    while (n < 0 && errno == EINTR);
+    return n == sizeof(*v);
 }

@@ -107,6 +107,8 @@ struct CPUState {
     unsigned icount_shift;
     int64_t icount_offset;
 
+    uint64_t random_count; /* numbers that cpu_random gave of its fixed sequence */
+
     uint64_t tsc_hz; /* frequency of the guest's TSC */
     struct CpuStats stats;
     const struct CpuTrace *trace; /* NULL: nobody looks */
@@ -142,6 +144,10 @@ void cpu_start_ap(struct CPUState *cpu, uint8_t vector);
 
 /** True when an event would end HLT now: a deliverable interrupt, NMI, INIT or LEAVE. */
 bool cpu_has_work(const struct CPUState *cpu);
+
+/** A random number for the guest: the host's, or with CLOCK_ICOUNT the next of a fixed sequence. False: there is none
+ *  now. vCPU thread. */
+bool cpu_random(struct CPUState *cpu, uint64_t *v);
 
 /** The guest's time stamp counter now (includes tsc_offset). */
 uint64_t cpu_read_tsc(struct CPUState *cpu);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* CPU models and the CPUID leaves they give (SDM vol. 2, CPUID; AMD APM vol. 3, appendix E). See cpuid.h. */
 #include "cpu/cpuid.h"
+#include "cpu/xsave.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -42,7 +43,7 @@ static const struct FeatureRow {
     {"monitor", CPUID_MONITOR, true},
     {"ssse3", CPUID_SSSE3, false},
     {"fma", CPUID_FMA, false},
-    {"cx16", CPUID_CX16, false},
+    {"cx16", CPUID_CX16, true},
     {"pcid", CPUID_PCID, true},
     {"sse4_1", CPUID_SSE41, false},
     {"sse4_2", CPUID_SSE42, false},
@@ -54,7 +55,7 @@ static const struct FeatureRow {
     {"xsave", CPUID_XSAVE, true},
     {"avx", CPUID_AVX, false},
     {"f16c", CPUID_F16C, false},
-    {"rdrand", CPUID_RDRAND, false},
+    {"rdrand", CPUID_RDRAND, true},
     {"hypervisor", CPUID_HYPERVISOR, true},
     {"fsgsbase", CPUID_FSGSBASE, true},
     {"tsc_adjust", CPUID_TSC_ADJUST, true},
@@ -64,29 +65,29 @@ static const struct FeatureRow {
     {"bmi2", CPUID_BMI2, true},
     {"erms", CPUID_ERMS, true},
     {"invpcid", CPUID_INVPCID, true},
-    {"rdseed", CPUID_RDSEED, false},
+    {"rdseed", CPUID_RDSEED, true},
     {"adx", CPUID_ADX, true},
     {"smap", CPUID_SMAP, true},
-    {"clflushopt", CPUID_CLFLUSHOPT, false},
-    {"clwb", CPUID_CLWB, false},
+    {"clflushopt", CPUID_CLFLUSHOPT, true},
+    {"clwb", CPUID_CLWB, true},
     {"sha_ni", CPUID_SHA, false},
     {"umip", CPUID_UMIP, true},
-    {"pku", CPUID_PKU, false},
+    {"pku", CPUID_PKU, true},
     {"gfni", CPUID_GFNI, false},
     {"vaes", CPUID_VAES, false},
     {"vpclmulqdq", CPUID_VPCLMULQDQ, false},
     {"la57", CPUID_LA57, false},
     {"rdpid", CPUID_RDPID, true},
-    {"movdiri", CPUID_MOVDIRI, false},
-    {"movdir64b", CPUID_MOVDIR64B, false},
-    {"fsrm", CPUID_FSRM, false},
-    {"serialize", CPUID_SERIALIZE, false},
+    {"movdiri", CPUID_MOVDIRI, true},
+    {"movdir64b", CPUID_MOVDIR64B, true},
+    {"fsrm", CPUID_FSRM, true},
+    {"serialize", CPUID_SERIALIZE, true},
     {"spec_ctrl", CPUID_SPEC_CTRL, false},
     {"arch_capabilities", CPUID_ARCH_CAPABILITIES, false},
     {"syscall", CPUID_SYSCALL, true},
     {"nx", CPUID_NX, true},
     {"mmxext", CPUID_MMXEXT, true},
-    {"fxsr_opt", CPUID_FXSR_OPT, false},
+    {"fxsr_opt", CPUID_FXSR_OPT, true},
     {"pdpe1gb", CPUID_PDPE1GB, true},
     {"rdtscp", CPUID_RDTSCP, true},
     {"lm", CPUID_LM, true},
@@ -96,11 +97,11 @@ static const struct FeatureRow {
     {"cr8_legacy", CPUID_CR8_LEGACY, true},
     {"abm", CPUID_ABM, true},
     {"3dnowprefetch", CPUID_3DNOWPREFETCH, true},
-    {"wbnoinvd", CPUID_WBNOINVD, false},
-    {"xsaveopt", CPUID_XSAVEOPT, false},
-    {"xsavec", CPUID_XSAVEC, false},
-    {"xgetbv1", CPUID_XGETBV1, false},
-    {"xsaves", CPUID_XSAVES, false},
+    {"wbnoinvd", CPUID_WBNOINVD, true},
+    {"xsaveopt", CPUID_XSAVEOPT, true},
+    {"xsavec", CPUID_XSAVEC, true},
+    {"xgetbv1", CPUID_XGETBV1, true},
+    {"xsaves", CPUID_XSAVES, true},
     {"arat", CPUID_ARAT_BIT, true},
 };
 
@@ -407,21 +408,33 @@ static void leaf_b(uint32_t subleaf, uint32_t out[4]) {
     out[ECX] |= (subleaf + 1) << 8; /* SMT, core */
 }
 
+uint64_t cpu_model_xcr0(const struct CpuModel *m) {
+    if (!cpu_has(m, CPUID_XSAVE))
+        return 0;
+    return XCR0_X87 | XCR0_SSE | (cpu_has(m, CPUID_AVX) ? XCR0_AVX : 0) | (cpu_has(m, CPUID_PKU) ? XCR0_PKRU : 0);
+}
+
 /* XSAVE areas (SDM vol. 1, 13.2 and 13.4.3). EBX of 0 and 1 is for XCR0 = x87 and SSE. */
 static void leaf_d(const struct CpuModel *m, uint32_t subleaf, uint32_t out[4]) {
-    enum { LEGACY_AND_HEADER = 512 + 64, AVX_SIZE = 256 };
-    bool avx = cpu_has(m, CPUID_AVX);
+    uint64_t xcr0 = cpu_model_xcr0(m);
+    if (xcr0 == 0)
+        return;
     if (subleaf == 0) {
-        out[EAX] = avx ? 7 : 3;
-        out[EBX] = LEGACY_AND_HEADER;
-        out[ECX] = avx ? LEGACY_AND_HEADER + AVX_SIZE : LEGACY_AND_HEADER;
+        out[EAX] = (uint32_t)xcr0;
+        out[EBX] = XSAVE_EXTENDED;
+        out[ECX] = xsave_size(xcr0, false);
+        out[EDX] = (uint32_t)(xcr0 >> 32);
     } else if (subleaf == 1) {
         out[EAX] = m->feature[FEAT_XSAVE];
         if (cpu_has(m, CPUID_XSAVEC) || cpu_has(m, CPUID_XSAVES))
-            out[EBX] = LEGACY_AND_HEADER;
-    } else if (subleaf == 2 && avx) {
-        out[EAX] = AVX_SIZE;
-        out[EBX] = LEGACY_AND_HEADER;
+            out[EBX] = XSAVE_EXTENDED;
+    }
+    for (unsigned k = 0; k < XSAVE_COMPONENT_COUNT; k++) {
+        const struct XsaveComponent *c = &xsave_components[k];
+        if (subleaf < 32 && c->mask == 1u << subleaf && (xcr0 & c->mask)) {
+            out[EAX] = c->size;
+            out[EBX] = c->offset;
+        }
     }
 }
 

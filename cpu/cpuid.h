@@ -103,6 +103,9 @@ int cpu_model_parse(struct CpuModel *m, const char *spec, char *why, size_t n);
 /** The static part of CPUID (leaf, subleaf) for this model; the caller adds what depends on CR4, XCR0 and APIC id. */
 void cpu_model_cpuid(const struct CpuModel *m, uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
 
+/** The bits that XCR0 can have with this model. */
+uint64_t cpu_model_xcr0(const struct CpuModel *m);
+
 /** Iterate names for `-cpu help`; NULL ends. */
 const char *cpu_model_name(unsigned index);
 /** What that model is, in a few words. */

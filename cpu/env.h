@@ -132,6 +132,7 @@ enum {
 #define XCR0_X87 (1u << 0)
 #define XCR0_SSE (1u << 1)
 #define XCR0_AVX (1u << 2)
+#define XCR0_PKRU (1u << 9)
 
 /** Exception vectors (SDM vol. 3, table 6-1). */
 enum X86Vector {

@@ -13,6 +13,7 @@ enum {
     PTE_G = 1 << 8,
 };
 #define PTE_NX (1ull << 63)
+enum { PTE_KEY_SHIFT = 59 };
 #define PTE_ADDRESS 0x000ffffffffff000ull
 
 /** One paging mode: how many levels a walk visits, from the top, and what an entry looks like. */
@@ -114,6 +115,19 @@ static bool allowed(const CPUX86State *env, unsigned how, uint64_t rights, bool 
     return !(how & WALK_WRITE) || *writable;
 }
 
+/**
+ * Protection keys (SDM vol. 3, 4.6.2): true if PKRU forbids this data access to a user page; what it says of writing
+ * goes into *writable.
+ */
+static bool key_forbids(const CPUX86State *env, unsigned how, uint64_t rights, unsigned key, bool *writable) {
+    if (!(env->cr4 & CR4_PKE) || !x86_long_mode(env) || !(rights & PTE_U) || (how & WALK_EXEC))
+        return false;
+    uint32_t bits = env->pkru >> (2 * key);
+    bool write_disabled = (bits & 2) && ((how & WALK_USER) || (env->cr0 & CR0_WP));
+    *writable &= !write_disabled;
+    return (bits & 1) || (write_disabled && (how & WALK_WRITE));
+}
+
 static uint32_t fault_code(const CPUX86State *env, unsigned how, uint32_t cause) {
     bool report_exec = (env->cr4 & CR4_SMEP) || ((env->cr4 & CR4_PAE) && (env->efer & EFER_NXE));
     return cause | (how & WALK_WRITE ? PF_W : 0) | (how & WALK_USER ? PF_U : 0) |
@@ -173,14 +187,16 @@ static enum WalkStep walk_once(const CPUX86State *env, const struct CpuModel *mo
         }
 
         bool ok = allowed(env, how, rights, nx, &r->writable);
+        r->key = x86_long_mode(env) ? entry >> PTE_KEY_SHIFT & 15 : 0;
+        bool forbidden = key_forbids(env, how, rights, r->key, &r->writable);
         r->page_size = 1ull << shift;
         r->phys = leaf_address(mode, entry, shift, linear) & a20;
         r->global = (entry & PTE_G) && (env->cr4 & CR4_PGE);
         r->dirty = (entry & PTE_D) || (how & WALK_WRITE);
         if (how & WALK_PEEK)
             return STEP_DONE;
-        if (!ok) {
-            r->error = fault_code(env, how, PF_P);
+        if (!ok || forbidden) {
+            r->error = fault_code(env, how, forbidden ? PF_P | PF_PK : PF_P);
             return STEP_FAULT;
         }
         for (unsigned k = 0; k < n; k++) {

@@ -28,19 +28,42 @@ enum {
     XSAVE_EXTENDED = 576, /* where extended components begin in the compacted format */
     XSAVE_AVX_OFFSET = 576,
     XSAVE_AVX_SIZE = 256,
-    XSAVE_MAX_SIZE = 832,
+    XSAVE_PKRU_OFFSET = 2688, /* as Intel's processors have it */
+    XSAVE_PKRU_SIZE = 8,
+    XSAVE_PKRU_INDEX = 9, /* of its bit in XCR0 */
+    XSAVE_MAX_SIZE = 2696,
 };
 
 #define XSAVE_COMPACTED (1ull << 63) /* in XCOMP_BV */
 
 /** User components that can be in XCR0, and supervisor components that can be in IA32_XSS, whatever the CPU model. */
-#define XSAVE_USER_COMPONENTS (XCR0_X87 | XCR0_SSE | XCR0_AVX)
+#define XSAVE_USER_COMPONENTS ((uint64_t)XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_PKRU)
 #define XSAVE_SUPERVISOR_COMPONENTS 0ull
+
+/** The components beyond the FXSAVE area, ascending. None of them wants to be aligned in the compacted format. */
+static const struct XsaveComponent {
+    uint32_t mask;         /* XCR0_* */
+    uint16_t offset, size; /* in the standard format */
+} xsave_components[] = {
+    {XCR0_AVX, XSAVE_AVX_OFFSET, XSAVE_AVX_SIZE},
+    {XCR0_PKRU, XSAVE_PKRU_OFFSET, XSAVE_PKRU_SIZE},
+};
+enum { XSAVE_COMPONENT_COUNT = sizeof(xsave_components) / sizeof(xsave_components[0]) };
 
 /** Bytes of an area that holds the components in `bv`, in the standard or the compacted format. */
 static inline unsigned xsave_size(uint64_t bv, bool compacted) {
-    (void)compacted; /* with AVX as the only extended component both end at the same place */
-    return bv & XCR0_AVX ? XSAVE_AVX_OFFSET + XSAVE_AVX_SIZE : XSAVE_EXTENDED;
+    unsigned end = XSAVE_EXTENDED;
+    for (unsigned k = 0; k < XSAVE_COMPONENT_COUNT; k++) {
+        const struct XsaveComponent *c = &xsave_components[k];
+        if (bv & c->mask)
+            end = compacted ? end + c->size : (unsigned)c->offset + c->size;
+    }
+    return end;
+}
+
+/** Where component c lies in an area that holds the components in `bv`. */
+static inline unsigned xsave_offset(const struct XsaveComponent *c, uint64_t bv, bool compacted) {
+    return compacted ? xsave_size(bv & (c->mask - 1), true) : c->offset;
 }
 
 #endif

@@ -125,6 +125,7 @@ void machine_hash(struct Machine *m, uint8_t digest[32]) {
     put_env(&s, &m->cpu.env);
     put(&s, m->cpu.insn_count);
     put(&s, m->cpu.halted);
+    put(&s, m->cpu.random_count);
     put(&s, m->cpu.icount ? (uint64_t)clock_now(m->clock) : 0);
     put_ram(&s, &m->ram);
     for (unsigned i = 0; i < sizeof(device_states) / sizeof(device_states[0]); i++)

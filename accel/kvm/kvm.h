@@ -64,6 +64,7 @@ struct KvmVcpu {
     bool stepping;   /* KVM stops after each instruction: an instruction budget is set */
     bool io_pending; /* the last exit was an access; KVM finishes the instruction when it is entered again */
     uint64_t xcr0_supported;
+    unsigned pkru_at;              /* where the host has PKRU in the standard format of an XSAVE area */
     uint8_t msr[KVM_MSR_LIST_MAX]; /* rows of the table in state.c that this KVM has */
     unsigned msr_count;
 
@@ -119,9 +120,9 @@ void kvm_regs_from_env(struct kvm_regs *r, const CPUX86State *env);
 void kvm_regs_to_env(const struct kvm_regs *r, CPUX86State *env);
 void kvm_sregs_from_env(struct kvm_sregs *s, const CPUX86State *env);
 void kvm_sregs_to_env(const struct kvm_sregs *s, CPUX86State *env);
-/** `components`: of XCR0, what the host can save. */
-void kvm_xsave_from_env(struct kvm_xsave *x, const CPUX86State *env, uint64_t components);
-void kvm_xsave_to_env(const struct kvm_xsave *x, CPUX86State *env);
+/** `components`: of XCR0, what the host can save; `pkru_at`: where it has PKRU. */
+void kvm_xsave_from_env(struct kvm_xsave *x, const CPUX86State *env, uint64_t components, unsigned pkru_at);
+void kvm_xsave_to_env(const struct kvm_xsave *x, CPUX86State *env, unsigned pkru_at);
 void kvm_events_from_env(struct kvm_vcpu_events *e, const CPUX86State *env);
 void kvm_events_to_env(const struct kvm_vcpu_events *e, CPUX86State *env);
 

@@ -96,7 +96,7 @@ void kvm_sregs_to_env(const struct kvm_sregs *s, CPUX86State *env) {
     env->efer = s->efer;
 }
 
-/* ---- x87, SSE, AVX ---- */
+/* ---- x87, SSE, AVX, PKRU ---- */
 
 static void put16(uint8_t *p, uint16_t v) { memcpy(p, &v, 2); }
 static void put32(uint8_t *p, uint32_t v) { memcpy(p, &v, 4); }
@@ -118,7 +118,7 @@ static uint64_t get64(const uint8_t *p) {
 static unsigned fpu_top(const CPUX86State *env) { return env->fsw >> 11 & 7; }
 
 /* The kernel saves with REX.W: 64-bit instruction and data pointers, no selectors. */
-void kvm_xsave_from_env(struct kvm_xsave *x, const CPUX86State *env, uint64_t components) {
+void kvm_xsave_from_env(struct kvm_xsave *x, const CPUX86State *env, uint64_t components, unsigned pkru_at) {
     uint8_t *p = (uint8_t *)x->region;
     memset(x, 0, sizeof(*x));
     put16(p + FXSAVE_FCW, env->fcw);
@@ -139,11 +139,13 @@ void kvm_xsave_from_env(struct kvm_xsave *x, const CPUX86State *env, uint64_t co
         if (components & XCR0_AVX)
             memcpy(p + XSAVE_AVX_OFFSET + 16 * i, env->vec[i].b + 16, 16);
     }
+    if (components & XCR0_PKRU)
+        put32(p + pkru_at, env->pkru);
     put64(p + XSAVE_XSTATE_BV, components);
 }
 
 /* A component whose bit in XSTATE_BV is clear is in its initial state (SDM vol. 1, 13.6). */
-void kvm_xsave_to_env(const struct kvm_xsave *x, CPUX86State *env) {
+void kvm_xsave_to_env(const struct kvm_xsave *x, CPUX86State *env, unsigned pkru_at) {
     const uint8_t *p = (const uint8_t *)x->region;
     uint64_t bv = get64(p + XSAVE_XSTATE_BV);
     bool x87 = (bv & XCR0_X87) != 0;
@@ -161,6 +163,7 @@ void kvm_xsave_to_env(const struct kvm_xsave *x, CPUX86State *env) {
     }
     /* MXCSR belongs to SSE and to AVX */
     env->mxcsr = bv & (XCR0_SSE | XCR0_AVX) ? get32(p + FXSAVE_MXCSR) : 0x1f80;
+    env->pkru = bv & XCR0_PKRU ? get32(p + pkru_at) : 0;
     for (unsigned i = 0; i < 16; i++) {
         memset(&env->vec[i], 0, sizeof(env->vec[i]));
         if (bv & XCR0_SSE)
@@ -381,7 +384,7 @@ static void get_fpu(struct KvmVcpu *v) {
     struct kvm_xsave xsave;
     struct kvm_xcrs xcrs;
     if (ioctl(v->fd, KVM_GET_XSAVE, &xsave) == 0)
-        kvm_xsave_to_env(&xsave, env);
+        kvm_xsave_to_env(&xsave, env, v->pkru_at);
     if (v->vm->caps.xcrs && ioctl(v->fd, KVM_GET_XCRS, &xcrs) == 0)
         for (unsigned i = 0; i < xcrs.nr_xcrs; i++)
             if (xcrs.xcrs[i].xcr == 0)
@@ -441,7 +444,7 @@ static int put_fpu(struct KvmVcpu *v) {
     const CPUX86State *env = &v->cpu->env;
     struct kvm_xcrs xcrs = {.nr_xcrs = 1, .xcrs = {{.xcr = 0, .value = env->xcr0}}};
     struct kvm_xsave xsave;
-    kvm_xsave_from_env(&xsave, env, v->xcr0_supported);
+    kvm_xsave_from_env(&xsave, env, v->xcr0_supported, v->pkru_at);
     int r = 0;
     if (v->vm->caps.xcrs && cpu_has(&v->cpu->model, CPUID_XSAVE))
         r = put(v, KVM_SET_XCRS, &xcrs, "XCR0");

@@ -246,14 +246,15 @@ void h_xgetbv(struct Tcg *t, const struct Insn *i) {
     require_osxsave(t);
     if (n > 1 || (n == 1 && !cpu_has(&t->cpu->model, CPUID_XGETBV1)))
         gp0(t);
-    env->gpr[REG_AX] = (uint32_t)env->xcr0; /* n == 1: every enabled component counts as in use */
-    env->gpr[REG_DX] = env->xcr0 >> 32;
+    uint64_t v = n == 1 ? env->xcr0 & tcg_xinuse(t) : env->xcr0;
+    env->gpr[REG_AX] = (uint32_t)v;
+    env->gpr[REG_DX] = v >> 32;
 }
 
 void h_xsetbv(struct Tcg *t, const struct Insn *i) {
     CPUX86State *env = t->env;
     uint64_t v = (uint32_t)env->gpr[REG_AX] | env->gpr[REG_DX] << 32;
-    uint64_t valid = XCR0_X87 | XCR0_SSE | (cpu_has(&t->cpu->model, CPUID_AVX) ? XCR0_AVX : 0);
+    uint64_t valid = cpu_model_xcr0(&t->cpu->model);
     (void)i;
     require_osxsave(t);
     require_cpl0(t);
@@ -261,6 +262,30 @@ void h_xsetbv(struct Tcg *t, const struct Insn *i) {
         gp0(t);
     env->xcr0 = v;
     tcg_update_mode(t);
+}
+
+/* ---- PKRU ---- */
+
+static void check_pkru(struct Tcg *t, bool high_parts) {
+    if (!(t->env->cr4 & CR4_PKE))
+        tcg_fault(t, VEC_UD);
+    if (high_parts)
+        gp0(t);
+}
+
+void h_rdpkru(struct Tcg *t, const struct Insn *i) {
+    CPUX86State *env = t->env;
+    (void)i;
+    check_pkru(t, (uint32_t)env->gpr[REG_CX] != 0);
+    env->gpr[REG_AX] = env->pkru;
+    env->gpr[REG_DX] = 0;
+}
+
+void h_wrpkru(struct Tcg *t, const struct Insn *i) {
+    const uint64_t *g = t->env->gpr;
+    (void)i;
+    check_pkru(t, ((uint32_t)g[REG_CX] | (uint32_t)g[REG_DX]) != 0);
+    tcg_set_pkru(t, (uint32_t)g[REG_AX]);
 }
 
 /* ---- FS and GS bases ---- */

@@ -71,8 +71,10 @@ static void cpuid_dynamic(struct Tcg *t, uint32_t leaf, uint32_t subleaf, uint32
         break;
     case 0xb: out[3] = id; break;
     case 0xd:
-        if (xsave && subleaf <= 1)
-            out[1] = xsave_size(env->xcr0 | (subleaf == 1 ? env->xss : 0), subleaf == 1);
+        if (xsave && subleaf == 0)
+            out[1] = xsave_size(env->xcr0, false);
+        else if (subleaf == 1 && out[1] != 0)
+            out[1] = xsave_size(env->xcr0 | env->xss, true);
         break;
     case 0x80000001:
         if ((out[3] & CPUID1_EDX_APIC) && !apic_enabled(t))
@@ -119,4 +121,26 @@ void h_rdpid(struct Tcg *t, const struct Insn *i) { gpr_write(t->env, i->rm, 64,
 void h_rdpmc(struct Tcg *t, const struct Insn *i) {
     (void)i;
     tcg_fault_error(t, VEC_GP, 0);
+}
+
+/* ---- random numbers, 64-byte stores ---- */
+
+/* RDRAND, RDSEED. CF says whether there was a number; the other flags are 0. */
+void h_rdrand(struct Tcg *t, const struct Insn *i) {
+    uint64_t v = 0;
+    bool ok = cpu_random(t->cpu, &v);
+    gpr_write(t->env, i->rm, insn_bits(i), ok ? v : 0);
+    cc_load(&t->cc, ok ? FLAG_CF : 0);
+}
+
+/* The register is an address in ES, whatever the override; one that is not a multiple of 64 is #GP(0). */
+void h_movdir64b(struct Tcg *t, const struct Insn *i) {
+    CPUX86State *env = t->env;
+    uint8_t line[64];
+    mem_load_bytes(t, i, mem_linear(t, i, i->seg, ea_offset(env, i), sizeof(line), ACCESS_READ), line, sizeof(line));
+    uint64_t offset = gpr_read(env, i->reg, 8u << i->asize);
+    uint64_t to = mem_linear(t, i, SEG_ES, offset, sizeof(line), ACCESS_WRITE);
+    if (to & 63)
+        tcg_fault_error(t, VEC_GP, 0);
+    mem_store_bytes(t, i, to, line, sizeof(line));
 }

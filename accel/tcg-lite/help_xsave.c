@@ -101,13 +101,18 @@ static void take_halves(struct Tcg *t, unsigned half, const uint8_t *p) {
 
 /* ---- FXSAVE, FXRSTOR ---- */
 
+/** AMD's EFER.FFXSR: the vector registers are left out at CPL 0 in 64-bit mode (APM vol. 2, 3.1.7). */
+static bool fast_fxsave(const struct Tcg *t) {
+    return (t->env->efer & EFER_FFXSR) && code64(t) && x86_cpl(t->env) == 0;
+}
+
 void h_fxsave(struct Tcg *t, const struct Insn *i) {
     uint8_t image[FXSAVE_WRITTEN];
     uint64_t linear = area(t, i, FXSAVE_SIZE, 16, ACCESS_WRITE);
     put_x87(t, i->osize, image);
     put_mxcsr(t, image);
     put_halves(t, 0, image + FXSAVE_XMM);
-    mem_store_bytes(t, i, linear, image, FXSAVE_XMM + 16 * xmm_count(t));
+    mem_store_bytes(t, i, linear, image, fast_fxsave(t) ? FXSAVE_XMM : FXSAVE_XMM + 16 * xmm_count(t));
 }
 
 void h_fxrstor(struct Tcg *t, const struct Insn *i) {
@@ -118,7 +123,8 @@ void h_fxrstor(struct Tcg *t, const struct Insn *i) {
         gp(t, i);
     take_x87(t, i->osize, image);
     tcg_set_mxcsr(t, mxcsr);
-    take_halves(t, 0, image + FXSAVE_XMM);
+    if (!fast_fxsave(t))
+        take_halves(t, 0, image + FXSAVE_XMM);
     tcg_update_mode(t);
 }
 
@@ -150,57 +156,87 @@ static bool x87_in_use(const CPUX86State *env) {
 /** XINUSE: components that are not in their initial state. */
 static uint64_t in_use(const struct Tcg *t) {
     return (x87_in_use(t->env) ? XCR0_X87 : 0) | (halves_in_use(t, 0) ? XCR0_SSE : 0) |
-           (halves_in_use(t, 1) ? XCR0_AVX : 0);
+           (halves_in_use(t, 1) ? XCR0_AVX : 0) | (t->env->pkru != 0 ? XCR0_PKRU : 0);
 }
 
+uint64_t tcg_xinuse(const struct Tcg *t) { return in_use(t) | (tcg_mxcsr(t) != MXCSR_INIT ? XCR0_SSE : 0); }
+
+/** An area as it shall be, and which parts of it are written. */
 struct Save {
     uint64_t rfbm;   /* components asked for and enabled */
     uint64_t stored; /* those whose data is written */
     bool compacted;
+    struct {
+        uint16_t at, n;
+    } part[8];
+    unsigned parts;
+    uint8_t image[XSAVE_MAX_SIZE];
 };
 
-/** Write an area: data of s->stored, MXCSR, header. Nothing is written if any byte of it may not be. */
-static void save(struct Tcg *t, const struct Insn *i, uint64_t linear, const struct Save *s) {
-    uint8_t image[XSAVE_MAX_SIZE] = {0};
-    mem_probe_write(t, i, linear, xsave_size(s->rfbm, s->compacted));
+static void add_part(struct Save *s, unsigned at, unsigned n) {
+    s->part[s->parts].at = (uint16_t)at;
+    s->part[s->parts++].n = (uint16_t)n;
+}
+
+static void compose_legacy(const struct Tcg *t, const struct Insn *i, struct Save *s) {
     if (s->stored & XCR0_X87) {
-        put_x87(t, i->osize, image);
-        mem_store_bytes(t, i, linear, image, FXSAVE_MXCSR);
-        mem_store_bytes(t, i, linear + FXSAVE_ST, image + FXSAVE_ST, 128);
+        put_x87(t, i->osize, s->image);
+        add_part(s, 0, FXSAVE_MXCSR);
+        add_part(s, FXSAVE_ST, 128);
     }
     if (s->compacted ? s->stored & XCR0_SSE : s->rfbm & (XCR0_SSE | XCR0_AVX)) {
-        put_mxcsr(t, image);
-        mem_store_bytes(t, i, linear + FXSAVE_MXCSR, image + FXSAVE_MXCSR, 8);
+        put_mxcsr(t, s->image);
+        add_part(s, FXSAVE_MXCSR, 8);
     }
     if (s->stored & XCR0_SSE) {
-        put_halves(t, 0, image + FXSAVE_XMM);
-        mem_store_bytes(t, i, linear + FXSAVE_XMM, image + FXSAVE_XMM, 16 * xmm_count(t));
+        put_halves(t, 0, s->image + FXSAVE_XMM);
+        add_part(s, FXSAVE_XMM, 16 * xmm_count(t));
     }
-    if (s->stored & XCR0_AVX) {
-        put_halves(t, 1, image + XSAVE_AVX_OFFSET);
-        mem_store_bytes(t, i, linear + XSAVE_AVX_OFFSET, image + XSAVE_AVX_OFFSET, 16 * xmm_count(t));
+}
+
+static void compose_extended(const struct Tcg *t, struct Save *s) {
+    for (unsigned k = 0; k < XSAVE_COMPONENT_COUNT; k++) {
+        const struct XsaveComponent *c = &xsave_components[k];
+        unsigned at = xsave_offset(c, s->rfbm, s->compacted);
+        if (!(s->stored & c->mask))
+            continue;
+        if (c->mask == XCR0_AVX)
+            put_halves(t, 1, s->image + at);
+        else
+            host_store(s->image + at, 8, t->env->pkru);
+        add_part(s, at, c->mask == XCR0_AVX ? 16 * xmm_count(t) : c->size);
     }
+}
+
+/** Only these fields of the header are written. */
+static void compose_header(struct Tcg *t, const struct Insn *i, uint64_t linear, struct Save *s) {
     if (s->compacted) {
-        host_store(image + XSAVE_XSTATE_BV, 8, s->stored);
-        host_store(image + XSAVE_XCOMP_BV, 8, s->rfbm | XSAVE_COMPACTED);
-        mem_store_bytes(t, i, linear + XSAVE_HEADER, image + XSAVE_HEADER, XSAVE_HEADER_SIZE);
+        host_store(s->image + XSAVE_XSTATE_BV, 8, s->stored);
+        host_store(s->image + XSAVE_XCOMP_BV, 8, s->rfbm | XSAVE_COMPACTED);
+        add_part(s, XSAVE_XSTATE_BV, 16);
     } else {
         uint64_t old = mem_load(t, i, linear + XSAVE_XSTATE_BV, 8);
-        mem_store(t, i, linear + XSAVE_XSTATE_BV, 8, (old & ~s->rfbm) | (in_use(t) & s->rfbm));
+        host_store(s->image + XSAVE_XSTATE_BV, 8, (old & ~s->rfbm) | (in_use(t) & s->rfbm));
+        add_part(s, XSAVE_XSTATE_BV, 8);
     }
 }
 
-/** XSAVEC and XSAVES count MXCSR as part of SSE's state (SDM vol. 1, 13.6). */
-static uint64_t in_use_compacted(const struct Tcg *t) {
-    return in_use(t) | (tcg_mxcsr(t) != MXCSR_INIT ? XCR0_SSE : 0);
-}
-
+/**
+ * XSAVE and its kin. What is in use is known, what was modified since the last XRSTOR is not: every component counts as
+ * modified (SDM vol. 1, 13.6 leaves that to the processor). Nothing is written if any byte of it may not be.
+ */
 static void save_instruction(struct Tcg *t, const struct Insn *i, uint64_t enabled, bool compacted, bool optimized) {
     check_xsave(t, i);
-    uint64_t linear = area(t, i, XSAVE_EXTENDED, 64, ACCESS_WRITE);
     struct Save s = {.rfbm = requested(t) & enabled, .compacted = compacted};
-    s.stored = s.rfbm & (compacted ? in_use_compacted(t) : optimized ? in_use(t) : ~0ull);
-    save(t, i, linear, &s);
+    uint64_t linear = area(t, i, xsave_size(s.rfbm, compacted), 64, ACCESS_WRITE);
+    s.stored = s.rfbm & (compacted ? tcg_xinuse(t) : optimized ? in_use(t) : ~0ull);
+    compose_legacy(t, i, &s);
+    compose_extended(t, &s);
+    compose_header(t, i, linear, &s);
+    for (unsigned k = 0; k < s.parts; k++)
+        mem_probe_write(t, i, linear + s.part[k].at, s.part[k].n);
+    for (unsigned k = 0; k < s.parts; k++)
+        mem_store_bytes(t, i, linear + s.part[k].at, s.image + s.part[k].at, s.part[k].n);
 }
 
 void h_xsave(struct Tcg *t, const struct Insn *i) { save_instruction(t, i, t->env->xcr0, false, false); }
@@ -234,8 +270,15 @@ static void restore_instruction(struct Tcg *t, const struct Insn *i, uint64_t en
     mem_load_bytes(t, i, linear, image, XSAVE_EXTENDED);
     bool compacted = check_header(t, i, image, enabled, supervisor);
     uint64_t bv = host_load(image + XSAVE_XSTATE_BV, 8), rfbm = requested(t) & enabled, from = rfbm & bv;
-    if (from & XCR0_AVX)
-        mem_load_bytes(t, i, linear + XSAVE_AVX_OFFSET, image + XSAVE_AVX_OFFSET, XSAVE_AVX_SIZE);
+    uint64_t comp = compacted ? host_load(image + XSAVE_XCOMP_BV, 8) : 0;
+    unsigned at[XSAVE_COMPONENT_COUNT];
+    linear = area(t, i, xsave_size(compacted ? comp : from, compacted), 64, ACCESS_READ);
+    for (unsigned k = 0; k < XSAVE_COMPONENT_COUNT; k++) {
+        const struct XsaveComponent *c = &xsave_components[k];
+        at[k] = xsave_offset(c, comp, compacted);
+        if (from & c->mask)
+            mem_load_bytes(t, i, linear + at[k], image + at[k], c->size);
+    }
     uint32_t mxcsr = (uint32_t)host_load(image + FXSAVE_MXCSR, 4);
     /* The standard format loads MXCSR whatever XSTATE_BV says; the compacted one treats it as part of SSE. */
     bool load_mxcsr = compacted ? from & XCR0_SSE : rfbm & (XCR0_SSE | XCR0_AVX);
@@ -253,8 +296,15 @@ static void restore_instruction(struct Tcg *t, const struct Insn *i, uint64_t en
         tcg_set_mxcsr(t, MXCSR_INIT);
     if (rfbm & XCR0_SSE)
         take_halves(t, 0, from & XCR0_SSE ? image + FXSAVE_XMM : NULL);
-    if (rfbm & XCR0_AVX)
-        take_halves(t, 1, from & XCR0_AVX ? image + XSAVE_AVX_OFFSET : NULL);
+    for (unsigned k = 0; k < XSAVE_COMPONENT_COUNT; k++) {
+        uint32_t mask = xsave_components[k].mask;
+        if (!(rfbm & mask))
+            continue;
+        if (mask == XCR0_AVX)
+            take_halves(t, 1, from & mask ? image + at[k] : NULL);
+        else
+            tcg_set_pkru(t, from & mask ? (uint32_t)host_load(image + at[k], 4) : 0);
+    }
     tcg_update_mode(t);
 }
 

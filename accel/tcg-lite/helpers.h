@@ -100,6 +100,10 @@ void h_wbinvd(struct Tcg *t, const struct Insn *i);        /* 0f 09    WBINVD   
 void h_swapgs(struct Tcg *t, const struct Insn *i);        /* 0f 01 f8 SWAPGS     - only64 cpl0 */
 void h_xgetbv(struct Tcg *t, const struct Insn *i);        /* np 0f 01 d0  XGETBV  - cpuid=xsave (OSXSAVE: the helper) */
 void h_xsetbv(struct Tcg *t, const struct Insn *i);        /* np 0f 01 d1  XSETBV  next cpuid=xsave (OSXSAVE, CPL: the helper) */
+void h_rdpkru(struct Tcg *t, const struct Insn *i);        /* np 0f 01 ee RDPKRU  - cpuid=pku */
+void h_wrpkru(struct Tcg *t, const struct Insn *i);        /* np 0f 01 ef WRPKRU  - cpuid=pku */
+void h_rdrand(struct Tcg *t, const struct Insn *i);        /* 0f c7 /6, /7 reg RDRAND, RDSEED Rv  - w=oszapc */
+void h_movdir64b(struct Tcg *t, const struct Insn *i);     /* 66 0f 38 f8 mem MOVDIR64B Gy,M  - cpuid=movdir64b */
 void h_rdfsbase(struct Tcg *t, const struct Insn *i);      /* f3 0f ae /0 reg  RDFSBASE Ry  - only64 cpuid=fsgsbase */
 void h_rdgsbase(struct Tcg *t, const struct Insn *i);      /* f3 0f ae /1 reg */
 void h_wrfsbase(struct Tcg *t, const struct Insn *i);      /* f3 0f ae /2 reg */
@@ -140,6 +144,9 @@ void h_xsavec(struct Tcg *t, const struct Insn *i);
 void h_xsaves(struct Tcg *t, const struct Insn *i);
 void h_xrstor(struct Tcg *t, const struct Insn *i);
 void h_xrstors(struct Tcg *t, const struct Insn *i);
+
+/** Components of the processor's extended state that are in use; MXCSR counts as SSE's (SDM vol. 1, 13.6). */
+uint64_t tcg_xinuse(const struct Tcg *t);
 
 /* Stores under a mask: plain help. */
 void h_maskmovq(struct Tcg *t, const struct Insn *i);

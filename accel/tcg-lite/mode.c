@@ -133,3 +133,14 @@ void tcg_set_cr4(struct Tcg *t, uint64_t v) {
         tcg_tlb_flush(t);
     tcg_update_mode(t);
 }
+
+void tcg_set_pkru(struct Tcg *t, uint32_t v) {
+    uint32_t changed = t->env->pkru ^ v;
+    t->env->pkru = v;
+    for (unsigned key = 0; key < 16; key++) {
+        if ((t->env->cr4 & CR4_PKE) && (changed >> 2 * key & 3) && (t->pkeys_cached >> key & 1)) {
+            tcg_tlb_flush(t);
+            return;
+        }
+    }
+}

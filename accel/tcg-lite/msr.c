@@ -6,6 +6,7 @@
 #include "accel/tcg-lite/debug_regs.h"
 #include "accel/tcg-lite/helpers.h"
 #include "accel/tcg-lite/sys.h"
+#include "cpu/xsave.h"
 
 struct MsrRow;
 typedef bool (*MsrRead)(struct Tcg *t, uint32_t msr, uint64_t *v);
@@ -306,6 +307,7 @@ static const struct MsrRow rows[] = {
     SPECIAL(MTRR_DEF_TYPE, 1, CPUID_MTRR, mtrr_def_read, mtrr_def_write),
     SPECIAL(0x6e0, 1, CPUID_TSC_DEADLINE, apic_read, apic_write),
     SPECIAL(0x800, 0x100, CPUID_X2APIC, apic_read, apic_write),
+    STORED(0xda0, CPUID_XSAVES, xss, XSAVE_SUPERVISOR_COMPONENTS),
     SPECIAL(0xc0000080, 1, CPUID_NONE, efer_read, efer_write),
     STORED(0xc0000081, CPUID_SYSCALL, star, UINT64_MAX),
     CANONICAL(0xc0000082, CPUID_LM, lstar),

@@ -153,6 +153,7 @@ struct Tcg {
     bool paging_large[2]; /* pages larger than 4 KiB were cached, in the lower and upper half of the space */
     unsigned noted;       /* fills of non-global entries since the last flush */
     uint16_t noted_at[TLB_NOTED_MAX]; /* mmu << TLB_BITS | index */
+    uint16_t pkeys_cached;            /* protection keys of user pages filled since the last whole flush */
     pthread_t thread;                 /* that runs exec() */
 
     struct JumpCacheEntry jump_cache[JUMP_CACHE_SIZE];
@@ -212,6 +213,8 @@ void tcg_set_rflags(struct Tcg *t, uint64_t v);
 void tcg_set_cr0(struct Tcg *t, uint64_t v);
 void tcg_set_cr3(struct Tcg *t, uint64_t v);
 void tcg_set_cr4(struct Tcg *t, uint64_t v);
+/** Store PKRU; translations whose key has other rights now are forgotten. */
+void tcg_set_pkru(struct Tcg *t, uint32_t v);
 
 /* ---- TLB (tlb.c) ---- */
 

@@ -29,6 +29,7 @@ void tcg_tlb_flush(struct Tcg *t) {
             clear_entry(&t->tlbs[k][n]);
     }
     t->noted = 0;
+    t->pkeys_cached = 0;
     t->paging_large[0] = t->paging_large[1] = false;
     clear_exec(t);
     new_key(t);
@@ -119,6 +120,7 @@ struct TlbEntry *tcg_tlb_fill(struct Tcg *t, const struct Insn *i, unsigned mmu,
                 e->tag_write = page;
         }
     }
+    t->pkeys_cached |= (uint16_t)(1u << w.key);
     if (!w.global)
         note_fill(t, mmu, (linear >> 12) & (TLB_SIZE - 1));
     if (w.page_size > 4096 && (t->env->cr0 & CR0_PG))

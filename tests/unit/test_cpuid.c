@@ -104,19 +104,34 @@ END_TEST
 
 START_TEST(xsave_leaf) {
     struct CpuModel m = model("max");
-    uint32_t r[4];
+    uint32_t r[4], avx = 1u << (CPUID_AVX % 32);
+    m.feature[FEAT_1_ECX] &= ~avx;
     cpu_model_cpuid(&m, 0xd, 0, r);
-    ck_assert_uint_eq(r[0], 3);
+    ck_assert_uint_eq(r[0], 3 | 1 << 9);
     ck_assert_uint_eq(r[1], 576);
-    ck_assert_uint_eq(r[2], 576);
-    /* what the leaf will say once an engine has AVX */
-    m.feature[FEAT_1_ECX] |= 1u << (CPUID_AVX % 32);
+    ck_assert_uint_eq(r[2], 2688 + 8);
+    cpu_model_cpuid(&m, 0xd, 2, r);
+    ck_assert_uint_eq(r[0] | r[1] | r[2] | r[3], 0);
+    cpu_model_cpuid(&m, 0xd, 9, r);
+    ck_assert_uint_eq(r[0], 8);
+    ck_assert_uint_eq(r[1], 2688);
+    ck_assert_uint_eq(r[2], 0);
+    m.feature[FEAT_1_ECX] |= avx;
     cpu_model_cpuid(&m, 0xd, 0, r);
-    ck_assert_uint_eq(r[0], 7);
-    ck_assert_uint_eq(r[2], 832);
+    ck_assert_uint_eq(r[0], 7 | 1 << 9);
     cpu_model_cpuid(&m, 0xd, 2, r);
     ck_assert_uint_eq(r[0], 256);
     ck_assert_uint_eq(r[1], 576);
+    cpu_model_cpuid(&m, 0xd, 1, r);
+    ck_assert_uint_eq(r[0], 15);
+    m.feature[FEAT_7_ECX] &= ~(1u << (CPUID_PKU % 32));
+    cpu_model_cpuid(&m, 0xd, 0, r);
+    ck_assert_uint_eq(r[0], 7);
+    ck_assert_uint_eq(r[2], 832);
+    m = model("x86-64-v1");
+    ck_assert_uint_eq(cpu_model_xcr0(&m), 0);
+    cpu_model_cpuid(&m, 0xd, 0, r);
+    ck_assert_uint_eq(r[0] | r[1] | r[2] | r[3], 0);
 }
 END_TEST
 

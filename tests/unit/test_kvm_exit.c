@@ -357,9 +357,12 @@ START_TEST(xsave_there_and_back) {
             in.fpr[i] = (struct X87Reg){0x8000000000000001ull * (i + 1), (uint16_t)(0x3fff + i)};
         for (unsigned i = 0; i < 16; i++)
             fill(&in.vec[i], 32, (uint8_t)(3 * i));
-        kvm_xsave_from_env(&x, &in, 7);
+        in.pkru = 0x55555554;
+        kvm_xsave_from_env(&x, &in, 7 | XCR0_PKRU, 0x980);
         ck_assert_uint_eq(*(uint64_t *)((uint8_t *)x.region + FXSAVE_ST), in.fpr[top].mantissa);
-        kvm_xsave_to_env(&x, &out);
+        ck_assert_uint_eq(*(uint32_t *)((uint8_t *)x.region + 0x980), in.pkru);
+        kvm_xsave_to_env(&x, &out, 0x980);
+        ck_assert_uint_eq(out.pkru, in.pkru);
         ck_assert_int_eq(memcmp(in.vec, out.vec, sizeof(in.vec)), 0);
         for (unsigned i = 0; i < 8; i++) {
             ck_assert_uint_eq(in.fpr[i].mantissa, out.fpr[i].mantissa);
@@ -381,7 +384,9 @@ START_TEST(components_that_are_not_saved_are_initial) {
     static struct kvm_xsave x;
     memset(x.region, 0xcc, sizeof(x.region));
     memset((uint8_t *)x.region + XSAVE_XSTATE_BV, 0, 8);
-    kvm_xsave_to_env(&x, &out);
+    out.pkru = 1;
+    kvm_xsave_to_env(&x, &out, 0x980);
+    ck_assert_uint_eq(out.pkru, 0);
     ck_assert_uint_eq(out.fcw, 0x37f);
     ck_assert_uint_eq(out.ftw, 0);
     ck_assert_uint_eq(out.mxcsr, 0x1f80);
