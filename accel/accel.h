@@ -10,6 +10,32 @@
 
 #include <stdio.h>
 
+/**
+ * Lines into an engine's own interrupt controllers, which are the PC's: two 8259s and an I/O APIC. A line holds the
+ * level that was set last.
+ */
+enum {
+    ACCEL_IRQ_ISA = 0, /* and the 15 that follow: ISA interrupt, to the 8259s and to the I/O APIC's pin of that number,
+                          0 to pin 2; 2 goes nowhere */
+    ACCEL_IRQ_IOAPIC = 16, /* and the 7 that follow: the I/O APIC's pins 16 to 23 */
+    ACCEL_IRQ_PIC = 24,    /* and the 15 that follow: the 8259s' inputs alone */
+    ACCEL_IRQ_LINES = 40,
+};
+
+/**
+ * An engine's own interrupt controllers, local APICs included, in place of the machine's. The engine then also keeps
+ * HLT to itself (CPUState.halted is brought up to date with env), and sets CPUState.apic.
+ */
+struct AccelIrqchipOps {
+    /** Drive a line. Machine lock held; any thread. */
+    void (*set_line)(struct Accel *accel, int line, bool level);
+    /** Everything as PC firmware leaves it after power-up: all masked, virtual wire mode. Parked, or in the vCPU's
+     * thread. */
+    void (*reset)(struct CPUState *cpu);
+    /** Copy the controllers' states to `buf` if they fit in `n` bytes; the number of bytes. Parked. */
+    size_t (*save)(struct CPUState *cpu, void *buf, size_t n);
+};
+
 /** One engine instance serves one machine. A machine may have several, of which one is in use (machine/engines.c). */
 struct Accel {
     const struct AccelOps *ops;
@@ -17,6 +43,7 @@ struct Accel {
     struct Clock *clock;
     pthread_mutex_t *lock;
     const char *options; /* what stood behind the engine's comma in -accel, or ""; ends at NUL or ':' */
+    bool irqchip;        /* the engine's own interrupt controllers are wanted; set before init, constant after it */
     void *data;          /* the engine's own */
 };
 
@@ -47,6 +74,7 @@ struct AccelOps {
     /** What the engine counted, as one line for the person ("" if nothing). May be NULL. Parked; `engine` is the vCPU's
      *  cpu->engine of this engine, which need not be in use. */
     void (*describe)(const void *engine, char *buf, size_t n);
+    const struct AccelIrqchipOps *irqchip; /* NULL: this engine has no interrupt controllers */
 };
 
 /** All engines of this build, NULL-terminated. */

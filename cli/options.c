@@ -133,6 +133,12 @@ static bool set_accel(struct Context *c, char *arg) {
 
 static bool set_enable_kvm(struct Context *c, char *arg) { return (void)arg, c->o->config.accel = "kvm", true; }
 
+static bool set_irqchip(struct Context *c, const char *value) {
+    c->o->config.kernel_irqchip = strcmp(value, "on") == 0;
+    return strcmp(value, "on") == 0 || strcmp(value, "off") == 0 ||
+           wrong(c, "kernel-irqchip=%s is not supported; on and off are", value);
+}
+
 static bool set_machine(struct Context *c, char *arg) {
     static const char *const known[] = {"twin86", "pc", "q35", NULL};
     char *key, *value, *list = arg;
@@ -141,8 +147,13 @@ static bool set_machine(struct Context *c, char *arg) {
             c->o->config.accel = value;
             continue;
         }
+        if (value != NULL && (strcmp(key, "kernel-irqchip") == 0 || strcmp(key, "kernel_irqchip") == 0)) {
+            if (!set_irqchip(c, value))
+                return false;
+            continue;
+        }
         if ((value == NULL && !first) || (value != NULL && strcmp(key, "type") != 0))
-            return wrong(c, "'%s' is not a machine property; type= and accel= are", key);
+            return wrong(c, "'%s' is not a machine property; type=, accel= and kernel-irqchip= are", key);
         const char *type = value != NULL ? value : key;
         if (strcmp(type, "help") == 0) {
             c->o->action = ACTION_MACHINE;

@@ -95,7 +95,8 @@ struct CPUState {
     /* events and run state; see vcpu.h */
     _Atomic uint32_t events;
     uint8_t sipi_vector;
-    bool halted;
+    bool halted;    /* with the engine's own interrupt controllers stale while engine_owns_state */
+    bool shut_down; /* after a triple fault (SDM vol. 3, 7.15), until RESET or INIT; halted too */
     bool wait_for_sipi;
 
     /* instruction count: exact whenever device code runs or exec has returned */

@@ -75,7 +75,7 @@ void cpu_reset(struct CPUState *cpu, bool init) {
         reset_full(env);
         env->tsc_offset = -(cpu_read_tsc(cpu) - env->tsc_offset); /* the TSC starts at 0 */
     }
-    cpu->halted = false;
+    cpu->halted = cpu->shut_down = false;
     cpu->wait_for_sipi = !cpu->bootstrap;
     atomic_fetch_and(&cpu->events, ~(uint32_t)(CPU_EVENT_NMI | CPU_EVENT_INIT | CPU_EVENT_SIPI));
 }

@@ -236,6 +236,11 @@ static void idle(struct CPUState *cpu) {
     run_timers(cpu);
 }
 
+/* An engine with interrupt controllers of its own sleeps in exec. */
+static bool sleeps_here(const struct CPUState *cpu) {
+    return cpu->accel->irqchip ? cpu->shut_down : cpu->halted || cpu->wait_for_sipi;
+}
+
 /* exec came back: true when the loop is to park, for *why. */
 static bool handle_exit(struct CPUState *cpu, enum VcpuExit exit, enum VcpuStop *why) {
     switch (exit) {
@@ -244,10 +249,12 @@ static bool handle_exit(struct CPUState *cpu, enum VcpuExit exit, enum VcpuStop 
     case VCPU_EXIT_HALT:
         cpu_sync_state(cpu);
         cpu->halted = true;
+        if (cpu->accel->irqchip)
+            cpu_state_changed(cpu); /* it is the engine's to sleep */
         return false;
     case VCPU_EXIT_SHUTDOWN:
         cpu_sync_state(cpu);
-        cpu->halted = true; /* shut down: only RESET, INIT or NMI help (SDM vol. 3, 7.15) */
+        cpu->halted = cpu->shut_down = true;
         pthread_mutex_lock(cpu->lock);
         cpu->thread->ops.shutdown(cpu->thread->ops.opaque);
         pthread_mutex_unlock(cpu->lock);
@@ -282,14 +289,14 @@ static enum VcpuStop run(struct CPUState *cpu) {
             serve_ipis(cpu, events);
         if (cpu->insn_count >= cpu->thread->stop_count)
             return VCPU_STOP_BUDGET;
-        if (cpu->halted || cpu->wait_for_sipi) {
+        if (sleeps_here(cpu)) {
             if (!cpu_has_work(cpu)) {
                 idle(cpu);
                 continue;
             }
             if ((atomic_load(&cpu->events) & CPU_EVENT_LEAVE) != 0)
                 continue; /* a request, not an end to HLT */
-            cpu->halted = false;
+            cpu->halted = cpu->shut_down = false;
         }
         if (handle_exit(cpu, execute(cpu), &why))
             return why;

@@ -35,7 +35,7 @@ static void update_isa(struct PciHost *host) {
     for (unsigned irq = 0; irq < 16; irq++) {
         if (changed >> irq & 1) {
             struct IrqWire w = host->config.isa;
-            w.line = irq;
+            w.line += irq;
             irq_set(&w, levels >> irq & 1);
         }
     }

@@ -93,7 +93,7 @@ struct PciHostConfig {
     uint64_t mmio_base, mmio_end;     /* 32-bit window for memory BARs: [base, end) */
     uint64_t mmio64_base, mmio64_end; /* 64-bit window; empty: none */
     struct IrqWire pirq;              /* PIRQA-D as such, to the I/O APIC: `line` + 0..3 */
-    struct IrqWire isa;               /* ISA interrupts: `line` is ignored, the routed number takes its place */
+    struct IrqWire isa;               /* ISA interrupts, to the 8259s: `line` + 0..15 */
     const struct IoOps *reset_ops;    /* the byte register at CF9h, which lies among the bridge's ports; may be NULL */
     void *reset_opaque;
 };

@@ -68,9 +68,11 @@ typedef struct Twin86Config {
     const char *trace;             /* what to log while the guest runs: "exec,int", see twin86_trace_item_name; NULL:
                                       nothing */
     Twin86Output *trace_output;    /* lines of the log, many at a time; the machine's lock need not be held */
-    bool handover; /* make every engine that `accel` names, each of which must work here, and take out of
-                      the CPU model what any of them can't give: the guest then can go from one to the
-                      other (twin86_set_accel). It starts in the first. Default off */
+    bool handover;       /* make every engine that `accel` names, each of which must work here, and take out of
+                            the CPU model what any of them can't give: the guest then can go from one to the
+                            other (twin86_set_accel). It starts in the first. Default off */
+    bool kernel_irqchip; /* the host kernel's PICs, I/O APIC and local APIC in place of the machine's; the
+                            engine must be kvm; default off */
 } Twin86Config;
 
 /** Fill in the defaults. */

@@ -13,6 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const char kernel_irqchip_stays[] =
+    "with kernel-irqchip=on the interrupt controllers are the engine's, and can't go to another one";
+
 static int fail(char *why, size_t n, const char *name, int r) {
     snprintf(why, n, "%s: %s", name, strerror(-r));
     return r;
@@ -30,7 +33,8 @@ static struct Engine *new_engine(struct Machine *m, const struct AccelOps *ops, 
         e->item[name] = ',';
         memcpy(e->item + name + 1, options, more);
     }
-    e->accel = (struct Accel){.ops = ops, .bus = m->bus, .clock = m->clock, .lock = &m->lock};
+    e->accel = (struct Accel){
+        .ops = ops, .bus = m->bus, .clock = m->clock, .lock = &m->lock, .irqchip = m->config.kernel_irqchip};
     e->accel.options = e->item + name + (more > 0);
     return e;
 }
@@ -103,6 +107,10 @@ static int add_engine(struct Machine *m, const char *list, char *why, size_t n) 
     int r = accel_choose(list, &ops, &options, why, n);
     if (r != 0)
         return r;
+    if (m->config.kernel_irqchip && ops->irqchip == NULL) {
+        snprintf(why, n, "-machine kernel-irqchip=on needs -accel kvm; %s has no interrupt controllers", ops->name);
+        return -EINVAL;
+    }
     struct Engine *e = new_engine(m, ops, options);
     if (e == NULL)
         return fail(why, n, ops->name, -ENOMEM);
@@ -139,6 +147,10 @@ static int add_engines(struct Machine *m, const char *list, char *why, size_t n)
 }
 
 int machine_create_engines(struct Machine *m, const Twin86Config *config, char *why, size_t n) {
+    if (config->handover && config->kernel_irqchip) {
+        snprintf(why, n, "%s", kernel_irqchip_stays);
+        return -EINVAL;
+    }
     int r = config->handover ? add_engines(m, config->accel, why, n) : add_engine(m, config->accel, why, n);
     for (struct Engine *e = m->engines; r == 0 && e != NULL; e = e->next)
         r = settle_model(m, e, why, n);
@@ -222,6 +234,11 @@ int machine_set_engine(struct Machine *m, const char *list, char *why, size_t n)
     if (known != NULL) {
         free(made);
         return known == m->engine ? 0 : hand_over(m, known, why, n);
+    }
+    if (m->config.kernel_irqchip) {
+        free(made);
+        snprintf(why, n, "%s", kernel_irqchip_stays);
+        return -EINVAL;
     }
     struct Engine *old = m->engine;
     cpu_sync_state(&m->cpu); /* before the vCPU is without engine */

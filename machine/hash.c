@@ -119,6 +119,13 @@ static const struct {
 };
 #undef STATE
 
+/* The engine's own interrupt controllers. */
+static void put_irqchip(struct Sha256 *s, struct Machine *m) {
+    uint8_t state[8192];
+    size_t n = m->cpu.accel->ops->irqchip->save(&m->cpu, state, sizeof(state));
+    sha256_update(s, state, n < sizeof(state) ? n : sizeof(state));
+}
+
 void machine_hash(struct Machine *m, uint8_t digest[32]) {
     struct Sha256 s;
     sha256_init(&s);
@@ -130,5 +137,7 @@ void machine_hash(struct Machine *m, uint8_t digest[32]) {
     put_ram(&s, &m->ram);
     for (unsigned i = 0; i < sizeof(device_states) / sizeof(device_states[0]); i++)
         sha256_update(&s, (const uint8_t *)m + device_states[i].offset, device_states[i].size);
+    if (m->config.kernel_irqchip)
+        put_irqchip(&s, m);
     sha256_final(&s, digest);
 }

@@ -14,7 +14,28 @@ static void isa_irq(void *opaque, int line, bool level) {
     ioapic_set_irq(&m->ioapic, line == 0 ? 2 : line, level);
 }
 
-static struct IrqWire isa_wire(struct Machine *m, int line) { return (struct IrqWire){isa_irq, m, line}; }
+/* The engine's interrupt controllers; before there is an engine no line is high. */
+static void engine_irq(void *opaque, int line, bool level) {
+    struct Machine *m = opaque;
+    struct Engine *e = m->engine;
+    if (e != NULL)
+        e->accel.ops->irqchip->set_line(&e->accel, line, level);
+}
+
+static struct IrqWire isa_wire(struct Machine *m, int line) {
+    return (struct IrqWire){m->config.kernel_irqchip ? engine_irq : isa_irq, m, ACCEL_IRQ_ISA + line};
+}
+
+/* Pin 16 or higher. */
+static struct IrqWire ioapic_wire(struct Machine *m, int pin) {
+    return m->config.kernel_irqchip ? (struct IrqWire){engine_irq, m, ACCEL_IRQ_IOAPIC + pin - 16}
+                                    : (struct IrqWire){ioapic_set_irq, &m->ioapic, pin};
+}
+
+static struct IrqWire pic_wire(struct Machine *m, int input) {
+    return m->config.kernel_irqchip ? (struct IrqWire){engine_irq, m, ACCEL_IRQ_PIC + input}
+                                    : (struct IrqWire){pic_set_irq, &m->pic, input};
+}
 
 /* The local APIC's interrupt output. */
 static void cpu_intr(void *opaque, int line, bool level) {
@@ -113,7 +134,7 @@ static int lapic_inta(void *opaque) {
 /* The local APIC's page follows IA32_APIC_BASE; in x2APIC mode and when disabled there is none. */
 static void lapic_base_changed(void *opaque, uint64_t base) {
     struct Machine *m = opaque;
-    if (!cpu_has(&m->cpu.model, CPUID_APIC))
+    if (!cpu_has(&m->cpu.model, CPUID_APIC) || m->config.kernel_irqchip)
         return;
     uint64_t mode = base & (APIC_BASE_ENABLE | APIC_BASE_X2APIC);
     uint64_t page = mode == APIC_BASE_ENABLE ? base & ~0xfffull : 0;
@@ -150,7 +171,10 @@ static const struct CpuApicOps apic_ops = {
 /* A CPU model without APIC: the PICs' output goes to the CPU's INTR pin. */
 static const struct CpuApicOps pic_only_ops = {.acknowledge = lapic_inta};
 
-/* Interrupt controllers: ISA -> PICs -> LINT0 of the local APIC -> CPU, and ISA -> IOAPIC -> APIC bus -> local APIC. */
+/*
+ * Interrupt controllers: ISA -> PICs -> LINT0 of the local APIC -> CPU, and ISA -> IOAPIC -> APIC bus -> local APIC. If
+ * the engine brings its own, these here are at no address and no wire reaches them.
+ */
 static int wire_interrupts(struct Machine *m) {
     const struct CpuModel *model = &m->cpu.model;
     bool apic = cpu_has(model, CPUID_APIC);
@@ -170,6 +194,8 @@ static int wire_interrupts(struct Machine *m) {
     m->cpu.apic = apic ? &apic_ops : &pic_only_ops;
     m->cpu.apic_opaque = apic ? (void *)&m->lapic : m;
     pic_init(&m->pic, apic ? lapic_extint_wire(&m->lapic) : (struct IrqWire){cpu_intr, &m->cpu, 0});
+    if (m->config.kernel_irqchip)
+        return 0;
     int r = pic_map(&m->pic, m->bus);
     return r != 0 ? r : bus_map(m->bus, IOAPIC_DEFAULT_BASE, &m->ioapic.region);
 }
@@ -193,8 +219,8 @@ static int wire_acpi(struct Machine *m) {
     struct HpetWires wires = {
         .irq0 = isa_wire(m, 0),
         .irq8 = isa_wire(m, 8),
-        .gsi = {ioapic_set_irq, &m->ioapic, 0},
-        .gsi_mask = 0xf00000, /* pins 20 to 23, where nothing else is */
+        .gsi = ioapic_wire(m, 0), /* the HPET adds the pin */
+        .gsi_mask = 0xf00000,     /* pins 20 to 23, where nothing else is */
     };
     hpet_init(&m->hpet, m->clock, &wires);
     acpi_pm_init(&m->acpi_pm, m->clock, isa_wire(m, 9), &pm_ops, m);
@@ -209,8 +235,8 @@ static int wire_pci(struct Machine *m) {
     struct PciHostConfig config = {
         .mmio_base = PCI_HOLE_BASE,
         .mmio_end = IOAPIC_DEFAULT_BASE,
-        .pirq = {ioapic_set_irq, &m->ioapic, MACHINE_PIRQ_GSI},
-        .isa = {pic_set_irq, &m->pic, 0},
+        .pirq = ioapic_wire(m, MACHINE_PIRQ_GSI),
+        .isa = pic_wire(m, 0),
         .reset_ops = &acpi_pm_reset_ops,
         .reset_opaque = &m->acpi_pm,
     };
@@ -282,6 +308,8 @@ void machine_reset_devices(struct Machine *m) {
     lapic_base_changed(m, lapic_get_base(&m->lapic));
     lapic_set_virtual_wire(&m->lapic);
     ioapic_reset(&m->ioapic);
+    if (m->config.kernel_irqchip)
+        m->cpu.accel->ops->irqchip->reset(&m->cpu);
     hpet_reset(&m->hpet);
     acpi_pm_reset(&m->acpi_pm);
     pci_reset(&m->pci);

@@ -58,11 +58,17 @@ static int look(int fd, struct KvmCaps *c, char *why, size_t n) {
         int cap;
         bool *has;
     } wanted[] = {
-        {KVM_CAP_READONLY_MEM, &c->readonly_mem}, {KVM_CAP_XCRS, &c->xcrs},
-        {KVM_CAP_DEBUGREGS, &c->debugregs},       {KVM_CAP_X86_USER_SPACE_MSR, &c->user_space_msr},
-        {KVM_CAP_X86_MSR_FILTER, &c->msr_filter}, {KVM_CAP_SET_IDENTITY_MAP_ADDR, &c->set_identity_map},
-        {KVM_CAP_SET_TSS_ADDR, &c->set_tss},      {KVM_CAP_SET_GUEST_DEBUG, &c->guest_debug},
-        {KVM_CAP_USER_NMI, &c->user_nmi},         {KVM_CAP_SREGS2, &c->sregs2},
+        {KVM_CAP_READONLY_MEM, &c->readonly_mem},
+        {KVM_CAP_XCRS, &c->xcrs},
+        {KVM_CAP_DEBUGREGS, &c->debugregs},
+        {KVM_CAP_X86_USER_SPACE_MSR, &c->user_space_msr},
+        {KVM_CAP_X86_MSR_FILTER, &c->msr_filter},
+        {KVM_CAP_SET_IDENTITY_MAP_ADDR, &c->set_identity_map},
+        {KVM_CAP_SET_TSS_ADDR, &c->set_tss},
+        {KVM_CAP_SET_GUEST_DEBUG, &c->guest_debug},
+        {KVM_CAP_USER_NMI, &c->user_nmi},
+        {KVM_CAP_SREGS2, &c->sregs2},
+        {KVM_CAP_TSC_DEADLINE_TIMER, &c->tsc_deadline},
     };
     for (unsigned i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
         *wanted[i].has = ioctl(fd, KVM_CHECK_EXTENSION, wanted[i].cap) > 0;

@@ -91,7 +91,9 @@ static void intersect(struct KvmVcpu *v, char *dropped, size_t n) {
         uint32_t has = kvm_supported(v->supported, words[w].leaf, words[w].subleaf, words[w].reg) | always[w];
         if (w == FEAT_1_ECX) {
             has &= ~(1u << (CPUID_TSC_DEADLINE % 32)); /* the hardware's TSC and our clock drift apart */
-            if (!v->vm->caps.user_space_msr)
+            if (v->vm->irqchip && v->vm->caps.tsc_deadline)
+                has |= 1u << (CPUID_TSC_DEADLINE % 32); /* KVM's list leaves it out, for those without such a timer */
+            if (!v->vm->irqchip && !v->vm->caps.user_space_msr)
                 has &= ~(1u << (CPUID_X2APIC % 32));
         }
         if (w == FEAT_7_ECX && !(v->xcr0_supported & XCR0_PKRU))

@@ -37,6 +37,8 @@ static int init(struct Accel *accel, char *why, size_t n) {
     if (r == 0) {
         char reason[256];
         r = kvm_vm_init(vm, reason, sizeof(reason));
+        if (r == 0 && accel->irqchip && (r = kvm_irqchip_create(vm, reason, sizeof(reason))) != 0)
+            kvm_vm_destroy(vm);
         if (r != 0)
             snprintf(why, n, "kvm: %s", reason);
     }
@@ -72,4 +74,5 @@ const struct AccelOps kvm_ops = {
     .get_state = kvm_get_state,
     .put_state = kvm_put_state,
     .describe = kvm_describe,
+    .irqchip = &kvm_irqchip_ops,
 };

@@ -2,8 +2,9 @@
 /**
  * The kvm engine's own state and the functions its files offer each other. Private to accel/kvm.
  *
- * The interrupt controllers are the machine's own (devices/), so that every engine sees the same ones; KVM knows the
- * processor only. Reference: Documentation/virt/kvm/api.rst of the Linux kernel.
+ * The interrupt controllers are the machine's own (devices/), so that every engine sees the same ones, and KVM knows
+ * the processor only; unless Accel.irqchip asks for the kernel's. Reference: Documentation/virt/kvm/api.rst of the
+ * Linux kernel.
  */
 #ifndef TWIN86_KVM_KVM_H
 #define TWIN86_KVM_KVM_H
@@ -18,7 +19,7 @@ struct KvmCaps {
     int slots;     /* memory slots of a VM */
     int run_bytes; /* size of the shared kvm_run area */
     bool readonly_mem, xsave, xcrs, debugregs, vcpu_events, user_space_msr, msr_filter, set_identity_map, set_tss;
-    bool guest_debug, user_nmi, sregs2;
+    bool guest_debug, user_nmi, sregs2, tsc_deadline;
 };
 
 /** A range of guest-physical memory that the guest reaches without an exit. size 0: the slot is free. */
@@ -38,10 +39,23 @@ struct KvmVm {
     struct KvmVcpu *vcpu;
     char map_error[128]; /* a change of the memory map that KVM refused; told by the next exec */
     _Atomic bool map_failed;
-    bool assist; /* let the software engine execute what KVM's emulator can't */
+    bool irqchip;       /* the kernel's interrupt controllers */
+    uint64_t irq_lines; /* levels of the lines into them; machine lock */
+    bool assist;        /* let the software engine execute what KVM's emulator can't */
 };
 
-enum { KVM_MSR_LIST_MAX = 64, KVM_EXIT_KINDS = 48 };
+enum { KVM_MSR_LIST_MAX = 64, KVM_EXIT_KINDS = 48, KVM_STATS_PLACES = 32 };
+
+/** How often a page or an MSR was accessed. */
+struct KvmPlace {
+    uint64_t at, count;
+};
+
+struct KvmStats {
+    uint64_t exits[KVM_EXIT_KINDS]; /* by reason; the last one: of higher numbers */
+    uint32_t *ports;                /* 65536 of them */
+    struct KvmPlace mmio[KVM_STATS_PLACES], msr[KVM_STATS_PLACES];
+};
 
 struct KvmVcpu {
     struct KvmVm *vm;
@@ -68,8 +82,8 @@ struct KvmVcpu {
     uint8_t msr[KVM_MSR_LIST_MAX]; /* rows of the table in state.c that this KVM has */
     unsigned msr_count;
 
-    uint64_t exits[KVM_EXIT_KINDS]; /* by reason; the last one: of higher numbers */
-    void *tcg;                      /* the software engine's vCPU, made for the first assist */
+    struct KvmStats stats;
+    void *tcg; /* the software engine's vCPU, made for the first assist */
 };
 
 /* ---- caps.c ---- */
@@ -89,6 +103,16 @@ int kvm_vm_init(struct KvmVm *vm, char *why, size_t n);
 void kvm_vm_destroy(struct KvmVm *vm);
 /** Make KVM's slots follow the bus. Machine lock held. */
 void kvm_vm_update_slots(struct KvmVm *vm);
+
+/* ---- irqchip.c ---- */
+
+/** Make the kernel's interrupt controllers. Before any vCPU. 0 or -errno with `why` filled. */
+int kvm_irqchip_create(struct KvmVm *vm, char *why, size_t n);
+extern const struct AccelIrqchipOps kvm_irqchip_ops;
+/** For CPUState.apic while the controllers are the kernel's; the opaque is the struct KvmVcpu. */
+extern const struct CpuApicOps kvm_apic_ops;
+/** The local APIC as after power-up and PC firmware. */
+void kvm_lapic_reset_state(struct kvm_lapic_state *s, uint8_t id);
 
 /* ---- cpuid.c ---- */
 
@@ -112,6 +136,9 @@ void kvm_get_state(struct CPUState *cpu); /* AccelOps */
 int kvm_put_state(struct CPUState *cpu);
 /** Let the TSC continue where it stood when the clock stopped. Before the first KVM_RUN after a pause. */
 void kvm_restart_tsc(struct KvmVcpu *v);
+#define MSR_TSC_DEADLINE 0x6e0u
+/** KVM_GET_MSRS or KVM_SET_MSRS of one. False: KVM refuses. */
+bool kvm_one_msr(struct KvmVcpu *v, unsigned long request, uint32_t msr, uint64_t *value);
 /** Find out which MSRs this KVM has. */
 void kvm_probe_msrs(struct KvmVcpu *v);
 
@@ -147,7 +174,12 @@ const char *kvm_exit_name(uint32_t reason);
 enum VcpuExit kvm_exec(struct CPUState *cpu); /* AccelOps */
 void kvm_kick(struct CPUState *cpu);
 
-/** AccelOps.describe: exits by reason, and assists. */
+/* ---- stats.c ---- */
+
+int kvm_stats_init(struct KvmStats *s); /* 0, or -1: no memory */
+void kvm_stats_destroy(struct KvmStats *s);
+void kvm_stats_exit(struct KvmStats *s, const struct kvm_run *run);
+/** AccelOps.describe: exits by reason, where the accesses went, and assists. */
 void kvm_describe(const void *engine, char *buf, size_t n);
 
 /* ---- assist.c ---- */

@@ -60,6 +60,8 @@ static void inject(struct KvmVcpu *v, uint32_t events) {
         cpu_retract(cpu, CPU_EVENT_NMI);
         ioctl(v->fd, KVM_NMI);
     }
+    if (v->vm->irqchip)
+        return;
     if (!(events & CPU_EVENT_INTR) || cpu->apic == NULL || cpu->apic->acknowledge == NULL)
         return;
     if (!v->run->ready_for_interrupt_injection || !v->run->if_flag) {
@@ -81,7 +83,7 @@ static void inject(struct KvmVcpu *v, uint32_t events) {
 /* The task priority lives in the local APIC; KVM keeps CR8. */
 static void load_cr8(struct KvmVcpu *v) {
     struct CPUState *cpu = v->cpu;
-    if (cpu->apic == NULL || cpu->apic->get_cr8 == NULL)
+    if (v->vm->irqchip || cpu->apic == NULL || cpu->apic->get_cr8 == NULL)
         return;
     pthread_mutex_lock(cpu->lock);
     v->cr8 = cpu->apic->get_cr8(cpu->apic_opaque);
@@ -128,7 +130,7 @@ static enum KvmAction run_once(struct KvmVcpu *v, enum VcpuExit *exit) {
         return run_failed(v, e, exit);
     }
     uint32_t reason = v->run->exit_reason;
-    v->exits[reason < KVM_EXIT_KINDS ? reason : KVM_EXIT_KINDS - 1]++;
+    kvm_stats_exit(&v->stats, v->run);
     v->io_pending = reason == KVM_EXIT_IO || reason == KVM_EXIT_MMIO || reason == KVM_EXIT_X86_RDMSR ||
                     reason == KVM_EXIT_X86_WRMSR;
     return kvm_handle_exit(cpu, v->run, exit);
@@ -205,17 +207,6 @@ static enum VcpuExit loop(struct KvmVcpu *v) {
         if (action == KVM_ACTION_LEAVE)
             return exit;
     }
-}
-
-void kvm_describe(const void *engine, char *buf, size_t n) {
-    const struct KvmVcpu *v = engine;
-    size_t used = (size_t)snprintf(buf, n, "exits:");
-    for (uint32_t i = 0; i < KVM_EXIT_KINDS && used < n; i++)
-        if (v->exits[i] != 0)
-            used +=
-                (size_t)snprintf(buf + used, n - used, " %s %llu", kvm_exit_name(i), (unsigned long long)v->exits[i]);
-    if (used < n)
-        snprintf(buf + used, n - used, "; assists: %llu", (unsigned long long)v->cpu->stats.assists);
 }
 
 enum VcpuExit kvm_exec(struct CPUState *cpu) {

@@ -277,7 +277,7 @@ union MsrList {
 
 static uint64_t *msr_field(CPUX86State *env, unsigned row) { return (uint64_t *)((uint8_t *)env + msrs[row].at); }
 
-static bool one_msr(struct KvmVcpu *v, unsigned long request, uint32_t msr, uint64_t *value) {
+bool kvm_one_msr(struct KvmVcpu *v, unsigned long request, uint32_t msr, uint64_t *value) {
     union {
         struct kvm_msrs m;
         uint8_t bytes[sizeof(struct kvm_msrs) + sizeof(struct kvm_msr_entry)];
@@ -292,7 +292,7 @@ static bool one_msr(struct KvmVcpu *v, unsigned long request, uint32_t msr, uint
 void kvm_probe_msrs(struct KvmVcpu *v) {
     for (unsigned i = 0; i < MSR_ROWS; i++) {
         uint64_t value = 0;
-        if (one_msr(v, KVM_GET_MSRS, msrs[i].msr, &value))
+        if (kvm_one_msr(v, KVM_GET_MSRS, msrs[i].msr, &value))
             v->msr[v->msr_count++] = (uint8_t)i;
     }
 }
@@ -324,10 +324,10 @@ static void put_msrs(struct KvmVcpu *v, CPUX86State *env) {
  * has changed that, so that looking at registers does not set it back. */
 static void get_tsc(struct KvmVcpu *v, CPUX86State *env) {
     uint64_t tsc = 0, zero = env->tsc_offset;
-    if (!one_msr(v, KVM_GET_MSRS, MSR_TSC, &tsc))
+    if (!kvm_one_msr(v, KVM_GET_MSRS, MSR_TSC, &tsc))
         return;
     env->tsc_offset = tsc - (cpu_read_tsc(v->cpu) - zero);
-    one_msr(v, KVM_GET_MSRS, MSR_TSC_ADJUST, &env->tsc_adjust);
+    kvm_one_msr(v, KVM_GET_MSRS, MSR_TSC_ADJUST, &env->tsc_adjust);
     v->tsc_offset = env->tsc_offset;
     v->tsc_known = true;
 }
@@ -338,11 +338,11 @@ static void put_tsc(struct KvmVcpu *v, CPUX86State *env) {
     uint64_t epoch = clock_epoch(v->cpu->clock), adjust = env->tsc_adjust, far, tsc;
     if (v->tsc_known && v->tsc_offset == env->tsc_offset && v->tsc_epoch == epoch)
         return;
-    one_msr(v, KVM_SET_MSRS, MSR_TSC_ADJUST, &adjust);
+    kvm_one_msr(v, KVM_SET_MSRS, MSR_TSC_ADJUST, &adjust);
     far = cpu_read_tsc(v->cpu) ^ 1ull << 62;
-    one_msr(v, KVM_SET_MSRS, MSR_TSC, &far);
+    kvm_one_msr(v, KVM_SET_MSRS, MSR_TSC, &far);
     tsc = cpu_read_tsc(v->cpu);
-    one_msr(v, KVM_SET_MSRS, MSR_TSC, &tsc);
+    kvm_one_msr(v, KVM_SET_MSRS, MSR_TSC, &tsc);
     v->tsc_offset = env->tsc_offset;
     v->tsc_epoch = epoch;
     v->tsc_known = true;
@@ -391,6 +391,15 @@ static void get_fpu(struct KvmVcpu *v) {
                 env->xcr0 = xcrs.xcrs[i].value;
 }
 
+/* With the kernel's local APIC HLT and the wait for SIPI are the kernel's. */
+static void get_mp_state(struct KvmVcpu *v) {
+    struct kvm_mp_state s;
+    if (ioctl(v->fd, KVM_GET_MP_STATE, &s) < 0)
+        return;
+    v->cpu->halted = s.mp_state == KVM_MP_STATE_HALTED;
+    v->cpu->wait_for_sipi = s.mp_state == KVM_MP_STATE_UNINITIALIZED || s.mp_state == KVM_MP_STATE_INIT_RECEIVED;
+}
+
 void kvm_get_state(struct CPUState *cpu) {
     struct KvmVcpu *v = cpu->engine;
     CPUX86State *env = &cpu->env;
@@ -411,6 +420,8 @@ void kvm_get_state(struct CPUState *cpu) {
     }
     get_msrs(v, env);
     get_tsc(v, env);
+    if (v->vm->irqchip)
+        get_mp_state(v);
     env->zero = 0;
 }
 
@@ -421,6 +432,14 @@ static int put(struct KvmVcpu *v, unsigned long request, void *arg, const char *
     int e = errno;
     snprintf(v->cpu->error, sizeof(v->cpu->error), "kvm: the %s of this guest are refused: %s", what, strerror(e));
     return -e;
+}
+
+static int put_mp_state(struct KvmVcpu *v) {
+    const struct CPUState *cpu = v->cpu;
+    struct kvm_mp_state s = {.mp_state = cpu->wait_for_sipi ? KVM_MP_STATE_UNINITIALIZED
+                                         : cpu->halted      ? KVM_MP_STATE_HALTED
+                                                            : KVM_MP_STATE_RUNNABLE};
+    return put(v, KVM_SET_MP_STATE, &s, "run state");
 }
 
 static int put_sregs(struct KvmVcpu *v) {
@@ -471,6 +490,8 @@ int kvm_put_state(struct CPUState *cpu) {
     put_tsc(v, env);
     kvm_events_from_env(&e, env);
     if ((r = put_debugregs(v)) != 0 || (r = put(v, KVM_SET_VCPU_EVENTS, &e, "pending events")) != 0)
+        return r;
+    if (v->vm->irqchip && (r = put_mp_state(v)) != 0)
         return r;
     v->run->ready_for_interrupt_injection = 0; /* was said of the state before */
     v->run->if_flag = (env->rflags & FLAG_IF) != 0;

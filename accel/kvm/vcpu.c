@@ -63,7 +63,9 @@ int kvm_vcpu_init(struct CPUState *cpu, struct Accel *accel) {
     cpu->engine = v;
     vm->vcpu = v;
     char dropped[160];
-    if ((r = create(v)) != 0)
+    if (kvm_stats_init(&v->stats) != 0)
+        failed(cpu, r = -ENOMEM, "counters");
+    else if ((r = create(v)) != 0)
         failed(cpu, r, "a processor can't be made");
     else if ((r = kvm_fit_model(v, dropped, sizeof(dropped))) != 0)
         failed(cpu, r, "what CPU models it supports can't be learnt");
@@ -73,6 +75,10 @@ int kvm_vcpu_init(struct CPUState *cpu, struct Accel *accel) {
     }
     if (dropped[0] != '\0')
         snprintf(cpu->error, sizeof(cpu->error), "kvm: this host can't give the CPU model's %s", dropped);
+    if (vm->irqchip) {
+        cpu->apic = &kvm_apic_ops;
+        cpu->apic_opaque = v;
+    }
     set_tsc_rate(v);
     return 0;
 }
@@ -98,6 +104,7 @@ void kvm_vcpu_destroy(struct CPUState *cpu) {
     pthread_mutex_destroy(&v->kick_lock);
     v->vm->vcpu = NULL;
     free(v->supported);
+    kvm_stats_destroy(&v->stats);
     free(v);
     cpu->engine = NULL;
 }

@@ -24,6 +24,8 @@ refused "unknown engine 'bochs'" -accel bochs
 refused "unknown option" -accel tcg-lite,fast=1
 refused "unknown machine 'vax'" -machine vax
 refused "'usb' is not a machine property" -machine pc,usb=on
+refused "kernel-irqchip=on needs -accel kvm" -machine pc,kernel-irqchip=on
+refused "kernel-irqchip=split is not supported" -machine kernel-irqchip=split
 refused "use -smp 1" -smp 4
 refused "'pty' is not supported" -serial pty
 refused "given twice" -serial null -serial null

@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: MIT
 # The kvm engine on a complete KVM: QEMU emulates a machine with SVM, Debian's kernel with kvm-amd runs in it, and the
 # built twin86 runs in that: the embedded guest, the unit tests of the engine, pauses and machines by the hundred, the
-# instruction tests, and Debian to a shell. nested.sh [JOB...], in the build folder; jobs: embedded unit stress isa debian
+# instruction tests, and Debian to a shell. nested.sh [JOB...], in the build folder; jobs: embedded unit stress isa debian debian_irqchip
 #
 # SKIPs (exit code 77) where QEMU or the kernel packages can't be had.
 set -u
 srcdir=${srcdir:-$(cd "$(dirname "$0")/../.." && pwd)}
-jobs=${*:-embedded unit stress isa debian}
+jobs=${*:-embedded unit stress isa debian debian_irqchip}
 seconds=${NESTED_SECONDS:-400}
 
 skip() {
@@ -63,7 +63,7 @@ cp "$srcdir/tests/kvm/isa-differences.txt" "$root/t/"
 cp tests/isa/*.rom "$root/t/tests/isa/" 2>/dev/null
 cp tests/stress/*.rom "$root/t/tests/stress/" 2>/dev/null
 case " $jobs " in
-*" debian "*)
+*" debian"*)
     "$srcdir/tests/boot/make-initramfs.sh" "$guest/busybox" "$srcdir/tests/kvm/init-inner" "$root/t/initrd.gz"
     cp "$guest/vmlinuz" "$root/t/vmlinuz"
     ;;

@@ -18,6 +18,7 @@ static const struct SuiteEntry suites[] = {
     {"clock", clock_suite},
     {"accel", accel_suite},
     {"kvm", kvm_suite},
+    {"kvm-host", kvm_host_suite},
     {"handover", handover_suite},
     {"e820", e820_suite},
     {"elf", elf_suite},

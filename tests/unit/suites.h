@@ -13,6 +13,7 @@ Suite *bus_suite(void);
 Suite *clock_suite(void);
 Suite *accel_suite(void);
 Suite *kvm_suite(void);
+Suite *kvm_host_suite(void);
 Suite *handover_suite(void);
 Suite *e820_suite(void);
 Suite *elf_suite(void);

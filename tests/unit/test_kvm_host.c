@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: MIT */
+/* Small guests on the host's own KVM, whichever module provides it. */
+#include "tests/unit/suites.h"
+
+#ifdef HAVE_KVM
+#include "accel/kvm/kvm.h"
+#include "include/twin86.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Firmware of 64 KiB: `code` at F000:0000, and the jump to it where every PC starts. */
+static char *make_rom(const uint8_t *code, size_t n) {
+    static char path[] = "/tmp/twin86-kvm-XXXXXX";
+    static uint8_t rom[65536];
+    strcpy(path, "/tmp/twin86-kvm-XXXXXX");
+    int fd = mkstemp(path);
+    FILE *f = fdopen(fd, "wb");
+    memset(rom, 0xf4, sizeof(rom));
+    memcpy(rom, code, n);
+    memcpy(rom + 0xfff0, "\xea\x00\x00\x00\xf0", 5); /* jmp F000:0000 */
+    ck_assert_uint_eq(fwrite(rom, 1, sizeof(rom), f), sizeof(rom));
+    fclose(f);
+    return path;
+}
+
+static char output[256];
+static size_t output_used;
+static void collect(void *opaque, const uint8_t *data, size_t size) {
+    (void)opaque;
+    for (size_t i = 0; i < size && output_used < sizeof(output) - 1; i++)
+        output[output_used++] = (char)data[i];
+}
+
+static bool kernel_irqchip;
+
+static Twin86Machine *machine_with(const uint8_t *code, size_t n) {
+    Twin86Config c;
+    Twin86Machine *m = NULL;
+    char why[512];
+    twin86_config_init(&c);
+    c.ram_size = 16 << 20;
+    c.accel = "kvm";
+    c.kernel_irqchip = kernel_irqchip;
+    c.debugcon = true;
+    c.debugcon_port = 0xe9;
+    c.debugcon_output = collect;
+    c.debug_exit = true;
+    c.debug_exit_port = 0xf4;
+    c.debug_exit_ports = 4;
+    memset(output, 0, sizeof(output));
+    output_used = 0;
+    ck_assert_msg(twin86_create(&m, &c, why, sizeof(why)) == 0, "%s", why);
+    Twin86Guest g = {.bios = make_rom(code, n)};
+    ck_assert_msg(twin86_load(m, &g, why, sizeof(why)) == 0, "%s", why);
+    remove(g.bios);
+    return m;
+}
+
+/* Real mode: OUT, REP OUTSB, an MMIO read (the IOAPIC's window), RAM, then the end by isa-debug-exit. */
+START_TEST(host_real_mode) {
+    static const uint8_t code[] = {
+        0xb0, 'o',                                                                 /* mov al, 'o' */
+        0xe6, 0xe9,                                                                /* out e9h, al */
+        0x8c, 0xc8, 0x8e, 0xd8,                                                    /* mov ax, cs; mov ds, ax */
+        0xbe, 0x30, 0x00,                                                          /* mov si, 30h */
+        0xb9, 0x03, 0x00,                                                          /* mov cx, 3 */
+        0xba, 0xe9, 0x00,                                                          /* mov dx, e9h */
+        0xf3, 0x6e,                                                                /* rep outsb */
+        0x31, 0xc0, 0x8e, 0xd8,                                                    /* xor ax, ax; mov ds, ax */
+        0xc6, 0x06, 0x00, 0x05, '!',                                               /* mov byte [500h], '!' */
+        0xa0, 0x00, 0x05,                                                          /* mov al, [500h] */
+        0xe6, 0xe9,                                                                /* out e9h, al */
+        0xb8, 0x15, 0x00,                                                          /* mov ax, 15h */
+        0xe7, 0xf4,                                                                /* out f4h, ax */
+        0xf4, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 'k', 'a', 'y', /* at 30h */
+    };
+    _Static_assert(sizeof(code) == 0x30 + 3, "the text is at 30h");
+    Twin86Event event = {0};
+    Twin86Machine *m = machine_with(code, sizeof(code));
+    ck_assert_int_eq(twin86_start(m, 0), 0);
+    ck_assert_int_eq(twin86_wait(m, 20000, &event), 0);
+    ck_assert_msg(event.kind == TWIN86_EVENT_DEBUG_EXIT, "event %d: %s", (int)event.kind, event.message);
+    ck_assert_str_eq(output, "okay!");
+    twin86_destroy(m);
+}
+END_TEST
+
+/* x87 in real mode is what KVM's emulator can't do on some hosts; where it can, nothing is assisted. */
+START_TEST(host_assist) {
+    static const uint8_t code[] = {
+        0xdb, 0xe3,             /* fninit */
+        0xd9, 0xe8, 0xd8, 0xc0, /* fld1; fadd st0, st0 */
+        0x31, 0xc0, 0x8e, 0xd8, /* xor ax, ax; mov ds, ax */
+        0xdf, 0x1e, 0x00, 0x05, /* fistp word [500h] */
+        0xa0, 0x00, 0x05,       /* mov al, [500h] */
+        0x04, '0',              /* add al, '0' */
+        0xe6, 0xe9,             /* out e9h, al */
+        0xe7, 0xf4, 0xf4,       /* out f4h, ax; hlt */
+    };
+    Twin86Event event = {0};
+    Twin86Machine *m = machine_with(code, sizeof(code));
+    ck_assert_int_eq(twin86_start(m, 0), 0);
+    ck_assert_int_eq(twin86_wait(m, 20000, &event), 0);
+    ck_assert_msg(event.kind == TWIN86_EVENT_DEBUG_EXIT, "event %d: %s", (int)event.kind, event.message);
+    ck_assert_str_eq(output, "2");
+    twin86_destroy(m);
+}
+END_TEST
+
+/* A guest that never exits by itself, and one that sleeps: both stop whenever they are told to. */
+START_TEST(host_kicks) {
+    static const uint8_t spin[] = {0xeb, 0xfe}, sleep[] = {0xfb, 0xf4, 0xeb, 0xfc};
+    for (unsigned kind = 0; kind < 2; kind++) {
+        Twin86Machine *m = kind ? machine_with(sleep, sizeof(sleep)) : machine_with(spin, sizeof(spin));
+        for (unsigned i = 0; i < 200; i++) {
+            ck_assert_int_eq(twin86_start(m, 0), 0);
+            struct timespec ts = {.tv_nsec = (i % 10) * 50000};
+            nanosleep(&ts, NULL);
+            twin86_pause(m);
+            ck_assert(!twin86_running(m));
+            Twin86Event event;
+            twin86_wait(m, 0, &event);
+        }
+        twin86_destroy(m);
+    }
+}
+END_TEST
+
+/* An instruction budget, exact though hardware does not count. */
+START_TEST(host_budget) {
+    static const uint8_t code[] = {
+        0xb0, 'a',              /* mov al, 'a' */
+        0xe6, 0xe9, 0xfe, 0xc0, /* out e9h, al; inc al */
+        0xeb, 0xfa,             /* jmp back */
+    };
+    static const struct {
+        uint64_t run;
+        const char *output;
+    } rows[] = {{2, ""}, {1, "a"}, {3, "ab"}, {6, "abcd"}};
+    uint64_t total = 0;
+    Twin86Machine *m = machine_with(code, sizeof(code));
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        Twin86Event event = {0};
+        Twin86Stats stats;
+        ck_assert_int_eq(twin86_run(m, rows[i].run, &event), 0);
+        ck_assert_msg(event.kind == TWIN86_EVENT_BUDGET, "event %d: %s", (int)event.kind, event.message);
+        twin86_stats(m, &stats);
+        total += rows[i].run;
+        ck_assert_uint_eq(stats.instructions, total);
+        ck_assert_str_eq(output, rows[i].output);
+    }
+    twin86_destroy(m);
+}
+END_TEST
+
+/* The keyboard controller's reset line; RAM keeps what tells the second start from the first. */
+START_TEST(host_reset) {
+    static const uint8_t code[] = {
+        0x31, 0xc0, 0x8e, 0xd8,             /* xor ax, ax; mov ds, ax */
+        0x80, 0x3e, 0x00, 0x05, 'x',        /* cmp byte [500h], 'x' */
+        0x74, 0x0c,                         /* je 17h */
+        0xc6, 0x06, 0x00, 0x05, 'x',        /* mov byte [500h], 'x' */
+        0xb0, 0xfe, 0xe6, 0x64,             /* out 64h, feh */
+        0xf4, 0xeb, 0xfd,                   /* hlt; jmp to it */
+        0xb0, 'R',  0xe6, 0xe9, 0xe7, 0xf4, /* out e9h, 'R'; out f4h, ax */
+        0xf4,
+    };
+    Twin86Event event = {0};
+    Twin86Machine *m = machine_with(code, sizeof(code));
+    ck_assert_int_eq(twin86_start(m, 0), 0);
+    ck_assert_int_eq(twin86_wait(m, 20000, &event), 0);
+    ck_assert_msg(event.kind == TWIN86_EVENT_DEBUG_EXIT, "event %d: %s", (int)event.kind, event.message);
+    ck_assert_str_eq(output, "R");
+    twin86_destroy(m);
+}
+END_TEST
+
+START_TEST(host_create_and_destroy) {
+    static const uint8_t spin[] = {0xeb, 0xfe};
+    for (unsigned i = 0; i < 20; i++) {
+        Twin86Machine *m = machine_with(spin, sizeof(spin));
+        ck_assert_int_eq(twin86_start(m, 0), 0);
+        twin86_destroy(m);
+    }
+    int fd = dup(0); /* were descriptors leaked, it would be a high one */
+    ck_assert_int_lt(fd, 40);
+    close(fd);
+}
+END_TEST
+/* ---- interrupts: the machine's controllers, and the kernel's ---- */
+
+static const bool irqchips[] = {false, true};
+
+/* Wait for its isa-debug-exit. */
+static void run_to_end(Twin86Machine *m) {
+    Twin86Event event = {0};
+    ck_assert_int_eq(twin86_start(m, 0), 0);
+    ck_assert_int_eq(twin86_wait(m, 20000, &event), 0);
+    ck_assert_msg(event.kind == TWIN86_EVENT_DEBUG_EXIT, "event %d: %s", (int)event.kind, event.message);
+}
+
+/* Three ticks of the PIT at 100 Hz, each after a HLT. */
+static const uint8_t ticks[] = {
+    0xfa, 0x31, 0xc0, 0x8e, 0xd8, 0x8e, 0xd0,                   /* cli; xor ax, ax; mov ds, ax; mov ss, ax */
+    0xbc, 0x00, 0x70,                                           /* mov sp, 7000h */
+    0xc7, 0x06, 0x80, 0x00, 0x47, 0x00,                         /* mov word [80h], handler */
+    0xc7, 0x06, 0x82, 0x00, 0x00, 0xf0,                         /* mov word [82h], f000h */
+    0xb0, 0x11, 0xe6, 0x20, 0xb0, 0x20, 0xe6, 0x21,             /* out 20h, 11h; out 21h, 20h */
+    0xb0, 0x04, 0xe6, 0x21, 0xb0, 0x01, 0xe6, 0x21,             /* out 21h, 4; out 21h, 1 */
+    0xb0, 0xfe, 0xe6, 0x21,                                     /* out 21h, feh */
+    0xb0, 0x34, 0xe6, 0x43, 0xb0, 0x9c, 0xe6, 0x40, 0xb0, 0x2e, /* channel 0, mode 2, 11932 */
+    0xe6, 0x40, 0xc6, 0x06, 0x00, 0x05, 0x00,                   /* mov byte [500h], 0 */
+    0xfb, 0xf4, 0x80, 0x3e, 0x00, 0x05, 0x03, 0x72, 0xf8,       /* sti; hlt; cmp byte [500h], 3; jb hlt */
+    0xe7, 0xf4, 0xf4,                                           /* out f4h, ax; hlt */
+    0xfe, 0x06, 0x00, 0x05, 0xb0, '.',  0xe6, 0xe9,             /* handler: inc byte [500h]; out e9h, '.' */
+    0xb0, 0x20, 0xe6, 0x20, 0xcf,                               /* out 20h, 20h; iret */
+};
+
+START_TEST(host_ticks) {
+    kernel_irqchip = irqchips[_i];
+    Twin86Machine *m = machine_with(ticks, sizeof(ticks));
+    run_to_end(m);
+    ck_assert_str_eq(output, "...");
+    twin86_destroy(m);
+}
+END_TEST
+
+/* What the first run did to the interrupt controllers is gone after a reset: the second run is like it. */
+START_TEST(host_ticks_after_reset) {
+    kernel_irqchip = irqchips[_i];
+    Twin86Machine *m = machine_with(ticks, sizeof(ticks));
+    run_to_end(m);
+    twin86_reset(m);
+    run_to_end(m);
+    ck_assert_str_eq(output, "......");
+    twin86_destroy(m);
+}
+END_TEST
+
+/* HLT with nothing to wake it, paused and continued; then a reset gets it out. */
+START_TEST(host_pause_in_hlt) {
+    static const uint8_t code[] = {
+        0x31, 0xc0, 0x8e, 0xd8,      /* xor ax, ax; mov ds, ax */
+        0x80, 0x3e, 0x00, 0x05, 'x', /* cmp byte [500h], 'x' */
+        0x74, 0x08,                  /* je 13h */
+        0xc6, 0x06, 0x00, 0x05, 'x', /* mov byte [500h], 'x' */
+        0xf4, 0xeb, 0xfd,            /* hlt; jmp to it */
+        0xe7, 0xf4, 0xf4,            /* out f4h, ax; hlt */
+    };
+    kernel_irqchip = irqchips[_i];
+    Twin86Machine *m = machine_with(code, sizeof(code));
+    uint8_t hash[2][32];
+    for (unsigned i = 0; i < 20; i++) {
+        ck_assert_int_eq(twin86_start(m, 0), 0);
+        nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
+        twin86_pause(m);
+    }
+    uint64_t rip;
+    ck_assert_int_eq(twin86_read_reg(m, TWIN86_RIP, &rip), 0);
+    ck_assert_uint_eq(rip, 0x11); /* behind the HLT */
+    ck_assert_int_eq(twin86_state_hash(m, hash[0]), 0);
+    ck_assert_int_eq(twin86_state_hash(m, hash[1]), 0);
+    ck_assert_int_eq(memcmp(hash[0], hash[1], 32), 0);
+    ck_assert_int_eq(twin86_start(m, 0), 0);
+    twin86_reset(m);
+    Twin86Event event = {0};
+    ck_assert_int_eq(twin86_wait(m, 20000, &event), 0);
+    ck_assert_int_eq(event.kind, TWIN86_EVENT_DEBUG_EXIT);
+    twin86_destroy(m);
+}
+END_TEST
+
+/* ---- the kernel's controllers, seen from the engine's side ---- */
+
+static struct {
+    pthread_mutex_t lock;
+    struct CPUState cpu;
+    struct Accel accel;
+} e;
+
+static void open_engine(void) {
+    char why[256];
+    memset(&e, 0, sizeof(e));
+    pthread_mutexattr_t attr;
+    pthread_mutexattr_init(&attr);
+    pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
+    pthread_mutex_init(&e.lock, &attr);
+    e.cpu.bootstrap = true;
+    e.cpu.lock = &e.lock;
+    e.cpu.bus = bus_new(&e.lock);
+    e.cpu.clock = clock_new(CLOCK_HOST);
+    e.accel = (struct Accel){.ops = &kvm_ops, .bus = e.cpu.bus, .clock = e.cpu.clock, .lock = &e.lock, .options = ""};
+    e.accel.irqchip = true;
+    ck_assert_int_eq(cpu_model_parse(&e.cpu.model, "x86-64-v1", why, sizeof(why)), 0);
+    ck_assert_msg(kvm_ops.init(&e.accel, why, sizeof(why)) == 0, "%s", why);
+    e.cpu.accel = &e.accel;
+    ck_assert_msg(kvm_ops.vcpu_init(&e.cpu, &e.accel) == 0, "%s", e.cpu.error);
+    ck_assert_msg(kvm_ops.set_model(&e.cpu) == 0, "%s", e.cpu.error);
+    kvm_irqchip_ops.reset(&e.cpu);
+}
+
+static void close_engine(void) {
+    kvm_ops.vcpu_destroy(&e.cpu);
+    kvm_ops.destroy(&e.accel);
+    bus_free(e.cpu.bus);
+    clock_free(e.cpu.clock);
+    pthread_mutex_destroy(&e.lock);
+}
+
+/* Which inputs have seen a request: the 8259s' in bits 0-15, the I/O APIC's from bit 16 on. */
+static uint64_t requests(void) {
+    const struct KvmVm *vm = e.accel.data;
+    uint64_t bits = 0;
+    for (unsigned i = 0; i < KVM_NR_IRQCHIPS; i++) {
+        struct kvm_irqchip c = {.chip_id = i};
+        ck_assert_int_eq(ioctl(vm->fd, KVM_GET_IRQCHIP, &c), 0);
+        bits |= i == KVM_IRQCHIP_IOAPIC ? (uint64_t)c.chip.ioapic.irr << 16 : (uint64_t)c.chip.pic.irr << 8 * i;
+    }
+    return bits;
+}
+
+START_TEST(lines_of_the_irqchip) {
+    open_engine();
+    for (int line = 0; line < ACCEL_IRQ_LINES; line++) {
+        int n = line % 8 + (line >= ACCEL_IRQ_PIC ? (line - ACCEL_IRQ_PIC) / 8 * 8 : line / 8 * 8);
+        uint64_t pic = n < 16 && n != 2 ? 1ull << n : 0, ioapic = n == 2 ? 0 : 1ull << (16 + (n == 0 ? 2 : n));
+        uint64_t want = line < ACCEL_IRQ_IOAPIC ? pic | ioapic : line < ACCEL_IRQ_PIC ? ioapic : pic;
+        kvm_irqchip_ops.reset(&e.cpu);
+        ck_assert_uint_eq(requests(), 0);
+        kvm_irqchip_ops.set_line(&e.accel, line, true);
+        ck_assert_msg(requests() == want, "line %d: %llx instead of %llx", line, (unsigned long long)requests(),
+                      (unsigned long long)want);
+        kvm_irqchip_ops.set_line(&e.accel, line, false);
+    }
+    kvm_irqchip_ops.set_line(&e.accel, -1, true); /* ignored */
+    kvm_irqchip_ops.set_line(&e.accel, ACCEL_IRQ_LINES, true);
+    close_engine();
+}
+END_TEST
+
+START_TEST(state_of_the_irqchip_is_saved) {
+    static uint8_t before[8192], after[8192];
+    open_engine();
+    size_t n = kvm_irqchip_ops.save(&e.cpu, before, sizeof(before));
+    ck_assert_uint_le(n, sizeof(before));
+    ck_assert_uint_eq(kvm_irqchip_ops.save(&e.cpu, after, sizeof(after)), n);
+    ck_assert_int_eq(memcmp(before, after, n), 0);
+    kvm_irqchip_ops.set_line(&e.accel, 3, true);
+    kvm_irqchip_ops.save(&e.cpu, after, sizeof(after));
+    ck_assert_int_ne(memcmp(before, after, n), 0);
+    kvm_irqchip_ops.set_line(&e.accel, 3, false);
+    kvm_irqchip_ops.reset(&e.cpu);
+    kvm_irqchip_ops.save(&e.cpu, after, sizeof(after));
+    ck_assert_int_eq(memcmp(before, after, n), 0);
+    ck_assert_uint_eq(kvm_irqchip_ops.save(&e.cpu, after, 1), n); /* too small: nothing is written behind it */
+    ck_assert_int_eq(after[1], before[1]);
+    close_engine();
+}
+END_TEST
+
+/* An engine without interrupt controllers, and hand-over, are refused. */
+START_TEST(irqchip_is_refused) {
+    Twin86Config c;
+    Twin86Machine *m = NULL;
+    char why[512];
+    twin86_config_init(&c);
+    c.kernel_irqchip = true;
+    ck_assert_int_eq(twin86_create(&m, &c, why, sizeof(why)), -EINVAL);
+    ck_assert_ptr_nonnull(strstr(why, "needs -accel kvm"));
+    c.accel = "kvm:tcg-lite";
+    c.handover = true;
+    ck_assert_int_eq(twin86_create(&m, &c, why, sizeof(why)), -EINVAL);
+    ck_assert_ptr_nonnull(strstr(why, "can't go to another"));
+    c.accel = "kvm";
+    c.handover = false;
+    ck_assert_msg(twin86_create(&m, &c, why, sizeof(why)) == 0, "%s", why);
+    ck_assert_int_eq(twin86_set_accel(m, "tcg-lite", why, sizeof(why)), -EINVAL);
+    ck_assert_ptr_nonnull(strstr(why, "can't go to another"));
+    twin86_destroy(m);
+}
+END_TEST
+#endif
+
+Suite *kvm_host_suite(void) {
+    Suite *s = suite_create("kvm-host");
+#ifdef HAVE_KVM
+    const TTest *const once[] = {host_real_mode,     host_assist,          host_kicks,
+                                 host_budget,        host_reset,           host_create_and_destroy,
+                                 irqchip_is_refused, lines_of_the_irqchip, state_of_the_irqchip_is_saved};
+    const TTest *const each[] = {host_ticks, host_ticks_after_reset, host_pause_in_hlt};
+    const unsigned once_count = sizeof(once) / sizeof(once[0]), each_count = sizeof(each) / sizeof(each[0]);
+    char why[256];
+    bool usable = kvm_ops.probe(why, sizeof(why)) == 0;
+    TCase *tc = tcase_create("host");
+    tcase_set_timeout(tc, 60);
+    for (unsigned i = 0; usable && i < once_count; i++)
+        tcase_add_test(tc, once[i]);
+    for (unsigned i = 0; usable && i < each_count; i++)
+        tcase_add_loop_test(tc, each[i], 0, 2);
+    suite_add_tcase(s, tc);
+    if (!usable)
+        suite_skip("kvm on this host", once_count + 2 * each_count, why);
+#endif
+    return s;
+}
