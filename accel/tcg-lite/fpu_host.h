@@ -23,7 +23,7 @@ enum {
     MXCSR_FTZ = 1 << 15,
 };
 
-enum { FCW_SETTABLE = 0x1f3f, FCW_ONE = 0x40, FCW_INIT = 0x37f };
+enum { FCW_SETTABLE = 0x1f3f, FCW_ONE = 0x40, FCW_INIT = 0x37f, FCW_RC = 3 << 10 };
 
 enum {
     FSW_IE = 1 << 0,

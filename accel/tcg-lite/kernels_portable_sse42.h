@@ -12,16 +12,6 @@ PORTABLE V128 p_pcmpgtq(V128 a, V128 b) {
     return x.v;
 }
 
-/** CRC-32C (polynomial 11EDC6F41h, reflected) of n more bytes. */
-PORTABLE uint32_t p_crc32(uint32_t crc, uint64_t v, unsigned n) {
-    for (unsigned k = 0; k < n; k++) {
-        crc ^= (uint8_t)(v >> (8 * k));
-        for (unsigned bit = 0; bit < 8; bit++)
-            crc = crc >> 1 ^ (crc & 1 ? 0x82f63b78 : 0);
-    }
-    return crc;
-}
-
 /* ---- string comparison ---- */
 
 /* The parts of imm8. */

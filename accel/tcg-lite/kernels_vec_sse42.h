@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/** Kernels of SSE4.2: PCMPGTQ (per 128-bit lane, also for VEX.256), CRC32, and the string comparisons. */
+/** Kernels of SSE4.2: PCMPGTQ (per 128-bit lane, also for VEX.256) and the string comparisons. */
 #ifndef TWIN86_TCG_KERNELS_VEC_SSE42_H
 #define TWIN86_TCG_KERNELS_VEC_SSE42_H
 

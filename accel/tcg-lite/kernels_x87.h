@@ -223,6 +223,24 @@ X87_STORE(k_fist_m32, "fistpl")
 X87_STORE(k_fist_m64, "fistpll")
 X87_STORE(k_fbst, "fbstp")
 
+/* FISTTP is FISTP with rounding towards zero, whatever the control word says; hosts without SSE3 can do that too. */
+#define X87_STORE_TRUNCATED(NAME, INSN)                                                                                \
+    ALWAYS_INLINE uint32_t NAME(const struct X87Reg *src, uint64_t *out) {                                             \
+        uint32_t sw;                                                                                                   \
+        uint16_t own, truncating;                                                                                      \
+        __asm__ volatile("fnstcw %0" : "=m"(own));                                                                     \
+        truncating = own | FCW_RC;                                                                                     \
+        __asm__ volatile("fldcw %4\n\tfldt %2\n\t" INSN " %0\n\t" X87_STATUS X87_IF_ONE "fstp %%st(0)\n2:\n\tfldcw %3" \
+                         : "+m"(*(uint64_t(*)[2])out), "=&a"(sw)                                                       \
+                         : "m"(*src), "m"(own), "m"(truncating)                                                        \
+                         : X87_CLOBBERS);                                                                              \
+        return sw;                                                                                                     \
+    }
+
+X87_STORE_TRUNCATED(k_fistt_m16, "fistps")
+X87_STORE_TRUNCATED(k_fistt_m32, "fistpl")
+X87_STORE_TRUNCATED(k_fistt_m64, "fistpll")
+
 /* Moves and sign changes touch only bits. */
 ALWAYS_INLINE void k_fchs(struct X87Reg *r) { r->sign_exp ^= 0x8000; }
 ALWAYS_INLINE void k_fabs(struct X87Reg *r) { r->sign_exp &= 0x7fff; }

@@ -51,6 +51,18 @@ ALWAYS_INLINE void mmx_op_m(SHAPE_M, VecBinary k) {
     mmx_begin(env);
     mmx_write(env, i->reg, k(mmx_read(env, i->reg), b));
 }
+ALWAYS_INLINE void mmx_un_r(SHAPE_R, VecUnary k) {
+    (void)bits, (void)cc;
+    mmx_wait(env, i, t);
+    mmx_begin(env);
+    mmx_write(env, i->reg, k(mmx_read(env, i->rm)));
+}
+ALWAYS_INLINE void mmx_un_m(SHAPE_M, VecUnary k) {
+    (void)bits, (void)cc;
+    V128 b = mmx_load(env, i, t, ea, 8);
+    mmx_begin(env);
+    mmx_write(env, i->reg, k(b));
+}
 /** PUNPCKL: memory holds 32 bits. */
 ALWAYS_INLINE void mmx_op32_r(SHAPE_R, VecBinary k) { mmx_op_r(env, i, t, bits, cc, k); }
 ALWAYS_INLINE void mmx_op32_m(SHAPE_M, VecBinary k) {

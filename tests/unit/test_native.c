@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tcg-lite against the host CPU, instruction by instruction: for every opcode of the one-byte, 0F maps with every
- * mandatory prefix, random ModRM, operands and states; registers, flags, x87, SSE, memory and exceptions must agree.
+ * tcg-lite against the host CPU, instruction by instruction: for every opcode of the one-byte, 0F, 0F38 and 0F3A maps
+ * with every mandatory prefix, random ModRM, operands and states; registers, flags, x87, SSE, memory and exceptions
+ * must agree.
  *
  * TWIN86_NATIVE_ROUNDS, TWIN86_NATIVE_SEED and TWIN86_NATIVE_ONLY=MNEMONIC change what is run; TWIN86_NATIVE_STRICT
  * compares undefined flags too, TWIN86_NATIVE_COVERAGE lists the rows that were not reached.
  */
 #include "accel/tcg-lite/decode.h"
+#include "accel/tcg-lite/decode_tables.h"
 #include "cpu/xsave.h"
+#include "tests/host_features.h"
 #include "tests/unit/cpu_bench.h"
 #include "tests/unit/native.h"
 #include "tests/unit/suites.h"
@@ -20,6 +23,7 @@
 enum { ROUNDS = 60, SHOWN = 40 };
 
 static uint64_t seed;
+static struct CpuModel host; /* what it has */
 
 static uint64_t rnd(void) { /* xorshift64* */
     seed ^= seed >> 12;
@@ -424,7 +428,18 @@ static void show(const struct Case *c) {
             c->in.fx[4], get32(c->in.fx + 24), (unsigned)c->in.rflags & 0xcd5, report);
 }
 
-static unsigned random_insn(uint8_t *p, unsigned prefix, bool two_byte, unsigned opcode) {
+enum Escape { ESCAPE_NONE, ESCAPE_0F, ESCAPE_0F38, ESCAPE_0F3A, ESCAPES };
+
+static unsigned put_escape(uint8_t *p, enum Escape escape) {
+    static const uint8_t second[ESCAPES] = {0, 0, 0x38, 0x3a};
+    if (escape == ESCAPE_NONE)
+        return 0;
+    p[0] = 0x0f;
+    p[1] = second[escape];
+    return second[escape] ? 2 : 1;
+}
+
+static unsigned random_insn(uint8_t *p, unsigned prefix, enum Escape escape, unsigned opcode) {
     static const uint8_t mandatory[4] = {0, 0x66, 0xf3, 0xf2};
     unsigned n = 0;
     if (one_in(24))
@@ -435,18 +450,17 @@ static unsigned random_insn(uint8_t *p, unsigned prefix, bool two_byte, unsigned
         p[n++] = mandatory[prefix];
     if (one_in(2))
         p[n++] = (uint8_t)(0x40 | below(16));
-    if (two_byte)
-        p[n++] = 0x0f;
+    n += put_escape(p + n, escape);
     p[n++] = (uint8_t)opcode;
     while (n < 15)
         p[n++] = (uint8_t)rnd();
     return n;
 }
 
-static void one_case(struct CpuBench *b, const CPUX86State *fresh, struct Case *c, unsigned prefix, bool two_byte,
+static void one_case(struct CpuBench *b, const CPUX86State *fresh, struct Case *c, unsigned prefix, enum Escape escape,
                      unsigned opcode, const char *only, struct Totals *sum) {
     struct Decoded d;
-    random_insn(c->insn, prefix, two_byte, opcode);
+    random_insn(c->insn, prefix, escape, opcode);
     uint32_t mode = MODE_CODE64 | MODE_USER | MODE_SSE | MODE_FLAT;
     if (x86_decode(&b->cpu.model, mode, c->insn, 15, &d) != DECODE_OK || d.row == 0)
         return;
@@ -454,7 +468,8 @@ static void one_case(struct CpuBench *b, const CPUX86State *fresh, struct Case *
     c->decoded = d.insn;
     c->len = d.insn.len;
     c->count = 1;
-    if (left_out(c->row) || (only && strcmp(only, c->row->mnemonic)))
+    if (left_out(c->row) || !host_model_has(&host, x86_forms[d.row].feature) ||
+        (only && strcmp(only, c->row->mnemonic)))
         return;
     if (!strncmp(c->row->mnemonic, "BS", 2) && memchr(c->insn, 0xf3, c->len))
         return; /* TZCNT or LZCNT on the host */
@@ -484,7 +499,7 @@ static bool in_sequences(const struct X86Row *row) {
     const char *op = row->operands;
     if (!strcmp(row->mnemonic, "FLDENV") || !strcmp(row->mnemonic, "FRSTOR"))
         return true;
-    return !left_out(row) && op[0] != 'G' && op[0] != 'E' && strcmp(row->mnemonic, "FXSAVE") &&
+    return !left_out(row) && op[0] != 'G' && op[0] != 'E' && op[0] != 'R' && strcmp(row->mnemonic, "FXSAVE") &&
            strcmp(row->mnemonic, "MASKMOVQ") && strcmp(row->mnemonic, "MASKMOVDQU") && !(op[0] == 'M' && op[1] == 0);
 }
 
@@ -496,14 +511,14 @@ static bool append_random(struct CpuBench *b, struct Case *c, bool x87) {
     if (prefix)
         p[n++] = mandatory[prefix];
     if (!x87)
-        p[n++] = 0x0f;
+        n += put_escape(p + n, one_in(3) ? ESCAPE_0F38 : one_in(3) ? ESCAPE_0F3A : ESCAPE_0F);
     p[n++] = (uint8_t)(x87 ? 0xd8 + below(8) : rnd());
     p[n++] =
         one_in(3) ? (uint8_t)(0x43 | below(8) << 3) : (uint8_t)(0xc0 | below(64)); /* [rbx + disp8], or a register */
     p[n++] = (uint8_t)(one_in(4) ? below(128) : below(8) * 16);
     p[n++] = (uint8_t)rnd();
     if (x86_decode(&b->cpu.model, MODE_CODE64 | MODE_USER | MODE_SSE | MODE_FLAT, p, n, &d) != DECODE_OK ||
-        d.row == 0 || !in_sequences(&x86_rows[d.row]))
+        d.row == 0 || !in_sequences(&x86_rows[d.row]) || !host_model_has(&host, x86_forms[d.row].feature))
         return false;
     bool vector = strpbrk(x86_rows[d.row].operands, "PQNVWU") != NULL, fpu = p[0] >= 0xd8 && p[0] <= 0xdf;
     if (!vector && !fpu)
@@ -558,7 +573,8 @@ static void map_like_native(struct CpuBench *b) {
 
 START_TEST(against_host) {
     ck_assert(native_init());
-    struct CpuBench *b = cpu_bench_new("x86-64-v1", BENCH_LONG_USER);
+    host_model(&host);
+    struct CpuBench *b = cpu_bench_new("max", BENCH_LONG_USER);
     map_like_native(b);
     CPUX86State fresh = *b->env;
     struct Case *c = calloc(1, sizeof(*c));
@@ -567,16 +583,16 @@ START_TEST(against_host) {
     const char *only = getenv("TWIN86_NATIVE_ONLY");
     strict = getenv("TWIN86_NATIVE_STRICT") != NULL;
     seed = setting("TWIN86_NATIVE_SEED", 1) * 0x9e3779b97f4a7c15ull + 1;
-    for (unsigned two = 0; two < 2; two++)
+    for (enum Escape escape = 0; escape < ESCAPES; escape++)
         for (unsigned op = 0; op < 256; op++)
             for (unsigned prefix = 0; prefix < 4; prefix++) {
-                if (!two && ((op & 0xf0) == 0x40 || op == 0x0f || (op >= 0x64 && op <= 0x67) || op == 0xf0 ||
-                             op == 0xf2 || op == 0xf3 || op == 0x26 || op == 0x2e || op == 0x36 || op == 0x3e))
+                if (!escape && ((op & 0xf0) == 0x40 || op == 0x0f || (op >= 0x64 && op <= 0x67) || op == 0xf0 ||
+                                op == 0xf2 || op == 0xf3 || op == 0x26 || op == 0x2e || op == 0x36 || op == 0x3e))
                     continue;
-                unsigned n = !two && op >= 0xd8 && op <= 0xdf ? (prefix ? 0 : rounds * 24) : rounds;
+                unsigned n = !escape && op >= 0xd8 && op <= 0xdf ? (prefix ? 0 : rounds * 24) : rounds;
                 sum.shown = shown < SHOWN ? SHOWN - 3 : SHOWN; /* a few of each */
                 for (unsigned k = 0; k < n; k++)
-                    one_case(b, &fresh, c, prefix, two, op, only, &sum);
+                    one_case(b, &fresh, c, prefix, escape, op, only, &sum);
                 shown += sum.shown > SHOWN - 3 && shown < SHOWN;
             }
     fprintf(stderr, "native: %lu cases, %lu differ\n", sum.cases, sum.bad);
@@ -594,7 +610,8 @@ END_TEST
 
 START_TEST(sequences_against_host) {
     ck_assert(native_init());
-    struct CpuBench *b = cpu_bench_new("x86-64-v1", BENCH_LONG_USER);
+    host_model(&host);
+    struct CpuBench *b = cpu_bench_new("max", BENCH_LONG_USER);
     map_like_native(b);
     CPUX86State fresh = *b->env;
     struct Case *c = calloc(1, sizeof(*c));

@@ -258,9 +258,118 @@ START_TEST(tests_and_strings) {
 }
 END_TEST
 
+/* ---- known answers, on any host ---- */
+
+/* FIPS 197, appendix B, and back (by the equivalent inverse cipher). */
+START_TEST(aes_128) {
+    static const uint8_t key[16] = {0x2b, 0x7e, 0x15, 0x16, 0x28, 0xae, 0xd2, 0xa6,
+                                    0xab, 0xf7, 0x15, 0x88, 0x09, 0xcf, 0x4f, 0x3c},
+                         plain[16] = {0x32, 0x43, 0xf6, 0xa8, 0x88, 0x5a, 0x30, 0x8d,
+                                      0x31, 0x31, 0x98, 0xa2, 0xe0, 0x37, 0x07, 0x34},
+                         cipher[16] = {0x39, 0x25, 0x84, 0x1d, 0x02, 0xdc, 0x09, 0xfb,
+                                       0xdc, 0x11, 0x85, 0x97, 0x19, 0x6a, 0x0b, 0x32};
+    static const uint8_t constants[10] = {1, 2, 4, 8, 16, 32, 64, 128, 0x1b, 0x36};
+    V128 round[11] = {_mm_loadu_si128((const V128 *)key)}, v = _mm_loadu_si128((const V128 *)plain);
+    for (unsigned k = 0; k < 10; k++) {
+        V128 w = _mm_xor_si128(p_aeskeygenassist(round[k]), _mm_set_epi32(constants[k], 0, constants[k], 0));
+        V128 r = _mm_xor_si128(round[k], _mm_slli_si128(round[k], 4));
+        r = _mm_xor_si128(r, _mm_slli_si128(r, 8));
+        round[k + 1] = _mm_xor_si128(r, _mm_shuffle_epi32(w, 0xff));
+    }
+    v = _mm_xor_si128(v, round[0]);
+    for (unsigned k = 1; k < 10; k++)
+        v = p_aesenc(v, round[k]);
+    v = p_aesenclast(v, round[10]);
+    ck_assert_mem_eq(&v, cipher, 16);
+    v = _mm_xor_si128(v, round[10]);
+    for (unsigned k = 9; k > 0; k--)
+        v = p_aesdec(v, p_aesimc(round[k]));
+    v = p_aesdeclast(v, round[0]);
+    ck_assert_mem_eq(&v, plain, 16);
+}
+END_TEST
+
+static const uint32_t abc[16] = {0x61626380, [15] = 24}; /* the padded message "abc" */
+
+/* FIPS 180-4's example, scheduled as SHA256MSG1 and SHA256MSG2 are meant to be used. */
+START_TEST(sha_256) {
+    static const uint32_t constant[64] = {
+        0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
+        0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
+        0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
+        0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967,
+        0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85,
+        0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070,
+        0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
+        0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2};
+    const V128 abef0 = _mm_set_epi32(0x6a09e667, (int)0xbb67ae85, 0x510e527f, (int)0x9b05688c),
+               cdgh0 = _mm_set_epi32(0x3c6ef372, (int)0xa54ff53a, 0x1f83d9ab, 0x5be0cd19);
+    V128 w[16], abef = abef0, cdgh = cdgh0;
+    for (unsigned k = 0; k < 16; k++) {
+        if (k < 4)
+            w[k] = _mm_loadu_si128((const V128 *)(abc + 4 * k));
+        else
+            w[k] = p_sha256msg2(_mm_add_epi32(p_sha256msg1(w[k - 4], w[k - 3]), p_palignr(w[k - 1], w[k - 2], 4)),
+                                w[k - 1]);
+        V128 wk = _mm_add_epi32(w[k], _mm_loadu_si128((const V128 *)(constant + 4 * k)));
+        cdgh = p_sha256rnds2(cdgh, abef, wk);
+        abef = p_sha256rnds2(abef, cdgh, _mm_shuffle_epi32(wk, 0x0e));
+    }
+    union Lanes r = lanes_of(_mm_add_epi32(abef, abef0)), s = lanes_of(_mm_add_epi32(cdgh, cdgh0));
+    ck_assert_uint_eq(r.d[3], 0xba7816bf);
+    ck_assert_uint_eq(r.d[2], 0x8f01cfea);
+    ck_assert_uint_eq(s.d[3], 0x414140de);
+    ck_assert_uint_eq(s.d[2], 0x5dae2223);
+    ck_assert_uint_eq(r.d[1], 0xb00361a3);
+    ck_assert_uint_eq(r.d[0], 0x96177a9c);
+    ck_assert_uint_eq(s.d[1], 0xb410ff61);
+    ck_assert_uint_eq(s.d[0], 0xf20015ad);
+}
+END_TEST
+
+START_TEST(sha_1) {
+    const V128 abcd0 = _mm_set_epi32(0x67452301, (int)0xefcdab89, (int)0x98badcfe, 0x10325476);
+    const V128 e0 = _mm_set_epi32((int)0xc3d2e1f0, 0, 0, 0);
+    V128 w[20], state = abcd0, before = abcd0, we;
+    for (unsigned k = 0; k < 20; k++) {
+        if (k < 4)
+            w[k] = _mm_shuffle_epi32(_mm_loadu_si128((const V128 *)(abc + 4 * k)), 0x1b); /* the first word on top */
+        else
+            w[k] = p_sha1msg2(_mm_xor_si128(p_sha1msg1(w[k - 4], w[k - 3]), w[k - 2]), w[k - 1]);
+        we = k == 0 ? _mm_add_epi32(e0, w[0]) : p_sha1nexte(before, w[k]);
+        before = state;
+        state = p_sha1rnds4(state, we, k / 5);
+    }
+    union Lanes r = lanes_of(_mm_add_epi32(state, abcd0)), e = lanes_of(p_sha1nexte(before, e0));
+    ck_assert_uint_eq(r.d[3], 0xa9993e36);
+    ck_assert_uint_eq(r.d[2], 0x4706816a);
+    ck_assert_uint_eq(r.d[1], 0xba3e2571);
+    ck_assert_uint_eq(r.d[0], 0x7850c26c);
+    ck_assert_uint_eq(e.d[3], 0x9cd0d89d);
+}
+END_TEST
+
+START_TEST(fields) {
+    /* AES's S-box of 53h is edh; 53h and cah are inverses (FIPS 197, 4.2 and 5.1.1) */
+    ck_assert_uint_eq(aes_sub(0x53), 0xed);
+    ck_assert_uint_eq(aes_sub_back(0xed), 0x53);
+    ck_assert_uint_eq(gf_inverse(0x53), 0xca);
+    ck_assert_uint_eq(gf_inverse(0), 0);
+    ck_assert_uint_eq(gf_times(0x57, 0x83), 0xc1);
+    ck_assert_uint_eq(gf_matrix(0x0102040810204080, 0xa7), 0xa7); /* the identity */
+    V128 product = p_pclmulqdq((V128){3, 0}, (V128){(long long)(1ull << 63 | 7), 0});
+    ck_assert_uint_eq((uint64_t)product[0], 1ull << 63 | 9);
+    ck_assert_uint_eq((uint64_t)product[1], 1);
+}
+END_TEST
+
 Suite *portable_suite(void) {
     Suite *s = suite_create("portable");
     TCase *tc = tcase_create("portable kernels");
+    tcase_add_test(tc, aes_128);
+    tcase_add_test(tc, sha_256);
+    tcase_add_test(tc, sha_1);
+    tcase_add_test(tc, fields);
     if (host_has(HOST_SSE3)) {
         tcase_add_test(tc, sse3_to_sse42);
         tcase_add_test(tc, crypto);
