@@ -215,14 +215,15 @@ struct Case {
 /* Rows that leave user mode, tell of the machine, or go elsewhere. */
 static bool left_out(const struct X86Row *row) {
     static const char *const names[] = {
-        "CPUID",    "RDTSC",  "RDTSCP",   "RDPMC",    "RDPID",    "SYSCALL",  "SYSENTER", "SYSRET", "SYSEXIT", "INT",
-        "INT3",     "INT1",   "INTO",     "IRET",     "RETF",     "RET",      "JMP",      "CALL",   "LAR",     "LSL",
-        "VERR",     "VERW",   "SLDT",     "STR",      "SGDT",     "SIDT",     "SMSW",     "LSS",    "LFS",     "LGS",
-        "PUSHF",    "POPF",   "RDFSBASE", "RDGSBASE", "WRFSBASE", "WRGSBASE", "XGETBV",   "XSETBV", "XSAVE",   "XRSTOR",
-        "XSAVEOPT", "XSAVEC", "XSAVES",   "XRSTORS",  "MONITOR",  "MWAIT",    "IN",       "OUT",    "INS",     "OUTS",
-        "CLI",      "STI",    "HLT",      "LLDT",     "LTR",      "LGDT",     "LIDT",     "LMSW",   "INVLPG",  "CLTS",
-        "RDMSR",    "WRMSR",  "INVD",     "WBINVD",   "STAC",     "CLAC",     "SWAPGS",   "POP ",   "UD2",     "PAUSE",
-        "INVPCID",  "LOOP",   "LOOPE",    "LOOPNE",   "JCXZ",     "JRCXZ"};
+        "CPUID",  "RDTSC",  "RDTSCP", "RDPMC",  "RDPID",    "SYSCALL",  "SYSENTER", "SYSRET",   "SYSEXIT",
+        "INT",    "INT3",   "INT1",   "INTO",   "IRET",     "RETF",     "RET",      "JMP",      "CALL",
+        "LAR",    "LSL",    "VERR",   "VERW",   "SLDT",     "STR",      "SGDT",     "SIDT",     "SMSW",
+        "LSS",    "LFS",    "LGS",    "PUSHF",  "POPF",     "RDFSBASE", "RDGSBASE", "WRFSBASE", "WRGSBASE",
+        "XGETBV", "XSETBV", "XSAVE",  "XRSTOR", "XSAVEOPT", "XSAVEC",   "XSAVES",   "XRSTORS",  "MONITOR",
+        "MWAIT",  "IN",     "OUT",    "INS",    "OUTS",     "CLI",      "STI",      "HLT",      "LLDT",
+        "LTR",    "LGDT",   "LIDT",   "LMSW",   "INVLPG",   "CLTS",     "RDMSR",    "WRMSR",    "INVD",
+        "WBINVD", "STAC",   "CLAC",   "SWAPGS", "POP ",     "UD2",      "PAUSE",    "INVPCID",  "LOOP",
+        "LOOPE",  "LOOPNE", "JCXZ",   "JRCXZ",  "RDRAND",   "RDSEED",   "RDPKRU",   "WRPKRU"};
     for (unsigned k = 0; k < sizeof(names) / sizeof(names[0]); k++)
         if (!strcmp(names[k], row->mnemonic))
             return true;
