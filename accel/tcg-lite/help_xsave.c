@@ -208,17 +208,16 @@ static void compose_extended(const struct Tcg *t, struct Save *s) {
     }
 }
 
-/** Only these fields of the header are written. */
+/** Of the header only XSTATE_BV and in the compacted format XCOMP_BV are written. */
 static void compose_header(struct Tcg *t, const struct Insn *i, uint64_t linear, struct Save *s) {
-    if (s->compacted) {
-        host_store(s->image + XSAVE_XSTATE_BV, 8, s->stored);
-        host_store(s->image + XSAVE_XCOMP_BV, 8, s->rfbm | XSAVE_COMPACTED);
-        add_part(s, XSAVE_XSTATE_BV, 16);
-    } else {
-        uint64_t old = mem_load(t, i, linear + XSAVE_XSTATE_BV, 8);
-        host_store(s->image + XSAVE_XSTATE_BV, 8, (old & ~s->rfbm) | (in_use(t) & s->rfbm));
-        add_part(s, XSAVE_XSTATE_BV, 8);
+    uint64_t bv = s->stored;
+    if (!s->compacted) {
+        mem_probe_write(t, i, linear + XSAVE_XSTATE_BV, 8);
+        bv = (mem_load(t, i, linear + XSAVE_XSTATE_BV, 8) & ~s->rfbm) | (in_use(t) & s->rfbm);
     }
+    host_store(s->image + XSAVE_XSTATE_BV, 8, bv);
+    host_store(s->image + XSAVE_XCOMP_BV, 8, s->rfbm | XSAVE_COMPACTED);
+    add_part(s, XSAVE_XSTATE_BV, s->compacted ? 16 : 8);
 }
 
 /**
@@ -230,9 +229,9 @@ static void save_instruction(struct Tcg *t, const struct Insn *i, uint64_t enabl
     struct Save s = {.rfbm = requested(t) & enabled, .compacted = compacted};
     uint64_t linear = area(t, i, xsave_size(s.rfbm, compacted), 64, ACCESS_WRITE);
     s.stored = s.rfbm & (compacted ? tcg_xinuse(t) : optimized ? in_use(t) : ~0ull);
+    compose_header(t, i, linear, &s);
     compose_legacy(t, i, &s);
     compose_extended(t, &s);
-    compose_header(t, i, linear, &s);
     for (unsigned k = 0; k < s.parts; k++)
         mem_probe_write(t, i, linear + s.part[k].at, s.part[k].n);
     for (unsigned k = 0; k < s.parts; k++)

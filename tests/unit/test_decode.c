@@ -233,6 +233,79 @@ START_TEST(vex_prefixes) {
 }
 END_TEST
 
+/* An instruction of each feature: there with its bit, and without it what the bytes then are. */
+START_TEST(features) {
+    static const struct {
+        uint16_t feature;
+        const char *bytes, *with, *without;
+    } rows[] = {
+        {CPUID_TSC, "0f 31", "RDTSC", ""},
+        {CPUID_MSR, "0f 32", "RDMSR", ""},
+        {CPUID_CX8, "0f c7 0b", "CMPXCHG8B", ""},
+        {CPUID_SEP, "0f 34", "SYSENTER", ""},
+        {CPUID_CMOV, "0f 44 c1", "CMOVE", ""},
+        {CPUID_FPU, "d9 e8", "FLD1", ""},
+        {CPUID_MMX, "0f fc c1", "PADDB", ""},
+        {CPUID_FXSR, "0f ae 03", "FXSAVE", ""},
+        {CPUID_SSE, "0f 58 c1", "ADDPS", ""},
+        {CPUID_SSE2, "66 0f 58 c1", "ADDPD", ""},
+        {CPUID_CLFSH, "0f ae 3b", "CLFLUSH", ""},
+        {CPUID_MONITOR, "0f 01 c8", "MONITOR", ""},
+        {CPUID_CX16, "48 0f c7 0b", "CMPXCHG16B", ""},
+        {CPUID_MOVBE, "0f 38 f0 03", "MOVBE", ""},
+        {CPUID_MOVBE, "66 0f 38 f1 03", "MOVBE", ""},
+        {CPUID_POPCNT, "f3 0f b8 c1", "POPCNT", ""},
+        {CPUID_XSAVE, "0f ae 23", "XSAVE", ""},
+        {CPUID_XSAVE, "0f ae 2b", "XRSTOR", ""},
+        {CPUID_XSAVE, "0f 01 d0", "XGETBV", ""},
+        {CPUID_XSAVEOPT, "0f ae 33", "XSAVEOPT", ""},
+        {CPUID_XSAVEC, "0f c7 23", "XSAVEC", ""},
+        {CPUID_XSAVES, "0f c7 2b", "XSAVES", ""},
+        {CPUID_XSAVES, "0f c7 1b", "XRSTORS", ""},
+        {CPUID_RDRAND, "0f c7 f0", "RDRAND", ""},
+        {CPUID_RDRAND, "66 48 0f c7 f0", "RDRAND", ""},
+        {CPUID_RDSEED, "66 0f c7 f8", "RDSEED", ""},
+        {CPUID_FSGSBASE, "f3 48 0f ae c0", "RDFSBASE", ""},
+        {CPUID_BMI1, "f3 0f bc c1", "TZCNT", "BSF"},
+        {CPUID_BMI1, "c4 e2 78 f2 c1", "ANDN", ""},
+        {CPUID_BMI1, "c4 e2 78 f7 c1", "BEXTR", ""},
+        {CPUID_BMI1, "c4 e2 78 f3 c9", "BLSR", ""},
+        {CPUID_BMI2, "c4 e2 78 f5 c1", "BZHI", ""},
+        {CPUID_BMI2, "c4 e2 fb f6 c1", "MULX", ""},
+        {CPUID_BMI2, "c4 e2 7b f5 c1", "PDEP", ""},
+        {CPUID_BMI2, "c4 e2 7a f5 c1", "PEXT", ""},
+        {CPUID_BMI2, "c4 e2 79 f7 c1", "SHLX", ""},
+        {CPUID_ABM, "f3 0f bd c1", "LZCNT", "BSR"},
+        {CPUID_ADX, "66 0f 38 f6 c1", "ADCX", ""},
+        {CPUID_ADX, "f3 0f 38 f6 c1", "ADOX", ""},
+        {CPUID_SMAP, "0f 01 ca", "CLAC", ""},
+        {CPUID_INVPCID, "66 0f 38 82 03", "INVPCID", ""},
+        {CPUID_CLFLUSHOPT, "66 0f ae 3b", "CLFLUSHOPT", ""},
+        {CPUID_CLWB, "66 0f ae 33", "CLWB", ""},
+        {CPUID_PKU, "0f 01 ee", "RDPKRU", ""},
+        {CPUID_PKU, "0f 01 ef", "WRPKRU", ""},
+        {CPUID_RDPID, "f3 0f c7 f8", "RDPID", ""},
+        {CPUID_MOVDIRI, "0f 38 f9 03", "MOVDIRI", ""},
+        {CPUID_MOVDIR64B, "66 0f 38 f8 03", "MOVDIR64B", ""},
+        {CPUID_SERIALIZE, "0f 01 e8", "SERIALIZE", ""},
+        {CPUID_SYSCALL, "0f 05", "SYSCALL", ""},
+        {CPUID_RDTSCP, "0f 01 f9", "RDTSCP", ""},
+        {CPUID_LAHF_LM, "9f", "LAHF", ""},
+        {CPUID_LAHF_LM, "9e", "SAHF", ""},
+        {CPUID_3DNOWPREFETCH, "0f 0d 0b", "PREFETCHW", ""},
+        {CPUID_WBNOINVD, "f3 0f 09", "WBNOINVD", "WBINVD"},
+    };
+    const struct CpuModel all = model;
+    for (unsigned k = 0; k < sizeof(rows) / sizeof(rows[0]); k++) {
+        uint16_t f = rows[k].feature;
+        expect(M64 | MODE_SSE, rows[k].bytes, rows[k].with, 0);
+        model.feature[f / 32] &= ~(1u << f % 32);
+        expect(M64 | MODE_SSE, rows[k].bytes, rows[k].without, 0);
+        model = all;
+    }
+}
+END_TEST
+
 START_TEST(legality) {
     expect(M32, "f0 01 18", "ADD", 3);
     ck_assert(d.insn.lock);
@@ -361,6 +434,7 @@ Suite *decode_suite(void) {
     tcase_add_test(c, modrm_64);
     tcase_add_test(c, other_operands);
     tcase_add_test(c, prefix_selects_row);
+    tcase_add_test(c, features);
     tcase_add_test(c, legality);
     tcase_add_test(c, vex_prefixes);
     tcase_add_test(c, lengths);

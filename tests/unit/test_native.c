@@ -15,6 +15,7 @@
 #include "tests/unit/native.h"
 #include "tests/unit/suites.h"
 
+#include <cpuid.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -627,6 +628,90 @@ START_TEST(sequences_against_host) {
 }
 END_TEST
 
+/* ---- XSAVE areas: x87 and SSE, which every host has, both in use ---- */
+
+enum { AREA = NATIVE_WINDOW + 0x400 };
+
+/** An area for XRSTOR: a good header mostly, now and then one that is #GP. */
+static void random_area(uint8_t *area) {
+    uint64_t bv = below(4), comp = one_in(2) ? XSAVE_COMPACTED | (one_in(4) ? below(4) : 3) : 0;
+    random_fpu(area);
+    memset(area + XSAVE_HEADER, 0, XSAVE_HEADER_SIZE);
+    if (one_in(8))
+        bv |= 1ull << (8 + below(48)); /* components that no processor has, or that XCR0 lacks */
+    if (one_in(16))
+        comp |= 1ull << (8 + below(48));
+    memcpy(area + XSAVE_XSTATE_BV, &bv, 8);
+    memcpy(area + XSAVE_XCOMP_BV, &comp, 8);
+    if (one_in(8))
+        area[XSAVE_XCOMP_BV + 8 + below(48)] = 1;
+    if (one_in(16))
+        put32(area + FXSAVE_MXCSR, 1u << (18 + below(14))); /* AMD has bit 17 */
+}
+
+static void one_area(struct CpuBench *b, const CPUX86State *fresh, struct Case *c, struct Totals *sum) {
+    static const uint8_t insns[][4] = {{0x0f, 0xae, 0x23}, {0x0f, 0xae, 0x33}, {0x0f, 0xc7, 0x23}, {0x0f, 0xae, 0x2b}};
+    unsigned kind = (unsigned)below(4), n = 0;
+    struct Decoded d;
+    if (one_in(2))
+        c->insn[n++] = 0x48;
+    memcpy(c->insn + n, insns[kind], 3);
+    if (x86_decode(&b->cpu.model, MODE_CODE64 | MODE_USER | MODE_SSE | MODE_FLAT, c->insn, 15, &d) != DECODE_OK)
+        return;
+    c->row = &x86_rows[d.row];
+    c->decoded = d.insn;
+    c->len = d.insn.len;
+    c->count = 1;
+    random_state(c);
+    random_window(c->window);
+    c->target = c->in.gpr[REG_BX] = AREA + (one_in(16) ? below(64) : 0);
+    c->in.gpr[REG_AX] = (rnd() << 32) | below(4) | (one_in(4) ? 0x40000000 : 0);
+    c->in.gpr[REG_DX] = one_in(2) ? 0x30000000 : rnd() << 32;
+    if (kind == 3)
+        random_area(c->window + (AREA - NATIVE_WINDOW));
+    memcpy(native_window(), c->window, NATIVE_WINDOW_SIZE);
+    native_run(c->insn, c->len, &c->in, &c->native);
+    run_guest(b, fresh, c);
+    report[0] = 0;
+    if (kind != 3 && c->native.vector < 0) /* the host may have more MXCSR bits */
+        memcpy(native_window() + (AREA - NATIVE_WINDOW) + FXSAVE_MXCSR_MASK,
+               c->window_guest + (AREA - NATIVE_WINDOW) + FXSAVE_MXCSR_MASK, 4);
+    compare(c);
+    sum->cases++;
+    if (report[0] == 0)
+        return;
+    sum->bad++;
+    if (sum->shown++ < SHOWN)
+        show(c);
+}
+
+START_TEST(areas_against_host) {
+    ck_assert(native_init());
+    struct CpuBench *b = cpu_bench_new("max", BENCH_LONG_USER);
+    map_like_native(b);
+    b->env->cr4 |= CR4_OSXSAVE;
+    b->env->xcr0 = XCR0_X87 | XCR0_SSE;
+    CPUX86State fresh = *b->env;
+    struct Case *c = calloc(1, sizeof(*c));
+    struct Totals sum = {0};
+    seed = setting("TWIN86_NATIVE_SEED", 1) * 0x9e3779b97f4a7c15ull + 1;
+    for (unsigned n = setting("TWIN86_NATIVE_ROUNDS", ROUNDS) * 200; n > 0; n--)
+        one_area(b, &fresh, c, &sum);
+    fprintf(stderr, "native: %lu XSAVE areas, %lu differ\n", sum.cases, sum.bad);
+    ck_assert_uint_eq(sum.bad, 0);
+    free(c);
+    cpu_bench_free(b);
+}
+END_TEST
+
+/** XSAVE, XSAVEOPT and XSAVEC, enabled by the host's system. */
+static bool host_has_xsavec(void) {
+    unsigned a, b, c, d;
+    if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_OSXSAVE))
+        return false;
+    return __get_cpuid_count(0xd, 1, &a, &b, &c, &d) && (a & 3) == 3;
+}
+
 Suite *native_suite(void) {
     Suite *s = suite_create("native");
     TCase *tc = tcase_create("instructions");
@@ -634,8 +719,12 @@ Suite *native_suite(void) {
     if (native_possible()) {
         tcase_add_test(tc, against_host);
         tcase_add_test(tc, sequences_against_host);
+        if (host_has_xsavec())
+            tcase_add_test(tc, areas_against_host);
+        else
+            suite_skip("native", 1, "the host's processor has no XSAVEC");
     } else {
-        suite_skip("native", 2, "the addresses that its code and data need are taken in this process");
+        suite_skip("native", 3, "the addresses that its code and data need are taken in this process");
     }
     suite_add_tcase(s, tc);
     return s;
