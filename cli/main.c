@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* twin86: options, one machine, and a loop between the terminal and the guest until the run ends. */
+#include "diff.h"
 #include "options.h"
 #include "sink.h"
 #include "terminal.h"
@@ -372,6 +373,8 @@ static int make_machine(struct Run *r) {
 int main(int argc, char **argv) {
     static struct Run run;
     char why[512];
+    if (argc >= 2 && strcmp(argv[1], "diff") == 0)
+        return diff_main(argc - 1, argv + 1);
     if (!options_parse(&run.options, argc, argv, why, sizeof(why))) {
         complain("%s", why);
         return EXIT_BAD_USAGE;

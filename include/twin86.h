@@ -292,6 +292,27 @@ TWIN86_API void twin86_engine_stats(Twin86Machine *machine, char *buf, size_t si
  *  -EBUSY. */
 TWIN86_API int twin86_state_hash(Twin86Machine *machine, uint8_t hash[32]);
 
+/* ---- comparing engines --------------------------------------------------------------------------------------- */
+
+/** How to run a guest on two engines at once. Zero-initialise, then change what you like. */
+typedef struct Twin86DiffGuest {
+    const char *engines;   /* two of them, "tcg-lite,kvm"; items with '=' are options of the engine before them. NULL:
+                              "tcg-lite,tcg-lite,plain=on": the software engine's fast paths against its plain ones */
+    uint64_t instructions; /* how many; 0: until the guest ends */
+    uint64_t every;        /* compare all of RAM after so many; 0: a million, with a follower 50,000 */
+    unsigned last;         /* how many instructions to show where they differ; 0: 20 */
+    int timeout_ms;        /* give up after that; -1: never */
+} Twin86DiffGuest;
+
+/**
+ * Run a guest on two engines in lockstep, from the same state, comparing registers, RAM and devices; find the first
+ * instruction after which they differ, and tell about it in `report`. `config->accel`, `icount`, `no_reboot` and
+ * `trace` are not looked at; what the guest prints comes once. 0: no difference; 1: there is one; -EINVAL, -EIO, ...:
+ * it could not be done, `why` says why.
+ */
+TWIN86_API int twin86_diff_guest(const Twin86Config *config, const Twin86Guest *guest, const Twin86DiffGuest *options,
+                                 FILE *report, char *why, size_t why_size);
+
 #ifdef __cplusplus
 }
 #endif

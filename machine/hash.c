@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The state hash: SHA-256 over registers, RAM and device states, for tests of repeatability. */
+#include "cpu/env_fields.h"
 #include "machine/machine.h"
 
 #include <stddef.h>
@@ -10,88 +11,9 @@
 
 static void put(struct Sha256 *s, uint64_t v) { sha256_update(s, &v, sizeof(v)); }
 
-static void put_segment(struct Sha256 *s, const struct X86Segment *g) {
-    put(s, g->selector);
-    put(s, g->ar);
-    put(s, g->limit);
-    put(s, g->base);
-}
-
-/* The plain integer fields of env; whole-struct hashing would take in padding. */
-#define ENV(f)                                                                                                         \
-    { offsetof(CPUX86State, f), sizeof(((CPUX86State *)0)->f) }
-static const struct {
-    uint16_t offset, size;
-} env_fields[] = {
-    ENV(gpr),
-    ENV(rip),
-    ENV(rflags),
-    ENV(gdt.base),
-    ENV(gdt.limit),
-    ENV(idt.base),
-    ENV(idt.limit),
-    ENV(cr0),
-    ENV(cr2),
-    ENV(cr3),
-    ENV(cr4),
-    ENV(pdpte),
-    ENV(xcr0),
-    ENV(xss),
-    ENV(efer),
-    ENV(dr),
-    ENV(fcw),
-    ENV(fsw),
-    ENV(ftw),
-    ENV(fop),
-    ENV(fcs),
-    ENV(fds),
-    ENV(fip),
-    ENV(fdp),
-    ENV(mxcsr),
-    ENV(vec),
-    ENV(star),
-    ENV(lstar),
-    ENV(cstar),
-    ENV(fmask),
-    ENV(kernel_gs_base),
-    ENV(sysenter_cs),
-    ENV(sysenter_esp),
-    ENV(sysenter_eip),
-    ENV(pat),
-    ENV(misc_enable),
-    ENV(tsc_aux),
-    ENV(tsc_adjust),
-    ENV(spec_ctrl),
-    ENV(debugctl),
-    ENV(mcg_status),
-    ENV(tsc_offset),
-    ENV(mtrr_def_type),
-    ENV(mtrr_fixed),
-    ENV(mtrr_var),
-    ENV(pkru),
-    ENV(int_shadow),
-    ENV(nmi_blocked),
-    ENV(pending_db),
-    ENV(exception.pending),
-    ENV(exception.has_error),
-    ENV(exception.vector),
-    ENV(exception.error),
-    ENV(interrupt.pending),
-    ENV(interrupt.vector),
-};
-#undef ENV
-
 static void put_env(struct Sha256 *s, const CPUX86State *env) {
-    for (unsigned i = 0; i < sizeof(env_fields) / sizeof(env_fields[0]); i++)
-        sha256_update(s, (const uint8_t *)env + env_fields[i].offset, env_fields[i].size);
-    for (int i = 0; i < SEG_COUNT; i++)
-        put_segment(s, &env->seg[i]);
-    put_segment(s, &env->ldt);
-    put_segment(s, &env->tr);
-    for (int i = 0; i < 8; i++) {
-        put(s, env->fpr[i].mantissa);
-        put(s, env->fpr[i].sign_exp);
-    }
+    for (unsigned i = 0; i < env_field_count; i++)
+        sha256_update(s, env_field_at(env, &env_fields[i]), env_fields[i].size);
 }
 
 /* Pages with something in them, each behind its number; pages that were never touched are skipped unread. */
@@ -110,14 +32,13 @@ static void put_ram(struct Sha256 *s, const struct Region *ram) {
 }
 
 #define STATE(device)                                                                                                  \
-    { offsetof(struct Machine, device.state), sizeof(((struct Machine *)0)->device.state) }
-static const struct {
-    size_t offset, size;
-} device_states[] = {
+    { #device, offsetof(struct Machine, device.state), sizeof(((struct Machine *)0)->device.state) }
+const struct DeviceState machine_device_states[] = {
     STATE(pic),   STATE(pit),    STATE(rtc),  STATE(com1),    STATE(i8042), STATE(port92), STATE(dma),
     STATE(lapic), STATE(ioapic), STATE(hpet), STATE(acpi_pm), STATE(pci),   STATE(fw_cfg),
 };
 #undef STATE
+const unsigned machine_device_state_count = sizeof(machine_device_states) / sizeof(machine_device_states[0]);
 
 /* The engine's own interrupt controllers. */
 static void put_irqchip(struct Sha256 *s, struct Machine *m) {
@@ -135,8 +56,8 @@ void machine_hash(struct Machine *m, uint8_t digest[32]) {
     put(&s, m->cpu.random_count);
     put(&s, m->cpu.icount ? (uint64_t)clock_now(m->clock) : 0);
     put_ram(&s, &m->ram);
-    for (unsigned i = 0; i < sizeof(device_states) / sizeof(device_states[0]); i++)
-        sha256_update(&s, (const uint8_t *)m + device_states[i].offset, device_states[i].size);
+    for (unsigned i = 0; i < machine_device_state_count; i++)
+        sha256_update(&s, machine_device_state(m, i), machine_device_states[i].size);
     if (m->config.kernel_irqchip)
         put_irqchip(&s, m);
     sha256_final(&s, digest);

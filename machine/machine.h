@@ -195,6 +195,17 @@ void machine_host_work(void *opaque);
 
 /* ---- state hash (hash.c) ---- */
 
+/** The guest-visible state of each device: plain structs without pointers. */
+struct DeviceState {
+    const char *name;
+    size_t offset, size; /* in struct Machine */
+};
+extern const struct DeviceState machine_device_states[];
+extern const unsigned machine_device_state_count;
+static inline const void *machine_device_state(const struct Machine *m, unsigned i) {
+    return (const uint8_t *)m + machine_device_states[i].offset;
+}
+
 /** SHA-256 over registers, RAM and device states. Parked. */
 void machine_hash(struct Machine *m, uint8_t digest[32]);
 

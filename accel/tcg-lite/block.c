@@ -111,6 +111,12 @@ static void make_stale(struct BlockCache *c, struct Block *b) {
         b->insn[k].fn = tcg_x_stale;
 }
 
+void tcg_block_cut(struct Tcg *t, const struct Insn *i) {
+    struct Block *b = block_of(i);
+    if (i->idx + 1u < b->count && !b->stale)
+        make_stale(t->blocks, b);
+}
+
 static bool overlaps(const struct Block *b, uint64_t phys, uint64_t size) {
     if (b->phys < phys + size && phys < b->phys + b->bytes)
         return true;

@@ -17,6 +17,10 @@ void tcg_blocks_free(struct BlockCache *c);
  */
 struct Block *tcg_block_find(struct Tcg *t, uint32_t mode);
 
+/** Let the block of i end behind i, where something is due: what follows is looked up anew. For accesses to devices in
+ *  the middle of a block. */
+void tcg_block_cut(struct Tcg *t, const struct Insn *i);
+
 /** Counts flushes of the whole cache: pointers to blocks from before are dead. */
 uint64_t tcg_blocks_flushes(const struct Tcg *t);
 

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { ARENA_BYTES = 32 << 20 };
 
@@ -17,15 +18,54 @@ static int probe(char *why, size_t n) {
     return 0;
 }
 
-static int init(struct Accel *accel, char *why, size_t n) {
-    if (accel->options[0] != '\0') {
-        snprintf(why, n, "-accel tcg-lite: unknown option '%s'; it has none", accel->options);
-        return -EINVAL;
+/* Machine-wide: what the options say. */
+struct Options {
+    bool plain;
+};
+
+static int parse(struct Options *o, const char *options, char *why, size_t n) {
+    static const struct {
+        const char *text;
+        bool plain;
+    } known[] = {{"plain=on", true}, {"plain=off", false}};
+    for (const char *s = options; *s != '\0' && *s != ':';) {
+        size_t len = strcspn(s, ",:"), k = 0;
+        while (k < 2 && (strlen(known[k].text) != len || memcmp(s, known[k].text, len) != 0))
+            k++;
+        if (k == 2) {
+            snprintf(why, n, "-accel tcg-lite: unknown option '%.*s'; there is plain=on|off", (int)len, s);
+            return -EINVAL;
+        }
+        o->plain = known[k].plain;
+        s += len;
+        if (*s == ',')
+            s++;
     }
     return 0;
 }
 
-static void destroy(struct Accel *accel) { (void)accel; }
+static int init(struct Accel *accel, char *why, size_t n) {
+    struct Options *o = calloc(1, sizeof(*o));
+    if (o == NULL)
+        return -ENOMEM;
+    int r = parse(o, accel->options, why, n);
+    if (r != 0)
+        free(o);
+    else
+        accel->data = o;
+    return r;
+}
+
+static void destroy(struct Accel *accel) {
+    free(accel->data);
+    accel->data = NULL;
+}
+
+/* Other engines let this one execute some instructions; then accel is theirs. */
+static bool wants_plain(const struct Accel *accel) {
+    return accel != NULL && accel->ops == &tcg_lite_ops && accel->data != NULL &&
+           ((const struct Options *)accel->data)->plain;
+}
 
 static void kick(struct CPUState *cpu) {
     struct Tcg *t = cpu->engine;
@@ -58,6 +98,7 @@ static int vcpu_init(struct CPUState *cpu, struct Accel *accel) {
     t->cpu = cpu;
     t->env = &cpu->env;
     t->delivering = -1;
+    t->plain = wants_plain(cpu->accel);
     t->leave.fn = tcg_x_leave;
     cpu->engine = t;
     tcg_tlb_flush(t);

@@ -80,7 +80,8 @@ static void outs_once(struct Tcg *t, const struct Insn *i, uint16_t port, unsign
 
 typedef void (*StringStep)(struct Tcg *t, const struct Insn *i, uint16_t port, unsigned size);
 
-/* With a repeat prefix: some iterations, then back to this instruction, so that interrupts and traps get between. */
+/* With a repeat prefix: some iterations, then back to this instruction, so that interrupts and traps get between. It
+ * counts when it is complete. */
 static void string_io(struct Tcg *t, const struct Insn *i, StringStep step) {
     enum { ITERATIONS = 64 };
     CPUX86State *env = t->env;
@@ -94,10 +95,13 @@ static void string_io(struct Tcg *t, const struct Insn *i, StringStep step) {
     }
     uint64_t count = gpr_read(env, REG_CX * 8, width);
     unsigned most = t->mode & MODE_STEP ? 1 : ITERATIONS;
-    while (count != 0 && most-- > 0) {
+    for (bool due = false; count != 0 && most > 0 && !due; most--) {
         step(t, i, port, size);
         gpr_write(env, REG_CX * 8, width, --count);
+        due = tcg_event_due(t);
     }
+    if (count != 0)
+        t->icount--;
     env->rip = count != 0 ? tcg_this_rip(t, i) : tcg_next_rip(t, i);
 }
 

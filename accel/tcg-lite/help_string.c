@@ -8,8 +8,6 @@
 
 #include <string.h>
 
-enum { CHECK_EVERY = 256 /* repetitions */ };
-
 /** The operands of one string instruction, unpacked once. */
 struct StringOp {
     struct Tcg *t;
@@ -112,6 +110,13 @@ static void load_one(const struct StringOp *s) {
     reg_add(s, REG_SI, s->step);
 }
 
+/** Between two repetitions: single steps are wanted, or an event is due (which has set the limit to 0). */
+static inline bool must_pause(const struct Tcg *t) {
+    if (LIKELY(atomic_load_explicit(&t->limit, memory_order_relaxed) != 0))
+        return false;
+    return (t->mode & MODE_STEP) || tcg_event_due(t);
+}
+
 /** Repeat `one` (and `bulk`, which may be NULL) as the prefix says. */
 ALWAYS_INLINE bool repeat(const struct StringOp *s, void (*one)(const struct StringOp *),
                           uint64_t (*bulk)(const struct StringOp *, uint64_t)) {
@@ -121,7 +126,7 @@ ALWAYS_INLINE bool repeat(const struct StringOp *s, void (*one)(const struct Str
     }
     bool fast = bulk != NULL && bulk_possible(s);
     uint64_t left = reg_get(s, REG_CX);
-    for (unsigned done = 0; left > 0; done++) {
+    while (left > 0) {
         uint64_t n = fast ? bulk(s, left) : 0;
         if (n == 0) {
             one(s);
@@ -129,8 +134,7 @@ ALWAYS_INLINE bool repeat(const struct StringOp *s, void (*one)(const struct Str
         }
         left -= n;
         gpr_write(s->t->env, REG_CX * 8, s->width, left);
-        bool look = (s->t->mode & MODE_STEP) || n > 1 || done % CHECK_EVERY == CHECK_EVERY - 1;
-        if (left > 0 && look && ((s->t->mode & MODE_STEP) || tcg_event_due(s->t)))
+        if (left > 0 && must_pause(s->t))
             return false;
     }
     return true;
@@ -159,7 +163,7 @@ ALWAYS_INLINE bool compare(const struct StringOp *s, bool with_source) {
     uint64_t left = s->rep ? reg_get(s, REG_CX) : 1;
     struct Cc cc = t->cc;
 
-    for (unsigned done = 0; left > 0; done++) {
+    while (left > 0) {
         uint64_t a = with_source ? mem_load(t, s->i, source(s), s->size) : gpr_read(t->env, REG_AX * 8, bits);
         uint64_t b = mem_load(t, s->i, target(s, ACCESS_READ), s->size);
         cc_set_sub(&cc, a, b, a - b, bits);
@@ -171,8 +175,7 @@ ALWAYS_INLINE bool compare(const struct StringOp *s, bool with_source) {
             gpr_write(t->env, REG_CX * 8, s->width, left);
         if (s->rep && (a == b) != (s->i->rep == 3))
             break;
-        bool look = (t->mode & MODE_STEP) || done % CHECK_EVERY == CHECK_EVERY - 1;
-        if (left > 0 && look && ((t->mode & MODE_STEP) || tcg_event_due(t))) {
+        if (left > 0 && must_pause(t)) {
             t->cc = cc;
             return false;
         }

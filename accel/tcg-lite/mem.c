@@ -4,6 +4,7 @@
  * watched addresses, alignment checks.
  */
 #include "accel/tcg-lite/mem.h"
+#include "accel/tcg-lite/block.h"
 #include "accel/tcg-lite/debug_regs.h"
 #include "accel/tcg-lite/tlb.h"
 
@@ -82,12 +83,21 @@ static void note_write(struct Tcg *t, struct TlbEntry *e, uint64_t phys, unsigne
         e->tag_write &= ~(uint64_t)TLB_SLOW;
 }
 
+/** A device has seen an access. What it asks for (an interrupt, a timer) comes right after the instruction, as it does
+ *  on hardware, and as it would if the instruction were alone in its block. */
+static void after_device(struct Tcg *t, const struct Insn *i) {
+    if (UNLIKELY(i != NULL && tcg_event_due(t)))
+        tcg_block_cut(t, i);
+}
+
 /** One access that stays within a page. */
 static uint64_t load_in_page(struct Tcg *t, const struct Insn *i, struct TlbEntry *e, uint64_t linear, unsigned size) {
     if (e->phys & (TLB_RAM | TLB_ROM))
         return host_load((const void *)(e->addend + linear), size);
     tcg_sync_count(t, i);
-    return bus_read_uint(t->cpu->bus, (e->phys & ~0xfffull) | (linear & 0xfff), size);
+    uint64_t v = bus_read_uint(t->cpu->bus, (e->phys & ~0xfffull) | (linear & 0xfff), size);
+    after_device(t, i);
+    return v;
 }
 
 static void store_in_page(struct Tcg *t, const struct Insn *i, struct TlbEntry *e, uint64_t linear, unsigned size,
@@ -100,6 +110,7 @@ static void store_in_page(struct Tcg *t, const struct Insn *i, struct TlbEntry *
     }
     tcg_sync_count(t, i);
     bus_write_uint(t->cpu->bus, phys, v, size);
+    after_device(t, i);
 }
 
 static bool crosses(uint64_t linear, unsigned size) { return (linear & 0xfff) + size > 4096; }

@@ -55,6 +55,7 @@ static const struct SuiteEntry suites[] = {
     {"acpi_tables", acpi_tables_suite},
     {"fp", fp_suite},
     {"native", native_suite},
+    {"lockstep", lockstep_suite},
     {NULL, NULL},
 };
 

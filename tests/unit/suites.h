@@ -59,4 +59,7 @@ Suite *acpi_tables_suite(void);
 Suite *native_suite(void);
 Suite *fp_suite(void);
 
+/* Comparing engines */
+Suite *lockstep_suite(void);
+
 #endif

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: MIT */
+/* twin86 diff guest: it finds what was planted, names the instruction, and stays silent otherwise. */
+#include "accel/tcg-lite/block.h"
+#include "diff/lockstep.h"
+#include "tests/unit/suites.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- a guest of a few bytes ---- */
+
+/* A firmware ROM of 64 KiB with this real-mode code at F000:0000. */
+static char *rom_path(const void *code, size_t size) {
+    static const uint8_t reset[] = {0xea, 0x00, 0x00, 0x00, 0xf0}; /* JMP F000:0000 */
+    static uint8_t rom[65536];
+    char *path = strdup("/tmp/twin86-lockstep-XXXXXX");
+    int fd = mkstemp(path);
+    ck_assert_int_ge(fd, 0);
+    memset(rom, 0xf4, sizeof(rom));
+    memcpy(rom, code, size);
+    memcpy(rom + 0xfff0, reset, sizeof(reset));
+    ck_assert_int_eq(write(fd, rom, sizeof(rom)), sizeof(rom));
+    close(fd);
+    return path;
+}
+
+struct Bench {
+    Twin86Guest guest;
+    struct LockConfig config;
+    struct LockResult result;
+    char *text;
+    size_t text_size;
+};
+
+static void bench_init(struct Bench *b) {
+    *b = (struct Bench){0};
+    twin86_config_init(&b->config.machine);
+    b->config.machine.ram_size = 4 << 20;
+    b->config.guest = &b->guest;
+    b->config.engine[0] = "tcg-lite";
+    b->config.engine[1] = "tcg-lite,plain=on";
+    b->config.every = 1000;
+    b->config.history = 10;
+    b->config.timeout_ms = 20000;
+    b->config.report = open_memstream(&b->text, &b->text_size);
+}
+
+static void bench_run(struct Bench *b) {
+    lock_run_pair(&b->config, &b->result);
+    fflush(b->config.report);
+    ck_assert_msg(b->result.outcome != LOCK_FAILED, "%s", b->result.why);
+}
+
+static void bench_free(struct Bench *b) {
+    fclose(b->config.report);
+    free(b->text);
+}
+
+/* RIP before the instruction that `count` others precede. */
+static uint64_t rip_after(struct Bench *b, uint64_t count) {
+    struct Machine *m = lock_machine_new(&b->config, "tcg-lite", true, false, &b->result);
+    Twin86Event event;
+    ck_assert_ptr_nonnull(m);
+    if (count > 0) {
+        ck_assert_int_eq(machine_start(m, count), 0);
+        ck_assert_int_eq(machine_wait(m, -1, &event), 0);
+    }
+    uint64_t rip = m->cpu.env.rip;
+    lock_machine_free(m);
+    return rip;
+}
+
+/* ---- all of env ---- */
+
+/* A field that is added to env must be added to the table too. */
+START_TEST(the_table_has_all_of_env) {
+    enum { PADDING_AND_ZERO = 162 }; /* 8 bytes are `zero` */
+    static uint8_t seen[sizeof(CPUX86State)];
+    unsigned missing = 0;
+    memset(seen, 0, sizeof(seen));
+    for (unsigned i = 0; i < env_field_count; i++) {
+        for (unsigned k = 0; k < env_fields[i].size; k++)
+            ck_assert_uint_eq(seen[env_fields[i].offset + k]++, 0);
+        ck_assert_ptr_eq(env_field_find(env_fields[i].name), &env_fields[i]);
+    }
+    for (unsigned i = 0; i < sizeof(seen); i++)
+        missing += seen[i] == 0;
+    ck_assert_uint_eq(missing, PADDING_AND_ZERO);
+}
+END_TEST
+
+/* ---- nothing planted ---- */
+
+START_TEST(the_embedded_guest_runs_alike) {
+    struct Bench b;
+    bench_init(&b);
+    b.config.every = 100;
+    bench_run(&b);
+    ck_assert_int_eq(b.result.outcome, LOCK_SAME);
+    ck_assert_int_eq(b.result.end.kind, TWIN86_EVENT_POWEROFF);
+    ck_assert_uint_gt(b.result.instructions, 10000);
+    ck_assert_uint_gt(b.result.compares, 100);
+    ck_assert_uint_eq(b.text_size, 0);
+    bench_free(&b);
+}
+END_TEST
+
+START_TEST(a_limit_is_kept) {
+    struct Bench b;
+    bench_init(&b);
+    b.config.limit = 2500;
+    bench_run(&b);
+    ck_assert_int_eq(b.result.outcome, LOCK_SAME);
+    ck_assert_uint_eq(b.result.instructions, 2500);
+    ck_assert_uint_eq(b.result.compares, 3);
+    bench_free(&b);
+}
+END_TEST
+
+/* ---- a state that is turned over at some instruction ---- */
+
+struct Flip {
+    const char *field; /* NULL: RAM */
+    uint64_t gpa;
+};
+
+static void flip(void *opaque, struct Machine *m) {
+    const struct Flip *what = opaque;
+    if (what->field == NULL) {
+        uint8_t v = (uint8_t)bus_read_uint(m->bus, what->gpa, 1) ^ 0x10;
+        bus_write(m->bus, what->gpa, &v, 1);
+        return;
+    }
+    const struct EnvField *f = env_field_find(what->field);
+    ck_assert_ptr_nonnull(f);
+    ((uint8_t *)&m->cpu.env)[f->offset] ^= 1;
+    cpu_state_changed(&m->cpu);
+}
+
+static const struct {
+    struct Flip flip;
+    const char *told;
+    unsigned side;
+    uint64_t at;
+} flips[] = {
+    {{"kernel_gs_base", 0}, "kernel_gs_base", 0, 1},
+    {{"kernel_gs_base", 0}, "kernel_gs_base", 1, 7777},
+    {{"ymm5", 0}, "ymm5", 1, 3000},
+    {{"r15", 0}, "r15", 0, 3001},
+    {{"mtrr3.mask", 0}, "mtrr3.mask", 1, 12345},
+    {{"fpr6", 0}, "fpr6", 0, 2999},
+    {{NULL, 0x3ff000}, "RAM 00003ff000", 1, 4321},
+    {{NULL, 0x300008}, "RAM 0000300008", 0, 16000},
+};
+
+START_TEST(a_flip_is_found) {
+    struct Bench b;
+    struct Flip what = flips[_i].flip;
+    char where[64];
+    bench_init(&b);
+    b.config.plant = (struct LockPlant){.side = flips[_i].side, .at = flips[_i].at, .apply = flip, .opaque = &what};
+    bench_run(&b);
+    ck_assert_int_eq(b.result.outcome, LOCK_DIFFERENT);
+    ck_assert_uint_eq(b.result.first, flips[_i].at - 1);
+    ck_assert_uint_eq(b.result.block, 0);
+    ck_assert_uint_eq(b.result.rip, rip_after(&b, flips[_i].at - 1));
+    snprintf(where, sizeof(where), "differ after instruction %u:", (unsigned)flips[_i].at - 1);
+    ck_assert_ptr_nonnull(strstr(b.text, where));
+    ck_assert_ptr_nonnull(strstr(b.text, flips[_i].told));
+    bench_free(&b);
+}
+END_TEST
+
+/* RAM that is wrong first, and a register long after it because of that: the first one is told. */
+START_TEST(wrong_memory_is_found_before_what_it_does) {
+    static const uint8_t code[] = {
+        0x31, 0xc0, 0x8e, 0xd8,       /* xor ax, ax; mov ds, ax */
+        0xb9, 0x2c, 0x01,             /* mov cx, 300 */
+        0xc7, 0x06, 0x00, 0x50, 5, 0, /* mov word [5000h], 5 */
+        0xe2, 0xfe,                   /* loop $ */
+        0x8b, 0x1e, 0x00, 0x50,       /* mov bx, [5000h] */
+        0xc7, 0x06, 0x00, 0x50, 7, 0, /* mov word [5000h], 7 */
+        0xfa, 0x40, 0xeb, 0xfd,       /* cli; inc ax; jmp */
+    };
+    struct Bench b;
+    struct Flip what = {.field = NULL, .gpa = 0x5000};
+    bench_init(&b);
+    b.guest.bios = rom_path(code, sizeof(code));
+    b.config.limit = 3000;
+    b.config.plant = (struct LockPlant){.side = 1, .at = 100, .apply = flip, .opaque = &what};
+    bench_run(&b);
+    ck_assert_int_eq(b.result.outcome, LOCK_DIFFERENT);
+    ck_assert_uint_eq(b.result.first, 99);
+    ck_assert_ptr_nonnull(strstr(b.text, "RAM 0000005000"));
+    ck_assert_ptr_nonnull(strstr(b.text, "loop"));
+    unlink(b.guest.bios);
+    free((char *)b.guest.bios);
+    bench_free(&b);
+}
+END_TEST
+
+/* ---- an engine whose block is wrong ---- */
+
+/* In the block at RIP, instruction 2 gets the function of instruction 1. Blocks of one instruction stay right. */
+static void break_block(void *opaque, struct Machine *m) {
+    struct Tcg *t = m->cpu.engine;
+    struct Block *b = tcg_block_find(t, t->mode);
+    ck_assert_uint_ge(b->count, 4);
+    b->insn[2].fn = b->insn[1].fn;
+    (*(unsigned *)opaque)++;
+}
+
+START_TEST(a_wrong_block_is_found) {
+    static const uint8_t code[] = {
+        0x31, 0xc0, 0x31, 0xdb,       /* xor ax, ax; xor bx, bx */
+        0xba, 0x01, 0x80,             /* mov dx, 8001h */
+        0xb9, 0xe8, 0x03, 0xeb, 0x00, /* mov cx, 1000; jmp 0ch */
+        0x90,                         /* 0ch: nop */
+        0x01, 0xd0,                   /* 0dh: add ax, dx */
+        0x11, 0xc3,                   /* 0fh: adc bx, ax: runs as ADD */
+        0x49, 0x75, 0xf8,             /* 11h: dec cx; jnz 0ch */
+        0xfa, 0x40, 0xeb, 0xfd,       /* cli; inc ax; jmp */
+    };
+    struct Bench b;
+    unsigned applied = 0;
+    bench_init(&b);
+    b.guest.bios = rom_path(code, sizeof(code));
+    b.config.every = 500;
+    b.config.limit = 3000;
+    /* after six instructions and 20 rounds: at 0ch */
+    b.config.plant = (struct LockPlant){.side = 0, .at = 6 + 5 * 20, .apply = break_block, .opaque = &applied};
+    ck_assert_uint_eq(rip_after(&b, b.config.plant.at), 0xc);
+    bench_run(&b);
+    ck_assert_uint_gt(applied, 1);
+    ck_assert_int_eq(b.result.outcome, LOCK_DIFFERENT);
+    ck_assert_uint_gt(b.result.block, 1);
+    ck_assert_msg(b.result.rip == 0xf, "%s", b.text);
+    ck_assert_ptr_nonnull(strstr(b.text, "as a block"));
+    ck_assert_ptr_nonnull(strstr(b.text, "adc bx, ax"));
+    unlink(b.guest.bios);
+    free((char *)b.guest.bios);
+    bench_free(&b);
+}
+END_TEST
+
+/* ---- the interface ---- */
+
+START_TEST(wrong_engines_are_refused) {
+    static const struct {
+        const char *engines, *told;
+    } wrong[] = {
+        {"tcg-lite", "two are compared"},
+        {"tcg-lite,tcg-lite,tcg-lite", "two are compared"},
+        {"tcg-lite,", "two are compared"},
+        {"", "two are compared"},
+        {"plain=on", "two are compared"},
+        {"kvm,kvm", "one of the two must be tcg-lite"},
+        {"tcg-lite,tcg-lite,fast=1", "unknown option 'fast=1'"},
+    };
+    Twin86Config config;
+    Twin86Guest guest = {0};
+    char why[256];
+    twin86_config_init(&config);
+    for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        Twin86DiffGuest options = {.engines = wrong[i].engines, .timeout_ms = -1};
+        ck_assert_int_lt(twin86_diff_guest(&config, &guest, &options, stderr, why, sizeof(why)), 0);
+        ck_assert_msg(strstr(why, wrong[i].told) != NULL, "%s: %s", wrong[i].engines, why);
+    }
+}
+END_TEST
+
+START_TEST(the_interface_runs_it) {
+    Twin86Config config;
+    Twin86Guest guest = {0};
+    Twin86DiffGuest options = {.timeout_ms = 20000};
+    char why[256] = "", *text = NULL;
+    size_t size;
+    FILE *f = open_memstream(&text, &size);
+    twin86_config_init(&config);
+    ck_assert_int_eq(twin86_diff_guest(&config, &guest, &options, f, why, sizeof(why)), 0);
+    fclose(f);
+    ck_assert_msg(strstr(text, "no difference in") != NULL && strstr(text, "powered off") != NULL, "%s", text);
+    free(text);
+}
+END_TEST
+
+Suite *lockstep_suite(void) {
+    Suite *s = suite_create("lockstep");
+    TCase *t = tcase_create("pair");
+    tcase_set_timeout(t, 60);
+    tcase_add_test(t, the_table_has_all_of_env);
+    tcase_add_test(t, the_embedded_guest_runs_alike);
+    tcase_add_test(t, a_limit_is_kept);
+    tcase_add_loop_test(t, a_flip_is_found, 0, sizeof(flips) / sizeof(flips[0]));
+    tcase_add_test(t, wrong_memory_is_found_before_what_it_does);
+    tcase_add_test(t, a_wrong_block_is_found);
+    tcase_add_test(t, wrong_engines_are_refused);
+    tcase_add_test(t, the_interface_runs_it);
+    suite_add_tcase(s, t);
+    return s;
+}
