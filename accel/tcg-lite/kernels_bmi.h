@@ -6,6 +6,7 @@
 #ifndef TWIN86_TCG_KERNELS_BMI_H
 #define TWIN86_TCG_KERNELS_BMI_H
 
+#include "accel/tcg-lite/host_cpu.h"
 #include "accel/tcg-lite/kernels_int.h"
 
 /** ~a & b */
@@ -54,6 +55,10 @@ ALWAYS_INLINE uint64_t k_blsi(struct Cc *cc, uint64_t a, uint64_t b, unsigned bi
 ALWAYS_INLINE uint64_t k_pdep(struct Cc *cc, uint64_t a, uint64_t b, unsigned bits) {
     (void)cc, (void)bits;
     uint64_t r = 0;
+    if (host_has(HOST_BMI2)) {
+        __asm__("pdepq %2, %1, %0" : "=r"(r) : "r"(a), "r"(b));
+        return r;
+    }
     for (; b; b &= b - 1, a >>= 1)
         r |= (b & -b) & -(a & 1);
     return r;
@@ -62,6 +67,10 @@ ALWAYS_INLINE uint64_t k_pdep(struct Cc *cc, uint64_t a, uint64_t b, unsigned bi
 ALWAYS_INLINE uint64_t k_pext(struct Cc *cc, uint64_t a, uint64_t b, unsigned bits) {
     (void)cc, (void)bits;
     uint64_t r = 0;
+    if (host_has(HOST_BMI2)) {
+        __asm__("pextq %2, %1, %0" : "=r"(r) : "r"(a), "r"(b));
+        return r;
+    }
     for (unsigned n = 0; b; b &= b - 1, n++)
         r |= (uint64_t)((a & (b & -b)) != 0) << n;
     return r;
@@ -111,9 +120,8 @@ ALWAYS_INLINE uint64_t k_adox(struct Cc *cc, uint64_t a, uint64_t b, unsigned bi
     return r;
 }
 
-/** CRC-32C (polynomial 0x1edc6f41, bits reflected) of a, carried on over b's bytes. */
-ALWAYS_INLINE uint64_t k_crc32(struct Cc *cc, uint64_t a, uint64_t b, unsigned bits) {
-    (void)cc;
+/** CRC-32C (polynomial 0x1edc6f41, bits reflected) of a, carried on over b's bytes, without a host instruction. */
+static inline uint64_t p_crc32(uint64_t a, uint64_t b, unsigned bits) {
     uint32_t crc = (uint32_t)a;
     for (unsigned k = 0; k < bits; k += 8) {
         crc ^= (uint8_t)(b >> k);
@@ -121,6 +129,18 @@ ALWAYS_INLINE uint64_t k_crc32(struct Cc *cc, uint64_t a, uint64_t b, unsigned b
             crc = crc >> 1 ^ (0x82f63b78 & -(crc & 1));
     }
     return crc;
+}
+ALWAYS_INLINE uint64_t k_crc32(struct Cc *cc, uint64_t a, uint64_t b, unsigned bits) {
+    (void)cc;
+    if (!host_has(HOST_SSE42))
+        return p_crc32(a, b, bits);
+    switch (bits) {
+    case 8: __asm__("crc32b %b1, %k0" : "+r"(a) : "r"(b)); break;
+    case 16: __asm__("crc32w %w1, %k0" : "+r"(a) : "r"(b)); break;
+    case 32: __asm__("crc32l %k1, %k0" : "+r"(a) : "r"(b)); break;
+    default: __asm__("crc32q %1, %0" : "+r"(a) : "r"(b)); break;
+    }
+    return a;
 }
 
 #endif

@@ -19,6 +19,15 @@
     invlpg 0x40000000+4096*(\index)
     .endm
 
+/* Go to `label` if the processor has no such feature: a bit of a register of leaf `leaf`, subleaf 0. */
+    .macro NEED leaf, reg, bit, label
+    mov $\leaf, %eax
+    xor %ecx, %ecx
+    cpuid
+    bt $\bit, %\reg
+    jnc \label
+    .endm
+
 test:
     movq $PT+7, PD2
     movq $PD2+7, PDPT+8
@@ -69,6 +78,8 @@ cmpxchg16b:
     ret
 
 random:
+    NEED 1, ecx, 30, 2f
+    NEED 7, ebx, 18, 2f
     mov $0x8d7, %eax
     push %rax
     popf
@@ -96,15 +107,10 @@ random:
     EXPECT_FLAGS "rdseed: CF alone", 0x8d5, 1
     FAULT "rdrand, lock", 6, 0, .byte 0xf0, 0x0f, 0xc7, 0xf0
     FAULT "rdrand, f2", 6, 0, .byte 0xf2, 0x0f, 0xc7, 0xf0
-    ret
+2:  ret
 
 direct_stores:
-    mov $7, %eax
-    xor %ecx, %ecx
-    cpuid
-    mov %ecx, %r12d
-    bt $27, %r12d
-    jnc 1f
+    NEED 7, ecx, 27, 1f
     movl $0, 0x30000
     mov $0x1234, %ebx
     movdiri %ebx, 0x30001
@@ -114,8 +120,7 @@ direct_stores:
     FAULT "movdiri, lock", 6, 0, .byte 0xf0, 0x0f, 0x38, 0xf9, 0x18
     MAP 0, 0x30000, P
     FAULT "movdiri to a read-only page", 14, 3, movdiri %ebx, 0x40000000
-1:  bt $28, %r12d
-    jnc 1f
+1:  NEED 7, ecx, 28, 1f
     mov $0x30000, %edi
     mov $64, %ecx
 2:  mov %cl, (%rdi)
@@ -148,24 +153,28 @@ direct_stores:
 cache_control:
     MAP 0, 0x30000, 0
     MAP 1, 0x31000, P|W
-    NOFAULT "clflushopt", clflushopt 0x40001000
-    NOFAULT "clwb", clwb 0x40001000
     FAULT "clflush of no page", 14, 0, clflush 0x40000000
-    FAULT "clflushopt of no page", 14, 0, clflushopt 0x40000000
-    FAULT "clwb of no page", 14, 0, clwb 0x40000000
     NOFAULT "prefetchw of no page", prefetchw 0x40000000
     NOFAULT "prefetcht0 of no page", prefetcht0 0x40000000
     mov $0x8000000000000000, %rbx
     NOFAULT "prefetchnta of no address", prefetchnta (%rbx)
-    FAULT "clflushopt, lock", 6, 0, .byte 0xf0, 0x66, 0x0f, 0xae, 0x3b
     FAULT "prefetchw, lock", 6, 0, .byte 0xf0, 0x0f, 0x0d, 0x0b
+    NEED 7, ebx, 23, 1f
+    NOFAULT "clflushopt", clflushopt 0x40001000
+    FAULT "clflushopt of no page", 14, 0, clflushopt 0x40000000
+    FAULT "clflushopt, lock", 6, 0, .byte 0xf0, 0x66, 0x0f, 0xae, 0x3b
+1:  NEED 7, ebx, 24, 1f
+    NOFAULT "clwb", clwb 0x40001000
+    FAULT "clwb of no page", 14, 0, clwb 0x40000000
     FAULT "clwb, f3", 6, 0, .byte 0xf3, 0x66, 0x0f, 0xae, 0x33
+1:  NEED 0x80000008, ebx, 9, 1f
     NOFAULT "wbnoinvd", wbnoinvd
     USER_FAULT "wbnoinvd in ring 3", 13, 0, wbnoinvd
     FAULT "wbnoinvd, lock", 6, 0, .byte 0xf0, 0xf3, 0x0f, 0x09
-    ret
+1:  ret
 
 bases:
+    NEED 7, ebx, 0, 3f
     mov %cr4, %rax
     and $~(1 << 16), %rax
     mov %rax, %cr4
@@ -204,14 +213,10 @@ bases:
 1:  CAUGHT "rdfsbase in 32-bit code", 6, 0
     WRITE_MSR GS_BASE, 0
     WRITE_MSR FS_BASE, 0
-    ret
+3:  ret
 
 identity:
     WRITE_MSR TSC_AUX, 0x89abcdef
-    mov $-1, %rbx
-    rdpid %rbx
-    mov %rbx, %rax
-    EXPECT "rdpid", 0x89abcdef
     mov $-1, %rcx
     rdtscp
     mov %rcx, %rax
@@ -223,21 +228,28 @@ identity:
     or $4, %rax
     mov %rax, %cr4
     USER_FAULT "rdtscp in ring 3 with CR4.TSD", 13, 0, rdtscp
+    NEED 7, ecx, 22, 3f
+    mov $-1, %rbx
+    rdpid %rbx
+    mov %rbx, %rax
+    EXPECT "rdpid", 0x89abcdef
     TRY 1f
     RING3 2f
 2:  rdpid %rax
     ud2
-1:  CAUGHT "rdpid in ring 3 does not care", 6, 0
+1:  CAUGHT "rdpid in ring 3 with CR4.TSD", 6, 0
     mov caught_rip, %rax
     sub $2b, %rax
     EXPECT "rdpid in ring 3 is four bytes", 4
-    mov %cr4, %rax
+3:  mov %cr4, %rax
     and $~4, %rax
     mov %rax, %cr4
     ret
 
 /* VEX on general registers: what may not stand before it, L, vvvv, maps; no OSXSAVE is needed. */
 vex:
+    NEED 7, ebx, 3, 1f
+    NEED 7, ebx, 8, 1f
     mov $0xff, %ebx
     mov $0xf0f, %ecx
     andn %rcx, %rbx, %rax
@@ -260,7 +272,7 @@ vex:
     mov %cr0, %rax
     and $~0xc, %rax
     mov %rax, %cr0
-    ret
+1:  ret
 
 lock:
     FAULT "lock popcnt", 6, 0, .byte 0xf0, 0xf3, 0x0f, 0xb8, 0x03
@@ -299,11 +311,7 @@ ahf:
     ret
 
 serializing:
-    mov $7, %eax
-    xor %ecx, %ecx
-    cpuid
-    bt $14, %edx
-    jnc 1f
+    NEED 7, edx, 14, 1f
     NOFAULT "serialize", serialize
     FAULT "serialize, 66", 6, 0, .byte 0x66, 0x0f, 0x01, 0xe8
 1:  ret

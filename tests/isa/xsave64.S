@@ -56,6 +56,14 @@
     .endm
 
 test:
+    mov $1, %eax
+    cpuid
+    bt $26, %ecx
+    jc 1f
+    FAULT "xgetbv without XSAVE", 6, 0, xgetbv
+    FAULT "xsave without XSAVE", 6, 0, xsave AREA
+    ret
+1:
     mov %cr0, %rax
     and $~0xc, %rax
     or $0x22, %rax /* NE, MP */
