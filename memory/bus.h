@@ -82,6 +82,24 @@ void bus_unmap_ports(struct Bus *bus, uint16_t base, unsigned count);
 uint32_t bus_port_read(struct Bus *bus, uint16_t port, unsigned size);
 void bus_port_write(struct Bus *bus, uint16_t port, uint32_t value, unsigned size);
 
+/** An access by a CPU to what is neither RAM nor ROM: a device, or nothing at all; writes to ROM too. */
+struct BusAccess {
+    bool port, write;
+    uint64_t address; /* of the first byte */
+    void *data;
+    size_t size;
+};
+
+/** Somebody between the CPU and the devices. Either function may be NULL. */
+struct BusTap {
+    void (*instead)(void *opaque, const struct BusAccess *a); /* of the devices; a read fills `data` */
+    void (*after)(void *opaque, const struct BusAccess *a);   /* `data` is what was read or written */
+    void *opaque;
+};
+
+/** Set it (kept by the caller) or, with NULL, take it away. While no vCPU runs. */
+void bus_set_tap(struct Bus *bus, const struct BusTap *tap);
+
 int bus_add_listener(struct Bus *bus, const struct BusListener *listener); /* copies it; 0 or -ENOMEM */
 void bus_remove_listeners(struct Bus *bus, void *opaque);                  /* all with that opaque */
 

@@ -63,6 +63,38 @@ static void mmio_write(struct Bus *bus, struct Region *r, uint64_t offset, const
     pthread_mutex_unlock(bus->lock);
 }
 
+/* ---- devices, holes, writes to ROM; the tap sees them ---- */
+
+static void device_read(struct Bus *bus, struct Region *r, uint64_t offset, const struct BusAccess *a) {
+    const struct BusTap *tap = bus->tap;
+    if (tap && tap->instead) {
+        tap->instead(tap->opaque, a);
+        return;
+    }
+    if (r) {
+        mmio_read(bus, r, offset, a->data, a->size);
+    } else {
+        memset(a->data, 0xff, a->size);
+    }
+    if (tap && tap->after) {
+        tap->after(tap->opaque, a);
+    }
+}
+
+static void device_write(struct Bus *bus, struct Region *r, uint64_t offset, const struct BusAccess *a) {
+    const struct BusTap *tap = bus->tap;
+    if (tap && tap->instead) {
+        tap->instead(tap->opaque, a);
+        return;
+    }
+    if (r && r->ops) {
+        mmio_write(bus, r, offset, a->data, a->size);
+    }
+    if (tap && tap->after) {
+        tap->after(tap->opaque, a);
+    }
+}
+
 /* After RAM was written: keep the dirty flags and announce code that became stale. */
 static void ram_written(struct Bus *bus, struct Region *r, uint64_t offset, uint64_t gpa, uint64_t len) {
     bool dirty = bus_dirty_logging(bus);
@@ -90,12 +122,10 @@ void bus_read(struct Bus *bus, uint64_t gpa, void *buf, size_t len) {
         uint64_t offset, avail;
         struct Region *r = bus_find(bus, gpa, &offset, &avail);
         size_t n = avail < len ? avail : len;
-        if (!r) {
-            memset(out, 0xff, n);
-        } else if (r->kind == REGION_MMIO) {
-            mmio_read(bus, r, offset, out, n);
-        } else {
+        if (r && r->kind != REGION_MMIO) {
             memcpy(out, r->host + offset, n);
+        } else {
+            device_read(bus, r, offset, &(struct BusAccess){.address = gpa, .data = out, .size = n});
         }
         out += n;
         gpa += n;
@@ -112,8 +142,9 @@ void bus_write(struct Bus *bus, uint64_t gpa, const void *buf, size_t len) {
         if (r && r->kind == REGION_RAM) {
             memcpy(r->host + offset, in, n);
             ram_written(bus, r, offset, gpa, n);
-        } else if (r && r->ops) {
-            mmio_write(bus, r, offset, in, n);
+        } else {
+            device_write(bus, r, offset,
+                         &(struct BusAccess){.write = true, .address = gpa, .data = (void *)in, .size = n});
         }
         in += n;
         gpa += n;

@@ -57,6 +57,7 @@ struct Bus {
     uint16_t *port_owner; /* for each port 1 + index into port_ranges, or 0 */
 
     struct BusListener *_Atomic listeners;
+    const struct BusTap *tap;
     _Atomic bool a20, dirty_logging;
 };
 

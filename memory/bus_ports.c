@@ -83,8 +83,7 @@ static struct IoPiece port_piece(const struct Bus *bus, uint16_t port, unsigned 
     return io_piece((*range)->ops, PORT_DEFAULT_MAX, port - (*range)->base, run);
 }
 
-uint32_t bus_port_read(struct Bus *bus, uint16_t port, unsigned size) {
-    uint8_t buf[4] = {0};
+static void read_ports(struct Bus *bus, uint16_t port, uint8_t *buf, unsigned size) {
     pthread_mutex_lock(bus->lock);
     for (unsigned done = 0; done < size;) {
         const struct PortRange *r;
@@ -94,14 +93,9 @@ uint32_t bus_port_read(struct Bus *bus, uint16_t port, unsigned size) {
         done += p.take;
     }
     pthread_mutex_unlock(bus->lock);
-    uint32_t value;
-    memcpy(&value, buf, sizeof value);
-    return value;
 }
 
-void bus_port_write(struct Bus *bus, uint16_t port, uint32_t value, unsigned size) {
-    uint8_t buf[4];
-    memcpy(buf, &value, sizeof buf);
+static void write_ports(struct Bus *bus, uint16_t port, const uint8_t *buf, unsigned size) {
     pthread_mutex_lock(bus->lock);
     for (unsigned done = 0; done < size;) {
         const struct PortRange *r;
@@ -114,4 +108,32 @@ void bus_port_write(struct Bus *bus, uint16_t port, uint32_t value, unsigned siz
         done += p.take;
     }
     pthread_mutex_unlock(bus->lock);
+}
+
+uint32_t bus_port_read(struct Bus *bus, uint16_t port, unsigned size) {
+    const struct BusTap *tap = bus->tap;
+    uint32_t value = 0;
+    struct BusAccess a = {.port = true, .address = port, .data = &value, .size = size};
+    if (tap && tap->instead) {
+        tap->instead(tap->opaque, &a);
+        return value;
+    }
+    read_ports(bus, port, (uint8_t *)&value, size);
+    if (tap && tap->after) {
+        tap->after(tap->opaque, &a);
+    }
+    return value;
+}
+
+void bus_port_write(struct Bus *bus, uint16_t port, uint32_t value, unsigned size) {
+    const struct BusTap *tap = bus->tap;
+    struct BusAccess a = {.port = true, .write = true, .address = port, .data = &value, .size = size};
+    if (tap && tap->instead) {
+        tap->instead(tap->opaque, &a);
+        return;
+    }
+    write_ports(bus, port, (const uint8_t *)&value, size);
+    if (tap && tap->after) {
+        tap->after(tap->opaque, &a);
+    }
 }

@@ -86,7 +86,6 @@ static void code_written(void *opaque, uint64_t gpa, uint64_t size) {
 }
 
 static int vcpu_init(struct CPUState *cpu, struct Accel *accel) {
-    (void)accel;
     struct Tcg *t = calloc(1, sizeof(*t));
     if (t == NULL)
         return -ENOMEM;
@@ -98,7 +97,7 @@ static int vcpu_init(struct CPUState *cpu, struct Accel *accel) {
     t->cpu = cpu;
     t->env = &cpu->env;
     t->delivering = -1;
-    t->plain = wants_plain(cpu->accel);
+    t->plain = wants_plain(accel);
     t->leave.fn = tcg_x_leave;
     cpu->engine = t;
     tcg_tlb_flush(t);

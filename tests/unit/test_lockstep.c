@@ -106,6 +106,25 @@ START_TEST(the_embedded_guest_runs_alike) {
 }
 END_TEST
 
+/* The option arrives: or else fast paths would be compared with themselves. */
+START_TEST(plain_is_plain) {
+    struct Bench b;
+    bench_init(&b);
+    for (unsigned side = 0; side < 2; side++) {
+        struct Machine *m = lock_machine_new(&b.config, b.config.engine[side], true, false, &b.result);
+        Twin86Event event;
+        ck_assert_ptr_nonnull(m);
+        machine_start(m, 16000); /* in 64-bit mode */
+        ck_assert_int_eq(machine_wait(m, -1, &event), 0);
+        const struct Tcg *t = m->cpu.engine;
+        ck_assert_int_eq(t->plain, side == 1);
+        ck_assert_uint_eq(t->mode & (MODE_STEP | MODE_FLAT), side == 1 ? MODE_STEP : MODE_FLAT);
+        lock_machine_free(m);
+    }
+    bench_free(&b);
+}
+END_TEST
+
 START_TEST(a_limit_is_kept) {
     struct Bench b;
     bench_init(&b);
@@ -291,6 +310,7 @@ Suite *lockstep_suite(void) {
     tcase_set_timeout(t, 60);
     tcase_add_test(t, the_table_has_all_of_env);
     tcase_add_test(t, the_embedded_guest_runs_alike);
+    tcase_add_test(t, plain_is_plain);
     tcase_add_test(t, a_limit_is_kept);
     tcase_add_loop_test(t, a_flip_is_found, 0, sizeof(flips) / sizeof(flips[0]));
     tcase_add_test(t, wrong_memory_is_found_before_what_it_does);
