@@ -290,10 +290,14 @@ bool kvm_one_msr(struct KvmVcpu *v, unsigned long request, uint32_t msr, uint64_
 }
 
 void kvm_probe_msrs(struct KvmVcpu *v) {
-    for (unsigned i = 0; i < MSR_ROWS; i++) {
-        uint64_t value = 0;
-        if (kvm_one_msr(v, KVM_GET_MSRS, msrs[i].msr, &value))
-            v->msr[v->msr_count++] = (uint8_t)i;
+    for (unsigned first = 0; first < MSR_ROWS;) { /* one that KVM does not have stops the list: go on behind it */
+        union MsrList list = {.m = {.nmsrs = MSR_ROWS - first}};
+        for (unsigned i = first; i < MSR_ROWS; i++)
+            list.m.entries[i - first].index = msrs[i].msr;
+        int got = ioctl(v->fd, KVM_GET_MSRS, &list);
+        for (int i = 0; i < got; i++)
+            v->msr[v->msr_count++] = (uint8_t)(first + (unsigned)i);
+        first += (unsigned)(got < 0 ? 0 : got) + 1;
     }
 }
 

@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: MIT
 # The kvm engine on a complete KVM: QEMU emulates a machine with SVM, Debian's kernel with kvm-amd runs in it, and the
 # built twin86 runs in that: the embedded guest, the unit tests of the engine, pauses and machines by the hundred, the
-# instruction tests, and Debian to a shell. nested.sh [JOB...], in the build folder; jobs: embedded unit stress isa debian debian_irqchip
+# instruction tests, and Debian to a shell. nested.sh [JOB...], in the build folder; jobs: embedded unit stress isa debian
+# debian_irqchip, and bench, which is not among those done by default: what exits cost there (docs/exits.md;
+# NESTED_JSON=FILE keeps it).
 #
 # SKIPs (exit code 77) where QEMU or the kernel packages can't be had.
 set -u
@@ -38,12 +40,12 @@ fi
 
 root=$work/root
 mkdir -p "$root/bin" "$root/dev" "$root/proc" "$root/sys" "$root/tmp" "$root/etc" "$root/lib" "$root/t/tests/data" \
-    "$root/t/tests/boot" "$root/t/tests/isa" "$root/t/tests/stress"
+    "$root/t/tests/boot" "$root/t/tests/isa" "$root/t/tests/stress" "$root/t/bench/guests"
 cp "$guest/busybox" "$root/bin/busybox"
 cp "$guest/modules"/*.ko "$root/lib/"
 real() { if [ -x ".libs/$1" ]; then echo ".libs/$1"; else echo "$1"; fi; }
 programs=twin86
-for p in unit stress; do
+for p in unit stress bench-exits; do
     [ -x "$(real $p)" ] && programs="$programs $p"
 done
 for p in $programs; do
@@ -62,6 +64,7 @@ cp "$srcdir/tests/data/embedded-guest.txt" "$root/t/tests/data/"
 cp "$srcdir/tests/kvm/isa-differences.txt" "$root/t/"
 cp tests/isa/*.rom "$root/t/tests/isa/" 2>/dev/null
 cp tests/stress/*.rom "$root/t/tests/stress/" 2>/dev/null
+cp bench/guests/*.rom "$root/t/bench/guests/" 2>/dev/null
 case " $jobs " in
 *" debian"*)
     "$srcdir/tests/boot/make-initramfs.sh" "$guest/busybox" "$srcdir/tests/kvm/init-inner" "$root/t/initrd.gz"
@@ -85,5 +88,6 @@ fi
 passed=$(grep -a -c '^ok' "$work/log")
 failed=$(grep -a -c '^FAIL' "$work/log")
 echo "$passed passed, $failed failed, 0 skipped"
+[ -z "${NESTED_JSON:-}" ] || sed -n 's/^JSON //p' "$work/log" > "$NESTED_JSON"
 [ -z "${NESTED_LOG:-}" ] || cp "$work/log" "$NESTED_LOG"
 [ "$failed" -eq 0 ]
