@@ -68,10 +68,11 @@ ALWAYS_INLINE V128 k_mpsadbw(V128 a, V128 b, unsigned imm) {
 
 /** From a register: bits 7-6 of imm choose the float of b, 5-4 its place in a, 3-0 what becomes 0. */
 ALWAYS_INLINE V128 k_insertps(V128 a, V128 b, unsigned imm) {
-    union Lanes r = lanes_of(a), y = lanes_of(b);
-    r.d[(imm >> 4) & 3] = y.d[(imm >> 6) & 3];
-    const V128 bits = _mm_set_epi32(8, 4, 2, 1);
-    return _mm_andnot_si128(_mm_cmpeq_epi32(_mm_and_si128(_mm_set1_epi32((int)imm), bits), bits), r.v);
+    const V128 places = _mm_set_epi32(0x30, 0x20, 0x10, 0), bits = _mm_set_epi32(8, 4, 2, 1);
+    V128 all = _mm_set1_epi32((int)imm), place = _mm_cmpeq_epi32(_mm_and_si128(all, _mm_set1_epi32(0x30)), places);
+    b = imm & 0x80 ? _mm_unpackhi_epi32(b, b) : _mm_unpacklo_epi32(b, b);
+    b = imm & 0x40 ? _mm_unpackhi_epi64(b, b) : _mm_unpacklo_epi64(b, b);
+    return _mm_andnot_si128(_mm_cmpeq_epi32(_mm_and_si128(all, bits), bits), select_bits(a, b, place));
 }
 /** From memory, where there is one float. */
 ALWAYS_INLINE V128 k_insertps_mem(V128 a, V128 b, unsigned imm) { return k_insertps(a, b, imm & 0x3f); }

@@ -10,6 +10,7 @@
 #define TWIN86_TCG_KERNELS_X87_H
 
 #include "accel/tcg-lite/fpu_host.h"
+#include "accel/tcg-lite/host_cpu.h"
 #include "accel/tcg-lite/kernels_cond.h"
 
 enum { X87_LEFT_ONE = 1 << FSW_TOP_SHIFT };
@@ -223,23 +224,31 @@ X87_STORE(k_fist_m32, "fistpl")
 X87_STORE(k_fist_m64, "fistpll")
 X87_STORE(k_fbst, "fbstp")
 
-/* FISTTP is FISTP with rounding towards zero, whatever the control word says; hosts without SSE3 can do that too. */
-#define X87_STORE_TRUNCATED(NAME, INSN)                                                                                \
+/* FISTTP; hosts without SSE3 do it by FISTP with rounding towards zero. */
+#define X87_STORE_TRUNCATED(NAME, INSN, ROUNDING_INSN)                                                                 \
     ALWAYS_INLINE uint32_t NAME(const struct X87Reg *src, uint64_t *out) {                                             \
         uint32_t sw;                                                                                                   \
         uint16_t own, truncating;                                                                                      \
+        if (LIKELY(host_has(HOST_SSE3))) {                                                                             \
+            __asm__ volatile("fldt %2\n\t" INSN " %0\n\t" X87_STATUS X87_IF_ONE "fstp %%st(0)\n2:"                     \
+                             : "+m"(*(uint64_t(*)[2])out), "=&a"(sw)                                                   \
+                             : "m"(*src)                                                                               \
+                             : X87_CLOBBERS);                                                                          \
+            return sw;                                                                                                 \
+        }                                                                                                              \
         __asm__ volatile("fnstcw %0" : "=m"(own));                                                                     \
         truncating = own | FCW_RC;                                                                                     \
-        __asm__ volatile("fldcw %4\n\tfldt %2\n\t" INSN " %0\n\t" X87_STATUS X87_IF_ONE "fstp %%st(0)\n2:\n\tfldcw %3" \
+        __asm__ volatile("fldcw %4\n\tfldt %2\n\t" ROUNDING_INSN " %0\n\t" X87_STATUS X87_IF_ONE                       \
+                         "fstp %%st(0)\n2:\n\tfldcw %3"                                                                \
                          : "+m"(*(uint64_t(*)[2])out), "=&a"(sw)                                                       \
                          : "m"(*src), "m"(own), "m"(truncating)                                                        \
                          : X87_CLOBBERS);                                                                              \
         return sw;                                                                                                     \
     }
 
-X87_STORE_TRUNCATED(k_fistt_m16, "fistps")
-X87_STORE_TRUNCATED(k_fistt_m32, "fistpl")
-X87_STORE_TRUNCATED(k_fistt_m64, "fistpll")
+X87_STORE_TRUNCATED(k_fistt_m16, "fisttps", "fistps")
+X87_STORE_TRUNCATED(k_fistt_m32, "fisttpl", "fistpl")
+X87_STORE_TRUNCATED(k_fistt_m64, "fisttpll", "fistpll")
 
 /* Moves and sign changes touch only bits. */
 ALWAYS_INLINE void k_fchs(struct X87Reg *r) { r->sign_exp ^= 0x8000; }

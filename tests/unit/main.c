@@ -56,6 +56,7 @@ static const struct SuiteEntry suites[] = {
     {"fp", fp_suite},
     {"native", native_suite},
     {"lockstep", lockstep_suite},
+    {"undefined", undefined_suite},
     {NULL, NULL},
 };
 
