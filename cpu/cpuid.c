@@ -225,7 +225,7 @@ static const struct ModelRow {
     {"x86-64-v1", "64-bit, SSE2 (the default)", VENDOR_AMD, 0x60fb1, 40, 48, 4, v1_features},
     {"x86-64-v2", "v1 and SSE4.2, POPCNT, CMPXCHG16B", VENDOR_AMD, 0x60fb1, 40, 48, 0, v2_features},
     {"x86-64-v3", "v2 and AVX2, BMI, FMA, MOVBE", VENDOR_AMD, 0x60fb1, 40, 48, 1, v3_features},
-    {"max", "every feature that is implemented", VENDOR_AMD, 0x60fb1, 40, 48, -1, NULL},
+    {"max", "every feature that is implemented, and under kvm the host has", VENDOR_AMD, 0x60fb1, 40, 48, -1, NULL},
     {"pentium3", "32-bit, PAE, SSE", VENDOR_INTEL, 0x673, 36, 32, 5, pentium3_features},
     {"pentium", "32-bit, no PAE, no CMOV", VENDOR_INTEL, 0x543, 32, 32, -1, pentium_features},
 };
@@ -260,6 +260,7 @@ static int find_model(struct CpuModel *m, const char *name, char *why, size_t n)
         m->signature = row->signature;
         m->phys_bits = row->phys_bits;
         m->virt_bits = row->virt_bits;
+        m->pkru_offset = XSAVE_PKRU_OFFSET;
         add_features(m, row);
         return 0;
     }
@@ -422,7 +423,7 @@ static void leaf_d(const struct CpuModel *m, uint32_t subleaf, uint32_t out[4]) 
     if (subleaf == 0) {
         out[EAX] = (uint32_t)xcr0;
         out[EBX] = XSAVE_EXTENDED;
-        out[ECX] = xsave_size(xcr0, false);
+        out[ECX] = xsave_size(m, xcr0, false);
         out[EDX] = (uint32_t)(xcr0 >> 32);
     } else if (subleaf == 1) {
         out[EAX] = m->feature[FEAT_XSAVE];
@@ -433,7 +434,7 @@ static void leaf_d(const struct CpuModel *m, uint32_t subleaf, uint32_t out[4]) 
         const struct XsaveComponent *c = &xsave_components[k];
         if (subleaf < 32 && c->mask == 1u << subleaf && (xcr0 & c->mask)) {
             out[EAX] = c->size;
-            out[EBX] = c->offset;
+            out[EBX] = xsave_offset(m, c, xcr0, false);
         }
     }
 }

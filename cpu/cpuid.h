@@ -90,6 +90,7 @@ struct CpuModel {
     char brand[49];
     uint32_t feature[FEAT_WORDS];
     unsigned phys_bits, virt_bits;
+    unsigned pkru_offset; /* where PKRU lies in an XSAVE area of the standard format: processors differ */
 };
 
 static inline bool cpu_has(const struct CpuModel *m, enum X86Feature f) { return (m->feature[f / 32] >> (f % 32)) & 1; }

@@ -5,6 +5,7 @@
 #ifndef TWIN86_CPU_XSAVE_H
 #define TWIN86_CPU_XSAVE_H
 
+#include "cpu/cpuid.h"
 #include "cpu/env.h"
 
 enum {
@@ -28,10 +29,10 @@ enum {
     XSAVE_EXTENDED = 576, /* where extended components begin in the compacted format */
     XSAVE_AVX_OFFSET = 576,
     XSAVE_AVX_SIZE = 256,
-    XSAVE_PKRU_OFFSET = 2688, /* as Intel's processors have it */
+    XSAVE_PKRU_OFFSET = 2688, /* Intel's; AMD's is 2432 */
     XSAVE_PKRU_SIZE = 8,
     XSAVE_PKRU_INDEX = 9, /* of its bit in XCR0 */
-    XSAVE_MAX_SIZE = 2696,
+    XSAVE_MAX_SIZE = 4096,
 };
 
 #define XSAVE_COMPACTED (1ull << 63) /* in XCOMP_BV */
@@ -42,28 +43,33 @@ enum {
 
 /** The components beyond the FXSAVE area, ascending. None of them wants to be aligned in the compacted format. */
 static const struct XsaveComponent {
-    uint32_t mask;         /* XCR0_* */
-    uint16_t offset, size; /* in the standard format */
+    uint32_t mask;   /* XCR0_* */
+    uint16_t offset; /* in the standard format; 0: CpuModel.pkru_offset */
+    uint16_t size;
 } xsave_components[] = {
     {XCR0_AVX, XSAVE_AVX_OFFSET, XSAVE_AVX_SIZE},
-    {XCR0_PKRU, XSAVE_PKRU_OFFSET, XSAVE_PKRU_SIZE},
+    {XCR0_PKRU, 0, XSAVE_PKRU_SIZE},
 };
 enum { XSAVE_COMPONENT_COUNT = sizeof(xsave_components) / sizeof(xsave_components[0]) };
 
-/** Bytes of an area that holds the components in `bv`, in the standard or the compacted format. */
-static inline unsigned xsave_size(uint64_t bv, bool compacted) {
-    unsigned end = XSAVE_EXTENDED;
-    for (unsigned k = 0; k < XSAVE_COMPONENT_COUNT; k++) {
-        const struct XsaveComponent *c = &xsave_components[k];
-        if (bv & c->mask)
-            end = compacted ? end + c->size : (unsigned)c->offset + c->size;
-    }
-    return end;
+/** Where component c lies in an area that holds the components in `bv`, in the standard or the compacted format. */
+static inline unsigned xsave_offset(const struct CpuModel *m, const struct XsaveComponent *c, uint64_t bv,
+                                    bool compacted) {
+    if (!compacted)
+        return c->offset ? c->offset : m->pkru_offset;
+    unsigned at = XSAVE_EXTENDED;
+    for (const struct XsaveComponent *k = xsave_components; k < c; k++)
+        at += bv & k->mask ? k->size : 0;
+    return at;
 }
 
-/** Where component c lies in an area that holds the components in `bv`. */
-static inline unsigned xsave_offset(const struct XsaveComponent *c, uint64_t bv, bool compacted) {
-    return compacted ? xsave_size(bv & (c->mask - 1), true) : c->offset;
+/** Bytes of an area that holds the components in `bv`. */
+static inline unsigned xsave_size(const struct CpuModel *m, uint64_t bv, bool compacted) {
+    unsigned end = XSAVE_EXTENDED;
+    for (const struct XsaveComponent *c = xsave_components; c < xsave_components + XSAVE_COMPONENT_COUNT; c++)
+        if (bv & c->mask)
+            end = xsave_offset(m, c, bv, compacted) + c->size;
+    return end;
 }
 
 #endif

@@ -123,7 +123,7 @@ static int add_engine(struct Machine *m, const char *list, char *why, size_t n) 
         end = &(*end)->next;
     *end = e; /* whatever happens now, machine_destroy_engines finds it */
     r = init_engine(m, e, why, n);
-    if (r == 0)
+    if (r == 0 && strcmp(m->cpu.model.name, "max") != 0) /* "max" promises nothing */
         append(why, n, m->cpu.error);
     m->cpu.error[0] = '\0';
     return r;
@@ -179,6 +179,9 @@ static int check_promises(const struct CPUState *cpu, const struct CpuModel *mod
                 cpu->model.phys_bits == model->phys_bits;
     if (!same)
         snprintf(why, n, "%s, which the guest has been promised; %s", cpu->error, remedy);
+    else if (cpu_has(model, CPUID_PKU) && cpu->model.pkru_offset != model->pkru_offset)
+        snprintf(why, n, "%s: this host has PKRU elsewhere in XSAVE areas than the guest has been told; %s", name,
+                 remedy);
     else if (cpu->tsc_hz != tsc_hz)
         snprintf(why, n, "%s: the guest's time stamp counter runs at %.3f MHz, but this host's at %.3f MHz; %s", name,
                  (double)tsc_hz / 1e6, (double)cpu->tsc_hz / 1e6, remedy);

@@ -159,18 +159,6 @@ unsigned kvm_cpuid_table(const struct CpuModel *m, unsigned apic_id, struct kvm_
     return n;
 }
 
-/* Areas in the standard format are the hardware's: it has PKRU elsewhere on other processors. */
-static void fit_xsave(const struct KvmVcpu *v, struct kvm_cpuid2 *list) {
-    bool pku = cpu_has(&v->cpu->model, CPUID_PKU) && cpu_has(&v->cpu->model, CPUID_XSAVE);
-    for (unsigned i = 0; pku && i < list->nent; i++) {
-        struct kvm_cpuid_entry2 *e = &list->entries[i];
-        if (e->function == 0xd && e->index == 0)
-            e->ecx = v->pkru_at + XSAVE_PKRU_SIZE;
-        else if (e->function == 0xd && e->index == XSAVE_PKRU_INDEX)
-            e->ebx = v->pkru_at;
-    }
-}
-
 int kvm_fit_model(struct KvmVcpu *v, char *dropped, size_t n) {
     dropped[0] = '\0';
     int r = get_supported(v);
@@ -178,8 +166,11 @@ int kvm_fit_model(struct KvmVcpu *v, char *dropped, size_t n) {
         return r;
     v->xcr0_supported = kvm_supported(v->supported, 0xd, 0, EAX) | (uint64_t)kvm_supported(v->supported, 0xd, 0, EDX)
                                                                        << 32;
+    /* areas are the hardware's: it says where PKRU is */
     v->pkru_at = kvm_supported(v->supported, 0xd, XSAVE_PKRU_INDEX, EBX);
-    if (v->pkru_at < XSAVE_EXTENDED || v->pkru_at > sizeof(struct kvm_xsave) - XSAVE_PKRU_SIZE)
+    if (v->pkru_at >= XSAVE_EXTENDED && v->pkru_at <= XSAVE_MAX_SIZE - XSAVE_PKRU_SIZE)
+        v->cpu->model.pkru_offset = v->pkru_at;
+    else
         v->xcr0_supported &= ~(uint64_t)XCR0_PKRU;
     v->xcr0_supported = (v->xcr0_supported & XSAVE_USER_COMPONENTS) | XCR0_X87 | XCR0_SSE;
     intersect(v, dropped, n);
@@ -191,7 +182,6 @@ int kvm_set_cpuid(struct KvmVcpu *v) {
     if (list == NULL)
         return -ENOMEM;
     list->nent = kvm_cpuid_table(&v->cpu->model, v->cpu->index, list->entries, KVM_CPUID_ENTRIES);
-    fit_xsave(v, list);
     int r = ioctl(v->fd, KVM_SET_CPUID2, list) < 0 ? -errno : 0;
     free(list);
     return r;

@@ -72,9 +72,9 @@ static void cpuid_dynamic(struct Tcg *t, uint32_t leaf, uint32_t subleaf, uint32
     case 0xb: out[3] = id; break;
     case 0xd:
         if (xsave && subleaf == 0)
-            out[1] = xsave_size(env->xcr0, false);
+            out[1] = xsave_size(&t->cpu->model, env->xcr0, false);
         else if (subleaf == 1 && out[1] != 0)
-            out[1] = xsave_size(env->xcr0 | env->xss, true);
+            out[1] = xsave_size(&t->cpu->model, env->xcr0 | env->xss, true);
         break;
     case 0x80000001:
         if ((out[3] & CPUID1_EDX_APIC) && !apic_enabled(t))

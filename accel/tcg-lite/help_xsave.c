@@ -197,7 +197,7 @@ static void compose_legacy(const struct Tcg *t, const struct Insn *i, struct Sav
 static void compose_extended(const struct Tcg *t, struct Save *s) {
     for (unsigned k = 0; k < XSAVE_COMPONENT_COUNT; k++) {
         const struct XsaveComponent *c = &xsave_components[k];
-        unsigned at = xsave_offset(c, s->rfbm, s->compacted);
+        unsigned at = xsave_offset(&t->cpu->model, c, s->rfbm, s->compacted);
         if (!(s->stored & c->mask))
             continue;
         if (c->mask == XCR0_AVX)
@@ -226,8 +226,11 @@ static void compose_header(struct Tcg *t, const struct Insn *i, uint64_t linear,
  */
 static void save_instruction(struct Tcg *t, const struct Insn *i, uint64_t enabled, bool compacted, bool optimized) {
     check_xsave(t, i);
-    struct Save s = {.rfbm = requested(t) & enabled, .compacted = compacted};
-    uint64_t linear = area(t, i, xsave_size(s.rfbm, compacted), 64, ACCESS_WRITE);
+    struct Save s; /* most of the image is never looked at */
+    s.rfbm = requested(t) & enabled;
+    s.compacted = compacted;
+    s.parts = 0;
+    uint64_t linear = area(t, i, xsave_size(&t->cpu->model, s.rfbm, compacted), 64, ACCESS_WRITE);
     s.stored = s.rfbm & (compacted ? tcg_xinuse(t) : optimized ? in_use(t) : ~0ull);
     compose_header(t, i, linear, &s);
     compose_legacy(t, i, &s);
@@ -264,17 +267,17 @@ static bool check_header(struct Tcg *t, const struct Insn *i, const uint8_t *ima
 
 static void restore_instruction(struct Tcg *t, const struct Insn *i, uint64_t enabled, bool supervisor) {
     check_xsave(t, i);
-    uint8_t image[XSAVE_MAX_SIZE] = {0};
+    uint8_t image[XSAVE_MAX_SIZE];
     uint64_t linear = area(t, i, XSAVE_EXTENDED, 64, ACCESS_READ);
     mem_load_bytes(t, i, linear, image, XSAVE_EXTENDED);
     bool compacted = check_header(t, i, image, enabled, supervisor);
     uint64_t bv = host_load(image + XSAVE_XSTATE_BV, 8), rfbm = requested(t) & enabled, from = rfbm & bv;
     uint64_t comp = compacted ? host_load(image + XSAVE_XCOMP_BV, 8) : 0;
     unsigned at[XSAVE_COMPONENT_COUNT];
-    linear = area(t, i, xsave_size(compacted ? comp : from, compacted), 64, ACCESS_READ);
+    linear = area(t, i, xsave_size(&t->cpu->model, compacted ? comp : from, compacted), 64, ACCESS_READ);
     for (unsigned k = 0; k < XSAVE_COMPONENT_COUNT; k++) {
         const struct XsaveComponent *c = &xsave_components[k];
-        at[k] = xsave_offset(c, comp, compacted);
+        at[k] = xsave_offset(&t->cpu->model, c, comp, compacted);
         if (from & c->mask)
             mem_load_bytes(t, i, linear + at[k], image + at[k], c->size);
     }

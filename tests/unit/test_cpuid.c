@@ -116,6 +116,11 @@ START_TEST(xsave_leaf) {
     ck_assert_uint_eq(r[0], 8);
     ck_assert_uint_eq(r[1], 2688);
     ck_assert_uint_eq(r[2], 0);
+    m.pkru_offset = 2432;
+    cpu_model_cpuid(&m, 0xd, 9, r);
+    ck_assert_uint_eq(r[1], 2432);
+    cpu_model_cpuid(&m, 0xd, 0, r);
+    ck_assert_uint_eq(r[2], 2432 + 8);
     m.feature[FEAT_1_ECX] |= avx;
     cpu_model_cpuid(&m, 0xd, 0, r);
     ck_assert_uint_eq(r[0], 7 | 1 << 9);

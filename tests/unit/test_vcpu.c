@@ -354,6 +354,28 @@ START_TEST(no_wakeup_is_lost) {
 }
 END_TEST
 
+START_TEST(random_numbers) {
+    static struct CPUState a, b;
+    uint64_t x = 0, y, bits = 0;
+    a.clock = b.clock = clock_new(CLOCK_ICOUNT);
+    for (unsigned k = 0; k < 100; k++) { /* the same sequence each time, of numbers that differ */
+        uint64_t last = x;
+        ck_assert(cpu_random(&a, &x) && cpu_random(&b, &y));
+        ck_assert_uint_eq(x, y);
+        ck_assert(k == 0 || x != last);
+        bits |= x;
+    }
+    ck_assert_uint_eq(bits, UINT64_MAX);
+    b.index = 1; /* another processor has another one */
+    ck_assert(cpu_random(&a, &x) && cpu_random(&b, &y) && x != y);
+    clock_free(a.clock);
+    a.clock = b.clock = clock_new(CLOCK_HOST);
+    a.random_count = b.random_count = b.index = 0;
+    ck_assert(cpu_random(&a, &x) && cpu_random(&b, &y) && x != y);
+    clock_free(a.clock);
+}
+END_TEST
+
 START_TEST(reset_state) {
     BENCH(b, false, STEP_RUN);
     const CPUX86State *env = &b->cpu.env;
@@ -396,6 +418,7 @@ Suite *vcpu_suite(void) {
     tcase_add_test(t, icount_fires_timers_at_exact_counts);
     tcase_add_test(t, icount_halt_jumps_to_the_timer);
     tcase_add_test(t, no_wakeup_is_lost);
+    tcase_add_test(t, random_numbers);
     tcase_add_test(t, reset_state);
     suite_add_tcase(s, t);
     return s;
