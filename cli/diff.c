@@ -10,6 +10,7 @@ static const struct {
     const char *name, *what;
     int (*run)(int argc, char **argv);
 } subcommands[] = {
+    {"insn", "run the instructions of the table, one by one, on two engines", diff_insn_main},
     {"guest", "run a whole guest on two engines in lockstep", diff_guest_main},
 };
 

@@ -313,6 +313,23 @@ typedef struct Twin86DiffGuest {
 TWIN86_API int twin86_diff_guest(const Twin86Config *config, const Twin86Guest *guest, const Twin86DiffGuest *options,
                                  FILE *report, char *why, size_t why_size);
 
+/** How to run single instructions on two engines. Zero-initialise, then change what you like. */
+typedef struct Twin86DiffInsn {
+    const char *cpu;     /* as Twin86Config.cpu; what the host's processor lacks is taken out; NULL: "max" */
+    const char *forms;   /* which: patterns of mnemonics ("PADD*") and "cpuid=FEATURE", joined by commas; NULL: all */
+    const char *engines; /* two, joined by a comma: "tcg-lite", "host" (this processor, in a process), "kvm" (the
+                            same through KVM); NULL: "tcg-lite,host" */
+    uint64_t cases;      /* at least so many; to be set */
+    uint64_t seed;       /* the same cases come of the same seed */
+    bool coverage;       /* print what was run of each form */
+    bool shrink;         /* reduce differing cases to what matters */
+    const char *save;    /* folder for the files of differing cases; NULL: none are written */
+} Twin86DiffInsn;
+
+/** Run it; the report goes to `out`. 0: nothing differs but what is explained; 1: something differs; or -errno with one
+ *  line in `why`: -EINVAL for wrong options, else an engine can't be had or could not go on. */
+TWIN86_API int twin86_diff_insn(const Twin86DiffInsn *options, FILE *out, char *why, size_t why_size);
+
 #ifdef __cplusplus
 }
 #endif

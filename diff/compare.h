@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/** Comparing what two engines made of a case: flags that the table calls undefined do not count; what is left may be
+ *  explained. */
+#ifndef TWIN86_DIFF_COMPARE_H
+#define TWIN86_DIFF_COMPARE_H
+
+#include "accel/tcg-lite/decode.h"
+#include "diff/fields.h"
+
+enum { COMPARE_RANGES = 256 };
+
+/** A piece of the memory that a case has: before, and what it became. */
+struct CompareRange {
+    uint64_t linear;
+    unsigned n;
+    const uint8_t *before;
+    uint8_t *a, *b;
+};
+
+/** Two results of one case. Explanations change them: they must be copies. */
+struct Comparison {
+    const struct X86Row *row;
+    const struct Insn *insn;
+    const struct DiffState *in;
+    struct DiffState a, b; /* a: the software's, b: the hardware's */
+    struct CompareRange range[COMPARE_RANGES];
+    unsigned ranges;
+};
+
+enum Verdict { SAME, UNDEFINED, EXPLAINED, DIFFERENT };
+
+/**
+ * Mask what is undefined and apply explanations; *explained is then the number of one that was needed. What still
+ * differs in `c` afterwards is what matters.
+ */
+enum Verdict compare(struct Comparison *c, unsigned *explained);
+
+/** RFLAGS bits of FB_* bits. */
+uint64_t compare_flag_bits(uint8_t fb);
+
+/* ---- explained.c ---- */
+
+/** A known difference between engines and hardware that is no bug of ours. */
+struct Explanation {
+    const char *name;
+    const char *why; /* with the SDM's section, or what was measured */
+    /** Make the parts of a and b equal that it explains. */
+    void (*apply)(struct Comparison *c);
+};
+
+extern const struct Explanation explanations[];
+extern const unsigned explanation_count;
+
+#endif

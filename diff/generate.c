@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT */
+/* Batches: code slots, windows, random state; what single instructions need on top is in tune.c. */
+#include "diff/generate.h"
+
+#include "accel/tcg-lite/tcg.h"
+#include "diff/tune.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { POOL = 65536, GEN_OPERAND = 64 };
+
+struct Generator {
+    const struct CpuModel *model;
+    struct DiffOpcode *opcodes;
+    uint16_t *row;
+    unsigned rows;
+    bool avx; /* the upper halves of YMM exist */
+    uint64_t seed;
+    uint8_t pool[CLASSES][POOL]; /* filled anew for each batch; registers are copied out of it */
+    uint8_t floats[POOL];        /* 80-bit numbers, 16 bytes apart */
+};
+
+/* ---- pages ---- */
+
+unsigned gen_pages(struct DiffPage *page) {
+    unsigned n = 0;
+    for (unsigned k = 0; k < GEN_CODE_PAGES; k++)
+        page[n++] = (struct DiffPage){GEN_CODE + k * 4096, DIFF_PAGE_USER};
+    for (unsigned k = 0; k < GEN_DATA_PAGES; k++)
+        page[n++] = (struct DiffPage){GEN_DATA + k * 4096, DIFF_PAGE_USER | DIFF_PAGE_WRITE | DIFF_PAGE_NX};
+    static const uint8_t attr[GEN_EDGE_KINDS] = {[EDGE_READ_ONLY] = DIFF_PAGE_USER,
+                                                 [EDGE_SUPERVISOR] = DIFF_PAGE_WRITE,
+                                                 [EDGE_WRITABLE] = DIFF_PAGE_USER | DIFF_PAGE_WRITE};
+    for (unsigned k = 0; k < GEN_EDGES; k++) {
+        uint64_t at = GEN_EDGE + k * GEN_EDGE_SIZE;
+        page[n++] = (struct DiffPage){at + 4096, DIFF_PAGE_USER | DIFF_PAGE_WRITE | DIFF_PAGE_NX};
+        if (k % GEN_EDGE_KINDS != EDGE_UNMAPPED)
+            page[n++] = (struct DiffPage){at + 8192, attr[k % GEN_EDGE_KINDS] | DIFF_PAGE_NX};
+    }
+    return n;
+}
+
+const uint8_t *gen_window_before(const struct GenBatch *b, uint64_t linear) {
+    if (linear - GEN_DATA < GEN_DATA_PAGES * 4096)
+        return b->data + (linear - GEN_DATA);
+    unsigned edge = (unsigned)((linear - GEN_EDGE) / GEN_EDGE_SIZE), at = (unsigned)((linear - GEN_EDGE) % GEN_EDGE_SIZE);
+    return edge < GEN_EDGES && at >= 4096 && at < 3 * 4096 ? b->edge[edge] + at - 4096 : NULL;
+}
+
+/* ---- life ---- */
+
+void gen_free(struct Generator *g) {
+    if (g == NULL)
+        return;
+    free(g->opcodes);
+    free(g->row);
+    free(g);
+}
+
+struct Generator *gen_new(const struct CpuModel *model, uint64_t seed, const uint16_t *row, unsigned rows) {
+    struct Generator *g = calloc(1, sizeof(*g));
+    if (g == NULL)
+        return NULL;
+    g->model = model;
+    g->seed = seed;
+    g->avx = cpu_has(model, CPUID_AVX);
+    g->opcodes = diff_opcodes();
+    g->row = malloc(rows * sizeof(*row));
+    g->rows = rows;
+    if (g->opcodes == NULL || g->row == NULL) {
+        gen_free(g);
+        return NULL;
+    }
+    memcpy(g->row, row, rows * sizeof(*row));
+    return g;
+}
+
+static struct DiffEncode encoder(const struct Generator *g) {
+    return (struct DiffEncode){g->model, MODE_CODE64 | MODE_USER | MODE_SSE | MODE_AVX | MODE_FLAT, g->opcodes};
+}
+
+/* ---- registers ---- */
+
+static const uint8_t *from_pool(struct Generator *g, struct DiffRng *r, unsigned class, unsigned n) {
+    return g->pool[class] + (diff_rnd(r) >> 32) % (POOL - n) / 8 * 8;
+}
+
+/** What the operands of a row are likely to be. */
+static enum DiffClass class_of(const struct X86Row *row) {
+    const char *op = row->operands;
+    if (strstr(op, "ps") || strstr(op, "ss"))
+        return CLASS_SINGLE;
+    if (strstr(op, "pd") || strstr(op, "sd"))
+        return CLASS_DOUBLE;
+    if (row->mnemonic[0] == 'F')
+        return CLASS_EXTENDED;
+    return CLASS_INTEGERS;
+}
+
+static void fill_vectors(struct Generator *g, struct DiffRng *r, enum DiffClass main, struct DiffState *s) {
+    uint64_t choice = diff_rnd(r);
+    for (unsigned k = 0; k < 16; k++, choice >>= 4) {
+        unsigned class = choice & 8 ? main : (choice & 7) % CLASSES;
+        const uint8_t *p = from_pool(g, r, class, 32);
+        memcpy(s->fx + FXSAVE_XMM + 16 * k, p, 16);
+        memcpy(s->ymmh[k], p + 16, g->avx ? 16 : 0);
+    }
+}
+
+/** Control and status words, tags: now and then something is pending or unmasked. */
+static void fill_fpu(struct Generator *g, struct DiffRng *r, const struct X86Form *f, struct DiffState *s) {
+    uint64_t v = diff_rnd(r), w = diff_rnd(r);
+    bool used = (f->attr & (ATTR_X87 | ATTR_MMX | ATTR_WAIT)) != 0;
+    uint16_t fcw = 0x37f, fsw = (uint16_t)(v & 0x7f00 & ~0x8000u);
+    uint8_t ftw = (uint8_t)(v >> 16);
+    if (used) {
+        fcw = (uint16_t)(0x40 | (v >> 20 & 0xc00) | ((v >> 32 & 3) ? 0x300 : v >> 34 & 0x300) |
+                         ((v >> 40 & 15) == 0 ? w & 0x3f : 0x3f));
+        if ((v >> 44 & 3) == 0) /* sticky flags; rarely one that is unmasked */
+            fsw |= (uint16_t)(w >> 8 & ((v >> 46 & 15) == 0 ? 0x7f : (fcw & 0x3f) | 0x40));
+        if (fsw & ~fcw & 0x3f)
+            fsw |= 0x8080;
+        unsigned top = fsw >> 11 & 7, n = w >> 16 & 7;
+        if (w >> 20 & 3) /* as after pushes */
+            ftw = (uint8_t)(((1u << (n + 1)) - 1) << top | ((1u << (n + 1)) - 1) >> (8 - top));
+        if ((w >> 22 & 3) == 0)
+            ftw = 0xff;
+    }
+    diff_put(s->fx + FXSAVE_FCW, fcw, 2);
+    diff_put(s->fx + FXSAVE_FSW, fsw, 2);
+    s->fx[FXSAVE_FTW] = ftw;
+    diff_put(s->fx + FXSAVE_FOP, w >> 24 & 0x7ff, 2);
+    diff_put(s->fx + FXSAVE_FIP, w >> 32 & 0x7fffffff, 8);
+    diff_put(s->fx + FXSAVE_FDP, v >> 32 & 0x7fffffff, 8);
+    for (unsigned k = 0; k < 8; k++) {
+        memcpy(s->fx + FXSAVE_ST + 16 * k, g->floats + (diff_rnd(r) >> 32) % (POOL / 16) * 16, 10);
+        if (f->attr & ATTR_MMX)
+            memcpy(s->fx + FXSAVE_ST + 16 * k, from_pool(g, r, CLASS_INTEGERS, 8), 8);
+    }
+}
+
+/** `unmask`: this group may meet unmasked exceptions. */
+static void fill_mxcsr(struct DiffRng *r, bool unmask, struct DiffState *s) {
+    uint64_t v = diff_rnd(r);
+    uint32_t mxcsr = 0x1f80;
+    if (v & 3)
+        mxcsr |= (uint32_t)(v >> 8 & 0xe07f) & ((v >> 32 & 3) ? 0x7fbf : 0xffff); /* rounding, FTZ, DAZ, flags */
+    if (unmask)
+        mxcsr &= ~(uint32_t)(v >> 40 & 0x1f80);
+    diff_put(s->fx + FXSAVE_MXCSR, mxcsr, 4);
+}
+
+static void fill_gpr(struct DiffRng *r, uint64_t window, struct DiffState *s) {
+    for (unsigned k = 0; k < REG_COUNT; k++)
+        s->gpr[k] = diff_integer(r);
+    uint64_t v = diff_rnd(r);
+    s->gpr[REG_SP] = window + 0x300 + ((v & 7) == 0 ? v >> 8 & 0xff : v >> 8 & 0xf8);
+    s->rflags = FLAG_ONE | FLAG_IF | (v >> 16 & (FLAG_ARITH | FLAG_ID));
+    if ((v >> 40 & 3) == 0)
+        s->rflags |= FLAG_DF;
+    s->fs_base = (uint64_t)((int64_t)diff_rnd(r) >> 17); /* canonical */
+    s->gs_base = (uint64_t)((int64_t)diff_rnd(r) >> 17);
+}
+
+/* ---- code ---- */
+
+/** Give the group a slot, where it may lie across a page boundary, and its pads. */
+static void place_code(struct DiffRng *r, struct GenGroup *q, unsigned slot) {
+    unsigned page = slot / GEN_SLOTS_PAGE, index = 1 + slot % GEN_SLOTS_PAGE, len = q->insn.len;
+    q->slot = GEN_CODE + page * 4096u + index * GEN_SLOT;
+    q->code = q->slot + 32;
+    q->pad[1] = q->slot;
+    q->pad[2] = q->slot + GEN_SLOT - DIFF_PAD_SIZE;
+    if (index == GEN_SLOTS_PAGE && len > 1 && diff_one_in(r, 2)) {
+        q->code = q->slot + GEN_SLOT - 1 - diff_below(r, len - 1);
+        q->pad[2] = q->slot + GEN_SLOT + 64;
+    }
+    q->pad[0] = q->code + len;
+}
+
+/* ---- cases ---- */
+
+/** The case's memory: its own window, or (rarely, while there are any) one at the edge of a mapping. */
+static uint64_t take_window(struct GenBatch *b, unsigned k, bool edge) {
+    if (!edge || b->edges == GEN_EDGES)
+        return GEN_DATA + 512 + k * (uint64_t)GEN_WINDOW;
+    return GEN_EDGE + b->edges++ * (uint64_t)GEN_EDGE_SIZE + 8192 - GEN_WINDOW / 2;
+}
+
+static bool is_edge(uint64_t window) { return window >= GEN_EDGE; }
+
+/** Where in its window the operand shall lie. */
+static uint64_t choose_target(struct DiffRng *r, uint64_t window, bool vector) {
+    uint64_t v = diff_rnd(r), middle = window + GEN_WINDOW / 2;
+    if (is_edge(window) || ((middle & 0xfff) == 0 && (v & 3) == 0)) /* about the boundary */
+        return (v >> 8 & 15) == 0 ? middle - 4096 - (v >> 16 & 7) : middle + (v >> 16 & 127) - 96;
+    uint64_t at = window + 64 + (v >> 32) % (GEN_WINDOW - 192);
+    if (v & (vector ? 0x30 : 0x10))
+        at &= ~63ull;
+    else if (v & 0x40)
+        at &= ~7ull;
+    return at;
+}
+
+static void make_case(struct Generator *g, struct DiffRng *r, struct GenBatch *b, struct GenGroup *q, unsigned k,
+                      bool edge, bool unmask) {
+    struct DiffState *s = &b->in[k];
+    const struct X86Form *f = &x86_forms[q->row];
+    enum DiffClass class = class_of(&x86_rows[q->row]);
+    const struct DiffEncode e = encoder(g);
+    struct Tune t = {.r = r, .b = b, .s = s, .q = q, .e = &e, .form = f, .row = &x86_rows[q->row]};
+    t.window = take_window(b, k, edge);
+    t.own = GEN_DATA + 512 + k * (uint64_t)GEN_WINDOW;
+    bool vector = f->reg_kind == KIND_VEC || f->rm_kind == KIND_VEC;
+    b->window[k] = t.window;
+    s->xheader[0] = XCR0_X87 | XCR0_SSE | (g->avx ? XCR0_AVX : 0);
+    s->insns = 1;
+    fill_gpr(r, t.own, s);
+    fill_vectors(g, r, class, s);
+    fill_fpu(g, r, f, s);
+    fill_mxcsr(r, unmask, s);
+    s->rip = q->code;
+    t.target = choose_target(r, t.window, vector);
+    enum DiffClass operand = diff_one_in(r, 4) ? (enum DiffClass)diff_below(r, CLASSES) : class;
+    tune_poke(&t, t.target, from_pool(g, r, operand, GEN_OPERAND), GEN_OPERAND);
+    tune_case(&t);
+}
+
+/** The encoding of a new group, or of row 0 with whatever bytes came out, for encodings that are none. */
+static void encode_group(struct Generator *g, struct DiffRng *r, struct GenGroup *q) {
+    const struct DiffEncode e = encoder(g);
+    bool legal = !diff_one_in(r, 64);
+    for (unsigned tries = 0; tries < 40; tries++)
+        if (diff_encode(&e, r, q->row, legal, &q->insn) && tune_allowed(&e, q))
+            return;
+    q->insn = (struct DiffInsn){.bytes = {0x90}, .len = 1, .imm_at = 1}; /* it can't be had here: NOP */
+    q->row = 0;
+}
+
+/** Whether its bytes hold an address, so that each case needs its own. */
+static bool holds_address(const struct GenGroup *q) {
+    const struct Insn *i = &q->insn.d.insn;
+    return i->mem && (i->base == INSN_REG_RIP || (i->base == INSN_REG_NONE && i->index == INSN_REG_NONE));
+}
+
+static void make_group(struct Generator *g, struct DiffRng *r, struct GenBatch *b, unsigned row) {
+    struct GenGroup *q = &b->group[b->groups];
+    q->row = (uint16_t)row;
+    encode_group(g, r, q);
+    place_code(r, q, b->groups);
+    const struct DiffEncode e = encoder(g);
+    tune_code(r, &e, q);
+    bool illegal = q->insn.d.row == 0, edge = !illegal && diff_one_in(r, 24), unmask = diff_one_in(r, 24);
+    unsigned count = holds_address(q) || illegal ? 1 : edge ? 4 : unmask ? 8 : GEN_MAX_COUNT;
+    q->first = (uint16_t)b->count;
+    q->count = (uint16_t)(count < DIFF_BATCH - b->count ? count : DIFF_BATCH - b->count);
+    for (unsigned k = 0; k < q->count; k++) {
+        b->group_of[b->count] = (uint16_t)b->groups;
+        make_case(g, r, b, q, b->count, edge, unmask);
+        b->count++;
+    }
+    b->groups++;
+}
+
+static void fill_pools(struct Generator *g, struct DiffRng *r) {
+    for (unsigned c = 0; c < CLASSES; c++)
+        diff_fill(r, (enum DiffClass)c, g->pool[c], POOL);
+    for (unsigned k = 0; k < POOL; k += 16)
+        diff_float80(r, g->floats + k);
+}
+
+static void fill_memory(struct Generator *g, struct DiffRng *r, struct GenBatch *b) {
+    for (unsigned at = 0; at < sizeof(b->data); at += GEN_WINDOW)
+        memcpy(b->data + at, from_pool(g, r, diff_below(r, CLASSES), GEN_WINDOW), GEN_WINDOW);
+    for (unsigned k = 0; k < GEN_EDGES; k++)
+        memcpy(b->edge[k], from_pool(g, r, diff_below(r, CLASSES), sizeof(b->edge[k])), sizeof(b->edge[k]));
+}
+
+void gen_batch(struct Generator *g, uint64_t number, struct GenBatch *b) {
+    struct DiffRng r;
+    diff_rng_init(&r, g->seed, number);
+    b->count = b->groups = b->edges = 0;
+    fill_pools(g, &r);
+    fill_memory(g, &r, b);
+    /* rows in turn, from a place that moves on with every batch */
+    for (uint64_t at = number * (DIFF_BATCH / GEN_MAX_COUNT); b->count < DIFF_BATCH; at++)
+        make_group(g, &r, b, g->row[at % g->rows]);
+}
+
+void gen_load(const struct GenBatch *b, struct DiffRunner *r) {
+    const struct DiffSpace *s = &r->space;
+    uint8_t *code = diff_space_at(s, GEN_CODE), *data = diff_space_at(s, GEN_DATA);
+    unsigned last = b->groups / GEN_SLOTS_PAGE;
+    memset(code, 0xcc, (last + 2) * 4096u);
+    for (unsigned k = 0; k < b->groups; k++) {
+        const struct GenGroup *q = &b->group[k];
+        for (unsigned n = 0; n < GEN_MAX_PADS; n++)
+            r->ops->pad(r, code + (q->pad[n] - GEN_CODE), q->pad[n]);
+        memcpy(code + (q->code - GEN_CODE), q->insn.bytes, q->insn.len);
+    }
+    memcpy(data, b->data, sizeof(b->data));
+    for (unsigned k = 0; k < b->edges; k++) {
+        uint8_t *p = diff_space_at(s, GEN_EDGE + k * GEN_EDGE_SIZE + 4096);
+        memcpy(p, b->edge[k], k % GEN_EDGE_KINDS == EDGE_UNMAPPED ? 4096 : 8192);
+    }
+    r->ops->code_changed(r);
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * The generator: batches of cases from the instruction table. A batch is a function of seed, number and rows only.
+ *
+ * Cases come in groups that share an encoding: it is decoded once and meets many inputs. Each case has a window of
+ * memory of its own, so that the order in which cases run does not matter, and a failing one can be taken out alone.
+ */
+#ifndef TWIN86_DIFF_GENERATE_H
+#define TWIN86_DIFF_GENERATE_H
+
+#include "diff/encode.h"
+#include "diff/runner.h"
+
+/** Linear addresses. All lie below 2 GiB, so that every addressing form reaches them. */
+enum {
+    GEN_CODE = 0x10000000, /* slots of GEN_SLOT bytes; the first of each page is for what crosses into it */
+    GEN_SLOT = 128,
+    GEN_SLOTS_PAGE = 4096 / GEN_SLOT - 1,
+    GEN_CODE_PAGES = DIFF_BATCH / GEN_SLOTS_PAGE + 2,
+    GEN_DATA = 0x10400000, /* a window for each case; every fourth has a page boundary in its middle */
+    GEN_WINDOW = 1024,
+    GEN_DATA_PAGES = DIFF_BATCH * GEN_WINDOW / 4096 + 1,
+    GEN_EDGE = 0x10800000, /* groups of four pages: unmapped, writable, one of GEN_EDGE_KINDS, unmapped */
+    GEN_EDGES = 64,
+    GEN_EDGE_SIZE = 0x4000,
+    GEN_MAX_PAGES = GEN_CODE_PAGES + GEN_DATA_PAGES + 2 * GEN_EDGES,
+};
+
+/** The second mapped page of an edge: kind k % GEN_EDGE_KINDS. */
+enum { EDGE_UNMAPPED, EDGE_READ_ONLY, EDGE_SUPERVISOR, EDGE_WRITABLE, GEN_EDGE_KINDS };
+
+enum { GEN_MAX_COUNT = 32, GEN_MAX_PADS = 3 };
+
+/** Cases with the same code. */
+struct GenGroup {
+    struct DiffInsn insn;
+    uint16_t row;
+    uint16_t first, count;         /* cases */
+    uint64_t code;                 /* where the instruction lies */
+    uint64_t slot;                 /* where its slot begins */
+    uint64_t pad[GEN_MAX_PADS];    /* behind it, before it, farther on */
+};
+
+/** A batch. */
+struct GenBatch {
+    struct DiffState in[DIFF_BATCH];
+    uint16_t group_of[DIFF_BATCH];
+    uint64_t window[DIFF_BATCH]; /* linear address of each case's GEN_WINDOW bytes */
+    struct GenGroup group[DIFF_BATCH];
+    unsigned count, groups;
+    unsigned edges;                                /* in use */
+    uint8_t data[GEN_DATA_PAGES * 4096];           /* what the windows hold before */
+    uint8_t edge[GEN_EDGES][2 * 4096];             /* the two inner pages of each edge */
+};
+
+struct Generator;
+
+/** The pages of all batches: at most GEN_MAX_PAGES. */
+unsigned gen_pages(struct DiffPage *page);
+
+/** `rows` of them are used, in turn. NULL when out of memory. */
+struct Generator *gen_new(const struct CpuModel *model, uint64_t seed, const uint16_t *row, unsigned rows);
+void gen_free(struct Generator *g);
+
+/** Fill `b` with batch `number`. */
+void gen_batch(struct Generator *g, uint64_t number, struct GenBatch *b);
+
+/** Put a batch's code (with pads) and data where a runner has them. */
+void gen_load(const struct GenBatch *b, struct DiffRunner *r);
+
+/** Why the generator leaves a row alone in this mode, or NULL. */
+const char *gen_left_out(unsigned row);
+
+/** Bytes of a case's window, as `b` or a runner has them; page by page, because parts may not be mapped. */
+const uint8_t *gen_window_before(const struct GenBatch *b, uint64_t linear);
+
+#endif

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT */
+/* The run: batch after batch through both engines. */
+#include "diff/insn.h"
+
+#include "debug/disas.h"
+#include "diff/diff.h"
+
+#include <errno.h>
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Faults take hardware a hundred times as long as other cases: of each row and vector so many run, then one in FEW. */
+enum { FAULTS_ENOUGH = 48, FAULTS_FEW = 64 };
+
+/* ---- rows ---- */
+
+/** `patterns`: separated by commas; each matches a mnemonic, or a feature as in "cpuid=sse4_1". */
+static bool wanted(const struct X86Row *row, const char *patterns) {
+    char word[64];
+    for (const char *p = patterns; *p != '\0'; p += *p == ',') {
+        size_t n = strcspn(p, ",");
+        snprintf(word, sizeof(word), "%.*s", (int)(n < sizeof(word) ? n : sizeof(word) - 1), p);
+        p += n;
+        if (!strncmp(word, "cpuid=", 6) ? row->feature != CPUID_NONE && row->feature == cpu_feature_by_name(word + 6)
+                                        : fnmatch(word, row->mnemonic, FNM_CASEFOLD) == 0)
+            return true;
+    }
+    return false;
+}
+
+static unsigned pick_rows(const struct CpuModel *m, const char *patterns, uint16_t *rows) {
+    unsigned n = 0;
+    for (unsigned k = 1; k < x86_row_count; k++) {
+        const struct X86Row *row = &x86_rows[k];
+        bool has = row->feature == CPUID_NONE || cpu_has(m, (enum X86Feature)row->feature);
+        if (has && (x86_forms[k].when & WHEN_64) && gen_left_out(k) == NULL &&
+            (patterns == NULL || wanted(row, patterns)))
+            rows[n++] = (uint16_t)k;
+    }
+    return n;
+}
+
+/* ---- a batch ---- */
+
+/** Page-wise host address of a case's memory; contiguous within a page. */
+static uint8_t *runner_memory(const struct DiffRunner *r, uint64_t linear) { return diff_space_at(&r->space, linear); }
+
+static void add_range(struct InsnRun *r, struct Comparison *c, uint64_t linear, unsigned n) {
+    if (diff_space_page(&r->a->space, linear) == NULL)
+        return;
+    c->range[c->ranges++] = (struct CompareRange){.linear = linear,
+                                                  .n = n,
+                                                  .before = gen_window_before(r->batch, linear),
+                                                  .a = runner_memory(r->a, linear),
+                                                  .b = runner_memory(r->b, linear)};
+}
+
+void insn_comparison(struct InsnRun *r, unsigned k, struct Comparison *c) {
+    const struct GenBatch *b = r->batch;
+    const struct GenGroup *q = &b->group[b->group_of[k]];
+    c->row = &x86_rows[q->insn.d.row];
+    c->insn = &q->insn.d.insn;
+    c->in = &b->in[k];
+    c->a = r->out_a[k];
+    c->b = r->out_b[k];
+    c->ranges = 0;
+    add_range(r, c, GEN_DATA + 512 + k * (uint64_t)GEN_WINDOW, GEN_WINDOW);
+    if (b->window[k] >= GEN_EDGE) {
+        add_range(r, c, b->window[k], GEN_WINDOW / 2);
+        add_range(r, c, b->window[k] + GEN_WINDOW / 2, GEN_WINDOW / 2);
+    }
+}
+
+static bool same(struct InsnRun *r, unsigned k, const uint8_t *data_a, const uint8_t *data_b) {
+    unsigned at = 512 + k * GEN_WINDOW;
+    if (!diff_state_equal(&r->out_a[k], &r->out_b[k]) || memcmp(data_a + at, data_b + at, GEN_WINDOW))
+        return false;
+    if (r->batch->window[k] < GEN_EDGE)
+        return true;
+    struct Comparison c;
+    insn_comparison(r, k, &c);
+    for (unsigned n = 0; n < c.ranges; n++)
+        if (memcmp(c.range[n].a, c.range[n].b, c.range[n].n))
+            return false;
+    return true;
+}
+
+static void judge(struct InsnRun *r, unsigned k) {
+    struct Comparison c;
+    unsigned explained;
+    struct RowCoverage *row = &r->row[r->batch->group[r->batch->group_of[k]].insn.d.row];
+    insn_comparison(r, k, &c);
+    switch (compare(&c, &explained)) {
+    case SAME: break;
+    case UNDEFINED: row->undefined++; break;
+    case EXPLAINED:
+        row->explained++;
+        r->explained[explained]++;
+        break;
+    case DIFFERENT:
+        row->different++;
+        r->different++;
+        insn_report(r, k, &c, false);
+        break;
+    }
+}
+
+/** Whether the oracle shall run this case, going by what the software made of it. */
+static bool selected(struct InsnRun *r, unsigned k) {
+    const struct DiffState *o = &r->out_a[k];
+    if (o->vector == DIFF_NO_FAULT)
+        return o->rip != r->batch->in[k].rip; /* a branch to itself has no end */
+    struct RowCoverage *row = &r->row[r->batch->group[r->batch->group_of[k]].insn.d.row];
+    row->faults++;
+    row->vectors |= 1u << (o->vector < 31 ? o->vector : 31);
+    return row->faults <= FAULTS_ENOUGH || diff_one_in(&r->rng, FAULTS_FEW);
+}
+
+/** The engine could not go on: say in which case. */
+static int failed(struct InsnRun *r, struct DiffRunner *engine, int e) {
+    struct Comparison c;
+    insn_comparison(r, engine->stuck, &c);
+    fprintf(r->report, "%s could not go on:\n", engine->ops->name);
+    insn_report(r, engine->stuck, &c, true);
+    return e;
+}
+
+static int run_batch(struct InsnRun *r, uint64_t number, char *why, size_t n) {
+    struct GenBatch *b = r->batch;
+    uint16_t which[DIFF_BATCH];
+    gen_batch(r->gen, number, b);
+    diff_rng_init(&r->rng, number, 0xfa);
+    gen_load(b, r->a);
+    gen_load(b, r->b);
+    for (unsigned k = 0; k < b->count; k++)
+        which[k] = (uint16_t)k;
+    int e = r->a->ops->run(r->a, b->in, r->out_a, which, b->count, why, n);
+    if (e != 0)
+        return failed(r, r->a, e);
+    unsigned count = 0;
+    for (unsigned k = 0; k < b->count; k++)
+        if (selected(r, k))
+            which[count++] = (uint16_t)k;
+    r->skipped += b->count - count;
+    e = r->b->ops->run(r->b, b->in, r->out_b, which, count, why, n);
+    if (e != 0)
+        return failed(r, r->b, e);
+    const uint8_t *data_a = runner_memory(r->a, GEN_DATA), *data_b = runner_memory(r->b, GEN_DATA);
+    for (unsigned k = 0; k < count; k++) {
+        r->row[b->group[b->group_of[which[k]]].insn.d.row].cases++;
+        if (!same(r, which[k], data_a, data_b))
+            judge(r, which[k]);
+    }
+    r->cases += count;
+    return 0;
+}
+
+/* ---- the run ---- */
+
+static void destroy(struct InsnRun *r) {
+    if (r->a != NULL)
+        r->a->ops->close(r->a);
+    if (r->b != NULL)
+        r->b->ops->close(r->b);
+    gen_free(r->gen);
+    disas_free(r->disas);
+    free(r->batch);
+    free(r->out_a);
+    free(r->out_b);
+    free(r->row);
+    free(r->explained);
+}
+
+static const struct DiffRunnerOps *const runners[] = {
+    &diff_tcg_runner,
+    &diff_host_runner,
+#ifdef HAVE_KVM
+    &diff_kvm_runner,
+#endif
+};
+
+static const struct DiffRunnerOps *find_runner(const char *name, size_t n) {
+    for (unsigned k = 0; k < sizeof(runners) / sizeof(runners[0]); k++)
+        if (strlen(runners[k]->name) == n && !strncmp(runners[k]->name, name, n))
+            return runners[k];
+    return NULL;
+}
+
+static int open_engines(struct InsnRun *r, const Twin86DiffInsn *o, char *why, size_t n) {
+    const char *list = o->engines != NULL ? o->engines : "tcg-lite,host", *comma = strchr(list, ',');
+    struct DiffPage *page = calloc(GEN_MAX_PAGES, sizeof(*page));
+    if (page == NULL)
+        return snprintf(why, n, "%s", strerror(ENOMEM)), -ENOMEM;
+    const struct DiffSetup setup = {DIFF_LONG64, 3, &r->model, page, gen_pages(page), true};
+    int e = 0;
+    for (unsigned k = 0; k < 2 && e == 0; k++) {
+        const char *name = k == 0 ? list : comma + 1;
+        size_t length = k == 0 && comma != NULL ? (size_t)(comma - list) : strlen(name);
+        const struct DiffRunnerOps *ops = comma != NULL ? find_runner(name, length) : NULL;
+        if (ops == NULL) {
+            snprintf(why, n, "'%s' are no two engines; there are tcg-lite, host and kvm, as in tcg-lite,host", list);
+            e = -EINVAL;
+        } else {
+            e = ops->open(k == 0 ? &r->a : &r->b, &setup, why, n);
+        }
+    }
+    free(page);
+    return e;
+}
+
+static int prepare(struct InsnRun *r, const Twin86DiffInsn *o, char *why, size_t n) {
+    int e = cpu_model_parse(&r->model, o->cpu != NULL ? o->cpu : "max", why, n);
+    if (e != 0)
+        return e;
+    diff_host_model(&r->model);
+    uint16_t *rows = calloc(x86_row_count, sizeof(*rows));
+    r->batch = calloc(1, sizeof(*r->batch));
+    r->out_a = aligned_alloc(64, DIFF_BATCH * sizeof(*r->out_a));
+    r->out_b = aligned_alloc(64, DIFF_BATCH * sizeof(*r->out_b));
+    r->row = calloc(x86_row_count, sizeof(*r->row));
+    r->explained = calloc(explanation_count, sizeof(*r->explained));
+    r->disas = disas_new();
+    unsigned count = rows != NULL ? pick_rows(&r->model, o->forms, rows) : 0;
+    if (count > 0)
+        r->gen = gen_new(&r->model, o->seed, rows, count);
+    bool memory = rows && r->batch && r->out_a && r->out_b && r->row && r->explained && r->disas;
+    free(rows);
+    if (!memory || (count > 0 && r->gen == NULL))
+        return snprintf(why, n, "%s", strerror(ENOMEM)), -ENOMEM;
+    if (count == 0)
+        return snprintf(why, n, "--forms '%s': no instruction of this CPU model matches; a mnemonic such as 'ADD', "
+                                "'PADD*' or a feature such as 'cpuid=sse2' is wanted",
+                        o->forms != NULL ? o->forms : "*"),
+               -EINVAL;
+    memset(r->out_a, 0, DIFF_BATCH * sizeof(*r->out_a));
+    memset(r->out_b, 0, DIFF_BATCH * sizeof(*r->out_b));
+    return open_engines(r, o, why, n);
+}
+
+static void summarize(struct InsnRun *r) {
+    unsigned rows = 0;
+    for (unsigned k = 1; k < x86_row_count; k++)
+        rows += r->row[k].cases != 0;
+    for (unsigned k = 0; k < explanation_count; k++)
+        if (r->explained[k] != 0)
+            fprintf(r->report, "explained: %s: %llu cases: %s\n", explanations[k].name,
+                    (unsigned long long)r->explained[k], explanations[k].why);
+    fprintf(r->report, "%llu cases of %u forms, %llu differ\n", (unsigned long long)r->cases, rows,
+            (unsigned long long)r->different);
+}
+
+int twin86_diff_insn(const Twin86DiffInsn *o, FILE *out, char *why, size_t why_size) {
+    struct InsnRun *r = calloc(1, sizeof(*r));
+    if (r == NULL)
+        return snprintf(why, why_size, "%s", strerror(ENOMEM)), -ENOMEM;
+    r->report = out;
+    r->save = o->save;
+    r->shrink = o->shrink;
+    int e = prepare(r, o, why, why_size);
+    for (uint64_t number = 0; e == 0 && r->cases < o->cases; number++)
+        e = run_batch(r, number, why, why_size);
+    if (e == 0) {
+        if (o->coverage)
+            insn_coverage_text(r, out);
+        summarize(r);
+        e = r->different != 0;
+    }
+    destroy(r);
+    free(r);
+    return e;
+}

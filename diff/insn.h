@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/** `twin86 diff insn`: cases from the instruction table, through two engines. */
+#ifndef TWIN86_DIFF_INSN_H
+#define TWIN86_DIFF_INSN_H
+
+#include "diff/compare.h"
+#include "diff/generate.h"
+
+#include <stdio.h>
+
+/** What was run of one row. */
+struct RowCoverage {
+    uint64_t cases, faults;
+    uint32_t vectors; /* bit by vector; 31: those above */
+    uint64_t different, explained, undefined;
+};
+
+/** A run. */
+struct InsnRun {
+    struct CpuModel model;
+    struct Generator *gen;
+    struct GenBatch *batch;
+    struct DiffRunner *a, *b; /* the software, the oracle */
+    struct DiffState *out_a, *out_b;
+    struct RowCoverage *row;  /* x86_row_count */
+    uint64_t cases, different, skipped;
+    uint64_t *explained; /* by explanation */
+    struct DiffRng rng;
+    FILE *report;
+    const char *save; /* folder for differing cases */
+    bool shrink;
+    unsigned shown;
+    struct Disas *disas;
+};
+
+/** Fill `c` with case k of the batch as it was before the run, and with what came out of both. */
+void insn_comparison(struct InsnRun *r, unsigned k, struct Comparison *c);
+
+/* ---- insn_report.c ---- */
+
+/** Print a difference and save its case; not more than a few of each form, unless `always`. */
+void insn_report(struct InsnRun *r, unsigned k, const struct Comparison *c, bool always);
+
+/* ---- insn_coverage.c ---- */
+
+void insn_coverage_text(const struct InsnRun *r, FILE *f);
+
+#endif

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tcg-lite: one vCPU without machine or thread. Between cases only what cases can change is loaded, so that blocks and
+ * translations stay warm.
+ */
+#include "accel/accel.h"
+#include "accel/tcg-lite/tcg.h"
+#include "diff/runner.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Iterations of repeated string instructions count as instructions; a case gets as many turns. */
+enum { MAX_TURNS = 70000 };
+
+struct TcgRunner {
+    struct DiffRunner head;
+    struct CPUState cpu;
+    struct Accel accel;
+    pthread_mutex_t lock;
+    uint64_t page; /* where RIP was last looked up: linear, and its host address */
+    const uint8_t *page_host;
+    bool pointers32;
+};
+
+static void close_runner(struct DiffRunner *r) {
+    struct TcgRunner *t = (struct TcgRunner *)r;
+    if (t->cpu.engine != NULL)
+        tcg_lite_ops.vcpu_destroy(&t->cpu);
+    if (t->cpu.bus != NULL)
+        bus_free(t->cpu.bus);
+    if (t->cpu.clock != NULL)
+        clock_free(t->cpu.clock);
+    diff_space_destroy(&r->space);
+    pthread_mutex_destroy(&t->lock);
+    free(t);
+}
+
+static void init_lock(pthread_mutex_t *lock) {
+    pthread_mutexattr_t attr;
+    pthread_mutexattr_init(&attr);
+    pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
+    pthread_mutex_init(lock, &attr);
+    pthread_mutexattr_destroy(&attr);
+}
+
+static int make_cpu(struct TcgRunner *t, const struct CpuModel *model) {
+    struct CPUState *cpu = &t->cpu;
+    init_lock(&t->lock);
+    cpu->bus = bus_new(&t->lock);
+    cpu->clock = clock_new(CLOCK_HOST);
+    if (cpu->bus == NULL || cpu->clock == NULL)
+        return -ENOMEM;
+    cpu->lock = &t->lock;
+    cpu->bootstrap = true;
+    cpu->tsc_hz = 1000000000;
+    cpu->model = *model;
+    t->accel = (struct Accel){
+        .ops = &tcg_lite_ops, .bus = cpu->bus, .clock = cpu->clock, .lock = &t->lock, .options = ""};
+    cpu->accel = &t->accel;
+    int r = bus_map(cpu->bus, 0, &t->head.space.ram);
+    if (r == 0)
+        r = tcg_lite_ops.vcpu_init(cpu, &t->accel);
+    if (r == 0) {
+        cpu_reset(cpu, false);
+        cpu->env = t->head.space.env;
+        tcg_lite_ops.put_state(cpu);
+    }
+    return r;
+}
+
+static int open_runner(struct DiffRunner **out, const struct DiffSetup *setup, char *why, size_t n) {
+    struct TcgRunner *t = calloc(1, sizeof(*t));
+    if (t == NULL)
+        return snprintf(why, n, "%s", strerror(ENOMEM)), -ENOMEM;
+    t->head.ops = &diff_tcg_runner;
+    t->pointers32 = setup->pointers32;
+    int r = diff_space_init(&t->head.space, setup->mode, setup->cpl, setup->model, setup->page, setup->pages, why, n);
+    if (r != 0) {
+        free(t);
+        return r;
+    }
+    r = make_cpu(t, setup->model);
+    if (r != 0) {
+        snprintf(why, n, "tcg-lite: %s", strerror(-r));
+        close_runner(&t->head);
+        return r;
+    }
+    *out = &t->head;
+    return 0;
+}
+
+static void put_pad(struct DiffRunner *r, uint8_t *at, uint64_t linear) {
+    (void)r, (void)linear;
+    at[0] = 0xeb; /* a jump to itself: whatever instructions are left of the budget end here */
+    at[1] = 0xfe;
+}
+
+static void code_changed(struct DiffRunner *r) {
+    struct TcgRunner *t = (struct TcgRunner *)r;
+    tcg_blocks_flush(t->cpu.engine);
+}
+
+/* ---- one case ---- */
+
+static void load(struct TcgRunner *r, const struct DiffState *in) {
+    struct Tcg *t = r->cpu.engine;
+    CPUX86State *env = &r->cpu.env;
+    const CPUX86State *fresh = &r->head.space.env;
+    if (r->head.space.cpl != 3) { /* anything may have changed */
+        bool flush = memcmp(&env->cr0, &fresh->cr0, sizeof(env->cr0)) != 0 || env->cr3 != fresh->cr3 ||
+                     env->cr4 != fresh->cr4 || env->efer != fresh->efer || env->dr[7] != fresh->dr[7];
+        *env = *fresh;
+        if (flush)
+            tcg_lite_ops.put_state(&r->cpu);
+    } else {
+        memcpy(env->seg, fresh->seg, sizeof(env->seg));
+    }
+    diff_state_to_env(in, env);
+    env->cr2 = 0;
+    cc_load(&t->cc, (uint32_t)in->rflags);
+    tcg_update_mode(t);
+    r->cpu.halted = false;
+}
+
+static bool in_handler(const struct TcgRunner *r) {
+    const CPUX86State *env = &r->cpu.env;
+    uint64_t linear = env->rip + (x86_long_mode(env) ? 0 : env->seg[SEG_CS].base);
+    return linear - (r->head.space.sys + DIFF_SYS_HANDLERS) < 256 * DIFF_HANDLER;
+}
+
+static bool at_pad(struct TcgRunner *r) {
+    const CPUX86State *env = &r->cpu.env;
+    uint64_t linear = env->rip + (x86_code64(env) ? 0 : env->seg[SEG_CS].base);
+    if ((linear & ~0xfffull) != r->page || r->page_host == NULL) {
+        r->page = linear & ~0xfffull;
+        r->page_host = diff_space_at(&r->head.space, r->page);
+    }
+    const uint8_t *p = r->page_host + (linear & 0xfff);
+    return r->page_host != NULL && p[0] == 0xeb && p[1] == 0xfe;
+}
+
+static void run_budget(struct CPUState *cpu, uint64_t insns) {
+    cpu->insn_limit = cpu->insn_count + insns;
+    tcg_lite_ops.exec(cpu);
+    tcg_lite_ops.get_state(cpu);
+}
+
+/** What the handler finds on its stack becomes the result. */
+static void read_frame(struct TcgRunner *r, struct DiffState *out) {
+    const struct DiffSpace *s = &r->head.space;
+    CPUX86State *env = &r->cpu.env;
+    unsigned size = s->mode >= DIFF_COMPAT16 ? 8 : s->mode == DIFF_REAL16 ? 2 : 4;
+    uint64_t cs_base = x86_long_mode(env) ? 0 : env->seg[SEG_CS].base, frame[5] = {0}, error = 0;
+    uint64_t sp = env->gpr[REG_SP];
+    out->vector = (uint32_t)((env->rip + cs_base - s->sys - DIFF_SYS_HANDLERS) / DIFF_HANDLER);
+    const uint8_t *p = s->mode == DIFF_REAL16
+                           ? s->ram.host + ((env->seg[SEG_SS].base + (sp & 0xffff)) & 0xfffff)
+                           : s->ram.host + s->sys_phys + DIFF_SYS_STACK + (sp & 0xfff);
+    if (s->mode != DIFF_REAL16 && diff_has_error(out->vector)) {
+        memcpy(&error, p, size);
+        p += size;
+    }
+    bool outer = s->cpl != 0 || size == 8; /* the frame has SS:RSP */
+    memcpy(frame, p, size == 8 ? 40 : 0);
+    for (unsigned k = 0; size < 8 && k < (outer ? 5u : 3u); k++)
+        memcpy(&frame[k], p + k * size, size);
+    out->error = (uint32_t)error;
+    out->rip = frame[0];
+    out->rflags = frame[2];
+    out->cr2 = out->vector == VEC_PF ? env->cr2 : 0;
+    if (outer)
+        out->gpr[REG_SP] = frame[3];
+    else
+        out->gpr[REG_SP] = sp + size * (3u + (s->mode != DIFF_REAL16 && diff_has_error(out->vector)));
+}
+
+static void run_one(struct TcgRunner *r, const struct DiffState *in, struct DiffState *out) {
+    struct CPUState *cpu = &r->cpu;
+    load(r, in);
+    run_budget(cpu, in->insns + 1);
+    bool fault = in_handler(r);
+    for (unsigned turn = 0; !fault && turn < MAX_TURNS && !at_pad(r); turn++) {
+        run_budget(cpu, 1);
+        fault = in_handler(r);
+    }
+    if (r->pointers32)
+        cpu->env.fip = (uint32_t)cpu->env.fip, cpu->env.fdp = (uint32_t)cpu->env.fdp;
+    diff_state_from_env(out, &cpu->env);
+    out->vector = DIFF_NO_FAULT;
+    out->error = 0;
+    out->cr2 = 0;
+    if (fault)
+        read_frame(r, out);
+}
+
+static int run(struct DiffRunner *r, const struct DiffState *in, struct DiffState *out, const uint16_t *which,
+               unsigned count, char *why, size_t n) {
+    (void)why, (void)n;
+    for (unsigned k = 0; k < count; k++)
+        run_one((struct TcgRunner *)r, &in[which[k]], &out[which[k]]);
+    return 0;
+}
+
+const struct DiffRunnerOps diff_tcg_runner = {
+    .name = "tcg-lite",
+    .open = open_runner,
+    .close = close_runner,
+    .pad = put_pad,
+    .code_changed = code_changed,
+    .run = run,
+};

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * The world in which cases run: one CPU mode, pages with attributes, and the system structures (GDT, IDT, TSS, page
+ * tables, exception handlers) that an engine needs to run there. Each engine has a space of its own; two spaces made
+ * of the same pages differ in nothing that a case can see.
+ */
+#ifndef TWIN86_DIFF_SPACE_H
+#define TWIN86_DIFF_SPACE_H
+
+#include "cpu/cpuid.h"
+#include "cpu/env.h"
+#include "memory/region.h"
+
+enum DiffMode {
+    DIFF_REAL16,
+    DIFF_V8086,
+    DIFF_PROT16,
+    DIFF_PROT32,
+    DIFF_COMPAT16,
+    DIFF_COMPAT32,
+    DIFF_LONG64,
+    DIFF_MODES
+};
+
+/** "long64" ... */
+extern const char *const diff_mode_names[DIFF_MODES];
+
+enum {
+    DIFF_PAGE_WRITE = 1 << 0,
+    DIFF_PAGE_USER = 1 << 1,
+    DIFF_PAGE_NX = 1 << 2,   /* long and compatibility modes */
+    DIFF_PAGE_HOLE = 1 << 3, /* mapped to a physical address where there is nothing */
+};
+
+struct DiffPage {
+    uint64_t linear; /* a multiple of 4096 */
+    uint8_t attr;
+};
+
+/** Where the structures lie, by linear address; cases may not have pages there. Real mode: from DIFF_SYS_REAL on. */
+enum {
+    DIFF_SYS = 0x30000000,
+    DIFF_SYS_REAL = 0xf0000,
+    DIFF_SYS_GDT = 0,
+    DIFF_SYS_IDT = 0x1000,
+    DIFF_SYS_TSS = 0x2000,
+    DIFF_SYS_STACK = 0x3000, /* one page; readable and writable at every level */
+    DIFF_SYS_STACK_TOP = 0x4000,
+    DIFF_SYS_HANDLERS = 0x4000, /* DIFF_HANDLER bytes for each vector: HLT */
+    DIFF_SYS_SIZE = 0x8000,
+    DIFF_HANDLER = 64,
+};
+
+/** Selectors: the first seven as Linux has them, because the host's are what a program sees where hardware runs it. */
+enum {
+    DIFF_CS32_0 = 0x08,
+    DIFF_CS64_0 = 0x10,
+    DIFF_DS_0 = 0x18,
+    DIFF_CS32_3 = 0x23,
+    DIFF_DS_3 = 0x2b,
+    DIFF_CS64_3 = 0x33,
+    DIFF_CS16_0 = 0x38,
+    DIFF_TR = 0x40,
+    DIFF_CS16_3 = 0x53,
+    DIFF_DS16_0 = 0x58,
+    DIFF_DS16_3 = 0x63,
+};
+
+struct DiffSpace {
+    enum DiffMode mode;
+    unsigned cpl;
+    struct Region ram; /* physical memory from 0 */
+    struct DiffPage *page;
+    unsigned pages;
+    uint64_t sys, sys_phys; /* of DIFF_SYS_* */
+    CPUX86State env;        /* what every case starts from, but for what it says itself */
+};
+
+/**
+ * Make a space of these pages (copied, sorted). 0, -EINVAL (pages that overlap each other or the system's, or cannot be
+ * in that mode) or another -errno, with one line in `why`.
+ */
+int diff_space_init(struct DiffSpace *s, enum DiffMode mode, unsigned cpl, const struct CpuModel *model,
+                    const struct DiffPage *page, unsigned pages, char *why, size_t n);
+void diff_space_destroy(struct DiffSpace *s);
+
+/** The page of a linear address, or NULL. */
+const struct DiffPage *diff_space_page(const struct DiffSpace *s, uint64_t linear);
+/** Host address of a byte of a case's page, or NULL where there is none. Pages that follow one another in linear space
+ *  do so here. */
+uint8_t *diff_space_at(const struct DiffSpace *s, uint64_t linear);
+/** Physical address of the same. */
+uint64_t diff_space_phys(const struct DiffSpace *s, uint64_t linear);
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * What one test case starts from and ends with: the part of a CPU that a program can see, in the layout in which the
+ * real CPU loads and stores it (an XSAVE area, then general registers), so that results are compared as bytes.
+ */
+#ifndef TWIN86_DIFF_STATE_H
+#define TWIN86_DIFF_STATE_H
+
+#include "cpu/xsave.h"
+
+#include <stddef.h>
+
+#define DIFF_NO_FAULT UINT32_MAX
+
+struct DiffState {
+    uint8_t fx[FXSAVE_SIZE];            /* FXSAVE64 image */
+    uint8_t xheader[XSAVE_HEADER_SIZE]; /* XSTATE_BV and reserved bytes; never compared */
+    uint8_t ymmh[16][16];               /* upper halves of YMM */
+    uint64_t gpr[REG_COUNT];            /* in encoding order */
+    uint64_t rflags;
+    uint64_t rip; /* after a fault: as the handler finds it */
+    uint64_t fs_base, gs_base;
+    uint32_t vector; /* out: the exception, or DIFF_NO_FAULT */
+    uint32_t error;  /* its error code; 0 where there is none */
+    uint64_t cr2;    /* after #PF */
+    uint32_t insns;  /* in: how many to run */
+    uint8_t unused[12];
+} __attribute__((aligned(64)));
+
+/* The assembly of stub.c knows these. */
+enum {
+    DIFF_AT_GPR = 832,
+    DIFF_AT_RFLAGS = 960,
+    DIFF_AT_RIP = 968,
+    DIFF_AT_FS_BASE = 976,
+    DIFF_AT_GS_BASE = 984,
+    DIFF_AT_VECTOR = 992,
+    DIFF_AT_ERROR = 996,
+    DIFF_AT_CR2 = 1000,
+    DIFF_STATE_SIZE = 1024,
+};
+_Static_assert(offsetof(struct DiffState, ymmh) == XSAVE_AVX_OFFSET, "");
+_Static_assert(offsetof(struct DiffState, gpr) == DIFF_AT_GPR, "");
+_Static_assert(offsetof(struct DiffState, rflags) == DIFF_AT_RFLAGS, "");
+_Static_assert(offsetof(struct DiffState, rip) == DIFF_AT_RIP, "");
+_Static_assert(offsetof(struct DiffState, fs_base) == DIFF_AT_FS_BASE, "");
+_Static_assert(offsetof(struct DiffState, gs_base) == DIFF_AT_GS_BASE, "");
+_Static_assert(offsetof(struct DiffState, vector) == DIFF_AT_VECTOR, "");
+_Static_assert(offsetof(struct DiffState, error) == DIFF_AT_ERROR, "");
+_Static_assert(offsetof(struct DiffState, cr2) == DIFF_AT_CR2, "");
+_Static_assert(sizeof(struct DiffState) == DIFF_STATE_SIZE, "");
+
+/** True for exceptions that push an error code (SDM vol. 3, table 6-1). */
+static inline bool diff_has_error(uint32_t vector) {
+    return vector == VEC_DF || (vector >= VEC_TS && vector <= VEC_PF) || vector == VEC_AC;
+}
+
+/** The state after FNINIT and with MXCSR at its default, all else 0; interrupts on. */
+void diff_state_init(struct DiffState *s);
+
+/** To and from env, as far as struct DiffState goes; rflags as they are. */
+void diff_state_to_env(const struct DiffState *s, CPUX86State *env);
+void diff_state_from_env(struct DiffState *s, const CPUX86State *env);
+
+static inline uint16_t diff_get16(const uint8_t *p) { return (uint16_t)(p[0] | p[1] << 8); }
+static inline uint32_t diff_get32(const uint8_t *p) { return diff_get16(p) | (uint32_t)diff_get16(p + 2) << 16; }
+static inline uint64_t diff_get64(const uint8_t *p) { return diff_get32(p) | (uint64_t)diff_get32(p + 4) << 32; }
+static inline void diff_put(uint8_t *p, uint64_t v, unsigned bytes) { __builtin_memcpy(p, &v, bytes); }
+
+#endif

@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: MIT */
+#include "diff/tune.h"
+
+#include "accel/tcg-lite/tcg.h"
+
+#include <string.h>
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+static bool named(const struct X86Row *row, const char *list) {
+    size_t n = strlen(row->mnemonic);
+    for (const char *p = strstr(list, row->mnemonic); p != NULL; p = strstr(p + 1, row->mnemonic))
+        if (p[-1] == ' ' && p[n] == ' ')
+            return true;
+    return false;
+}
+
+/* ---- what is left out ---- */
+
+const char *gen_left_out(unsigned row) {
+    static const struct {
+        const char *names, *why;
+    } list[] = {
+        {" CPUID RDTSC RDTSCP RDPMC RDPID XGETBV RDRAND RDSEED ", "its result is not a function of the case"},
+        {" SYSCALL SYSENTER SYSRET SYSEXIT ", "leaves the program; what it does is the system's choice"},
+        {" SGDT SIDT SLDT STR SMSW LAR LSL VERR VERW ", "tells of the system's tables"},
+        {" IN OUT INS OUTS ", "an access to a device"},
+        {" LDS LES LSS LFS LGS ", "loads a segment register from the system's tables"},
+        {" MONITOR MWAIT ", "waits"},
+    };
+    const struct X86Row *r = &x86_rows[row];
+    for (unsigned k = 0; k < COUNT(list); k++)
+        if (named(r, list[k].names))
+            return list[k].why;
+    if (x86_forms[row].attr & ATTR_SEG_DEST || (r->operands[1] == 'S' && r->operands[2] == 0 && r->mnemonic[0] == 'P'))
+        return "loads a segment register from the system's tables";
+    if (r->mnemonic[0] == '(')
+        return "is no instruction";
+    return NULL;
+}
+
+#define XSAVES_AND_XRSTORS " XSAVE XSAVEOPT XSAVEC XSAVES XRSTOR XRSTORS "
+
+/** EDX:EAX say which components: they can't be addresses. */
+static bool uses_mask(const struct Insn *i) {
+    return i->base == REG_AX * 8 || i->base == REG_DX * 8 || i->index == REG_AX * 8 || i->index == REG_DX * 8;
+}
+
+bool tune_allowed(const struct DiffEncode *e, const struct GenGroup *q) {
+    struct CpuModel all = *e->model;
+    struct DiffInsn i = q->insn;
+    if (q->insn.d.row != 0 && gen_left_out(q->insn.d.row))
+        return false;
+    if (q->insn.d.insn.mem && named(&x86_rows[q->insn.d.row], XSAVES_AND_XRSTORS) && uses_mask(&q->insn.d.insn))
+        return false;
+    memset(all.feature, 0xff, sizeof(all.feature));
+    struct DiffEncode wide = *e;
+    wide.model = &all;
+    return diff_redecode(&wide, q->insn.d.row, &i);
+}
+
+/* ---- code ---- */
+
+static void set_bytes(const struct DiffEncode *e, struct GenGroup *q, unsigned at, uint64_t v, unsigned size) {
+    struct DiffInsn old = q->insn;
+    diff_put(q->insn.bytes + at, v, size);
+    if (!diff_redecode(e, old.d.row, &q->insn))
+        q->insn = old;
+}
+
+void tune_code(struct DiffRng *r, const struct DiffEncode *e, struct GenGroup *q) {
+    const struct X86Row *row = &x86_rows[q->insn.d.row];
+    unsigned imm = q->insn.imm_at, size = q->insn.len - imm;
+    if (row->operands[0] == 'J') { /* to a pad; rarely to INT3, or to where nothing is */
+        uint64_t to = q->pad[diff_below(r, GEN_MAX_PADS)], next = q->code + q->insn.len;
+        if (diff_one_in(r, 32))
+            to = q->slot + GEN_SLOT - 40;
+        if (size > 1 && diff_one_in(r, 32))
+            to = next + (diff_rnd(r) | 0x20000000);
+        set_bytes(e, q, imm, to - next, size);
+    } else if (!strcmp(row->mnemonic, "ENTER") && !diff_one_in(r, 16)) {
+        set_bytes(e, q, imm, diff_below(r, 128), 2);
+        set_bytes(e, q, imm + 2, diff_below(r, 8) | (diff_rnd(r) >> 32 & 0xe0), 1);
+    } else if (!strcmp(row->mnemonic, "RET") && size == 2 && !diff_one_in(r, 8)) {
+        set_bytes(e, q, imm, diff_below(r, 64), 2);
+    } else if (!strcmp(row->mnemonic, "INT")) { /* Linux gives programs these gates */
+        if (q->insn.bytes[imm] == 0x80)
+            set_bytes(e, q, imm, 0x40, 1);
+    }
+}
+
+/* ---- memory ---- */
+
+void tune_poke(struct Tune *t, uint64_t linear, const void *bytes, unsigned n) {
+    for (unsigned k = 0; k < n; k++) {
+        bool mine = linear + k - t->window < GEN_WINDOW || linear + k - t->own < GEN_WINDOW;
+        uint8_t *p = mine ? (uint8_t *)gen_window_before(t->b, linear + k) : NULL;
+        if (p != NULL)
+            *p = ((const uint8_t *)bytes)[k];
+    }
+}
+
+static uint64_t segment_base(const struct Tune *t) {
+    unsigned seg = t->q->insn.d.insn.seg;
+    return seg == SEG_FS ? t->s->fs_base : seg == SEG_GS ? t->s->gs_base : 0;
+}
+
+/** 1/n modulo 2^64 for odd n (Newton). */
+static uint64_t inverse(uint64_t n) {
+    uint64_t x = n;
+    for (unsigned k = 0; k < 6; k++)
+        x *= 2 - n * x;
+    return x;
+}
+
+/** Register `off` (a byte offset into gpr) becomes v; with 32-bit addresses what stands above does not matter. */
+static void set_address(struct Tune *t, unsigned off, uint64_t v, bool narrow) {
+    uint64_t above = narrow && !diff_one_in(t->r, 4) ? diff_rnd(t->r) & 0xffffffff00000000 : 0;
+    t->s->gpr[off / 8] = narrow ? (uint32_t)v | above : v;
+}
+
+/** Let the effective address be t->target, or what comes next to it. */
+static void aim(struct Tune *t) {
+    struct DiffInsn *n = &t->q->insn;
+    const struct Insn *i = &n->d.insn;
+    if (!i->mem)
+        return;
+    bool narrow = i->asize == 2, index = i->index != INSN_REG_NONE;
+    if (narrow && i->seg >= SEG_FS) /* the base must leave the address within reach */
+        t->s->fs_base &= 0xfffffff, t->s->gs_base &= 0xfffffff;
+    uint64_t ea = t->target - segment_base(t);
+    if (t->form->imm_kind == IMM_MOFFS) {
+        set_bytes(t->e, t->q, n->imm_at, ea, narrow ? 4 : 8);
+    } else if (i->base == INSN_REG_RIP) {
+        set_bytes(t->e, t->q, n->disp_at, ea - (t->q->code + n->len), 4);
+    } else if (i->base == INSN_REG_NONE && !index) {
+        set_bytes(t->e, t->q, n->disp_at, ea, 4);
+    } else if (i->base == INSN_REG_NONE) {
+        set_address(t, i->index, (ea - (uint64_t)(int64_t)i->disp) >> i->scale, narrow);
+    } else if (i->base == i->index) {
+        uint64_t sum = ea - (uint64_t)(int64_t)i->disp;
+        set_address(t, i->base, i->scale == 0 ? sum >> 1 : sum * inverse(1 + (1ull << i->scale)), narrow);
+    } else {
+        if (index && diff_rnd(t->r) >> 63)
+            t->s->gpr[i->index / 8] = diff_below(t->r, 64);
+        uint64_t part = index ? t->s->gpr[i->index / 8] << i->scale : 0;
+        set_address(t, i->base, ea - part - (uint64_t)(int64_t)i->disp, narrow);
+    }
+}
+
+/** An address that is not canonical, or nearly, in place of the target. */
+static void misplace(struct Tune *t) {
+    static const uint64_t odd[] = {0,
+                                   0x0000800000000000,
+                                   0x00007ffffffffffc,
+                                   0xffff7fffffffffff,
+                                   0xffff800000000000,
+                                   0x8000000000000000,
+                                   ~0ull,
+                                   0xfffffffffffffff8,
+                                   0x00007fffffffffff};
+    t->target = odd[diff_below(t->r, COUNT(odd))];
+}
+
+/* ---- single instructions ---- */
+
+/** Somewhere a branch may go: a pad; rarely anywhere. */
+static uint64_t branch_target(struct Tune *t) {
+    return diff_one_in(t->r, 64) ? diff_integer(t->r) : t->q->pad[diff_below(t->r, GEN_MAX_PADS)];
+}
+
+static void poke_operand(struct Tune *t, const void *bytes, unsigned n) { tune_poke(t, t->target, bytes, n); }
+static void poke_stack(struct Tune *t, const void *bytes, unsigned n) {
+    tune_poke(t, t->s->gpr[REG_SP], bytes, n);
+}
+
+static void tune_branch(struct Tune *t) {
+    uint64_t v = branch_target(t);
+    const struct Insn *i = &t->q->insn.d.insn;
+    if (t->form->imm_kind == IMM_JB || t->form->imm_kind == IMM_JZ)
+        return;
+    if (i->mem)
+        poke_operand(t, &v, 8);
+    else
+        t->s->gpr[i->rm / 8] = v;
+}
+
+static void tune_ret(struct Tune *t) {
+    uint64_t v = branch_target(t);
+    poke_stack(t, &v, 8);
+}
+
+/** A code segment: the program's own; rarely none. Segments of other modes would take the case out of 64-bit code. */
+static uint16_t far_selector(struct Tune *t) {
+    static const uint16_t others[] = {0, 1, 2, 3, DIFF_CS64_3 & ~3, DIFF_DS_3, DIFF_DS_0, DIFF_CS64_0, DIFF_CS32_0};
+    return diff_one_in(t->r, 16) ? others[diff_below(t->r, COUNT(others))] : DIFF_CS64_3;
+}
+
+/** A far pointer: offset, selector. */
+static void tune_far(struct Tune *t) {
+    uint64_t v = branch_target(t), selector = far_selector(t);
+    unsigned size = 1u << t->q->insn.d.insn.osize;
+    uint8_t bytes[10];
+    memcpy(bytes, &v, 8);
+    memcpy(bytes + size, &selector, 2);
+    poke_operand(t, bytes, size + 2);
+}
+
+/** A frame of words of the operand size: RIP, CS and for IRET RFLAGS, RSP, SS. */
+static void tune_far_return(struct Tune *t) {
+    bool iret = !strcmp(t->row->mnemonic, "IRET");
+    const uint64_t frame[5] = {branch_target(t), far_selector(t),
+                               t->s->rflags ^ (diff_rnd(t->r) & (FLAG_ARITH | FLAG_DF | FLAG_AC)),
+                               t->window + 64 + diff_below(t->r, 512), DIFF_DS_3};
+    unsigned size = 1u << t->q->insn.d.insn.osize;
+    for (unsigned k = 0; k < (iret ? 5u : 2u); k++)
+        tune_poke(t, t->s->gpr[REG_SP] + k * size, &frame[k], size);
+}
+
+/** No single-step trap: it would come at a pad. */
+static void tune_popf(struct Tune *t) {
+    uint64_t v = diff_rnd(t->r) & ~(uint64_t)FLAG_TF;
+    if (!diff_one_in(t->r, 8))
+        v &= ~(uint64_t)FLAG_AC;
+    poke_stack(t, &v, 8);
+}
+
+static void tune_frame(struct Tune *t) { t->s->gpr[REG_BP] = t->own + 128 + (diff_rnd(t->r) & 0x1ff); }
+
+static void tune_xlat(struct Tune *t) {
+    const struct Insn *i = &t->q->insn.d.insn;
+    uint64_t base = t->target - (uint8_t)t->s->gpr[REG_AX] - segment_base(t);
+    t->s->gpr[REG_BX] = i->asize == 2 ? (uint32_t)base : base;
+}
+
+/** Implicit memory at (R)DI. */
+static void tune_di(struct Tune *t) {
+    uint64_t base = t->target - segment_base(t);
+    t->s->gpr[REG_DI] = t->q->insn.d.insn.asize == 2 ? (uint32_t)base : base;
+}
+
+/** A quotient that fits, most of the time. */
+static void tune_divide(struct Tune *t) {
+    const struct Insn *i = &t->q->insn.d.insn;
+    uint64_t *g = t->s->gpr, v = diff_rnd(t->r);
+    bool is_signed = t->row->mnemonic[0] == 'I';
+    unsigned bits = 8u << i->osize;
+    if ((v & 7) == 0)
+        return;
+    uint64_t top = (v & 0x18) == 0 ? v >> 8 & 3 : 0;
+    if (is_signed && (v & 0x20))
+        top = ~top;
+    if (bits == 8)
+        g[REG_AX] = (g[REG_AX] & ~0xff00ull) | (top & 0xff) << 8;
+    else
+        g[REG_DX] = top;
+}
+
+static void tune_bit_offset(struct Tune *t) {
+    const struct Insn *i = &t->q->insn.d.insn;
+    if (i->mem && !diff_one_in(t->r, 16))
+        t->s->gpr[i->reg / 8] = (uint64_t)((int64_t)diff_below(t->r, 4096) - 2048);
+    if (i->mem)
+        t->target = t->window + 384 + diff_below(t->r, 256);
+}
+
+/** MXCSR in memory: seldom with reserved bits. */
+static void tune_ldmxcsr(struct Tune *t) {
+    uint32_t v = (uint32_t)diff_rnd(t->r) & (diff_one_in(t->r, 16) ? 0xffffffff : 0xffff);
+    poke_operand(t, &v, 4);
+}
+
+enum { AREA_SIZE = XSAVE_AVX_OFFSET + XSAVE_AVX_SIZE }; /* all that a case's components need */
+
+/** Room for a long operand. */
+static void tune_area(struct Tune *t, unsigned size, unsigned align) {
+    unsigned room = GEN_WINDOW - size;
+    t->target = t->own + diff_below(t->r, room + 1);
+    if (!diff_one_in(t->r, 32))
+        t->target &= ~(uint64_t)(align - 1);
+}
+
+/** An area of FXRSTOR or XRSTOR: as random as memory is, but for what would fault. */
+static void tune_fxrstor(struct Tune *t) {
+    bool xsave = t->row->mnemonic[0] == 'X';
+    tune_area(t, xsave ? AREA_SIZE : FXSAVE_SIZE, xsave ? 64 : 16);
+    uint32_t mxcsr = (uint32_t)diff_rnd(t->r) & 0xffff;
+    if (!diff_one_in(t->r, 16))
+        tune_poke(t, t->target + FXSAVE_MXCSR, &mxcsr, 4);
+    if (!xsave)
+        return;
+    uint8_t header[XSAVE_HEADER_SIZE] = {t->s->xheader[0] & (uint8_t)diff_below(t->r, 8)};
+    if (diff_one_in(t->r, 32))
+        header[diff_below(t->r, sizeof(header))] = 1;
+    tune_poke(t, t->target + XSAVE_HEADER, header, sizeof(header));
+}
+
+static void tune_xsave_mask(struct Tune *t) {
+    t->s->gpr[REG_AX] = diff_integer(t->r) & t->s->xheader[0];
+    t->s->gpr[REG_DX] = 0;
+}
+
+static void tune_xsave(struct Tune *t) {
+    static const uint8_t zero[XSAVE_HEADER_SIZE];
+    tune_area(t, AREA_SIZE, 64);
+    tune_poke(t, t->target + XSAVE_HEADER, zero, sizeof(zero));
+    tune_xsave_mask(t);
+}
+
+static void tune_xrstor(struct Tune *t) {
+    tune_fxrstor(t);
+    tune_xsave_mask(t);
+}
+
+static void tune_fxsave(struct Tune *t) { tune_area(t, FXSAVE_SIZE, 16); }
+static void tune_fpu_area(struct Tune *t) { tune_area(t, 108, 4); }
+
+/** The register operand is an address: MOVDIR64B. */
+static void tune_reg_address(struct Tune *t) {
+    uint64_t at = (t->own + 64 + diff_below(t->r, 512)) & ~63ull;
+    t->s->gpr[t->q->insn.d.insn.reg / 8] = at;
+}
+
+static const struct {
+    const char *names;
+    void (*tune)(struct Tune *t);
+} special[] = {
+    {" CALL JMP ", tune_branch},
+    {" RET ", tune_ret},
+    {" RETF IRET ", tune_far_return},
+    {" POPF ", tune_popf},
+    {" ENTER LEAVE ", tune_frame},
+    {" XLAT ", tune_xlat},
+    {" MASKMOVQ MASKMOVDQU VMASKMOVDQU ", tune_di},
+    {" DIV IDIV ", tune_divide},
+    {" BT BTS BTR BTC ", tune_bit_offset},
+    {" LDMXCSR VLDMXCSR ", tune_ldmxcsr},
+    {" FXRSTOR FXRSTOR64 ", tune_fxrstor},
+    {" FXSAVE FXSAVE64 ", tune_fxsave},
+    {" XRSTOR XRSTORS XRSTOR64 ", tune_xrstor},
+    {" XSAVE XSAVEOPT XSAVEC XSAVES XSAVE64 ", tune_xsave},
+    {" FNSAVE FRSTOR FNSTENV FLDENV ", tune_fpu_area},
+    {" MOVDIR64B ", tune_reg_address},
+};
+
+/** Operand codes X and Y: strings; repeat counts stay small. */
+static void tune_string(struct Tune *t) {
+    const struct Insn *i = &t->q->insn.d.insn;
+    bool x = strchr(t->row->operands, 'X') != NULL && strncmp(t->row->operands, "XMM", 3),
+         y = strchr(t->row->operands, 'Y') != NULL;
+    uint64_t mask = i->asize == 2 ? 0xffffffff : ~0ull, near = t->window + 320 + diff_below(t->r, 384);
+    if (i->asize == 2)
+        t->s->fs_base &= 0xfffffff, t->s->gs_base &= 0xfffffff;
+    if (x)
+        t->s->gpr[REG_SI] = (near - segment_base(t)) & mask;
+    if (y)
+        t->s->gpr[REG_DI] = (diff_one_in(t->r, 2) ? near + diff_below(t->r, 33) - 16
+                                                  : t->window + 320 + diff_below(t->r, 384)) & mask;
+    if (x && y && diff_one_in(t->r, 2)) { /* equal operands keep REPE going */
+        uint8_t same[96];
+        memset(same, (int)(diff_rnd(t->r) & 3), sizeof(same));
+        same[diff_below(t->r, 90) + 4] ^= 1;
+        tune_poke(t, near - 32, same, sizeof(same));
+    }
+    if (i->rep)
+        t->s->gpr[REG_CX] = diff_below(t->r, i->osize == 3 ? 36 : 70) | (mask + 1);
+}
+
+void tune_case(struct Tune *t) {
+    const char *op = t->row->operands;
+    if ((strchr(op, 'X') != NULL || strchr(op, 'Y') != NULL) && (t->form->attr & ATTR_REP))
+        tune_string(t);
+    if (t->q->insn.d.insn.mem && diff_one_in(t->r, 256))
+        misplace(t);
+    for (unsigned k = 0; k < COUNT(special); k++)
+        if (named(t->row, special[k].names)) {
+            if (!strcmp(op, "Mp") && special[k].tune == tune_branch)
+                tune_far(t);
+            else
+                special[k].tune(t);
+            break;
+        }
+    aim(t);
+}
