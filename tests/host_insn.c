@@ -20,7 +20,45 @@ static struct {
     bool inside;
     gregset_t caller;
     struct HostFx caller_fx;
+    uint64_t caller_ymm[16][2];
 } run;
+
+/* A signal frame has an XSAVE image in the standard form, the kernel says how much of it in the FXSAVE part (Linux:
+ * struct _fpx_sw_bytes). */
+enum {
+    FRAME_MAGIC1 = 0x46505853,
+    AT_MAGIC1 = 464,
+    AT_XFEATURES = 472,
+    AT_XSTATE_BV = 512,
+    AT_YMM = 576,
+    AVX_STATE = 4
+};
+
+static uint8_t *frame_ymm(ucontext_t *c) {
+    uint8_t *image = (uint8_t *)c->uc_mcontext.fpregs;
+    uint32_t magic;
+    uint64_t xfeatures;
+    memcpy(&magic, image + AT_MAGIC1, sizeof magic);
+    memcpy(&xfeatures, image + AT_XFEATURES, sizeof xfeatures);
+    return magic == FRAME_MAGIC1 && (xfeatures & AVX_STATE) ? image + AT_YMM : NULL;
+}
+
+static void set_ymm(ucontext_t *c, const uint64_t ymm[16][2]) {
+    uint8_t *at = frame_ymm(c), *image = (uint8_t *)c->uc_mcontext.fpregs;
+    if (at == NULL)
+        return;
+    memcpy(at, ymm, 256);
+    image[AT_XSTATE_BV] |= 7; /* x87, SSE, AVX */
+}
+
+static void get_ymm(ucontext_t *c, uint64_t ymm[16][2]) {
+    uint8_t *at = frame_ymm(c), *image = (uint8_t *)c->uc_mcontext.fpregs;
+    memset(ymm, 0, 256);
+    if (at != NULL && (image[AT_XSTATE_BV] & AVX_STATE))
+        memcpy(ymm, at, 256);
+}
+
+bool host_insn_has_avx(void) { return __builtin_cpu_supports("avx"); }
 
 static void enter(ucontext_t *c) {
     memcpy(run.caller, c->uc_mcontext.gregs, sizeof run.caller);
@@ -32,6 +70,8 @@ static void enter(ucontext_t *c) {
     if (run.state->code32) /* Linux's 32-bit user code segment */
         c->uc_mcontext.gregs[REG_CSGSFS] = (c->uc_mcontext.gregs[REG_CSGSFS] & ~0xffffll) | 0x23;
     memcpy(c->uc_mcontext.fpregs, &run.state->fx, 416); /* what follows belongs to the kernel */
+    get_ymm(c, run.caller_ymm);
+    set_ymm(c, run.state->ymm);
     run.inside = true;
 }
 
@@ -42,9 +82,13 @@ static void leave(ucontext_t *c) {
     s->rip = (uint64_t)c->uc_mcontext.gregs[REG_RIP];
     s->rflags = (uint64_t)c->uc_mcontext.gregs[REG_EFL];
     s->vector = (int)c->uc_mcontext.gregs[REG_TRAPNO];
+    s->error = (uint32_t)c->uc_mcontext.gregs[REG_ERR];
+    s->cr2 = (uint64_t)c->uc_mcontext.gregs[REG_CR2];
     memcpy(&s->fx, c->uc_mcontext.fpregs, sizeof s->fx);
+    get_ymm(c, s->ymm);
     memcpy(c->uc_mcontext.gregs, run.caller, sizeof run.caller);
     memcpy(c->uc_mcontext.fpregs, &run.caller_fx, 416);
+    set_ymm(c, run.caller_ymm);
     run.inside = false;
 }
 

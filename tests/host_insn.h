@@ -26,14 +26,19 @@ struct HostState {
     uint64_t gpr[16]; /* in encoding order */
     uint64_t rip, rflags;
     struct HostFx fx;
-    bool code32; /* 32-bit code: only the low halves of the first eight registers count */
-    int vector;  /* of the exception that ended it, 3 for INT3; out */
+    uint64_t ymm[16][2]; /* the upper halves; 0 where the host has no AVX */
+    bool code32;         /* 32-bit code: only the low halves of the first eight registers count */
+    int vector;          /* of the exception that ended it, 3 for INT3; out */
+    uint32_t error;      /* its error code, and the address if it is #PF; out */
+    uint64_t cr2;
 };
 
 /** Map [at, at + size) for code and data of tests, readable, writable, executable. Returns 0 or -errno. */
 int host_map(uint64_t at, uint64_t size);
 /** Catch the signals that tests may raise. Not thread-safe: one test at a time. */
 void host_insn_init(void);
+/** Whether tests can load and see the upper halves of YMM registers: else they stay as they are. */
+bool host_insn_has_avx(void);
 /** Run from s->rip until an exception; *s becomes the state there. */
 void host_insn_run(struct HostState *s);
 

@@ -91,7 +91,8 @@ static uint8_t prefixes(struct Cursor *c) {
 
 /**
  * C4, C5: VEX, unless the mode or the next byte makes it LES, LDS. Returns false for #UD. Outside of 64-bit mode the
- * inverted R and X are 1 (or it would be LES, LDS), and B and the high bit of vvvv are ignored (SDM vol. 2, 2.3.5).
+ * inverted R and X are 1 (or it would be LES, LDS), B is ignored, and so is the high bit of vvvv where that
+ * names a register (SDM vol. 2, 2.3.5).
  */
 static bool vex(struct Cursor *c, uint8_t b) {
     if (c->rex_seen || c->data66 || c->rep || c->lock)
@@ -110,7 +111,7 @@ static bool vex(struct Cursor *c, uint8_t b) {
     }
     if (!c->code64)
         c->rex &= REX_W;
-    c->vvvv = (~p >> 3) & (c->code64 ? 15 : 7);
+    c->vvvv = (~p >> 3) & 15;
     c->vex_l = (p >> 2) & 1;
     c->data66 = (p & 3) == 1;
     c->rep = (p & 3) == 2 ? 3 : (p & 3) == 3 ? 2 : 0;
@@ -188,7 +189,7 @@ static void memory16(struct Cursor *c, struct Insn *i) {
         i->disp = (int16_t)next_le(c, 2);
 }
 
-static void memory32(struct Cursor *c, struct Decoded *out) {
+static void memory32(struct Cursor *c, struct Decoded *out, bool vsib) {
     struct Insn *i = &out->insn;
     unsigned mod = c->modrm >> 6, rm = c->modrm & 7, base = rm;
     i->seg = SEG_DS;
@@ -196,7 +197,10 @@ static void memory32(struct Cursor *c, struct Decoded *out) {
         uint8_t sib = next(c);
         unsigned index = ((sib >> 3) & 7) | (c->rex & REX_X) << 2;
         base = sib & 7;
-        if (index != 4) {
+        if (vsib) {
+            i->index = (uint8_t)index;
+            i->scale = sib >> 6;
+        } else if (index != 4) {
             i->index = (uint8_t)(index * 8);
             i->scale = sib >> 6;
         }
@@ -243,7 +247,7 @@ static void modrm_operands(struct Cursor *c, const struct X86Form *f, struct Dec
     if (i->asize == 1)
         memory16(c, i);
     else
-        memory32(c, out);
+        memory32(c, out, f->attr & ATTR_VSIB);
     if (c->seg >= 0)
         i->seg = (unsigned)c->seg & 7;
 }
@@ -329,6 +333,9 @@ static bool illegal(const struct Cursor *c, const struct X86Form *f, struct Insn
     }
     if (f->reg_kind == KIND_DR && i->reg > 7)
         return true;
+    if ((f->attr & ATTR_VSIB) &&
+        (i->asize == 1 || (c->modrm & 7) != 4 || i->reg == i->vreg || i->reg == i->index || i->vreg == i->index))
+        return true;
     return c->lock && !((f->attr & ATTR_LOCK) && i->mem);
 }
 
@@ -403,7 +410,9 @@ static bool finish(struct Cursor *c, const struct X86Form *f, struct Decoded *ou
     i->lock = c->lock;
     i->rep = f->attr & ATTR_REP ? c->rep & 3 : 0;
     i->vl = c->vex_l & 1;
-    i->vreg = f->vvvv_kind == KIND_GPR ? (uint8_t)(c->vvvv * 8) : c->vvvv;
+    i->vreg = (uint8_t)(c->code64 ? c->vvvv : c->vvvv & 7);
+    if (f->vvvv_kind == KIND_GPR)
+        i->vreg = (uint8_t)(i->vreg * 8);
     i->seg = c->seg >= 0 ? (unsigned)c->seg & 7 : SEG_DS;
     if (f->attr & ATTR_MODRM)
         modrm_operands(c, f, out);

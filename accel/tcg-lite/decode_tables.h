@@ -69,7 +69,8 @@ enum X86Attr {
     ATTR_PFX66 = 1 << 15,    /* 66 is a mandatory prefix, not the operand size */
     ATTR_VEX = 1 << 16,
     ATTR_IO = 1 << 17,
-    ATTR_LIG = 1 << 18, /* VEX.L is ignored */
+    ATTR_LIG = 1 << 18,  /* VEX.L is ignored */
+    ATTR_VSIB = 1 << 19, /* the memory operand has a vector register for an index */
 };
 
 /** The exec functions of a form, per size: several kinds, each with and without flags. */

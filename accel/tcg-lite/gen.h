@@ -16,7 +16,7 @@ struct Row {
     char opcode[40], mnemonic[NAME_MAX_LEN], operands[NAME_MAX_LEN], shape[NAME_MAX_LEN], kernel[NAME_MAX_LEN];
     char operand[MAX_OPERANDS][12];
     int operand_count;
-    char feature[32];
+    char feature[32], feature256[32]; /* feature256: with VEX.L, where that is another */
     /* where it is found */
     enum X86Map map;
     uint8_t first, last; /* opcode bytes */

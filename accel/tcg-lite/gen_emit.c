@@ -91,7 +91,7 @@ static bool kind_exists(const struct Row *r, enum X86FnKind k) {
     case FN_REG: return r->has_reg;
     case FN_BASE: return r->has_mem && r->hot;
     case FN_FLAT: return r->has_mem && !r->cold;
-    case FN_FLAT32: return r->has_mem && !r->cold;
+    case FN_FLAT32: return r->has_mem && !r->cold && !((r->form.attr & ATTR_VEX) && (r->form.attr & ATTR_SSE));
     case FN_FULL: return r->has_mem;
     case FN_LOCK_FLAT: return (r->form.attr & ATTR_LOCK) && !r->cold;
     case FN_LOCK_FULL: return r->form.attr & ATTR_LOCK;

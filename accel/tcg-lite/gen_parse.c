@@ -138,9 +138,9 @@ static void parse_attr(struct Gen *g, struct Row *r, const char *a) {
         const char *name;
         uint32_t bit;
     } bits[] = {
-        {"lock", ATTR_LOCK}, {"prot", ATTR_PROT}, {"d64", ATTR_D64},   {"f64", ATTR_F64},
-        {"x87", ATTR_X87},   {"wait", ATTR_WAIT}, {"mmx", ATTR_MMX},   {"sse", ATTR_SSE},
-        {"rep", ATTR_REP},   {"repz", ATTR_REP},  {"flow", ATTR_FLOW}, {"io", ATTR_IO},
+        {"lock", ATTR_LOCK}, {"prot", ATTR_PROT}, {"d64", ATTR_D64}, {"f64", ATTR_F64}, {"x87", ATTR_X87},
+        {"wait", ATTR_WAIT}, {"mmx", ATTR_MMX},   {"sse", ATTR_SSE}, {"rep", ATTR_REP}, {"repz", ATTR_REP},
+        {"vsib", ATTR_VSIB}, {"flow", ATTR_FLOW}, {"io", ATTR_IO},
     };
     const struct {
         const char *name;
@@ -182,6 +182,8 @@ static void parse_attr(struct Gen *g, struct Row *r, const char *a) {
         }
     if (!strncmp(a, "cpuid=", 6))
         snprintf(r->feature, sizeof r->feature, "%s", a + 6);
+    else if (!strncmp(a, "cpuid256=", 9))
+        snprintf(r->feature256, sizeof r->feature256, "%s", a + 9);
     else if (!strcmp(a, "v"))
         gen_want_size(r, SIZE_V);
     else
@@ -281,6 +283,17 @@ static void parse_row(struct Gen *g, char *line, int unit) {
         }
     for (char *a = strtok_r(p, " \t", &save); a; a = strtok_r(NULL, " \t", &save))
         parse_attr(g, r, a);
+    if (r->feature256[0] && r->form.vex_l != BIT_ANY)
+        gen_error(g, r->line, "cpuid256 on a row without both vector lengths");
+    if (r->feature256[0]) { /* two rows, one for each length */
+        struct Row high = row;
+        high.form.vex_l = BIT_SET;
+        memcpy(high.feature, row.feature256, sizeof high.feature);
+        finish_row(g, &high);
+        if (g->row_count < MAX_ROWS)
+            g->row[g->row_count++] = high;
+        r->form.vex_l = BIT_CLEAR;
+    }
     finish_row(g, r);
     if (cond)
         expand_conditions(g, r);

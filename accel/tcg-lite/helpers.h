@@ -152,6 +152,16 @@ uint64_t tcg_xinuse(const struct Tcg *t);
 void h_maskmovq(struct Tcg *t, const struct Insn *i);
 void h_maskmovdqu(struct Tcg *t, const struct Insn *i);
 
+/* VEX: moves under a mask, and gathers, by the sizes of index and element (d: 32, q: 64 bits). Plain help. */
+void h_maskload32(struct Tcg *t, const struct Insn *i);
+void h_maskload64(struct Tcg *t, const struct Insn *i);
+void h_maskstore32(struct Tcg *t, const struct Insn *i);
+void h_maskstore64(struct Tcg *t, const struct Insn *i);
+void h_gather_dd(struct Tcg *t, const struct Insn *i);
+void h_gather_dq(struct Tcg *t, const struct Insn *i);
+void h_gather_qd(struct Tcg *t, const struct Insn *i);
+void h_gather_qq(struct Tcg *t, const struct Insn *i);
+
 /* clang-format on */
 
 #endif

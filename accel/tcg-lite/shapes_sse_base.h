@@ -80,12 +80,12 @@ ALWAYS_INLINE uint32_t xm_begin(const struct Tcg *t) {
 }
 /**
  * Raise what the guest has unmasked, or keep the new flags beside the old ones. Unmasked underflow comes of any tiny
- * result, masked underflow (which is what ran) only of inexact ones. PE beside unmasked underflow or overflow may be
- * set where a result of unbounded exponent would have been exact.
+ * result (`tiny`), masked underflow (which is what ran) only of inexact ones. PE beside unmasked underflow or overflow
+ * may be set where a result of unbounded exponent would have been exact.
  */
-static NOINLINE void xm_end(struct Tcg *t, const struct Insn *i, uint32_t before, V128 result, enum VecLanes lanes) {
+static NOINLINE void xm_end_tiny(struct Tcg *t, const struct Insn *i, uint32_t before, bool tiny) {
     uint32_t masks = t->env->mxcsr, flags = host_mxcsr() & MXCSR_FLAGS;
-    if (!(masks & MXCSR_UM) && lanes != LANES_NONE && vec_tiny(result, lanes))
+    if (!(masks & MXCSR_UM) && tiny)
         flags |= MXCSR_UE;
     uint32_t unmasked = flags & ~(masks >> MXCSR_MASK_SHIFT) & MXCSR_FLAGS;
     if (unmasked & MXCSR_BEFORE_COMPUTING)
@@ -93,6 +93,9 @@ static NOINLINE void xm_end(struct Tcg *t, const struct Insn *i, uint32_t before
     host_set_mxcsr(before | flags);
     if (unmasked)
         tcg_raise(t, i, t->env->cr4 & CR4_OSXMMEXCPT ? VEC_XM : VEC_UD);
+}
+ALWAYS_INLINE void xm_end(struct Tcg *t, const struct Insn *i, uint32_t before, V128 result, enum VecLanes lanes) {
+    xm_end_tiny(t, i, before, lanes != LANES_NONE && vec_tiny(result, lanes));
 }
 
 #endif

@@ -146,6 +146,7 @@ struct Tcg {
     bool shadow_running; /* the instruction under an interrupt shadow is running */
     bool watching;       /* DR7 enables a data breakpoint: no access may take the fast path */
     bool plain;          /* option plain=on: blocks of one instruction, no short cut in addresses, flags or strings */
+    uint8_t operand[32]; /* a vector operand on its way through a slow path (shapes_avx_base.h) */
     uint64_t host_mxcsr;
     uint16_t host_fcw; /* the host's own floating-point modes, while the guest's are in place (fpu_host.h) */
 

@@ -48,7 +48,7 @@ END_TEST
 
 START_TEST(refusals) {
     refused("foo", "known are x86-64-v1");
-    refused("x86-64-v3", "avx2");
+    refused("max,+la57", "la57");
     refused("x86-64-v1,+avx512f", "unknown CPU feature 'avx512f'");
     refused("x86-64-v1,+avx2", "needs");
     refused("x86-64-v1,smap", "not understood");
