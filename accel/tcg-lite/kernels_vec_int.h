@@ -82,48 +82,7 @@ ALWAYS_INLINE V128 k_punpckhbw_mmx(V128 a, V128 b) { return _mm_srli_si128(_mm_u
 ALWAYS_INLINE V128 k_punpckhwd_mmx(V128 a, V128 b) { return _mm_srli_si128(_mm_unpacklo_epi16(a, b), 8); }
 ALWAYS_INLINE V128 k_punpckhdq_mmx(V128 a, V128 b) { return _mm_srli_si128(_mm_unpacklo_epi32(a, b), 8); }
 
-ALWAYS_INLINE unsigned __int128 vec_u128(V128 a) { return (unsigned __int128)a; }
-/** PSLLDQ, PSRLDQ: the count, in bytes, is the low byte of b. */
-ALWAYS_INLINE V128 k_pslldq(V128 a, V128 b) {
-    unsigned n = (uint8_t)_mm_cvtsi128_si32(b);
-    return n > 15 ? _mm_setzero_si128() : (V128)(vec_u128(a) << (8 * n));
-}
-ALWAYS_INLINE V128 k_psrldq(V128 a, V128 b) {
-    unsigned n = (uint8_t)_mm_cvtsi128_si32(b);
-    return n > 15 ? _mm_setzero_si128() : (V128)(vec_u128(a) >> (8 * n));
-}
-
-/* Shuffles: a is the destination's old value, imm the selectors. */
-ALWAYS_INLINE V128 k_pshufd(V128 a, V128 b, unsigned imm) {
-    (void)a;
-    union VecReg v, r;
-    _mm_store_si128((V128 *)&v, b);
-    for (unsigned k = 0; k < 4; k++)
-        r.d[k] = v.d[(imm >> (2 * k)) & 3];
-    return _mm_load_si128((V128 *)&r);
-}
-ALWAYS_INLINE uint64_t vec_shuffle_words(uint64_t q, unsigned imm) {
-    uint64_t r = 0;
-    for (unsigned k = 0; k < 4; k++)
-        r |= (q >> (16 * ((imm >> (2 * k)) & 3)) & 0xffff) << (16 * k);
-    return r;
-}
-ALWAYS_INLINE V128 k_pshuflw(V128 a, V128 b, unsigned imm) {
-    (void)a;
-    return (V128){(long long)vec_shuffle_words((uint64_t)b[0], imm), b[1]};
-}
-ALWAYS_INLINE V128 k_pshufhw(V128 a, V128 b, unsigned imm) {
-    (void)a;
-    return (V128){b[0], (long long)vec_shuffle_words((uint64_t)b[1], imm)};
-}
-ALWAYS_INLINE V128 k_shufps(V128 a, V128 b, unsigned imm) {
-    union VecReg x, y, r;
-    _mm_store_si128((V128 *)&x, a);
-    _mm_store_si128((V128 *)&y, b);
-    for (unsigned k = 0; k < 4; k++)
-        r.d[k] = (k < 2 ? x : y).d[(imm >> (2 * k)) & 3];
-    return _mm_load_si128((V128 *)&r);
-}
+/* SHUFPD: one lane of a, one of b. Other shuffles are in kernels_vec_shuffle.h. */
 ALWAYS_INLINE V128 k_shufpd(V128 a, V128 b, unsigned imm) {
     return (V128){imm & 1 ? a[1] : a[0], imm & 2 ? b[1] : b[0]};
 }

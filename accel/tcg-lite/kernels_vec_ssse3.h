@@ -6,8 +6,8 @@
 
 #include "accel/tcg-lite/kernels_portable_ssse3.h"
 #include "accel/tcg-lite/kernels_vec_host.h"
+#include "accel/tcg-lite/kernels_vec_shuffle.h"
 
-VEC_HOST(k_pshufb, HOST_SSSE3, "pshufb", p_pshufb)
 VEC_HOST(k_phaddw, HOST_SSSE3, "phaddw", p_phaddw)
 VEC_HOST(k_phaddd, HOST_SSSE3, "phaddd", p_phaddd)
 VEC_HOST(k_phaddsw, HOST_SSSE3, "phaddsw", p_phaddsw)
@@ -22,13 +22,6 @@ VEC_HOST(k_psignd, HOST_SSSE3, "psignd", p_psignd)
 VEC_HOST_UNARY(k_pabsb, HOST_SSSE3, "pabsb", p_pabsb)
 VEC_HOST_UNARY(k_pabsw, HOST_SSSE3, "pabsw", p_pabsw)
 VEC_HOST_UNARY(k_pabsd, HOST_SSSE3, "pabsd", p_pabsd)
-
-/* 16 bytes from offset n select, for PSHUFB, byte k + n - 16 where there is such a byte, and nothing elsewhere. */
-static const uint8_t vec_window[64] __attribute__((aligned(64))) = {
-    0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, /* below */
-    0,    1,    2,    3,    4,    5,    6,    7,    8,    9,    10,   11,   12,   13,   14,   15,   /* within */
-    0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, /* above */
-    0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80};
 
 /** The 32 bytes a:b shifted down by imm bytes. The host's PALIGNR takes constants only. */
 ALWAYS_INLINE V128 k_palignr(V128 a, V128 b, unsigned imm) {

@@ -8,6 +8,7 @@
 
 #include "accel/tcg-lite/fpu_host.h"
 #include "accel/tcg-lite/kernels_vec_int.h"
+#include "accel/tcg-lite/kernels_vec_shuffle.h"
 #include "accel/tcg-lite/mem.h"
 #include "accel/tcg-lite/shapes_help.h"
 

@@ -103,6 +103,11 @@ struct Op {
     V128 (*imm[2])(V128 a, V128 b, unsigned imm);
 };
 
+static V128 shift_left(V128 a, V128 b, unsigned n) { return (void)b, k_pslldq(a, _mm_cvtsi32_si128((int)n)); }
+static V128 shift_right(V128 a, V128 b, unsigned n) { return (void)b, k_psrldq(a, _mm_cvtsi32_si128((int)n)); }
+static V128 shift_left_portable(V128 a, V128 b, unsigned n) { return (void)b, p_pslldq(a, n); }
+static V128 shift_right_portable(V128 a, V128 b, unsigned n) { return (void)b, p_psrldq(a, n); }
+
 static const struct Op ops[] = {
     {"pshufb", HOST_SSSE3, integers, .binary = {k_pshufb, p_pshufb}},
     {"phaddw", HOST_SSSE3, integers, .binary = {k_phaddw, p_phaddw}},
@@ -120,6 +125,12 @@ static const struct Op ops[] = {
     {"pabsw", HOST_SSSE3, integers, .unary = {k_pabsw, p_pabsw}},
     {"pabsd", HOST_SSSE3, integers, .unary = {k_pabsd, p_pabsd}},
     {"palignr", HOST_SSSE3, integers, .imm = {k_palignr, p_palignr}},
+    {"pslldq", HOST_SSSE3, integers, .imm = {shift_left, shift_left_portable}},
+    {"psrldq", HOST_SSSE3, integers, .imm = {shift_right, shift_right_portable}},
+    {"shufps", HOST_SSSE3, integers, .imm = {k_shufps, p_shufps}},
+    {"pshufd", HOST_SSSE3, integers, .imm = {k_pshufd, p_pshufd}},
+    {"pshuflw", HOST_SSSE3, integers, .imm = {k_pshuflw, p_pshuflw}},
+    {"pshufhw", HOST_SSSE3, integers, .imm = {k_pshufhw, p_pshufhw}},
     {"pminsb", HOST_SSE41, integers, .binary = {k_pminsb, p_pminsb}},
     {"pmaxsb", HOST_SSE41, integers, .binary = {k_pmaxsb, p_pmaxsb}},
     {"pminuw", HOST_SSE41, integers, .binary = {k_pminuw, p_pminuw}},
