@@ -2,15 +2,15 @@
 # SPDX-License-Identifier: MIT
 # The kvm engine on a complete KVM: QEMU emulates a machine with SVM, Debian's kernel with kvm-amd runs in it, and the
 # built twin86 runs in that: the embedded guest, the unit tests of the engine, pauses and machines by the hundred, the
-# instruction tests, and Debian to a shell. nested.sh [JOB...], in the build folder; jobs: embedded unit stress isa debian
-# debian_irqchip, and bench, which is not among those done by default: what exits cost there (docs/exits.md;
-# NESTED_JSON=FILE keeps it).
+# instruction tests, Debian to a shell, and hand-over. nested.sh [JOB...], in the build folder; jobs: embedded unit stress
+# isa debian debian_irqchip handover, and bench, which is not among those done by default: what exits cost there
+# (docs/exits.md; NESTED_JSON=FILE keeps it).
 #
 # SKIPs (exit code 77) where QEMU or the kernel packages can't be had.
 set -u
 srcdir=${srcdir:-$(cd "$(dirname "$0")/../.." && pwd)}
-jobs=${*:-embedded unit stress isa debian debian_irqchip}
-seconds=${NESTED_SECONDS:-400}
+jobs=${*:-embedded unit stress isa debian debian_irqchip handover}
+seconds=${NESTED_SECONDS:-600}
 
 skip() {
     echo "SKIP nested KVM: $*"
@@ -66,7 +66,7 @@ cp tests/isa/*.rom "$root/t/tests/isa/" 2>/dev/null
 cp tests/stress/*.rom "$root/t/tests/stress/" 2>/dev/null
 cp bench/guests/*.rom "$root/t/bench/guests/" 2>/dev/null
 case " $jobs " in
-*" debian"*)
+*" debian"* | *" handover "*)
     "$srcdir/tests/boot/make-initramfs.sh" "$guest/busybox" "$srcdir/tests/kvm/init-inner" "$root/t/initrd.gz"
     cp "$guest/vmlinuz" "$root/t/vmlinuz"
     ;;
