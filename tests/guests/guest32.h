@@ -319,6 +319,7 @@ text_unexpected: .asciz "unexpected interrupt (vector << 24 ^ eip)"
     TRY f_\@
 i_\@:
     \insn
+    mov try_esp, %esp /* a processor that executed a push or pop shall not lose its way */
 f_\@:
     CAUGHT "\name", \vector, \error
     mov caught_eip, %eax

@@ -332,6 +332,7 @@ text_unexpected: .asciz "unexpected interrupt (vector << 56 ^ rip)"
     TRY f_\@
 i_\@:
     \insn
+    mov try_rsp, %rsp /* a processor that executed a push or pop shall not lose its way */
 f_\@:
     CAUGHT "\name", \vector, \error
     mov caught_rip, %rax

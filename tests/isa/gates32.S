@@ -229,6 +229,11 @@ iopl:
     .endm
 
 tasks:
+    /* Caches on. While they are off KVM on SVM answers reads of CR0 from its own copy, which knows of TS only where task
+     * switches are intercepted (QEMU emulates no such intercept). */
+    mov %cr0, %eax
+    and $~0x60000000, %eax
+    mov %eax, %cr0
     MAKE_TSS TSS2, task_called, 0xb000
     DESCRIPTOR FREE0, TSS2, 0x67, 0x89, 0
     movl $0, seen

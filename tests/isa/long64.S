@@ -152,11 +152,16 @@ canonical:
     mov $0xffff8000, %edx
     NOFAULT "wrmsr of a canonical LSTAR", wrmsr
     movq $0xa000, tss+36 /* the handler needs another stack */
-    movb $1, idt+12*16+4
+    .irp vector, 12, 13, 14 /* 13 and 14 for a processor that gets it wrong */
+    movb $1, idt+\vector*16+4
+    .endr
     TRY 1f
     lea 16(%rbx), %rsp
     push %rax
-1:  movb $0, idt+12*16+4
+1:  mov try_rsp, %rsp
+    .irp vector, 12, 13, 14
+    movb $0, idt+\vector*16+4
+    .endr
     CAUGHT "push with a non-canonical RSP", 12, 0
     NOFAULT "invlpg of a non-canonical address does nothing", invlpg (%rbx)
     ret
@@ -444,9 +449,13 @@ moves:
     and $~0x100, %eax
     FAULT "LME off while paging", 13, 0, wrmsr
     mov %cr3, %rax
+    mov %rax, %rdx
     mov $0x40000000000000, %rbx
     or %rbx, %rax
-    FAULT "reserved CR3 bit", 13, 0, mov %rax, %cr3
+    TRY 1f
+    mov %rax, %cr3
+    mov %rdx, %cr3 /* where that passes it must not stay */
+1:  CAUGHT "reserved CR3 bit", 13, 0
     ret
 
     .section .note.GNU-stack, "", @progbits

@@ -12,13 +12,7 @@ shift
 passed=0
 failed=0
 
-# The CPU model for an image, unless the command has one: the features that a test is about are there.
-model() {
-    case $1:$* in
-    *" -cpu "*) ;;
-    pku64:* | xsave64:* | system64:*) echo "-cpu max" ;;
-    esac
-}
+. "$(dirname "$0")/model.sh"
 for rom in "$dir"/*.rom; do
     name=$(basename "$rom" .rom)
     case " ${ISA_TESTS:-$name} " in

@@ -153,6 +153,7 @@ stack_segment:
     DESCRIPTOR FREE0, 0, 0xfffff, 0x12, 0xc
     LOAD_FAULT "SS not present", 12, FREE0, FREE0, ss
     DESCRIPTOR FREE0, 0, 0xbfff, 0x92, 0x4
+    mov %esp, 0x30000
     mov $FREE0, %ecx
     TRY 1f
     mov $0xa000, %esp /* the handler pushes there: it must be within the limit */
@@ -169,6 +170,9 @@ stack_segment:
     mov %ss, %eax
     and $0xffff, %eax
     EXPECT "SS is flat again", SEL_DATA
+    mov $SEL_DATA, %ecx /* where no limit is checked, nothing has put these back */
+    mov %cx, %ss
+    mov 0x30000, %esp
 
     /* A 16-bit stack segment: only SP moves. */
     DESCRIPTOR FREE0, 0, 0xffff, 0x92, 0
