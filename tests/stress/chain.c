@@ -92,13 +92,14 @@ static void mmio_write(void *opaque, uint64_t offset, uint64_t value, unsigned s
     take(c, STEP_MMIO_WRITE, value, c->value, "MMIO write");
 }
 
-Twin86Machine *chain_machine(struct Chain *chain, const char *engine, const char *rom, char *why, size_t n) {
+Twin86Machine *chain_machine(struct Chain *chain, const struct Engine *engine, const char *rom, char *why, size_t n) {
     Twin86Config config;
     Twin86Machine *m = NULL;
     memset(chain, 0, sizeof(*chain));
     twin86_config_init(&config);
     config.ram_size = 2 << 20;
-    config.accel = engine;
+    config.accel = engine->accel;
+    config.kernel_irqchip = engine->kernel_irqchip;
     if (twin86_create(&m, &config, why, n) != 0)
         return NULL;
     const Twin86Hook ports = {port_read, port_write, chain}, pages = {mmio_read, mmio_write, chain};

@@ -22,8 +22,15 @@ struct Chain {
     _Atomic uint64_t echoes; /* serial bytes that came back */
 };
 
+/** What runs the guest. */
+struct Engine {
+    const char *name, *accel;
+    bool kernel_irqchip;
+    unsigned part; /* of the counts: 1 / part is done */
+};
+
 /** Make a machine that runs `rom` under `engine`, its devices being `chain` (zeroed here). NULL: `why` says why. */
-Twin86Machine *chain_machine(struct Chain *chain, const char *engine, const char *rom, char *why, size_t n);
+Twin86Machine *chain_machine(struct Chain *chain, const struct Engine *engine, const char *rom, char *why, size_t n);
 
 /** Wait until *counter is `want` or more; false after `seconds`. */
 bool chain_reaches(const _Atomic uint64_t *counter, uint64_t want, double seconds);

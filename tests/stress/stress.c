@@ -30,10 +30,11 @@ static char doing[200]; /* for the watchdog */
 
 /* ---- reports ---- */
 
-__attribute__((format(printf, 3, 4))) static void verdict(bool good, const char *engine, const char *format, ...) {
+__attribute__((format(printf, 3, 4))) static void verdict(bool good, const struct Engine *engine, const char *format,
+                                                          ...) {
     va_list ap;
     va_start(ap, format);
-    printf("%s %s: ", good ? "ok" : "FAIL", engine);
+    printf("%s %s: ", good ? "ok" : "FAIL", engine->name);
     vprintf(format, ap);
     putchar('\n');
     fflush(stdout);
@@ -44,8 +45,8 @@ __attribute__((format(printf, 3, 4))) static void verdict(bool good, const char 
         failed++;
 }
 
-static void begin(const char *engine, const char *what) {
-    snprintf(doing, sizeof(doing), "FAIL %s: %s: stuck for %d s\n", engine, what, WATCHDOG_SECONDS);
+static void begin(const struct Engine *engine, const char *what) {
+    snprintf(doing, sizeof(doing), "FAIL %s: %s: stuck for %d s\n", engine->name, what, WATCHDOG_SECONDS);
     alarm(WATCHDOG_SECONDS);
 }
 
@@ -61,7 +62,7 @@ static double now(void) {
     return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
-static Twin86Machine *make(struct Chain *chain, const char *engine, const char *rom) {
+static Twin86Machine *make(struct Chain *chain, const struct Engine *engine, const char *rom) {
     char why[512] = "";
     Twin86Machine *m = chain_machine(chain, engine, rom, why, sizeof(why));
     if (m == NULL)
@@ -103,7 +104,7 @@ static unsigned pause_and_resume(Twin86Machine *m, const struct Chain *chain, un
     return wrong;
 }
 
-static void test_cycles(const char *engine, const char *name, const char *rom, unsigned n) {
+static void test_cycles(const struct Engine *engine, const char *name, const char *rom, unsigned n) {
     struct Chain chain;
     char leak[200];
     Twin86Event event;
@@ -132,7 +133,7 @@ static void test_cycles(const char *engine, const char *name, const char *rom, u
 /* ---- create and destroy ---- */
 
 /* A machine that is destroyed while its guest runs, some with everything asked of it a moment before. */
-static bool one_life(const char *engine, struct Chain *chain, bool busy) {
+static bool one_life(const struct Engine *engine, struct Chain *chain, bool busy) {
     Twin86Machine *m = make(chain, engine, ROM("chain16"));
     if (m == NULL)
         return false;
@@ -147,24 +148,24 @@ static bool one_life(const char *engine, struct Chain *chain, bool busy) {
     return good && !chain->is_broken;
 }
 
-static void test_machines(const char *engine) {
+static void test_machines(const struct Engine *engine) {
     struct Chain chain;
     char leak[200];
-    unsigned good = 0;
+    unsigned good = 0, n = machines / engine->part;
     begin(engine, "create and destroy");
     for (unsigned i = 0; i < WARM_UP; i++)
         one_life(engine, &chain, i % 2);
     struct Usage before = usage_now();
     double start = now();
-    for (unsigned i = 0; i < machines; i++) {
+    for (unsigned i = 0; i < n; i++) {
         alarm(WATCHDOG_SECONDS);
         good += one_life(engine, &chain, i % 2);
     }
     double seconds = now() - start;
-    bool leaks = usage_leaks(&before, machines, leak, sizeof(leak));
-    verdict(good == machines && !leaks, engine,
-            "%u machines made, run to their first exit and destroyed, %.2f ms each: %u good; %s", machines,
-            seconds * 1e3 / machines, good, leak);
+    bool leaks = usage_leaks(&before, n, leak, sizeof(leak));
+    verdict(good == n && !leaks, engine,
+            "%u machines made, run to their first exit and destroyed, %.2f ms each: %u good; %s", n, seconds * 1e3 / n,
+            good, leak);
 }
 
 /* ---- storms ---- */
@@ -268,7 +269,7 @@ static bool recovers(struct Storm *s, bool bytes_back) {
     return good;
 }
 
-static void test_storm(const char *engine, bool resets) {
+static void test_storm(const struct Engine *engine, bool resets) {
     static void *(*const calm[])(void *) = {pauser, pauser, quitter, presser, typist, resetter, resetter};
     pthread_t thread[sizeof(calm) / sizeof(calm[0])];
     unsigned threads = sizeof(calm) / sizeof(calm[0]) - (resets ? 0 : 2);
@@ -309,11 +310,11 @@ static void *starter(void *arg) {
     return NULL;
 }
 
-static void test_pause_against_start(const char *engine) {
+static void test_pause_against_start(const struct Engine *engine) {
     struct Chain chain;
     struct Storm s = {.chain = &chain};
     pthread_t thread;
-    unsigned pauses = cycles / 5;
+    unsigned pauses = cycles / 5 / engine->part;
     begin(engine, "pauses while another thread starts the guest");
     if ((s.machine = make(&chain, engine, ROM("chain16"))) == NULL)
         return;
@@ -332,10 +333,11 @@ static void test_pause_against_start(const char *engine) {
 
 /* ---- all ---- */
 
-static void test_engine(const char *engine) {
-    test_cycles(engine, "does nothing but I/O", ROM("chain16"), cycles);
-    test_cycles(engine, "never exits by itself", ROM("spin16"), cycles / 5);
-    test_cycles(engine, "sleeps in HLT", ROM("asleep16"), cycles / 5);
+static void test_engine(const struct Engine *engine) {
+    unsigned n = cycles / engine->part;
+    test_cycles(engine, "does nothing but I/O", ROM("chain16"), n);
+    test_cycles(engine, "never exits by itself", ROM("spin16"), n / 5);
+    test_cycles(engine, "sleeps in HLT", ROM("asleep16"), n / 5);
     test_machines(engine);
     test_pause_against_start(engine);
     test_storm(engine, false);
@@ -344,11 +346,26 @@ static void test_engine(const char *engine) {
 
 enum { TESTS_PER_ENGINE = 7 };
 
+static const struct Engine engines[] = {
+    {"tcg-lite", "tcg-lite", false, 1},
+    {"kvm", "kvm", false, 1},
+    {"kvm-irqchip", "kvm", true, 5}, /* HLT and interrupts are the kernel's */
+};
+
 static bool wanted(const char *engine, int argc, char **argv) {
     for (int i = 1; i < argc; i++)
         if (strcmp(argv[i], engine) == 0)
             return true;
     return argc < 2;
+}
+
+/* Whether it can be used here. */
+static bool probe(const char *accel, char *why, size_t n) {
+    for (unsigned i = 0; twin86_accel_name(i) != NULL; i++)
+        if (strcmp(twin86_accel_name(i), accel) == 0)
+            return twin86_accel_probe(i, why, n) == 0;
+    snprintf(why, n, "this build has no such engine");
+    return false;
 }
 
 static void from_environment(const char *name, unsigned *value) {
@@ -362,15 +379,15 @@ int main(int argc, char **argv) {
     from_environment("STRESS_MACHINES", &machines);
     from_environment("STRESS_MS", &storm_ms);
     signal(SIGALRM, on_alarm);
-    for (unsigned i = 0; twin86_accel_name(i) != NULL; i++) {
-        const char *engine = twin86_accel_name(i);
+    for (unsigned i = 0; i < sizeof(engines) / sizeof(engines[0]); i++) {
+        const struct Engine *engine = &engines[i];
         char why[256];
-        if (!wanted(engine, argc, argv))
+        if (!wanted(engine->name, argc, argv))
             continue;
-        if (twin86_accel_probe(i, why, sizeof(why)) == 0) {
+        if (probe(engine->accel, why, sizeof(why))) {
             test_engine(engine);
         } else {
-            printf("SKIP %s: %s\n", engine, why);
+            printf("SKIP %s: %s\n", engine->name, why);
             skipped += TESTS_PER_ENGINE;
         }
     }
