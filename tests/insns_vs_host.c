@@ -12,7 +12,6 @@
 #include "tests/unit/cpu_bench.h"
 
 #include <check.h>
-#include <cpuid.h>
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,35 +96,6 @@ static uint64_t float_value(void) {
 
 /* ---- which rows ---- */
 
-/** What the host's CPUID says of a feature. */
-static bool host_has(unsigned feature) {
-    static const struct {
-        unsigned leaf, subleaf, reg;
-    } words[FEAT_WORDS] = {
-        [FEAT_1_EDX] = {1, 0, 3},
-        [FEAT_1_ECX] = {1, 0, 2},
-        [FEAT_7_EBX] = {7, 0, 1},
-        [FEAT_7_ECX] = {7, 0, 2},
-        [FEAT_7_EDX] = {7, 0, 3},
-        [FEAT_7_1_EAX] = {7, 1, 0},
-        [FEAT_8000_0001_EDX] = {0x80000001, 0, 3},
-        [FEAT_8000_0001_ECX] = {0x80000001, 0, 2},
-        [FEAT_8000_0008_EBX] = {0x80000008, 0, 1},
-        [FEAT_XSAVE] = {0xd, 1, 0},
-        [FEAT_ARAT] = {6, 0, 0},
-    };
-    static unsigned known[FEAT_WORDS][2]; /* bits, 1 */
-    unsigned w = feature / 32, r[4];
-    if (feature == CPUID_NONE)
-        return true;
-    if (!known[w][1]) {
-        bool ok = __get_cpuid_count(words[w].leaf, words[w].subleaf, &r[0], &r[1], &r[2], &r[3]);
-        known[w][0] = ok ? r[words[w].reg] : 0;
-        known[w][1] = 1;
-    }
-    return known[w][0] >> feature % 32 & 1;
-}
-
 static bool in_list(const char *name, const char *list) {
     char pattern[40];
     snprintf(pattern, sizeof pattern, " %s ", name);
@@ -134,8 +104,6 @@ static bool in_list(const char *name, const char *list) {
 
 /** Rows whose result depends on the system around them, or that would do damage to the test. */
 static bool excluded(const struct X86Row *r) {
-    if (!host_has(r->feature))
-        return true;
     if (in_list(r->mnemonic,
                 " (bad) INT INT1 INT3 INTO SYSCALL SYSENTER SYSEXIT SYSRET IRET RETF RDTSC RDTSCP CPUID RDPID "
                 "RDPMC XGETBV XSETBV LAR LSL VERR VERW SGDT SIDT SLDT STR SMSW PUSHF POPF CLAC STAC MONITOR MWAIT "
