@@ -107,7 +107,7 @@ static void make_stale(struct BlockCache *c, struct Block *b) {
         }
     }
     b->stale = true;
-    for (unsigned k = 0; k <= b->count; k++)
+    for (unsigned k = 0; k < b->count + b->falls; k++)
         b->insn[k].fn = tcg_x_stale;
 }
 
@@ -252,7 +252,7 @@ static unsigned decode_run(struct Tcg *t, struct Fetch *f, uint32_t mode, unsign
 
 static struct Block *arena_take(struct Tcg *t, unsigned count) {
     struct BlockCache *c = t->blocks;
-    size_t size = (sizeof(struct Block) + (count + 1) * sizeof(struct Insn) + 63) & ~(size_t)63;
+    size_t size = (sizeof(struct Block) + (count + 2) * sizeof(struct Insn) + 63) & ~(size_t)63;
     if (c->used + size > c->arena_size)
         tcg_blocks_flush(t);
     struct Block *b = (struct Block *)(c->arena + c->used);
@@ -279,12 +279,16 @@ static void insert(struct BlockCache *c, struct Block *b) {
 static void fill(struct Block *b, const struct Decoded *d, unsigned n, unsigned bytes) {
     for (unsigned k = 0; k < n; k++)
         b->insn[k] = d[k].insn;
-    b->insn[n] =
-        (struct Insn){.fn = tcg_x_fallthrough, .idx = (uint8_t)n, .disp = (int32_t)bytes, .off = (uint16_t)bytes};
     b->count = (uint8_t)n;
+    b->falls = !d[n - 1].flow;
+    if (b->falls) {
+        b->insn[n] =
+            (struct Insn){.fn = tcg_x_fallthrough, .idx = (uint8_t)n, .disp = (int32_t)bytes, .off = (uint16_t)bytes};
+        n++;
+    }
+    *(struct BlockLinks *)&b->insn[n] = (struct BlockLinks){0};
     b->bytes = (uint16_t)bytes;
     b->stale = false;
-    b->link[0] = b->link[1] = (struct BlockLink){0};
 }
 
 static struct Block *build(struct Tcg *t, struct Fetch *f, uint64_t phys, uint32_t mode) {

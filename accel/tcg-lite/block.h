@@ -27,6 +27,9 @@ uint64_t tcg_blocks_flushes(const struct Tcg *t);
 /** Pseudo-instructions (loop.c). */
 EXEC_FN tcg_x_fallthrough(CPUX86State *env, const struct Insn *i, struct Tcg *t);
 EXEC_FN tcg_x_stale(CPUX86State *env, const struct Insn *i, struct Tcg *t);
+EXEC_FN tcg_x_lookup(CPUX86State *env, const struct Insn *i, struct Tcg *t);
+EXEC_FN tcg_x_link(CPUX86State *env, const struct Insn *i, struct Tcg *t);
+EXEC_FN tcg_x_edge(CPUX86State *env, const struct Insn *i, struct Tcg *t);
 EXEC_FN tcg_x_leave(CPUX86State *env, const struct Insn *i, struct Tcg *t);
 
 #endif

@@ -99,6 +99,9 @@ static int vcpu_init(struct CPUState *cpu, struct Accel *accel) {
     t->delivering = -1;
     t->plain = wants_plain(accel);
     t->leave.fn = tcg_x_leave;
+    t->lookup.fn = tcg_x_lookup;
+    t->link.fn = tcg_x_link;
+    t->edge.fn = tcg_x_edge;
     cpu->engine = t;
     tcg_tlb_flush(t);
     const struct BusListener listener = {.mapping_changed = mapping_changed, .code_written = code_written, .opaque = t};

@@ -207,12 +207,9 @@ static const struct Insn *edge(struct Tcg *t) {
     return b->insn;
 }
 
-const struct Insn *tcg_edge(struct Tcg *t, struct Block *b) {
-    t->icount -= b->count;
-    return edge(t);
-}
-
-const struct Insn *tcg_lookup(struct Tcg *t) {
+/** The first instruction of the block at env->rip in the current mode: decodes if need be; faults if fetch faults.
+ *  Counts the block and takes the slow edge if due. */
+static const struct Insn *lookup(struct Tcg *t) {
     t->insn = NULL;
     if (UNLIKELY(t->icount >= atomic_load_explicit(&t->limit, memory_order_relaxed)))
         return edge(t);
@@ -223,7 +220,8 @@ const struct Insn *tcg_lookup(struct Tcg *t) {
     return tcg_enter(t, b);
 }
 
-const struct Insn *tcg_link(struct Tcg *t, struct BlockLink *link) {
+/** The same for a direct branch to env->rip that has no valid link: remembers the block in *link. */
+static const struct Insn *follow_new(struct Tcg *t, struct BlockLink *link) {
     t->insn = NULL;
     if (UNLIKELY(t->icount >= atomic_load_explicit(&t->limit, memory_order_relaxed)))
         return edge(t);
@@ -236,16 +234,32 @@ const struct Insn *tcg_link(struct Tcg *t, struct BlockLink *link) {
 
 /* ---- pseudo-instructions ---- */
 
+EXEC_FN tcg_x_lookup(CPUX86State *env, const struct Insn *i, struct Tcg *t) {
+    (void)env, (void)i;
+    CONTINUE(lookup(t));
+}
+
+EXEC_FN tcg_x_link(CPUX86State *env, const struct Insn *i, struct Tcg *t) {
+    (void)env, (void)i;
+    CONTINUE(follow_new(t, t->slow_link));
+}
+
+EXEC_FN tcg_x_edge(CPUX86State *env, const struct Insn *i, struct Tcg *t) {
+    (void)env, (void)i;
+    t->icount -= t->slow_block->count;
+    CONTINUE(edge(t));
+}
+
 EXEC_FN tcg_x_fallthrough(CPUX86State *env, const struct Insn *i, struct Tcg *t) {
     env->rip = tcg_next_rip(t, i);
-    CONTINUE(tcg_follow(t, &block_of(i)->link[0]));
+    CONTINUE(tcg_follow(t, &tcg_links(i)[0]));
 }
 
 /** The block was overwritten: the rest of it is decoded anew. */
 EXEC_FN tcg_x_stale(CPUX86State *env, const struct Insn *i, struct Tcg *t) {
     t->icount -= block_of(i)->count - i->idx;
     env->rip = tcg_this_rip(t, i);
-    CONTINUE(tcg_lookup(t));
+    CONTINUE(lookup(t));
 }
 
 EXEC_FN tcg_x_leave(CPUX86State *env, const struct Insn *i, struct Tcg *t) {

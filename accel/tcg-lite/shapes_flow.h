@@ -30,14 +30,14 @@ ALWAYS_INLINE const struct Insn *flow_taken(CPUX86State *env, const struct Insn 
     if (bits != 64)
         flow_check(env, i, t, target, bits);
     env->rip = target;
-    return tcg_follow(t, &block_of(i)->link[1]);
+    return tcg_follow(t, &tcg_links(i)[1]);
 }
 
 ALWAYS_INLINE const struct Insn *flow_not_taken(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits) {
     uint64_t next = env->rip + (uint64_t)(int64_t)i->disp;
     /* 16-bit branches exist in 64-bit code too (decode.c) */
     env->rip = bits == 64 || (t->mode & MODE_CODE) == MODE_CODE64 ? next : (uint32_t)next;
-    return tcg_follow(t, &block_of(i)->link[0]);
+    return tcg_follow(t, &tcg_links(i)[0]);
 }
 
 ALWAYS_INLINE const struct Insn *jcc_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc,
@@ -61,32 +61,41 @@ ALWAYS_INLINE const struct Insn *call_rel_r(CPUX86State *env, const struct Insn 
     return flow_taken(env, i, t, bits);
 }
 
-ALWAYS_INLINE const struct Insn *flow_indirect(CPUX86State *env, struct Tcg *t, uint64_t target) {
+/** The block at an indirect branch's target; NULL, where none is known, after the checks of the target. */
+ALWAYS_INLINE struct Block *flow_indirect_block(CPUX86State *env, const struct Insn *i, struct Tcg *t, uint64_t target,
+                                                unsigned bits) {
+    struct Block *b = tcg_jump_cached(t, target);
+    if (UNLIKELY(b == NULL))
+        flow_check(env, i, t, target, bits);
+    return b;
+}
+
+ALWAYS_INLINE const struct Insn *flow_indirect(CPUX86State *env, const struct Insn *i, struct Tcg *t, uint64_t target,
+                                               unsigned bits) {
+    struct Block *b = flow_indirect_block(env, i, t, target, bits);
     env->rip = target;
-    return tcg_indirect(t);
+    return tcg_indirect(t, b);
 }
 
 ALWAYS_INLINE const struct Insn *jmp_ind_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc,
                                            const void *kernel) {
     (void)cc, (void)kernel;
-    uint64_t target = gpr_read(env, i->rm, bits);
-    flow_check(env, i, t, target, bits);
-    return flow_indirect(env, t, target);
+    return flow_indirect(env, i, t, gpr_read(env, i->rm, bits), bits);
 }
 
 ALWAYS_INLINE const struct Insn *jmp_ind_m(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits,
                                            enum EaKind ea, int cc, const void *kernel) {
     (void)cc, (void)kernel;
     uint64_t target = mem_load(t, i, ea_linear(env, i, t, ea, bits / 8, ACCESS_READ), bits / 8);
-    flow_check(env, i, t, target, bits);
-    return flow_indirect(env, t, target);
+    return flow_indirect(env, i, t, target, bits);
 }
 
 ALWAYS_INLINE const struct Insn *flow_call(CPUX86State *env, const struct Insn *i, struct Tcg *t, uint64_t target,
                                            unsigned bits) {
-    flow_check(env, i, t, target, bits);
+    struct Block *b = flow_indirect_block(env, i, t, target, bits);
     stack_push(env, i, t, flow_target(env, i->off + i->len, bits), bits);
-    return flow_indirect(env, t, target);
+    env->rip = target;
+    return tcg_indirect(t, b);
 }
 
 ALWAYS_INLINE const struct Insn *call_ind_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits,
@@ -107,9 +116,10 @@ ALWAYS_INLINE const struct Insn *ret_r(CPUX86State *env, const struct Insn *i, s
                                        const void *kernel) {
     (void)cc, (void)kernel;
     uint64_t target = stack_top(env, i, t, bits);
-    flow_check(env, i, t, target, bits);
-    stack_drop(env, t, bits / 8 + (uint16_t)i->imm);
-    return flow_indirect(env, t, target);
+    struct Block *b = flow_indirect_block(env, i, t, target, bits);
+    stack_drop(env, t, bits / 8 + (uint16_t)i->imm, bits);
+    env->rip = target;
+    return tcg_indirect(t, b);
 }
 
 /** LOOP, LOOPE, LOOPNE: the count register has the address size. */

@@ -30,17 +30,16 @@ ALWAYS_INLINE const struct Insn *help_next(CPUX86State *env, const struct Insn *
     t->insn = NULL;
     env->rip = tcg_next_rip(t, i);
     tcg_recheck(t);
-    return tcg_follow(t, &block_of(i)->link[0]);
+    return tcg_follow(t, &tcg_links(i)[0]);
 }
 
 /** The helper has set env->rip. */
 ALWAYS_INLINE const struct Insn *help_jump(CPUX86State *env, const struct Insn *i, struct Tcg *t, HelpFn h) {
-    (void)env;
     t->insn = i;
     h(t, i);
     t->insn = NULL;
     tcg_recheck(t);
-    return tcg_indirect(t);
+    return tcg_indirect(t, tcg_jump_cached(t, env->rip));
 }
 
 #endif

@@ -46,9 +46,12 @@ ALWAYS_INLINE uint64_t stack_top(CPUX86State *env, const struct Insn *i, struct 
     return mem_load_stack(t, i, linear, bits / 8);
 }
 
-/** Remove n bytes. */
-ALWAYS_INLINE void stack_drop(CPUX86State *env, const struct Tcg *t, unsigned n) {
-    stack_set(env, t, env->gpr[REG_SP] + n);
+/** Remove n bytes; `bits` is the operand size. */
+ALWAYS_INLINE void stack_drop(CPUX86State *env, const struct Tcg *t, unsigned n, unsigned bits) {
+    if (bits == 64)
+        env->gpr[REG_SP] += n;
+    else
+        stack_set(env, t, env->gpr[REG_SP] + n);
 }
 
 /** PUSH of a register named by the opcode (Zv) or by ModRM (Ev). */
@@ -80,7 +83,7 @@ ALWAYS_INLINE void push_imm_r(CPUX86State *env, const struct Insn *i, struct Tcg
 /** POP into a register: the stack pointer moves first, so that POP SP keeps the value read. */
 ALWAYS_INLINE void stack_pop_to(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned reg, unsigned bits) {
     uint64_t v = stack_top(env, i, t, bits);
-    stack_drop(env, t, bits / 8);
+    stack_drop(env, t, bits / 8, bits);
     gpr_write(env, reg, bits, v);
 }
 
@@ -101,7 +104,7 @@ ALWAYS_INLINE void pop_m(CPUX86State *env, const struct Insn *i, struct Tcg *t, 
                          const void *kernel) {
     (void)cc, (void)kernel;
     uint64_t v = stack_top(env, i, t, bits), old = env->gpr[REG_SP];
-    stack_drop(env, t, bits / 8);
+    stack_drop(env, t, bits / 8, bits);
     uint64_t popped = env->gpr[REG_SP];
     uint64_t offset = ea_offset(env, i);
     env->gpr[REG_SP] = old; /* until nothing can fault any more */

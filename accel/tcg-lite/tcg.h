@@ -92,18 +92,25 @@ struct BlockLink {
     struct Block *target;
 };
 
+/** What follows a branch in its block: [0] not taken or fall through, [1] taken. */
+struct BlockLinks {
+    struct BlockLink to[2];
+};
+_Static_assert(sizeof(struct BlockLinks) == sizeof(struct Insn), "it takes the place of an instruction");
+
 /** A run of decoded instructions within one physical page (the last may reach into the next page). */
 struct Block {
     uint64_t phys; /* physical address of the first byte */
     struct Block *hash_next;
     struct Block *page_next[2]; /* other blocks that have bytes in the page of phys, in phys_next */
-    struct BlockLink link[2];   /* [0] not taken or fall through, [1] taken */
     uint64_t phys_next;         /* physical page of the bytes that reach into the next page, if any */
     uint32_t mode;
     uint16_t bytes;
     uint8_t count;      /* guest instructions */
     bool stale;         /* its bytes were overwritten */
-    struct Insn insn[]; /* count, then one pseudo-instruction that leads on where the last is no branch */
+    bool falls;         /* the last instruction is no branch */
+    /* count of them, then a pseudo-instruction that leads on where the last is no branch, then struct BlockLinks */
+    struct Insn insn[] __attribute__((aligned(32)));
 };
 
 enum { BLOCK_MAX_INSNS = 64 };
@@ -162,7 +169,14 @@ struct Tcg {
     struct TlbEntry tlbs[MMU_TLBS][TLB_SIZE];
     struct ExecTlbEntry exec_tlb[2][EXEC_TLB_SIZE]; /* supervisor, user */
     struct BlockCache *blocks;
-    struct Insn leave; /* its fn ends exec() */
+
+    /* Pseudo-instructions for what is rare, so that exec functions end in one jump and make no calls for it. */
+    struct Insn leave;  /* ends exec() */
+    struct Insn lookup; /* goes on at env->rip */
+    struct Insn link;   /* goes on at env->rip and remembers the way in *slow_link */
+    struct Insn edge;   /* the limit was passed on entering slow_block */
+    struct BlockLink *slow_link;
+    struct Block *slow_block;
 };
 
 enum { TCG_BENIGN = 0x100 }; /* as a first event it never makes a double fault: interrupts, INT n, traps */
@@ -230,13 +244,6 @@ const struct ExecTlbEntry *tcg_exec_page(struct Tcg *t, uint64_t linear);
 
 /* ---- blocks (block.c, loop.c) ---- */
 
-/** The first instruction of the block at env->rip in the current mode: decodes if need be; faults if fetch faults
- *  (t->insn must be NULL). Counts the block and takes the slow edge if due. */
-const struct Insn *tcg_lookup(struct Tcg *t);
-/** A direct branch to env->rip that has no valid link: find the block and remember it in *link. */
-const struct Insn *tcg_link(struct Tcg *t, struct BlockLink *link);
-/** icount > limit on entering b: serve events, or run b all the same. */
-const struct Insn *tcg_edge(struct Tcg *t, struct Block *b);
 /** Forget all blocks (when nothing runs in them). */
 void tcg_blocks_flush(struct Tcg *t);
 /** Bytes in a code page were (or are about to be) written: blocks there become stale, the page is data again. */
@@ -262,11 +269,18 @@ ALWAYS_INLINE uint64_t tcg_this_rip(const struct Tcg *t, const struct Insn *i) {
     return (t->mode & MODE_CODE) == MODE_CODE64 ? rip : (uint32_t)rip;
 }
 
+/** The links of branch i. */
+ALWAYS_INLINE struct BlockLink *tcg_links(const struct Insn *i) {
+    return ((struct BlockLinks *)(uintptr_t)(i + 1))->to;
+}
+
 /** Go on at block b (env->rip already holds its RIP). */
 ALWAYS_INLINE const struct Insn *tcg_enter(struct Tcg *t, struct Block *b) {
     t->icount += b->count;
-    if (UNLIKELY(t->icount > atomic_load_explicit(&t->limit, memory_order_relaxed)))
-        return tcg_edge(t, b);
+    if (UNLIKELY(t->icount > atomic_load_explicit(&t->limit, memory_order_relaxed))) {
+        t->slow_block = b;
+        return &t->edge;
+    }
     return b->insn;
 }
 
@@ -274,16 +288,24 @@ ALWAYS_INLINE const struct Insn *tcg_enter(struct Tcg *t, struct Block *b) {
 ALWAYS_INLINE const struct Insn *tcg_follow(struct Tcg *t, struct BlockLink *link) {
     if (LIKELY(link->key == t->mode_key))
         return tcg_enter(t, link->target);
-    return tcg_link(t, link);
+    t->slow_link = link;
+    return &t->link;
 }
 
-/** Go on at env->rip after an indirect branch. */
-ALWAYS_INLINE const struct Insn *tcg_indirect(struct Tcg *t) {
-    uint64_t rip = t->env->rip;
-    struct JumpCacheEntry *e = &t->jump_cache[(rip ^ (rip >> JUMP_CACHE_BITS)) & (JUMP_CACHE_SIZE - 1)];
-    if (LIKELY(e->rip == rip && e->key == t->mode_key))
-        return tcg_enter(t, e->block);
-    return tcg_lookup(t);
+/** The block where an indirect branch to `rip` was seen to go, or NULL. That one is known means that rip is canonical and
+ *  within CS.limit. */
+ALWAYS_INLINE struct Block *tcg_jump_cached(const struct Tcg *t, uint64_t rip) {
+    const struct JumpCacheEntry *e = &t->jump_cache[(rip ^ (rip >> JUMP_CACHE_BITS)) & (JUMP_CACHE_SIZE - 1)];
+    if (UNLIKELY(e->rip != rip || e->key != t->mode_key))
+        return NULL;
+    if (e->block == NULL)
+        __builtin_unreachable();
+    return e->block;
+}
+
+/** Go on at env->rip, to which tcg_jump_cached has given `b`. */
+ALWAYS_INLINE const struct Insn *tcg_indirect(struct Tcg *t, struct Block *b) {
+    return LIKELY(b != NULL) ? tcg_enter(t, b) : &t->lookup;
 }
 
 #endif
