@@ -4,6 +4,7 @@
  */
 #include "accel/tcg-lite/block.h"
 #include "accel/tcg-lite/decode.h"
+#include "accel/tcg-lite/fuse.h"
 #include "accel/tcg-lite/liveness.h"
 #include "cpu/pagewalk.h"
 
@@ -23,6 +24,7 @@ struct BlockCache {
     uint64_t flushes;
     struct Decoded decoded[BLOCK_MAX_INSNS]; /* while a block is being built */
     bool *harmless;                          /* by row: see liveness.h */
+    struct FuseIndex *fusions;
 };
 
 struct BlockCache *tcg_blocks_new(size_t arena_bytes) {
@@ -32,21 +34,20 @@ struct BlockCache *tcg_blocks_new(size_t arena_bytes) {
     c->arena_size = arena_bytes;
     c->arena = mmap(NULL, arena_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     c->harmless = liveness_classify();
-    if (c->arena == MAP_FAILED || c->harmless == NULL) {
-        if (c->arena != MAP_FAILED)
-            munmap(c->arena, arena_bytes);
-        free(c->harmless);
-        free(c);
-        return NULL;
-    }
-    return c;
+    c->fusions = fuse_index_new();
+    if (c->arena != MAP_FAILED && c->harmless != NULL && c->fusions != NULL)
+        return c;
+    tcg_blocks_free(c);
+    return NULL;
 }
 
 void tcg_blocks_free(struct BlockCache *c) {
     if (c == NULL)
         return;
-    munmap(c->arena, c->arena_size);
+    if (c->arena != MAP_FAILED)
+        munmap(c->arena, c->arena_size);
     free(c->harmless);
+    fuse_index_free(c->fusions);
     free(c);
 }
 
@@ -307,6 +308,7 @@ static struct Block *build(struct Tcg *t, struct Fetch *f, uint64_t phys, uint32
     if (crosses)
         protect(t, &f->second);
     fill(b, t->blocks->decoded, n, bytes);
+    fuse_pick(t->blocks->fusions, b->insn, n);
     if (f->page->host != NULL) /* what is not memory may read differently next time */
         insert(t->blocks, b);
     return b;

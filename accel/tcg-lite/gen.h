@@ -31,7 +31,7 @@ struct Unit {
 };
 
 struct Gen {
-    const char *tab, *headers, *out;
+    const char *tab, *fusions, *headers, *out;
     bool lenient;
     int line, errors;
     struct Unit unit[MAX_UNITS];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /** x86gen: writes x86_tables.c, x86_exec.h and one x86_UNIT.c per unit. Files that would not change are left alone. */
 #include "accel/tcg-lite/decode.h"
-#include "accel/tcg-lite/gen.h"
+#include "accel/tcg-lite/gen_fn.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -142,7 +142,41 @@ static void make_functions(struct Gen *g) {
     }
 }
 
-static void emit_function(const struct Gen *g, FILE *o, const struct Fn *f) {
+int gen_fn_by_name(const char *name) {
+    for (int k = 0; k < fn_count; k++)
+        if (!strcmp(fns[k].name + strlen("x_"), name))
+            return k;
+    return -1;
+}
+
+const char *gen_fn_name(int fn) { return fns[fn].name + strlen("x_"); }
+
+bool gen_fn_flow(const struct Gen *g, int fn) { return g->row[fns[fn].row].form.attr & ATTR_FLOW; }
+
+bool gen_fn_stores(const struct Gen *g, int fn) {
+    const struct Row *r = &g->row[fns[fn].row];
+    if (!strncmp(r->mnemonic, "PUSH", 4) || !strncmp(r->mnemonic, "ENTER", 5))
+        return true;
+    bool reads = strchr("GVP", r->operand[0][0]) || !strncmp(r->shape, "compare", 7);
+    return fns[fn].kind != FN_REG && !reads;
+}
+
+bool gen_fn_can_fuse(const struct Gen *g, int fn, bool last) {
+    const struct Row *r = &g->row[fns[fn].row];
+    return !r->cpl0 && !gen_is_help(r) && (last || !gen_fn_flow(g, fn));
+}
+
+void gen_emit_call(const struct Gen *g, FILE *o, int fn, const char *insn) {
+    const struct Fn *f = &fns[fn];
+    const struct Row *r = &g->row[f->row];
+    bool kernel = strcmp(r->kernel, "-") != 0;
+    fprintf(o, "%s%s(env, %s, t, %u%s%s, %d, %s%s)", r->shape, kind_call[f->kind], insn, f->bits,
+            *kind_ea[f->kind] ? ", " : "", kind_ea[f->kind], !f->no_flags, kernel ? "k_" : "",
+            kernel ? r->kernel : "NULL");
+}
+
+static void emit_function(const struct Gen *g, FILE *o, int fn) {
+    const struct Fn *f = &fns[fn];
     const struct Row *r = &g->row[f->row];
     fprintf(o, "\n#line %d \"%s\"\nEXEC_FN %s(CPUX86State *env, const struct Insn *i, struct Tcg *t) {\n", r->line,
             "accel/tcg-lite/x86.tab", f->name);
@@ -155,15 +189,10 @@ static void emit_function(const struct Gen *g, FILE *o, const struct Fn *f) {
             fprintf(o, "    CONTINUE(%s(env, i, t, h_%s));\n}\n", r->shape, r->kernel);
         return;
     }
-    char call[256], kernel[64];
-    snprintf(kernel, sizeof kernel, "%s%s", strcmp(r->kernel, "-") ? "k_" : "",
-             strcmp(r->kernel, "-") ? r->kernel : "NULL");
-    snprintf(call, sizeof call, "%s%s(env, i, t, %u%s%s, %d, %s)", r->shape, kind_call[f->kind], f->bits,
-             *kind_ea[f->kind] ? ", " : "", kind_ea[f->kind], !f->no_flags, kernel);
-    if (r->form.attr & ATTR_FLOW)
-        fprintf(o, "    CONTINUE(%s);\n}\n", call);
-    else
-        fprintf(o, "    %s;\n    CONTINUE(i + 1);\n}\n", call);
+    bool flow = gen_fn_flow(g, fn);
+    fprintf(o, flow ? "    CONTINUE(" : "    ");
+    gen_emit_call(g, o, fn, "i");
+    fprintf(o, flow ? ");\n}\n" : ";\n    CONTINUE(i + 1);\n}\n");
 }
 
 static FILE *begin(char **buf, size_t *len) {
@@ -209,9 +238,22 @@ static void emit_unit(struct Gen *g, int u) {
     fprintf(o, "#include \"accel/tcg-lite/x86_exec.h\"\n");
     for (int k = 0; k < fn_count; k++)
         if (fns[k].unit == u)
-            emit_function(g, o, &fns[k]);
+            emit_function(g, o, k);
+    gen_fuse_unit_functions(g, o, u);
     snprintf(name, sizeof name, "x86_%s.c", g->unit[u].name);
     finish(g, o, &buf, &len, name);
+}
+
+int gen_fuse_unit(struct Gen *g, const char *name) {
+    struct Unit *u = &g->unit[g->unit_count];
+    if (g->unit_count == MAX_UNITS) {
+        gen_error(g, 0, "too many units");
+        return 0;
+    }
+    snprintf(u->name, sizeof u->name, "%s", name);
+    snprintf(u->headers, sizeof u->headers, "fuse");
+    u->has_shapes = true;
+    return g->unit_count++;
 }
 
 static void emit_exec_h(struct Gen *g) {
@@ -221,6 +263,7 @@ static void emit_exec_h(struct Gen *g) {
     fprintf(o, "#ifndef TWIN86_TCG_X86_EXEC_H\n#define TWIN86_TCG_X86_EXEC_H\n#include \"accel/tcg-lite/insn.h\"\n");
     for (int k = 0; k < fn_count; k++)
         fprintf(o, "EXEC_FN %s(CPUX86State *env, const struct Insn *i, struct Tcg *t);\n", fns[k].name);
+    gen_fuse_declare(o);
     fprintf(o, "#endif\n");
     finish(g, o, &buf, &len, "x86_exec.h");
 }
@@ -306,18 +349,20 @@ static void emit_tables(struct Gen *g) {
     size_t len;
     FILE *o = begin(&buf, &len);
     fprintf(o, "#include \"accel/tcg-lite/decode.h\"\n#include \"accel/tcg-lite/decode_tables.h\"\n"
-               "#include \"accel/tcg-lite/x86_exec.h\"\n");
+               "#include \"accel/tcg-lite/fuse.h\"\n#include \"accel/tcg-lite/x86_exec.h\"\n");
     emit_slots(g, o);
     fprintf(o, "const ExecFn x86_fns[] = {\n");
     for (int k = 0; k < table_count; k++)
         fprintf(o, "    %s,\n", table[k] < 0 ? "NULL" : fns[table[k]].name);
     fprintf(o, "    NULL};\n");
     emit_rows(g, o);
+    gen_fuse_table(o);
     finish(g, o, &buf, &len, "x86_tables.c");
 }
 
 void gen_emit(struct Gen *g) {
     make_functions(g);
+    gen_fuse_parse(g, g->fusions);
     for (int u = 0; u < g->unit_count; u++)
         emit_unit(g, u);
     emit_exec_h(g);

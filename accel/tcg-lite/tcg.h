@@ -106,9 +106,9 @@ struct Block {
     uint64_t phys_next;         /* physical page of the bytes that reach into the next page, if any */
     uint32_t mode;
     uint16_t bytes;
-    uint8_t count;      /* guest instructions */
-    bool stale;         /* its bytes were overwritten */
-    bool falls;         /* the last instruction is no branch */
+    uint8_t count; /* guest instructions */
+    bool stale;    /* its bytes were overwritten */
+    bool falls;    /* the last instruction is no branch */
     /* count of them, then a pseudo-instruction that leads on where the last is no branch, then struct BlockLinks */
     struct Insn insn[] __attribute__((aligned(32)));
 };
@@ -292,8 +292,8 @@ ALWAYS_INLINE const struct Insn *tcg_follow(struct Tcg *t, struct BlockLink *lin
     return &t->link;
 }
 
-/** The block where an indirect branch to `rip` was seen to go, or NULL. That one is known means that rip is canonical and
- *  within CS.limit. */
+/** The block where an indirect branch to `rip` was seen to go, or NULL. That one is known means that rip is canonical
+ * and within CS.limit. */
 ALWAYS_INLINE struct Block *tcg_jump_cached(const struct Tcg *t, uint64_t rip) {
     const struct JumpCacheEntry *e = &t->jump_cache[(rip ^ (rip >> JUMP_CACHE_BITS)) & (JUMP_CACHE_SIZE - 1)];
     if (UNLIKELY(e->rip != rip || e->key != t->mode_key))

@@ -54,6 +54,7 @@ static const struct SuiteEntry suites[] = {
     {"fw_cfg", fw_cfg_suite},
     {"acpi_tables", acpi_tables_suite},
     {"fp", fp_suite},
+    {"fuse", fuse_suite},
     {"native", native_suite},
     {"lockstep", lockstep_suite},
     {"undefined", undefined_suite},

@@ -59,6 +59,7 @@ Suite *acpi_tables_suite(void);
 Suite *native_suite(void);
 Suite *undefined_suite(void);
 Suite *fp_suite(void);
+Suite *fuse_suite(void);
 
 /* Comparing engines */
 Suite *lockstep_suite(void);

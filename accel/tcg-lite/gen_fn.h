@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/** x86gen: the exec functions that have been decided on (gen_emit.c), and what is made of several of them (gen_fuse.c).
+ */
+#ifndef TWIN86_TCG_GEN_FN_H
+#define TWIN86_TCG_GEN_FN_H
+
+#include "accel/tcg-lite/gen.h"
+
+/* ---- gen_emit.c: functions are numbers from 0 ---- */
+
+int gen_fn_by_name(const char *name); /* without "x_"; -1: there is none */
+const char *gen_fn_name(int fn);      /* without "x_" */
+bool gen_fn_flow(const struct Gen *g, int fn);
+/** It may write guest memory, and so overwrite the code that comes next. */
+bool gen_fn_stores(const struct Gen *g, int fn);
+/** It can be a part of a longer function: any straight one, and as the last a branch. */
+bool gen_fn_can_fuse(const struct Gen *g, int fn, bool last);
+/** Write the call of its shape for the instruction that the expression `insn` points to. */
+void gen_emit_call(const struct Gen *g, FILE *o, int fn, const char *insn);
+/** A unit for fused functions. */
+int gen_fuse_unit(struct Gen *g, const char *name);
+
+/* ---- gen_fuse.c ---- */
+
+void gen_fuse_parse(struct Gen *g, const char *path);
+void gen_fuse_unit_functions(const struct Gen *g, FILE *o, int unit);
+void gen_fuse_declare(FILE *o);
+void gen_fuse_table(FILE *o);
+
+#endif

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/** What the instructions in fuse.tab need. */
+#ifndef TWIN86_TCG_SHAPES_FUSE_H
+#define TWIN86_TCG_SHAPES_FUSE_H
+
+#include "accel/tcg-lite/block.h"
+#include "accel/tcg-lite/shapes_flow.h"
+#include "accel/tcg-lite/shapes_int.h"
+#include "accel/tcg-lite/shapes_mov.h"
+#include "accel/tcg-lite/shapes_stack.h"
+
+#endif
