@@ -112,6 +112,11 @@ test:
     bt $25, %edx
     jnc 1f
     call fast_fxsave
+1:  mov $1, %eax
+    cpuid
+    bt $28, %ecx
+    jnc 1f
+    call avx
 1:  ret
 
 xcr0:
@@ -467,7 +472,126 @@ fast_fxsave:
     EXPECT_MEM "without FFXSR", AREA+160, 0xcc
     ret
 
+    .macro XCR0 bits
+    xor %ecx, %ecx
+    RFBM \bits
+    xsetbv
+    .endm
+
+/* YMM3's halves into scratch. */
+    .macro YMM3 name, low, high
+    vmovdqu %ymm3, scratch
+    EXPECT_MEM "\name: low", scratch, \low
+    EXPECT_MEM "\name: high", scratch+16, \high
+    .endm
+
+/* The component behind the FXSAVE area, alone and before PKRU. */
+avx:
+    XCR0 3
+    FAULT "vmovdqu without XCR0.AVX", 6, 0, vmovdqu pattern, %ymm3
+    XCR0 7
+    NOFAULT "vmovdqu", vmovdqu pattern, %ymm3
+    mov %cr0, %rcx
+    or $8, %rcx
+    mov %rcx, %cr0
+    FAULT "vmovdqu with CR0.TS", 7, 0, vmovdqu pattern, %ymm3
+    clts
+    mov $0xd, %eax
+    xor %ecx, %ecx
+    cpuid
+    mov %ebx, %eax
+    EXPECT "CPUID: the area that XCR0 needs, with AVX", 832
+    FILL 0xff00
+    RFBM 4
+    xsave64 AREA
+    EXPECT_MEM "xsave of AVX: XSTATE_BV", HEADER, 0xff04
+    EXPECT_MEM "xsave of AVX: upper half of YMM3", AREA+576+48, 0x3333333333333333
+    EXPECT_MEM "xsave of AVX: no XMM3", AREA+160+48, 0xeeeeeeeeeeeeeeee
+    mov AREA+24, %eax
+    EXPECT "xsave of AVX: MXCSR", 0x1f80
+    EXPECT_MEM "xsave of AVX: what is behind it", AREA+832, 0xeeeeeeeeeeeeeeee
+    movq $4, HEADER
+    movq $0x55, AREA+576+48
+    RFBM 4
+    xrstor64 AREA
+    YMM3 "xrstor of AVX", 0x1111111111111111, 0x55
+    movq $0, HEADER
+    RFBM 4
+    xrstor64 AREA
+    YMM3 "xrstor of AVX to its initial state", 0x1111111111111111, 0
+    vmovdqu pattern, %ymm3
+    movq $0, HEADER
+    RFBM 2
+    xrstor64 AREA
+    YMM3 "xrstor of SSE leaves the upper halves", 0, 0x3333333333333333
+    HAS xsavec, 1
+    jz 1f
+    vmovdqu pattern, %ymm3
+    FILL 0
+    RFBM 4
+    xsavec64 AREA
+    EXPECT_MEM "xsavec of AVX: XCOMP_BV", HEADER+8, 0x8000000000000004
+    EXPECT_MEM "xsavec of AVX: YMM3", AREA+576+48, 0x3333333333333333
+    vzeroall
+    RFBM 4
+    xrstor64 AREA
+    YMM3 "xrstor of AVX, compacted", 0, 0x3333333333333333
+    mov $7, %eax
+    xor %ecx, %ecx
+    cpuid
+    bt $3, %ecx
+    jnc 1f
+    call avx_and_pkru
+1:  vzeroall
+    XCR0 3
+    ret
+
+avx_and_pkru:
+    mov %cr4, %rax
+    or $1 << 22, %rax
+    mov %rax, %cr4
+    XCR0 0x207
+    mov $0x55555550, %eax
+    xor %ecx, %ecx
+    xor %edx, %edx
+    wrpkru
+    FILL 0
+    RFBM 0x204
+    xsavec64 AREA
+    EXPECT_MEM "xsavec of AVX and PKRU: XSTATE_BV", HEADER, 0x204
+    EXPECT_MEM "xsavec of AVX and PKRU: PKRU", AREA+832, 0x55555550
+    FILL 0
+    RFBM 0x201
+    xsavec64 AREA
+    EXPECT_MEM "xsavec of PKRU: PKRU", AREA+576, 0x55555550
+    vzeroall
+    FILL 0
+    RFBM 0x204
+    xsavec64 AREA
+    EXPECT_MEM "xsavec of AVX in its initial state: XSTATE_BV", HEADER, 0x200
+    EXPECT_MEM "xsavec of AVX in its initial state: PKRU has its place", AREA+832, 0x55555550
+    movl $4, AREA+832
+    RFBM 0x204
+    xrstor64 AREA
+    xor %ecx, %ecx
+    rdpkru
+    EXPECT "xrstor of AVX and PKRU, compacted", 4
+    mov $0xd, %eax
+    mov $1, %ecx
+    cpuid
+    mov %ebx, %eax
+    EXPECT "CPUID: the compacted area, with AVX and PKRU", 840
+    xor %eax, %eax
+    xor %ecx, %ecx
+    xor %edx, %edx
+    wrpkru
+    mov %cr4, %rax
+    and $~(1 << 22), %rax
+    mov %rax, %cr4
+    ret
+
     .data
-    .balign 8
+    .balign 32
+pattern: .quad 0x1111111111111111, 0x2222222222222222, 0x3333333333333333, 0x4444444444444444
 features: .quad 0
-scratch: .quad 0
+scratch: .quad 0, 0, 0, 0
