@@ -40,6 +40,7 @@ static const struct SuiteEntry suites[] = {
     {"decode", decode_suite},
     {"kernels", kernels_suite},
     {"portable", portable_suite},
+    {"avx", avx_suite},
     {"sse4", sse4_suite},
     {"tcg_core", tcg_core_suite},
     {"segment", segment_suite},

@@ -39,6 +39,7 @@ Suite *trace_suite(void);
 Suite *decode_suite(void);
 Suite *kernels_suite(void);
 Suite *portable_suite(void);
+Suite *avx_suite(void);
 Suite *sse4_suite(void);
 Suite *tcg_core_suite(void);
 Suite *segment_suite(void);
