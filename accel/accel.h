@@ -47,6 +47,33 @@ struct Accel {
     void *data;          /* the engine's own */
 };
 
+/** What an instruction does with RFLAGS, for engines that single-step by setting TF there. */
+enum AccelStepFlags {
+    STEP_FLAGS_STAY,
+    STEP_FLAGS_PUSHED,   /* PUSHF */
+    STEP_FLAGS_TO_R11,   /* SYSCALL */
+    STEP_FLAGS_FROM_R11, /* SYSRET */
+    STEP_FLAGS_SHADOW,   /* MOV SS, STI ...: traps (may) wait until the next instruction is done */
+};
+
+/**
+ * One step of a vCPU that follows another one, the leader, which has just done it: the same instruction, or the
+ * delivery of the same interrupt (diff/lockstep.h).
+ */
+struct AccelStep {
+    int inject;               /* deliver this interrupt, an NMI if it is 2, and execute nothing; -1: none */
+    const CPUX86State *until; /* where the leader stands after the step */
+    bool event;               /* the leader met an exception or software interrupt */
+    enum AccelStepFlags flags;
+    bool string;  /* the instruction repeats: go on until RIP and rCX are the leader's */
+    bool general; /* env's general registers, RIP or RFLAGS were changed: load them first */
+    bool all;     /* afterwards all of env is wanted, not only ENV_GENERAL, _SEGMENT, _CONTROL without debug registers,
+                     _FPU and _VECTOR (cpu/env_fields.h) */
+};
+
+/** To stop at `until`, an engine may put this byte (HLT) there for a moment. */
+enum { ACCEL_STEP_BYTE = 0xf4 };
+
 struct AccelOps {
     const char *name;
     /** 0 if this engine can run here, else -errno with `why` = the reason and what the user can do about it. */
@@ -74,6 +101,10 @@ struct AccelOps {
     /** What the engine counted, as one line for the person ("" if nothing). May be NULL. Parked; `engine` is the vCPU's
      *  cpu->engine of this engine, which need not be in use. */
     void (*describe)(const void *engine, char *buf, size_t n);
+    /** Do one step; env is up to date before and after. No vCPU thread runs this CPU. DEBUG: done; HALT: done, it was a
+     *  HLT; SHUTDOWN; KICK: not done, CPU_EVENT_LEAVE was posted meanwhile; ERROR: cpu->error. May be NULL: this engine
+     *  can't follow. */
+    enum VcpuExit (*step)(struct CPUState *cpu, const struct AccelStep *s);
     const struct AccelIrqchipOps *irqchip; /* NULL: this engine has no interrupt controllers */
 };
 

@@ -9,15 +9,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char help[] = "Usage: twin86 diff guest [--engines A,B] [--instructions N] [--every N] [--last N]\n"
-                           "                         [machine options, as of twin86 itself]\n"
+static const char help[] = "Usage: twin86 diff guest [--engines A,B] [--instructions N] [--every N] [--follow]\n"
+                           "                         [--last N] [machine options, as of twin86 itself]\n"
                            "Runs one guest on two engines from the same state and stops at the first\n"
                            "instruction after which registers, RAM or devices differ.\n"
                            "  --engines A,B      tcg-lite,tcg-lite,plain=on (the default: fast paths against\n"
                            "                     plain ones) or tcg-lite,kvm\n"
                            "  --instructions N   how many; without it until the guest ends\n"
                            "  --every N          compare all of RAM after so many (1000000; with kvm 50000)\n"
-                           "  --last N           how many instructions to show where they differ (20)\n"
+                           "  --follow           with two tcg-lite: compare after each instruction\n"
+    "  --last N           how many instructions to show where they differ (20)\n"
                            "  -kernel FILE ...   the guest and its machine: see twin86 --help. Its serial\n"
                            "                     output is shown with -serial stdio or file:FILE\n"
                            "  -timeout SECONDS   stop comparing after that\n"
@@ -55,6 +56,8 @@ static int own_option(struct Run *r, int argc, char **argv, int at, int *used) {
     if (name[0] != '-')
         return 0;
     name += name[1] == '-' ? 2 : 1;
+    if (strcmp(name, "follow") == 0)
+        return *used = 1, r->diff.follow = true, 1;
     while (k < 4 && strcmp(name, names[k]) != 0)
         k++;
     if (k == 4)

@@ -24,6 +24,7 @@ struct Machine *lock_machine_new(const struct LockConfig *c, const char *engine,
     config.accel = engine;
     config.icount = icount;
     config.no_reboot = true;
+    config.kernel_irqchip = false;
     config.trace = NULL;
     config.trace_output = NULL;
     if (!output)
@@ -121,8 +122,8 @@ int twin86_diff_guest(const Twin86Config *config, const Twin86Guest *guest, cons
     if (e != 0)
         return e;
     int64_t began = lock_now_ms();
-    bool pair = is_tcg(c.engine[0]) && is_tcg(c.engine[1]);
-    if (!pair && is_tcg(c.engine[1])) { /* the software engine leads */
+    bool pair = is_tcg(c.engine[0]) && is_tcg(c.engine[1]) && !options->follow;
+    if (!is_tcg(c.engine[0]) && is_tcg(c.engine[1])) { /* the software engine leads */
         const char *other = c.engine[0];
         c.engine[0] = c.engine[1];
         c.engine[1] = other;
@@ -133,7 +134,7 @@ int twin86_diff_guest(const Twin86Config *config, const Twin86Guest *guest, cons
     }
     if (c.every == 0)
         c.every = pair ? EVERY_PAIR : EVERY_FOLLOW;
-    lock_run_pair(&c, &result);
+    (pair ? lock_run_pair : lock_run_follow)(&c, &result);
     if (result.outcome == LOCK_FAILED) {
         snprintf(why, n, "%s", result.why);
         return result.error;

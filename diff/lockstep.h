@@ -57,6 +57,11 @@ bool lock_same_env(const CPUX86State *a, const CPUX86State *b, const struct Lock
 void lock_compare_devices(const struct Machine *a, const struct Machine *b, struct LockDiffs *d);
 /** All of RAM that either side has touched. */
 void lock_compare_ram(const struct Region *a, const struct Region *b, struct LockDiffs *d);
+void lock_compare_words(const struct Region *a, const struct Region *b, uint64_t from, uint64_t to,
+                        struct LockDiffs *d);
+/** Call `accept` for each word that differs and may. */
+void lock_level_ram(const struct Region *a, const struct Region *b, bool (*may)(uint64_t a, uint64_t b),
+                    void (*accept)(void *opaque, uint64_t offset), void *opaque);
 /** The words of RAM that `watch` names. */
 void lock_compare_watched(const struct Region *a, const struct Region *b, const struct LockDiffs *watch,
                           struct LockDiffs *d);
@@ -67,7 +72,8 @@ void lock_compare_watched(const struct Region *a, const struct Region *b, const 
 struct LockMoment {
     uint64_t count; /* instructions executed before it */
     uint16_t cs;
-    struct DisasLine line;
+    struct DisasLine line; /* its text may have to be made yet: see lock_history_resolve */
+    enum DisasMode mode;
     char note[64]; /* what else is to be said of it */
     bool event;    /* an exception or interrupt was delivered after it */
     CPUX86State after[2];
@@ -87,8 +93,12 @@ void lock_history_clear(struct LockHistory *h);
 struct LockMoment *lock_history_next(struct LockHistory *h);
 /** k = 0: the latest; NULL when there is none. */
 struct LockMoment *lock_history_back(const struct LockHistory *h, unsigned k);
-/** Print all of them. `names` of the sides; `mark`: this many moments before the latest one is pointed at. */
-void lock_history_print(const struct LockHistory *h, const char *const names[2], unsigned mark, FILE *f);
+/** Disassemble those that have bytes only. */
+void lock_history_resolve(struct LockHistory *h, struct Disas *disas);
+/** Print all of them. `names` of the sides; what `mask` (or NULL) ignores need not be told apart; `mark`: this many
+ *  moments before the latest one is pointed at. */
+void lock_history_print(const struct LockHistory *h, const char *const names[2], const struct LockMask *mask,
+                        unsigned mark, FILE *f);
 void lock_diffs_print(const struct LockDiffs *d, const char *const names[2], FILE *f);
 
 /* ---- running ---- */

@@ -119,8 +119,8 @@ static void add_word(struct LockDiffs *d, uint64_t gpa, const uint8_t *a, const 
     }
 }
 
-static void compare_words(const struct Region *a, const struct Region *b, uint64_t at, uint64_t end,
-                          struct LockDiffs *d) {
+void lock_compare_words(const struct Region *a, const struct Region *b, uint64_t at, uint64_t end,
+                        struct LockDiffs *d) {
     for (; at < end; at += WORD)
         if (memcmp(a->host + at, b->host + at, WORD) != 0)
             add_word(d, at, a->host + at, b->host + at);
@@ -137,22 +137,60 @@ static bool next_range(const struct Region *a, const struct Region *b, off_t *at
     return *end > *at;
 }
 
-void lock_compare_ram(const struct Region *a, const struct Region *b, struct LockDiffs *d) {
-    enum { PIECE = 1 << 16 };
+/* Call `fn` for pieces of RAM that are not the same. */
+static void for_pieces(const struct Region *a, const struct Region *b,
+                       void (*fn)(void *opaque, uint64_t from, uint64_t to), void *opaque) {
+    enum { PIECE = 4096 };
     off_t at = 0, end;
     while (at < (off_t)a->size && next_range(a, b, &at, &end)) {
-        while (at < end) {
-            off_t n = end - at < PIECE ? end - at : PIECE;
-            if (memcmp(a->host + at, b->host + at, (size_t)n) != 0)
-                compare_words(a, b, (uint64_t)at, (uint64_t)(at + n), d);
-            at += n;
-        }
+        for (; at < end; at += PIECE)
+            if (memcmp(a->host + at, b->host + at, PIECE) != 0)
+                fn(opaque, (uint64_t)at, (uint64_t)at + PIECE);
     }
+}
+
+struct Comparison {
+    const struct Region *a, *b;
+    struct LockDiffs *d;
+};
+
+static void add_words(void *opaque, uint64_t from, uint64_t to) {
+    struct Comparison *c = opaque;
+    lock_compare_words(c->a, c->b, from, to, c->d);
+}
+
+void lock_compare_ram(const struct Region *a, const struct Region *b, struct LockDiffs *d) {
+    struct Comparison c = {a, b, d};
+    for_pieces(a, b, add_words, &c);
+}
+
+struct Levelling {
+    const struct Region *a, *b;
+    bool (*may)(uint64_t a, uint64_t b);
+    void (*accept)(void *opaque, uint64_t offset);
+    void *opaque;
+};
+
+static void level_words(void *opaque, uint64_t from, uint64_t to) {
+    struct Levelling *l = opaque;
+    for (; from < to; from += WORD) {
+        uint64_t a, b;
+        memcpy(&a, l->a->host + from, WORD);
+        memcpy(&b, l->b->host + from, WORD);
+        if (a != b && l->may(a, b))
+            l->accept(l->opaque, from);
+    }
+}
+
+void lock_level_ram(const struct Region *a, const struct Region *b, bool (*may)(uint64_t a, uint64_t b),
+                    void (*accept)(void *opaque, uint64_t offset), void *opaque) {
+    struct Levelling l = {a, b, may, accept, opaque};
+    for_pieces(a, b, level_words, &l);
 }
 
 void lock_compare_watched(const struct Region *a, const struct Region *b, const struct LockDiffs *watch,
                           struct LockDiffs *d) {
     for (unsigned i = 0; i < watch->count; i++)
         if (watch->item[i].kind == LOCK_RAM)
-            compare_words(a, b, watch->item[i].gpa, watch->item[i].gpa + WORD, d);
+            lock_compare_words(a, b, watch->item[i].gpa, watch->item[i].gpa + WORD, d);
 }

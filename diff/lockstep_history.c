@@ -31,6 +31,18 @@ struct LockMoment *lock_history_back(const struct LockHistory *h, unsigned k) {
     return k < h->total && k <= h->size ? &h->ring[(h->total - 1 - k) % (h->size + 1)] : NULL;
 }
 
+void lock_history_resolve(struct LockHistory *h, struct Disas *disas) {
+    for (unsigned k = 0; k < h->size; k++) {
+        struct LockMoment *m = lock_history_back(h, k);
+        if (m == NULL)
+            return;
+        uint8_t bytes[DISAS_MAX_INSN];
+        memcpy(bytes, m->line.bytes, sizeof(bytes));
+        if (m->line.text[0] == '\0')
+            disas_bytes(disas, m->mode, m->line.address, bytes, m->line.size, &m->line);
+    }
+}
+
 /* ---- as text ---- */
 
 static void print_bytes(const struct DisasLine *line, FILE *f) {
@@ -68,7 +80,7 @@ static void print_changes(const CPUX86State *before, const CPUX86State *after, c
 }
 
 static void print_moment(const struct LockMoment *m, const struct LockMoment *before, const char *const names[2],
-                         bool marked, FILE *f) {
+                         const struct LockMask *mask, bool marked, FILE *f) {
     const CPUX86State *env = before != NULL ? &before->after[0] : &m->after[0]; /* for the width of addresses */
     fprintf(f, "%s%12" PRIu64 "  ", marked ? "=>" : "  ", m->count);
     cpu_print_far(env, m->cs, m->line.address, f);
@@ -77,7 +89,7 @@ static void print_moment(const struct LockMoment *m, const struct LockMoment *be
     fprintf(f, "%s%s%s\n", m->line.text, m->note[0] != '\0' ? "   ; " : "", m->note);
     if (before == NULL)
         return;
-    if (lock_same_env(&m->after[0], &m->after[1], NULL)) {
+    if (lock_same_env(&m->after[0], &m->after[1], mask)) {
         print_changes(&before->after[0], &m->after[0], "                 ", f);
         return;
     }
@@ -88,11 +100,12 @@ static void print_moment(const struct LockMoment *m, const struct LockMoment *be
     }
 }
 
-void lock_history_print(const struct LockHistory *h, const char *const names[2], unsigned mark, FILE *f) {
+void lock_history_print(const struct LockHistory *h, const char *const names[2], const struct LockMask *mask,
+                        unsigned mark, FILE *f) {
     unsigned n = h->total < h->size ? (unsigned)h->total : h->size;
     fprintf(f, "The last %u instructions of both, and the registers that they changed:\n", n);
     for (unsigned k = n; k-- > 0;)
-        print_moment(lock_history_back(h, k), lock_history_back(h, k + 1), names, k == mark, f);
+        print_moment(lock_history_back(h, k), lock_history_back(h, k + 1), names, mask, k == mark, f);
 }
 
 void lock_diffs_print(const struct LockDiffs *d, const char *const names[2], FILE *f) {

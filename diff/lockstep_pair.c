@@ -270,7 +270,7 @@ static void tell(struct Pair *p, uint64_t at, unsigned mark, const struct LockDi
                 ", as a block; one at a time they agree.\n",
                 p->r->block, p->block_end - p->r->block, p->block_end - 1);
     fputc('\n', f);
-    lock_history_print(&p->history, p->c->engine, mark, f);
+    lock_history_print(&p->history, p->c->engine, NULL, mark, f);
     lock_diffs_print(d, p->c->engine, f);
 }
 

@@ -301,6 +301,7 @@ typedef struct Twin86DiffGuest {
     uint64_t instructions; /* how many; 0: until the guest ends */
     uint64_t every;        /* compare all of RAM after so many; 0: a million, with a follower 50,000 */
     unsigned last;         /* how many instructions to show where they differ; 0: 20 */
+    bool follow;           /* two tcg-lite: compare after each instruction, the second following the first */
     int timeout_ms;        /* give up after that; -1: never */
 } Twin86DiffGuest;
 

@@ -73,6 +73,7 @@ const struct AccelOps kvm_ops = {
     .kick = kvm_kick,
     .get_state = kvm_get_state,
     .put_state = kvm_put_state,
+    .step = kvm_step,
     .describe = kvm_describe,
     .irqchip = &kvm_irqchip_ops,
 };

@@ -173,6 +173,13 @@ const char *kvm_exit_name(uint32_t reason);
 
 enum VcpuExit kvm_exec(struct CPUState *cpu); /* AccelOps */
 void kvm_kick(struct CPUState *cpu);
+/** Around KVM_RUNs: between them a kick ends KVM_RUN. */
+void kvm_enter(struct KvmVcpu *v);
+void kvm_leave(struct KvmVcpu *v);
+
+/* ---- step.c ---- */
+
+enum VcpuExit kvm_step(struct CPUState *cpu, const struct AccelStep *s); /* AccelOps */
 
 /* ---- stats.c ---- */
 

@@ -32,7 +32,7 @@ void kvm_kick(struct CPUState *cpu) {
     pthread_mutex_unlock(&v->kick_lock);
 }
 
-static void enter(struct KvmVcpu *v) {
+void kvm_enter(struct KvmVcpu *v) {
     if (!v->signal_ready || !pthread_equal(v->thread, pthread_self()))
         kick_signal_block();
     pthread_mutex_lock(&v->kick_lock);
@@ -42,7 +42,7 @@ static void enter(struct KvmVcpu *v) {
     pthread_mutex_unlock(&v->kick_lock);
 }
 
-static void leave(struct KvmVcpu *v) {
+void kvm_leave(struct KvmVcpu *v) {
     pthread_mutex_lock(&v->kick_lock);
     v->in_exec = false;
     pthread_mutex_unlock(&v->kick_lock);
@@ -211,10 +211,10 @@ static enum VcpuExit loop(struct KvmVcpu *v) {
 
 enum VcpuExit kvm_exec(struct CPUState *cpu) {
     struct KvmVcpu *v = cpu->engine;
-    enter(v);
+    kvm_enter(v);
     kvm_restart_tsc(v);
     set_stepping(v);
     enum VcpuExit exit = loop(v);
-    leave(v);
+    kvm_leave(v);
     return exit;
 }

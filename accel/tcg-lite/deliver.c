@@ -5,6 +5,7 @@
  * any register changes; what a failed delivery leaves behind is only bytes below a stack pointer.
  */
 #include "accel/tcg-lite/debug_regs.h"
+#include "accel/tcg-lite/fpu_host.h"
 #include "accel/tcg-lite/sys.h"
 
 /* ---- double faults (SDM vol. 3, table 6-5) ---- */
@@ -195,6 +196,7 @@ static void trace_event(struct Tcg *t, enum TcgEvent kind, uint8_t vector, bool 
         return;
     uint64_t rip = t->env->rip;
     t->env->rflags = tcg_rflags(t);
+    t->env->mxcsr = tcg_mxcsr(t);
     tcg_sync_count(t, t->insn);
     if (t->insn != NULL) /* INT n and kin: RIP is still that of the block */
         t->env->rip = tcg_this_rip(t, t->insn);

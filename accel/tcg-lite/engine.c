@@ -145,4 +145,5 @@ const struct AccelOps tcg_lite_ops = {
     .kick = kick,
     .get_state = get_state,
     .put_state = put_state,
+    .step = tcg_step,
 };

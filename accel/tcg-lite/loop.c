@@ -153,6 +153,7 @@ static void trace_insn(struct Tcg *t) {
     if (t->cpu->trace->insn == NULL)
         return;
     t->env->rflags = tcg_rflags(t);
+    t->env->mxcsr = tcg_mxcsr(t);
     tcg_sync_count(t, NULL);
     t->cpu->trace->insn(t->cpu->trace->opaque, t->cpu);
 }

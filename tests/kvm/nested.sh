@@ -81,6 +81,7 @@ case " $jobs " in
 esac
 cp "$srcdir/tests/kvm/init-nested" "$root/init"
 echo "$jobs" > "$root/t/jobs"
+echo "${LOCKSTEP_ARGS:---instructions 1000000}" > "$root/t/lockstep-args"
 chmod 755 "$root/init"
 (cd "$root" && find . | cpio --quiet -o -H newc -R 0:0) | gzip -1 > "$work/initrd.gz"
 

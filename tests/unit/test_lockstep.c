@@ -263,6 +263,28 @@ START_TEST(a_wrong_block_is_found) {
 }
 END_TEST
 
+/* ---- leader and follower ---- */
+
+static void follow_run(struct Bench *b, const char *engine) {
+    b->config.engine[1] = engine;
+    lock_run_follow(&b->config, &b->result);
+    fflush(b->config.report);
+    ck_assert_msg(b->result.outcome != LOCK_FAILED, "%s", b->result.why);
+}
+
+START_TEST(a_follower_does_as_the_leader) {
+    static const char *const engines[] = {"tcg-lite", "tcg-lite,plain=on"};
+    struct Bench b;
+    bench_init(&b);
+    follow_run(&b, engines[_i]);
+    ck_assert_msg(b.result.outcome == LOCK_SAME, "%s", b.text);
+    ck_assert_int_eq(b.result.end.kind, TWIN86_EVENT_POWEROFF);
+    ck_assert_uint_gt(b.result.instructions, 10000);
+    ck_assert_uint_gt(b.result.compares, 10);
+    bench_free(&b);
+}
+END_TEST
+
 /* ---- the interface ---- */
 
 START_TEST(wrong_engines_are_refused) {
@@ -315,6 +337,7 @@ Suite *lockstep_suite(void) {
     tcase_add_loop_test(t, a_flip_is_found, 0, sizeof(flips) / sizeof(flips[0]));
     tcase_add_test(t, wrong_memory_is_found_before_what_it_does);
     tcase_add_test(t, a_wrong_block_is_found);
+    tcase_add_loop_test(t, a_follower_does_as_the_leader, 0, 2);
     tcase_add_test(t, wrong_engines_are_refused);
     tcase_add_test(t, the_interface_runs_it);
     suite_add_tcase(s, t);
