@@ -1,11 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # The instruction tests' images in lockstep: tcg-lite's fast paths against its plain ones. In the build folder.
-cd "${builddir:-.}" || exit 1
+# Arguments go to `twin86 diff guest`, such as --follow.
+. "$(dirname "$0")/model.sh"
 passed=0 failed=0
 for rom in tests/isa/*.rom; do
-    if out=$(timeout 60 ./twin86 diff guest -bios "$rom" -m 64 -device isa-debug-exit,iobase=0xf4,iosize=1 \
-        --every 5000 -timeout 50 2>&1); then
+    # shellcheck disable=SC2046
+    if out=$(timeout 60 ./twin86 diff guest $(model "$(basename "$rom" .rom)") -bios "$rom" -m 64 -device isa-debug-exit,iobase=0xf4,iosize=1 \
+        --every 5000 -timeout 50 "$@" 2>&1); then
         passed=$((passed + 1))
     else
         echo "FAIL $rom: exit code $?"

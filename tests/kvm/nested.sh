@@ -3,13 +3,13 @@
 # The kvm engine on a complete KVM: QEMU emulates a machine with SVM, Debian's kernel with kvm-amd runs in it, and the
 # built twin86 runs in that: the embedded guest, the unit tests of the engine, pauses and machines by the hundred, the
 # instruction tests, Debian to a shell, and hand-over. nested.sh [JOB...], in the build folder; jobs: embedded unit stress
-# isa debian debian_irqchip handover, and bench, which is not among those done by default: what exits cost there
+# isa lockstep debian debian_irqchip handover, and bench, which is not among those done by default: what exits cost there
 # (docs/exits.md; NESTED_JSON=FILE keeps it).
 #
 # SKIPs (exit code 77) where QEMU or the kernel packages can't be had.
 set -u
 srcdir=${srcdir:-$(cd "$(dirname "$0")/../.." && pwd)}
-jobs=${*:-embedded unit stress isa debian debian_irqchip handover}
+jobs=${*:-embedded unit stress isa lockstep debian debian_irqchip handover}
 seconds=${NESTED_SECONDS:-600}
 
 skip() {
