@@ -8,20 +8,14 @@ static uint64_t destination(const struct Tcg *t, const struct Insn *i) {
     return i->asize == 3 ? di : i->asize == 2 ? (uint32_t)di : (uint16_t)di;
 }
 
-/** A run of selected bytes at a time; all of them are probed before the first is written. */
+/** A run of selected bytes at a time. Every byte of the destination has to be writable, selected or not: the SDM leaves
+ *  that open, and it is what Zen does. */
 static void store_masked(struct Tcg *t, const struct Insn *i, const uint8_t *data, const uint8_t *mask, unsigned n) {
-    unsigned first = 0, end = n;
-    while (first < n && !(mask[first] & 0x80))
-        first++;
-    while (end > first && !(mask[end - 1] & 0x80))
-        end--;
     uint64_t linear = mem_linear(t, i, i->seg, destination(t, i), n, ACCESS_WRITE);
-    if (first == end)
-        return; /* no byte is selected: no page is touched */
-    mem_probe_write(t, i, linear + first, end - first);
-    for (unsigned k = first; k < end;) {
+    mem_probe_write(t, i, linear, n);
+    for (unsigned k = 0; k < n;) {
         unsigned run = 0;
-        while (k + run < end && (mask[k + run] & 0x80))
+        while (k + run < n && (mask[k + run] & 0x80))
             run++;
         if (run != 0)
             mem_store_bytes(t, i, linear + k, data + k, run);
@@ -36,9 +30,9 @@ void h_maskmovq(struct Tcg *t, const struct Insn *i) {
     uint8_t data[8], mask[8];
     host_store(data, 8, env->fpr[i->reg].mantissa);
     host_store(mask, 8, env->fpr[i->rm].mantissa);
-    store_masked(t, i, data, mask, 8);
-    env->fsw &= (uint16_t)~FSW_TOP;
+    env->fsw &= (uint16_t)~FSW_TOP; /* MMX state: on Zen even when the store faults */
     env->ftw = 0xff;
+    store_masked(t, i, data, mask, 8);
 }
 
 void h_maskmovdqu(struct Tcg *t, const struct Insn *i) {

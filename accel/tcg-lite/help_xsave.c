@@ -10,14 +10,19 @@ enum { MXCSR_INIT = 0x1f80 };
 
 static void gp(struct Tcg *t, const struct Insn *i) { tcg_raise_error(t, i, VEC_GP, 0); }
 
+static bool code64(const struct Tcg *t) { return (t->mode & MODE_CODE) == MODE_CODE64; }
+
+/** The memory operand's linear address. In 64-bit code #GP for alignment comes before #SS or #GP for the address. */
 static uint64_t area(struct Tcg *t, const struct Insn *i, unsigned size, unsigned align, enum Access access) {
-    uint64_t linear = mem_linear(t, i, i->seg, ea_offset(t->env, i), size, access);
+    const CPUX86State *env = t->env;
+    uint64_t offset = ea_offset(env, i);
+    if (code64(t) && ((offset + (i->seg >= SEG_FS ? env->seg[i->seg].base : 0)) & (align - 1)))
+        gp(t, i);
+    uint64_t linear = mem_linear(t, i, i->seg, offset, size, access);
     if (linear & (align - 1))
         gp(t, i);
     return linear;
 }
-
-static bool code64(const struct Tcg *t) { return (t->mode & MODE_CODE) == MODE_CODE64; }
 static unsigned xmm_count(const struct Tcg *t) { return code64(t) ? 16 : 8; }
 
 void h_ldmxcsr(struct Tcg *t, const struct Insn *i) {

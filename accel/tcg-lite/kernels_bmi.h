@@ -52,27 +52,33 @@ ALWAYS_INLINE uint64_t k_blsi(struct Cc *cc, uint64_t a, uint64_t b, unsigned bi
 }
 
 /** Deposit a's low bits where the mask b has ones. */
-ALWAYS_INLINE uint64_t k_pdep(struct Cc *cc, uint64_t a, uint64_t b, unsigned bits) {
-    (void)cc, (void)bits;
+static inline uint64_t p_pdep(uint64_t a, uint64_t b) {
     uint64_t r = 0;
-    if (host_has(HOST_BMI2)) {
-        __asm__("pdepq %2, %1, %0" : "=r"(r) : "r"(a), "r"(b));
-        return r;
-    }
     for (; b; b &= b - 1, a >>= 1)
         r |= (b & -b) & -(a & 1);
     return r;
 }
-/** Gather the bits of a where the mask b has ones. */
-ALWAYS_INLINE uint64_t k_pext(struct Cc *cc, uint64_t a, uint64_t b, unsigned bits) {
+ALWAYS_INLINE uint64_t k_pdep(struct Cc *cc, uint64_t a, uint64_t b, unsigned bits) {
     (void)cc, (void)bits;
+    uint64_t r;
+    if (!host_has(HOST_BMI2))
+        return p_pdep(a, b);
+    __asm__("pdepq %2, %1, %0" : "=r"(r) : "r"(a), "r"(b));
+    return r;
+}
+/** Gather the bits of a where the mask b has ones. */
+static inline uint64_t p_pext(uint64_t a, uint64_t b) {
     uint64_t r = 0;
-    if (host_has(HOST_BMI2)) {
-        __asm__("pextq %2, %1, %0" : "=r"(r) : "r"(a), "r"(b));
-        return r;
-    }
     for (unsigned n = 0; b; b &= b - 1, n++)
         r |= (uint64_t)((a & (b & -b)) != 0) << n;
+    return r;
+}
+ALWAYS_INLINE uint64_t k_pext(struct Cc *cc, uint64_t a, uint64_t b, unsigned bits) {
+    (void)cc, (void)bits;
+    uint64_t r;
+    if (!host_has(HOST_BMI2))
+        return p_pext(a, b);
+    __asm__("pextq %2, %1, %0" : "=r"(r) : "r"(a), "r"(b));
     return r;
 }
 

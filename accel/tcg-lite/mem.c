@@ -20,6 +20,9 @@ uint64_t mem_linear(struct Tcg *t, const struct Insn *i, unsigned seg, uint64_t 
         uint64_t linear = offset + (seg >= SEG_FS ? s->base : 0);
         if (!x86_canonical(t->env, linear) || !x86_canonical(t->env, linear + size - 1))
             segment_fault(t, i, seg);
+        /* AMD's processors want the offset alone to be canonical, too (measured on Zen; the APM does not say it). */
+        if (!x86_canonical(t->env, offset) && t->cpu->model.vendor == VENDOR_AMD)
+            segment_fault(t, i, seg);
         return linear;
     }
     if (!(t->mode & (MODE_REAL | MODE_VM86))) {

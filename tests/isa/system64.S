@@ -76,6 +76,12 @@ cmpxchg16b:
     FAULT "cmpxchg16b of no page", 14, 2, cmpxchg16b 0x40000000
     mov $0x7ffffffffff8, %rbx
     FAULT "cmpxchg16b across the canonical border", 13, 0, cmpxchg16b (%rbx)
+    mov %rbp, %rsi
+    mov $0x800000000008, %rbp
+    FAULT "cmpxchg16b on the stack, misaligned, non-canonical", 13, 0, cmpxchg16b (%rbp)
+    mov $0x800000000000, %rbp
+    FAULT "cmpxchg16b on the stack, non-canonical", 12, 0, cmpxchg16b (%rbp)
+    mov %rsi, %rbp
 1:  ret
 
 random:

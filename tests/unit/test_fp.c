@@ -48,6 +48,27 @@ START_TEST(mf_at_next_waiting_instruction) {
 }
 END_TEST
 
+/* Without a selected byte the destination must be writable all the same; the MMX state comes before the fault. */
+START_TEST(masked_stores_probe_all) {
+    struct CpuBench *b = cpu_bench_new("x86-64-v1", BENCH_LONG);
+    put(b, BENCH_PD + 8, BENCH_DATA | 0x81, 8); /* read-only */
+    b->env->cr0 |= CR0_WP;
+    b->env->gpr[REG_DI] = BENCH_DATA - 1; /* the first byte is not */
+    b->env->fsw = 0x3800;
+    ck_assert_int_eq(
+        RUN(b, /* pxor mm0, mm0 */ 0x0f, 0xef, 0xc0, /* fld1 */ 0xd9, 0xe8, /* maskmovq mm0, mm0 */ 0x0f, 0xf7, 0xc0),
+        VEC_PF);
+    ck_assert_uint_eq(b->env->cr2, BENCH_DATA);
+    ck_assert_uint_eq(b->env->fsw & 0x3800, 0);
+    ck_assert_uint_eq(b->env->ftw, 0xff);
+    ck_assert_int_eq(
+        RUN(b, /* pxor xmm0, xmm0 */ 0x66, 0x0f, 0xef, 0xc0, /* maskmovdqu xmm0, xmm0 */ 0x66, 0x0f, 0xf7, 0xc0),
+        VEC_PF);
+    ck_assert_uint_eq(b->env->cr2, BENCH_DATA);
+    cpu_bench_free(b);
+}
+END_TEST
+
 /* Non-waiting instructions pass; FNCLEX ends it. WAIT and MMX fault too. */
 START_TEST(mf_and_other_instructions) {
     static const struct {
@@ -467,6 +488,7 @@ Suite *fp_suite(void) {
     TCase *x87 = tcase_create("x87"), *sse = tcase_create("sse"), *images = tcase_create("images");
     tcase_add_test(x87, mf_at_next_waiting_instruction);
     tcase_add_test(x87, mf_and_other_instructions);
+    tcase_add_test(x87, masked_stores_probe_all);
     tcase_add_test(x87, mf_not_without_ne);
     tcase_add_test(x87, fldcw_makes_pending);
     tcase_add_test(x87, forbidden_units);

@@ -180,10 +180,33 @@ START_TEST(walk_rights) {
 }
 END_TEST
 
+/* With a base that makes it an address again: AMD's processors refuse the offset, Intel's look at the sum alone. */
+START_TEST(non_canonical_offset) {
+    static const uint8_t load[] = {0x64, 0x48, 0x8b, 0x03, 0xf4}; /* mov rax, fs:[rbx]; hlt */
+    static const struct {
+        const char *model;
+        int vector;
+    } cases[] = {{"max", VEC_GP}, {"max,vendor=GenuineIntel", -1}};
+    for (unsigned k = 0; k < 2; k++) {
+        struct CpuBench *b = cpu_bench_new(cases[k].model, BENCH_LONG);
+        b->env->seg[SEG_FS].base = 0xffff800000000000;
+        b->env->gpr[REG_BX] = 0x800000000000 + BENCH_DATA;
+        b->mem[BENCH_DATA] = 0x5a;
+        cpu_bench_code(b, load, sizeof(load));
+        ck_assert_int_eq(cpu_bench_run(b, 100), VCPU_EXIT_HALT);
+        ck_assert_int_eq(cpu_bench_vector(b), cases[k].vector);
+        if (cases[k].vector < 0)
+            ck_assert_uint_eq(b->env->gpr[REG_AX] & 0xff, 0x5a);
+        cpu_bench_free(b);
+    }
+}
+END_TEST
+
 Suite *tcg_core_suite(void) {
     Suite *s = suite_create("tcg_core");
     TCase *tc = tcase_create("core");
     tcase_add_test(tc, runs_and_counts);
+    tcase_add_test(tc, non_canonical_offset);
     tcase_add_test(tc, budget_is_exact);
     tcase_add_test(tc, self_modifying_in_block);
     tcase_add_test(tc, code_written_by_others);
