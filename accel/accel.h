@@ -80,6 +80,8 @@ struct AccelOps {
     int (*probe)(char *why, size_t n);
     /** More about this host than probe says, as lines of text. May be NULL. */
     void (*doctor)(FILE *f);
+    /** What whoever uses this engine on this host must know beforehand, as one line; "" if nothing. May be NULL. */
+    void (*caveat)(char *buf, size_t n);
     /** Parse options, allocate `data`. 0 or -errno with `why` filled. */
     int (*init)(struct Accel *accel, char *why, size_t n);
     void (*destroy)(struct Accel *accel);
@@ -124,6 +126,10 @@ int accel_choose_from(const struct AccelOps *const *engines, const char *list, c
                       const char **options, char *why, size_t n);
 
 extern const struct AccelOps tcg_lite_ops;
+/** What the SDM calls the instruction that begins with these bytes, in the present mode of a CPU whose engine is
+ * tcg-lite;
+ *  "(bad)" if there is none. A static string. */
+const char *tcg_lite_mnemonic(struct CPUState *cpu, const uint8_t *bytes, size_t n);
 #ifdef HAVE_KVM
 extern const struct AccelOps kvm_ops;
 #endif

@@ -17,7 +17,7 @@ static const char help[] = "Usage: twin86 [options]      without a guest, the bu
                            "  -handover [every=MS]  the guest may change engines, or does\n"
                            "  -device isa-debug-exit[,iobase=N][,iosize=N]          -debugcon stdio|file:F\n"
                            "  -icount shift=N  time follows executed instructions: runs repeat exactly\n"
-                           "  -rtc base=DATE   or utc, localtime    -machine pc[,kernel-irqchip=on] (with kvm)\n"
+                           "  -rtc base=DATE   or utc, localtime  -machine pc[,kernel-irqchip=on] (with kvm)\n"
                            "Host\n"
                            "  -serial stdio|mon:stdio|file:FILE|null   COM1 (stdio) -nographic  the default\n"
                            "  -no-reboot       a reset ends twin86                  -display none  likewise\n"
@@ -80,7 +80,7 @@ void options_print(enum Action action) {
         break;
     case ACTION_MACHINE:
         puts("Machines:\n  twin86   a PC with ISA devices, APICs, ACPI, PCI (also called pc, q35)\n"
-             "  kernel-irqchip=on|off   with -accel kvm: the host kernel's interrupt controllers (off)");
+             "  kernel-irqchip=on|off  -accel kvm: interrupt controllers in the kernel (off)");
         break;
     case ACTION_LOG: print_log_items(); break;
     }

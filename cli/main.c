@@ -275,7 +275,18 @@ static bool serve(struct Run *r, Twin86Event *event) {
     }
 }
 
+/* What ran slower than the user may think. */
+static void report_assists(struct Run *r, bool even_none) {
+    char which[256];
+    uint64_t n = twin86_assists(r->machine, which, sizeof(which));
+    if (n > 0)
+        fprintf(r->log, "twin86: assists: %" PRIu64 " (%s)\n", n, which);
+    else if (even_none)
+        fputs("twin86: assists: 0\n", r->log);
+}
+
 static void report(struct Run *r) {
+    bool counted = false;
     if (r->options.log_stats) {
         Twin86Stats s;
         twin86_stats(r->machine, &s);
@@ -289,10 +300,12 @@ static void report(struct Run *r) {
             fprintf(r->log, "twin86: %" PRIu64 " hand-overs\n", s.handovers);
         char text[2048], *rest = text, *line;
         twin86_engine_stats(r->machine, text, sizeof(text));
+        counted = text[0] != '\0';
         while ((line = strsep(&rest, "\n")) != NULL)
             if (line[0] != '\0')
                 fprintf(r->log, "twin86: %s\n", line);
     }
+    report_assists(r, counted);
     uint8_t hash[32];
     if (r->options.log_hash && twin86_state_hash(r->machine, hash) == 0) {
         fputs("twin86: state ", r->log);

@@ -380,6 +380,8 @@ static bool check(struct Options *o, char *why, size_t n) {
                  o->config.accel);
         return false;
     }
+    if (o->guest.kernel == NULL && o->guest.bios == NULL)
+        o->config.debug_exit = true; /* by which the guest that is built in says that something went wrong */
     return true;
 }
 

@@ -55,10 +55,22 @@ struct CpuApicOps {
     void (*tsc_changed)(void *opaque); /* the guest set its TSC: an armed TSC deadline means another time now */
 };
 
-/** Guest instruction counts and rates, filled by engines when cheap. */
+enum { CPU_ASSIST_KINDS = 48 };
+
+/** Instructions that the software engine executed because the engine in use could not; in all, and by mnemonic as far
+ *  as there is room. */
 struct CpuStats {
     uint64_t assists;
+    struct CpuAssisted {
+        const char *mnemonic; /* static; NULL: free, as are those that follow */
+        uint64_t count;
+    } assisted[CPU_ASSIST_KINDS];
 };
+
+/** Count one. */
+void cpu_count_assist(struct CpuStats *s, const char *mnemonic);
+/** "FADD 12, FLD 3, 5 others", most frequent first; "" if there were none. As snprintf. */
+int cpu_describe_assists(const struct CpuStats *s, char *buf, size_t n);
 
 /**
  * What an engine tells an observer (tracing). Called in the vCPU's thread with env up to date and the machine lock not

@@ -288,6 +288,10 @@ TWIN86_API void twin86_stats(Twin86Machine *machine, Twin86Stats *stats);
 /** What the machine's engines have counted, as lines "ENGINE: ..."; "" if nothing or when running. */
 TWIN86_API void twin86_engine_stats(Twin86Machine *machine, char *buf, size_t size);
 
+/** How many instructions tcg-lite has executed because the engine in use could not, and in `buf` which ones were the
+ * most frequent: "FADD 12, FLD 3, 5 others"; "" when there were none or when running. */
+TWIN86_API uint64_t twin86_assists(Twin86Machine *machine, char *buf, size_t size);
+
 /** SHA-256 over registers, RAM and the devices' states. Two runs of one guest with icount give the same. Stopped. 0 or
  *  -EBUSY. */
 TWIN86_API int twin86_state_hash(Twin86Machine *machine, uint8_t hash[32]);

@@ -342,6 +342,15 @@ void twin86_engine_stats(Twin86Machine *machine, char *buf, size_t size) {
     }
 }
 
+uint64_t twin86_assists(Twin86Machine *machine, char *buf, size_t size) {
+    if (size > 0)
+        buf[0] = '\0';
+    if (vcpu_running(&machine->m.cpu))
+        return 0;
+    cpu_describe_assists(&machine->m.cpu.stats, buf, size);
+    return machine->m.cpu.stats.assists;
+}
+
 int twin86_state_hash(Twin86Machine *machine, uint8_t hash[32]) {
     if (vcpu_running(&machine->m.cpu))
         return -EBUSY;

@@ -126,6 +126,11 @@ static int add_engine(struct Machine *m, const char *list, char *why, size_t n) 
     if (r == 0 && strcmp(m->cpu.model.name, "max") != 0) /* "max" promises nothing */
         append(why, n, m->cpu.error);
     m->cpu.error[0] = '\0';
+    if (r == 0 && ops->caveat != NULL) {
+        char caveat[256];
+        ops->caveat(caveat, sizeof(caveat));
+        append(why, n, caveat);
+    }
     return r;
 }
 

@@ -25,6 +25,8 @@ static enum VcpuExit step(struct KvmVcpu *v) {
     cpu->engine = v->tcg;
     cpu->insn_limit = cpu->insn_count + 1;
     tcg_lite_ops.put_state(cpu);
+    uint8_t bytes[KVM_CODE_BYTES];
+    cpu_count_assist(&cpu->stats, tcg_lite_mnemonic(cpu, bytes, kvm_code_bytes(cpu, bytes)));
     enum VcpuExit exit = tcg_lite_ops.exec(cpu);
     tcg_lite_ops.get_state(cpu);
     cpu->insn_limit = limit;
@@ -35,19 +37,15 @@ static enum VcpuExit step(struct KvmVcpu *v) {
 enum KvmAction kvm_assist(struct CPUState *cpu, enum VcpuExit *exit) {
     struct KvmVcpu *v = cpu->engine;
     *exit = VCPU_EXIT_ERROR;
-    if (!v->vm->assist) {
-        snprintf(cpu->error, sizeof(cpu->error),
-                 "kvm: KVM can't emulate an instruction, and assist=off keeps the "
-                 "software engine from doing it");
-        return KVM_ACTION_LEAVE;
-    }
+    if (!v->vm->assist)
+        return kvm_fail(cpu, exit,
+                        "kvm: KVM can't emulate an instruction, and assist=off keeps tcg-lite from doing it");
     if (v->tcg == NULL && !make(v)) {
         snprintf(cpu->error, sizeof(cpu->error), "kvm: no memory for the software engine's assist");
         return KVM_ACTION_LEAVE;
     }
     kvm_get_state(cpu);
     *exit = step(v);
-    cpu->stats.assists++;
     if (kvm_put_state(cpu) != 0) {
         *exit = VCPU_EXIT_ERROR;
         return KVM_ACTION_LEAVE;

@@ -123,8 +123,8 @@ static void doctor_module(FILE *f) {
         {"kvm_intel", "Intel VT-x; every mode of the guest runs on the processor"},
         {"kvm_amd", "AMD SVM; every mode of the guest runs on the processor"},
         {"kvm_pvm", "no hardware virtualization below it: only 64-bit user code runs on the processor, the rest in the "
-                    "kernel's emulator, and 32-bit paging and v8086 mode not at all; use -accel tcg-lite for whole "
-                    "operating systems"},
+                    "kernel's emulator, and SYSCALL, 32-bit paging and v8086 mode not at all; use -accel tcg-lite for "
+                    "whole operating systems"},
     };
     for (unsigned i = 0; i < sizeof(modules) / sizeof(modules[0]); i++) {
         if (has_module(modules[i].name)) {
@@ -133,6 +133,15 @@ static void doctor_module(FILE *f) {
         }
     }
     fprintf(f, "  module: none of kvm_intel, kvm_amd, kvm_pvm is to be seen (it may be built into the kernel)\n");
+}
+
+/* Guests go wrong on it without KVM or us being told, so it is said before. */
+void kvm_caveat(char *buf, size_t n) {
+    snprintf(buf, n, "%s",
+             has_module("kvm_pvm")
+                 ? "kvm: this host's KVM is kvm_pvm, where SYSCALL, 32-bit paging, v8086 mode and call "
+                   "gates go wrong; whole operating systems need -accel tcg-lite"
+                 : "");
 }
 
 static void doctor_cap(FILE *f, bool has, const char *name, const char *without) {

@@ -64,6 +64,7 @@ const struct AccelOps kvm_ops = {
     .name = "kvm",
     .probe = kvm_probe,
     .doctor = kvm_doctor,
+    .caveat = kvm_caveat,
     .init = init,
     .destroy = destroy,
     .vcpu_init = kvm_vcpu_init,

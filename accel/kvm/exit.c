@@ -63,6 +63,13 @@ static bool code_byte(struct CPUState *cpu, unsigned i, uint8_t *byte) {
     return true;
 }
 
+unsigned kvm_code_bytes(struct CPUState *cpu, uint8_t bytes[KVM_CODE_BYTES]) {
+    unsigned n = 0;
+    while (n < KVM_CODE_BYTES && code_byte(cpu, n, &bytes[n]))
+        n++;
+    return n;
+}
+
 /* Where the guest was, behind the reason that is in cpu->error already. */
 static void say_where(struct CPUState *cpu) {
     cpu_sync_state(cpu);
@@ -70,17 +77,15 @@ static void say_where(struct CPUState *cpu) {
     append(cpu, "; at %04x:%llx, rflags %llx, cr0 %llx, efer %llx, bytes", env->seg[SEG_CS].selector,
            (unsigned long long)env->rip, (unsigned long long)env->rflags, (unsigned long long)env->cr0,
            (unsigned long long)env->efer);
-    uint8_t byte;
-    unsigned i = 0;
-    for (; i < 15 && code_byte(cpu, i, &byte); i++)
-        append(cpu, " %02x", byte);
-    if (i == 0)
+    uint8_t bytes[KVM_CODE_BYTES];
+    unsigned n = kvm_code_bytes(cpu, bytes);
+    for (unsigned i = 0; i < n; i++)
+        append(cpu, " %02x", bytes[i]);
+    if (n == 0)
         append(cpu, " unreadable");
 }
 
-static enum KvmAction fail(struct CPUState *cpu, enum VcpuExit *exit, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-static enum KvmAction fail(struct CPUState *cpu, enum VcpuExit *exit, const char *format, ...) {
+enum KvmAction kvm_fail(struct CPUState *cpu, enum VcpuExit *exit, const char *format, ...) {
     va_list ap;
     va_start(ap, format);
     vsnprintf(cpu->error, sizeof(cpu->error), format, ap);
@@ -151,10 +156,10 @@ static const char *internal_error_name(uint32_t suberror) {
 static enum KvmAction handle_internal(struct CPUState *cpu, struct kvm_run *run, enum VcpuExit *exit) {
     if (run->internal.suberror == KVM_INTERNAL_ERROR_EMULATION)
         return KVM_ACTION_ASSIST;
-    return fail(cpu, exit, "kvm: internal error %u: %s (data %llx %llx)", run->internal.suberror,
-                internal_error_name(run->internal.suberror),
-                (unsigned long long)(run->internal.ndata > 0 ? run->internal.data[0] : 0),
-                (unsigned long long)(run->internal.ndata > 1 ? run->internal.data[1] : 0));
+    return kvm_fail(cpu, exit, "kvm: internal error %u: %s (data %llx %llx)", run->internal.suberror,
+                    internal_error_name(run->internal.suberror),
+                    (unsigned long long)(run->internal.ndata > 0 ? run->internal.data[0] : 0),
+                    (unsigned long long)(run->internal.ndata > 1 ? run->internal.data[1] : 0));
 }
 
 static enum KvmAction leave(enum VcpuExit *exit, enum VcpuExit why) {
@@ -179,13 +184,15 @@ enum KvmAction kvm_handle_exit(struct CPUState *cpu, struct kvm_run *run, enum V
     case KVM_EXIT_DEBUG: return leave(exit, VCPU_EXIT_DEBUG);
     case KVM_EXIT_INTERNAL_ERROR: return handle_internal(cpu, run, exit);
     case KVM_EXIT_FAIL_ENTRY:
-        return fail(cpu, exit, "kvm: the processor refuses to enter the guest, hardware reason %#llx",
-                    (unsigned long long)run->fail_entry.hardware_entry_failure_reason);
+        return kvm_fail(cpu, exit, "kvm: the processor refuses to enter the guest, hardware reason %#llx",
+                        (unsigned long long)run->fail_entry.hardware_entry_failure_reason);
     case KVM_EXIT_EXCEPTION:
-        return fail(cpu, exit, "kvm: unexpected exception %u, error code %#x", run->ex.exception, run->ex.error_code);
+        return kvm_fail(cpu, exit, "kvm: unexpected exception %u, error code %#x", run->ex.exception,
+                        run->ex.error_code);
     case KVM_EXIT_UNKNOWN:
-        return fail(cpu, exit, "kvm: an exit that KVM itself does not know, hardware reason %#llx",
-                    (unsigned long long)run->hw.hardware_exit_reason);
-    default: return fail(cpu, exit, "kvm: unexpected exit %u (%s)", run->exit_reason, kvm_exit_name(run->exit_reason));
+        return kvm_fail(cpu, exit, "kvm: an exit that KVM itself does not know, hardware reason %#llx",
+                        (unsigned long long)run->hw.hardware_exit_reason);
+    default:
+        return kvm_fail(cpu, exit, "kvm: unexpected exit %u (%s)", run->exit_reason, kvm_exit_name(run->exit_reason));
     }
 }

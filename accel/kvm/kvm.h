@@ -93,8 +93,9 @@ int kvm_probe(char *why, size_t n);
 /** Open /dev/kvm and look at what it offers. A file descriptor, or -errno with the remedy in `why`. */
 int kvm_open(struct KvmCaps *caps, char *why, size_t n);
 
-/** AccelOps.doctor. */
+/** AccelOps. */
 void kvm_doctor(FILE *f);
+void kvm_caveat(char *buf, size_t n);
 
 /* ---- vm.c ---- */
 
@@ -166,6 +167,12 @@ enum KvmAction {
  * not held. With KVM_ACTION_LEAVE *exit is set, with VCPU_EXIT_ERROR also cpu->error.
  */
 enum KvmAction kvm_handle_exit(struct CPUState *cpu, struct kvm_run *run, enum VcpuExit *exit);
+/** Give up: the reason in words, then where the guest is and its bytes there, in cpu->error. */
+enum KvmAction kvm_fail(struct CPUState *cpu, enum VcpuExit *exit, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+enum { KVM_CODE_BYTES = 15 };
+/** The bytes at CS:RIP, without side effects: how many could be read. env is up to date. */
+unsigned kvm_code_bytes(struct CPUState *cpu, uint8_t bytes[KVM_CODE_BYTES]);
 /** The exit's name, as in linux/kvm.h but without KVM_EXIT_. */
 const char *kvm_exit_name(uint32_t reason);
 
@@ -186,7 +193,7 @@ enum VcpuExit kvm_step(struct CPUState *cpu, const struct AccelStep *s); /* Acce
 int kvm_stats_init(struct KvmStats *s); /* 0, or -1: no memory */
 void kvm_stats_destroy(struct KvmStats *s);
 void kvm_stats_exit(struct KvmStats *s, const struct kvm_run *run);
-/** AccelOps.describe: exits by reason, where the accesses went, and assists. */
+/** AccelOps.describe: exits by reason, and where the accesses went. */
 void kvm_describe(const void *engine, char *buf, size_t n);
 
 /* ---- assist.c ---- */

@@ -105,5 +105,4 @@ void kvm_describe(const void *engine, char *buf, size_t n) {
     say_places(&t, "; ports:", top, top_ports(s->ports, top));
     say_places(&t, "; pages:", s->mmio, KVM_STATS_PLACES);
     say_places(&t, "; MSRs:", s->msr, KVM_STATS_PLACES);
-    say(&t, "; assists: %llu", (unsigned long long)v->cpu->stats.assists);
 }

@@ -4,6 +4,7 @@
  */
 #include "accel/accel.h"
 #include "accel/tcg-lite/block.h"
+#include "accel/tcg-lite/decode.h"
 #include "accel/tcg-lite/loop.h"
 
 #include <errno.h>
@@ -132,6 +133,13 @@ static int put_state(struct CPUState *cpu) {
     tcg_tlb_flush(t);
     tcg_update_mode(t);
     return 0;
+}
+
+const char *tcg_lite_mnemonic(struct CPUState *cpu, const uint8_t *bytes, size_t n) {
+    struct Tcg *t = cpu->engine;
+    struct Decoded d;
+    return x86_decode(&cpu->model, t->mode, bytes, n, &d) == DECODE_OK ? x86_rows[d.row].mnemonic
+                                                                       : x86_rows[0].mnemonic;
 }
 
 const struct AccelOps tcg_lite_ops = {
