@@ -394,10 +394,10 @@ static int read_line(struct Line *l, struct Word word) {
     int r = read_field(l, word, &c->in, NULL);
     if (r == -1)
         r = read_system(l, word);
-    return r != -1 ? r
-                   : fail(l,
-                          "'%.*s' is not known; there are mode, code, mem, page, insns, expect, mask, end and registers",
-                          SHOW(word));
+    return r != -1
+               ? r
+               : fail(l, "'%.*s' is not known; there are mode, code, mem, page, insns, expect, mask, end and registers",
+                      SHOW(word));
 }
 
 static int check(struct Line *l) {

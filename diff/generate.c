@@ -44,7 +44,8 @@ unsigned gen_pages(struct DiffPage *page) {
 const uint8_t *gen_window_before(const struct GenBatch *b, uint64_t linear) {
     if (linear - GEN_DATA < GEN_DATA_PAGES * 4096)
         return b->data + (linear - GEN_DATA);
-    unsigned edge = (unsigned)((linear - GEN_EDGE) / GEN_EDGE_SIZE), at = (unsigned)((linear - GEN_EDGE) % GEN_EDGE_SIZE);
+    unsigned edge = (unsigned)((linear - GEN_EDGE) / GEN_EDGE_SIZE),
+             at = (unsigned)((linear - GEN_EDGE) % GEN_EDGE_SIZE);
     return edge < GEN_EDGES && at >= 4096 && at < 3 * 4096 ? b->edge[edge] + at - 4096 : NULL;
 }
 

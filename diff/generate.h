@@ -35,10 +35,10 @@ enum { GEN_MAX_COUNT = 32, GEN_MAX_PADS = 3 };
 struct GenGroup {
     struct DiffInsn insn;
     uint16_t row;
-    uint16_t first, count;         /* cases */
-    uint64_t code;                 /* where the instruction lies */
-    uint64_t slot;                 /* where its slot begins */
-    uint64_t pad[GEN_MAX_PADS];    /* behind it, before it, farther on */
+    uint16_t first, count;      /* cases */
+    uint64_t code;              /* where the instruction lies */
+    uint64_t slot;              /* where its slot begins */
+    uint64_t pad[GEN_MAX_PADS]; /* behind it, before it, farther on */
 };
 
 /** A batch. */
@@ -48,9 +48,9 @@ struct GenBatch {
     uint64_t window[DIFF_BATCH]; /* linear address of each case's GEN_WINDOW bytes */
     struct GenGroup group[DIFF_BATCH];
     unsigned count, groups;
-    unsigned edges;                                /* in use */
-    uint8_t data[GEN_DATA_PAGES * 4096];           /* what the windows hold before */
-    uint8_t edge[GEN_EDGES][2 * 4096];             /* the two inner pages of each edge */
+    unsigned edges;                      /* in use */
+    uint8_t data[GEN_DATA_PAGES * 4096]; /* what the windows hold before */
+    uint8_t edge[GEN_EDGES][2 * 4096];   /* the two inner pages of each edge */
 };
 
 struct Generator;

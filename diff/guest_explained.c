@@ -47,7 +47,19 @@ static void level_segment(const struct X86Segment *leader, struct X86Segment *fo
     }
 }
 
+/* Loading CS marks its descriptor accessed (SDM vol. 3, 3.4.5.1). QEMU's emulation forgets that in far returns. */
+static void level_accessed(const struct X86Segment *leader, struct X86Segment *follower) {
+    if ((leader->ar ^ follower->ar) == AR_ACCESSED && (leader->ar & (AR_S | AR_CODE)) == (AR_S | AR_CODE))
+        follower->ar |= AR_ACCESSED;
+}
+
+static bool is_accessed_descriptor(uint64_t leader, uint64_t differs) {
+    const uint64_t accessed = 1ull << 40, code = 1ull << 43, s = 1ull << 44, present = 1ull << 47;
+    return differs == accessed && (leader & (accessed | code | s | present)) == (accessed | code | s | present);
+}
+
 void explained_level(const CPUX86State *leader, CPUX86State *follower) {
+    level_accessed(&leader->seg[SEG_CS], &follower->seg[SEG_CS]);
     for (unsigned i = 0; i < SEG_COUNT; i++)
         level_segment(&leader->seg[i], &follower->seg[i]);
     level_segment(&leader->ldt, &follower->ldt);
@@ -60,6 +72,8 @@ bool explained_word(uint64_t leader, uint64_t follower) {
     uint64_t differs = leader ^ follower;
     if ((differs & ~(accessed | dirty)) == 0)
         return (leader & present) != 0;
+    if (is_accessed_descriptor(leader, differs))
+        return true;
     const uint64_t both = (accessed | dirty) << 32; /* two entries of 4 bytes */
     return (differs & ~(accessed | dirty | both)) == 0 && (leader & present) != 0 && (leader >> 32 & present) != 0;
 }

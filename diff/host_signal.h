@@ -5,7 +5,8 @@
 
 #include <stdbool.h>
 
-/** Let every signal of an exception lead into the stub, and die with the parent. For a process that does nothing else. */
+/** Let every signal of an exception lead into the stub, and die with the parent. For a process that does nothing else.
+ */
 bool diff_host_signals(void);
 
 /** Run the stub until it has done all its cases. */

@@ -229,8 +229,9 @@ static int prepare(struct InsnRun *r, const Twin86DiffInsn *o, char *why, size_t
     if (!memory || (count > 0 && r->gen == NULL))
         return snprintf(why, n, "%s", strerror(ENOMEM)), -ENOMEM;
     if (count == 0)
-        return snprintf(why, n, "--forms '%s': no instruction of this CPU model matches; a mnemonic such as 'ADD', "
-                                "'PADD*' or a feature such as 'cpuid=sse2' is wanted",
+        return snprintf(why, n,
+                        "--forms '%s': no instruction of this CPU model matches; a mnemonic such as 'ADD', "
+                        "'PADD*' or a feature such as 'cpuid=sse2' is wanted",
                         o->forms != NULL ? o->forms : "*"),
                -EINVAL;
     memset(r->out_a, 0, DIFF_BATCH * sizeof(*r->out_a));

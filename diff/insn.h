@@ -22,7 +22,7 @@ struct InsnRun {
     struct GenBatch *batch;
     struct DiffRunner *a, *b; /* the software, the oracle */
     struct DiffState *out_a, *out_b;
-    struct RowCoverage *row;  /* x86_row_count */
+    struct RowCoverage *row; /* x86_row_count */
     uint64_t cases, different, skipped;
     uint64_t *explained; /* by explanation */
     struct DiffRng rng;

@@ -21,7 +21,8 @@ static void print_state(FILE *f, const struct Comparison *c) {
             if (s[k]->vector == DIFF_NO_FAULT)
                 fprintf(f, "no fault\n");
             else
-                fprintf(f, "fault %u, error %#x, cr2 %#llx\n", s[k]->vector, s[k]->error, (unsigned long long)s[k]->cr2);
+                fprintf(f, "fault %u, error %#x, cr2 %#llx\n", s[k]->vector, s[k]->error,
+                        (unsigned long long)s[k]->cr2);
         }
     }
     for (unsigned k = 0; k < DIFF_FIELDS; k++) {

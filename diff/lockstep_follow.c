@@ -75,6 +75,7 @@ static const struct LockMask *mask_for_step(struct Follow *f, bool executed) {
 /* What may differ after this step does differ: let the follower go on from the leader's values. */
 static void level_registers(struct Follow *f, const CPUX86State *leader) {
     CPUX86State *env = &f->follower->cpu.env;
+    uint64_t given = f->r->given;
     for (unsigned i = 0; i < REG_COUNT; i++) {
         if (env->gpr[i] == leader->gpr[i])
             continue;
@@ -87,12 +88,14 @@ static void level_registers(struct Follow *f, const CPUX86State *leader) {
         f->general_changed = true;
         f->r->given++;
     }
+    f->rows[f->row].times += f->r->given - given;
 }
 
 static void accept_word(void *opaque, uint64_t offset) {
     struct Follow *f = opaque;
     memcpy(f->follower->ram.host + offset, f->leader->ram.host + offset, 8);
     f->r->given++;
+    f->words++;
 }
 
 /* RAM that both have at this physical address; `n` shrinks to what is contiguous. */
@@ -104,13 +107,14 @@ static bool both_at(const struct Follow *f, uint64_t phys, uint64_t *n, uint64_t
     return r == &f->leader->ram;
 }
 
-/* Words of an exception's frame that may differ are made equal. */
-static void level_frame(struct Follow *f, uint64_t from, uint64_t to) {
-    for (; (f->events > 0 || f->inject >= 0) && from < to; from += 8) {
+/* Words that may differ are made equal. */
+static void level_words(struct Follow *f, uint64_t from, uint64_t to) {
+    bool frame = f->events > 0 || f->inject >= 0;
+    for (; from < to; from += 8) {
         uint64_t a, b;
         memcpy(&a, f->leader->ram.host + from, sizeof(a));
         memcpy(&b, f->follower->ram.host + from, sizeof(b));
-        if (a != b && explained_frame_word(a, b))
+        if (a != b && (explained_word(a, b) || (frame && explained_frame_word(a, b))))
             accept_word(f, from);
     }
 }
@@ -132,7 +136,7 @@ static void compare_linear(struct Follow *f, uint64_t linear, uint64_t size, str
                 if (breakpoint_copied(f, &f->leader->ram.host[i], &f->follower->ram.host[i]))
                     f->follower->ram.host[i] = f->leader->ram.host[i];
             uint64_t from = offset & ~7ull, to = (offset + n + 7) & ~7ull;
-            level_frame(f, from, to);
+            level_words(f, from, to);
             lock_compare_words(&f->leader->ram, &f->follower->ram, from, to, d);
         }
         linear += n;
@@ -140,8 +144,8 @@ static void compare_linear(struct Follow *f, uint64_t linear, uint64_t size, str
     }
 }
 
-/* What the instruction can have written: its memory operand, its stack, the target of a string. The rest waits for the
- * next comparison of all RAM. */
+/* What the step can have written: a memory operand, the stack, CS's descriptor, the target of a string. The rest waits
+ * for the next comparison of all RAM. */
 static void compare_near(struct Follow *f, const CPUX86State *after, struct LockDiffs *d) {
     enum { NEAR = 64 };
     const struct Insn *i = &f->decoded.insn;
@@ -150,6 +154,10 @@ static void compare_near(struct Follow *f, const CPUX86State *after, struct Lock
         compare_linear(f, peek_linear(before, i->seg, ea_offset(before, i)), NEAR, d);
     if (before->gpr[REG_SP] != after->gpr[REG_SP])
         compare_linear(f, peek_linear(after, SEG_SS, after->gpr[REG_SP]), NEAR, d);
+    if (before->seg[SEG_CS].selector != after->seg[SEG_CS].selector && x86_protected(after)) {
+        uint16_t selector = after->seg[SEG_CS].selector;
+        compare_linear(f, (selector & 4 ? after->ldt.base : after->gdt.base) + (selector & ~7u), 8, d);
+    }
     if (f->pending && row(f)->string) {
         uint64_t a = before->gpr[REG_DI], b = after->gpr[REG_DI], low = a < b ? a : b;
         compare_linear(f, peek_linear(before, SEG_ES, low), (a < b ? b : a) - low + 8, d);
@@ -271,9 +279,14 @@ static void step(struct Follow *f, const CPUX86State *leader) {
     peek_memory(&f->leader->cpu, peek_linear(leader, SEG_CS, leader->rip), &byte, 1);
     f->stop_byte = byte;
     f->general_changed = false;
+    if (cpu->env_changed && cpu->accel->ops->put_state(cpu) == 0) /* somebody planted something */
+        cpu->env_changed = false;
     atomic_fetch_add(&f->steps, 1);
     enum VcpuExit exit = cpu->accel->ops->step(cpu, &s);
     bool halted = f->pending && w->halts;
+    const struct LockPlant *plant = &f->c->plant;
+    if (plant->apply != NULL && f->pending && f->count + 1 == plant->at)
+        plant->apply(plant->opaque, f->follower);
     if (exit == VCPU_EXIT_DEBUG || (exit == VCPU_EXIT_HALT && halted))
         compare(f, leader);
     else
@@ -375,6 +388,19 @@ static void wait_for_leader(struct Follow *f) {
     }
 }
 
+/* The values that were given, by instruction. */
+static void tell_given(const struct Follow *f) {
+    FILE *out = f->c->report;
+    if (f->r->given == 0)
+        return;
+    fputs("values taken from the leader:", out);
+    for (unsigned i = 0; i < x86_row_count; i++)
+        if (f->rows[i].times != 0)
+            fprintf(out, " %s (%s) %" PRIu64 ",", i != 0 ? x86_rows[i].mnemonic : "?", x86_rows[i].opcode,
+                    f->rows[i].times);
+    fprintf(out, " words of RAM %" PRIu64 "\n", f->words);
+}
+
 static void finish(struct Follow *f) {
     struct LockDiffs d;
     if (f->over)
@@ -394,7 +420,9 @@ static void finish(struct Follow *f) {
         if (f->watch != NULL)
             tell(f, &d, "in RAM before");
         end(f, LOCK_DIFFERENT);
+        return;
     }
+    tell_given(f);
 }
 
 static void run(struct Follow *f) {

@@ -45,7 +45,8 @@ struct LockRow {
     bool given_flags;
     bool string, halts;
     enum AccelStepFlags flags;
-    bool system; /* can change MSRs, debug registers and the like */
+    uint64_t times; /* that something was given */
+    bool system;    /* can change MSRs, debug registers and the like */
 };
 
 struct Follow {
@@ -78,6 +79,7 @@ struct Follow {
     bool general_changed;
     bool fault_noted; /* the leader's CR2 and DR6 tell already of what comes after the step */
     uint64_t since;   /* steps since RAM was compared */
+    uint64_t words;   /* of RAM that were given */
     _Atomic uint64_t steps;
     bool over, look_again;
     struct LockDiffs found;

@@ -10,6 +10,7 @@
 #include "diff/stub.h"
 
 #include <errno.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +19,6 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <linux/seccomp.h>
 #include <unistd.h>
 
 #ifndef HWCAP2_FSGSBASE
@@ -121,8 +121,9 @@ static int start_child(struct HostRunner *h, char *why, size_t n) {
     close(a[0]), close(b[1]);
     h->to = a[1], h->from = b[0];
     if (h->child < 0 || !wait_child(h))
-        return snprintf(why, n, "host: a process for the cases can't be had: it finds no room at their addresses, or "
-                                "may not use seccomp"),
+        return snprintf(why, n,
+                        "host: a process for the cases can't be had: it finds no room at their addresses, or "
+                        "may not use seccomp"),
                -EIO;
     return 0;
 }

@@ -43,8 +43,9 @@ static void close_runner(struct DiffRunner *r) {
 static void put_handler(struct DiffSpace *s, unsigned vector) {
     uint8_t *p = s->ram.host + s->sys_phys + DIFF_SYS_HANDLERS + vector * DIFF_HANDLER;
     static const uint8_t note[] = {0xc7, 0x04, 0x25}; /* movl $vector, VECTOR */
-    static const uint8_t cr2[] = {0x50, 0x0f, 0x20, 0xd0, 0x48, 0x89, 0x04, 0x25}; /* push rax; mov rax, cr2; mov CR2, rax */
-    static const uint8_t leave[] = {0x48, 0xc7, 0xc4}; /* mov $RETURN_FRAME, %rsp */
+    static const uint8_t cr2[] = {0x50, 0x0f, 0x20, 0xd0,
+                                  0x48, 0x89, 0x04, 0x25}; /* push rax; mov rax, cr2; mov CR2, rax */
+    static const uint8_t leave[] = {0x48, 0xc7, 0xc4};     /* mov $RETURN_FRAME, %rsp */
     memcpy(p, note, sizeof(note));
     diff_put(p + 3, STUB_CONTROL + offsetof(struct StubControl, vector), 4);
     diff_put(p + 7, vector, 4);

@@ -57,8 +57,8 @@ static int make_cpu(struct TcgRunner *t, const struct CpuModel *model) {
     cpu->bootstrap = true;
     cpu->tsc_hz = 1000000000;
     cpu->model = *model;
-    t->accel = (struct Accel){
-        .ops = &tcg_lite_ops, .bus = cpu->bus, .clock = cpu->clock, .lock = &t->lock, .options = ""};
+    t->accel =
+        (struct Accel){.ops = &tcg_lite_ops, .bus = cpu->bus, .clock = cpu->clock, .lock = &t->lock, .options = ""};
     cpu->accel = &t->accel;
     int r = bus_map(cpu->bus, 0, &t->head.space.ram);
     if (r == 0)
@@ -156,9 +156,8 @@ static void read_frame(struct TcgRunner *r, struct DiffState *out) {
     uint64_t cs_base = x86_long_mode(env) ? 0 : env->seg[SEG_CS].base, frame[5] = {0}, error = 0;
     uint64_t sp = env->gpr[REG_SP];
     out->vector = (uint32_t)((env->rip + cs_base - s->sys - DIFF_SYS_HANDLERS) / DIFF_HANDLER);
-    const uint8_t *p = s->mode == DIFF_REAL16
-                           ? s->ram.host + ((env->seg[SEG_SS].base + (sp & 0xffff)) & 0xfffff)
-                           : s->ram.host + s->sys_phys + DIFF_SYS_STACK + (sp & 0xfff);
+    const uint8_t *p = s->mode == DIFF_REAL16 ? s->ram.host + ((env->seg[SEG_SS].base + (sp & 0xffff)) & 0xfffff)
+                                              : s->ram.host + s->sys_phys + DIFF_SYS_STACK + (sp & 0xfff);
     if (s->mode != DIFF_REAL16 && diff_has_error(out->vector)) {
         memcpy(&error, p, size);
         p += size;

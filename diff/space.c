@@ -64,9 +64,7 @@ static int check_pages(const struct DiffSpace *s, char *why, size_t n) {
                             (unsigned long long)at, (unsigned long long)s->sys,
                             (unsigned long long)s->sys + DIFF_SYS_SIZE - 1),
                    -EINVAL;
-        bool fits = is_real(s) || s->mode == DIFF_V8086 ? at < REAL_RAM
-                    : is_long(s)                        ? canonical(at)
-                                                        : at <= UINT32_MAX;
+        bool fits = is_real(s) || s->mode == DIFF_V8086 ? at < REAL_RAM : is_long(s) ? canonical(at) : at <= UINT32_MAX;
         if (!fits)
             return snprintf(why, n, "mode %s has no address %#llx", diff_mode_names[s->mode], (unsigned long long)at),
                    -EINVAL;

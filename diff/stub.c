@@ -13,8 +13,12 @@ _Static_assert(offsetof(struct StubControl, current) == 0x00 && offsetof(struct 
 _Static_assert(offsetof(struct StubControl, r15) == 0x10 && offsetof(struct StubControl, rip) == 0x18, "");
 _Static_assert(offsetof(struct StubControl, cr2) == 0x20 && offsetof(struct StubControl, vector) == 0x28, "");
 _Static_assert(offsetof(struct StubControl, components) == 0x2c && offsetof(struct StubControl, count) == 0x30, "");
-_Static_assert(STUB_CONTROL == 0x20001000 && STUB_DONE == 0x20002000 && STUB_IN == 0x20010000 && STUB_OUT - STUB_IN == 0x200000, "");
-_Static_assert(DIFF_SYS + DIFF_SYS_STACK_TOP == STUB_FRAME && STUB_FRAME == 0x30004000 && DIFF_STATE_SIZE == 1024 && STUB_FPU_ENV == 544, "");
+_Static_assert(STUB_CONTROL == 0x20001000 && STUB_DONE == 0x20002000 && STUB_IN == 0x20010000 &&
+                   STUB_OUT - STUB_IN == 0x200000,
+               "");
+_Static_assert(DIFF_SYS + DIFF_SYS_STACK_TOP == STUB_FRAME && STUB_FRAME == 0x30004000 && DIFF_STATE_SIZE == 1024 &&
+                   STUB_FPU_ENV == 544,
+               "");
 
 extern const uint8_t diff_stub_after[];
 
@@ -60,7 +64,7 @@ __asm__(".pushsection .rodata\n"
         "rdgsbase %rax\n mov %rax, OUT+984(%r15)\n"
         "mov COMPONENTS, %eax\n xor %edx, %edx\n"
         "xsave64 OUT(%r15)\n"
-        "fnstenv OUT+544(%r15)\n" /* AMD's XSAVE stores no pointers unless an exception is pending */
+        "fnstenv OUT+544(%r15)\n"                    /* AMD's XSAVE stores no pointers unless an exception is pending */
         "mov $0x20002000, %esp\n pushq $2\n popfq\n" /* alignment checks off */
         "add $1024, %r15\n"
         "decq COUNT\n"

@@ -6,14 +6,14 @@
 #include <stdint.h>
 
 enum {
-    STUB_BASE = 0x20000000, /* code, one page */
+    STUB_BASE = 0x20000000,    /* code, one page */
     STUB_CONTROL = 0x20001000, /* one page; the stub's stack is at its end */
     STUB_DONE = 0x20002000,    /* a page without memory, written after the last case */
-    STUB_IN = 0x20010000, /* struct DiffState [DIFF_BATCH] */
+    STUB_IN = 0x20010000,      /* struct DiffState [DIFF_BATCH] */
     STUB_OUT = 0x20210000,
     STUB_END = 0x20410000,
     STUB_FRAME = 0x30004000, /* = DIFF_SYS + DIFF_SYS_STACK_TOP: below it lies the frame of an exception */
-    STUB_FPU_ENV = 544, /* within a stored record: what FNSTENV says of the x87's pointers */
+    STUB_FPU_ENV = 544,      /* within a stored record: what FNSTENV says of the x87's pointers */
 };
 
 /** The control page. */

@@ -150,15 +150,9 @@ static void aim(struct Tune *t) {
 
 /** An address that is not canonical, or nearly, in place of the target. */
 static void misplace(struct Tune *t) {
-    static const uint64_t odd[] = {0,
-                                   0x0000800000000000,
-                                   0x00007ffffffffffc,
-                                   0xffff7fffffffffff,
-                                   0xffff800000000000,
-                                   0x8000000000000000,
-                                   ~0ull,
-                                   0xfffffffffffffff8,
-                                   0x00007fffffffffff};
+    static const uint64_t odd[] = {
+        0,     0x0000800000000000, 0x00007ffffffffffc, 0xffff7fffffffffff, 0xffff800000000000, 0x8000000000000000,
+        ~0ull, 0xfffffffffffffff8, 0x00007fffffffffff};
     t->target = odd[diff_below(t->r, COUNT(odd))];
 }
 
@@ -170,9 +164,7 @@ static uint64_t branch_target(struct Tune *t) {
 }
 
 static void poke_operand(struct Tune *t, const void *bytes, unsigned n) { tune_poke(t, t->target, bytes, n); }
-static void poke_stack(struct Tune *t, const void *bytes, unsigned n) {
-    tune_poke(t, t->s->gpr[REG_SP], bytes, n);
-}
+static void poke_stack(struct Tune *t, const void *bytes, unsigned n) { tune_poke(t, t->s->gpr[REG_SP], bytes, n); }
 
 static void tune_branch(struct Tune *t) {
     uint64_t v = branch_target(t);
@@ -354,8 +346,8 @@ static void tune_string(struct Tune *t) {
     if (x)
         t->s->gpr[REG_SI] = (near - segment_base(t)) & mask;
     if (y)
-        t->s->gpr[REG_DI] = (diff_one_in(t->r, 2) ? near + diff_below(t->r, 33) - 16
-                                                  : t->window + 320 + diff_below(t->r, 384)) & mask;
+        t->s->gpr[REG_DI] =
+            (diff_one_in(t->r, 2) ? near + diff_below(t->r, 33) - 16 : t->window + 320 + diff_below(t->r, 384)) & mask;
     if (x && y && diff_one_in(t->r, 2)) { /* equal operands keep REPE going */
         uint8_t same[96];
         memset(same, (int)(diff_rnd(t->r) & 3), sizeof(same));

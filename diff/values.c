@@ -6,12 +6,37 @@
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 uint64_t diff_integer(struct DiffRng *r) {
-    static const uint64_t edges[] = {
-        0,          1,          2,          0x7f,       0x80,       0xff,       0x100,
-        0x7fff,     0x8000,     0xffff,     0x10000,    0x7fffffff, 0x80000000, 0xffffffff,
-        1ull << 32, 31,         32,         33,         63,         64,         65,
-        ~0ull >> 1, 1ull << 63, ~0ull,      ~1ull,      0x0101010101010101,     0x5555555555555555,
-        0xaaaaaaaaaaaaaaaa,     0x00000000ffffff80,     0xffffffffffff8000,     0xffffffff80000000};
+    static const uint64_t edges[] = {0,
+                                     1,
+                                     2,
+                                     0x7f,
+                                     0x80,
+                                     0xff,
+                                     0x100,
+                                     0x7fff,
+                                     0x8000,
+                                     0xffff,
+                                     0x10000,
+                                     0x7fffffff,
+                                     0x80000000,
+                                     0xffffffff,
+                                     1ull << 32,
+                                     31,
+                                     32,
+                                     33,
+                                     63,
+                                     64,
+                                     65,
+                                     ~0ull >> 1,
+                                     1ull << 63,
+                                     ~0ull,
+                                     ~1ull,
+                                     0x0101010101010101,
+                                     0x5555555555555555,
+                                     0xaaaaaaaaaaaaaaaa,
+                                     0x00000000ffffff80,
+                                     0xffffffffffff8000,
+                                     0xffffffff80000000};
     uint64_t v = diff_rnd(r);
     switch (v & 7) {
     case 0:
@@ -38,12 +63,31 @@ uint32_t diff_float32(struct DiffRng *r) {
 }
 
 uint64_t diff_float64(struct DiffRng *r) {
-    static const uint64_t edges[] = {
-        0,                  0x8000000000000000, 0x3ff0000000000000, 0xbff0000000000000, 0x7ff0000000000000,
-        0xfff0000000000000, 0x7ff8000000000000, 0x7ff4000000000001, 0xfff0000000000001, 1,
-        0x800fffffffffffff, 0x0010000000000000, 0x7fefffffffffffff, 0x41e0000000000000, 0xc1e0000000000000,
-        0x43e0000000000000, 0x3fe0000000000000, 0x38100000a0000000, 0x47efffffe0000000, 0x47f0000000000000,
-        0x3690000000000000, 0x41dfffffffe00000, 0x43dfffffffffffff, 0x4330000000000001, 0x3fefffffffffffff};
+    static const uint64_t edges[] = {0,
+                                     0x8000000000000000,
+                                     0x3ff0000000000000,
+                                     0xbff0000000000000,
+                                     0x7ff0000000000000,
+                                     0xfff0000000000000,
+                                     0x7ff8000000000000,
+                                     0x7ff4000000000001,
+                                     0xfff0000000000001,
+                                     1,
+                                     0x800fffffffffffff,
+                                     0x0010000000000000,
+                                     0x7fefffffffffffff,
+                                     0x41e0000000000000,
+                                     0xc1e0000000000000,
+                                     0x43e0000000000000,
+                                     0x3fe0000000000000,
+                                     0x38100000a0000000,
+                                     0x47efffffe0000000,
+                                     0x47f0000000000000,
+                                     0x3690000000000000,
+                                     0x41dfffffffe00000,
+                                     0x43dfffffffffffff,
+                                     0x4330000000000001,
+                                     0x3fefffffffffffff};
     uint64_t v = diff_rnd(r);
     switch (v & 3) {
     case 0:

@@ -226,7 +226,8 @@ enum VcpuExit kvm_step(struct CPUState *cpu, const struct AccelStep *s) {
     enum VcpuExit exit = run(&p);
     kvm_leave(v);
     clear_breakpoint(&p);
-    get_general(v);
+    if (exit != VCPU_EXIT_DEBUG) /* else they were looked at */
+        get_general(v);
     get_rest(v, s->all);
     after(&p);
     return exit;

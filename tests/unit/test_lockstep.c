@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* twin86 diff guest: it finds what was planted, names the instruction, and stays silent otherwise. */
 #include "accel/tcg-lite/block.h"
-#include "diff/lockstep.h"
+#include "diff/lockstep_follow.h"
 #include "tests/unit/suites.h"
 
 #include <stdlib.h>
@@ -285,6 +285,82 @@ START_TEST(a_follower_does_as_the_leader) {
 }
 END_TEST
 
+/* Registers at once; RAM that the instruction did not write when it is compared as a whole, and then from which
+ * instruction on. */
+START_TEST(a_flip_of_the_follower_is_found) {
+    struct Bench b;
+    struct Flip what = flips[_i].flip;
+    bench_init(&b);
+    b.config.plant = (struct LockPlant){.side = 1, .at = flips[_i].at, .apply = flip, .opaque = &what};
+    follow_run(&b, "tcg-lite");
+    ck_assert_int_eq(b.result.outcome, LOCK_DIFFERENT);
+    ck_assert_msg(b.result.first == flips[_i].at - 1, "%lu: %s", b.result.first, b.text);
+    ck_assert_uint_eq(b.result.rip, rip_after(&b, flips[_i].at - 1));
+    ck_assert_ptr_nonnull(strstr(b.text, flips[_i].told));
+    bench_free(&b);
+}
+END_TEST
+
+/* What it takes from a device must be what the leader took. */
+START_TEST(accesses_of_the_follower_are_checked) {
+    struct LockLog log;
+    struct LockDiffs d;
+    uint32_t value = 0x11223344, got = 0;
+    lock_log_init(&log);
+    lock_diffs_clear(&d);
+    lock_log_note(&log, LOG_PORT, false, 0x60, &value, 2);
+    lock_log_note(&log, LOG_MEMORY, true, 0xfee00300, &value, 4);
+    ck_assert(lock_log_take(&log, LOG_PORT, false, 0x60, &got, 2));
+    ck_assert_uint_eq(got, 0x3344);
+    ck_assert(lock_log_take(&log, LOG_MEMORY, true, 0xfee00300, &value, 2)); /* in two pieces */
+    ck_assert(lock_log_take(&log, LOG_MEMORY, true, 0xfee00302, (uint8_t *)&value + 2, 2));
+    lock_log_finish(&log, &d);
+    ck_assert_uint_eq(d.total, 0);
+
+    lock_log_note(&log, LOG_PORT, true, 0x80, &value, 1);
+    got = 0x45;
+    ck_assert(!lock_log_take(&log, LOG_PORT, true, 0x80, &got, 1)); /* another value */
+    lock_log_finish(&log, &d);
+    ck_assert_uint_eq(d.total, 2);
+    ck_assert_str_eq(d.item[0].value[0], "writes port 80: 44");
+    ck_assert_str_eq(d.item[0].value[1], "writes port 80: 45");
+
+    lock_diffs_clear(&d);
+    ck_assert(!lock_log_take(&log, LOG_MEMORY, false, 0xa0000, &got, 1)); /* the leader did nothing */
+    ck_assert_uint_eq(got & 0xff, 0xff);
+    lock_log_note(&log, LOG_MSR, false, 0x80b, &value, 4); /* the follower does nothing */
+    lock_log_finish(&log, &d);
+    ck_assert_uint_ge(d.total, 2);
+    ck_assert_str_eq(d.item[0].value[0], "nothing");
+    lock_log_destroy(&log);
+}
+END_TEST
+
+/* The list of what may differ names fields that exist, instructions that exist, and a reason. */
+START_TEST(explanations_explain) {
+    for (unsigned i = 0; i < explained_field_count; i++) {
+        ck_assert_msg(env_field_find(explained_fields[i].field) != NULL, "%s", explained_fields[i].field);
+        ck_assert_uint_ne(explained_fields[i].bits, 0);
+        ck_assert_uint_gt(strlen(explained_fields[i].why), 5);
+    }
+    for (unsigned i = 0; i < explained_insn_count; i++) {
+        bool found = false;
+        for (unsigned k = 0; k < x86_row_count; k++)
+            found |= strcmp(x86_rows[k].mnemonic, explained_insns[i].mnemonic) == 0;
+        ck_assert_msg(found, "%s", explained_insns[i].mnemonic);
+        ck_assert_uint_gt(strlen(explained_insns[i].why), 5);
+    }
+    ck_assert(explained_word(0x1063, 0x1003));  /* accessed and dirty */
+    ck_assert(!explained_word(0x1063, 0x2063)); /* another page */
+    ck_assert(!explained_word(0x1060, 0x1000)); /* not present: no page table entry */
+    ck_assert(!explained_word(0x00af9b000000ffff, 0x00af92000000ffff));
+    ck_assert(explained_word(0x00af9b000000ffff, 0x00af9a000000ffff));  /* a code descriptor: accessed */
+    ck_assert(!explained_word(0x00af93000000ffff, 0x00af92000000ffff)); /* data */
+    ck_assert(explained_frame_word(0x10202, 0x202));
+    ck_assert(!explained_frame_word(0x10302, 0x202));
+}
+END_TEST
+
 /* ---- the interface ---- */
 
 START_TEST(wrong_engines_are_refused) {
@@ -338,6 +414,9 @@ Suite *lockstep_suite(void) {
     tcase_add_test(t, wrong_memory_is_found_before_what_it_does);
     tcase_add_test(t, a_wrong_block_is_found);
     tcase_add_loop_test(t, a_follower_does_as_the_leader, 0, 2);
+    tcase_add_loop_test(t, a_flip_of_the_follower_is_found, 0, sizeof(flips) / sizeof(flips[0]));
+    tcase_add_test(t, accesses_of_the_follower_are_checked);
+    tcase_add_test(t, explanations_explain);
     tcase_add_test(t, wrong_engines_are_refused);
     tcase_add_test(t, the_interface_runs_it);
     suite_add_tcase(s, t);
