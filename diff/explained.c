@@ -36,14 +36,6 @@ static void mxcsr_mask(struct Comparison *c) {
         forget_memory(c, operand(c) + FXSAVE_MXCSR_MASK, 4);
 }
 
-static void pe_beside_unmasked(struct Comparison *c) {
-    uint32_t mxcsr = diff_get32(c->b.fx + FXSAVE_MXCSR);
-    if (c->a.vector == VEC_XM && c->b.vector == VEC_XM && (~(mxcsr >> 7) & mxcsr & 0x18)) {
-        c->a.fx[FXSAVE_MXCSR] |= 0x20;
-        c->b.fx[FXSAVE_MXCSR] |= 0x20;
-    }
-}
-
 static void pointers_not_stored(struct Comparison *c) {
     if (saves_x87(c) && !(diff_get16(c->in->fx + FXSAVE_FSW) & 0x80)) {
         forget_memory(c, operand(c) + FXSAVE_FOP, 2);
@@ -68,10 +60,6 @@ static void pointers_lost(struct Comparison *c) {
 
 const struct Explanation explanations[] = {
     {"mxcsr-mask", "FXSAVE and XSAVE store MXCSR_MASK, which is the processor's own (SDM vol. 1, 11.6.6)", mxcsr_mask},
-    {"pe-beside-unmasked",
-     "whether PE is set too when an unmasked overflow or underflow raises #XM is left open (SDM vol. 1, 11.5.3); the "
-     "software engine leaves it as it was",
-     pe_beside_unmasked},
     {"x87-pointers-not-stored",
      "AMD: FXSAVE and XSAVE store FOP, FIP and FDP only while an exception is pending (APM vol. 2, 11.4.4; measured)",
      pointers_not_stored},

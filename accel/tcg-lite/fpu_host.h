@@ -16,10 +16,16 @@
 #include "accel/tcg-lite/tcg.h"
 
 enum {
+    MXCSR_IE = 1 << 0,
+    MXCSR_OE = 1 << 3,
+    MXCSR_UE = 1 << 4,
+    MXCSR_PE = 1 << 5,
     MXCSR_FLAGS = 0x3f, /* IE DE ZE OE UE PE */
     MXCSR_DAZ = 1 << 6,
     MXCSR_MASKS = 0x1f80,
     MXCSR_MASK_SHIFT = 7,
+    MXCSR_OM = 1 << 10,
+    MXCSR_UM = 1 << 11,
     MXCSR_FTZ = 1 << 15,
 };
 

@@ -131,7 +131,7 @@ ALWAYS_INLINE V128 k_cvtph2ps(V128 b) {
 ALWAYS_INLINE V128 k_cvtps2ph(V128 a, V128 b, unsigned imm) {
     (void)a;
     if (UNLIKELY(!host_has(HOST_F16C)))
-        return p_cvtps2ph(b, imm);
+        return p_cvtps2ph(b, imm, MXCSR_MASKS);
     V128 r;
     switch (imm & 4 ? 4 : imm & 3) {
     case 0: __asm__ volatile("vcvtps2ph $0, %1, %0" : "=x"(r) : "x"(b)); break;

@@ -9,11 +9,15 @@
 #include "accel/tcg-lite/kernels_portable_fma.h"
 #include "accel/tcg-lite/kernels_vec_host.h"
 
-/* X, Y and Z are the operands of x * y + z, for hosts without FMA. */
+/** `masks` are MXCSR's masks: with all of them, which is a constant, it is the host's instruction, else exact flags of
+ *  unmasked overflow and underflow are wanted. */
+typedef V128 (*VecFma)(V128 a, V128 b, V128 c, uint32_t masks);
+
+/* X, Y and Z are the operands of x * y + z, for the portable version. */
 #define VEC_FMA(NAME, INSN, X, Y, Z, KIND, LANES)                                                                      \
-    ALWAYS_INLINE V128 NAME(V128 a, V128 b, V128 c) {                                                                  \
-        if (UNLIKELY(!host_has(HOST_FMA)))                                                                             \
-            return p_fma(a, X, Y, Z, KIND, LANES);                                                                     \
+    ALWAYS_INLINE V128 NAME(V128 a, V128 b, V128 c, uint32_t masks) {                                                  \
+        if (masks != MXCSR_MASKS || UNLIKELY(!host_has(HOST_FMA)))                                                     \
+            return p_fma(a, X, Y, Z, KIND, LANES, masks);                                                              \
         __asm__ volatile(INSN " %2, %1, %0" : "+x"(a) : "x"(b), "x"(c));                                               \
         return a;                                                                                                      \
     }

@@ -99,6 +99,13 @@ static bool half_underflows(int e, uint64_t m, unsigned rounding, bool negative)
     return kept + rounds_up(rounding, negative, kept & 1, m >> 12 & 1, (m & 0xfff) != 0) < 2048;
 }
 
+/** m has no more than a half's 11 significant bits. */
+static bool half_precise(uint64_t m) {
+    unsigned width = 64 - (unsigned)__builtin_clzll(m);
+    return width <= 11 || !(m & ((1ull << (width - 11)) - 1));
+}
+
+/** With overflow or underflow unmasked in `mxcsr`, PE is that of an unbounded exponent. */
 static uint16_t single_to_half(uint32_t s, unsigned rounding, uint32_t mxcsr, uint32_t *flags) {
     uint32_t sign = (s >> 16) & 0x8000, exp = (s >> 23) & 0xff, f = s & 0x7fffff;
     if (exp == 255) {
@@ -121,22 +128,26 @@ static uint16_t single_to_half(uint32_t s, unsigned rounding, uint32_t mxcsr, ui
     /* The bit above the fraction counts as one in the exponent, which takes care of carries. */
     uint32_t r = e < 1 ? kept : (uint32_t)(e - 1) * 1024 + kept;
     if (r >= HALF_EXP) {
-        *flags |= 8 | 32; /* OE, PE */
+        *flags |= MXCSR_OE | (half_precise(m) && !(mxcsr & MXCSR_OM) ? 0 : MXCSR_PE);
         bool to_infinity = rounding == 0 || (rounding == 1 && sign) || (rounding == 2 && !sign);
         return (uint16_t)(sign | (to_infinity ? HALF_EXP : HALF_EXP - 1));
     }
-    if (inexact)
-        *flags |= 32 | (half_underflows(e, m, rounding, sign != 0) ? 16u : 0);
+    bool tiny = half_underflows(e, m, rounding, sign != 0);
+    if (tiny && !(mxcsr & MXCSR_UM))
+        *flags |= MXCSR_UE | (half_precise(m) ? 0 : MXCSR_PE);
+    else if (inexact)
+        *flags |= MXCSR_PE | (tiny ? MXCSR_UE : 0);
     return (uint16_t)(sign | r);
 }
 
-PORTABLE V128 p_cvtps2ph(V128 b, unsigned imm) {
+/** `masks`: those of MXCSR, as the guest has them. */
+PORTABLE V128 p_cvtps2ph(V128 b, unsigned imm, uint32_t masks) {
     union Lanes x = lanes_of(b), r = lanes_of(_mm_setzero_si128());
-    uint32_t mxcsr = host_mxcsr(), flags = 0;
+    uint32_t own = host_mxcsr(), mxcsr = (own & ~(uint32_t)MXCSR_MASKS) | masks, flags = 0;
     unsigned rounding = imm & 4 ? mxcsr >> 13 & 3 : imm & 3;
     for (unsigned k = 0; k < 4; k++)
         r.w[k] = single_to_half(x.d[k], rounding, mxcsr, &flags);
-    host_set_mxcsr(mxcsr | flags);
+    host_set_mxcsr(own | flags);
     return r.v;
 }
 

@@ -72,7 +72,8 @@ static uint64_t fma_round(unsigned __int128 m, int n, unsigned rc, bool negative
     return kept + up;
 }
 
-/** (-1)^negative * m * 2^e, rounded; m is not 0. */
+/** (-1)^negative * m * 2^e, rounded; m is not 0. The result of an unmasked overflow or underflow means nothing; PE is
+ *  then that of an unbounded exponent. */
 static uint64_t fma_pack(bool negative, unsigned __int128 m, int e, struct FmaFormat f, uint32_t mxcsr,
                          uint32_t *flags) {
     int bias = (1 << (f.exponent - 1)) - 1, least = 1 - bias - (int)f.fraction; /* of the last bit of a denormal */
@@ -93,6 +94,10 @@ static uint64_t fma_pack(bool negative, unsigned __int128 m, int e, struct FmaFo
     }
     bool tiny = at < least;
     if (tiny) {
+        if (!(mxcsr & MXCSR_UM)) {
+            *flags |= FMA_UE | (inexact ? FMA_PE : 0);
+            return sign;
+        }
         if (mxcsr & MXCSR_FTZ) {
             *flags |= FMA_UE | FMA_PE;
             return sign;
@@ -108,7 +113,7 @@ static uint64_t fma_pack(bool negative, unsigned __int128 m, int e, struct FmaFo
     }
     int biased = at - least + 1;
     if (biased >= (1 << f.exponent) - 1) {
-        *flags |= FMA_OE | FMA_PE;
+        *flags |= FMA_OE | (inexact || (mxcsr & MXCSR_OM) ? FMA_PE : 0);
         bool infinity = rc == 0 || (rc == 1 && negative) || (rc == 2 && !negative);
         return sign | (infinity ? fma_exponent_mask(f) : fma_exponent_mask(f) - 1);
     }
@@ -182,13 +187,13 @@ static uint64_t fma_one(uint64_t x, uint64_t y, uint64_t z, bool minus_product, 
     return fma_finite(a, b, c, f, mxcsr, flags);
 }
 
-/** Lanes that a scalar does not have come from `old`. */
-PORTABLE V128 p_fma(V128 old, V128 a, V128 b, V128 c, enum FmaKind kind, enum FmaLanes lanes) {
+/** Lanes that a scalar does not have come from `old`. `masks`: those of MXCSR, as the guest has them. */
+PORTABLE V128 p_fma(V128 old, V128 a, V128 b, V128 c, enum FmaKind kind, enum FmaLanes lanes, uint32_t masks) {
     static const struct FmaFormat formats[2] = {{23, 8}, {52, 11}};
     union Lanes x = lanes_of(a), y = lanes_of(b), z = lanes_of(c), r = lanes_of(old);
     bool wide = lanes == FMA_SD || lanes == FMA_PD;
     unsigned n = lanes == FMA_PS ? 4 : lanes == FMA_PD ? 2 : 1;
-    uint32_t mxcsr = host_mxcsr(), flags = 0;
+    uint32_t own = host_mxcsr(), mxcsr = (own & ~(uint32_t)MXCSR_MASKS) | masks, flags = 0;
     for (unsigned k = 0; k < n; k++) {
         bool odd = k & 1, minus_product = kind == FMA_NADD || kind == FMA_NSUB;
         bool minus_z =
@@ -200,7 +205,7 @@ PORTABLE V128 p_fma(V128 old, V128 a, V128 b, V128 c, enum FmaKind kind, enum Fm
         else
             r.d[k] = (uint32_t)v;
     }
-    host_set_mxcsr(mxcsr | flags);
+    host_set_mxcsr(own | flags);
     return r.v;
 }
 

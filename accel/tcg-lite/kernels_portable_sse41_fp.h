@@ -9,7 +9,7 @@
 /* ---- ROUND ---- */
 
 enum { ROUND_NEAREST, ROUND_DOWN, ROUND_UP, ROUND_ZERO, ROUND_MXCSR = 4, ROUND_QUIET = 8 /* no PE */ };
-enum { MXCSR_IE = 1 << 0, MXCSR_PE = 1 << 5, MXCSR_RC_SHIFT = 13 };
+enum { MXCSR_RC_SHIFT = 13 };
 
 /** The integral value next to x, a number of m mantissa bits, and what it raises. */
 ALWAYS_INLINE uint64_t round_bits(uint64_t x, unsigned m, unsigned bias, unsigned mode, bool daz, uint32_t *flags) {

@@ -282,8 +282,16 @@ ALWAYS_INLINE void avx_ps2ph_compute(CPUX86State *env, const struct Insn *i, str
     V256 v = ymm_read(env, i->reg, bits);
     V128 lo = k(v.lo, v.lo, (uint8_t)i->imm);
     *out = bits == 256 ? _mm_unpacklo_epi64(lo, k(v.hi, v.hi, (uint8_t)i->imm)) : lo;
-    if (check)
-        xm_end_tiny(t, i, before, halves_tiny(*out));
+    if (check) {
+        if (xm_out_of_range(t, halves_tiny(*out))) { /* once more, for flags as they are then */
+            uint32_t masks = t->env->mxcsr & MXCSR_MASKS;
+            host_set_mxcsr(host_mxcsr() & ~(uint32_t)MXCSR_FLAGS);
+            p_cvtps2ph(v.lo, (uint8_t)i->imm, masks);
+            if (bits == 256)
+                p_cvtps2ph(v.hi, (uint8_t)i->imm, masks);
+        }
+        xm_end_of(t, i, before, halves_tiny(*out), NULL);
+    }
 }
 ALWAYS_INLINE void avx_ps2ph_r(SHAPE_R, VecImm k) {
     (void)cc;

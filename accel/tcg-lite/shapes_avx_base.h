@@ -98,10 +98,17 @@ ALWAYS_INLINE void ymm_store(CPUX86State *env, const struct Insn *i, struct Tcg 
 
 /* ---- unmasked exceptions ---- */
 
-/** As xm_end (shapes_sse_base.h) for a result of two lanes; `lanes` counts within one. */
-ALWAYS_INLINE void ymm_xm_end(struct Tcg *t, const struct Insn *i, uint32_t before, V256 r, enum VecLanes lanes) {
-    bool tiny = lanes != LANES_NONE && (vec_tiny(r.lo, lanes) || vec_tiny(r.hi, lanes));
-    xm_end_tiny(t, i, before, tiny);
+/** `lanes` counts within one half. */
+ALWAYS_INLINE bool ymm_tiny(V256 r, enum VecLanes lanes) {
+    return lanes != LANES_NONE && (vec_tiny(r.lo, lanes) || vec_tiny(r.hi, lanes));
+}
+/** As xm_end_binary (shapes_sse_base.h), for a result of one or two halves. */
+ALWAYS_INLINE void ymm_xm_end_binary(struct Tcg *t, const struct Insn *i, uint32_t before, unsigned bits, V256 a,
+                                     V256 b, V256 r, enum VecLanes lanes, VecBinary k) {
+    struct XmOperation o = {.kind = xm_kind(k), .lanes = lanes, .halves = bits == 256 ? 2 : 1};
+    xm_operands(&o, 0, a.lo, b.lo, k);
+    xm_operands(&o, 1, a.hi, b.hi, k);
+    xm_end_of(t, i, before, ymm_tiny(r, lanes), lanes != LANES_NONE ? &o : NULL);
 }
 
 #endif

@@ -22,9 +22,9 @@ ALWAYS_INLINE V256 lanes_unary(unsigned bits, V256 b, VecUnary k) {
 ALWAYS_INLINE void avx_binary(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, V256 b, bool check,
                               enum VecLanes lanes, VecBinary k) {
     uint32_t before = check ? xm_begin(t) : 0;
-    V256 r = lanes_binary(bits, ymm_read(env, i->vreg, bits), b, k);
+    V256 a = ymm_read(env, i->vreg, bits), r = lanes_binary(bits, a, b, k);
     if (check)
-        ymm_xm_end(t, i, before, r, lanes);
+        ymm_xm_end_binary(t, i, before, bits, a, b, r, lanes, k);
     ymm_write(env, i->reg, r);
 }
 ALWAYS_INLINE void avx_unary(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, V256 b, bool check,
@@ -32,7 +32,7 @@ ALWAYS_INLINE void avx_unary(CPUX86State *env, const struct Insn *i, struct Tcg 
     uint32_t before = check ? xm_begin(t) : 0;
     V256 r = lanes_unary(bits, b, k);
     if (check)
-        ymm_xm_end(t, i, before, r, LANES_NONE);
+        xm_end(t, i, before);
     ymm_write(env, i->reg, r);
 }
 /** A lane's elements come from the lower half, quarter or eighth of 128 bits (`part`: that many bytes). */
@@ -47,8 +47,10 @@ ALWAYS_INLINE void avx_narrowing(CPUX86State *env, const struct Insn *i, struct 
     uint32_t before = check ? xm_begin(t) : 0;
     V256 r = lanes_unary(bits, b, k);
     r = (V256){bits == 256 ? _mm_unpacklo_epi64(r.lo, r.hi) : r.lo, _mm_setzero_si128()};
-    if (check)
-        ymm_xm_end(t, i, before, r, lanes);
+    if (check) {
+        const struct XmOperation o = {XM_NARROW, LANES_PS2, bits == 256 ? 2 : 1, {b.lo, b.hi}, {b.lo, b.hi}};
+        xm_end_of(t, i, before, ymm_tiny(r, lanes), lanes != LANES_NONE ? &o : NULL);
+    }
     ymm_write(env, i->reg, r);
 }
 /** `part`: how many bits of imm a lane takes, or 0 when both take the same. */
@@ -59,7 +61,7 @@ ALWAYS_INLINE void avx_with_imm(CPUX86State *env, const struct Insn *i, struct T
     unsigned imm = (uint8_t)i->imm;
     V256 r = {k(a.lo, b.lo, imm), bits == 256 ? k(a.hi, b.hi, imm >> part) : _mm_setzero_si128()};
     if (check)
-        ymm_xm_end(t, i, before, r, LANES_NONE);
+        xm_end(t, i, before);
     ymm_write(env, i->reg, r);
 }
 /** V = k(W, imm), by kernels that take a first operand which is the destination's old value where anything. */
@@ -69,7 +71,7 @@ ALWAYS_INLINE void avx_unary_imm(CPUX86State *env, const struct Insn *i, struct 
     unsigned imm = (uint8_t)i->imm;
     V256 r = {k(b.lo, b.lo, imm), bits == 256 ? k(b.hi, b.hi, imm >> part) : _mm_setzero_si128()};
     if (check)
-        ymm_xm_end(t, i, before, r, LANES_NONE);
+        xm_end(t, i, before);
     ymm_write(env, i->reg, r);
 }
 ALWAYS_INLINE void avx_from_int(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, uint64_t v,
@@ -77,7 +79,7 @@ ALWAYS_INLINE void avx_from_int(CPUX86State *env, const struct Insn *i, struct T
     uint32_t before = check ? xm_begin(t) : 0;
     V128 r = k(xmm_read(env, i->vreg), v, bits);
     if (check)
-        xm_end(t, i, before, r, LANES_NONE);
+        xm_end(t, i, before);
     ymm_write_low(env, i->reg, r);
 }
 
@@ -427,7 +429,7 @@ ALWAYS_INLINE V256 dot_step256(struct Tcg *t, const struct Insn *i, unsigned bit
                                DotStep k) {
     uint32_t before = xm_begin(t);
     V256 r = lanes_binary(bits, a, b, k);
-    ymm_xm_end(t, i, before, r, lanes);
+    ymm_xm_end_binary(t, i, before, bits, a, b, r, lanes, k);
     return r;
 }
 static NOINLINE __attribute__((unused)) void avx_dpps_checked(struct Tcg *t, const struct Insn *i, unsigned bits,

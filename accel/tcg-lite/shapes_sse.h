@@ -22,24 +22,26 @@ typedef uint32_t (*VecCompare)(V128 a, V128 b);
 ALWAYS_INLINE void sse_binary(CPUX86State *env, const struct Insn *i, struct Tcg *t, V128 b, bool check,
                               enum VecLanes lanes, VecBinary k) {
     uint32_t before = check ? xm_begin(t) : 0;
-    V128 r = k(xmm_read(env, i->reg), b);
+    V128 a = xmm_read(env, i->reg), r = k(a, b);
     if (check)
-        xm_end(t, i, before, r, lanes);
+        xm_end_binary(t, i, before, a, b, r, lanes, k);
     xmm_write(env, i->reg, r);
 }
 ALWAYS_INLINE void sse_unary(CPUX86State *env, const struct Insn *i, struct Tcg *t, V128 b, bool check,
                              enum VecLanes lanes, VecUnary k) {
     uint32_t before = check ? xm_begin(t) : 0;
     V128 r = k(b);
-    if (check)
-        xm_end(t, i, before, r, lanes);
+    if (check) {
+        const struct XmOperation o = {XM_NARROW, LANES_PS2, 1, {b}, {b}}; /* CVTPD2PS is the only one that needs it */
+        xm_end_of(t, i, before, lanes != LANES_NONE && vec_tiny(r, lanes), lanes != LANES_NONE ? &o : NULL);
+    }
     xmm_write(env, i->reg, r);
 }
 ALWAYS_INLINE void sse_with_imm(CPUX86State *env, const struct Insn *i, struct Tcg *t, V128 b, bool check, VecImm k) {
     uint32_t before = check ? xm_begin(t) : 0;
     V128 r = k(xmm_read(env, i->reg), b, (uint8_t)i->imm);
     if (check)
-        xm_end(t, i, before, _mm_setzero_si128(), LANES_NONE);
+        xm_end(t, i, before);
     xmm_write(env, i->reg, r);
 }
 ALWAYS_INLINE void sse_compare(CPUX86State *env, const struct Insn *i, struct Tcg *t, V128 b, bool check,
@@ -47,7 +49,7 @@ ALWAYS_INLINE void sse_compare(CPUX86State *env, const struct Insn *i, struct Tc
     uint32_t before = check ? xm_begin(t) : 0;
     uint32_t flags = k(xmm_read(env, i->reg), b);
     if (check)
-        xm_end(t, i, before, _mm_setzero_si128(), LANES_NONE);
+        xm_end(t, i, before);
     cc_set_compare(&t->cc, flags);
 }
 ALWAYS_INLINE void sse_to_int(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, V128 b, bool check,
@@ -55,7 +57,7 @@ ALWAYS_INLINE void sse_to_int(CPUX86State *env, const struct Insn *i, struct Tcg
     uint32_t before = check ? xm_begin(t) : 0;
     uint64_t r = k(b, bits);
     if (check)
-        xm_end(t, i, before, _mm_setzero_si128(), LANES_NONE);
+        xm_end(t, i, before);
     gpr_write(env, i->reg, bits, r);
 }
 ALWAYS_INLINE void sse_from_int(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, uint64_t v,
@@ -63,7 +65,7 @@ ALWAYS_INLINE void sse_from_int(CPUX86State *env, const struct Insn *i, struct T
     uint32_t before = check ? xm_begin(t) : 0;
     V128 r = k(xmm_read(env, i->reg), v, bits);
     if (check)
-        xm_end(t, i, before, _mm_setzero_si128(), LANES_NONE);
+        xm_end(t, i, before);
     xmm_write(env, i->reg, r);
 }
 /** XMM from MMX; only a register operand waits and turns x87 state into MMX state (as measured on AMD family 19h). */
@@ -76,7 +78,7 @@ ALWAYS_INLINE void sse_to_mmx(CPUX86State *env, const struct Insn *i, struct Tcg
     V128 r = k(b);
     mmx_begin(env); /* also when the conversion faults */
     if (check)
-        xm_end(t, i, before, _mm_setzero_si128(), LANES_NONE);
+        xm_end(t, i, before);
     mmx_write(env, i->reg, r);
 }
 

@@ -145,7 +145,7 @@ typedef V128 (*DotStep)(V128 a, V128 b);
 ALWAYS_INLINE V128 dot_step(struct Tcg *t, const struct Insn *i, V128 a, V128 b, enum VecLanes lanes, DotStep k) {
     uint32_t before = xm_begin(t);
     V128 r = k(a, b);
-    xm_end(t, i, before, r, lanes);
+    xm_end_binary(t, i, before, a, b, r, lanes, k);
     return r;
 }
 static NOINLINE __attribute__((unused)) V128 dpps_checked(struct Tcg *t, const struct Insn *i, V128 a, V128 b,

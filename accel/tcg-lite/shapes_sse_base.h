@@ -4,7 +4,9 @@
 #define TWIN86_TCG_SHAPES_SSE_BASE_H
 
 #include "accel/tcg-lite/kernels_vec_fp.h"
+#include "accel/tcg-lite/kernels_vec_sse3.h"
 #include "accel/tcg-lite/shapes_mmx.h"
+#include "accel/tcg-lite/xm_flags.h"
 
 ALWAYS_INLINE V128 xmm_read(const CPUX86State *env, unsigned n) { return _mm_load_si128((const V128 *)&env->vec[n]); }
 ALWAYS_INLINE void xmm_write(CPUX86State *env, unsigned n, V128 v) { _mm_store_si128((V128 *)&env->vec[n], v); }
@@ -50,25 +52,7 @@ ALWAYS_INLINE void xmm_store(CPUX86State *env, const struct Insn *i, struct Tcg 
 
 /* ---- unmasked exceptions ---- */
 
-enum { MXCSR_BEFORE_COMPUTING = 7 /* IE, DE, ZE */, MXCSR_UE = 1 << 4, MXCSR_UM = 1 << 11 };
-
-/** What a result consists of, where the kernel is one that can underflow. */
-enum VecLanes { LANES_NONE, LANES_SS, LANES_PS, LANES_SD, LANES_PD, LANES_PS2 /* two in the low half */ };
-
-static NOINLINE bool vec_tiny(V128 v, enum VecLanes lanes) {
-    union VecReg r;
-    _mm_store_si128((V128 *)&r, v);
-    unsigned n = lanes == LANES_PS ? 4 : lanes == LANES_PD || lanes == LANES_PS2 ? 2 : 1;
-    for (unsigned k = 0; k < n; k++) {
-        if (lanes == LANES_SD || lanes == LANES_PD) {
-            if (!(r.q[k] << 1 >> 53) && r.q[k] << 1)
-                return true;
-        } else if (!(r.d[k] << 1 >> 24) && r.d[k] << 1) {
-            return true;
-        }
-    }
-    return false;
-}
+enum { MXCSR_BEFORE_COMPUTING = 7 /* IE, DE, ZE */ };
 
 /** Start gathering flags afresh; returns MXCSR as it was on the host. FTZ means nothing when underflow is unmasked. */
 ALWAYS_INLINE uint32_t xm_begin(const struct Tcg *t) {
@@ -80,22 +64,57 @@ ALWAYS_INLINE uint32_t xm_begin(const struct Tcg *t) {
 }
 /**
  * Raise what the guest has unmasked, or keep the new flags beside the old ones. Unmasked underflow comes of any tiny
- * result (`tiny`), masked underflow (which is what ran) only of inexact ones. PE beside unmasked underflow or overflow
- * may be set where a result of unbounded exponent would have been exact.
+ * result (`tiny`), masked underflow (which is what ran) only of inexact ones. o (or NULL) is what was computed, where
+ * that can overflow or underflow: then PE must be found anew.
  */
-static NOINLINE void xm_end_tiny(struct Tcg *t, const struct Insn *i, uint32_t before, bool tiny) {
+static NOINLINE void xm_end_of(struct Tcg *t, const struct Insn *i, uint32_t before, bool tiny,
+                               const struct XmOperation *o) {
     uint32_t masks = t->env->mxcsr, flags = host_mxcsr() & MXCSR_FLAGS;
     if (!(masks & MXCSR_UM) && tiny)
         flags |= MXCSR_UE;
     uint32_t unmasked = flags & ~(masks >> MXCSR_MASK_SHIFT) & MXCSR_FLAGS;
     if (unmasked & MXCSR_BEFORE_COMPUTING)
         flags &= MXCSR_BEFORE_COMPUTING; /* nothing is computed then */
+    else if (o != NULL && (unmasked & (MXCSR_OE | MXCSR_UE)))
+        flags = xm_flags(o, (before & ~(uint32_t)MXCSR_MASKS) | (masks & MXCSR_MASKS));
     host_set_mxcsr(before | flags);
     if (unmasked)
         tcg_raise(t, i, t->env->cr4 & CR4_OSXMMEXCPT ? VEC_XM : VEC_UD);
 }
-ALWAYS_INLINE void xm_end(struct Tcg *t, const struct Insn *i, uint32_t before, V128 result, enum VecLanes lanes) {
-    xm_end_tiny(t, i, before, lanes != LANES_NONE && vec_tiny(result, lanes));
+/** For kernels that neither overflow nor underflow. */
+ALWAYS_INLINE void xm_end(struct Tcg *t, const struct Insn *i, uint32_t before) {
+    xm_end_of(t, i, before, false, NULL);
+}
+/** Overflow or underflow that the guest has unmasked is about to be raised. */
+ALWAYS_INLINE bool xm_out_of_range(const struct Tcg *t, bool tiny) {
+    uint32_t masks = t->env->mxcsr;
+    return (!(masks & MXCSR_UM) && tiny) || (host_mxcsr() & ~(masks >> MXCSR_MASK_SHIFT) & (MXCSR_OE | MXCSR_UE)) != 0;
+}
+
+/** What kernel k does. */
+ALWAYS_INLINE enum XmKind xm_kind(VecBinary k) {
+    if (k == k_addps || k == k_addpd || k == k_addss || k == k_addsd || k == k_haddps || k == k_haddpd)
+        return XM_ADD;
+    if (k == k_subps || k == k_subpd || k == k_subss || k == k_subsd || k == k_hsubps || k == k_hsubpd)
+        return XM_SUB;
+    if (k == k_mulps || k == k_mulpd || k == k_mulss || k == k_mulsd)
+        return XM_MUL;
+    if (k == k_divps || k == k_divpd || k == k_divss || k == k_divsd)
+        return XM_DIV;
+    return k == k_addsubps || k == k_addsubpd ? XM_SUB_ADD : k == k_cvtsd2ss ? XM_NARROW : XM_NONE;
+}
+/** Give o the operands of k in half h of a result; horizontal kernels bring theirs together first. */
+ALWAYS_INLINE void xm_operands(struct XmOperation *o, unsigned h, V128 a, V128 b, VecBinary k) {
+    bool floats = k == k_haddps || k == k_hsubps, doubles = k == k_haddpd || k == k_hsubpd;
+    o->a[h] = floats ? even_floats(a, b) : doubles ? _mm_unpacklo_epi64(a, b) : a;
+    o->b[h] = floats ? odd_floats(a, b) : doubles ? _mm_unpackhi_epi64(a, b) : b;
+}
+/** After r = k(a, b). */
+ALWAYS_INLINE void xm_end_binary(struct Tcg *t, const struct Insn *i, uint32_t before, V128 a, V128 b, V128 r,
+                                 enum VecLanes lanes, VecBinary k) {
+    struct XmOperation o = {.kind = xm_kind(k), .lanes = lanes, .halves = 1};
+    xm_operands(&o, 0, a, b, k);
+    xm_end_of(t, i, before, lanes != LANES_NONE && vec_tiny(r, lanes), lanes != LANES_NONE ? &o : NULL);
 }
 
 #endif

@@ -59,7 +59,6 @@ Suite *acpi_tables_suite(void);
 
 /* tcg-lite against the host CPU */
 Suite *native_suite(void);
-Suite *undefined_suite(void);
 Suite *fp_suite(void);
 Suite *fuse_suite(void);
 

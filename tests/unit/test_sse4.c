@@ -3,6 +3,7 @@
  * SSE3 to SSE4.2, AES, PCLMULQDQ, SHA and GFNI: what forbids them, what must be aligned. Their results are compared
  * with the host in test_native.c.
  */
+#include "accel/tcg-lite/fpu_host.h"
 #include "tests/unit/cpu_bench.h"
 #include "tests/unit/suites.h"
 
@@ -125,6 +126,49 @@ START_TEST(dot_product_stops) {
 }
 END_TEST
 
+/* Unmasked overflow and underflow of results that would be exact with any exponent raise no PE (SDM vol. 1, 4.9.1.4 and
+ * 4.9.1.5); those of inexact results do. */
+START_TEST(precision_beside_range) {
+    static const struct {
+        const char *name;
+        uint8_t code[6], n;
+        uint32_t mxcsr, a, b; /* in every lane, or as the two halves of a double */
+        uint32_t flags;
+        bool doubles;
+    } cases[] = {
+        {"addps", {0x0f, 0x58, 0xc1}, 3, 0x1b80, 0x7f7fffff, 0x7f7fffff, MXCSR_OE, false},
+        {"addps", {0x0f, 0x58, 0xc1}, 3, 0x1b80, 0x7f7fffff, 0x7f7ffffe, MXCSR_OE | MXCSR_PE, false},
+        {"haddps", {0xf2, 0x0f, 0x7c, 0xc1}, 4, 0x1b80, 0x7f7fffff, 0x3f800000, MXCSR_OE, false},
+        {"mulss", {0xf3, 0x0f, 0x59, 0xc1}, 4, 0x1b80, 0x7f000000, 0x41000000, MXCSR_OE, false},
+        {"mulss", {0xf3, 0x0f, 0x59, 0xc1}, 4, 0x1780, 0x00800001, 0x3e800000, MXCSR_UE, false},
+        {"mulss", {0xf3, 0x0f, 0x59, 0xc1}, 4, 0x1780, 0x00800001, 0x3e800001, MXCSR_UE | MXCSR_PE, false},
+        {"divss", {0xf3, 0x0f, 0x5e, 0xc1}, 4, 0x1780, 0x00800001, 0x40800000, MXCSR_UE, false},
+        {"divss", {0xf3, 0x0f, 0x5e, 0xc1}, 4, 0x1780, 0x00800001, 0x40a00000, MXCSR_UE | MXCSR_PE, false},
+        {"mulsd", {0xf2, 0x0f, 0x59, 0xc1}, 4, 0x1b80, 0x7fe00000, 0x7fe00000, MXCSR_OE, true},
+        {"cvtsd2ss", {0xf2, 0x0f, 0x5a, 0xc1}, 4, 0x1780, 0, 0x36f00000, MXCSR_UE, true},
+        {"cvtpd2ps", {0x66, 0x0f, 0x5a, 0xc1}, 4, 0x1780, 0, 0x36f12345, MXCSR_UE, true},
+        {"vfmadd231ss", {0xc4, 0xe2, 0x69, 0xb9, 0xc1}, 5, 0x1b80, 0, 0x7f000000, MXCSR_OE, false},
+        {"vcvtps2ph", {0xc4, 0xe3, 0x79, 0x1d, 0xc8, 0x04}, 6, 0x1780, 0, 0x33012000, MXCSR_UE, false},
+        {"vcvtps2ph", {0xc4, 0xe3, 0x79, 0x1d, 0xc8, 0x04}, 6, 0x1b80, 0, 0x7f002001, MXCSR_OE | MXCSR_PE, false},
+    };
+    for (unsigned k = 0; k < sizeof cases / sizeof cases[0]; k++) {
+        struct CpuBench *b = cpu_bench_new("max", BENCH_LONG);
+        b->env->mxcsr = cases[k].mxcsr;
+        b->env->cr4 |= CR4_OSXSAVE;
+        b->env->xcr0 = 7;
+        for (unsigned j = 0; j < 4; j++) {
+            b->env->vec[0].d[j] = cases[k].doubles && !(j & 1) ? 0 : cases[k].a;
+            b->env->vec[1].d[j] = cases[k].doubles && !(j & 1) ? 0 : cases[k].b;
+            b->env->vec[2].d[j] = cases[k].b;
+        }
+        ck_assert_msg(run_code(b, cases[k].code, cases[k].n) == VEC_XM, "case %u: %s", k, cases[k].name);
+        ck_assert_msg(b->env->mxcsr == (cases[k].mxcsr | cases[k].flags), "case %u: %s: MXCSR %04x", k, cases[k].name,
+                      b->env->mxcsr);
+        cpu_bench_free(b);
+    }
+}
+END_TEST
+
 Suite *sse4_suite(void) {
     Suite *s = suite_create("sse4");
     TCase *tc = tcase_create("SSE3 and later");
@@ -132,6 +176,7 @@ Suite *sse4_suite(void) {
     tcase_add_test(tc, alignment);
     tcase_add_test(tc, sha_alignment);
     tcase_add_test(tc, dot_product_stops);
+    tcase_add_test(tc, precision_beside_range);
     suite_add_tcase(s, tc);
     return s;
 }
