@@ -343,14 +343,18 @@ ALWAYS_INLINE void avx_pcmpistrm_m(SHAPE_M, const void *k) {
 
 /* ---- VZEROUPPER, VZEROALL ---- */
 
+/* Loops of a constant length are unrolled. */
 ALWAYS_INLINE void avx_zeroupper_r(SHAPE_R, const void *k) {
     (void)bits, (void)cc, (void)k, (void)i;
-    for (unsigned n = ymm_count(t); n-- > 0;)
+    for (unsigned n = 0; n < 8; n++)
         avx_clear_upper(env, n);
+    if (ymm_count(t) == 16)
+        for (unsigned n = 8; n < 16; n++)
+            avx_clear_upper(env, n);
 }
 ALWAYS_INLINE void avx_zeroall_r(SHAPE_R, const void *k) {
     (void)bits, (void)cc, (void)k, (void)i;
-    for (unsigned n = ymm_count(t); n-- > 0;)
+    for (unsigned n = 0; n < ymm_count(t); n++)
         ymm_write_low(env, n, _mm_setzero_si128());
 }
 

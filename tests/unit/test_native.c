@@ -396,8 +396,8 @@ static void compare(struct Case *c) {
                       was + FXSAVE_XMM + 16 * k);
     if (n->vector < 0 && g->vector < 0) {
         static const uint32_t mask[3] = {~0u, 0x7ff0000, ~0u};
-        for (unsigned k = 0; k < 3 && n->fpu_env[3]; k++) /* a task switch of the host loses them */
-            if ((n->fpu_env[3 + k] ^ g->fpu_env[3 + k]) & mask[k])
+        for (unsigned k = 0; k < 3; k++) /* a task switch of the host loses them: all, or those set before it */
+            if (n->fpu_env[3 + k] && ((n->fpu_env[3 + k] ^ g->fpu_env[3 + k]) & mask[k]))
                 note("    %s native %x guest %x\n",
                      k == 0   ? "fip"
                      : k == 1 ? "fop"
