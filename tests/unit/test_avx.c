@@ -330,7 +330,7 @@ static void same(const char *name, V128 a, V128 b, V128 c, uint32_t mxcsr, V128 
 START_TEST(portable_fma) {
     static const struct {
         const char *name;
-        VecTernary host;
+        VecFma host;
         unsigned x, y, z; /* operands of x * y + z */
         enum FmaKind kind;
         enum FmaLanes lanes;
@@ -363,10 +363,10 @@ START_TEST(portable_fma) {
                               : _mm_xor_si128(p, width == 64 ? _mm_set1_epi64x(INT64_MIN) : _mm_set1_epi32(INT32_MIN));
             }
             host_set_mxcsr(mxcsr);
-            V128 host = ops[n].host(v[0], v[1], v[2]);
+            V128 host = ops[n].host(v[0], v[1], v[2], MXCSR_MASKS);
             uint32_t host_flags = host_mxcsr();
             host_set_mxcsr(mxcsr);
-            V128 ours = p_fma(v[0], v[ops[n].x], v[ops[n].y], v[ops[n].z], ops[n].kind, ops[n].lanes);
+            V128 ours = p_fma(v[0], v[ops[n].x], v[ops[n].y], v[ops[n].z], ops[n].kind, ops[n].lanes, MXCSR_MASKS);
             uint32_t our_flags = host_mxcsr();
             host_set_mxcsr(own);
             same(ops[n].name, v[0], v[1], v[2], mxcsr, host, host_flags, ours, our_flags);
@@ -396,7 +396,7 @@ START_TEST(portable_half) {
         host = k_cvtps2ph(s, s, imm);
         host_flags = host_mxcsr();
         host_set_mxcsr(mxcsr);
-        ours = p_cvtps2ph(s, imm);
+        ours = p_cvtps2ph(s, imm, MXCSR_MASKS);
         our_flags = host_mxcsr();
         host_set_mxcsr(own);
         same("cvtps2ph", s, (V128){imm, 0}, s, mxcsr, host, host_flags, ours, our_flags);
