@@ -10,7 +10,9 @@ static const struct {
     const char *name, *what;
     int (*run)(int argc, char **argv);
 } subcommands[] = {
-    {"insn", "run the instructions of the table, one by one, on two engines", diff_insn_main},
+    {"insn", "run cases made from the instruction table on two engines", diff_insn_main},
+    {"vectors", "run files of cases, and check what they expect", diff_vectors_main},
+    {"replay", "run the cases of files on two engines", diff_replay_main},
     {"guest", "run a whole guest on two engines in lockstep", diff_guest_main},
 };
 

@@ -8,6 +8,8 @@ int diff_main(int argc, char **argv);
 
 /** Subcommands; argv[0] is the subcommand's name. Exit code 0: no difference, 1: there is one, 2: wrong usage. */
 int diff_insn_main(int argc, char **argv);
+int diff_vectors_main(int argc, char **argv);
+int diff_replay_main(int argc, char **argv);
 int diff_guest_main(int argc, char **argv);
 
 #endif

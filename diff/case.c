@@ -18,7 +18,7 @@ void case_init(struct DiffCase *c, enum DiffMode mode, unsigned cpl) {
     c->system.any = false;
     c->system.segments = 0;
     c->system.has_cr0 = c->system.has_cr4 = c->system.has_efer = c->system.has_xcr0 = false;
-    c->pages = c->pieces = c->expected_from = c->used = c->code_bytes = 0;
+    c->pages = c->pieces = c->expected_from = c->used = c->code_at = c->code_bytes = 0;
     c->code = 0;
     c->expected = (struct CaseFields){{0, 0}};
     c->fault = FAULT_ANY;
@@ -236,6 +236,7 @@ static int read_bytes(struct Line *l, bool code, bool expected) {
     if (code && c->code_bytes == 0) {
         c->code = at;
         c->code_bytes = n;
+        c->code_at = from;
     }
     return 0;
 }

@@ -51,8 +51,8 @@ struct DiffCase {
     unsigned pieces, expected_from;
     uint8_t bytes[CASE_MAX_BYTES];
     unsigned used;
-    uint64_t code; /* where its first `code` line is */
-    unsigned code_bytes;
+    uint64_t code;                /* where its first `code` line is */
+    unsigned code_at, code_bytes; /* in bytes */
 
     struct CaseFields expected;
     struct DiffState out, mask; /* what is expected, and the bits that count */

@@ -21,7 +21,9 @@ struct CompareRange {
 struct Comparison {
     const struct X86Row *row;
     const struct Insn *insn;
+    const uint8_t *bytes; /* insn->len of them */
     const struct DiffState *in;
+    const char *oracle;    /* b's engine */
     struct DiffState a, b; /* a: the software's, b: the hardware's */
     struct CompareRange range[COMPARE_RANGES];
     unsigned ranges;

@@ -7,6 +7,7 @@
 #include "diff/compare.h"
 
 #include <string.h>
+#include <unistd.h>
 
 static bool is(const struct Comparison *c, const char *mnemonic) { return !strcmp(c->row->mnemonic, mnemonic); }
 
@@ -24,6 +25,16 @@ static void forget_memory(struct Comparison *c, uint64_t linear, unsigned n) {
         for (unsigned j = 0; j < n; j++)
             if (linear + j - m->linear < m->n)
                 m->a[linear + j - m->linear] = m->b[linear + j - m->linear];
+    }
+}
+
+/** Bytes that the hardware has stored as 0. */
+static void forget_zeros(struct Comparison *c, uint64_t linear, unsigned n) {
+    for (unsigned k = 0; k < c->ranges; k++) {
+        struct CompareRange *m = &c->range[k];
+        for (unsigned j = 0; j < n; j++)
+            if (linear + j - m->linear < m->n && m->b[linear + j - m->linear] == 0)
+                m->a[linear + j - m->linear] = 0;
     }
 }
 
@@ -56,6 +67,76 @@ static void pointers_lost(struct Comparison *c) {
     }
     if (diff_get64(c->b.fx + FXSAVE_FDP) == 0)
         memset(c->a.fx + FXSAVE_FDP, 0, 8);
+    if (is(c, "FNSTENV") || is(c, "FNSAVE")) {
+        bool small = c->insn->osize == 1;
+        forget_zeros(c, operand(c) + (small ? 6 : 12), small ? 8 : 16);
+    }
+}
+
+static bool canonical(uint64_t v) { return (uint64_t)((int64_t)(v << 16) >> 16) == v; }
+
+/** The fault becomes the hardware's, and so does everything else: what a case does after another fault means nothing.
+ */
+static void take_all(struct Comparison *c) {
+    for (unsigned k = 0; k < c->ranges; k++)
+        memcpy(c->range[k].a, c->range[k].b, c->range[k].n);
+    c->a = c->b;
+}
+
+/** AMD raises #GP where the sum is canonical. */
+static bool odd_offset(const struct Comparison *c) {
+    CPUX86State env = {.rip = c->in->rip};
+    memcpy(env.gpr, c->in->gpr, sizeof(env.gpr));
+    uint64_t ea = ea_offset(&env, c->insn);
+    return c->insn->mem && c->insn->seg >= SEG_FS && (!canonical(ea) || !canonical(ea + 63));
+}
+
+static void offset_not_canonical(struct Comparison *c) {
+    if (c->b.vector == VEC_GP && odd_offset(c))
+        take_all(c);
+}
+
+static void call_target_and_stack(struct Comparison *c) {
+    if (is(c, "CALL") && c->a.vector == VEC_GP && c->b.vector == VEC_SS && !canonical(c->in->gpr[REG_SP] - 8))
+        take_all(c);
+}
+
+static void int1_rip(struct Comparison *c) {
+    if (is(c, "INT1") && c->a.vector == VEC_DB && c->b.vector == VEC_DB)
+        c->b.rip = c->a.rip;
+}
+
+/** The last of F2 and F3 among the prefixes, or 0. */
+static uint8_t repeat_prefix(const struct Comparison *c) {
+    uint8_t found = 0;
+    for (unsigned k = 0; k + 2 < c->insn->len; k++)
+        if (c->bytes[k] == 0xf2 || c->bytes[k] == 0xf3)
+            found = c->bytes[k];
+    return found;
+}
+
+static void loop_prefix(struct Comparison *c) {
+    uint8_t other = is(c, "LOOPNE") ? 0xf3 : is(c, "LOOPE") ? 0xf2 : 0;
+    if (other != 0 && repeat_prefix(c) == other)
+        c->b.rip = c->a.rip;
+}
+
+static bool on_pvm(const struct Comparison *c) {
+    return !strcmp(c->oracle, "kvm") && access("/sys/module/kvm_pvm", F_OK) == 0;
+}
+
+static void upper_half(struct Comparison *c) {
+    bool faults = c->a.vector == VEC_PF && c->b.vector == VEC_PF && c->a.cr2 == c->b.cr2;
+    if (faults && (int64_t)c->b.cr2 < 0 && on_pvm(c))
+        c->b.error &= ~(uint32_t)(PF_P | PF_RSVD);
+}
+
+/** kvm_pvm: #GP, #SS and #UD of a program go to an emulator first, which knows few instructions and finds faults of its
+ * own. */
+static void emulated(struct Comparison *c) {
+    uint32_t v = c->a.vector;
+    if ((v == VEC_GP || v == VEC_SS || v == VEC_UD || odd_offset(c)) && on_pvm(c))
+        take_all(c);
 }
 
 const struct Explanation explanations[] = {
@@ -66,5 +147,30 @@ const struct Explanation explanations[] = {
     {"x87-pointers-lost",
      "for the same reason the host's kernel loses them when it switches tasks: all three are 0 (measured)",
      pointers_lost},
+    {"offset-not-canonical",
+     "AMD: with a base in FS or GS the offset must be canonical too, not only the sum (SDM vol. 1, 3.3.7.1 has the sum "
+     "only; measured: with base FFFF800000000000 and offset 0000800010400000 a mapped address raises #GP)",
+     offset_not_canonical},
+    {"call-target-and-stack",
+     "CALL to an address that is not canonical with such a stack: #GP by the SDM's order (vol. 2, CALL), #SS measured",
+     call_target_and_stack},
+    {"int1-rip",
+     "INT1 is a trap (SDM vol. 3, table 6-1: RIP of the next instruction); under a hypervisor that intercepts #DB the "
+     "handler finds INT1's own RIP (measured under KVM on AMD)",
+     int1_rip},
+    {"loop-prefix",
+     "AMD: F3 makes LOOPNE a LOOPE, F2 makes LOOPE a LOOPNE (measured); the SDM has no meaning for these prefixes "
+     "there "
+     "(vol. 2, 2.1.1)",
+     loop_prefix},
+    {"kvm-pvm-emulated",
+     "under kvm_pvm a program's #GP, #SS and #UD are not the processor's: KVM's emulator executes the instruction "
+     "again, "
+     "and raises #UD for those that it does not know, or another fault, or none (measured); the engine `host` is not "
+     "concerned",
+     emulated},
+    {"kvm-pvm-upper-half",
+     "under kvm_pvm the upper half of the address space is the hypervisor's own: #PF there says P and RSVD (measured)",
+     upper_half},
 };
 const unsigned explanation_count = sizeof(explanations) / sizeof(explanations[0]);

@@ -61,7 +61,9 @@ void insn_comparison(struct InsnRun *r, unsigned k, struct Comparison *c) {
     const struct GenGroup *q = &b->group[b->group_of[k]];
     c->row = &x86_rows[q->insn.d.row];
     c->insn = &q->insn.d.insn;
+    c->bytes = q->insn.bytes;
     c->in = &b->in[k];
+    c->oracle = r->b->ops->name;
     c->a = r->out_a[k];
     c->b = r->out_b[k];
     c->ranges = 0;
@@ -172,39 +174,15 @@ static void destroy(struct InsnRun *r) {
     free(r->explained);
 }
 
-static const struct DiffRunnerOps *const runners[] = {
-    &diff_tcg_runner,
-    &diff_host_runner,
-#ifdef HAVE_KVM
-    &diff_kvm_runner,
-#endif
-};
-
-static const struct DiffRunnerOps *find_runner(const char *name, size_t n) {
-    for (unsigned k = 0; k < sizeof(runners) / sizeof(runners[0]); k++)
-        if (strlen(runners[k]->name) == n && !strncmp(runners[k]->name, name, n))
-            return runners[k];
-    return NULL;
-}
-
-static int open_engines(struct InsnRun *r, const Twin86DiffInsn *o, char *why, size_t n) {
-    const char *list = o->engines != NULL ? o->engines : "tcg-lite,host", *comma = strchr(list, ',');
+static int open_engines(struct InsnRun *r, const struct DiffRunnerOps *a, const struct DiffRunnerOps *b, char *why,
+                        size_t n) {
     struct DiffPage *page = calloc(GEN_MAX_PAGES, sizeof(*page));
     if (page == NULL)
         return snprintf(why, n, "%s", strerror(ENOMEM)), -ENOMEM;
     const struct DiffSetup setup = {DIFF_LONG64, 3, &r->model, page, gen_pages(page), true};
-    int e = 0;
-    for (unsigned k = 0; k < 2 && e == 0; k++) {
-        const char *name = k == 0 ? list : comma + 1;
-        size_t length = k == 0 && comma != NULL ? (size_t)(comma - list) : strlen(name);
-        const struct DiffRunnerOps *ops = comma != NULL ? find_runner(name, length) : NULL;
-        if (ops == NULL) {
-            snprintf(why, n, "'%s' are no two engines; there are tcg-lite, host and kvm, as in tcg-lite,host", list);
-            e = -EINVAL;
-        } else {
-            e = ops->open(k == 0 ? &r->a : &r->b, &setup, why, n);
-        }
-    }
+    int e = a->open(&r->a, &setup, why, n);
+    if (e == 0)
+        e = b->open(&r->b, &setup, why, n);
     free(page);
     return e;
 }
@@ -236,7 +214,7 @@ static int prepare(struct InsnRun *r, const Twin86DiffInsn *o, char *why, size_t
                -EINVAL;
     memset(r->out_a, 0, DIFF_BATCH * sizeof(*r->out_a));
     memset(r->out_b, 0, DIFF_BATCH * sizeof(*r->out_b));
-    return open_engines(r, o, why, n);
+    return 0;
 }
 
 static void summarize(struct InsnRun *r) {
@@ -251,23 +229,46 @@ static void summarize(struct InsnRun *r) {
             (unsigned long long)r->different);
 }
 
-int twin86_diff_insn(const Twin86DiffInsn *o, FILE *out, char *why, size_t why_size) {
+static int report_coverage(struct InsnRun *r, const char *html, char *why, size_t n) {
+    if (html == NULL) {
+        insn_coverage_text(r, r->report);
+        return 0;
+    }
+    FILE *f = fopen(html, "w");
+    if (f != NULL)
+        insn_coverage_html(r, f);
+    if (f == NULL || ferror(f) || fclose(f) != 0)
+        return snprintf(why, n, "--coverage: %s can't be written: %s", html, strerror(errno)), -EINVAL;
+    return 0;
+}
+
+int diff_insn_run(const Twin86DiffInsn *o, const struct DiffRunnerOps *a, const struct DiffRunnerOps *b, FILE *out,
+                  char *why, size_t why_size) {
     struct InsnRun *r = calloc(1, sizeof(*r));
     if (r == NULL)
         return snprintf(why, why_size, "%s", strerror(ENOMEM)), -ENOMEM;
     r->report = out;
+    r->mode_name = "long64 CPL 3";
     r->save = o->save;
     r->shrink = o->shrink;
     int e = prepare(r, o, why, why_size);
+    if (e == 0)
+        e = open_engines(r, a, b, why, why_size);
     for (uint64_t number = 0; e == 0 && r->cases < o->cases; number++)
         e = run_batch(r, number, why, why_size);
+    if (e == 0 && o->coverage)
+        e = report_coverage(r, o->html, why, why_size);
     if (e == 0) {
-        if (o->coverage)
-            insn_coverage_text(r, out);
         summarize(r);
         e = r->different != 0;
     }
     destroy(r);
     free(r);
     return e;
+}
+
+int twin86_diff_insn(const Twin86DiffInsn *o, FILE *out, char *why, size_t why_size) {
+    const struct DiffRunnerOps *a, *b;
+    int e = diff_find_engines(o->engines, &a, &b, why, why_size);
+    return e != 0 ? e : diff_insn_run(o, a, b, out, why, why_size);
 }

@@ -5,6 +5,7 @@
 
 #include "diff/compare.h"
 #include "diff/generate.h"
+#include "include/twin86.h"
 
 #include <stdio.h>
 
@@ -18,6 +19,7 @@ struct RowCoverage {
 /** A run. */
 struct InsnRun {
     struct CpuModel model;
+    const char *mode_name; /* "long64 CPL 3" */
     struct Generator *gen;
     struct GenBatch *batch;
     struct DiffRunner *a, *b; /* the software, the oracle */
@@ -33,6 +35,10 @@ struct InsnRun {
     struct Disas *disas;
 };
 
+/** twin86_diff_insn with these engines. */
+int diff_insn_run(const Twin86DiffInsn *o, const struct DiffRunnerOps *a, const struct DiffRunnerOps *b, FILE *out,
+                  char *why, size_t why_size);
+
 /** Fill `c` with case k of the batch as it was before the run, and with what came out of both. */
 void insn_comparison(struct InsnRun *r, unsigned k, struct Comparison *c);
 
@@ -44,5 +50,6 @@ void insn_report(struct InsnRun *r, unsigned k, const struct Comparison *c, bool
 /* ---- insn_coverage.c ---- */
 
 void insn_coverage_text(const struct InsnRun *r, FILE *f);
+void insn_coverage_html(const struct InsnRun *r, FILE *f);
 
 #endif

@@ -2,8 +2,8 @@
 /* What a difference looks like, and its file. */
 #include "diff/insn.h"
 
-#include "debug/disas.h"
-#include "diff/case.h"
+#include "diff/case_run.h"
+#include "diff/report.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -67,8 +67,9 @@ static bool take_case(struct InsnRun *r, unsigned k, const struct Comparison *c,
     out->in = *c->in;
     out->code = q->code;
     out->code_bytes = q->insn.len;
+    out->code_at = 0;
     bool ok = case_add_bytes(out, q->code, q->insn.bytes, q->insn.len, false);
-    for (unsigned at = 0; at < (q->code & 0xfff) + q->insn.len; at += 4096)
+    for (unsigned at = 0; at < (q->code & 0xfff) + q->insn.len + DIFF_PAD_SIZE; at += 4096)
         ok = ok && case_add_page(out, q->code + at, DIFF_PAGE_USER);
     for (unsigned n = 0; n < c->ranges; n++) {
         const struct CompareRange *m = &c->range[n];
@@ -79,6 +80,15 @@ static bool take_case(struct InsnRun *r, unsigned k, const struct Comparison *c,
     return ok;
 }
 
+static void shrink(struct InsnRun *r, struct DiffCase *c) {
+    struct CasePair pair;
+    char why[256];
+    if (case_pair_open(&pair, c, r->b->ops, &r->model, why, sizeof(why)) != 0)
+        return;
+    case_shrink(&pair, c);
+    case_pair_close(&pair);
+}
+
 static void save(struct InsnRun *r, unsigned k, const struct Comparison *c) {
     struct DiffCase *file = malloc(sizeof(*file));
     char path[512], name[CASE_NAME];
@@ -86,6 +96,8 @@ static void save(struct InsnRun *r, unsigned k, const struct Comparison *c) {
         free(file);
         return;
     }
+    if (r->shrink)
+        shrink(r, file);
     snprintf(name, sizeof(name), "%s", file->name);
     for (char *p = name; *p != '\0'; p++)
         *p = (char)(isalnum((unsigned char)*p) ? tolower((unsigned char)*p) : '_');
@@ -106,9 +118,9 @@ void insn_report(struct InsnRun *r, unsigned k, const struct Comparison *c, bool
     if (!always && (r->shown >= SHOW_MAX || r->row[q->insn.d.row].different > SHOW_FORM))
         return;
     r->shown++;
-    print_head(r, q, c);
-    print_state(r->report, c);
-    print_memory(r->report, c);
+    diff_report_head(r->report, r->disas, DIFF_LONG64, q->code, q->insn.bytes, q->insn.len, c);
+    diff_report_state(r->report, c);
+    diff_report_memory(r->report, c);
     if (r->save != NULL)
         save(r, k, c);
 }

@@ -5,7 +5,7 @@
  */
 #include "accel/accel.h"
 #include "accel/tcg-lite/tcg.h"
-#include "diff/runner.h"
+#include "diff/case_run.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -23,6 +23,8 @@ struct TcgRunner {
     uint64_t page; /* where RIP was last looked up: linear, and its host address */
     const uint8_t *page_host;
     bool pointers32;
+    struct DiffPage *case_page; /* for diff_tcg_case: what the space was made of, in the case's order */
+    unsigned case_pages;
 };
 
 static void close_runner(struct DiffRunner *r) {
@@ -35,6 +37,7 @@ static void close_runner(struct DiffRunner *r) {
         clock_free(t->cpu.clock);
     diff_space_destroy(&r->space);
     pthread_mutex_destroy(&t->lock);
+    free(t->case_page);
     free(t);
 }
 
@@ -176,6 +179,18 @@ static void read_frame(struct TcgRunner *r, struct DiffState *out) {
         out->gpr[REG_SP] = sp + size * (3u + (s->mode != DIFF_REAL16 && diff_has_error(out->vector)));
 }
 
+static void finish(struct TcgRunner *r, struct DiffState *out, bool fault) {
+    CPUX86State *env = &r->cpu.env;
+    if (r->pointers32)
+        env->fip = (uint32_t)env->fip, env->fdp = (uint32_t)env->fdp;
+    diff_state_from_env(out, env);
+    out->vector = DIFF_NO_FAULT;
+    out->error = 0;
+    out->cr2 = 0;
+    if (fault)
+        read_frame(r, out);
+}
+
 static void run_one(struct TcgRunner *r, const struct DiffState *in, struct DiffState *out) {
     struct CPUState *cpu = &r->cpu;
     load(r, in);
@@ -185,14 +200,7 @@ static void run_one(struct TcgRunner *r, const struct DiffState *in, struct Diff
         run_budget(cpu, 1);
         fault = in_handler(r);
     }
-    if (r->pointers32)
-        cpu->env.fip = (uint32_t)cpu->env.fip, cpu->env.fdp = (uint32_t)cpu->env.fdp;
-    diff_state_from_env(out, &cpu->env);
-    out->vector = DIFF_NO_FAULT;
-    out->error = 0;
-    out->cr2 = 0;
-    if (fault)
-        read_frame(r, out);
+    finish(r, out, fault);
 }
 
 static int run(struct DiffRunner *r, const struct DiffState *in, struct DiffState *out, const uint16_t *which,
@@ -211,3 +219,104 @@ const struct DiffRunnerOps diff_tcg_runner = {
     .code_changed = code_changed,
     .run = run,
 };
+
+/* ---- cases from files ---- */
+
+void case_load(const struct DiffCase *c, const struct DiffSpace *s) {
+    for (unsigned k = 0; k < c->pages; k++) {
+        bool code = ((c->page[k].linear ^ c->code) & ~0xfffull) == 0;
+        memset(diff_space_at(s, c->page[k].linear), code ? CASE_FILLER : 0, 4096);
+    }
+    for (unsigned k = 0; k < c->expected_from; k++) {
+        const struct CasePiece *p = &c->piece[k];
+        for (unsigned at = 0, part; at < p->n; at += part) {
+            part = 4096 - ((p->linear + at) & 0xfff);
+            part = part < p->n - at ? part : p->n - at;
+            memcpy(diff_space_at(s, p->linear + at), c->bytes + p->at + at, part);
+        }
+    }
+}
+
+static bool same_pages(const struct TcgRunner *t, const struct DiffCase *c) {
+    return t->case_pages == c->pages && t->head.space.mode == c->mode && t->head.space.cpl == c->cpl &&
+           !memcmp(t->case_page, c->page, c->pages * sizeof(c->page[0]));
+}
+
+/** Make the space that the case wants. */
+static int change_pages(struct TcgRunner *t, const struct DiffCase *c, char *why, size_t n) {
+    struct CPUState *cpu = &t->cpu;
+    if (t->case_page == NULL && (t->case_page = malloc(CASE_MAX_PAGES * sizeof(*t->case_page))) == NULL)
+        return snprintf(why, n, "%s", strerror(ENOMEM)), -ENOMEM;
+    int r = diff_space_change(&t->head.space, c->mode, c->cpl, &cpu->model, c->page, c->pages, why, n);
+    if (r != 0)
+        return r;
+    memcpy(t->case_page, c->page, c->pages * sizeof(c->page[0]));
+    t->case_pages = c->pages;
+    t->page_host = NULL;
+    cpu->env = t->head.space.env;
+    tcg_blocks_flush(cpu->engine);
+    tcg_lite_ops.put_state(cpu);
+    return 0;
+}
+
+/** Blocks made of what the last case had there must go. */
+static void forget_code(struct TcgRunner *t, const struct DiffCase *c) {
+    struct DiffSpace *s = &t->head.space;
+    for (unsigned k = 0; k < c->pages; k++) {
+        uint64_t phys = diff_space_phys(s, c->page[k].linear);
+        if (__atomic_load_n(&s->ram.page_flags[phys >> 12], __ATOMIC_RELAXED) & PAGE_FLAG_CODE)
+            tcg_code_written(t->cpu.engine, phys, 4096);
+    }
+}
+
+/** Segments and control registers that the case gives. */
+static void load_system(struct TcgRunner *t, const struct CaseSystem *y) {
+    CPUX86State *env = &t->cpu.env;
+    for (unsigned k = 0; k < SEG_COUNT; k++)
+        if (y->segments >> k & 1)
+            env->seg[k] = y->seg[k];
+    env->cr0 = y->has_cr0 ? y->cr0 : env->cr0;
+    env->cr4 = y->has_cr4 ? y->cr4 : env->cr4;
+    env->efer = y->has_efer ? y->efer : env->efer;
+    env->xcr0 = y->has_xcr0 ? y->xcr0 : env->xcr0;
+    tcg_lite_ops.put_state(&t->cpu);
+}
+
+static bool is_repeated_string(const struct DiffCase *c) {
+    const uint8_t *p = c->bytes + c->code_at;
+    bool repeat = false;
+    for (unsigned k = 0; k < c->code_bytes && k < 15; k++) {
+        if ((p[k] >= 0xa4 && p[k] <= 0xaf && p[k] != 0xa8 && p[k] != 0xa9) || (p[k] >= 0x6c && p[k] <= 0x6f))
+            return repeat;
+        repeat |= p[k] == 0xf2 || p[k] == 0xf3;
+    }
+    return false;
+}
+
+int diff_tcg_case(struct DiffRunner *r, const struct DiffCase *c, struct DiffState *out, char *why, size_t n) {
+    struct TcgRunner *t = (struct TcgRunner *)r;
+    struct CPUState *cpu = &t->cpu;
+    int e = same_pages(t, c) ? 0 : change_pages(t, c, why, n);
+    if (e != 0)
+        return e;
+    forget_code(t, c);
+    case_load(c, &r->space);
+    load(t, &c->in);
+    if (c->system.any) {
+        load_system(t, &c->system);
+        diff_state_to_env(&c->in, &cpu->env);
+        tcg_lite_ops.put_state(cpu);
+    }
+    run_budget(cpu, c->in.insns);
+    bool fault = in_handler(t), repeated = c->in.insns == 1 && is_repeated_string(c);
+    for (unsigned turn = 0; repeated && !fault && turn < MAX_TURNS && cpu->env.rip == c->in.rip; turn++) {
+        run_budget(cpu, 1);
+        fault = in_handler(t);
+    }
+    finish(t, out, fault);
+    if (c->system.any) { /* the next case finds the mode's own again */
+        cpu->env = r->space.env;
+        tcg_lite_ops.put_state(cpu);
+    }
+    return 0;
+}

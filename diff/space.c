@@ -267,16 +267,28 @@ static void build(struct DiffSpace *s, const struct CpuModel *model) {
     set_segments(s);
 }
 
+/** Everything but memory. */
+static int describe(struct DiffSpace *s, enum DiffMode mode, unsigned cpl, const struct DiffPage *page, unsigned pages,
+                    char *why, size_t n) {
+    struct DiffPage *copy = malloc((pages + 1) * sizeof(*page));
+    if (copy == NULL)
+        return snprintf(why, n, "%s", strerror(ENOMEM)), -ENOMEM;
+    memcpy(copy, page, pages * sizeof(*page));
+    qsort(copy, pages, sizeof(*page), by_address);
+    free(s->page);
+    s->page = copy;
+    s->pages = pages;
+    s->mode = mode;
+    s->cpl = cpl;
+    s->sys = mode == DIFF_REAL16 ? DIFF_SYS_REAL : DIFF_SYS;
+    memset(&s->env, 0, sizeof(s->env));
+    return check_pages(s, why, n);
+}
+
 int diff_space_init(struct DiffSpace *s, enum DiffMode mode, unsigned cpl, const struct CpuModel *model,
                     const struct DiffPage *page, unsigned pages, char *why, size_t n) {
-    *s = (struct DiffSpace){.mode = mode, .cpl = cpl, .sys = mode == DIFF_REAL16 ? DIFF_SYS_REAL : DIFF_SYS};
-    s->page = malloc((pages + 1) * sizeof(*page));
-    if (s->page == NULL)
-        return snprintf(why, n, "%s", strerror(ENOMEM)), -ENOMEM;
-    memcpy(s->page, page, pages * sizeof(*page));
-    s->pages = pages;
-    qsort(s->page, pages, sizeof(*page), by_address);
-    int r = check_pages(s, why, n);
+    memset(s, 0, sizeof(*s));
+    int r = describe(s, mode, cpl, page, pages, why, n);
     if (r == 0 && (r = region_init_ram(&s->ram, "diff", ram_size(s))) != 0)
         snprintf(why, n, "memory for the cases: %s", strerror(-r));
     if (r != 0) {
@@ -284,6 +296,19 @@ int diff_space_init(struct DiffSpace *s, enum DiffMode mode, unsigned cpl, const
         s->page = NULL;
         return r;
     }
+    build(s, model);
+    return 0;
+}
+
+int diff_space_change(struct DiffSpace *s, enum DiffMode mode, unsigned cpl, const struct CpuModel *model,
+                      const struct DiffPage *page, unsigned pages, char *why, size_t n) {
+    uint64_t used = ram_size(s);
+    int r = describe(s, mode, cpl, page, pages, why, n);
+    if (r != 0)
+        return r;
+    if (ram_size(s) > s->ram.size)
+        return -ENOSPC;
+    memset(s->ram.host, 0, used);
     build(s, model);
     return 0;
 }

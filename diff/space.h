@@ -82,6 +82,9 @@ struct DiffSpace {
  */
 int diff_space_init(struct DiffSpace *s, enum DiffMode mode, unsigned cpl, const struct CpuModel *model,
                     const struct DiffPage *page, unsigned pages, char *why, size_t n);
+/** Make it another space, in the memory that it has. -ENOSPC: that is not enough. */
+int diff_space_change(struct DiffSpace *s, enum DiffMode mode, unsigned cpl, const struct CpuModel *model,
+                      const struct DiffPage *page, unsigned pages, char *why, size_t n);
 void diff_space_destroy(struct DiffSpace *s);
 
 /** The page of a linear address, or NULL. */

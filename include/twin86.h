@@ -327,6 +327,7 @@ typedef struct Twin86DiffInsn {
     uint64_t cases;      /* at least so many; to be set */
     uint64_t seed;       /* the same cases come of the same seed */
     bool coverage;       /* print what was run of each form */
+    const char *html;    /* with coverage: write it to this file instead, as a page; NULL: print it */
     bool shrink;         /* reduce differing cases to what matters */
     const char *save;    /* folder for the files of differing cases; NULL: none are written */
 } Twin86DiffInsn;
@@ -334,6 +335,27 @@ typedef struct Twin86DiffInsn {
 /** Run it; the report goes to `out`. 0: nothing differs but what is explained; 1: something differs; or -errno with one
  *  line in `why`: -EINVAL for wrong options, else an engine can't be had or could not go on. */
 TWIN86_API int twin86_diff_insn(const Twin86DiffInsn *options, FILE *out, char *why, size_t why_size);
+
+/** Files of cases (docs/diff-cases.md) whose expectations tcg-lite shall meet. */
+typedef struct Twin86DiffVectors {
+    const char *const *file;
+    unsigned files;
+    const char *cpu; /* as Twin86Config.cpu; NULL: "max" */
+} Twin86DiffVectors;
+
+/** Run them. 0: all expectations are met; 1: some are not; -EINVAL for a file that can't be read or is malformed. */
+TWIN86_API int twin86_diff_vectors(const Twin86DiffVectors *options, FILE *report, char *why, size_t why_size);
+
+/** Files of cases, on two engines. */
+typedef struct Twin86DiffReplay {
+    const char *const *file;
+    unsigned files;
+    const char *cpu, *engines; /* as in Twin86DiffInsn; the first engine is tcg-lite */
+    bool shrink;               /* reduce those that differ, and print them */
+} Twin86DiffReplay;
+
+/** Run them. As twin86_diff_insn. */
+TWIN86_API int twin86_diff_replay(const Twin86DiffReplay *options, FILE *report, char *why, size_t why_size);
 
 #ifdef __cplusplus
 }

@@ -137,8 +137,13 @@ static void far_system(struct Tcg *t, const struct Far *f) {
     }
 }
 
+/** Size of the offset, and of what CALL pushes. AMD's processors ignore REX.W here (APM vol. 3, JMP (Far); measured). */
+static unsigned far_size(const struct Tcg *t, const struct Insn *i) {
+    return i->osize == 3 && t->cpu->model.vendor == VENDOR_AMD ? 4 : 1u << i->osize;
+}
+
 static void far_branch(struct Tcg *t, const struct Insn *i, uint16_t selector, uint64_t offset, bool call) {
-    struct Far f = {i, selector, offset, call, 1u << i->osize, tcg_next_rip(t, i)};
+    struct Far f = {i, selector, offset, call, far_size(t, i), tcg_next_rip(t, i)};
     struct Desc d;
     if (!x86_protected(t->env) || x86_v8086(t->env)) {
         far_real(t, &f);
@@ -156,7 +161,7 @@ static void far_branch(struct Tcg *t, const struct Insn *i, uint16_t selector, u
 
 /* m16:16, m16:32, m16:64 */
 static void far_indirect(struct Tcg *t, const struct Insn *i, bool call) {
-    unsigned size = 1u << i->osize;
+    unsigned size = far_size(t, i);
     uint64_t at = ea_linear(t->env, i, t, EA_FULL, size + 2, ACCESS_READ);
     uint64_t offset = mem_load(t, i, at, size);
     uint16_t selector = (uint16_t)mem_load(t, i, at + size, 2);

@@ -59,6 +59,8 @@ static const struct SuiteEntry suites[] = {
     {"fuse", fuse_suite},
     {"native", native_suite},
     {"lockstep", lockstep_suite},
+    {"undefined", undefined_suite},
+    {"diff", diff_suite},
     {NULL, NULL},
 };
 

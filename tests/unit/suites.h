@@ -64,5 +64,6 @@ Suite *fuse_suite(void);
 
 /* Comparing engines */
 Suite *lockstep_suite(void);
+Suite *diff_suite(void);
 
 #endif

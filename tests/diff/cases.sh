@@ -1,0 +1,93 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# `twin86 diff vectors`, `replay` and `insn` on the command line: exit codes, messages, files.
+srcdir=${srcdir:-.}
+twin86=./twin86
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM
+passed=0 failed=0 skipped=0
+
+# expect CODE PATTERN COMMAND...: it ends with CODE, and some line of its output matches.
+expect() {
+    code=$1 pattern=$2
+    shift 2
+    "$@" > "$work/out" 2>&1 < /dev/null
+    got=$?
+    if [ $got -eq "$code" ] && grep -q -e "$pattern" "$work/out"; then
+        passed=$((passed + 1))
+    else
+        echo "FAIL $*: exit code $got, expected $code and a line with '$pattern':"
+        sed 's/^/  /' "$work/out" | head -n 12
+        failed=$((failed + 1))
+    fi
+}
+
+# malformed TEXT MESSAGE: exit code 2, one line with file and line.
+malformed() {
+    printf "$1" > "$work/bad.case"
+    expect 2 "bad.case:$2" "$twin86" diff vectors "$work/bad.case"
+    [ "$(wc -l < "$work/out")" -eq 1 ] || { echo "FAIL more than one line:"; cat "$work/out"; failed=$((failed + 1)); }
+}
+
+expect 0 '^19 cases, 0 failed' "$twin86" diff vectors "$srcdir/tests/diff/modes.case"
+printf 'case a\ncode 0x10000000 90\nexpect rax 1\nend\n' > "$work/wrong.case"
+expect 1 'rax  *expected 0x1, got 0x0' "$twin86" diff vectors "$work/wrong.case"
+printf 'case a\ncode 0x10000000 90\nexpect fault 6\nend\n' > "$work/wrong.case"
+expect 1 'fault  *expected 6, got none' "$twin86" diff vectors "$work/wrong.case"
+printf 'case a\ncode 0x10000000 90\nexpect mem 0x10000000 91\nend\n' > "$work/wrong.case"
+expect 1 '0x10000000 expected 91, got 90' "$twin86" diff vectors "$work/wrong.case"
+
+malformed 'rax 1\n' "1: 'rax' stands outside of a case"
+malformed 'case a\nrax 1\n' '2: the case that begins in line 1 has no `end`'
+malformed 'case a\nend\n' '2: the case that begins in line 1 has no `code`'
+malformed 'case a\nraz 1\n' "2: 'raz' is not known"
+malformed 'case a\nrax x\n' "2: 'x' is no value for rax"
+malformed 'case a\nrax 0x10000000000000000\n' '2: .* at most 64 bits'
+malformed 'case a\nrax 1 2\n' "2: '2' is too much"
+malformed 'case a\nmode real16 3\n' '2: mode real16 is always at privilege level 0'
+malformed 'case a\nmode long32 3\n' "2: 'long32' is no mode"
+malformed 'case a\nmode long64 1\n' '2: cases run at privilege level 0 or 3'
+malformed 'case a\nmem 0x1000 123\n' "2: '123' has an odd number of digits"
+malformed 'case a\nmem 0x1000 1g\n' "2: '1g' is not made of hexadecimal digits"
+malformed 'case a\nmem 0x1000\n' '2: bytes are missing'
+malformed 'case a\nmem 0xffffffffffffffff 0102\n' '2: these bytes go beyond the last address'
+malformed 'case a\npage 0x1001\n' '2: a page begins at a multiple of 0x1000'
+malformed 'case a\npage 0x1000 read\n' "2: 'read' is no attribute"
+malformed 'case a\ninsns 0\n' '2: at least one instruction is run'
+malformed 'case a\nexpect fault 256\n' "2: '256' is no exception"
+malformed 'case a\nexpect foo 1\n' "2: 'foo' can't be expected"
+malformed 'case a\nexpect mem 0x1000 00\nmem 0x1000 00\n' '3: `mem` comes before'
+malformed 'case a\ncode 0x30000000 90\nend\n' '1: the page at 0x30000000 is needed'
+malformed 'case a\nmode real16 0\ncode 0x200000 90\nend\n' '1: mode real16 has no address 0x200000'
+malformed 'case a\ncode 0x800000000000 90\nend\n' '1: mode long64 has no address'
+expect 2 "can't be read" "$twin86" diff vectors "$work/none.case"
+expect 2 'which FILE' "$twin86" diff vectors
+expect 2 "no instruction of this CPU model matches" "$twin86" diff insn --forms NOSUCH --engines tcg-lite,tcg-lite
+expect 2 "is no number" "$twin86" diff insn --cases many
+expect 2 "unknown option" "$twin86" diff insn --case 1
+expect 2 "two are wanted" "$twin86" diff insn --engines tcg-lite
+expect 2 "can't be written" "$twin86" diff insn --engines tcg-lite,tcg-lite --forms ADD --cases 1 --coverage=/no/such/dir
+expect 0 '^Usage' "$twin86" diff insn --help
+
+# The generator and the runners without hardware, and what they write.
+expect 0 '0 differ' "$twin86" diff insn --engines tcg-lite,tcg-lite --cases 20K --coverage="$work/cov.html"
+expect 0 'ADD<td>Eb,Gb' cat "$work/cov.html"
+
+# With it. The host's processor always differs in something from a model that lacks a feature: there is none here.
+sed -n '/^case add$/,/^end/p; /^case string/,/^end/p; /^case x87/,/^end/p; /^case vector/,/^end/p' \
+    "$srcdir/tests/diff/modes.case" > "$work/host.case"
+"$twin86" diff replay "$work/host.case" > "$work/out" 2>&1
+case $? in
+6)
+    echo "SKIP replay and insn on the host: $(cat "$work/out")"
+    skipped=2
+    ;;
+*)
+    expect 0 '^4 cases, 0 differ' "$twin86" diff replay "$work/host.case"
+    expect 0 ' 0 differ' "$twin86" diff insn --cases 100K --save "$work"
+    ;;
+esac
+
+echo "$passed passed, $failed failed, $skipped skipped"
+[ $failed -eq 0 ]
