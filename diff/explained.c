@@ -101,6 +101,37 @@ static void call_target_and_stack(struct Comparison *c) {
         take_all(c);
 }
 
+static void cmps_order(struct Comparison *c) {
+    if (is(c, "CMPS") && c->a.vector == VEC_PF && c->b.vector == VEC_PF && c->a.cr2 != c->b.cr2)
+        take_all(c);
+}
+
+/** Where the flags of a repeated comparison are those of a later iteration. */
+static void interrupted_comparison(struct Comparison *c) {
+    bool compares = (is(c, "CMPS") || is(c, "SCAS")) && c->insn->rep;
+    if (compares && c->a.vector == VEC_PF && c->b.vector == VEC_PF)
+        c->a.rflags = c->b.rflags;
+}
+
+/** Instructions that AMD's processors have and the table has not, as (prefix, opcode after 0F, ModRM) with 0 for any. */
+static void not_in_table(struct Comparison *c) {
+    static const struct {
+        uint8_t prefix, opcode, modrm;
+    } list[] = {{0xf3, 0x2b, 0}, {0xf2, 0x2b, 0}, {0x66, 0x78, 0}, {0xf2, 0x78, 0}, {0x66, 0x79, 0},
+                {0xf2, 0x79, 0}, {0, 0x01, 0xfc}, {0, 0x01, 0xfd}, {0, 0x01, 0xfa}, {0, 0x01, 0xfb}};
+    if (c->a.vector != VEC_UD || c->row != &x86_rows[0])
+        return;
+    unsigned at = 0;
+    while (at < 12 && c->bytes[at] != 0x0f && c->bytes[at] != 0x62 && c->bytes[at] != 0x8f)
+        at++;
+    bool other_map = c->bytes[at] != 0x0f && at < 12; /* EVEX, XOP */
+    for (unsigned k = 0; k < sizeof(list) / sizeof(list[0]) && !other_map; k++)
+        other_map = c->bytes[at + 1] == list[k].opcode && (!list[k].modrm || c->bytes[at + 2] == list[k].modrm) &&
+                    (!list[k].prefix || memchr(c->bytes, list[k].prefix, at) != NULL);
+    if (other_map)
+        take_all(c);
+}
+
 static void int1_rip(struct Comparison *c) {
     if (is(c, "INT1") && c->a.vector == VEC_DB && c->b.vector == VEC_DB)
         c->b.rip = c->a.rip;
@@ -118,7 +149,7 @@ static uint8_t repeat_prefix(const struct Comparison *c) {
 static void loop_prefix(struct Comparison *c) {
     uint8_t other = is(c, "LOOPNE") ? 0xf3 : is(c, "LOOPE") ? 0xf2 : 0;
     if (other != 0 && repeat_prefix(c) == other)
-        c->b.rip = c->a.rip;
+        take_all(c);
 }
 
 static bool on_pvm(const struct Comparison *c) {
@@ -154,6 +185,17 @@ const struct Explanation explanations[] = {
     {"call-target-and-stack",
      "CALL to an address that is not canonical with such a stack: #GP by the SDM's order (vol. 2, CALL), #SS measured",
      call_target_and_stack},
+    {"cmps-order",
+     "when neither operand of CMPS can be read, the SDM does not say which fault is raised; measured on AMD: sometimes "
+     "the one, sometimes the other",
+     cmps_order},
+    {"interrupted-comparison",
+     "a page fault in REP CMPS and SCAS shows the flags from before the instruction (SDM vol. 2, REP); when an interrupt "
+     "had come between, those of the iterations up to then (measured)",
+     interrupted_comparison},
+    {"not-in-table",
+     "the host's processor has instructions that are not in the table: SSE4a, XOP, EVEX, CLZERO, MONITORX, RDPRU",
+     not_in_table},
     {"int1-rip",
      "INT1 is a trap (SDM vol. 3, table 6-1: RIP of the next instruction); under a hypervisor that intercepts #DB the "
      "handler finds INT1's own RIP (measured under KVM on AMD)",

@@ -164,9 +164,8 @@ ALWAYS_INLINE bool compare(const struct StringOp *s, bool with_source) {
     struct Cc cc = t->cc;
 
     while (left > 0) {
-        /* [rDI] first: that is what processors say when neither can be read (measured on AMD family 19h) */
-        uint64_t b = mem_load(t, s->i, target(s, ACCESS_READ), s->size);
         uint64_t a = with_source ? mem_load(t, s->i, source(s), s->size) : gpr_read(t->env, REG_AX * 8, bits);
+        uint64_t b = mem_load(t, s->i, target(s, ACCESS_READ), s->size);
         cc_set_sub(&cc, a, b, a - b, bits);
         if (with_source)
             reg_add(s, REG_SI, s->step);

@@ -236,6 +236,7 @@ static void save_instruction(struct Tcg *t, const struct Insn *i, uint64_t enabl
     s.compacted = compacted;
     s.parts = 0;
     uint64_t linear = area(t, i, xsave_size(&t->cpu->model, s.rfbm, compacted), 64, ACCESS_WRITE);
+    mem_probe_write(t, i, linear, 1); /* where processors begin, whatever is stored (measured on AMD family 19h) */
     s.stored = s.rfbm & (compacted ? tcg_xinuse(t) : optimized ? in_use(t) : ~0ull);
     compose_header(t, i, linear, &s);
     compose_legacy(t, i, &s);
