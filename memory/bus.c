@@ -361,9 +361,21 @@ bool bus_a20(const struct Bus *bus) { return atomic_load_explicit(&bus->a20, mem
 uint64_t bus_a20_mask(const struct Bus *bus) { return bus_a20(bus) ? UINT64_MAX : ~(1ull << 20); }
 
 void bus_set_dirty_logging(struct Bus *bus, bool enabled) {
+    pthread_mutex_lock(bus->lock);
     if (atomic_exchange(&bus->dirty_logging, enabled) != enabled) {
         bus_announce_mapping(bus, 0, UINT64_MAX);
     }
+    pthread_mutex_unlock(bus->lock);
+}
+
+void bus_sync_dirty(struct Bus *bus) {
+    pthread_mutex_lock(bus->lock);
+    for (struct BusListener *l = atomic_load(&bus->listeners); l; l = l->next) {
+        if (l->sync_dirty) {
+            l->sync_dirty(l->opaque);
+        }
+    }
+    pthread_mutex_unlock(bus->lock);
 }
 
 bool bus_dirty_logging(const struct Bus *bus) {

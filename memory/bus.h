@@ -22,6 +22,8 @@ struct BusListener {
     void (*mapping_changed)(void *opaque, uint64_t gpa, uint64_t size);
     /* Bytes in a page with PAGE_FLAG_CODE were written by somebody else than the engine's own vCPU store path. */
     void (*code_written)(void *opaque, uint64_t gpa, uint64_t size);
+    /* Set PAGE_FLAG_DIRTY where the engine knows of writes that are not in the flags yet. */
+    void (*sync_dirty)(void *opaque);
     void *opaque;
     struct BusListener *next; /* owned by the bus */
 };
@@ -109,6 +111,8 @@ void bus_remove_listeners(struct Bus *bus, void *opaque);                  /* al
  */
 void bus_set_dirty_logging(struct Bus *bus, bool enabled);
 bool bus_dirty_logging(const struct Bus *bus);
+/** Bring the flags up to date: hardware notes the guest's stores elsewhere. Before looking at them. Any thread. */
+void bus_sync_dirty(struct Bus *bus);
 
 /**
  * The A20 gate: when off, bit 20 of every CPU physical address is forced to 0. The CPU side applies the mask

@@ -115,10 +115,11 @@ static enum KvmAction handle_io(struct CPUState *cpu, struct kvm_run *run) {
 }
 
 static enum KvmAction handle_mmio(struct CPUState *cpu, struct kvm_run *run) {
+    uint64_t gpa = run->mmio.phys_addr & bus_a20_mask(cpu->bus);
     if (run->mmio.is_write)
-        bus_write(cpu->bus, run->mmio.phys_addr, run->mmio.data, run->mmio.len);
+        bus_write(cpu->bus, gpa, run->mmio.data, run->mmio.len);
     else
-        bus_read(cpu->bus, run->mmio.phys_addr, run->mmio.data, run->mmio.len);
+        bus_read(cpu->bus, gpa, run->mmio.data, run->mmio.len);
     return KVM_ACTION_RUN;
 }
 

@@ -26,7 +26,9 @@ struct KvmCaps {
 struct KvmSlot {
     uint64_t gpa, size;
     uint8_t *host;
+    uint8_t *page_flags; /* as in struct Region; NULL for ROM */
     bool readonly;
+    bool log; /* KVM notes which pages the guest writes */
 };
 
 struct KvmVcpu;
@@ -102,8 +104,17 @@ void kvm_caveat(char *buf, size_t n);
 /** Make the VM; `vm->bus` is set. 0 or -errno with `why` filled. */
 int kvm_vm_init(struct KvmVm *vm, char *why, size_t n);
 void kvm_vm_destroy(struct KvmVm *vm);
+
+/* ---- slots.c ---- */
+
+/** Listen to the bus. vm->bus and the caps are set. 0 or -errno. */
+int kvm_slots_init(struct KvmVm *vm);
+/** Safe when kvm_slots_init was not called. */
+void kvm_slots_destroy(struct KvmVm *vm);
 /** Make KVM's slots follow the bus. Machine lock held. */
 void kvm_vm_update_slots(struct KvmVm *vm);
+/** The slots that the bus's map asks for, without any KVM. Returns how many; those beyond `max` are not stored. */
+unsigned kvm_wanted_slots(struct Bus *bus, bool readonly_mem, struct KvmSlot *slot, unsigned max);
 
 /* ---- irqchip.c ---- */
 

@@ -113,10 +113,8 @@ static enum KvmAction run_failed(struct KvmVcpu *v, int e, enum VcpuExit *exit) 
     struct CPUState *cpu = v->cpu;
     if (e == EINTR || e == EAGAIN)
         return KVM_ACTION_RUN;
-    snprintf(cpu->error, sizeof(cpu->error), "kvm: KVM_RUN: %s%s", strerror(e),
-             e == EFAULT ? "; guest memory can't be reached (is the host out of memory?)" : "");
-    *exit = VCPU_EXIT_ERROR;
-    return KVM_ACTION_LEAVE;
+    return kvm_fail(cpu, exit, "kvm: KVM_RUN: %s%s", strerror(e),
+                    e == EFAULT ? "; guest memory can't be reached (is the host out of memory?)" : "");
 }
 
 static enum KvmAction run_once(struct KvmVcpu *v, enum VcpuExit *exit) {

@@ -205,6 +205,101 @@ START_TEST(mmio) {
 }
 END_TEST
 
+/* What KVM's emulator makes of MOVUPS, FXSAVE or an access across pages: any length up to 8, anywhere. */
+START_TEST(mmio_of_odd_sizes) {
+    for (unsigned len = 1; len <= 8; len++) {
+        for (unsigned at = 0; at < 8; at++) {
+            b.pages.count = 0;
+            ck_assert_int_eq(handle(invent_mmio(MMIO_AT + 0x10 + at, true, len, 0x1122334455667788)), KVM_ACTION_RUN);
+            uint64_t next = 0x10 + at, got = 0;
+            for (unsigned i = 0; i < b.pages.count; i++) { /* aligned pieces that follow each other */
+                const struct Access *a = &b.pages.access[i];
+                ck_assert(a->write && a->offset == next && a->offset % a->size == 0);
+                got |= (a->value & (~0ull >> (64 - 8 * a->size))) << 8 * (a->offset - 0x10 - at);
+                next += a->size;
+            }
+            ck_assert_uint_eq(next, 0x10 + at + len);
+            ck_assert_uint_eq(got, 0x1122334455667788 & (~0ull >> (64 - 8 * len)));
+        }
+    }
+    b.pages.count = 0;
+    b.pages.next = 0x0201;
+    struct kvm_run *run = invent_mmio(MMIO_AT + 0xffe, false, 6, 0); /* the last two bytes, then nothing */
+    ck_assert_int_eq(handle(run), KVM_ACTION_RUN);
+    ck_assert_uint_eq(b.pages.count, 1);
+    ck_assert_int_eq(memcmp(run->mmio.data, "\x01\x02\xff\xff\xff\xff\0\0", 8), 0);
+}
+END_TEST
+
+/* Memory slots show what A20 does; what is no slot must obey it, too. */
+START_TEST(mmio_obeys_a20) {
+    struct kvm_run *run = invent_mmio(MMIO_AT, false, 1, 0);
+    bus_set_a20(b.cpu.bus, false); /* 300000h becomes 200000h */
+    ck_assert_int_eq(handle(run), KVM_ACTION_RUN);
+    ck_assert_uint_eq(run->mmio.data[0], 0xaa);
+    ck_assert_int_eq(handle(invent_mmio(MMIO_AT, true, 4, 0)), KVM_ACTION_RUN);
+    ck_assert_uint_eq(b.pages.count, 0);
+}
+END_TEST
+
+/* ---- memory slots ---- */
+
+static void expect_slot(const struct KvmSlot *s, uint64_t gpa, uint64_t size, const struct Region *r, uint64_t offset) {
+    ck_assert_uint_eq(s->gpa, gpa);
+    ck_assert_uint_eq(s->size, size);
+    ck_assert_ptr_eq(s->host, r->host + offset);
+    ck_assert_int_eq(s->readonly, r->kind == REGION_ROM);
+    ck_assert_ptr_eq(s->page_flags, r->page_flags == NULL ? NULL : r->page_flags + offset / 4096);
+    ck_assert_int_eq(s->log, r->kind == REGION_RAM && bus_dirty_logging(b.cpu.bus));
+}
+
+START_TEST(slots_of_ram_and_rom) {
+    struct KvmSlot s[8];
+    ck_assert_uint_eq(kvm_wanted_slots(b.cpu.bus, true, s, 8), 2);
+    expect_slot(&s[0], 0, RAM_SIZE, &b.ram, 0);
+    expect_slot(&s[1], ROM_AT, 4096, &b.rom, 0);
+    ck_assert_uint_eq(kvm_wanted_slots(b.cpu.bus, false, s, 8), 1);
+    bus_set_dirty_logging(b.cpu.bus, true);
+    ck_assert_uint_eq(kvm_wanted_slots(b.cpu.bus, true, s, 1), 2); /* more than there is room for */
+    expect_slot(&s[0], 0, RAM_SIZE, &b.ram, 0);
+}
+END_TEST
+
+/* A device in the middle of a page: that page exits as a whole. */
+START_TEST(slots_around_a_small_device) {
+    struct KvmSlot s[8];
+    struct Region small, wide;
+    region_init_mmio(&small, "small", 8, &mmio_ops, &b.pages);
+    region_init_mmio(&wide, "wide", 0x1010, &mmio_ops, &b.pages);
+    ck_assert_int_eq(bus_map(b.cpu.bus, 0x5008, &small), 0);
+    ck_assert_int_eq(bus_map(b.cpu.bus, 0x7ff8, &wide), 0); /* three pages have some of it */
+    ck_assert_uint_eq(kvm_wanted_slots(b.cpu.bus, true, s, 8), 4);
+    expect_slot(&s[0], 0, 0x5000, &b.ram, 0);
+    expect_slot(&s[1], 0x6000, 0x1000, &b.ram, 0x6000);
+    expect_slot(&s[2], 0xa000, RAM_SIZE - 0xa000, &b.ram, 0xa000);
+    struct kvm_run *run = invent_mmio(0x5004, true, 8, 0x1122334455667788); /* RAM, then the device */
+    ck_assert_int_eq(handle(run), KVM_ACTION_RUN);
+    ck_assert_int_eq(memcmp(b.ram.host + 0x5004, "\x88\x77\x66\x55\0", 5), 0);
+    ck_assert_uint_eq(b.pages.count, 1);
+    ck_assert_uint_eq(b.pages.access[0].value, 0x11223344);
+}
+END_TEST
+
+START_TEST(slots_without_a20) {
+    struct KvmSlot s[8];
+    struct Region more;
+    ck_assert_int_eq(region_init_ram(&more, "more", 4 << 20), 0);
+    ck_assert_int_eq(bus_map(b.cpu.bus, 0, &more), 0); /* over RAM, ROM and device */
+    bus_set_a20(b.cpu.bus, false);
+    ck_assert_uint_eq(kvm_wanted_slots(b.cpu.bus, true, s, 8), 3);
+    expect_slot(&s[0], 0, 1 << 20, &more, 0);
+    expect_slot(&s[1], 1 << 20, 1 << 20, &more, 0);
+    expect_slot(&s[2], 2 << 20, 2 << 20, &more, 2 << 20);
+    bus_unmap(b.cpu.bus, &more);
+    region_destroy(&more);
+}
+END_TEST
+
 START_TEST(rom_writes_are_dropped) {
     ck_assert_int_eq(handle(invent_mmio(ROM_AT, true, 4, 0)), KVM_ACTION_RUN);
     ck_assert_uint_eq(b.rom.host[0], 0xaa);
@@ -446,6 +541,11 @@ Suite *kvm_suite(void) {
                                   string_io,
                                   unmapped_port_reads_ones,
                                   mmio,
+                                  mmio_of_odd_sizes,
+                                  mmio_obeys_a20,
+                                  slots_of_ram_and_rom,
+                                  slots_around_a_small_device,
+                                  slots_without_a20,
                                   rom_writes_are_dropped,
                                   exits_that_leave,
                                   exits_that_go_on,

@@ -5,6 +5,7 @@
 #ifdef HAVE_KVM
 #include "accel/kvm/kvm.h"
 #include "include/twin86.h"
+#include "machine/machine.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -46,6 +47,7 @@ static Twin86Machine *machine_with(const uint8_t *code, size_t n) {
     twin86_config_init(&c);
     c.ram_size = 16 << 20;
     c.accel = "kvm";
+    c.cpu = "x86-64-v1,+x2apic";
     c.kernel_irqchip = kernel_irqchip;
     c.debugcon = true;
     c.debugcon_port = 0xe9;
@@ -155,6 +157,137 @@ START_TEST(host_budget) {
         ck_assert_uint_eq(stats.instructions, total);
         ck_assert_str_eq(output, rows[i].output);
     }
+    twin86_destroy(m);
+}
+END_TEST
+
+static void ends_with(Twin86Machine *m, const char *want) {
+    Twin86Event event = {0};
+    ck_assert_int_eq(twin86_start(m, 0), 0);
+    ck_assert_int_eq(twin86_wait(m, 20000, &event), 0);
+    ck_assert_msg(event.kind == TWIN86_EVENT_DEBUG_EXIT, "event %d: %s", (int)event.kind, event.message);
+    ck_assert_str_eq(output, want);
+}
+
+static uint64_t hooked;
+static uint64_t read_hooked(void *opaque, uint64_t offset, unsigned size) {
+    (void)opaque, (void)size;
+    return 'p' + offset;
+}
+static void write_hooked(void *opaque, uint64_t offset, uint64_t value, unsigned size) {
+    (void)opaque, (void)offset, (void)size;
+    hooked = value;
+}
+
+/* A device of 4 bytes in the middle of a page of RAM, which is then no memory slot any more: an access reaches RAM, the
+ * device, or half of each. */
+START_TEST(host_device_within_a_page) {
+    static const uint8_t code[] = {
+        0x31, 0xc0, 0x8e, 0xd8,                   /* xor ax, ax; mov ds, ax */
+        0xc6, 0x06, 0xff, 0x6f, 'a',              /* mov byte [6fffh], 'a': the page before */
+        0xc6, 0x06, 0x0f, 0x70, 'b',              /* mov byte [700fh], 'b': RAM in front of the device */
+        0xc6, 0x06, 0x14, 0x70, 'c',              /* mov byte [7014h], 'c': RAM behind it */
+        0xc7, 0x06, 0x10, 0x70, 0x34, 0x12,       /* mov word [7010h], 1234h: the device */
+        0xa0, 0xff, 0x6f, 0xe6, 0xe9,             /* mov al, [6fffh]; out e9h, al */
+        0xa1, 0x0f, 0x70, 0xe6, 0xe9,             /* mov ax, [700fh]; out e9h, al: half of each */
+        0x88, 0xe0, 0xe6, 0xe9,                   /* mov al, ah; out e9h, al */
+        0xa0, 0x13, 0x70, 0xe6, 0xe9,             /* mov al, [7013h]; out e9h, al */
+        0xa0, 0x14, 0x70, 0xe6, 0xe9, 0xe7, 0xf4, /* mov al, [7014h]; out e9h, al; out f4h, ax */
+    };
+    const Twin86Hook hook = {read_hooked, write_hooked, NULL};
+    Twin86Machine *m = machine_with(code, sizeof(code));
+    ck_assert_int_eq(twin86_hook_mmio(m, 0x7010, 4, &hook), 0);
+    ends_with(m, "abpsc");
+    ck_assert_uint_eq(hooked, 0x1234);
+    twin86_destroy(m);
+}
+END_TEST
+
+/* The memory map changes under the guest's feet: with A20 off FFFF:0510 is 0:0500, with A20 on it is not. */
+START_TEST(host_a20) {
+    static const uint8_t code[] = {
+        0x31, 0xc0, 0x8e, 0xd8,             /* xor ax, ax; mov ds, ax */
+        0x48, 0x8e, 0xc0,                   /* dec ax; mov es, ax */
+        0xb9, 0x03, 0x00,                   /* mov cx, 3 */
+        0xb0, 0x02, 0xe6, 0x92,             /* 0ah: mov al, 2; out 92h, al: on */
+        0x26, 0xc6, 0x06, 0x10, 0x05, '1',  /* mov byte [es:510h], '1' */
+        0xc6, 0x06, 0x00, 0x05, '0',        /* mov byte [500h], '0' */
+        0x26, 0xa0, 0x10, 0x05, 0xe6, 0xe9, /* mov al, [es:510h]; out e9h, al */
+        0xb0, 0x00, 0xe6, 0x92,             /* mov al, 0; out 92h, al: off */
+        0x26, 0xa0, 0x10, 0x05, 0xe6, 0xe9, /* mov al, [es:510h]; out e9h, al */
+        0x26, 0xc6, 0x06, 0x10, 0x05, '2',  /* mov byte [es:510h], '2' */
+        0xa0, 0x00, 0x05, 0xe6, 0xe9,       /* mov al, [500h]; out e9h, al */
+        0xe2, 0xd4, 0xe7, 0xf4,             /* loop 0ah; out f4h, ax */
+    };
+    Twin86Machine *m = machine_with(code, sizeof(code));
+    ends_with(m, "102102102");
+    twin86_destroy(m);
+}
+END_TEST
+
+/* The guest sends itself an NMI, and another one from the handler: that waits for IRET. Interrupts are masked all the
+ * time. */
+START_TEST(host_nmi) {
+    static const uint8_t code[] = {
+        0x31, 0xc0, 0x8e, 0xd8, 0x8e, 0xd0,       /* xor ax, ax; mov ds, ax; mov ss, ax */
+        0xbc, 0x00, 0x70,                         /* mov sp, 7000h */
+        0xc7, 0x06, 0x08, 0x00, 0x50, 0x00,       /* mov word [8], 50h: vector 2 */
+        0x8c, 0x0e, 0x0a, 0x00,                   /* mov [10], cs */
+        0x66, 0xb9, 0x1b, 0x00, 0x00, 0x00,       /* mov ecx, 1bh */
+        0x0f, 0x32, 0x80, 0xcc, 0x0c, 0x0f, 0x30, /* rdmsr; or ah, 0ch; wrmsr: x2APIC */
+        0xb3, 0x02, 0xe8, 0x13, 0x00,             /* mov bl, 2; call 38h */
+        0xb9, 0xa0, 0x0f, 0xe2, 0xfe,             /* mov cx, 4000; loop to itself: kvm_pvm's emulator takes its time */
+        0xb0, 'e',  0xe6, 0xe9, 0xe7, 0xf4,       /* out e9h, 'e'; out f4h, ax */
+        0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, /* room */
+        0x66, 0xb9, 0x30, 0x08, 0x00, 0x00,             /* 38h: mov ecx, 830h: ICR */
+        0x66, 0x31, 0xd2,                               /* xor edx, edx */
+        0x66, 0xb8, 0x00, 0x44, 0x00, 0x00,             /* mov eax, 4400h: NMI */
+        0x0f, 0x30, 0xc3,                               /* wrmsr; ret */
+        0x90, 0x90, 0x90, 0x90, 0x90, 0x90,             /* room */
+        0xb0, 'n',  0xe6, 0xe9,                         /* 50h: out e9h, 'n' */
+        0xfe, 0xcb, 0x74, 0x07,                         /* dec bl; jz 5fh */
+        0xe8, 0xdd, 0xff,                               /* call 38h */
+        0xb0, 'm',  0xe6, 0xe9,                         /* out e9h, 'm' */
+        0xcf,                                           /* 5fh: iret */
+    };
+    _Static_assert(sizeof(code) == 0x60, "the handler is at 50h");
+    kernel_irqchip = _i;
+    Twin86Machine *m = machine_with(code, sizeof(code));
+    ends_with(m, "nmne");
+    twin86_destroy(m);
+    kernel_irqchip = false;
+}
+END_TEST
+
+/* Which pages the guest has written: KVM notes it, the bus's flags say it. */
+START_TEST(host_dirty_log) {
+    static const uint8_t code[] = {
+        0x31, 0xc0, 0x8e, 0xd8,    /* xor ax, ax; mov ds, ax */
+        0xc6, 0x06, 0x00, 0x50, 1, /* mov byte [5000h], 1 */
+        0xe7, 0xf4,                /* out f4h, ax */
+        0xc6, 0x06, 0x23, 0x91, 2, /* mov byte [9123h], 2 */
+        0xe7, 0xf4,                /* out f4h, ax */
+        0xc6, 0x06, 0x00, 0x60, 3, /* mov byte [6000h], 3 */
+        0xe7, 0xf4,                /* out f4h, ax */
+    };
+    Twin86Machine *m = machine_with(code, sizeof(code));
+    struct Machine *machine = (struct Machine *)m; /* its first member */
+    uint8_t *flags = machine->ram.page_flags;
+    for (unsigned page = 0; page < 16; page++)
+        ck_assert_uint_eq(flags[page] & PAGE_FLAG_DIRTY, 0);
+    bus_set_dirty_logging(machine->bus, true);
+    ends_with(m, "");
+    bus_sync_dirty(machine->bus);
+    ck_assert_uint_ne(flags[5] & PAGE_FLAG_DIRTY, 0);
+    ck_assert_uint_eq((flags[4] | flags[6] | flags[9]) & PAGE_FLAG_DIRTY, 0);
+    flags[5] = 0;
+    ends_with(m, "");
+    bus_set_dirty_logging(machine->bus, false); /* what was not asked for yet is not lost */
+    ck_assert_uint_eq(flags[5] & PAGE_FLAG_DIRTY, 0);
+    ck_assert_uint_ne(flags[9] & PAGE_FLAG_DIRTY, 0);
+    ends_with(m, "");
+    bus_sync_dirty(machine->bus);
+    ck_assert_uint_eq(flags[6] & PAGE_FLAG_DIRTY, 0);
     twin86_destroy(m);
 }
 END_TEST
@@ -390,10 +523,19 @@ END_TEST
 Suite *kvm_host_suite(void) {
     Suite *s = suite_create("kvm-host");
 #ifdef HAVE_KVM
-    const TTest *const once[] = {host_real_mode,     host_assist,          host_kicks,
-                                 host_budget,        host_reset,           host_create_and_destroy,
-                                 irqchip_is_refused, lines_of_the_irqchip, state_of_the_irqchip_is_saved};
-    const TTest *const each[] = {host_ticks, host_ticks_after_reset, host_pause_in_hlt};
+    const TTest *const once[] = {host_real_mode,
+                                 host_assist,
+                                 host_kicks,
+                                 host_budget,
+                                 host_reset,
+                                 host_create_and_destroy,
+                                 irqchip_is_refused,
+                                 lines_of_the_irqchip,
+                                 state_of_the_irqchip_is_saved,
+                                 host_device_within_a_page,
+                                 host_a20,
+                                 host_dirty_log};
+    const TTest *const each[] = {host_ticks, host_ticks_after_reset, host_pause_in_hlt, host_nmi};
     const unsigned once_count = sizeof(once) / sizeof(once[0]), each_count = sizeof(each) / sizeof(each[0]);
     char why[256];
     bool usable = kvm_ops.probe(why, sizeof(why)) == 0;
