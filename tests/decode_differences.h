@@ -38,6 +38,15 @@ static bool is_one_of(const char *s, const char *const *list) {
     return false;
 }
 
+/** The last of F2 and F3, or 0. */
+static uint8_t last_rep(const struct Case *c, unsigned op) {
+    uint8_t rep = 0;
+    for (unsigned k = 0; k < op; k++)
+        if (c->bytes[k] == 0xf2 || c->bytes[k] == 0xf3)
+            rep = c->bytes[k];
+    return rep;
+}
+
 /** The same instruction under another name, with the same length. */
 static bool other_name(const struct Case *c) {
     static const struct {
@@ -107,6 +116,12 @@ static bool other_name(const struct Case *c) {
         return true;
     if (c->our_len != c->their_len)
         return false;
+    /* AMD's processors make LOOPNE of LOOPE with F2, and LOOPE of LOOPNE with F3 */
+    unsigned prefixes, op = opcode_at(c, &prefixes);
+    if ((c->bytes[op] & 0xfe) == 0xe0 &&
+        !strcmp(c->ours, prefixes & PRE_F2 && last_rep(c, op) == 0xf2 ? "loopne" : "loope") &&
+        (prefixes & (PRE_F2 | PRE_F3)) && !strncmp(c->theirs, "loop", 4))
+        return true;
     for (unsigned k = 0; k < sizeof names / sizeof names[0]; k++)
         if (!strcmp(c->ours, names[k].ours) && !strcmp(c->theirs, names[k].theirs))
             return true;
@@ -146,15 +161,6 @@ static bool illegal_prefix(struct Run *r, const struct Mode *m, const struct Cas
     char buf[32];
     struct Case without = examine(r, m, bytes, &d, buf, sizeof buf);
     return agree(&without) || explain(r, m, &without);
-}
-
-/** The last of F2 and F3, or 0. */
-static uint8_t last_rep(const struct Case *c, unsigned op) {
-    uint8_t rep = 0;
-    for (unsigned k = 0; k < op; k++)
-        if (c->bytes[k] == 0xf2 || c->bytes[k] == 0xf3)
-            rep = c->bytes[k];
-    return rep;
 }
 
 /**

@@ -159,6 +159,10 @@ END_TEST
 START_TEST(prefix_selects_row) {
     expect(M64, "90", "NOP", 1);
     expect(M64, "f3 90", "PAUSE", 2);
+    expect(M64, "e1 05", "LOOPE", 2); /* F2 and F3, the last of them, decide */
+    expect(M64, "f2 e1 05", "LOOPNE", 3);
+    expect(M64, "f2 f3 e0 05", "LOOPE", 4);
+    expect(M64, "f3 f2 e0 05", "LOOPNE", 4);
     expect(M64, "41 90", "XCHG", 2);
     expect(M64, "f3 41 90", "XCHG", 3);
     expect(M64, "0f bd c0", "BSR", 3);
@@ -215,7 +219,7 @@ START_TEST(vex_prefixes) {
     expect(M32, "c4 e2 38 f2 c1", "ANDN", 5);
     ck_assert_uint_eq(d.insn.vreg, 0);
     expect(M32, "c4 e3 7b f0 c1 05", "RORX", 6);
-    expect(M32, "c4 e3 3b f0 c1 05", "", 0); /* vvvv is no operand: all of it has to be 1 (see vex-vs-host) */
+    expect(M32, "c4 e3 3b f0 c1 05", "", 0);  /* vvvv is no operand: all of it has to be 1 (see vex-vs-host) */
     expect(M32, "c4 e2 f8 f2 c1", "ANDN", 5); /* W */
     ck_assert_uint_eq(d.insn.osize, 2);
     expect(M16, "c4 e2 78 f2 c1", "ANDN", 5);
