@@ -25,7 +25,7 @@ struct Run {
     struct Sink serial, debugcon;
     FILE *log;
     int signal_fd, wake_fd;
-    int64_t deadline, handover_at; /* host ms; -1: none */
+    int64_t deadline, handover_at; /* host us; -1: none */
     bool handover;                 /* Ctrl-A E was typed */
     bool input_open;
     bool escape; /* Ctrl-A was typed */
@@ -43,10 +43,10 @@ __attribute__((format(printf, 1, 2))) static void complain(const char *format, .
     va_end(ap);
 }
 
-static int64_t now_ms(void) {
+static int64_t now_us(void) {
     struct timespec ts;
     clock_gettime(CLOCK_MONOTONIC, &ts);
-    return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
+    return ts.tv_sec * 1000000LL + ts.tv_nsec / 1000;
 }
 
 /* ---- guest output ---- */
@@ -217,28 +217,29 @@ static bool hand_over(struct Run *r, Twin86Event *event) {
         snprintf(text, sizeof(text), "\r\ntwin86: %s%s\r\n", ok ? "the guest goes on in " : "", ok ? item : why);
         sink_put(&r->serial, (const uint8_t *)text, strlen(text));
     }
-    r->handover_at = ok && r->options.handover_ms != 0 ? now_ms() + (int64_t)r->options.handover_ms : -1;
+    r->handover_at = ok && r->options.handover_us != 0 ? now_us() + (int64_t)r->options.handover_us : -1;
     twin86_start(r->machine, 0);
     return false;
 }
 
 static bool handover_due(const struct Run *r) {
-    return r->handover || (r->handover_at >= 0 && now_ms() >= r->handover_at);
+    return r->handover || (r->handover_at >= 0 && now_us() >= r->handover_at);
 }
 
 /* ---- the run ---- */
 
-static int poll_timeout(const struct Run *r) {
-    int64_t ms = -1, next = r->deadline;
+/* How long to wait, at most; negative: for ever. */
+static int64_t wait_us(const struct Run *r) {
+    int64_t us = -1, next = r->deadline;
     if (next < 0 || (r->handover_at >= 0 && r->handover_at < next))
         next = r->handover_at;
     if (next >= 0) {
-        ms = next - now_ms();
-        ms = ms < 0 ? 0 : ms > INT32_MAX ? INT32_MAX : ms;
+        us = next - now_us();
+        us = us < 0 ? 0 : us;
     }
-    if (r->held > 0 && (ms < 0 || ms > 10))
-        ms = 10; /* the queue is full: see whether the guest has taken some */
-    return (int)ms;
+    if (r->held > 0 && (us < 0 || us > 10000))
+        us = 10000; /* the queue is full: see whether the guest has taken some */
+    return us;
 }
 
 /* Between terminal and guest, until an event. False: the time is up. */
@@ -251,7 +252,9 @@ static bool serve(struct Run *r, Twin86Event *event) {
             {.fd = r->wake_fd, .events = POLLIN},
             {.fd = reads && r->input_open && r->held == 0 ? STDIN_FILENO : -1, .events = POLLIN},
         };
-        poll(p, 4, poll_timeout(r));
+        int64_t us = wait_us(r);
+        struct timespec timeout = {.tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000};
+        ppoll(p, 4, us < 0 ? NULL : &timeout, NULL);
         if (p[1].revents != 0)
             read_signals(r);
         if (p[3].revents != 0)
@@ -268,7 +271,7 @@ static bool serve(struct Run *r, Twin86Event *event) {
         }
         if (twin86_wait(r->machine, 0, event) == 0 || (handover_due(r) && hand_over(r, event)))
             return true;
-        if (r->deadline >= 0 && now_ms() >= r->deadline) {
+        if (r->deadline >= 0 && now_us() >= r->deadline) {
             twin86_pause(r->machine);
             return twin86_wait(r->machine, 0, event) == 0; /* it may have ended in the same moment */
         }
@@ -341,11 +344,11 @@ static int exit_code(struct Run *r, const Twin86Event *event) {
 static int run_guest(struct Run *r) {
     Twin86Event event = {0};
     int code;
-    r->deadline = r->options.timeout_ms < 0 ? -1 : now_ms() + r->options.timeout_ms;
+    r->deadline = r->options.timeout_ms < 0 ? -1 : now_us() + r->options.timeout_ms * 1000;
     if (r->options.serial.kind == SINK_STDIO && terminal_init())
         terminal_raw();
     r->input_open = true;
-    r->handover_at = r->options.handover_ms != 0 ? now_ms() + (int64_t)r->options.handover_ms : -1;
+    r->handover_at = r->options.handover_us != 0 ? now_us() + (int64_t)r->options.handover_us : -1;
     twin86_start(r->machine, 0);
     bool ended = serve(r, &event);
     flush_outputs(r);

@@ -229,9 +229,15 @@ static bool set_handover(struct Context *c, char *arg) {
     c->o->config.handover = true;
     while (next_item(&list, &key, &value)) {
         if (value == NULL || strcmp(key, "every") != 0)
-            return wrong(c, "'%s' is not known; use every=MILLISECONDS", key);
-        if (!parse_number(value, 1000000, &c->o->handover_ms) || c->o->handover_ms == 0)
-            return wrong(c, "every=%s is out of range; 1 to 1000000 milliseconds are right", value);
+            return wrong(c, "'%s' is not known; use every=MILLISECONDS or every=50us", key);
+        size_t n = strlen(value);
+        bool micro = n > 2 && strcmp(value + n - 2, "us") == 0;
+        if (micro)
+            value[n - 2] = '\0';
+        if (!parse_number(value, 1000000, &c->o->handover_us) || c->o->handover_us == 0)
+            return wrong(c, "every=%s is out of range; 1 to 1000000 (milliseconds, or with us microseconds) is right",
+                         value);
+        c->o->handover_us *= micro ? 1 : 1000;
     }
     return true;
 }

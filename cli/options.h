@@ -44,7 +44,7 @@ struct Options {
     char trace[128]; /* the library's items of -d; config.trace points here */
     const char *log_file;
     int64_t timeout_ms;   /* -1: none */
-    uint64_t handover_ms; /* 0: only when asked */
+    uint64_t handover_us; /* 0: only when asked */
 };
 
 /** Fill `o` from the command line. False: `why` says in one line what is wrong and what would be right. */

@@ -95,6 +95,12 @@ struct CpuModel {
 
 static inline bool cpu_has(const struct CpuModel *m, enum X86Feature f) { return (m->feature[f / 32] >> (f % 32)) & 1; }
 
+/** Whether the feature's instructions exist: PREFETCH and PREFETCHW come with long mode too (AMD APM vol. 3, PREFETCH),
+ *  and 64-bit kernels use them without asking. */
+static inline bool cpu_has_insn(const struct CpuModel *m, enum X86Feature f) {
+    return cpu_has(m, f) || (f == CPUID_3DNOWPREFETCH && cpu_has(m, CPUID_LM));
+}
+
 /**
  * Build a model from "NAME[,+feat|-feat|feat=on|feat=off|vendor=AuthenticAMD|GenuineIntel]...". Features that no engine
  * implements are refused. Returns 0, or -EINVAL with one line in `why`.

@@ -153,7 +153,7 @@ static unsigned find_row(struct Cursor *c) {
         if (!(f->rex_b & (c->rex & REX_B ? BIT_SET : BIT_CLEAR)) ||
             !(f->vex_w & (c->rex & REX_W ? BIT_SET : BIT_CLEAR)))
             continue;
-        if (f->feature != CPUID_NONE && !cpu_has(c->model, (enum X86Feature)f->feature))
+        if (f->feature != CPUID_NONE && !cpu_has_insn(c->model, (enum X86Feature)f->feature))
             continue;
         if (f->attr & ATTR_MODRM) {
             uint8_t m = peek(c);

@@ -164,6 +164,7 @@ pae:
     RELOAD
     mov 0x40400010, %eax
     EXPECT "PAE: until CR3 is loaded", 0x123
+    EXPECT_MEM "PAE: a pointer has no accessed bit", PDPT+8, PAE_DIR|P
     movl $P|W, PDPT+8
     TRY 1f
     mov %cr3, %eax

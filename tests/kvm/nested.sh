@@ -40,7 +40,7 @@ fi
 
 # What the lists blame on QEMU must be QEMU's.
 case " $jobs " in
-*" isa "*) "$srcdir/tests/kvm/isa-qemu.sh" || exit 1 ;;
+*" isa "* | *" handover "*) "$srcdir/tests/kvm/isa-qemu.sh" || exit 1 ;;
 esac
 
 root=$work/root

@@ -297,7 +297,7 @@ START_TEST(features) {
         {CPUID_RDTSCP, "0f 01 f9", "RDTSCP", ""},
         {CPUID_LAHF_LM, "9f", "LAHF", ""},
         {CPUID_LAHF_LM, "9e", "SAHF", ""},
-        {CPUID_3DNOWPREFETCH, "0f 0d 0b", "PREFETCHW", ""},
+        {CPUID_3DNOWPREFETCH, "0f 0d 0b", "PREFETCHW", "PREFETCHW"}, /* LM brings it too */
         {CPUID_WBNOINVD, "f3 0f 09", "WBNOINVD", "WBINVD"},
     };
     const struct CpuModel all = model;
@@ -308,6 +308,10 @@ START_TEST(features) {
         expect(M64 | MODE_SSE, rows[k].bytes, rows[k].without, 0);
         model = all;
     }
+    model.feature[CPUID_3DNOWPREFETCH / 32] &= ~(1u << CPUID_3DNOWPREFETCH % 32);
+    model.feature[CPUID_LM / 32] &= ~(1u << CPUID_LM % 32);
+    expect(M32, "0f 0d 0b", "", 0);
+    model = all;
 }
 END_TEST
 
