@@ -12,53 +12,6 @@
 
 enum { SHOW_MAX = 40, SHOW_FORM = 3 }; /* differences that are shown in all, and of one form */
 
-static void print_state(FILE *f, const struct Comparison *c) {
-    char in[40], a[40], b[40];
-    if (c->a.vector != c->b.vector || c->a.error != c->b.error || c->a.cr2 != c->b.cr2) {
-        const struct DiffState *s[2] = {&c->a, &c->b};
-        for (unsigned k = 0; k < 2; k++) {
-            fprintf(f, "  %-9s", k == 0 ? "tcg-lite" : "hardware");
-            if (s[k]->vector == DIFF_NO_FAULT)
-                fprintf(f, "no fault\n");
-            else
-                fprintf(f, "fault %u, error %#x, cr2 %#llx\n", s[k]->vector, s[k]->error,
-                        (unsigned long long)s[k]->cr2);
-        }
-    }
-    for (unsigned k = 0; k < DIFF_FIELDS; k++) {
-        const struct DiffField *d = &diff_fields[k];
-        if (!memcmp(diff_field_at(&c->a, d), diff_field_at(&c->b, d), d->size))
-            continue;
-        diff_field_print(d, c->in, in);
-        diff_field_print(d, &c->a, a);
-        diff_field_print(d, &c->b, b);
-        fprintf(f, "  %-7s was %s, tcg-lite %s, hardware %s\n", d->name, in, a, b);
-    }
-}
-
-static void print_memory(FILE *f, const struct Comparison *c) {
-    unsigned lines = 0;
-    for (unsigned k = 0; k < c->ranges; k++)
-        for (unsigned at = 0; at + 8 <= c->range[k].n && lines < 12; at += 8) {
-            const struct CompareRange *m = &c->range[k];
-            if (!memcmp(m->a + at, m->b + at, 8))
-                continue;
-            fprintf(f, "  %#llx was %016llx, tcg-lite %016llx, hardware %016llx\n", (unsigned long long)m->linear + at,
-                    (unsigned long long)diff_get64(m->before + at), (unsigned long long)diff_get64(m->a + at),
-                    (unsigned long long)diff_get64(m->b + at));
-            lines++;
-        }
-}
-
-static void print_head(struct InsnRun *r, const struct GenGroup *q, const struct Comparison *c) {
-    struct DisasLine line;
-    disas_bytes(r->disas, DISAS_64, q->code, q->insn.bytes, q->insn.len, &line);
-    fprintf(r->report, "%s %s:", c->row->mnemonic, c->row->operands);
-    for (unsigned k = 0; k < q->insn.len; k++)
-        fprintf(r->report, " %02x", q->insn.bytes[k]);
-    fprintf(r->report, "  %s\n", line.text);
-}
-
 /** The case as it was before the run. */
 static bool take_case(struct InsnRun *r, unsigned k, const struct Comparison *c, struct DiffCase *out) {
     const struct GenGroup *q = &r->batch->group[r->batch->group_of[k]];

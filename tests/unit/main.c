@@ -59,7 +59,6 @@ static const struct SuiteEntry suites[] = {
     {"fuse", fuse_suite},
     {"native", native_suite},
     {"lockstep", lockstep_suite},
-    {"undefined", undefined_suite},
     {"diff", diff_suite},
     {NULL, NULL},
 };
