@@ -14,6 +14,9 @@
  * and may only call functions marked "any time". "Stopped" means that the guest is not running: before twin86_start, or
  * after an event has been taken with twin86_wait or twin86_run, or after twin86_pause.
  *
+ * Signals. The library installs no handlers. Under the kvm engine the thread that executes the guest is called out of
+ * KVM_RUN by SIGUSR1, which it takes itself; a program that uses SIGUSR1, too, should send it to one of its own threads.
+ *
  * Units: sizes in bytes, times in nanoseconds unless named otherwise.
  */
 #ifndef TWIN86_H
