@@ -6,7 +6,7 @@
 #include <string.h>
 
 static const char help[] = "Usage: twin86 [options]      without a guest, the built-in demonstration boots\n"
-                           "       twin86 doctor         what the engines can do on this host\n"
+                           "       twin86 doctor         the engines on this host; diff --help: compare them\n"
                            "Guest\n"
                            "  -kernel FILE     bzImage, multiboot or PVH kernel     -bios FILE  firmware ROM\n"
                            "  -initrd FILE     initial RAM disk, or modules         -append STR command line\n"

@@ -83,19 +83,6 @@ static void take_all(struct Comparison *c) {
     c->a = c->b;
 }
 
-/** AMD raises #GP where the sum is canonical. */
-static bool odd_offset(const struct Comparison *c) {
-    CPUX86State env = {.rip = c->in->rip};
-    memcpy(env.gpr, c->in->gpr, sizeof(env.gpr));
-    uint64_t ea = ea_offset(&env, c->insn);
-    return c->insn->mem && c->insn->seg >= SEG_FS && (!canonical(ea) || !canonical(ea + 63));
-}
-
-static void offset_not_canonical(struct Comparison *c) {
-    if (c->b.vector == VEC_GP && odd_offset(c))
-        take_all(c);
-}
-
 static void call_target_and_stack(struct Comparison *c) {
     if (is(c, "CALL") && c->a.vector == VEC_GP && c->b.vector == VEC_SS && !canonical(c->in->gpr[REG_SP] - 8))
         take_all(c);
@@ -166,7 +153,7 @@ static void upper_half(struct Comparison *c) {
  * own. */
 static void emulated(struct Comparison *c) {
     uint32_t v = c->a.vector;
-    if ((v == VEC_GP || v == VEC_SS || v == VEC_UD || odd_offset(c)) && on_pvm(c))
+    if ((v == VEC_GP || v == VEC_SS || v == VEC_UD) && on_pvm(c))
         take_all(c);
 }
 
@@ -178,10 +165,6 @@ const struct Explanation explanations[] = {
     {"x87-pointers-lost",
      "for the same reason the host's kernel loses them when it switches tasks: all three are 0 (measured)",
      pointers_lost},
-    {"offset-not-canonical",
-     "AMD: with a base in FS or GS the offset must be canonical too, not only the sum (SDM vol. 1, 3.3.7.1 has the sum "
-     "only; measured: with base FFFF800000000000 and offset 0000800010400000 a mapped address raises #GP)",
-     offset_not_canonical},
     {"call-target-and-stack",
      "CALL to an address that is not canonical with such a stack: #GP by the SDM's order (vol. 2, CALL), #SS measured",
      call_target_and_stack},
