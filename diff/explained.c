@@ -88,6 +88,11 @@ static void call_target_and_stack(struct Comparison *c) {
         take_all(c);
 }
 
+static void misaligned_stack_operand(struct Comparison *c) {
+    if (c->insn->mem && c->a.vector == VEC_SS && c->b.vector == VEC_GP && (operand(c) & 15))
+        take_all(c);
+}
+
 static void cmps_order(struct Comparison *c) {
     if (is(c, "CMPS") && c->a.vector == VEC_PF && c->b.vector == VEC_PF && c->a.cr2 != c->b.cr2)
         take_all(c);
@@ -153,7 +158,7 @@ static void upper_half(struct Comparison *c) {
  * own. */
 static void emulated(struct Comparison *c) {
     uint32_t v = c->a.vector;
-    if ((v == VEC_GP || v == VEC_SS || v == VEC_UD) && on_pvm(c))
+    if ((v == VEC_GP || v == VEC_SS || v == VEC_UD || c->b.vector == VEC_UD) && on_pvm(c))
         take_all(c);
 }
 
@@ -168,6 +173,10 @@ const struct Explanation explanations[] = {
     {"call-target-and-stack",
      "CALL to an address that is not canonical with such a stack: #GP by the SDM's order (vol. 2, CALL), #SS measured",
      call_target_and_stack},
+    {"misaligned-stack-operand",
+     "an aligned vector operand through RSP or RBP that is neither canonical nor aligned: the SDM names #SS and #GP without "
+     "an order (vol. 2, 2.4); measured #GP",
+     misaligned_stack_operand},
     {"cmps-order",
      "when neither operand of CMPS can be read, the SDM does not say which fault is raised; measured on AMD: sometimes "
      "the one, sometimes the other",
