@@ -108,7 +108,8 @@ static void make_stale(struct BlockCache *c, struct Block *b) {
         }
     }
     b->stale = true;
-    for (unsigned k = 0; k < b->count + b->falls; k++)
+    unsigned slots = b->count + (unsigned)b->falls;
+    for (unsigned k = 0; k < slots; k++)
         b->insn[k].fn = tcg_x_stale;
 }
 
