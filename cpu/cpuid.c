@@ -103,12 +103,16 @@ static const struct FeatureRow {
     {"xgetbv1", CPUID_XGETBV1, true},
     {"xsaves", CPUID_XSAVES, true},
     {"arat", CPUID_ARAT_BIT, true},
+    {"kvmclock", CPUID_KVMCLOCK, true},
+    {"kvmclock_stable", CPUID_KVMCLOCK_STABLE, true},
+    {"kvm_nopiodelay", CPUID_KVM_NOPIODELAY, true},
+    {"kvm_pv_eoi", CPUID_KVM_PV_EOI, true},
 };
 
 enum { FEATURE_COUNT = sizeof(features) / sizeof(features[0]) };
 
 static const struct {
-    char alias[16], name[16];
+    char alias[20], name[20];
 } aliases[] = {
     {"sse3", "pni"},
     {"sse4.1", "sse4_1"},
@@ -123,28 +127,69 @@ static const struct {
     {"tsc-adjust", "tsc_adjust"},
     {"mmx-ext", "mmxext"},
     {"spec-ctrl", "spec_ctrl"},
+    {"kvmclock-stable-bit", "kvmclock_stable"},
+    {"kvm-nopiodelay", "kvm_nopiodelay"},
+    {"kvm-pv-eoi", "kvm_pv_eoi"},
 };
 
 /* A feature without what it builds on is senseless: it goes when its base is taken away, and can't be added alone. */
 static const struct {
     uint16_t feature, needs;
 } dependencies[] = {
-    {CPUID_SSE, CPUID_FXSR},      {CPUID_SSE2, CPUID_SSE},         {CPUID_SSE3, CPUID_SSE2},
-    {CPUID_SSSE3, CPUID_SSE3},    {CPUID_SSE41, CPUID_SSSE3},      {CPUID_SSE42, CPUID_SSE41},
-    {CPUID_AES, CPUID_SSE2},      {CPUID_PCLMULQDQ, CPUID_SSE2},   {CPUID_SHA, CPUID_SSE2},
-    {CPUID_MMX, CPUID_FPU},       {CPUID_MMXEXT, CPUID_MMX},       {CPUID_FXSR, CPUID_FPU},
-    {CPUID_XSAVE, CPUID_FXSR},    {CPUID_XSAVEOPT, CPUID_XSAVE},   {CPUID_XSAVEC, CPUID_XSAVE},
-    {CPUID_XGETBV1, CPUID_XSAVE}, {CPUID_XSAVES, CPUID_XSAVEC},    {CPUID_AVX, CPUID_XSAVE},
-    {CPUID_AVX, CPUID_SSE42},     {CPUID_AVX2, CPUID_AVX},         {CPUID_FMA, CPUID_AVX},
-    {CPUID_F16C, CPUID_AVX},      {CPUID_VAES, CPUID_AVX},         {CPUID_VPCLMULQDQ, CPUID_AVX},
-    {CPUID_PKU, CPUID_XSAVE},     {CPUID_X2APIC, CPUID_APIC},      {CPUID_TSC_DEADLINE, CPUID_APIC},
-    {CPUID_ARAT_BIT, CPUID_APIC}, {CPUID_TSC_DEADLINE, CPUID_TSC}, {CPUID_TSC_ADJUST, CPUID_TSC},
-    {CPUID_RDTSCP, CPUID_TSC},    {CPUID_PGE, CPUID_PSE},          {CPUID_NX, CPUID_PAE},
-    {CPUID_LM, CPUID_PAE},        {CPUID_LM, CPUID_PSE},           {CPUID_LM, CPUID_MSR},
-    {CPUID_LM, CPUID_SYSCALL},    {CPUID_LM, CPUID_FXSR},          {CPUID_LAHF_LM, CPUID_LM},
-    {CPUID_PDPE1GB, CPUID_LM},    {CPUID_PCID, CPUID_LM},          {CPUID_FSGSBASE, CPUID_LM},
-    {CPUID_LA57, CPUID_LM},       {CPUID_CX16, CPUID_LM},          {CPUID_CX16, CPUID_CX8},
-    {CPUID_MCA, CPUID_MCE},       {CPUID_MTRR, CPUID_MSR},         {CPUID_APIC, CPUID_MSR},
+    {CPUID_SSE, CPUID_FXSR},
+    {CPUID_SSE2, CPUID_SSE},
+    {CPUID_SSE3, CPUID_SSE2},
+    {CPUID_SSSE3, CPUID_SSE3},
+    {CPUID_SSE41, CPUID_SSSE3},
+    {CPUID_SSE42, CPUID_SSE41},
+    {CPUID_AES, CPUID_SSE2},
+    {CPUID_PCLMULQDQ, CPUID_SSE2},
+    {CPUID_SHA, CPUID_SSE2},
+    {CPUID_MMX, CPUID_FPU},
+    {CPUID_MMXEXT, CPUID_MMX},
+    {CPUID_FXSR, CPUID_FPU},
+    {CPUID_XSAVE, CPUID_FXSR},
+    {CPUID_XSAVEOPT, CPUID_XSAVE},
+    {CPUID_XSAVEC, CPUID_XSAVE},
+    {CPUID_XGETBV1, CPUID_XSAVE},
+    {CPUID_XSAVES, CPUID_XSAVEC},
+    {CPUID_AVX, CPUID_XSAVE},
+    {CPUID_AVX, CPUID_SSE42},
+    {CPUID_AVX2, CPUID_AVX},
+    {CPUID_FMA, CPUID_AVX},
+    {CPUID_F16C, CPUID_AVX},
+    {CPUID_VAES, CPUID_AVX},
+    {CPUID_VPCLMULQDQ, CPUID_AVX},
+    {CPUID_PKU, CPUID_XSAVE},
+    {CPUID_X2APIC, CPUID_APIC},
+    {CPUID_TSC_DEADLINE, CPUID_APIC},
+    {CPUID_ARAT_BIT, CPUID_APIC},
+    {CPUID_TSC_DEADLINE, CPUID_TSC},
+    {CPUID_TSC_ADJUST, CPUID_TSC},
+    {CPUID_RDTSCP, CPUID_TSC},
+    {CPUID_PGE, CPUID_PSE},
+    {CPUID_NX, CPUID_PAE},
+    {CPUID_LM, CPUID_PAE},
+    {CPUID_LM, CPUID_PSE},
+    {CPUID_LM, CPUID_MSR},
+    {CPUID_LM, CPUID_SYSCALL},
+    {CPUID_LM, CPUID_FXSR},
+    {CPUID_LAHF_LM, CPUID_LM},
+    {CPUID_PDPE1GB, CPUID_LM},
+    {CPUID_PCID, CPUID_LM},
+    {CPUID_FSGSBASE, CPUID_LM},
+    {CPUID_LA57, CPUID_LM},
+    {CPUID_CX16, CPUID_LM},
+    {CPUID_CX16, CPUID_CX8},
+    {CPUID_MCA, CPUID_MCE},
+    {CPUID_MTRR, CPUID_MSR},
+    {CPUID_APIC, CPUID_MSR},
+    {CPUID_KVMCLOCK, CPUID_TSC},
+    {CPUID_KVMCLOCK, CPUID_HYPERVISOR},
+    {CPUID_KVMCLOCK_STABLE, CPUID_KVMCLOCK},
+    {CPUID_KVM_PV_EOI, CPUID_APIC},
+    {CPUID_KVM_PV_EOI, CPUID_HYPERVISOR},
+    {CPUID_KVM_NOPIODELAY, CPUID_HYPERVISOR},
 };
 
 static void set_feature(uint32_t *words, unsigned f, bool on) {
@@ -204,10 +249,28 @@ static const uint16_t pentium_features[] = {CPUID_FPU, CPUID_VME, CPUID_DE,  CPU
 static const uint16_t pentium3_features[] = {CPUID_PAE, CPUID_SEP,   CPUID_MTRR, CPUID_PGE,  CPUID_MCA, CPUID_CMOV,
                                              CPUID_PAT, CPUID_PSE36, CPUID_MMX,  CPUID_FXSR, CPUID_SSE, END};
 /* Beyond the ABI's v1 only system features: those that cost a software engine nothing. */
-static const uint16_t v1_features[] = {
-    CPUID_CLFSH,        CPUID_SSE2,          CPUID_HYPERVISOR, CPUID_SYSCALL, CPUID_NX,         CPUID_MMXEXT,
-    CPUID_RDTSCP,       CPUID_PDPE1GB,       CPUID_LM,         CPUID_LAHF_LM, CPUID_X2APIC,     CPUID_ARAT_BIT,
-    CPUID_TSC_DEADLINE, CPUID_3DNOWPREFETCH, CPUID_CR8_LEGACY, CPUID_ERMS,    CPUID_TSC_ADJUST, END};
+static const uint16_t v1_features[] = {CPUID_CLFSH,
+                                       CPUID_SSE2,
+                                       CPUID_HYPERVISOR,
+                                       CPUID_SYSCALL,
+                                       CPUID_NX,
+                                       CPUID_MMXEXT,
+                                       CPUID_RDTSCP,
+                                       CPUID_PDPE1GB,
+                                       CPUID_LM,
+                                       CPUID_LAHF_LM,
+                                       CPUID_X2APIC,
+                                       CPUID_ARAT_BIT,
+                                       CPUID_TSC_DEADLINE,
+                                       CPUID_3DNOWPREFETCH,
+                                       CPUID_CR8_LEGACY,
+                                       CPUID_ERMS,
+                                       CPUID_TSC_ADJUST,
+                                       CPUID_KVMCLOCK,
+                                       CPUID_KVMCLOCK_STABLE,
+                                       CPUID_KVM_NOPIODELAY,
+                                       CPUID_KVM_PV_EOI,
+                                       END};
 static const uint16_t v2_features[] = {CPUID_SSE3,   CPUID_SSSE3, CPUID_SSE41, CPUID_SSE42,
                                        CPUID_POPCNT, CPUID_CX16,  END};
 static const uint16_t v3_features[] = {CPUID_AVX, CPUID_AVX2, CPUID_BMI1,  CPUID_BMI2,  CPUID_F16C,
@@ -290,13 +353,17 @@ static int apply_item(struct CpuModel *m, uint32_t *wanted, char *item, char *wh
         *value++ = '\0';
     if (value != NULL && strcmp(item, "vendor") == 0)
         return set_vendor(m, value, why, n);
+    if (value != NULL && strcmp(item, "kvm") == 0 && strcmp(value, "off") == 0) {
+        m->feature[FEAT_KVM] = wanted[FEAT_KVM] = 0;
+        return 0;
+    }
     bool on;
     if (value == NULL && (item[0] == '+' || item[0] == '-'))
         on = *item++ == '+';
     else if (value != NULL && (strcmp(value, "on") == 0 || strcmp(value, "off") == 0))
         on = strcmp(value, "on") == 0;
     else {
-        snprintf(why, n, "CPU option '%s%s%s' is not understood; use +FEATURE, -FEATURE, FEATURE=on|off or vendor=NAME",
+        snprintf(why, n, "CPU option '%s%s%s' is not understood; use +FEATURE, -FEATURE, FEATURE=on|off, vendor=NAME or kvm=off",
                  item, value != NULL ? "=" : "", value != NULL ? value : "");
         return -EINVAL;
     }
@@ -522,15 +589,23 @@ static void extended_leaf(const struct CpuModel *m, uint32_t leaf, uint32_t out[
     }
 }
 
+/* Guests find KVM's interfaces by its name (Documentation/virt/kvm/x86/cpuid.rst of the Linux kernel). */
+static void hypervisor_leaf(const struct CpuModel *m, uint32_t leaf, uint32_t out[4]) {
+    bool kvm = m->feature[FEAT_KVM] != 0;
+    if (leaf == 0x40000000) {
+        out[EAX] = kvm ? 0x40000001 : 0x40000000;
+        memcpy(&out[EBX], kvm ? "KVMKVMKVM\0\0\0" : "twin86twin86", 12);
+    } else if (leaf == 0x40000001 && kvm) {
+        out[EAX] = m->feature[FEAT_KVM];
+    }
+}
+
 void cpu_model_cpuid(const struct CpuModel *m, uint32_t leaf, uint32_t subleaf, uint32_t out[4]) {
     memset(out, 0, 4 * sizeof(out[0]));
     if (leaf >= 0x80000000 && leaf <= max_extended(m)) {
         extended_leaf(m, leaf, out);
     } else if ((leaf & 0xffffff00) == 0x40000000 && cpu_has(m, CPUID_HYPERVISOR)) {
-        if (leaf == 0x40000000) {
-            out[EAX] = 0x40000000;
-            memcpy(&out[EBX], "twin86twin86", 12);
-        }
+        hypervisor_leaf(m, leaf, out);
     } else if (leaf <= max_basic(m)) {
         basic_leaf(m, leaf, subleaf, out);
     } else if (m->vendor == VENDOR_INTEL) { /* beyond the end Intel gives the last basic leaf, AMD zeros */

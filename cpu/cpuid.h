@@ -22,6 +22,7 @@ enum FeatureWord {
     FEAT_8000_0008_EBX,
     FEAT_XSAVE /* 0Dh.1 EAX */,
     FEAT_ARAT /* 6 EAX */,
+    FEAT_KVM /* 40000001h EAX: paravirtual interfaces of KVM; only the kvm engine gives them */,
     FEAT_WORDS
 };
 
@@ -76,6 +77,9 @@ enum X86Feature {
     CPUID_XSAVES = X86_FEATURE(FEAT_XSAVE, 3),
 
     CPUID_ARAT_BIT = X86_FEATURE(FEAT_ARAT, 2),
+
+    CPUID_KVM_NOPIODELAY = X86_FEATURE(FEAT_KVM, 1), CPUID_KVMCLOCK = X86_FEATURE(FEAT_KVM, 3),
+    CPUID_KVM_PV_EOI = X86_FEATURE(FEAT_KVM, 6), CPUID_KVMCLOCK_STABLE = X86_FEATURE(FEAT_KVM, 24),
 
     CPUID_NONE = 0xffff,
 };

@@ -180,6 +180,13 @@ void machine_destroy_engines(struct Machine *m) {
 static int check_promises(const struct CPUState *cpu, const struct CpuModel *model, uint64_t tsc_hz, const char *name,
                           char *why, size_t n) {
     static const char remedy[] = "only a machine made for both engines can change to it";
+    if (cpu->model.feature[FEAT_KVM] != model->feature[FEAT_KVM]) {
+        snprintf(why, n,
+                 "%s can't give KVM's paravirtual interfaces, which the guest has been promised; %s, or one made "
+                 "without them (-cpu ...,kvm=off)",
+                 name, remedy);
+        return -EINVAL;
+    }
     bool same = memcmp(cpu->model.feature, model->feature, sizeof(model->feature)) == 0 &&
                 cpu->model.phys_bits == model->phys_bits;
     if (!same)

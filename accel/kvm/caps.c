@@ -69,6 +69,7 @@ static int look(int fd, struct KvmCaps *c, char *why, size_t n) {
         {KVM_CAP_USER_NMI, &c->user_nmi},
         {KVM_CAP_SREGS2, &c->sregs2},
         {KVM_CAP_TSC_DEADLINE_TIMER, &c->tsc_deadline},
+        {KVM_CAP_ADJUST_CLOCK, &c->adjust_clock},
     };
     for (unsigned i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
         *wanted[i].has = ioctl(fd, KVM_CHECK_EXTENSION, wanted[i].cap) > 0;

@@ -27,6 +27,7 @@ static const struct {
     [FEAT_8000_0008_EBX] = {0x80000008, 0, EBX},
     [FEAT_XSAVE] = {0xd, 1, EAX},
     [FEAT_ARAT] = {6, 0, EAX},
+    [FEAT_KVM] = {0x40000001, 0, EAX},
 };
 
 /* Given by us or computed by KVM, whatever its list says. */
@@ -99,6 +100,10 @@ static void intersect(struct KvmVcpu *v, char *dropped, size_t n) {
         if (w == FEAT_7_ECX && !(v->xcr0_supported & XCR0_PKRU))
             has &= ~(1u << (CPUID_PKU % 32));
         uint32_t missing = m->feature[w] & ~has;
+        if (w == FEAT_KVM) { /* nobody misses them: guests do without */
+            m->feature[w] &= has & ~(v->vm->irqchip ? 0 : 1u << (CPUID_KVM_PV_EOI % 32));
+            continue;
+        }
         for (; missing != 0; missing &= missing - 1)
             drop(m, w * 32 + (unsigned)__builtin_ctz(missing), dropped, n);
     }

@@ -19,7 +19,7 @@ struct KvmCaps {
     int slots;     /* memory slots of a VM */
     int run_bytes; /* size of the shared kvm_run area */
     bool readonly_mem, xsave, xcrs, debugregs, vcpu_events, user_space_msr, msr_filter, set_identity_map, set_tss;
-    bool guest_debug, user_nmi, sregs2, tsc_deadline;
+    bool guest_debug, user_nmi, sregs2, tsc_deadline, adjust_clock;
 };
 
 /** A range of guest-physical memory that the guest reaches without an exit. size 0: the slot is free. */
@@ -77,7 +77,9 @@ struct KvmVcpu {
     uint64_t tsc_offset; /* env's, as last read from KVM */
     uint64_t tsc_epoch;  /* clock_epoch when the TSC was last given to KVM */
     bool tsc_known;
-    bool stepping;   /* KVM stops after each instruction: an instruction budget is set */
+    bool msrs_known;                      /* msr_value is what KVM has */
+    uint64_t msr_value[KVM_MSR_LIST_MAX]; /* by index into msr */
+    bool stepping;                        /* KVM stops after each instruction: an instruction budget is set */
     bool io_pending; /* the last exit was an access; KVM finishes the instruction when it is entered again */
     uint64_t xcr0_supported;
     unsigned pkru_at;              /* where the host has PKRU in the standard format of an XSAVE area */

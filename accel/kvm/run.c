@@ -211,6 +211,7 @@ enum VcpuExit kvm_exec(struct CPUState *cpu) {
     struct KvmVcpu *v = cpu->engine;
     kvm_enter(v);
     kvm_restart_tsc(v);
+    v->msrs_known = false;
     set_stepping(v);
     enum VcpuExit exit = loop(v);
     kvm_leave(v);

@@ -261,6 +261,9 @@ static const struct {
     {0x20e, AT(mtrr_var[7].base)},
     {0x20f, AT(mtrr_var[7].mask)},
     {0x2ff, AT(mtrr_def_type)},
+    {0x4b564d00, AT(kvm_wall_clock)},
+    {0x4b564d01, AT(kvm_clock)},
+    {0x4b564d04, AT(kvm_pv_eoi)},
 };
 #undef AT
 #define MSR_TSC 0x10u
@@ -307,21 +310,49 @@ static void get_msrs(struct KvmVcpu *v, CPUX86State *env) {
         list.m.entries[i].index = msrs[v->msr[i]].msr;
     int got = ioctl(v->fd, KVM_GET_MSRS, &list);
     for (int i = 0; i < got; i++)
-        *msr_field(env, v->msr[i]) = list.m.entries[i].data;
+        v->msr_value[i] = *msr_field(env, v->msr[i]) = list.m.entries[i].data;
+    v->msrs_known = got == (int)v->msr_count;
 }
 
-/* One that is refused stops the list: go on behind it. The value then stays as it was, as after a WRMSR with #GP. */
+/*
+ * Those that have another value than KVM has; some writes have effects even if the value is the old one. One that is
+ * refused stops the list: go on behind it. The value then stays as it was, as after a WRMSR with #GP.
+ */
 static void put_msrs(struct KvmVcpu *v, CPUX86State *env) {
-    for (unsigned first = 0; first < v->msr_count;) {
-        union MsrList list = {.m = {.nmsrs = v->msr_count - first}};
-        for (unsigned i = first; i < v->msr_count; i++)
+    uint8_t row[KVM_MSR_LIST_MAX];
+    unsigned count = 0;
+    for (unsigned i = 0; i < v->msr_count; i++) {
+        uint64_t value = *msr_field(env, v->msr[i]);
+        if (!v->msrs_known || v->msr_value[i] != value)
+            row[count++] = v->msr[i];
+        v->msr_value[i] = value;
+    }
+    v->msrs_known = true;
+    for (unsigned first = 0; first < count;) {
+        union MsrList list = {.m = {.nmsrs = count - first}};
+        for (unsigned i = first; i < count; i++)
             list.m.entries[i - first] =
-                (struct kvm_msr_entry){.index = msrs[v->msr[i]].msr, .data = *msr_field(env, v->msr[i])};
+                (struct kvm_msr_entry){.index = msrs[row[i]].msr, .data = *msr_field(env, row[i])};
         int set = ioctl(v->fd, KVM_SET_MSRS, &list);
+        if (set != (int)(count - first))
+            v->msrs_known = false;
         if (set < 0)
             return;
         first += (unsigned)set + 1;
     }
+}
+
+/* kvmclock stands still while our clock does. */
+static void get_clock(struct KvmVcpu *v, CPUX86State *env) {
+    struct kvm_clock_data c;
+    if (v->vm->caps.adjust_clock && ioctl(v->vm->fd, KVM_GET_CLOCK, &c) == 0)
+        env->kvm_clock_offset = c.clock - (uint64_t)clock_now(v->cpu->clock);
+}
+
+static void put_clock(struct KvmVcpu *v, const CPUX86State *env) {
+    struct kvm_clock_data c = {.clock = (uint64_t)clock_now(v->cpu->clock) + env->kvm_clock_offset};
+    if (v->vm->caps.adjust_clock && cpu_has(&v->cpu->model, CPUID_KVMCLOCK))
+        ioctl(v->vm->fd, KVM_SET_CLOCK, &c);
 }
 
 /* The TSC counts on its own while KVM has it; env says how far it is from the clock. It is written only when somebody
@@ -347,6 +378,7 @@ static void put_tsc(struct KvmVcpu *v, CPUX86State *env) {
     kvm_one_msr(v, KVM_SET_MSRS, MSR_TSC, &far);
     tsc = cpu_read_tsc(v->cpu);
     kvm_one_msr(v, KVM_SET_MSRS, MSR_TSC, &tsc);
+    put_clock(v, env);
     v->tsc_offset = env->tsc_offset;
     v->tsc_epoch = epoch;
     v->tsc_known = true;
@@ -424,6 +456,7 @@ void kvm_get_state(struct CPUState *cpu) {
     }
     get_msrs(v, env);
     get_tsc(v, env);
+    get_clock(v, env);
     if (v->vm->irqchip)
         get_mp_state(v);
     env->zero = 0;

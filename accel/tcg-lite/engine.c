@@ -95,6 +95,7 @@ static int vcpu_init(struct CPUState *cpu, struct Accel *accel) {
         free(t);
         return -ENOMEM;
     }
+    cpu->model.feature[FEAT_KVM] = 0; /* paravirtual interfaces need KVM */
     t->cpu = cpu;
     t->env = &cpu->env;
     t->delivering = -1;

@@ -91,7 +91,16 @@ START_TEST(leaves) {
     cpu_model_cpuid(&m, 0x80000008, 0, r);
     ck_assert_uint_eq(r[0], 48 << 8 | 40);
     cpu_model_cpuid(&m, 0x40000000, 0, r);
+    ck_assert_uint_eq(r[0], 0x40000001);
+    ck_assert(memcmp(&r[1], "KVMKVMKVM\0\0\0", 12) == 0);
+    cpu_model_cpuid(&m, 0x40000001, 0, r);
+    ck_assert_uint_eq(r[0], 1u << 1 | 1u << 3 | 1u << 6 | 1u << 24);
+    m.feature[FEAT_KVM] = 0; /* as an engine that has none of them leaves it */
+    cpu_model_cpuid(&m, 0x40000000, 0, r);
+    ck_assert_uint_eq(r[0], 0x40000000);
     ck_assert(memcmp(&r[1], "twin86twin86", 12) == 0);
+    cpu_model_cpuid(&m, 0x40000001, 0, r);
+    ck_assert_uint_eq(r[0] | r[1] | r[2] | r[3], 0);
     cpu_model_cpuid(&m, 0x80000009, 0, r);
     ck_assert_uint_eq(r[0] | r[1] | r[2] | r[3], 0);
     cpu_model_cpuid(&m, 0x12345, 0, r);

@@ -110,6 +110,7 @@ static Twin86Machine *make(const char *accel, bool handover, struct Outcome *o) 
     c.ram_size = RAM_SIZE;
     c.accel = accel;
     c.handover = handover;
+    c.cpu = handover ? "x86-64-v1" : "x86-64-v1,kvm=off"; /* tcg-lite can't keep KVM's own interfaces */
     c.debugcon = c.debug_exit = true;
     c.debugcon_output = collect;
     c.opaque = o;
