@@ -83,6 +83,8 @@ struct CpuTrace {
     void (*event)(void *opaque, struct CPUState *cpu, uint8_t vector, bool has_error, uint32_t error, bool external,
                   bool software);
     void *opaque;
+    /** Every event is wanted, not only those that an engine gets to see: an engine that sees few refuses. */
+    bool all_events;
 };
 
 struct CPUState {

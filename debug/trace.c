@@ -284,7 +284,7 @@ static ssize_t write_out(void *cookie, const char *data, size_t size) {
 
 int trace_init(struct Trace *t, unsigned wanted, TraceOutput *output, void *opaque) {
     *t = (struct Trace){.items = wanted, .output = output, .output_opaque = opaque};
-    t->hooks = (struct CpuTrace){.event = on_event, .opaque = t};
+    t->hooks = (struct CpuTrace){.event = on_event, .opaque = t, .all_events = (wanted & TRACE_INT) != 0};
     if (wanted == 0)
         return 0;
     if (logs_instructions(t))

@@ -91,7 +91,9 @@ static void intersect(struct KvmVcpu *v, char *dropped, size_t n) {
     for (unsigned w = 0; w < FEAT_WORDS; w++) {
         uint32_t has = kvm_supported(v->supported, words[w].leaf, words[w].subleaf, words[w].reg) | always[w];
         if (w == FEAT_1_ECX) {
-            has &= ~(1u << (CPUID_TSC_DEADLINE % 32)); /* the hardware's TSC and our clock drift apart */
+            /* not with a local APIC of ours: on many hosts (Linux 5.8 and later) KVM takes WRMSR to that MSR in a fast
+             * path, before any filter that would send it to us, and drops it */
+            has &= ~(1u << (CPUID_TSC_DEADLINE % 32));
             if (v->vm->irqchip && v->vm->caps.tsc_deadline)
                 has |= 1u << (CPUID_TSC_DEADLINE % 32); /* KVM's list leaves it out, for those without such a timer */
             if (!v->vm->irqchip && !v->vm->caps.user_space_msr)

@@ -42,7 +42,10 @@ static struct KvmSlot part(const struct KvmSlot *s, uint64_t skip, uint64_t size
     return p;
 }
 
-/* With A20 off the second MiB shows the first one. Nobody counts on more: what wraps is real mode's FFFF:0010 and up.
+/*
+ * With A20 off the second MiB shows the first one: that is where real mode's FFFF:0010 and up wraps. On a PC every odd
+ * MiB shows the even one below it, which would take a slot for each MiB of RAM and milliseconds for each switch of the
+ * gate; RAM from 2 MiB on stays as it is. Devices are masked exactly (handle_mmio).
  */
 static void want_without_a20(struct Wanted *w, const struct KvmSlot *s) {
     uint64_t end = s->gpa + s->size;

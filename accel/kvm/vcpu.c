@@ -26,7 +26,11 @@ static int check(struct CPUState *cpu) {
     if (cpu->icount)
         return refuse(cpu, -EINVAL, "hardware does not count instructions; -icount needs -accel tcg-lite");
     if (cpu->trace != NULL && cpu->trace->insn != NULL)
-        return refuse(cpu, -EINVAL, "the items of -d that follow instructions need -accel tcg-lite");
+        return refuse(cpu, -EINVAL,
+                      "-d exec, regs, cpu: hardware does not show instructions; they need -accel tcg-lite");
+    if (cpu->trace != NULL && cpu->trace->all_events)
+        return refuse(cpu, -EINVAL,
+                      "-d int: hardware delivers exceptions and interrupts unseen; it needs -accel tcg-lite");
     return 0;
 }
 

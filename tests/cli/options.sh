@@ -46,6 +46,13 @@ refused "unknown item 'foo'" -d stats,foo
 refused "number of seconds" -timeout 0
 refused "number of seconds" -timeout soon
 
+if [ -w /dev/kvm ]; then
+    refused "-d exec, regs, cpu: hardware does not show" -accel kvm -d exec
+    refused "-d int: hardware delivers" -accel kvm -d int,stats
+    refused "-icount needs -accel tcg-lite" -accel kvm -icount shift=0
+else
+    skip 3 "/dev/kvm can't be opened: what kvm refuses"
+fi
 refused "/nonexistent/vmlinuz" -kernel /nonexistent/vmlinuz
 refused "$tmp" -kernel "$tmp"
 : >"$tmp/empty"

@@ -202,6 +202,12 @@ START_TEST(mmio) {
     run = invent_mmio(0xd0000000, false, 4, 0);
     ck_assert_int_eq(handle(run), KVM_ACTION_RUN);
     ck_assert_int_eq(memcmp(run->mmio.data, "\xff\xff\xff\xff", 4), 0);
+    bus_set_a20(b.cpu.bus, false); /* bit 20 of the address goes: 200000h is ROM */
+    b.pages.count = 0;
+    run = invent_mmio(MMIO_AT, false, 1, 0);
+    ck_assert_int_eq(handle(run), KVM_ACTION_RUN);
+    ck_assert_uint_eq(b.pages.count, 0);
+    ck_assert_uint_eq(run->mmio.data[0], 0xaa);
 }
 END_TEST
 
