@@ -46,7 +46,7 @@ enum KvmAction kvm_assist(struct CPUState *cpu, enum VcpuExit *exit) {
     }
     kvm_get_state(cpu);
     *exit = step(v);
-    if (kvm_put_state(cpu) != 0) {
+    if (kvm_put_state_soon(cpu) != 0) {
         *exit = VCPU_EXIT_ERROR;
         return KVM_ACTION_LEAVE;
     }

@@ -70,9 +70,12 @@ static int look(int fd, struct KvmCaps *c, char *why, size_t n) {
         {KVM_CAP_SREGS2, &c->sregs2},
         {KVM_CAP_TSC_DEADLINE_TIMER, &c->tsc_deadline},
         {KVM_CAP_ADJUST_CLOCK, &c->adjust_clock},
+        {KVM_CAP_SYNC_REGS, &c->sync_regs},
     };
     for (unsigned i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
         *wanted[i].has = ioctl(fd, KVM_CHECK_EXTENSION, wanted[i].cap) > 0;
+    c->sync_regs = c->sync_regs && (ioctl(fd, KVM_CHECK_EXTENSION, KVM_CAP_SYNC_REGS) & KVM_SYNC_X86_VALID_FIELDS) ==
+                                       KVM_SYNC_X86_VALID_FIELDS;
     c->xsave = c->vcpu_events = true;
     c->slots = ioctl(fd, KVM_CHECK_EXTENSION, KVM_CAP_NR_MEMSLOTS);
     if (c->slots < 8)

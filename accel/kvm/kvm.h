@@ -19,7 +19,7 @@ struct KvmCaps {
     int slots;     /* memory slots of a VM */
     int run_bytes; /* size of the shared kvm_run area */
     bool readonly_mem, xsave, xcrs, debugregs, vcpu_events, user_space_msr, msr_filter, set_identity_map, set_tss;
-    bool guest_debug, user_nmi, sregs2, tsc_deadline, adjust_clock;
+    bool guest_debug, user_nmi, sregs2, tsc_deadline, adjust_clock, sync_regs;
 };
 
 /** A range of guest-physical memory that the guest reaches without an exit. size 0: the slot is free. */
@@ -77,10 +77,12 @@ struct KvmVcpu {
     uint64_t tsc_offset; /* env's, as last read from KVM */
     uint64_t tsc_epoch;  /* clock_epoch when the TSC was last given to KVM */
     bool tsc_known;
-    bool msrs_known;                      /* msr_value is what KVM has */
-    uint64_t msr_value[KVM_MSR_LIST_MAX]; /* by index into msr */
-    bool stepping;                        /* KVM stops after each instruction: an instruction budget is set */
-    bool io_pending; /* the last exit was an access; KVM finishes the instruction when it is entered again */
+    bool known;         /* got is what KVM has */
+    CPUX86State got;    /* as read from KVM or given to it */
+    bool regs_in_run;   /* run->s holds what KVM has, or will have with the next KVM_RUN */
+    unsigned sync_runs; /* for so many more KVM_RUNs registers are asked for in run->s */
+    bool stepping;      /* KVM stops after each instruction: an instruction budget is set */
+    bool io_pending;    /* the last exit was an access; KVM finishes the instruction when it is entered again */
     uint64_t xcr0_supported;
     unsigned pkru_at;              /* where the host has PKRU in the standard format of an XSAVE area */
     uint8_t msr[KVM_MSR_LIST_MAX]; /* rows of the table in state.c that this KVM has */
@@ -148,6 +150,11 @@ unsigned kvm_cpuid_table(const struct CpuModel *model, unsigned apic_id, struct 
 
 void kvm_get_state(struct CPUState *cpu); /* AccelOps */
 int kvm_put_state(struct CPUState *cpu);
+/** The same for state that came from KVM and of which one instruction was executed: registers may go with the next
+ *  KVM_RUN, which then fails if KVM refuses them. */
+int kvm_put_state_soon(struct CPUState *cpu);
+/** Give KVM what kvm_put_state_soon has left to the next KVM_RUN. 0, or -errno with cpu->error. */
+int kvm_flush_regs(struct KvmVcpu *v);
 /** Let the TSC continue where it stood when the clock stopped. Before the first KVM_RUN after a pause. */
 void kvm_restart_tsc(struct KvmVcpu *v);
 #define MSR_TSC_DEADLINE 0x6e0u
@@ -192,6 +199,8 @@ const char *kvm_exit_name(uint32_t reason);
 /* ---- run.c ---- */
 
 enum VcpuExit kvm_exec(struct CPUState *cpu); /* AccelOps */
+/** KVM_RUN, as ioctl: every one is made here. */
+int kvm_run_vcpu(struct KvmVcpu *v);
 void kvm_kick(struct CPUState *cpu);
 /** Around KVM_RUNs: between them a kick ends KVM_RUN. */
 void kvm_enter(struct KvmVcpu *v);

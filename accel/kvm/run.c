@@ -109,17 +109,32 @@ static void store_apic(struct KvmVcpu *v) {
 
 /* ---- KVM_RUN ---- */
 
+int kvm_run_vcpu(struct KvmVcpu *v) {
+    bool sync = v->sync_runs != 0;
+    v->run->kvm_valid_regs = sync ? KVM_SYNC_X86_VALID_FIELDS : 0;
+    v->sync_runs -= sync;
+    v->known = false;
+    int r = ioctl(v->fd, KVM_RUN, 0);
+    v->regs_in_run = sync;
+    return r;
+}
+
 static enum KvmAction run_failed(struct KvmVcpu *v, int e, enum VcpuExit *exit) {
     struct CPUState *cpu = v->cpu;
     if (e == EINTR || e == EAGAIN)
         return KVM_ACTION_RUN;
-    return kvm_fail(cpu, exit, "kvm: KVM_RUN: %s%s", strerror(e),
-                    e == EFAULT ? "; guest memory can't be reached (is the host out of memory?)" : "");
+    const char *why = "";
+    if (e == EFAULT)
+        why = "; guest memory can't be reached (is the host out of memory?)";
+    else if (e == EINVAL && v->run->kvm_dirty_regs != 0)
+        why = "; the registers after an assisted instruction are refused";
+    v->run->kvm_dirty_regs = 0;
+    return kvm_fail(cpu, exit, "kvm: KVM_RUN: %s%s", strerror(e), why);
 }
 
 static enum KvmAction run_once(struct KvmVcpu *v, enum VcpuExit *exit) {
     struct CPUState *cpu = v->cpu;
-    int r = ioctl(v->fd, KVM_RUN, 0);
+    int r = kvm_run_vcpu(v);
     int e = errno;
     store_apic(v);
     if (r < 0) {
@@ -211,9 +226,8 @@ enum VcpuExit kvm_exec(struct CPUState *cpu) {
     struct KvmVcpu *v = cpu->engine;
     kvm_enter(v);
     kvm_restart_tsc(v);
-    v->msrs_known = false;
     set_stepping(v);
     enum VcpuExit exit = loop(v);
     kvm_leave(v);
-    return exit;
+    return kvm_flush_regs(v) == 0 ? exit : VCPU_EXIT_ERROR;
 }

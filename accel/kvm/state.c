@@ -310,36 +310,32 @@ static void get_msrs(struct KvmVcpu *v, CPUX86State *env) {
         list.m.entries[i].index = msrs[v->msr[i]].msr;
     int got = ioctl(v->fd, KVM_GET_MSRS, &list);
     for (int i = 0; i < got; i++)
-        v->msr_value[i] = *msr_field(env, v->msr[i]) = list.m.entries[i].data;
-    v->msrs_known = got == (int)v->msr_count;
+        *msr_field(env, v->msr[i]) = list.m.entries[i].data;
 }
 
 /*
  * Those that have another value than KVM has; some writes have effects even if the value is the old one. One that is
- * refused stops the list: go on behind it. The value then stays as it was, as after a WRMSR with #GP.
+ * refused stops the list: go on behind it. The value then stays as it was, as after a WRMSR with #GP. False: some were.
  */
-static void put_msrs(struct KvmVcpu *v, CPUX86State *env) {
+static bool put_msrs(struct KvmVcpu *v, CPUX86State *env) {
     uint8_t row[KVM_MSR_LIST_MAX];
     unsigned count = 0;
-    for (unsigned i = 0; i < v->msr_count; i++) {
-        uint64_t value = *msr_field(env, v->msr[i]);
-        if (!v->msrs_known || v->msr_value[i] != value)
+    for (unsigned i = 0; i < v->msr_count; i++)
+        if (!v->known || *msr_field(&v->got, v->msr[i]) != *msr_field(env, v->msr[i]))
             row[count++] = v->msr[i];
-        v->msr_value[i] = value;
-    }
-    v->msrs_known = true;
+    bool all = true;
     for (unsigned first = 0; first < count;) {
         union MsrList list = {.m = {.nmsrs = count - first}};
         for (unsigned i = first; i < count; i++)
             list.m.entries[i - first] =
                 (struct kvm_msr_entry){.index = msrs[row[i]].msr, .data = *msr_field(env, row[i])};
         int set = ioctl(v->fd, KVM_SET_MSRS, &list);
-        if (set != (int)(count - first))
-            v->msrs_known = false;
+        all = all && set == (int)(count - first);
         if (set < 0)
-            return;
+            break;
         first += (unsigned)set + 1;
     }
+    return all;
 }
 
 /* kvmclock stands still while our clock does. */
@@ -436,17 +432,36 @@ static void get_mp_state(struct KvmVcpu *v) {
     v->cpu->wait_for_sipi = s.mp_state == KVM_MP_STATE_UNINITIALIZED || s.mp_state == KVM_MP_STATE_INIT_RECEIVED;
 }
 
-void kvm_get_state(struct CPUState *cpu) {
-    struct KvmVcpu *v = cpu->engine;
-    CPUX86State *env = &cpu->env;
+/* False: KVM has not left them in run->s, or has yet to store there what a pending event does to CR2 and DR6. */
+static bool get_regs_from_run(struct KvmVcpu *v) {
+    const struct kvm_sync_regs *s = &v->run->s.regs;
+    CPUX86State *env = &v->cpu->env;
+    if (!v->regs_in_run || s->events.exception.injected || s->events.exception.pending || s->events.nmi.injected ||
+        s->events.nmi.pending)
+        return false;
+    kvm_events_to_env(&s->events, env);
+    kvm_regs_to_env(&s->regs, env);
+    kvm_sregs_to_env(&s->sregs, env);
+    return true;
+}
+
+static void get_regs(struct KvmVcpu *v) {
+    CPUX86State *env = &v->cpu->env;
     struct kvm_regs regs;
     struct kvm_sregs sregs;
-    struct kvm_debugregs dr;
     get_events(v); /* first: on the way KVM stores what a pending exception does to CR2 and DR6 */
     if (ioctl(v->fd, KVM_GET_REGS, &regs) == 0)
         kvm_regs_to_env(&regs, env);
     if (ioctl(v->fd, KVM_GET_SREGS, &sregs) == 0)
         kvm_sregs_to_env(&sregs, env);
+}
+
+void kvm_get_state(struct CPUState *cpu) {
+    struct KvmVcpu *v = cpu->engine;
+    CPUX86State *env = &cpu->env;
+    struct kvm_debugregs dr;
+    if (!get_regs_from_run(v))
+        get_regs(v);
     get_pdptes(v);
     get_fpu(v);
     if (v->vm->caps.debugregs && ioctl(v->fd, KVM_GET_DEBUGREGS, &dr) == 0) {
@@ -460,6 +475,8 @@ void kvm_get_state(struct CPUState *cpu) {
     if (v->vm->irqchip)
         get_mp_state(v);
     env->zero = 0;
+    v->got = *env;
+    v->known = true;
 }
 
 /* 0, or -errno with the reason in cpu->error: KVM would run something else than env. */
@@ -479,29 +496,83 @@ static int put_mp_state(struct KvmVcpu *v) {
     return put(v, KVM_SET_MP_STATE, &s, "run state");
 }
 
-static int put_sregs(struct KvmVcpu *v) {
+/* apic_base and CR8 are the local APIC's. */
+static void get_apic(struct KvmVcpu *v, uint64_t *base, uint8_t *cr8) {
     struct CPUState *cpu = v->cpu;
-    struct kvm_sregs sregs = {0};
-    kvm_sregs_from_env(&sregs, &cpu->env);
-    sregs.apic_base = v->apic_base;
-    if (cpu->apic != NULL && cpu->apic->get_base != NULL) {
-        pthread_mutex_lock(cpu->lock);
-        sregs.apic_base = cpu->apic->get_base(cpu->apic_opaque);
-        sregs.cr8 = cpu->apic->get_cr8(cpu->apic_opaque);
-        pthread_mutex_unlock(cpu->lock);
+    *base = v->apic_base;
+    *cr8 = 0;
+    if (cpu->apic == NULL || cpu->apic->get_base == NULL)
+        return;
+    pthread_mutex_lock(cpu->lock);
+    *base = cpu->apic->get_base(cpu->apic_opaque);
+    *cr8 = cpu->apic->get_cr8(cpu->apic_opaque);
+    pthread_mutex_unlock(cpu->lock);
+}
+
+/* What KVM_GET_REGS and its likes would give for that env; comparable bytes. */
+static void pack(struct kvm_sync_regs *s, const CPUX86State *env, uint64_t apic_base, uint8_t cr8) {
+    memset(s, 0, sizeof(*s));
+    kvm_regs_from_env(&s->regs, env);
+    kvm_sregs_from_env(&s->sregs, env);
+    kvm_events_from_env(&s->events, env);
+    s->sregs.apic_base = apic_base;
+    s->sregs.cr8 = cr8;
+}
+
+/* General, segment and control registers, and events on their way: those that KVM does not have. */
+static int put_regs(struct KvmVcpu *v, bool soon) {
+    struct kvm_sync_regs want, have;
+    uint64_t apic_base;
+    uint8_t cr8;
+    int r = 0;
+    get_apic(v, &apic_base, &cr8);
+    pack(&want, &v->cpu->env, apic_base, cr8);
+    pack(&have, &v->got, v->apic_base, v->cr8);
+    v->run->apic_base = v->apic_base = apic_base;
+    v->run->cr8 = v->cr8 = cr8;
+    if (soon) {
+        v->run->s.regs = want;
+        v->run->kvm_dirty_regs = KVM_SYNC_X86_VALID_FIELDS;
+        v->regs_in_run = true;
+        return 0;
     }
-    v->apic_base = sregs.apic_base;
-    v->run->apic_base = sregs.apic_base;
-    v->run->cr8 = v->cr8 = (uint8_t)sregs.cr8;
-    return put(v, KVM_SET_SREGS, &sregs, "segment and control registers");
+    v->regs_in_run = false;
+    if (!v->known || memcmp(&want.sregs, &have.sregs, sizeof(want.sregs)) != 0)
+        r = put(v, KVM_SET_SREGS, &want.sregs, "segment and control registers");
+    if (r == 0 && (!v->known || memcmp(&want.regs, &have.regs, sizeof(want.regs)) != 0))
+        r = put(v, KVM_SET_REGS, &want.regs, "general registers");
+    if (r == 0 && (!v->known || memcmp(&want.events, &have.events, sizeof(want.events)) != 0))
+        r = put(v, KVM_SET_VCPU_EVENTS, &want.events, "pending events");
+    return r;
+}
+
+int kvm_flush_regs(struct KvmVcpu *v) {
+    struct kvm_sync_regs *s = &v->run->s.regs;
+    if (v->run->kvm_dirty_regs == 0)
+        return 0;
+    v->run->kvm_dirty_regs = 0;
+    int r = put(v, KVM_SET_SREGS, &s->sregs, "segment and control registers");
+    if (r == 0)
+        r = put(v, KVM_SET_REGS, &s->regs, "general registers");
+    if (r == 0)
+        r = put(v, KVM_SET_VCPU_EVENTS, &s->events, "pending events");
+    return r;
+}
+
+static bool same_fpu(const CPUX86State *a, const CPUX86State *b) {
+    const size_t first = offsetof(CPUX86State, fpr), end = offsetof(CPUX86State, vec) + sizeof(a->vec);
+    return memcmp((const uint8_t *)a + first, (const uint8_t *)b + first, end - first) == 0 && a->xcr0 == b->xcr0 &&
+           a->pkru == b->pkru;
 }
 
 static int put_fpu(struct KvmVcpu *v) {
     const CPUX86State *env = &v->cpu->env;
     struct kvm_xcrs xcrs = {.nr_xcrs = 1, .xcrs = {{.xcr = 0, .value = env->xcr0}}};
     struct kvm_xsave xsave;
-    kvm_xsave_from_env(&xsave, env, v->xcr0_supported, v->pkru_at);
     int r = 0;
+    if (v->known && same_fpu(env, &v->got))
+        return 0;
+    kvm_xsave_from_env(&xsave, env, v->xcr0_supported, v->pkru_at);
     if (v->vm->caps.xcrs && cpu_has(&v->cpu->model, CPUID_XSAVE))
         r = put(v, KVM_SET_XCRS, &xcrs, "XCR0");
     return r != 0 ? r : put(v, KVM_SET_XSAVE, &xsave, "floating-point and vector registers");
@@ -510,27 +581,41 @@ static int put_fpu(struct KvmVcpu *v) {
 static int put_debugregs(struct KvmVcpu *v) {
     const CPUX86State *env = &v->cpu->env;
     struct kvm_debugregs dr = {.dr6 = env->dr[6] | env->pending_db, .dr7 = env->dr[7]};
+    if (v->known && env->pending_db == v->got.pending_db && memcmp(env->dr, v->got.dr, sizeof(env->dr)) == 0)
+        return 0;
     memcpy(dr.db, env->dr, sizeof(dr.db));
     return v->vm->caps.debugregs ? put(v, KVM_SET_DEBUGREGS, &dr, "debug registers") : 0;
 }
 
-int kvm_put_state(struct CPUState *cpu) {
+static int put_all(struct CPUState *cpu, bool soon) {
     struct KvmVcpu *v = cpu->engine;
     CPUX86State *env = &cpu->env;
-    struct kvm_regs regs = {0};
-    struct kvm_vcpu_events e;
-    int r = put_sregs(v);
-    kvm_regs_from_env(&regs, env);
-    if (r != 0 || (r = put(v, KVM_SET_REGS, &regs, "general registers")) != 0 || (r = put_fpu(v)) != 0)
+    int r = put_regs(v, soon);
+    if (r == 0)
+        r = put_fpu(v);
+    if (r == 0)
+        r = put_debugregs(v);
+    bool msrs_taken = r == 0 && put_msrs(v, env);
+    if (r == 0)
+        put_tsc(v, env);
+    if (r == 0 && v->vm->irqchip)
+        r = put_mp_state(v);
+    v->known = r == 0 && msrs_taken;
+    if (r != 0)
         return r;
-    put_msrs(v, env);
-    put_tsc(v, env);
-    kvm_events_from_env(&e, env);
-    if ((r = put_debugregs(v)) != 0 || (r = put(v, KVM_SET_VCPU_EVENTS, &e, "pending events")) != 0)
-        return r;
-    if (v->vm->irqchip && (r = put_mp_state(v)) != 0)
-        return r;
+    v->got = *env;
     v->run->ready_for_interrupt_injection = 0; /* was said of the state before */
     v->run->if_flag = (env->rflags & FLAG_IF) != 0;
     return 0;
+}
+
+int kvm_put_state(struct CPUState *cpu) { return put_all(cpu, false); }
+
+/* Where one instruction needs help, more will: their registers come with the exits. */
+int kvm_put_state_soon(struct CPUState *cpu) {
+    enum { RUNS = 64 };
+    struct KvmVcpu *v = cpu->engine;
+    if (v->vm->caps.sync_regs)
+        v->sync_runs = RUNS;
+    return put_all(cpu, v->vm->caps.sync_regs);
 }

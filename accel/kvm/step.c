@@ -57,6 +57,7 @@ static void clear_breakpoint(struct Step *p) {
 static int put_general(struct KvmVcpu *v) {
     struct kvm_regs regs = {0};
     kvm_regs_from_env(&regs, &v->cpu->env);
+    v->known = v->regs_in_run = false;
     return ioctl(v->fd, KVM_SET_REGS, &regs);
 }
 
@@ -140,7 +141,7 @@ static enum KvmAction halted(struct Step *p, enum VcpuExit *exit) {
 static enum KvmAction run_once(struct Step *p, bool *finishing, enum VcpuExit *exit) {
     struct KvmVcpu *v = p->v;
     v->run->immediate_exit = *finishing;
-    int r = ioctl(v->fd, KVM_RUN, 0), e = errno;
+    int r = kvm_run_vcpu(v), e = errno;
     if (r < 0 && e == EINTR) {
         bool finished = *finishing;
         *finishing = false;
