@@ -63,6 +63,11 @@ enum AccelStepFlags {
 struct AccelStep {
     int inject;               /* deliver this interrupt, an NMI if it is 2, and execute nothing; -1: none */
     const CPUX86State *until; /* where the leader stands after the step */
+    uint64_t stop;            /* physical address of that CS:RIP, or UINT64_MAX; page tables may not be there yet */
+    /* Not a step, but what the leader has executed since they last met: so many instructions, none of which met an
+     * event or a device, to where CPL is 0; at the end CS:RIP is until's for the `arrivals`-th time, counting from where
+     * the follower stands. instructions = 0: one step. */
+    uint64_t instructions, arrivals;
     bool event;               /* the leader met an exception or software interrupt */
     enum AccelStepFlags flags;
     bool string;  /* the instruction repeats: go on until RIP and rCX are the leader's */

@@ -9,20 +9,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char help[] = "Usage: twin86 diff guest [--engines A,B] [--instructions N] [--every N] [--follow]\n"
-                           "                         [--last N] [machine options, as of twin86 itself]\n"
-                           "Runs one guest on two engines from the same state and stops at the first\n"
-                           "instruction after which registers, RAM or devices differ.\n"
-                           "  --engines A,B      tcg-lite,tcg-lite,plain=on (the default: fast paths against\n"
-                           "                     plain ones) or tcg-lite,kvm\n"
-                           "  --instructions N   how many; without it until the guest ends\n"
-                           "  --every N          compare all of RAM after so many (1000000; with kvm 50000)\n"
-                           "  --follow           with two tcg-lite: compare after each instruction\n"
+static const char help[] =
+    "Usage: twin86 diff guest [--engines A,B] [--instructions N] [--every N]\n"
+    "                         [--follow] [--exits] [--last N] [machine options, as of twin86 itself]\n"
+    "Runs one guest on two engines from the same state and stops at the first\n"
+    "instruction after which registers, RAM or devices differ.\n"
+    "  --engines A,B      tcg-lite,tcg-lite,plain=on (the default: fast paths against\n"
+    "                     plain ones) or tcg-lite,kvm\n"
+    "  --instructions N   how many; without it until the guest ends\n"
+    "  --every N          compare all of RAM after so many (1000000; with kvm 50000)\n"
+    "  --follow           with two tcg-lite: compare after each instruction\n"
+    "  --exits            with kvm or --follow: compare from exit to exit (faster), and\n"
+    "                     each instruction only where that shows a difference\n"
     "  --last N           how many instructions to show where they differ (20)\n"
-                           "  -kernel FILE ...   the guest and its machine: see twin86 --help. Its serial\n"
-                           "                     output is shown with -serial stdio or file:FILE\n"
-                           "  -timeout SECONDS   stop comparing after that\n"
-                           "Exit codes: 0 no difference, 1 a difference, 2 bad usage, 6 it could not be done.\n";
+    "  -kernel FILE ...   the guest and its machine: see twin86 --help. Its serial\n"
+    "                     output is shown with -serial stdio or file:FILE\n"
+    "  -timeout SECONDS   stop comparing after that\n"
+    "Exit codes: 0 no difference, 1 a difference, 2 bad usage, 6 it could not be done,\n"
+    "8 no difference until -timeout.\n";
 
 struct Run {
     Twin86DiffGuest diff;
@@ -58,6 +62,8 @@ static int own_option(struct Run *r, int argc, char **argv, int at, int *used) {
     name += name[1] == '-' ? 2 : 1;
     if (strcmp(name, "follow") == 0)
         return *used = 1, r->diff.follow = true, 1;
+    if (strcmp(name, "exits") == 0)
+        return *used = 1, r->diff.exits = true, 1;
     while (k < 4 && strcmp(name, names[k]) != 0)
         k++;
     if (k == 4)
@@ -130,6 +136,8 @@ int diff_guest_main(int argc, char **argv) {
     int e = twin86_diff_guest(&r.options.config, &r.options.guest, &r.diff, stdout, why, sizeof(why));
     if (r.serial != NULL && r.serial != stdout)
         fclose(r.serial);
+    if (e == -ETIMEDOUT)
+        return EXIT_TIMEOUT;
     if (e < 0)
         fprintf(stderr, "twin86: diff guest: %s\n", why);
     return e >= 0 ? e : e == -EINVAL || e == -ENOENT ? EXIT_BAD_USAGE : EXIT_INTERNAL;

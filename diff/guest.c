@@ -97,6 +97,8 @@ static void tell_end(const struct LockResult *r, FILE *f) {
                                                                                     : "the run ended";
     fprintf(f, "no difference in %" PRIu64 " instructions (%s); RAM compared %" PRIu64 " times", r->instructions, how,
             r->compares);
+    if (r->meetings != 0)
+        fprintf(f, "; %" PRIu64 " steps compared, %" PRIu64 " returns", r->meetings, r->returns);
     if (r->given != 0)
         fprintf(f, "; %" PRIu64 " values given by the leader", r->given);
 }
@@ -112,6 +114,7 @@ int twin86_diff_guest(const Twin86Config *config, const Twin86Guest *guest, cons
         .history = options->last == 0         ? LAST_DEFAULT
                    : options->last > LAST_MAX ? LAST_MAX
                                               : options->last,
+        .exits = options->exits,
         .timeout_ms = options->timeout_ms,
         .report = report,
     };
@@ -143,5 +146,9 @@ int twin86_diff_guest(const Twin86Config *config, const Twin86Guest *guest, cons
         return 1;
     tell_end(&result, report);
     fprintf(report, "; %.1f s\n", (double)(lock_now_ms() - began) / 1000);
+    if (result.timed_out) {
+        snprintf(why, n, "the time is up");
+        return -ETIMEDOUT;
+    }
     return 0;
 }

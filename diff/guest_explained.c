@@ -38,10 +38,14 @@ const struct ExplainedField explained_fields[] = {
 };
 const unsigned explained_field_count = sizeof(explained_fields) / sizeof(explained_fields[0]);
 
-/* Limit and rights of a segment register that holds a null selector say nothing: every use is refused, or in 64-bit
- * mode does not look at them (SDM vol. 3, 3.4.2 and 25.4.1). Its base is compared. */
+/* Limit and rights of a segment register that holds a null selector say nothing but the DPL, which in SS is the CPL:
+ * every use is refused, or in 64-bit mode does not look at them (SDM vol. 3, 3.4.2 and 25.4.1). QEMU's IRETQ makes a
+ * null SS look like flat data. The base is compared. */
 static void level_segment(const struct X86Segment *leader, struct X86Segment *follower) {
-    if ((leader->ar & follower->ar & AR_UNUSABLE) != 0) {
+    bool null = (leader->selector & ~3u) == 0 && (follower->selector & ~3u) == 0;
+    if ((leader->ar & AR_UNUSABLE) == 0 || !(null || (follower->ar & AR_UNUSABLE)))
+        return;
+    if (((leader->ar ^ follower->ar) & AR_DPL) == 0) {
         follower->limit = leader->limit;
         follower->ar = leader->ar;
     }

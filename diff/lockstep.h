@@ -120,6 +120,7 @@ struct LockConfig {
     uint64_t limit;   /* instructions; 0: to the end */
     uint64_t every;   /* compare after so many instructions */
     unsigned history; /* instructions to print */
+    bool exits;       /* with a follower: from exit to exit, each instruction only where that shows something */
     int timeout_ms;   /* -1: none */
     struct LockPlant plant;
     FILE *report; /* where what differs is told */
@@ -132,8 +133,10 @@ struct LockResult {
     uint64_t rip;          /* ... and its address */
     uint64_t block; /* ... instructions that must run as a block for the difference to show; 0: it shows in steps */
     uint64_t compares;
-    uint64_t given;  /* follower: values taken from the leader */
-    Twin86Event end; /* what ended the run, on both sides */
+    uint64_t meetings; /* follower: how often it was compared */
+    uint64_t returns;  /* ... how often the run began anew to look closer */
+    uint64_t given;    /* follower: values taken from the leader */
+    Twin86Event end;   /* what ended the run, on both sides */
     bool timed_out;
     int error;     /* LOCK_FAILED: -errno; -EINVAL: what was asked for is wrong */
     char why[256]; /* ... one line */

@@ -184,10 +184,31 @@ static void tell(struct Follow *f, const struct LockDiffs *d, const char *where)
     lock_diffs_print(d, f->c->engine, out);
 }
 
+/* In the next run each instruction from where they last agreed on. */
+static void look_again(struct Follow *f, uint64_t from) {
+    f->again = (struct LockSpan){from, f->count + 1};
+    f->look_again = true;
+    end(f, LOCK_DIFFERENT);
+}
+
 static void differ(struct Follow *f, const struct LockDiffs *d) {
+    if (f->was_behind) {
+        look_again(f, f->met);
+        return;
+    }
     tell(f, d, "after");
     end(f, LOCK_DIFFERENT);
 }
+
+/* This instruction is to be compared by itself. */
+static bool in_span(const struct Follow *f, uint64_t count) {
+    for (unsigned i = 0; i < f->spans->count; i++)
+        if (count >= f->spans->span[i].from && count < f->spans->span[i].to)
+            return true;
+    return false;
+}
+
+static bool stepping(const struct Follow *f, uint64_t count) { return f->spans == NULL || in_span(f, count); }
 
 /* ---- all of RAM ---- */
 
@@ -203,16 +224,17 @@ static bool ram_differs(struct Follow *f, struct LockDiffs *d) {
 static void check_ram(struct Follow *f) {
     struct LockDiffs d;
     f->since = 0;
-    if (!ram_differs(f, &d))
+    if (!ram_differs(f, &d)) {
+        f->ram_met = f->met;
         return;
-    if (f->watch != NULL) { /* watched, and yet not seen when it came about */
+    }
+    if (f->watch != NULL && stepping(f, f->ram_met)) { /* watched, and yet not seen when it came about */
         tell(f, &d, "in RAM before");
         end(f, LOCK_DIFFERENT);
         return;
     }
     f->found = d;
-    f->look_again = true;
-    end(f, LOCK_DIFFERENT);
+    look_again(f, f->ram_met);
 }
 
 /* ---- steps ---- */
@@ -228,13 +250,15 @@ static void compare(struct Follow *f, const CPUX86State *leader) {
         lock_compare_env(leader, env, mask, &d);
     if (executed || f->inject >= 0)
         compare_near(f, leader, &d);
-    if (f->watch != NULL)
+    if (f->watch != NULL && stepping(f, f->count))
         lock_compare_watched(&f->leader->ram, &f->follower->ram, f->watch, &d);
     lock_log_finish(&f->log, &d);
     if (d.total != 0) {
         differ(f, &d);
         return;
     }
+    f->met = f->leader->cpu.insn_count;
+    f->r->meetings++;
     if (executed)
         level_registers(f, leader);
     struct LockMoment *m = lock_history_back(&f->history, 0);
@@ -251,6 +275,10 @@ static void stopped_elsewhere(struct Follow *f, enum VcpuExit exit) {
         fail(f, cpu->error);
         return;
     }
+    if (f->was_behind) {
+        look_again(f, f->met);
+        return;
+    }
     lock_diffs_clear(&d);
     lock_diffs_add(&d, LOCK_RUN, "the step's end", "done",
                    exit == VCPU_EXIT_SHUTDOWN ? "triple fault"
@@ -260,6 +288,19 @@ static void stopped_elsewhere(struct Follow *f, enum VcpuExit exit) {
     differ(f, &d);
 }
 
+static void load_planted(struct CPUState *cpu) {
+    if (cpu->env_changed && cpu->accel->ops->put_state(cpu) == 0)
+        cpu->env_changed = false;
+}
+
+/* Physical address of an instruction, as the leader's page tables say. */
+static uint64_t phys_rip(const struct Follow *f, const CPUX86State *env) {
+    const struct CPUState *cpu = &f->leader->cpu;
+    struct WalkResult w;
+    bool mapped = x86_walk(env, &cpu->model, cpu->bus, peek_linear(env, SEG_CS, env->rip), WALK_PEEK, &w);
+    return mapped ? w.phys : UINT64_MAX;
+}
+
 /* Let the follower do what brought the leader to `leader`. */
 static void step(struct Follow *f, const CPUX86State *leader) {
     struct CPUState *cpu = &f->follower->cpu;
@@ -267,6 +308,7 @@ static void step(struct Follow *f, const CPUX86State *leader) {
     struct AccelStep s = {
         .inject = f->pending ? -1 : f->inject,
         .until = leader,
+        .stop = phys_rip(f, leader),
         .event = f->pending && f->events > 0,
         .flags = !f->pending                         ? STEP_FLAGS_STAY
                  : leader->int_shadow != SHADOW_NONE ? STEP_FLAGS_SHADOW
@@ -279,8 +321,7 @@ static void step(struct Follow *f, const CPUX86State *leader) {
     peek_memory(&f->leader->cpu, peek_linear(leader, SEG_CS, leader->rip), &byte, 1);
     f->stop_byte = byte;
     f->general_changed = false;
-    if (cpu->env_changed && cpu->accel->ops->put_state(cpu) == 0) /* somebody planted something */
-        cpu->env_changed = false;
+    load_planted(cpu);
     atomic_fetch_add(&f->steps, 1);
     enum VcpuExit exit = cpu->accel->ops->step(cpu, &s);
     bool halted = f->pending && w->halts;
@@ -296,9 +337,57 @@ static void step(struct Follow *f, const CPUX86State *leader) {
     f->events = 0;
 }
 
+/* ---- from exit to exit ---- */
+
+static uint64_t linear_rip(const CPUX86State *env) { return peek_linear(env, SEG_CS, env->rip); }
+
+/* Nothing about the leader's last instruction needs the follower to be there. */
+static bool can_wait(const struct Follow *f, const CPUX86State *after) {
+    const struct LockRow *w = row(f);
+    if (stepping(f, f->count) || !f->pending || f->inject >= 0 || f->events > 0 || f->log.count > 0 || f->row == 0)
+        return false;
+    if (w->given != 0 || w->given_flags || w->string || w->halts || w->system)
+        return false;
+    return x86_cpl(&f->before) == 0 && x86_cpl(after) == 0 && after->int_shadow == SHADOW_NONE &&
+           f->before.int_shadow == SHADOW_NONE && f->behind < LOCK_TRAIL;
+}
+
+/* Bring the follower to the instruction that the leader has just executed. */
+static void rejoin(struct Follow *f) {
+    struct CPUState *cpu = &f->follower->cpu;
+    struct AccelStep s = {.inject = -1,
+                          .until = &f->before,
+                          .stop = phys_rip(f, &f->before),
+                          .instructions = f->behind,
+                          .arrivals = 1,
+                          .general = f->general_changed};
+    for (size_t i = 0; i < f->behind; i++)
+        s.arrivals += f->trail[i] == linear_rip(&f->before);
+    const struct LockPlant *plant = &f->c->plant;
+    if (plant->apply != NULL && plant->at > f->met && plant->at <= f->count)
+        plant->apply(plant->opaque, f->follower);
+    load_planted(cpu);
+    f->behind = 0;
+    f->was_behind = true;
+    f->general_changed = false;
+    atomic_fetch_add(&f->steps, 1);
+    enum VcpuExit exit = cpu->accel->ops->step(cpu, &s);
+    if (exit != VCPU_EXIT_DEBUG) {
+        stopped_elsewhere(f, exit);
+        return;
+    }
+    explained_level(&f->before, &cpu->env);
+    if (!lock_same_env(&f->before, &cpu->env, &f->never_mask))
+        look_again(f, f->met);
+}
+
 static void catch_up(struct Follow *f, const CPUX86State *leader) {
-    if (f->pending || f->inject >= 0)
+    if (f->pending && f->behind > 0)
+        rejoin(f);
+    if (!f->over && (f->pending || f->inject >= 0))
         step(f, leader);
+    f->was_behind = false;
+    bus_set_a20(f->follower->bus, bus_a20(f->leader->bus)); /* as the device says that the step has written to */
 }
 
 /* ---- what the leader does ---- */
@@ -309,9 +398,14 @@ static void on_insn(void *opaque, struct CPUState *cpu) {
         return;
     if (f->pending && f->events == 0 && row(f)->string && cpu->insn_count == f->count && cpu->env.rip == f->before.rip)
         return; /* the next repetition */
-    catch_up(f, &cpu->env);
-    if (!f->over && ++f->since >= f->c->every)
-        check_ram(f);
+    f->since++;
+    if (can_wait(f, &cpu->env)) {
+        f->trail[f->behind++] = linear_rip(&f->before);
+    } else {
+        catch_up(f, &cpu->env);
+        if (!f->over && f->since >= f->c->every)
+            check_ram(f);
+    }
     if (f->over)
         return;
     f->r->instructions = cpu->insn_count;
@@ -370,7 +464,8 @@ static void on_event(void *opaque, struct CPUState *cpu, uint8_t vector, bool ha
 
 /* Wait for the leader. Where the follower gets nowhere for long, it is called back. */
 static void wait_for_leader(struct Follow *f) {
-    int64_t deadline = f->c->timeout_ms < 0 ? INT64_MAX : lock_now_ms() + f->c->timeout_ms;
+    enum { PATIENCE_MS = 60000 }; /* a string instruction may move all of RAM, on a host that is emulated itself */
+    int64_t deadline = f->deadline;
     uint64_t steps = 0;
     int64_t moved = lock_now_ms();
     while (machine_wait(f->leader, 200, &f->r->end) != 0) {
@@ -379,7 +474,7 @@ static void wait_for_leader(struct Follow *f) {
         if (s != steps)
             moved = now;
         steps = s;
-        if (now - moved > 5000)
+        if (now - moved > PATIENCE_MS)
             cpu_post(&f->follower->cpu, CPU_EVENT_LEAVE);
         if (now > deadline && !f->r->timed_out) {
             f->r->timed_out = true;
@@ -402,7 +497,6 @@ static void tell_given(const struct Follow *f) {
 }
 
 static void finish(struct Follow *f) {
-    struct LockDiffs d;
     if (f->over)
         return;
     if (f->r->end.kind == TWIN86_EVENT_ERROR) {
@@ -414,15 +508,9 @@ static void finish(struct Follow *f) {
     if (f->over)
         return;
     f->r->instructions = f->leader->cpu.insn_count;
-    if (ram_differs(f, &d)) {
-        f->found = d;
-        f->look_again = f->watch == NULL;
-        if (f->watch != NULL)
-            tell(f, &d, "in RAM before");
-        end(f, LOCK_DIFFERENT);
-        return;
-    }
-    tell_given(f);
+    check_ram(f);
+    if (!f->over)
+        tell_given(f);
 }
 
 static void run(struct Follow *f) {
@@ -446,28 +534,55 @@ static void run(struct Follow *f) {
     finish(f);
 }
 
-void lock_run_follow(const struct LockConfig *c, struct LockResult *r) {
-    struct LockDiffs watch;
+/* One run from the beginning; `spans` and `watch` say where to look closer, and learn from it. False: the end. */
+static bool run_once(const struct LockConfig *c, struct LockResult *r, struct LockSpans *spans, struct LockDiffs *watch,
+                     int64_t deadline) {
     struct Follow f;
-    *r = (struct LockResult){.outcome = LOCK_SAME};
-    if (lock_follow_init(&f, c, r, NULL, true))
+    uint64_t returns = r->returns;
+    *r = (struct LockResult){.outcome = LOCK_SAME, .returns = returns};
+    bool ok = lock_follow_init(&f, c, r, returns == 0);
+    f.deadline = deadline;
+    f.spans = c->exits ? spans : NULL;
+    f.watch = watch->total != 0 ? watch : NULL;
+    if (ok)
         run(&f);
     bool again = f.look_again;
-    watch = f.found;
-    lock_follow_destroy(&f);
-    if (!again)
-        return;
-    /* RAM differs, but when did it begin? Run it again, and look at those words after each step. */
-    *r = (struct LockResult){.outcome = LOCK_SAME};
-    if (lock_follow_init(&f, c, r, &watch, false))
-        run(&f);
-    lock_follow_destroy(&f);
-    if (r->outcome == LOCK_SAME) {
-        r->outcome = LOCK_FAILED;
-        r->error = -EIO;
-        snprintf(r->why, sizeof(r->why),
-                 "a run does not repeat: a difference in RAM that was seen does not come again");
+    if (again) {
+        if (f.found.total != 0)
+            *watch = f.found;
+        if (spans->count < LOCK_SPANS)
+            spans->span[spans->count++] = f.again;
+        r->returns++;
     }
+    lock_follow_destroy(&f);
+    return again;
+}
+
+static void give_up(struct LockResult *r, const char *why) {
+    r->outcome = LOCK_FAILED;
+    r->error = -EIO;
+    snprintf(r->why, sizeof(r->why), "%s", why);
+}
+
+/* RAM that differs, and differences after more than one instruction, say only that something is wrong. Run it again
+ * then, and look at each instruction from where they last agreed on, or at those words after each. */
+void lock_run_follow(const struct LockConfig *c, struct LockResult *r) {
+    struct LockDiffs watch = {0};
+    struct LockSpans *spans = calloc(1, sizeof(*spans));
+    *r = (struct LockResult){.outcome = LOCK_SAME};
+    if (spans == NULL) {
+        give_up(r, "out of memory");
+        return;
+    }
+    int64_t deadline = c->timeout_ms < 0 ? INT64_MAX : lock_now_ms() + c->timeout_ms;
+    bool again = true;
+    while (again && r->returns < LOCK_SPANS)
+        again = run_once(c, r, spans, &watch, deadline);
+    if (again)
+        give_up(r, "too many places to look closer at; compare each instruction");
+    else if (r->outcome == LOCK_SAME && r->returns > 0 && !c->exits)
+        give_up(r, "a run does not repeat: a difference in RAM that was seen does not come again");
+    free(spans);
 }
 
 const struct CpuTrace lock_follow_hooks = {.insn = on_insn, .event = on_event};

@@ -49,6 +49,16 @@ struct LockRow {
     bool system;    /* can change MSRs, debug registers and the like */
 };
 
+/** Instruction counts between which each instruction is compared, in a run that else goes from exit to exit. */
+struct LockSpan {
+    uint64_t from, to;
+};
+enum { LOCK_SPANS = 1000, LOCK_TRAIL = 1 << 16 };
+struct LockSpans {
+    struct LockSpan span[LOCK_SPANS];
+    unsigned count;
+};
+
 struct Follow {
     const struct LockConfig *c;
     struct LockResult *r;
@@ -61,6 +71,11 @@ struct Follow {
     struct LockHistory history;
     struct Disas *disas;
     const struct LockDiffs *watch; /* words of RAM to compare after each step; NULL: none */
+    const struct LockSpans *spans; /* from exit to exit, but for these; NULL: each instruction */
+    uint64_t *trail;               /* linear RIPs of what the leader has executed since they met */
+    size_t behind;                 /* how many */
+    uint64_t met, ram_met;         /* instruction counts when they last met, and when RAM was last compared */
+    struct LockSpan again;         /* where to look at each instruction in the next run */
 
     struct LockRow *rows;
     uint64_t *never, *step_ignore; /* by field: bits that are never compared, that are not compared now */
@@ -77,10 +92,12 @@ struct Follow {
     uint8_t vector;    /* of the last event */
     uint8_t stop_byte; /* of the code where the leader went */
     bool general_changed;
+    bool was_behind;  /* within the step under way the follower had to catch up */
     bool fault_noted; /* the leader's CR2 and DR6 tell already of what comes after the step */
     uint64_t since;   /* steps since RAM was compared */
     uint64_t words;   /* of RAM that were given */
     _Atomic uint64_t steps;
+    int64_t deadline; /* host ms */
     bool over, look_again;
     struct LockDiffs found;
 };
@@ -88,8 +105,7 @@ struct Follow {
 extern const struct CpuTrace lock_follow_hooks;
 
 /** Machines, tables, taps. False: r says why; lock_follow_destroy is due in either case. */
-bool lock_follow_init(struct Follow *f, const struct LockConfig *c, struct LockResult *r, const struct LockDiffs *watch,
-                      bool output);
+bool lock_follow_init(struct Follow *f, const struct LockConfig *c, struct LockResult *r, bool output);
 void lock_follow_destroy(struct Follow *f);
 
 #endif

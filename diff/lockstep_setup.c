@@ -144,7 +144,8 @@ static bool make_tables(struct Follow *f) {
     f->rows = calloc(x86_row_count, sizeof(*f->rows));
     f->never = calloc(env_field_count, sizeof(*f->never));
     f->step_ignore = calloc(env_field_count, sizeof(*f->step_ignore));
-    if (f->rows == NULL || f->never == NULL || f->step_ignore == NULL)
+    f->trail = calloc(LOCK_TRAIL, sizeof(*f->trail));
+    if (f->rows == NULL || f->never == NULL || f->step_ignore == NULL || f->trail == NULL)
         return false;
     for (unsigned i = 1; i < x86_row_count; i++)
         describe_row(&f->rows[i], &x86_rows[i], f->c->engine[1]);
@@ -164,12 +165,6 @@ static bool make_tables(struct Follow *f) {
 
 /* ---- machines ---- */
 
-static void mapping_changed(void *opaque, uint64_t gpa, uint64_t size) {
-    struct Follow *f = opaque;
-    (void)gpa, (void)size;
-    bus_set_a20(f->follower->bus, bus_a20(f->leader->bus));
-}
-
 /* The follower first: it may be the one that can't give all of the CPU model, and then the leader must not either. */
 static bool make_machines(struct Follow *f, bool output) {
     struct LockResult *r = f->r;
@@ -188,7 +183,7 @@ static bool make_machines(struct Follow *f, bool output) {
     return true;
 }
 
-static bool connect(struct Follow *f) {
+static void connect(struct Follow *f) {
     f->hooks = lock_follow_hooks;
     f->hooks.opaque = f;
     f->leader->cpu.trace = &f->hooks;
@@ -197,34 +192,32 @@ static bool connect(struct Follow *f) {
     lock_log_init(&f->log);
     bus_set_tap(f->leader->bus, &f->log.leader);
     bus_set_tap(f->follower->bus, &f->log.follower);
-    const struct BusListener listener = {.mapping_changed = mapping_changed, .opaque = f};
-    return bus_add_listener(f->leader->bus, &listener) == 0;
 }
 
-bool lock_follow_init(struct Follow *f, const struct LockConfig *c, struct LockResult *r, const struct LockDiffs *watch,
-                      bool output) {
-    *f = (struct Follow){.c = c, .r = r, .inject = -1, .watch = watch, .disas = disas_new()};
+bool lock_follow_init(struct Follow *f, const struct LockConfig *c, struct LockResult *r, bool output) {
+    *f = (struct Follow){.c = c, .r = r, .inject = -1, .disas = disas_new()};
     bool ok = make_tables(f) && lock_history_init(&f->history, c->history) == 0;
     if (!ok) {
         r->error = -ENOMEM;
         snprintf(r->why, sizeof(r->why), "out of memory");
     }
-    ok = ok && make_machines(f, output) && connect(f);
-    if (!ok)
+    ok = ok && make_machines(f, output);
+    if (ok)
+        connect(f);
+    else
         r->outcome = LOCK_FAILED;
     return ok;
 }
 
 void lock_follow_destroy(struct Follow *f) {
-    if (f->leader != NULL) {
-        bus_remove_listeners(f->leader->bus, f);
+    if (f->leader != NULL)
         f->leader->cpu.trace = &f->leader->trace.hooks;
-    }
     lock_machine_free(f->leader);
     lock_machine_free(f->follower);
     lock_log_destroy(&f->log);
     lock_history_destroy(&f->history);
     free(f->rows);
+    free(f->trail);
     free(f->never);
     free(f->step_ignore);
     disas_free(f->disas);

@@ -308,6 +308,8 @@ typedef struct Twin86DiffGuest {
     uint64_t instructions; /* how many; 0: until the guest ends */
     uint64_t every;        /* compare all of RAM after so many; 0: a million, with a follower 50,000 */
     unsigned last;         /* how many instructions to show where they differ; 0: 20 */
+    bool exits;            /* with a follower: compare where the leader meets devices, events and the like, and each
+                              instruction only where that shows a difference */
     bool follow;           /* two tcg-lite: compare after each instruction, the second following the first */
     int timeout_ms;        /* give up after that; -1: never */
 } Twin86DiffGuest;
@@ -316,7 +318,7 @@ typedef struct Twin86DiffGuest {
  * Run a guest on two engines in lockstep, from the same state, comparing registers, RAM and devices; find the first
  * instruction after which they differ, and tell about it in `report`. `config->accel`, `icount`, `no_reboot` and
  * `trace` are not looked at; what the guest prints comes once. 0: no difference; 1: there is one; -EINVAL, -EIO, ...:
- * it could not be done, `why` says why.
+ * it could not be done, `why` says why; -ETIMEDOUT: no difference until the time was up.
  */
 TWIN86_API int twin86_diff_guest(const Twin86Config *config, const Twin86Guest *guest, const Twin86DiffGuest *options,
                                  FILE *report, char *why, size_t why_size);

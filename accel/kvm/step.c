@@ -27,19 +27,22 @@ static uint64_t linear_rip(const CPUX86State *env) {
     return x86_code64(env) ? env->rip : (uint32_t)(env->rip + env->seg[SEG_CS].base);
 }
 
-/* The byte of RAM or ROM at a linear address, through these page tables. */
-static uint8_t *byte_at(struct CPUState *cpu, const CPUX86State *env, uint64_t linear) {
-    struct WalkResult walk;
+static uint8_t *ram_byte(struct CPUState *cpu, uint64_t phys) {
     uint64_t offset, avail;
-    if (!x86_walk(env, &cpu->model, cpu->bus, linear, WALK_PEEK, &walk))
-        return NULL;
-    struct Region *r = bus_find(cpu->bus, walk.phys, &offset, &avail);
+    struct Region *r = bus_find(cpu->bus, phys, &offset, &avail);
     return r != NULL && r->host != NULL ? r->host + offset : NULL;
 }
 
+/* The byte of RAM or ROM at a linear address. */
+static uint8_t *byte_at(struct CPUState *cpu, const CPUX86State *env, uint64_t linear) {
+    struct WalkResult walk;
+    bool mapped = x86_walk(env, &cpu->model, cpu->bus, linear, WALK_PEEK, &walk);
+    return mapped ? ram_byte(cpu, walk.phys) : NULL;
+}
+
 static void set_breakpoint(struct Step *p) {
-    const CPUX86State *until = p->s->until;
-    p->breakpoint = x86_cpl(until) == 0 ? byte_at(p->v->cpu, until, linear_rip(until)) : NULL;
+    bool possible = x86_cpl(p->s->until) == 0 && p->s->stop != UINT64_MAX;
+    p->breakpoint = possible ? ram_byte(p->v->cpu, p->s->stop) : NULL;
     if (p->breakpoint == NULL)
         return;
     p->byte = *p->breakpoint;
@@ -213,6 +216,32 @@ static bool needs_breakpoint(const struct AccelStep *s, uint64_t rip) {
     return s->event || s->inject >= 0 || whole || s->flags == STEP_FLAGS_TO_R11 || s->flags == STEP_FLAGS_SHADOW;
 }
 
+/* One instruction without a breakpoint at it. */
+static enum VcpuExit pass(struct Step *p) {
+    struct AccelStep one = {.inject = -1, .until = p->s->until};
+    struct Step step = {.v = p->v, .s = &one, .rip = p->v->cpu->env.rip};
+    set_debug(p->v, true);
+    enum VcpuExit exit = run(&step);
+    set_debug(p->v, false);
+    return exit;
+}
+
+/* At full speed, until the breakpoint is met for the last time. */
+static enum VcpuExit run_freely(struct Step *p) {
+    enum VcpuExit exit = VCPU_EXIT_DEBUG;
+    set_debug(p->v, false);
+    for (uint64_t left = p->s->arrivals; left > 0 && exit == VCPU_EXIT_DEBUG; left--) {
+        set_breakpoint(p);
+        if (p->breakpoint == NULL)
+            return fail(p->v, "no breakpoint can be put where the leader stands");
+        exit = run(p);
+        clear_breakpoint(p);
+        if (exit == VCPU_EXIT_DEBUG && left > 1)
+            exit = pass(p);
+    }
+    return exit;
+}
+
 enum VcpuExit kvm_step(struct CPUState *cpu, const struct AccelStep *s) {
     struct KvmVcpu *v = cpu->engine;
     struct Step p = {.v = v, .s = s, .rip = cpu->env.rip};
@@ -220,13 +249,18 @@ enum VcpuExit kvm_step(struct CPUState *cpu, const struct AccelStep *s) {
         return fail(v, "general registers are refused");
     before(&p);
     inject(v, s->inject);
-    if (needs_breakpoint(s, p.rip))
+    if (s->instructions == 0 && needs_breakpoint(s, p.rip))
         set_breakpoint(&p);
     kvm_enter(v);
-    set_debug(v, p.breakpoint == NULL);
-    enum VcpuExit exit = run(&p);
+    enum VcpuExit exit;
+    if (s->instructions != 0) {
+        exit = run_freely(&p);
+    } else {
+        set_debug(v, p.breakpoint == NULL);
+        exit = run(&p);
+        clear_breakpoint(&p);
+    }
     kvm_leave(v);
-    clear_breakpoint(&p);
     if (exit != VCPU_EXIT_DEBUG) /* else they were looked at */
         get_general(v);
     get_rest(v, s->all);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Following another engine: AccelOps.step. An instruction budget of one stops behind the instruction; where an event is
+ * Following another engine: AccelOps.step. An instruction budget stops behind the instruction; where an event is
  * delivered on the way, CPU_EVENT_LEAVE stops before its handler's first instruction.
  */
 #include "accel/tcg-lite/loop.h"
@@ -40,7 +40,7 @@ enum VcpuExit tcg_step(struct CPUState *cpu, const struct AccelStep *s) {
     if (s->general || partial)
         load(cpu);
     inject(cpu, s->inject);
-    cpu->insn_limit = cpu->insn_count + 1;
+    cpu->insn_limit = cpu->insn_count + (s->instructions != 0 ? s->instructions : 1);
     enum VcpuExit exit = tcg_exec(cpu);
     cpu->accel->ops->get_state(cpu);
     cpu_retract(cpu, CPU_EVENT_LEAVE | CPU_EVENT_INTR);

@@ -276,7 +276,13 @@ START_TEST(a_follower_does_as_the_leader) {
     static const char *const engines[] = {"tcg-lite", "tcg-lite,plain=on"};
     struct Bench b;
     bench_init(&b);
-    follow_run(&b, engines[_i]);
+    b.config.exits = _i >= 2;
+    follow_run(&b, engines[_i % 2]);
+    ck_assert_uint_eq(b.result.returns, 0);
+    if (b.config.exits)
+        ck_assert_uint_lt(b.result.meetings, b.result.instructions / 3);
+    else
+        ck_assert_uint_ge(b.result.meetings, b.result.instructions);
     ck_assert_msg(b.result.outcome == LOCK_SAME, "%s", b.text);
     ck_assert_int_eq(b.result.end.kind, TWIN86_EVENT_POWEROFF);
     ck_assert_uint_gt(b.result.instructions, 10000);
@@ -297,6 +303,39 @@ START_TEST(a_flip_of_the_follower_is_found) {
     ck_assert_msg(b.result.first == flips[_i].at - 1, "%lu: %s", b.result.first, b.text);
     ck_assert_uint_eq(b.result.rip, rip_after(&b, flips[_i].at - 1));
     ck_assert_ptr_nonnull(strstr(b.text, flips[_i].told));
+    bench_free(&b);
+}
+END_TEST
+
+/* From exit to exit: something goes wrong in the midst of thousands of instructions. */
+static void break_follower(void *opaque, struct Machine *m) {
+    (*(unsigned *)opaque)++;
+    m->cpu.env.gpr[REG_BX] ^= 1;
+    cpu_state_changed(&m->cpu);
+}
+
+START_TEST(from_exit_to_exit_the_instruction_is_found) {
+    static const uint8_t code[] = {
+        0xb9, 0xe8, 0x03,             /* mov cx, 1000 */
+        0x43, 0x43, 0x49, 0x75, 0xfb, /* inc bx; inc bx; dec cx; jnz */
+        0x88, 0xd8, 0xe6, 0x80,       /* mov al, bl; out 80h, al */
+        0xeb, 0xf2,                   /* jmp */
+    };
+    struct Bench b;
+    unsigned applied = 0;
+    bench_init(&b);
+    b.guest.bios = rom_path(code, sizeof(code));
+    b.config.limit = 30000;
+    b.config.exits = true;
+    b.config.plant = (struct LockPlant){.side = 1, .at = 6011, .apply = break_follower, .opaque = &applied};
+    follow_run(&b, "tcg-lite");
+    ck_assert_int_eq(b.result.outcome, LOCK_DIFFERENT);
+    ck_assert_uint_eq(b.result.first, 6010);
+    ck_assert_uint_eq(b.result.returns, 1);
+    ck_assert_uint_eq(applied, 2);
+    ck_assert_uint_eq(b.result.rip, rip_after(&b, 6010));
+    unlink(b.guest.bios);
+    free((char *)b.guest.bios);
     bench_free(&b);
 }
 END_TEST
@@ -413,8 +452,9 @@ Suite *lockstep_suite(void) {
     tcase_add_loop_test(t, a_flip_is_found, 0, sizeof(flips) / sizeof(flips[0]));
     tcase_add_test(t, wrong_memory_is_found_before_what_it_does);
     tcase_add_test(t, a_wrong_block_is_found);
-    tcase_add_loop_test(t, a_follower_does_as_the_leader, 0, 2);
+    tcase_add_loop_test(t, a_follower_does_as_the_leader, 0, 4);
     tcase_add_loop_test(t, a_flip_of_the_follower_is_found, 0, sizeof(flips) / sizeof(flips[0]));
+    tcase_add_test(t, from_exit_to_exit_the_instruction_is_found);
     tcase_add_test(t, accesses_of_the_follower_are_checked);
     tcase_add_test(t, explanations_explain);
     tcase_add_test(t, wrong_engines_are_refused);
