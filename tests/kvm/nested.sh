@@ -85,9 +85,11 @@ echo "${LOCKSTEP_ARGS:---instructions 1000000}" > "$root/t/lockstep-args"
 chmod 755 "$root/init"
 (cd "$root" && find . | cpio --quiet -o -H newc -R 0:0) | gzip -1 > "$work/initrd.gz"
 
+# idle=poll: a nested host that halts sometimes misses its own timer interrupt, and then all of it stands still (seen in
+# two of three boots with kernel-irqchip=on).
 timeout "$seconds" qemu-system-x86_64 -accel tcg -cpu max,+svm,+npt -m 2048 -nographic -no-reboot -nodefaults \
     -serial stdio -kernel "$guest/vmlinuz" -initrd "$work/initrd.gz" \
-    -append "console=ttyS0 quiet panic=-1 tsc=reliable" < /dev/null | tr -d '\r' > "$work/log"
+    -append "console=ttyS0 quiet panic=-1 tsc=reliable idle=poll" < /dev/null | tr -d '\r' > "$work/log"
 grep -a -E '(^| )(ok|FAIL|SKIP) |^ ' "$work/log"
 if ! grep -a -q '^NESTED DONE' "$work/log"; then
     echo "FAIL nested KVM: it did not come to its end within $seconds s; its last lines:"
