@@ -23,7 +23,7 @@ enum EnvGroup {
 };
 
 struct EnvField {
-    char name[16];
+    char name[24];
     uint16_t offset;
     uint8_t size; /* bytes; 1, 2, 4, 8, or 32: a vector register */
     uint8_t group;

@@ -20,6 +20,7 @@ const unsigned explained_insn_count = sizeof(explained_insns) / sizeof(explained
 const struct ExplainedField explained_fields[] = {
     {NULL, "tsc_offset", ALL, "how far the TSC is from each side's own clock"},
     {NULL, "tsc_adjust", ALL, "follows writes of the TSC, which is not compared"},
+    {"kvm", "kvm_clock_offset", ALL, "how far kvmclock, which KVM alone has, is from the side's own clock"},
     {"kvm", "rflags", FLAG_RF,
      "RF lives until the next instruction is done; tcg-lite keeps it only where an instruction breakpoint could "
      "strike"},

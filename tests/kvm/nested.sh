@@ -9,7 +9,7 @@
 # SKIPs (exit code 77) where QEMU or the kernel packages can't be had.
 set -u
 srcdir=${srcdir:-$(cd "$(dirname "$0")/../.." && pwd)}
-jobs=${*:-embedded unit stress isa lockstep debian debian_irqchip handover}
+jobs=${*:-embedded unit stress isa lockstep debian handover}
 seconds=${NESTED_SECONDS:-600}
 
 skip() {
@@ -85,11 +85,13 @@ echo "${LOCKSTEP_ARGS:---instructions 1000000}" > "$root/t/lockstep-args"
 chmod 755 "$root/init"
 (cd "$root" && find . | cpio --quiet -o -H newc -R 0:0) | gzip -1 > "$work/initrd.gz"
 
-# idle=poll: a nested host that halts sometimes misses its own timer interrupt, and then all of it stands still (seen in
-# two of three boots with kernel-irqchip=on).
+# With kernel-irqchip=on the host in the middle sometimes misses its own timer interrupt in HLT, and then all of it stands
+# still (two of three boots); so it has to poll.
+poll=
+[ "$jobs" != debian_irqchip ] || poll=idle=poll
 timeout "$seconds" qemu-system-x86_64 -accel tcg -cpu max,+svm,+npt -m 2048 -nographic -no-reboot -nodefaults \
     -serial stdio -kernel "$guest/vmlinuz" -initrd "$work/initrd.gz" \
-    -append "console=ttyS0 quiet panic=-1 tsc=reliable idle=poll" < /dev/null | tr -d '\r' > "$work/log"
+    -append "console=ttyS0 quiet panic=-1 tsc=reliable $poll" < /dev/null | tr -d '\r' > "$work/log"
 grep -a -E '(^| )(ok|FAIL|SKIP) |^ ' "$work/log"
 if ! grep -a -q '^NESTED DONE' "$work/log"; then
     echo "FAIL nested KVM: it did not come to its end within $seconds s; its last lines:"
