@@ -105,7 +105,8 @@ static void interrupted_comparison(struct Comparison *c) {
         c->a.rflags = c->b.rflags;
 }
 
-/** Instructions that AMD's processors have and the table has not, as (prefix, opcode after 0F, ModRM) with 0 for any. */
+/** Instructions that AMD's processors have and the table has not, as (prefix, opcode after 0F, ModRM) with 0 for any.
+ */
 static void not_in_table(struct Comparison *c) {
     static const struct {
         uint8_t prefix, opcode, modrm;
@@ -127,21 +128,6 @@ static void not_in_table(struct Comparison *c) {
 static void int1_rip(struct Comparison *c) {
     if (is(c, "INT1") && c->a.vector == VEC_DB && c->b.vector == VEC_DB)
         c->b.rip = c->a.rip;
-}
-
-/** The last of F2 and F3 among the prefixes, or 0. */
-static uint8_t repeat_prefix(const struct Comparison *c) {
-    uint8_t found = 0;
-    for (unsigned k = 0; k + 2 < c->insn->len; k++)
-        if (c->bytes[k] == 0xf2 || c->bytes[k] == 0xf3)
-            found = c->bytes[k];
-    return found;
-}
-
-static void loop_prefix(struct Comparison *c) {
-    uint8_t other = is(c, "LOOPNE") ? 0xf3 : is(c, "LOOPE") ? 0xf2 : 0;
-    if (other != 0 && repeat_prefix(c) == other)
-        take_all(c);
 }
 
 static bool on_pvm(const struct Comparison *c) {
@@ -174,7 +160,8 @@ const struct Explanation explanations[] = {
      "CALL to an address that is not canonical with such a stack: #GP by the SDM's order (vol. 2, CALL), #SS measured",
      call_target_and_stack},
     {"misaligned-stack-operand",
-     "an aligned vector operand through RSP or RBP that is neither canonical nor aligned: the SDM names #SS and #GP without "
+     "an aligned vector operand through RSP or RBP that is neither canonical nor aligned: the SDM names #SS and #GP "
+     "without "
      "an order (vol. 2, 2.4); measured #GP",
      misaligned_stack_operand},
     {"cmps-order",
@@ -182,7 +169,8 @@ const struct Explanation explanations[] = {
      "the one, sometimes the other",
      cmps_order},
     {"interrupted-comparison",
-     "a page fault in REP CMPS and SCAS shows the flags from before the instruction (SDM vol. 2, REP); when an interrupt "
+     "a page fault in REP CMPS and SCAS shows the flags from before the instruction (SDM vol. 2, REP); when an "
+     "interrupt "
      "had come between, those of the iterations up to then (measured)",
      interrupted_comparison},
     {"not-in-table",
@@ -192,11 +180,6 @@ const struct Explanation explanations[] = {
      "INT1 is a trap (SDM vol. 3, table 6-1: RIP of the next instruction); under a hypervisor that intercepts #DB the "
      "handler finds INT1's own RIP (measured under KVM on AMD)",
      int1_rip},
-    {"loop-prefix",
-     "AMD: F3 makes LOOPNE a LOOPE, F2 makes LOOPE a LOOPNE (measured); the SDM has no meaning for these prefixes "
-     "there "
-     "(vol. 2, 2.1.1)",
-     loop_prefix},
     {"kvm-pvm-emulated",
      "under kvm_pvm a program's #GP, #SS and #UD are not the processor's: KVM's emulator executes the instruction "
      "again, "
