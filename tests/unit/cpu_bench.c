@@ -155,6 +155,12 @@ int cpu_bench_vector(const struct CpuBench *b) {
     return (int)((ip - BENCH_HANDLERS) / 16);
 }
 
+int cpu_bench_try(struct CpuBench *b, const void *code, size_t n) {
+    cpu_bench_code(b, code, n);
+    ck_assert_int_eq(cpu_bench_run(b, 1000), VCPU_EXIT_HALT);
+    return cpu_bench_vector(b);
+}
+
 uint64_t cpu_bench_frame(const struct CpuBench *b, unsigned k) {
     unsigned size = x86_long_mode(b->env) ? 8 : x86_protected(b->env) ? 4 : 2;
     uint64_t v = 0, at = b->env->gpr[REG_SP] + b->env->seg[SEG_SS].base + k * size;

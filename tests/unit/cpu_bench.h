@@ -57,6 +57,14 @@ void cpu_bench_free(struct CpuBench *b);
 void cpu_bench_code(struct CpuBench *b, const void *bytes, size_t n);
 /** Run at most n instructions; env is up to date afterwards and may be changed. */
 enum VcpuExit cpu_bench_run(struct CpuBench *b, uint64_t n);
+/** Run this code, which ends in HLT, or its exception's handler; the vector as cpu_bench_vector says it. */
+int cpu_bench_try(struct CpuBench *b, const void *code, size_t n);
+/** The same with the bytes in the source, HLT added. */
+#define CPU_BENCH_RUN(b, ...)                                                                                          \
+    ({                                                                                                                 \
+        static const uint8_t code_[] = {__VA_ARGS__, 0xf4};                                                            \
+        cpu_bench_try(b, code_, sizeof(code_));                                                                        \
+    })
 /** The vector whose handler halted, or -1. */
 int cpu_bench_vector(const struct CpuBench *b);
 /** k-th 8-byte (long mode) or 4-byte word of the exception frame; 0 is the error code if there is one, else RIP. */

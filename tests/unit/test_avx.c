@@ -31,17 +31,6 @@ static struct CpuBench *avx_bench(const char *model, enum BenchMode mode) {
     return b;
 }
 
-static int run_code(struct CpuBench *b, const void *code, size_t n) {
-    cpu_bench_code(b, code, n);
-    ck_assert_int_eq(cpu_bench_run(b, 1000), VCPU_EXIT_HALT);
-    return cpu_bench_vector(b);
-}
-#define RUN(b, ...)                                                                                                    \
-    ({                                                                                                                 \
-        static const uint8_t code_[] = {__VA_ARGS__, 0xf4};                                                            \
-        run_code(b, code_, sizeof(code_));                                                                             \
-    })
-
 /* ---- what switches them off ---- */
 
 START_TEST(forbidden) {
@@ -92,7 +81,7 @@ START_TEST(forbidden) {
         b->env->cr0 |= cases[k].cr0;
         b->env->cr4 &= ~cases[k].cr4_clear;
         b->env->xcr0 = cases[k].xcr0;
-        int v = run_code(b, code[cases[k].what], sizeof(code[0]));
+        int v = cpu_bench_try(b, code[cases[k].what], sizeof(code[0]));
         ck_assert_msg(v == cases[k].vector, "case %u: vector %d", k, v);
         cpu_bench_free(b);
     }
@@ -111,12 +100,12 @@ END_TEST
 
 START_TEST(protected_mode_has_8) {
     struct CpuBench *b = avx_bench("max", BENCH_PM32);
-    ck_assert_int_eq(RUN(b, 0xc5, 0xfc, 0x77), -1); /* vzeroall */
+    ck_assert_int_eq(CPU_BENCH_RUN(b, 0xc5, 0xfc, 0x77), -1); /* vzeroall */
     for (unsigned k = 0; k < 16; k++)
         ck_assert_uint_eq(b->env->vec[k].q[3], k < 8 ? 0 : 0x1000 * k + 3);
     cpu_bench_free(b);
     b = avx_bench("max", BENCH_LONG);
-    ck_assert_int_eq(RUN(b, 0xc5, 0xf8, 0x77), -1); /* vzeroupper */
+    ck_assert_int_eq(CPU_BENCH_RUN(b, 0xc5, 0xf8, 0x77), -1); /* vzeroupper */
     for (unsigned k = 0; k < 16; k++) {
         ck_assert_uint_eq(b->env->vec[k].q[1], 0x1000 * k + 1);
         ck_assert_uint_eq(b->env->vec[k].q[2], 0);
@@ -138,7 +127,7 @@ static void unmap_second_page(struct CpuBench *b) {
 START_TEST(over_a_page_end) {
     struct CpuBench *b = avx_bench("max", BENCH_LONG);
     b->env->gpr[REG_BX] = BENCH_DATA + 0xff3;
-    ck_assert_int_eq(RUN(b, 0xc5, 0xfc, 0x11, 0x0b, 0xc5, 0xfe, 0x6f, 0x1b),
+    ck_assert_int_eq(CPU_BENCH_RUN(b, 0xc5, 0xfc, 0x11, 0x0b, 0xc5, 0xfe, 0x6f, 0x1b),
                      -1); /* vmovups [rbx], ymm1; back to ymm3 */
     for (unsigned q = 0; q < 4; q++) {
         ck_assert_uint_eq(get(b, BENCH_DATA + 0xff3 + 8 * q), 0x1000 + q);
@@ -149,7 +138,7 @@ START_TEST(over_a_page_end) {
     b = avx_bench("max", BENCH_LONG);
     unmap_second_page(b);
     b->env->gpr[REG_BX] = BENCH_DATA + 0xff3;
-    ck_assert_int_eq(RUN(b, 0xc5, 0xfc, 0x11, 0x0b), VEC_PF);
+    ck_assert_int_eq(CPU_BENCH_RUN(b, 0xc5, 0xfc, 0x11, 0x0b), VEC_PF);
     ck_assert_uint_eq(b->env->cr2, BENCH_DATA + 0x1000);
     ck_assert_uint_eq(cpu_bench_frame(b, 0), PF_W);
     ck_assert_uint_eq(get(b, BENCH_DATA + 0xff3), 0);
@@ -157,7 +146,7 @@ START_TEST(over_a_page_end) {
     b = avx_bench("max", BENCH_LONG);
     unmap_second_page(b);
     b->env->gpr[REG_BX] = BENCH_DATA + 0xff3;
-    ck_assert_int_eq(RUN(b, 0xc5, 0xe4, 0x58, 0x1b), VEC_PF); /* vaddps ymm3, ymm3, [rbx] */
+    ck_assert_int_eq(CPU_BENCH_RUN(b, 0xc5, 0xe4, 0x58, 0x1b), VEC_PF); /* vaddps ymm3, ymm3, [rbx] */
     ck_assert_uint_eq(b->env->vec[3].q[3], 0x3003);
     cpu_bench_free(b);
 }
@@ -178,7 +167,7 @@ START_TEST(alignment) {
     for (unsigned k = 0; k < sizeof(cases) / sizeof(cases[0]); k++) {
         struct CpuBench *b = avx_bench("max", BENCH_LONG);
         b->env->gpr[REG_BX] += cases[k].offset;
-        int v = run_code(b, cases[k].code, sizeof(cases[k].code));
+        int v = cpu_bench_try(b, cases[k].code, sizeof(cases[k].code));
         ck_assert_msg(v == cases[k].vector, "case %u: vector %d", k, v);
         cpu_bench_free(b);
     }
@@ -194,7 +183,8 @@ START_TEST(masked) {
         memset(&b->env->vec[1], 0, 32);
         b->env->vec[1].d[1] = b->env->vec[1].d[3] = 0x80000000;
         b->env->vec[1].d[6] = fault ? 0xffffffff : 0x7fffffff;
-        ck_assert_int_eq(RUN(b, 0xc4, 0xe2, 0x75, 0x8e, 0x13), fault ? VEC_PF : -1); /* vpmaskmovd [rbx], ymm1, ymm2 */
+        ck_assert_int_eq(CPU_BENCH_RUN(b, 0xc4, 0xe2, 0x75, 0x8e, 0x13),
+                         fault ? VEC_PF : -1); /* vpmaskmovd [rbx], ymm1, ymm2 */
         if (fault)
             ck_assert_uint_eq(b->env->cr2, BENCH_DATA + 0x1000 + 8);
         ck_assert_uint_eq(get(b, BENCH_DATA + 0x1000 - 16), 0);
@@ -216,7 +206,7 @@ START_TEST(gather_in_two_parts) {
         put(b, BENCH_DATA + 4 * k, 0xabc0 + k, 4);
     }
     put(b, BENCH_DATA + 0x1000, 0x5555, 4);
-    ck_assert_int_eq(run_code(b, code, sizeof code), VEC_PF);
+    ck_assert_int_eq(cpu_bench_try(b, code, sizeof code), VEC_PF);
     ck_assert_uint_eq(b->env->cr2, BENCH_DATA + 0x1000);
     ck_assert_uint_eq(b->env->vec[0].d[0], 0xabc0);
     ck_assert_uint_eq(b->env->vec[0].d[1], 0xabc1);
@@ -245,7 +235,7 @@ END_TEST
 START_TEST(mxcsr) {
     struct CpuBench *b = avx_bench("max", BENCH_LONG);
     put(b, BENCH_DATA, 0x11f80, 4);
-    ck_assert_int_eq(RUN(b, 0xc5, 0xf8, 0xae, 0x13), VEC_GP); /* vldmxcsr with a reserved bit */
+    ck_assert_int_eq(CPU_BENCH_RUN(b, 0xc5, 0xf8, 0xae, 0x13), VEC_GP); /* vldmxcsr with a reserved bit */
     cpu_bench_free(b);
     /* ZE unmasked, vdivps by 0 in the upper half: #XM, nothing is written */
     b = avx_bench("max", BENCH_LONG);
@@ -254,7 +244,7 @@ START_TEST(mxcsr) {
         b->env->vec[1].d[k] = 0x3f800000;
         b->env->vec[2].d[k] = k == 7 ? 0 : 0x3f800000;
     }
-    ck_assert_int_eq(RUN(b, 0xc5, 0xf8, 0xae, 0x13, 0xc5, 0xf4, 0x5e, 0xc2), VEC_XM);
+    ck_assert_int_eq(CPU_BENCH_RUN(b, 0xc5, 0xf8, 0xae, 0x13, 0xc5, 0xf4, 0x5e, 0xc2), VEC_XM);
     ck_assert_uint_eq(b->env->vec[0].q[0], 0);
     ck_assert_uint_eq(b->env->vec[0].q[3], 3);
     ck_assert_uint_eq(b->env->mxcsr, 0x1d84);
@@ -264,9 +254,10 @@ START_TEST(mxcsr) {
         b = avx_bench("max", BENCH_LONG);
         b->env->mxcsr = k ? 0x1780 : 0x1f80;
         memset(&b->env->vec[0], 0, 3 * 32);
-        b->env->vec[0].d[0] = 0x00800000;                                        /* 2^-126 */
-        b->env->vec[2].d[0] = 0x3f000000;                                        /* 0.5 */
-        ck_assert_int_eq(RUN(b, 0xc4, 0xe2, 0x71, 0x98, 0xc2), k ? VEC_XM : -1); /* vfmadd132ps xmm0, xmm1, xmm2 */
+        b->env->vec[0].d[0] = 0x00800000; /* 2^-126 */
+        b->env->vec[2].d[0] = 0x3f000000; /* 0.5 */
+        ck_assert_int_eq(CPU_BENCH_RUN(b, 0xc4, 0xe2, 0x71, 0x98, 0xc2),
+                         k ? VEC_XM : -1); /* vfmadd132ps xmm0, xmm1, xmm2 */
         ck_assert_uint_eq(b->env->vec[0].d[0], k ? 0x00800000 : 0x00400000);
         ck_assert_uint_eq(b->env->mxcsr, k ? 0x1790 : 0x1f80);
         cpu_bench_free(b);

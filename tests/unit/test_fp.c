@@ -18,17 +18,6 @@ static uint64_t get(const struct CpuBench *b, uint64_t at, unsigned size) {
     return v;
 }
 
-static int run_code(struct CpuBench *b, const void *code, size_t n) {
-    cpu_bench_code(b, code, n);
-    ck_assert_int_eq(cpu_bench_run(b, 1000), VCPU_EXIT_HALT);
-    return cpu_bench_vector(b);
-}
-#define RUN(b, ...)                                                                                                    \
-    ({                                                                                                                 \
-        static const uint8_t code_[] = {__VA_ARGS__, 0xf4};                                                            \
-        run_code(b, code_, sizeof(code_));                                                                             \
-    })
-
 /* ---- pending x87 exceptions ---- */
 
 /* fld1; fldz; fdivp with ZM clear: the division completes, the next waiting instruction faults, its operands untouched.
@@ -37,8 +26,9 @@ START_TEST(mf_at_next_waiting_instruction) {
     struct CpuBench *b = cpu_bench_new("x86-64-v1", BENCH_LONG);
     b->env->fcw = 0x37b;
     b->env->ftw = 0; /* RESET leaves zeros in all registers */
-    ck_assert_int_eq(RUN(b, 0xd9, 0xe8, 0xd9, 0xee, 0xde, 0xf9, /* fnstsw ax */ 0xdf, 0xe0, /* fld1 */ 0xd9, 0xe8),
-                     VEC_MF);
+    ck_assert_int_eq(
+        CPU_BENCH_RUN(b, 0xd9, 0xe8, 0xd9, 0xee, 0xde, 0xf9, /* fnstsw ax */ 0xdf, 0xe0, /* fld1 */ 0xd9, 0xe8),
+        VEC_MF);
     ck_assert_uint_eq(cpu_bench_frame(b, 0), BENCH_CODE + 8);
     ck_assert_uint_eq(b->env->gpr[REG_AX] & 0xffff, 0xb084); /* ES, B, ZE; nothing popped */
     ck_assert_uint_eq(b->env->fsw & 0x3800, 0x3000);
@@ -55,15 +45,15 @@ START_TEST(masked_stores_probe_all) {
     b->env->cr0 |= CR0_WP;
     b->env->gpr[REG_DI] = BENCH_DATA - 1; /* the first byte is not */
     b->env->fcw = 0x37f;
-    ck_assert_int_eq(
-        RUN(b, /* pxor mm0, mm0 */ 0x0f, 0xef, 0xc0, /* fld1 */ 0xd9, 0xe8, /* maskmovq mm0, mm0 */ 0x0f, 0xf7, 0xc0),
-        VEC_PF);
+    ck_assert_int_eq(CPU_BENCH_RUN(b, /* pxor mm0, mm0 */ 0x0f, 0xef, 0xc0, /* fld1 */ 0xd9, 0xe8,
+                                   /* maskmovq mm0, mm0 */ 0x0f, 0xf7, 0xc0),
+                     VEC_PF);
     ck_assert_uint_eq(b->env->cr2, BENCH_DATA);
     ck_assert_uint_eq(b->env->fsw & 0x3800, 0);
     ck_assert_uint_eq(b->env->ftw, 0xff);
-    ck_assert_int_eq(
-        RUN(b, /* pxor xmm0, xmm0 */ 0x66, 0x0f, 0xef, 0xc0, /* maskmovdqu xmm0, xmm0 */ 0x66, 0x0f, 0xf7, 0xc0),
-        VEC_PF);
+    ck_assert_int_eq(CPU_BENCH_RUN(b, /* pxor xmm0, xmm0 */ 0x66, 0x0f, 0xef, 0xc0, /* maskmovdqu xmm0, xmm0 */ 0x66,
+                                   0x0f, 0xf7, 0xc0),
+                     VEC_PF);
     ck_assert_uint_eq(b->env->cr2, BENCH_DATA);
     cpu_bench_free(b);
 }
@@ -91,7 +81,7 @@ START_TEST(mf_and_other_instructions) {
         b->env->fsw = 0x8081;
         memcpy(code, cases[k].code, cases[k].n);
         code[cases[k].n] = 0xf4;
-        int v = run_code(b, code, cases[k].n + 1);
+        int v = cpu_bench_try(b, code, cases[k].n + 1);
         ck_assert_msg(v == cases[k].vector, "case %u: vector %d", k, v);
         cpu_bench_free(b);
     }
@@ -105,7 +95,7 @@ START_TEST(mf_not_without_ne) {
     b->env->fsw = 0x8081;
     b->env->cr0 &= ~(uint64_t)CR0_NE;
     b->env->ftw = 0;
-    ck_assert_int_eq(RUN(b, 0xd9, 0xe8, 0x9b, 0xd9, 0xe8, 0xd8, 0xc1), -1);
+    ck_assert_int_eq(CPU_BENCH_RUN(b, 0xd9, 0xe8, 0x9b, 0xd9, 0xe8, 0xd8, 0xc1), -1);
     ck_assert_uint_eq(b->env->fpr[6].mantissa, 1ull << 63);
     ck_assert_uint_eq(b->env->fpr[6].sign_exp, 0x4000);
     cpu_bench_free(b);
@@ -119,7 +109,7 @@ START_TEST(fldcw_makes_pending) {
     b->env->fcw = 0x37f;
     b->env->fsw = 0x0004;
     put(b, BENCH_DATA, 0x37b, 2);
-    ck_assert_int_eq(RUN(b, 0xd9, 0x2b, 0xd9, 0xe8), VEC_MF);
+    ck_assert_int_eq(CPU_BENCH_RUN(b, 0xd9, 0x2b, 0xd9, 0xe8), VEC_MF);
     ck_assert_uint_eq(b->env->fsw, 0x8084);
     cpu_bench_free(b);
 }
@@ -147,7 +137,7 @@ START_TEST(forbidden_units) {
         b->env->gpr[REG_BX] = BENCH_DATA;
         b->env->cr0 = (b->env->cr0 | cases[k].cr0_set) & ~(uint64_t)cases[k].cr0_clear;
         b->env->cr4 &= ~(uint64_t)cases[k].cr4_clear;
-        int v = run_code(b, code[cases[k].what], sizeof(code[0]));
+        int v = cpu_bench_try(b, code[cases[k].what], sizeof(code[0]));
         ck_assert_msg(v == cases[k].vector, "case %u: vector %d", k, v);
         cpu_bench_free(b);
     }
@@ -157,16 +147,16 @@ END_TEST
 /* A model without SSE2, MMX, or CMOV. */
 START_TEST(forbidden_by_model) {
     struct CpuBench *b = cpu_bench_new("pentium3", BENCH_PM32);
-    ck_assert_int_eq(RUN(b, 0x66, 0x0f, 0x58, 0xc1), VEC_UD); /* addpd */
+    ck_assert_int_eq(CPU_BENCH_RUN(b, 0x66, 0x0f, 0x58, 0xc1), VEC_UD); /* addpd */
     cpu_bench_free(b);
     b = cpu_bench_new("pentium3", BENCH_PM32);
-    ck_assert_int_eq(RUN(b, 0x0f, 0x58, 0xc1), -1); /* addps */
+    ck_assert_int_eq(CPU_BENCH_RUN(b, 0x0f, 0x58, 0xc1), -1); /* addps */
     cpu_bench_free(b);
     b = cpu_bench_new("pentium", BENCH_PM32);
-    ck_assert_int_eq(RUN(b, 0xda, 0xc1), VEC_UD); /* fcmovb */
+    ck_assert_int_eq(CPU_BENCH_RUN(b, 0xda, 0xc1), VEC_UD); /* fcmovb */
     cpu_bench_free(b);
     b = cpu_bench_new("pentium", BENCH_PM32);
-    ck_assert_int_eq(RUN(b, 0x0f, 0x6f, 0xc1), VEC_UD); /* movq */
+    ck_assert_int_eq(CPU_BENCH_RUN(b, 0x0f, 0x6f, 0xc1), VEC_UD); /* movq */
     cpu_bench_free(b);
 }
 END_TEST
@@ -183,7 +173,7 @@ START_TEST(xm_after_ldmxcsr) {
             b->env->cr4 &= ~(uint64_t)CR4_OSXMMEXCPT;
         b->env->vec[0].d[0] = 0x3f800000;
         b->env->vec[1].q[0] = 0;
-        ck_assert_int_eq(RUN(b, 0x0f, 0xae, 0x13, 0xf3, 0x0f, 0x5e, 0xc1), k ? VEC_UD : VEC_XM);
+        ck_assert_int_eq(CPU_BENCH_RUN(b, 0x0f, 0xae, 0x13, 0xf3, 0x0f, 0x5e, 0xc1), k ? VEC_UD : VEC_XM);
         ck_assert_uint_eq(b->env->vec[0].d[0], 0x3f800000);
         ck_assert_uint_eq(b->env->mxcsr, 0x1d84);
         cpu_bench_free(b);
@@ -195,7 +185,7 @@ START_TEST(ldmxcsr_reserved) {
     struct CpuBench *b = cpu_bench_new("x86-64-v1", BENCH_LONG);
     b->env->gpr[REG_BX] = BENCH_DATA;
     put(b, BENCH_DATA, 0x11f80, 4);
-    ck_assert_int_eq(RUN(b, 0x0f, 0xae, 0x13), VEC_GP);
+    ck_assert_int_eq(CPU_BENCH_RUN(b, 0x0f, 0xae, 0x13), VEC_GP);
     ck_assert_uint_eq(b->env->mxcsr, 0x1f80);
     cpu_bench_free(b);
 }
@@ -210,7 +200,7 @@ START_TEST(modes_are_restored) {
     b->env->mxcsr = 0x7f80;
     b->env->fcw = 0xc7f;
     b->env->vec[0].d[0] = b->env->vec[1].d[0] = 0x3f800001;
-    ck_assert_int_eq(RUN(b, 0xf3, 0x0f, 0x59, 0xc1), -1); /* mulss */
+    ck_assert_int_eq(CPU_BENCH_RUN(b, 0xf3, 0x0f, 0x59, 0xc1), -1); /* mulss */
     after = __builtin_ia32_stmxcsr();
     __asm__ volatile("fnstcw %0" : "=m"(fcw_after));
     ck_assert_uint_eq(before, after);
@@ -225,13 +215,13 @@ END_TEST
 START_TEST(alignment) {
     struct CpuBench *b = cpu_bench_new("x86-64-v1", BENCH_LONG);
     b->env->gpr[REG_BX] = BENCH_DATA + 8;
-    ck_assert_int_eq(RUN(b, 0x0f, 0x58, 0x03), VEC_GP);
+    ck_assert_int_eq(CPU_BENCH_RUN(b, 0x0f, 0x58, 0x03), VEC_GP);
     cpu_bench_free(b);
     b = cpu_bench_new("x86-64-v1", BENCH_LONG);
     b->env->gpr[REG_BX] = BENCH_DATA + 0xff8; /* and over a page's end */
     put(b, BENCH_DATA + 0xff8, 0x1122334455667788, 8);
     put(b, BENCH_DATA + 0x1000, 0x99aabbccddeeff00, 8);
-    ck_assert_int_eq(RUN(b, 0x0f, 0x10, 0x03), -1);
+    ck_assert_int_eq(CPU_BENCH_RUN(b, 0x0f, 0x10, 0x03), -1);
     ck_assert_uint_eq(b->env->vec[0].q[0], 0x1122334455667788);
     ck_assert_uint_eq(b->env->vec[0].q[1], 0x99aabbccddeeff00);
     cpu_bench_free(b);
@@ -242,7 +232,7 @@ END_TEST
 START_TEST(upper_half_stays) {
     struct CpuBench *b = cpu_bench_new("x86-64-v1", BENCH_LONG);
     b->env->vec[0].q[3] = 0x123;
-    ck_assert_int_eq(RUN(b, 0x66, 0x0f, 0xef, 0xc0), -1); /* pxor xmm0, xmm0 */
+    ck_assert_int_eq(CPU_BENCH_RUN(b, 0x66, 0x0f, 0xef, 0xc0), -1); /* pxor xmm0, xmm0 */
     ck_assert_uint_eq(b->env->vec[0].q[3], 0x123);
     cpu_bench_free(b);
 }
@@ -267,7 +257,7 @@ START_TEST(fstenv_protected) {
     struct CpuBench *b = cpu_bench_new("x86-64-v1", BENCH_PM32);
     some_x87_state(b->env);
     b->env->gpr[REG_BX] = BENCH_DATA;
-    ck_assert_int_eq(RUN(b, 0xd9, 0x33, 0xd9, 0x73, 0x40), -1); /* fnstenv [ebx]; fnstenv [ebx+40h] */
+    ck_assert_int_eq(CPU_BENCH_RUN(b, 0xd9, 0x33, 0xd9, 0x73, 0x40), -1); /* fnstenv [ebx]; fnstenv [ebx+40h] */
     static const uint32_t want[7] = {
         0xffff027f, 0xffff7900, 0xffff3ffd, 0x12345, 0x5a50000 | BENCH_CS32, 0x54321, 0xffff0000 | BENCH_DS0};
     for (unsigned k = 0; k < 7; k++)
@@ -281,7 +271,7 @@ START_TEST(fsave_16_protected) {
     struct CpuBench *b = cpu_bench_new("x86-64-v1", BENCH_PM32);
     some_x87_state(b->env);
     b->env->gpr[REG_BX] = BENCH_DATA;
-    ck_assert_int_eq(RUN(b, 0x66, 0xdd, 0x33), -1);
+    ck_assert_int_eq(CPU_BENCH_RUN(b, 0x66, 0xdd, 0x33), -1);
     static const uint16_t want[7] = {0x27f, 0x7900, 0x3ffd, 0x2345, BENCH_CS32, 0x4321, BENCH_DS0};
     for (unsigned k = 0; k < 7; k++)
         ck_assert_uint_eq(get(b, BENCH_DATA + 2 * k, 2), want[k]);
@@ -304,7 +294,7 @@ START_TEST(fstenv_real) {
     b->env->fds = 0x2000;
     b->env->fdp = 0x4321;
     b->env->gpr[REG_BX] = 0x100;
-    ck_assert_int_eq(RUN(b, 0xd9, 0x37, 0x66, 0xd9, 0x77, 0x40), -1); /* fnstenv [bx]; o32 fnstenv [bx+40h] */
+    ck_assert_int_eq(CPU_BENCH_RUN(b, 0xd9, 0x37, 0x66, 0xd9, 0x77, 0x40), -1); /* fnstenv [bx]; o32 fnstenv [bx+40h] */
     static const uint16_t want[7] = {0x27f, 0x7900, 0x3ffd, 0x2345, 0x15a5, 0x4321, 0x2000};
     for (unsigned k = 0; k < 7; k++)
         ck_assert_uint_eq(get(b, 0x20100 + 2 * k, 2), want[k]);
@@ -323,7 +313,7 @@ START_TEST(fsave_frstor) {
     memcpy(want, b->env->fpr, sizeof(want));
     b->env->gpr[REG_BX] = BENCH_DATA;
     /* fnsave [rbx]; fldpi; fldpi; frstor [rbx] */
-    ck_assert_int_eq(RUN(b, 0xdd, 0x33, 0xd9, 0xeb, 0xd9, 0xeb, 0xdd, 0x23), -1);
+    ck_assert_int_eq(CPU_BENCH_RUN(b, 0xdd, 0x33, 0xd9, 0xeb, 0xd9, 0xeb, 0xdd, 0x23), -1);
     ck_assert_uint_eq(b->env->fcw, 0x27f);
     ck_assert_uint_eq(b->env->fsw, 0x7900);
     ck_assert_uint_eq(b->env->ftw, 0x81);
@@ -343,17 +333,17 @@ START_TEST(fxsave_32) {
     b->env->vec[7].q[1] = 0x7777;
     b->env->vec[8].q[0] = 0x8888;
     memset(b->mem + BENCH_DATA, 0xcc, 512);
-    ck_assert_int_eq(RUN(b, 0x0f, 0xae, 0x03), -1);
+    ck_assert_int_eq(CPU_BENCH_RUN(b, 0x0f, 0xae, 0x03), -1);
     ck_assert_uint_eq(get(b, BENCH_DATA + FXSAVE_XMM + 7 * 16 + 8, 8), 0x7777);
     ck_assert_uint_eq(get(b, BENCH_DATA + FXSAVE_XMM + 8 * 16, 8), 0xcccccccccccccccc);
     ck_assert_uint_eq(get(b, BENCH_DATA + FXSAVE_FTW, 2), 0x81);
     ck_assert_uint_eq(get(b, BENCH_DATA + FXSAVE_MXCSR_MASK, 4), 0xffff);
     put(b, BENCH_DATA + FXSAVE_MXCSR, 0x10000, 4);
-    ck_assert_int_eq(RUN(b, 0x0f, 0xae, 0x0b), VEC_GP); /* fxrstor */
+    ck_assert_int_eq(CPU_BENCH_RUN(b, 0x0f, 0xae, 0x0b), VEC_GP); /* fxrstor */
     cpu_bench_free(b);
     b = cpu_bench_new("x86-64-v1", BENCH_PM32);
     b->env->gpr[REG_BX] = BENCH_DATA + 8;
-    ck_assert_int_eq(RUN(b, 0x0f, 0xae, 0x03), VEC_GP);
+    ck_assert_int_eq(CPU_BENCH_RUN(b, 0x0f, 0xae, 0x03), VEC_GP);
     cpu_bench_free(b);
 }
 END_TEST
@@ -375,7 +365,7 @@ START_TEST(xsave_part) {
     b->env->vec[3].q[0] = 0x3333;
     memset(b->mem + BENCH_DATA, 0xcc, 1024);
     put(b, BENCH_DATA + XSAVE_XSTATE_BV, 1, 8);
-    ck_assert_int_eq(RUN(b, 0x0f, 0xae, 0x23), -1);
+    ck_assert_int_eq(CPU_BENCH_RUN(b, 0x0f, 0xae, 0x23), -1);
     ck_assert_uint_eq(get(b, BENCH_DATA + FXSAVE_FCW, 2), 0xcccc);
     ck_assert_uint_eq(get(b, BENCH_DATA + FXSAVE_MXCSR, 4), 0x1f80);
     ck_assert_uint_eq(get(b, BENCH_DATA + FXSAVE_XMM + 3 * 16, 8), 0x3333);
@@ -394,7 +384,7 @@ START_TEST(xrstor_init) {
     put(b, BENCH_DATA + XSAVE_XSTATE_BV, XCR0_SSE, 8);
     put(b, BENCH_DATA + FXSAVE_MXCSR, 0x3f80, 4);
     put(b, BENCH_DATA + FXSAVE_XMM + 4 * 16, 0x4444, 8);
-    ck_assert_int_eq(RUN(b, 0x0f, 0xae, 0x2b), -1);
+    ck_assert_int_eq(CPU_BENCH_RUN(b, 0x0f, 0xae, 0x2b), -1);
     ck_assert_uint_eq(b->env->fcw, 0x37f);
     ck_assert_uint_eq(b->env->ftw, 0);
     ck_assert_uint_eq(b->env->mxcsr, 0x3f80);
@@ -432,7 +422,7 @@ START_TEST(xsave_faults) {
         b->env->gpr[REG_BX] += cases[k].shift;
         b->env->cr4 &= ~cases[k].cr4_clear;
         b->env->cr0 |= cases[k].cr0_set;
-        int v = run_code(b, code, sizeof(code));
+        int v = cpu_bench_try(b, code, sizeof(code));
         ck_assert_msg(v == cases[k].vector, "case %u: vector %d", k, v);
         cpu_bench_free(b);
     }
@@ -465,7 +455,8 @@ START_TEST(xsave_as_host) {
     memset(b->mem + BENCH_DATA + 0x1000, 0xcc, 1024);
     memset(b->mem + BENCH_DATA + 0x1000 + XSAVE_HEADER, 0, 64);
     b->env->gpr[REG_CX] = BENCH_DATA + 0x1000;
-    ck_assert_int_eq(RUN(b, 0x48, 0x0f, 0xae, 0x2b, 0x48, 0x0f, 0xae, 0x21), -1); /* xrstor64 [rbx]; xsave64 [rcx] */
+    ck_assert_int_eq(CPU_BENCH_RUN(b, 0x48, 0x0f, 0xae, 0x2b, 0x48, 0x0f, 0xae, 0x21),
+                     -1); /* xrstor64 [rbx]; xsave64 [rcx] */
     const uint8_t *guest = b->mem + BENCH_DATA + 0x1000;
     memcpy(back + FXSAVE_MXCSR_MASK, guest + FXSAVE_MXCSR_MASK, 4);
     for (unsigned k = 0; k < XSAVE_EXTENDED; k++)
@@ -478,7 +469,7 @@ END_TEST
 START_TEST(fxsave_all_or_nothing) {
     struct CpuBench *b = cpu_bench_new("x86-64-v1", BENCH_LONG);
     b->env->gpr[REG_BX] = 0x40000000 - 256; /* the first GiB ends there */
-    ck_assert_int_eq(RUN(b, 0x0f, 0xae, 0x03), VEC_PF);
+    ck_assert_int_eq(CPU_BENCH_RUN(b, 0x0f, 0xae, 0x03), VEC_PF);
     cpu_bench_free(b);
 }
 END_TEST
