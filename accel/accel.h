@@ -131,9 +131,8 @@ int accel_choose_from(const struct AccelOps *const *engines, const char *list, c
                       const char **options, char *why, size_t n);
 
 extern const struct AccelOps tcg_lite_ops;
-/** What the SDM calls the instruction that begins with these bytes, in the present mode of a CPU whose engine is
- * tcg-lite;
- *  "(bad)" if there is none. A static string. */
+/** The SDM's name of the instruction that begins with these bytes, in the present mode of a CPU whose engine is
+ *  tcg-lite; "(bad)" if there is none. A static string. */
 const char *tcg_lite_mnemonic(struct CPUState *cpu, const uint8_t *bytes, size_t n);
 #ifdef HAVE_KVM
 extern const struct AccelOps kvm_ops;

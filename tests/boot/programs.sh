@@ -13,7 +13,7 @@ for need in /usr/bin/openssl /usr/bin/python3 ldd cpio; do
 done
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
-work=$tmp/tree/work
+work=$tmp/tree/programs
 mkdir -p "$work" "$tmp"/tree/{bin,dev,proc,sys,tmp,etc}
 # gcc, because of target_clones
 gcc -O3 -o "$work/strings" "$here/programs/strings.c" -lm || { echo "programs: SKIP: gcc is not installed"; exit 77; }
@@ -52,7 +52,7 @@ mount -t proc proc /proc
 mount -t devtmpfs devtmpfs /dev
 mount -t tmpfs tmpfs /tmp
 echo BEGIN
-sh /work/run.sh /work 2>&1
+sh /programs/run.sh /programs 2>&1
 echo END
 poweroff -f
 INIT

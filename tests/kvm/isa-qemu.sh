@@ -11,6 +11,12 @@ if ! command -v qemu-system-x86_64 > /dev/null; then
 fi
 grep -v -e '^#' -e '^$' "$here/isa-qemu.txt" > "$tmp/known"
 for name in $(sed 's/:.*//' "$tmp/known" | sort -u); do
+    if [ ! -s "tests/isa/$name.rom" ]; then
+        echo "isa-qemu.sh: tests/isa/$name.rom is not built; \"make check\" in the build folder makes it" >&2
+        exit 2
+    fi
+done
+for name in $(sed 's/:.*//' "$tmp/known" | sort -u); do
     timeout 20 qemu-system-x86_64 -accel tcg -cpu max -no-reboot -display none -monitor none -serial stdio \
         -bios "tests/isa/$name.rom" -m 64 -device isa-debug-exit,iobase=0xf4,iosize=1 < /dev/null 2>&1 |
         head -c 100000 | tr -d '\r' | sed -n "s/ got .* want .*//; s/^FAIL /$name: /p"
