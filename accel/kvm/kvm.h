@@ -173,6 +173,8 @@ void kvm_xsave_from_env(struct kvm_xsave *x, const CPUX86State *env, uint64_t co
 void kvm_xsave_to_env(const struct kvm_xsave *x, CPUX86State *env, unsigned pkru_at);
 void kvm_events_from_env(struct kvm_vcpu_events *e, const CPUX86State *env);
 void kvm_events_to_env(const struct kvm_vcpu_events *e, CPUX86State *env);
+/** Take out an NMI that KVM was given but has not delivered. False: there is none. */
+bool kvm_events_take_nmi(struct kvm_vcpu_events *e);
 
 /* ---- exit.c ---- */
 

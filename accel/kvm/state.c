@@ -212,6 +212,17 @@ void kvm_events_to_env(const struct kvm_vcpu_events *e, CPUX86State *env) {
     env->pending_db = 0;
 }
 
+/* KVM blocks further NMIs when it begins to deliver one, so behind one that is `injected` nothing was blocked yet. */
+bool kvm_events_take_nmi(struct kvm_vcpu_events *e) {
+    if (!e->nmi.injected && !e->nmi.pending)
+        return false;
+    if (e->nmi.injected)
+        e->nmi.masked = 0;
+    e->nmi.injected = e->nmi.pending = 0;
+    e->flags |= KVM_VCPUEVENT_VALID_NMI_PENDING;
+    return true;
+}
+
 /* ---- MSRs ---- */
 
 #define AT(f) offsetof(CPUX86State, f)
@@ -388,14 +399,9 @@ static void get_events(struct KvmVcpu *v) {
     struct kvm_vcpu_events e;
     if (ioctl(v->fd, KVM_GET_VCPU_EVENTS, &e) < 0)
         return;
+    if (kvm_events_take_nmi(&e) && ioctl(v->fd, KVM_SET_VCPU_EVENTS, &e) == 0)
+        cpu_post(v->cpu, CPU_EVENT_NMI); /* back to where every engine finds it */
     kvm_events_to_env(&e, &v->cpu->env);
-    if (!e.nmi.injected && !e.nmi.pending)
-        return;
-    /* An NMI that KVM was given but has not delivered: back to where every engine finds it. */
-    e.nmi.injected = e.nmi.pending = 0;
-    e.flags |= KVM_VCPUEVENT_VALID_NMI_PENDING;
-    if (ioctl(v->fd, KVM_SET_VCPU_EVENTS, &e) == 0)
-        cpu_post(v->cpu, CPU_EVENT_NMI);
 }
 
 /* The page-directory pointers that PAE paging keeps in the processor. Old kernels don't tell; there memory is asked. */

@@ -516,6 +516,25 @@ START_TEST(events_there_and_back) {
 }
 END_TEST
 
+/* A hand-over that comes while KVM delivers an NMI: the next engine delivers it, so it must not find it blocked. */
+START_TEST(nmi_on_its_way) {
+    struct kvm_vcpu_events none = {.nmi.masked = 1}, begun = {.nmi = {.injected = 1, .masked = 1}};
+    struct kvm_vcpu_events waits = {.nmi = {.pending = 1, .masked = 1}};
+    CPUX86State env = {0};
+    ck_assert(!kvm_events_take_nmi(&none));
+    ck_assert_uint_eq(none.nmi.masked, 1);
+    ck_assert(kvm_events_take_nmi(&begun));
+    kvm_events_to_env(&begun, &env);
+    ck_assert(!env.nmi_blocked);
+    ck_assert_uint_eq(begun.nmi.injected | begun.nmi.pending | begun.nmi.masked, 0);
+    ck_assert_uint_ne(begun.flags & KVM_VCPUEVENT_VALID_NMI_PENDING, 0);
+    ck_assert(kvm_events_take_nmi(&waits));
+    kvm_events_to_env(&waits, &env);
+    ck_assert(env.nmi_blocked);
+    ck_assert_uint_eq(waits.nmi.pending, 0);
+}
+END_TEST
+
 START_TEST(cpuid_table) {
     static struct kvm_cpuid_entry2 e[KVM_CPUID_ENTRIES];
     unsigned n = kvm_cpuid_table(&b.cpu.model, 3, e, KVM_CPUID_ENTRIES);
@@ -559,8 +578,9 @@ Suite *kvm_suite(void) {
                                   emulation_failure_asks_for_assist,
                                   msrs,
                                   cpuid_table};
-    const TTest *const state[] = {general_registers_there_and_back, segments_there_and_back, xsave_there_and_back,
-                                  components_that_are_not_saved_are_initial, events_there_and_back};
+    const TTest *const state[] = {
+        general_registers_there_and_back,          segments_there_and_back, xsave_there_and_back,
+        components_that_are_not_saved_are_initial, events_there_and_back,   nmi_on_its_way};
     TCase *tc = tcase_create("exits");
     tcase_add_checked_fixture(tc, setup, teardown);
     for (unsigned i = 0; i < sizeof(exits) / sizeof(exits[0]); i++)
