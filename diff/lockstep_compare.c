@@ -4,7 +4,6 @@
 
 #include <inttypes.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { WORD = 8 };
 
@@ -126,26 +125,25 @@ void lock_compare_words(const struct Region *a, const struct Region *b, uint64_t
             add_word(d, at, a->host + at, b->host + at);
 }
 
-/* The next range that one of the files holds from `at` on. */
-static bool next_range(const struct Region *a, const struct Region *b, off_t *at, off_t *end) {
-    off_t da = lseek(a->memfd, *at, SEEK_DATA), db = lseek(b->memfd, *at, SEEK_DATA);
-    if (da < 0 && db < 0)
-        return false;
-    bool first = db < 0 || (da >= 0 && da <= db);
-    *at = first ? da : db;
-    *end = lseek(first ? a->memfd : b->memfd, *at, SEEK_HOLE);
-    return *end > *at;
+/* The next range that one of them has touched, from *at on. */
+static bool next_range(const struct Region *a, const struct Region *b, uint64_t *at, uint64_t *end) {
+    uint64_t other = *at, other_end;
+    bool first = region_next_touched(a, at, end), second = region_next_touched(b, &other, &other_end);
+    if (second && (!first || other < *at)) {
+        *at = other;
+        *end = other_end;
+    }
+    return first || second;
 }
 
 /* Call `fn` for pieces of RAM that are not the same. */
 static void for_pieces(const struct Region *a, const struct Region *b,
                        void (*fn)(void *opaque, uint64_t from, uint64_t to), void *opaque) {
     enum { PIECE = 4096 };
-    off_t at = 0, end;
-    while (at < (off_t)a->size && next_range(a, b, &at, &end)) {
+    for (uint64_t at = 0, end; next_range(a, b, &at, &end);) {
         for (; at < end; at += PIECE)
             if (memcmp(a->host + at, b->host + at, PIECE) != 0)
-                fn(opaque, (uint64_t)at, (uint64_t)at + PIECE);
+                fn(opaque, at, at + PIECE);
     }
 }
 

@@ -289,7 +289,7 @@ int diff_space_init(struct DiffSpace *s, enum DiffMode mode, unsigned cpl, const
                     const struct DiffPage *page, unsigned pages, char *why, size_t n) {
     memset(s, 0, sizeof(*s));
     int r = describe(s, mode, cpl, page, pages, why, n);
-    if (r == 0 && (r = region_init_ram(&s->ram, "diff", ram_size(s))) != 0)
+    if (r == 0 && (r = region_init_shared_ram(&s->ram, "diff", ram_size(s))) != 0)
         snprintf(why, n, "memory for the cases: %s", strerror(-r));
     if (r != 0) {
         free(s->page);

@@ -5,7 +5,6 @@
 
 #include <stddef.h>
 #include <string.h>
-#include <unistd.h>
 
 #define PAGE_SIZE 4096
 
@@ -19,13 +18,11 @@ static void put_env(struct Sha256 *s, const CPUX86State *env) {
 /* Pages with something in them, each behind its number; pages that were never touched are skipped unread. */
 static void put_ram(struct Sha256 *s, const struct Region *ram) {
     static const uint8_t zero[PAGE_SIZE];
-    off_t at = 0;
-    while ((at = lseek(ram->memfd, at, SEEK_DATA)) >= 0) {
-        off_t end = lseek(ram->memfd, at, SEEK_HOLE);
-        for (at &= -PAGE_SIZE; at < end; at += PAGE_SIZE) {
+    for (uint64_t at = 0, end; region_next_touched(ram, &at, &end); at = end) {
+        for (; at < end; at += PAGE_SIZE) {
             if (memcmp(ram->host + at, zero, PAGE_SIZE) == 0)
                 continue;
-            put(s, (uint64_t)at);
+            put(s, at);
             sha256_update(s, ram->host + at, PAGE_SIZE);
         }
     }

@@ -2,12 +2,13 @@
 #include "memory/region.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { PAGE_SIZE = 4096 };
+enum { PAGE_SIZE = 4096, HUGE_PAGE_SIZE = 2 << 20 };
 
 /* Room for `size` bytes that cost nothing until touched, or NULL. */
 static void *map_lazily(uint64_t size, int fd) {
@@ -16,24 +17,46 @@ static void *map_lazily(uint64_t size, int fd) {
     return p == MAP_FAILED ? NULL : p;
 }
 
-int region_init_ram(struct Region *r, const char *name, uint64_t size) {
+/* The same, where the kernel can use huge pages: a large part of what a guest's first touches cost under KVM. */
+static void *map_huge(uint64_t size) {
+    if (size < HUGE_PAGE_SIZE)
+        return map_lazily(size, -1);
+    uint8_t *p = map_lazily(size + HUGE_PAGE_SIZE, -1);
+    if (p == NULL)
+        return NULL;
+    size_t before = -(uintptr_t)p % HUGE_PAGE_SIZE;
+    if (before != 0)
+        munmap(p, before);
+    munmap(p + before + size, HUGE_PAGE_SIZE - before);
+    madvise(p + before, size, MADV_HUGEPAGE); /* where it is refused, small pages do */
+    return p + before;
+}
+
+static int init_ram(struct Region *r, const char *name, uint64_t size) {
     *r = (struct Region){.name = name, .kind = REGION_RAM, .size = size, .memfd = -1};
-    if (size == 0 || size % PAGE_SIZE || size > INT64_MAX) {
-        return -EINVAL;
+    return size == 0 || size % PAGE_SIZE || size > INT64_MAX ? -EINVAL : 0;
+}
+
+int region_init_ram(struct Region *r, const char *name, uint64_t size) {
+    int err = init_ram(r, name, size);
+    if (err == 0 && (!(r->host = map_huge(size)) || !(r->page_flags = map_lazily(size / PAGE_SIZE, -1)))) {
+        err = -errno;
+        region_destroy(r);
+    }
+    return err;
+}
+
+int region_init_shared_ram(struct Region *r, const char *name, uint64_t size) {
+    int err = init_ram(r, name, size);
+    if (err) {
+        return err;
     }
     char label[64];
     snprintf(label, sizeof label, "twin86-%s", name);
     r->memfd = memfd_create(label, MFD_CLOEXEC);
-    if (r->memfd < 0) {
-        return -errno;
-    }
-    int err = 0;
-    if (ftruncate(r->memfd, (off_t)size) < 0) {
+    if (r->memfd < 0 || ftruncate(r->memfd, (off_t)size) < 0 || !(r->host = map_lazily(size, r->memfd)) ||
+        !(r->page_flags = map_lazily(size / PAGE_SIZE, -1))) {
         err = -errno;
-    } else if (!(r->host = map_lazily(size, r->memfd)) || !(r->page_flags = map_lazily(size / PAGE_SIZE, -1))) {
-        err = -errno;
-    }
-    if (err) {
         region_destroy(r);
     }
     return err;
@@ -71,4 +94,49 @@ void region_destroy(struct Region *r) {
         close(r->memfd);
     }
     *r = (struct Region){.name = r->name, .kind = r->kind, .memfd = -1};
+}
+
+/* ---- what was touched ---- */
+
+/* Entries of /proc/PID/pagemap (Documentation/admin-guide/mm/pagemap.rst): a page in memory, a page in swap. */
+#define PAGEMAP_THERE (3ull << 62)
+
+/* The next page from *at on that was touched or, with `touched` false, was not; the region's end if there is none. */
+static uint64_t find_page(const struct Region *r, int pagemap, uint64_t at, bool touched) {
+    uint64_t entry[512], first = (uintptr_t)r->host / PAGE_SIZE;
+    while (at < r->size) {
+        uint64_t left = (r->size - at) / PAGE_SIZE, want = left < 512 ? left : 512;
+        ssize_t got =
+            pread(pagemap, entry, want * sizeof(entry[0]), (off_t)((first + at / PAGE_SIZE) * sizeof(entry[0])));
+        if (got < (ssize_t)sizeof(entry[0])) {
+            return touched ? at : r->size;
+        }
+        for (size_t i = 0; i < (size_t)got / sizeof(entry[0]); i++, at += PAGE_SIZE) {
+            if (((entry[i] & PAGEMAP_THERE) != 0) == touched) {
+                return at;
+            }
+        }
+    }
+    return r->size;
+}
+
+bool region_next_touched(const struct Region *r, uint64_t *at, uint64_t *end) {
+    uint64_t from = *at & -(uint64_t)PAGE_SIZE;
+    if (r->host == NULL || from >= r->size) {
+        return false;
+    }
+    int pagemap = r->memfd < 0 ? open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC) : -1;
+    if (r->memfd >= 0) {
+        off_t data = lseek(r->memfd, (off_t)from, SEEK_DATA);
+        from = data < 0 ? r->size : (uint64_t)data & -(uint64_t)PAGE_SIZE;
+        *end = data < 0 ? r->size : (uint64_t)lseek(r->memfd, data, SEEK_HOLE);
+    } else if (pagemap >= 0) {
+        from = find_page(r, pagemap, from, true);
+        *end = find_page(r, pagemap, from, false);
+        close(pagemap);
+    } else { /* nobody tells */
+        *end = r->size;
+    }
+    *at = from;
+    return from < r->size;
 }

@@ -39,7 +39,7 @@ struct Region {
     uint8_t *page_flags;     /* RAM: one byte for each 4 KiB page, PAGE_FLAG_*; NULL otherwise. Access atomically */
     const struct IoOps *ops; /* MMIO */
     void *opaque;
-    int memfd; /* RAM: the file behind `host`, or -1 */
+    int memfd; /* shared RAM: the file behind `host`; else -1 */
 };
 
 enum {
@@ -47,8 +47,18 @@ enum {
     PAGE_FLAG_DIRTY = 1 << 1, /* written since the flag was cleared (only kept while dirty logging is on) */
 };
 
-/** Make RAM of `size` bytes backed by a memfd; untouched pages cost nothing. Returns 0 or -errno. */
+/** Make RAM of `size` bytes, in huge pages where the host has them; untouched pages cost nothing. Returns 0 or -errno.
+ */
 int region_init_ram(struct Region *r, const char *name, uint64_t size);
+
+/** The same backed by a memfd, for RAM that another process maps too; that mostly rules out huge pages. */
+int region_init_shared_ram(struct Region *r, const char *name, uint64_t size);
+
+/**
+ * The next range of RAM, from *at on, that was ever touched: all else is zero. *at and *end get its bounds, multiples
+ * of 4096. False: there is none. Costs a few system calls.
+ */
+bool region_next_touched(const struct Region *r, uint64_t *at, uint64_t *end);
 
 /** Make ROM of `size` bytes (rounded up to 4096) holding a copy of `data`; the rest is zero. Returns 0 or -errno. */
 int region_init_rom(struct Region *r, const char *name, const void *data, size_t data_size, uint64_t size);
