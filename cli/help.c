@@ -20,7 +20,7 @@ static const char help[] = "Usage: twin86 [options]      without a guest, the bu
                            "  -rtc base=DATE   or utc, localtime  -machine pc[,kernel-irqchip=on] (with kvm)\n"
                            "Host\n"
                            "  -serial stdio|mon:stdio|file:FILE|null   COM1 (stdio) -nographic  the default\n"
-                           "  -no-reboot       a reset ends twin86                  -display none  likewise\n"
+                           "  -no-reboot       a reset ends twin86; -no-shutdown keeps it  -S  don't start yet\n"
                            "  -timeout SECONDS give up after that                   -name STR   ignored\n"
                            "  -d ITEM[,ITEM].. log int, exec, stats... (-d help)    -D FILE     where to\n"
                            "  -h, --help       this text                            --version\n"

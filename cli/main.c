@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -22,6 +21,7 @@
 struct Run {
     struct Options options;
     Twin86Machine *machine;
+    Twin86Session *session;
     struct Sink serial, debugcon;
     FILE *log;
     int signal_fd, wake_fd;
@@ -104,7 +104,7 @@ static void escape_key(struct Run *r, uint8_t key, uint8_t *out, size_t *n) {
     switch (key) {
     case 1: out[(*n)++] = key; break;
     case 'x':
-    case 'X': twin86_quit(r->machine); break;
+    case 'X': twin86_session_quit(r->session); break;
     case 'e':
     case 'E': r->handover = true; break;
     case 'h':
@@ -121,9 +121,10 @@ static void escape_key(struct Run *r, uint8_t key, uint8_t *out, size_t *n) {
 }
 
 /* Take Ctrl-A sequences out of what was typed; the rest goes to the guest. */
-static void read_keys(struct Run *r) {
+static void read_keys(void *opaque, int fd) {
+    struct Run *r = opaque;
     uint8_t typed[sizeof(r->input) / 2];
-    ssize_t got = read(STDIN_FILENO, typed, sizeof(typed));
+    ssize_t got = read(fd, typed, sizeof(typed));
     if (got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN))
         r->input_open = false;
     for (ssize_t i = 0; i < got; i++) {
@@ -158,9 +159,10 @@ static int block_signals(void) {
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-static void read_signals(struct Run *r) {
+static void read_signals(void *opaque, int fd) {
+    struct Run *r = opaque;
     struct signalfd_siginfo info;
-    while (read(r->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+    while (read(fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
         if (info.ssi_signo == SIGTSTP) {
             terminal_restore();
             raise(SIGSTOP);
@@ -168,7 +170,7 @@ static void read_signals(struct Run *r) {
             terminal_raw();
         } else {
             r->exit_signal = (int)info.ssi_signo;
-            twin86_quit(r->machine);
+            twin86_session_quit(r->session);
         }
     }
 }
@@ -200,26 +202,21 @@ static bool next_engine(const struct Run *r, char *item, size_t n) {
     return strncmp(item, now, name) != 0 || strchr(",", item[name]) == NULL;
 }
 
-/* Stop the guest and let it go on in the next engine. True: an event came first. */
-static bool hand_over(struct Run *r, Twin86Event *event) {
+/* Let the guest go on in the next engine. */
+static void hand_over(struct Run *r) {
     char item[256], why[512] = "", text[600];
     bool asked = r->handover;
     r->handover = false;
-    twin86_pause(r->machine);
-    if (twin86_wait(r->machine, 0, event) == 0)
-        return true;
     bool ok = next_engine(r, item, sizeof(item));
     if (!ok)
         snprintf(why, sizeof(why), "-accel names no other engine; -accel kvm:tcg-lite -handover would");
     else
-        ok = twin86_set_accel(r->machine, item, why, sizeof(why)) == 0;
+        ok = twin86_session_set_accel(r->session, item, why, sizeof(why)) == 0;
     if (asked || !ok) {
         snprintf(text, sizeof(text), "\r\ntwin86: %s%s\r\n", ok ? "the guest goes on in " : "", ok ? item : why);
         sink_put(&r->serial, (const uint8_t *)text, strlen(text));
     }
     r->handover_at = ok && r->options.handover_us != 0 ? now_us() + (int64_t)r->options.handover_us : -1;
-    twin86_start(r->machine, 0);
-    return false;
 }
 
 static bool handover_due(const struct Run *r) {
@@ -242,40 +239,33 @@ static int64_t wait_us(const struct Run *r) {
     return us;
 }
 
-/* Between terminal and guest, until an event. False: the time is up. */
+static void write_outputs(void *opaque, int fd) {
+    struct Run *r = opaque;
+    uint64_t count;
+    if (read(fd, &count, sizeof(count)) > 0 && !flush_outputs(r)) {
+        complain("guest output can't be written: %s", strerror(errno));
+        r->exit_signal = errno == EPIPE ? SIGPIPE : 0;
+        twin86_session_quit(r->session);
+    }
+}
+
+/* Serve terminal, guest and clients until the session ends. False: the time is up. */
 static bool serve(struct Run *r, Twin86Event *event) {
     bool reads = r->options.serial.kind == SINK_STDIO;
-    for (;;) {
-        struct pollfd p[] = {
-            {.fd = twin86_event_fd(r->machine), .events = POLLIN},
-            {.fd = r->signal_fd, .events = POLLIN},
-            {.fd = r->wake_fd, .events = POLLIN},
-            {.fd = reads && r->input_open && r->held == 0 ? STDIN_FILENO : -1, .events = POLLIN},
-        };
-        int64_t us = wait_us(r);
-        struct timespec timeout = {.tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000};
-        ppoll(p, 4, us < 0 ? NULL : &timeout, NULL);
-        if (p[1].revents != 0)
-            read_signals(r);
-        if (p[3].revents != 0)
-            read_keys(r);
+    while (!twin86_session_ended(r->session, event)) {
+        if (reads)
+            twin86_session_watch(r->session, STDIN_FILENO, r->input_open && r->held == 0, read_keys, r);
+        twin86_session_poll(r->session, wait_us(r));
         if (r->held > 0)
             send_keys(r);
-        if (p[2].revents != 0) {
-            uint64_t count;
-            if (read(r->wake_fd, &count, sizeof(count)) > 0 && !flush_outputs(r)) {
-                complain("guest output can't be written: %s", strerror(errno));
-                r->exit_signal = errno == EPIPE ? SIGPIPE : 0;
-                twin86_quit(r->machine);
-            }
-        }
-        if (twin86_wait(r->machine, 0, event) == 0 || (handover_due(r) && hand_over(r, event)))
-            return true;
+        if (handover_due(r))
+            hand_over(r);
         if (r->deadline >= 0 && now_us() >= r->deadline) {
-            twin86_pause(r->machine);
-            return twin86_wait(r->machine, 0, event) == 0; /* it may have ended in the same moment */
+            twin86_session_stop(r->session);
+            return twin86_session_ended(r->session, event); /* it may have ended in the same moment */
         }
     }
+    return true;
 }
 
 /* What ran slower than the user may think. */
@@ -349,7 +339,7 @@ static int run_guest(struct Run *r) {
         terminal_raw();
     r->input_open = true;
     r->handover_at = r->options.handover_us != 0 ? now_us() + (int64_t)r->options.handover_us : -1;
-    twin86_start(r->machine, 0);
+    twin86_session_start(r->session, r->options.stopped);
     bool ended = serve(r, &event);
     flush_outputs(r);
     terminal_restore();
@@ -386,6 +376,18 @@ static int make_machine(struct Run *r) {
     return open_outputs(r) ? 0 : EXIT_BAD_USAGE;
 }
 
+/* The loop, and who is served in it. 0, or the exit code. */
+static int make_session(struct Run *r) {
+    if ((r->session = twin86_session_new(r->machine)) == NULL ||
+        twin86_session_watch(r->session, r->signal_fd, true, read_signals, r) != 0 ||
+        twin86_session_watch(r->session, r->wake_fd, true, write_outputs, r) != 0) {
+        complain("out of memory");
+        return EXIT_INTERNAL;
+    }
+    twin86_session_set_no_shutdown(r->session, r->options.no_shutdown);
+    return 0;
+}
+
 int main(int argc, char **argv) {
     static struct Run run;
     char why[512];
@@ -402,7 +404,10 @@ int main(int argc, char **argv) {
     run.signal_fd = block_signals();
     int code = make_machine(&run);
     if (code == 0)
+        code = make_session(&run);
+    if (code == 0)
         code = run_guest(&run);
+    twin86_session_free(run.session);
     twin86_destroy(run.machine);
     if (run.exit_signal != 0)
         die_of(run.exit_signal);

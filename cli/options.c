@@ -95,6 +95,8 @@ static bool set_log_file(struct Context *c, char *arg) { return c->o->log_file =
 static bool set_help(struct Context *c, char *arg) { return (void)arg, c->o->action = ACTION_HELP, true; }
 static bool set_version(struct Context *c, char *arg) { return (void)arg, c->o->action = ACTION_VERSION, true; }
 static bool set_no_reboot(struct Context *c, char *arg) { return (void)arg, c->o->config.no_reboot = true; }
+static bool set_no_shutdown(struct Context *c, char *arg) { return (void)arg, c->o->no_shutdown = true; }
+static bool set_stopped(struct Context *c, char *arg) { return (void)arg, c->o->stopped = true; }
 static bool accept(struct Context *c, char *arg) { return (void)c, (void)arg, true; }
 
 static bool set_memory(struct Context *c, char *arg) {
@@ -359,6 +361,8 @@ static const struct OptionRow {
     {"nic", ARG_NEEDED, "none", set_none},
     {"nodefaults", ARG_NONE, NULL, accept},
     {"no-reboot", ARG_NONE, NULL, set_no_reboot},
+    {"no-shutdown", ARG_NONE, NULL, set_no_shutdown},
+    {"S", ARG_NONE, NULL, set_stopped},
     {"icount", ARG_OPTIONAL, "shift=N", set_icount},
     {"rtc", ARG_NEEDED, "base=utc|localtime|DATE", set_rtc},
     {"device", ARG_NEEDED, "a device; -device help lists them", set_device},

@@ -40,6 +40,8 @@ struct Options {
     enum Action action;
     struct SinkOption serial, debugcon;
     bool serial_given;
+    bool stopped;     /* -S */
+    bool no_shutdown; /* -no-shutdown */
     bool log_stats, log_hash;
     char trace[128]; /* the library's items of -d; config.trace points here */
     const char *log_file;

@@ -178,6 +178,45 @@ TWIN86_API void twin86_quit(Twin86Machine *machine);
 /** Press the ACPI power button. Any thread, any time. */
 TWIN86_API void twin86_power_button(Twin86Machine *machine);
 
+/* ---- sessions ------------------------------------------------------------------------------------------------ */
+
+/**
+ * A session is one machine with everybody who looks at it: the loop of the program's main thread, in which debuggers and
+ * monitors are served, and through which the machine is started and stopped instead of by twin86_start, twin86_wait
+ * and twin86_pause. All functions are for one thread, that which calls twin86_session_poll; handlers may call them.
+ */
+typedef struct Twin86Session Twin86Session;
+
+/** For a stopped machine, which must outlive it. NULL when out of memory. */
+TWIN86_API Twin86Session *twin86_session_new(Twin86Machine *machine);
+/** Stop the guest, send all clients away. NULL is allowed. */
+TWIN86_API void twin86_session_free(Twin86Session *session);
+
+/** Begin: let the guest run, as soon as every client that is to be waited for has come; or with `stopped` leave it to
+ *  them or to twin86_session_cont. */
+TWIN86_API void twin86_session_start(Twin86Session *session, bool stopped);
+/** Keep the machine for a look, stopped, when its run is over, until somebody asks to quit; default off. */
+TWIN86_API void twin86_session_set_no_shutdown(Twin86Session *session, bool on);
+/** One round: wait until there is something to do, or for `timeout_us` (negative: for ever), and do it. */
+TWIN86_API void twin86_session_poll(Twin86Session *session, int64_t timeout_us);
+/** True when it is over; *event says why. The guest is stopped then. */
+TWIN86_API bool twin86_session_ended(const Twin86Session *session, Twin86Event *event);
+
+/** End it with TWIN86_EVENT_QUIT. */
+TWIN86_API void twin86_session_quit(Twin86Session *session);
+/** Stop the guest; nothing happens if it is stopped. */
+TWIN86_API void twin86_session_stop(Twin86Session *session);
+/** Let it go on. 0, or -EPERM with one line in `why`: its run is over. */
+TWIN86_API int twin86_session_cont(Twin86Session *session, char *why, size_t why_size);
+/** As twin86_set_accel; a running guest goes on by itself. */
+TWIN86_API int twin86_session_set_accel(Twin86Session *session, const char *accel, char *why, size_t why_size);
+
+/** Called in twin86_session_poll when there is something to read (or an end of file, or an error). */
+typedef void Twin86FdHandler(void *opaque, int fd);
+/** Wait for `fd`, too, while `readable`; a later call for the same descriptor changes that. 0 or -ENOMEM. */
+TWIN86_API int twin86_session_watch(Twin86Session *session, int fd, bool readable, Twin86FdHandler *handler,
+                                    void *opaque);
+
 /* ---- serial port --------------------------------------------------------------------------------------------- */
 
 /** Give bytes to COM1's receiver. They are queued (up to 64 KiB) until the guest takes them. Returns how many were

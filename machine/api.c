@@ -15,6 +15,8 @@ struct Twin86Machine {
     struct Machine m;
 };
 
+struct Machine *machine_of(Twin86Machine *machine) { return &machine->m; }
+
 const char *twin86_version(void) { return PACKAGE_VERSION; }
 
 void twin86_config_init(Twin86Config *config) {
@@ -154,10 +156,7 @@ void twin86_quit(Twin86Machine *machine) { machine_stop(&machine->m, TWIN86_EVEN
 
 void twin86_reset(Twin86Machine *machine) { machine_press_reset(&machine->m); }
 
-void twin86_power_button(Twin86Machine *machine) {
-    atomic_store(&machine->m.power_button, true);
-    machine_post_work(&machine->m);
-}
+void twin86_power_button(Twin86Machine *machine) { machine_press_power(&machine->m); }
 
 size_t twin86_serial_input(Twin86Machine *machine, const void *data, size_t size) {
     return machine_serial_input(&machine->m, data, size);

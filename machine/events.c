@@ -101,6 +101,14 @@ int machine_start(struct Machine *m, uint64_t instructions) {
     return r;
 }
 
+/* Count a reset, for stats and for whoever watches. */
+static void count_reset(struct Machine *m) {
+    uint64_t one = 1;
+    atomic_fetch_add(&m->resets, 1);
+    while (write(m->reset_fd, &one, sizeof(one)) < 0 && errno == EINTR)
+        ;
+}
+
 void machine_press_reset(struct Machine *m) {
     char why[200];
     pthread_mutex_lock(&m->lock);
@@ -108,8 +116,24 @@ void machine_press_reset(struct Machine *m) {
         vcpu_request_reset(&m->cpu);
     } else {
         cpu_sync_state(&m->cpu);
-        atomic_fetch_add(&m->resets, 1);
+        count_reset(m);
         machine_reset(m, why, sizeof(why));
+    }
+    pthread_mutex_unlock(&m->lock);
+}
+
+void machine_press_power(struct Machine *m) {
+    atomic_store(&m->power_button, true);
+    machine_post_work(m);
+}
+
+void machine_press_nmi(struct Machine *m) {
+    pthread_mutex_lock(&m->lock);
+    if (m->config.kernel_irqchip || !cpu_has(&m->cpu.model, CPUID_APIC)) {
+        cpu_post(&m->cpu, CPU_EVENT_NMI);
+    } else {
+        lapic_set_lint(&m->lapic, 1, true);
+        lapic_set_lint(&m->lapic, 1, false);
     }
     pthread_mutex_unlock(&m->lock);
 }
@@ -141,7 +165,7 @@ void machine_guest_reset(void *opaque) {
 static void on_reset(void *opaque) {
     struct Machine *m = opaque;
     char why[200];
-    atomic_fetch_add(&m->resets, 1);
+    count_reset(m);
     int r = machine_reset(m, why, sizeof(why));
     if (r != 0 && m->pending.kind == TWIN86_EVENT_NONE) { /* loaded before, so only memory can be short */
         machine_stop(m, TWIN86_EVENT_ERROR, 0);

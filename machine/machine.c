@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/sysinfo.h>
+#include <unistd.h>
 
 #define PAGE_SIZE 4096
 
@@ -113,11 +115,13 @@ static int create_loop(struct Machine *m) {
 
 int machine_create(struct Machine *m, const Twin86Config *config, char *why, size_t n) {
     m->config = *config;
-    m->slot.fd = -1;
+    m->slot.fd = m->reset_fd = -1;
     init_lock(&m->lock);
     pthread_mutex_init(&m->cpu.engine_lock, NULL);
     serial_queue_init(&m->serial);
     int r = event_slot_init(&m->slot);
+    if (r == 0 && (m->reset_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0)
+        r = -errno;
     if (r != 0)
         return fail(why, n, r, "event descriptor");
     if ((r = check_config(config, why, n)) != 0 || (r = cpu_model_parse(&m->cpu.model, config->cpu, why, n)) != 0)
@@ -173,6 +177,8 @@ void machine_destroy(struct Machine *m) {
     if (m->clock != NULL)
         clock_free(m->clock);
     event_slot_destroy(&m->slot);
+    if (m->reset_fd >= 0)
+        close(m->reset_fd);
     pthread_mutex_destroy(&m->cpu.engine_lock);
     pthread_mutex_destroy(&m->serial.mutex);
     pthread_mutex_destroy(&m->lock);

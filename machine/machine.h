@@ -119,12 +119,16 @@ struct Machine {
     struct Hook *hooks;
     struct SerialQueue serial;
     struct EventSlot slot;
+    int reset_fd; /* eventfd: resets since it was last read */
     Twin86Event pending; /* under the machine lock: the event that the stop on its way will report */
     _Atomic bool power_button;
     _Atomic uint64_t resets;
     _Atomic int64_t run_ns, started_ns; /* host time spent running: finished runs; start of this one */
     _Atomic uint64_t instructions;      /* as of the last stop */
 };
+
+/** What the public handle stands for (api.c). */
+struct Machine *machine_of(Twin86Machine *machine);
 
 /* ---- wiring.c ---- */
 
@@ -173,6 +177,10 @@ int machine_start(struct Machine *m, uint64_t instructions);
 void machine_pause(struct Machine *m);
 /** The reset button: soon when it runs, at once when it is parked. Any thread. */
 void machine_press_reset(struct Machine *m);
+/** The ACPI power button: soon. Any thread. */
+void machine_press_power(struct Machine *m);
+/** The NMI button, which is wired to the local APIC's LINT1 as on real boards. Any thread. */
+void machine_press_nmi(struct Machine *m);
 int machine_wait(struct Machine *m, int timeout_ms, Twin86Event *event);
 /** What the vCPU loop calls. */
 struct VcpuOps machine_vcpu_ops(struct Machine *m);

@@ -38,6 +38,7 @@ static const struct SuiteEntry suites[] = {
     {"machine", machine_suite},
     {"disas", disas_suite},
     {"trace", trace_suite},
+    {"session", session_suite},
     {"decode", decode_suite},
     {"kernels", kernels_suite},
     {"portable", portable_suite},

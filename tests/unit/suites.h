@@ -35,6 +35,7 @@ Suite *machine_suite(void);
 
 Suite *disas_suite(void);
 Suite *trace_suite(void);
+Suite *session_suite(void);
 
 /* tcg-lite: decoder and kernels */
 Suite *decode_suite(void);
