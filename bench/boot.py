@@ -7,61 +7,11 @@ The guest is tests/boot/init-bench: it says that it is up, then does known amoun
 """
 import argparse
 import os
-import re
-import select
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-BOOT = os.path.join(ROOT, "tests", "boot")
-
-
-class Failed(Exception):
-    pass
-
-
-def run(command, limit):
-    """Run one guest to its end. Returns {what: seconds} and what the program said on its standard error."""
-    with tempfile.TemporaryFile() as err:
-        start = time.monotonic()
-        child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=err)
-        try:
-            times, began, text = {}, {}, b""
-            while True:
-                left = start + limit - time.monotonic()
-                if left <= 0 or not select.select([child.stdout], [], [], left)[0]:
-                    raise Failed(f"not done after {limit} s")
-                data = os.read(child.stdout.fileno(), 65536)
-                now = time.monotonic()
-                if not data:
-                    break
-                text += data
-                *lines, last = text.split(b"\n")
-                text = last
-                for line in lines:
-                    note = re.search(rb"bench: (\w+) ?(\w*)", line)
-                    if not note:
-                        continue
-                    what, name = note[1].decode(), note[2].decode()
-                    if what == "up":
-                        times["boot"] = now - start
-                    elif what == "begin":
-                        began[name] = now
-                    elif what == "end":
-                        times[name] = now - began[name]
-            status = child.wait(timeout=10)
-        finally:
-            child.kill()
-            child.wait()
-        err.seek(0)
-        said = err.read().decode(errors="replace")
-        times["total"] = time.monotonic() - start
-    if status != 0 or "boot" not in times:
-        raise Failed(f"exit code {status}; it said: {said.strip()[-500:] or 'nothing'}")
-    return times, said
+from guest_run import ROOT, Failed, boot_image, debian, run
 
 
 def main():
@@ -76,12 +26,9 @@ def main():
     parser.add_argument("--max-ratio", type=float, help="exit code 1 if boot takes longer than this times the peer's")
     args = parser.parse_args()
 
-    guest = subprocess.run([os.path.join(BOOT, "fetch-debian.sh"), args.arch], stdout=subprocess.PIPE, text=True,
-                           check=True).stdout.split("\n")[-2]
+    guest = debian(args.arch)
     with tempfile.TemporaryDirectory() as folder:
-        initrd = os.path.join(folder, "initrd.gz")
-        subprocess.run([os.path.join(BOOT, "make-initramfs.sh"), os.path.join(guest, "busybox"),
-                        os.path.join(BOOT, "init-bench"), initrd], check=True)
+        initrd = boot_image(guest, folder)
         common = ["-m", args.m, "-nographic", "-no-reboot", "-kernel", os.path.join(guest, "vmlinuz"),
                   "-initrd", initrd, "-append", "console=ttyS0 quiet panic=-1"]
         commands = {"twin86": [args.twin86, "-accel", args.accel, "-d", "stats"] + common}
@@ -91,11 +38,12 @@ def main():
         for i in range(args.n):
             for name, command in commands.items():
                 try:
-                    times, said = run(command, args.limit)
+                    result = run(command, args.limit)
                 except (Failed, OSError) as e:
                     sys.exit(f"{name}: {e}\n  {' '.join(command)}")
+                times = result.wall
                 results[name].append(times)
-                stats = "  ".join(line for line in said.splitlines() if "instructions" in line or "MIPS" in line)
+                stats = "  ".join(line for line in result.said.splitlines() if "instructions" in line or "MIPS" in line)
                 print(f"run {i + 1}  {name:7} boot {times['boot']:6.2f} s  total {times['total']:6.2f} s  {stats}",
                       flush=True)
 

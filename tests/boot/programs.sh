@@ -6,6 +6,7 @@
 # programs.sh KERNEL BUSYBOX TWIN86 [ARGS...]    CC makes the C program. Exit code 77: something is not there.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
+. "$here/copy-programs.sh"
 kernel=$1 busybox=$2
 shift 2
 for need in /usr/bin/openssl /usr/bin/python3 ldd cpio; do
@@ -25,23 +26,15 @@ openssl genpkey -quiet -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out "$work/
     openssl pkey -in "$work/ec.pem" -pubout -out "$work/ec.pub" &&
     openssl dgst -sha256 -sign "$work/ec.pem" -out "$work/ec.sig" "$work/data" || exit 2
 
-copy() { # FILES: with the folders above them
-    for f in "$@"; do
-        [ -e "$tmp/tree$f" ] && continue
-        mkdir -p "$tmp/tree$(dirname "$f")"
-        cp -L "$f" "$tmp/tree$f"
-    done
-}
-libraries() { ldd "$1" 2>/dev/null | grep -o '/[^ )]*'; }
-copy /usr/bin/openssl /usr/bin/python3
+copy_files "$tmp/tree" /usr/bin/openssl /usr/bin/python3
 sh "$work/run.sh" "$work" >"$tmp/host.txt" 2>&1
 (cd "$work" && PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 work.py "$tmp/modules" >/dev/null)
 mapfile -t modules <"$tmp/modules"
-copy "${modules[@]/*work.py/\/usr\/bin\/openssl}"
+copy_files "$tmp/tree" "${modules[@]/*work.py/\/usr\/bin\/openssl}"
 # shellcheck disable=SC2046
-copy $(for f in /usr/bin/openssl /usr/bin/python3 "$work/strings" $(grep '\.so' "$tmp/modules"); do libraries "$f"; done | sort -u)
+copy_files "$tmp/tree" $(libraries /usr/bin/openssl /usr/bin/python3 "$work/strings" $(grep '\.so' "$tmp/modules"))
 /usr/bin/python3 -c 'import encodings, os; print(os.path.dirname(os.__file__))' >"$tmp/lib"
-copy "$(cat "$tmp/lib")"/encodings/*.py
+copy_files "$tmp/tree" "$(cat "$tmp/lib")"/encodings/*.py
 cp "$busybox" "$tmp/tree/bin/busybox"
 ln -s busybox "$tmp/tree/bin/sh"
 cat >"$tmp/tree/init" <<'INIT'

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: MIT
+"""Run a guest that says on its serial port what it begins and ends: shared by boot.py and programs.py.
+
+Lines are "bench: up" and "bench: WHAT NAME REST". Times are taken on the host when the lines arrive, so that no guest
+clock has to be trusted.
+"""
+import glob
+import os
+import re
+import select
+import subprocess
+import tempfile
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+BOOT = os.path.join(ROOT, "tests", "boot")
+
+
+class Failed(Exception):
+    pass
+
+
+def debian(arch="amd64"):
+    """The folder with Debian's kernel and busybox; they are fetched when they are not there."""
+    return subprocess.run([os.path.join(BOOT, "fetch-debian.sh"), arch], stdout=subprocess.PIPE, text=True,
+                          check=True).stdout.split("\n")[-2]
+
+
+def boot_image(guest, folder):
+    """An initramfs of busybox and tests/boot/init-bench."""
+    initrd = os.path.join(folder, "initrd.gz")
+    subprocess.run([os.path.join(BOOT, "make-initramfs.sh"), os.path.join(guest, "busybox"),
+                    os.path.join(BOOT, "init-bench"), initrd], check=True)
+    return initrd
+
+
+def cpu_seconds(pid):
+    """CPU time of the process's threads that live, in seconds."""
+    total = 0
+    for path in glob.glob(f"/proc/{pid}/task/*/schedstat"):
+        try:
+            with open(path) as f:
+                total += int(f.read().split()[0])
+        except (OSError, IndexError):
+            pass  # a thread that has just ended
+    return total / 1e9
+
+
+class Result:
+    """wall, cpu: seconds by name ("boot": from the start of the process, "total": until the guest said its last);
+    sums: what it printed for each name; clock: guest's clock around it, in microseconds; said: standard error."""
+
+    def __init__(self):
+        self.wall, self.cpu, self.sums, self.clock, self.said, self.flags = {}, {}, {}, {}, "", []
+        self.began = {}
+
+    def line(self, line, wall, cpu):
+        note = re.search(r"bench: (\w+) ?(\S*) ?(.*)", line)
+        if not note:
+            return
+        what, name, rest = note[1], note[2], note[3].strip()
+        if what == "up":
+            self.wall["boot"], self.cpu["boot"] = wall, cpu
+        elif what == "begin":
+            self.began[name] = wall, cpu, rest
+        elif what == "end" and name in self.began:
+            w, c, t = self.began[name]
+            self.wall[name], self.cpu[name] = wall - w, cpu - c
+            if rest and t:
+                self.clock[name] = int(rest) - int(t)
+        elif what == "sum":
+            self.sums[name] = rest
+        elif what == "flags":
+            self.flags = [name] + rest.split()
+        elif what == "there":
+            raise Failed(line.strip())
+        self.wall["total"], self.cpu["total"] = wall, cpu
+
+
+def run(command, limit):
+    """Run one guest to its end and return its Result."""
+    result = Result()
+    with tempfile.TemporaryFile() as err:
+        start = time.monotonic()
+        child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=err)
+        text = b""
+        try:
+            while True:
+                left = start + limit - time.monotonic()
+                if left <= 0 or not select.select([child.stdout], [], [], left)[0]:
+                    raise Failed(f"not done after {limit:g} s")
+                data = os.read(child.stdout.fileno(), 65536)
+                now = time.monotonic() - start
+                if not data:
+                    break
+                *lines, text = (text + data).split(b"\n")
+                cpu = cpu_seconds(child.pid) if lines else 0
+                for line in lines:
+                    result.line(line.decode(errors="replace"), now, cpu)
+            status = child.wait(timeout=10)
+        finally:
+            child.kill()
+            child.wait()
+        err.seek(0)
+        result.said = err.read().decode(errors="replace")
+    if status != 0 or "boot" not in result.wall:
+        raise Failed(f"exit code {status}; it said: {result.said.strip()[-500:] or 'nothing'}")
+    return result
