@@ -112,6 +112,9 @@ struct AccelOps {
      *  HLT; SHUTDOWN; KICK: not done, CPU_EVENT_LEAVE was posted meanwhile; ERROR: cpu->error. May be NULL: this engine
      *  can't follow. */
     enum VcpuExit (*step)(struct CPUState *cpu, const struct AccelStep *s);
+    /** Whether this engine can stop at all these points: 0, or -errno with the reason in `why`. Parked; `engine` is the
+     *  vCPU's part of this engine. NULL: it can. */
+    int (*check_points)(struct CPUState *cpu, const struct CpuDebug *d, char *why, size_t n);
     const struct AccelIrqchipOps *irqchip; /* NULL: this engine has no interrupt controllers */
 };
 

@@ -7,6 +7,7 @@
 #define TWIN86_CPU_CPU_H
 
 #include "cpu/cpuid.h"
+#include "cpu/debug.h"
 #include "cpu/env.h"
 #include "devices/clock.h"
 #include "memory/bus.h"
@@ -127,6 +128,7 @@ struct CPUState {
     uint64_t tsc_hz; /* frequency of the guest's TSC */
     struct CpuStats stats;
     const struct CpuTrace *trace; /* NULL: nobody looks */
+    struct CpuDebug debug;        /* a debugger's stops */
     char error[256];              /* with VCPU_EXIT_ERROR: one line for the person */
     struct VcpuThread *thread;    /* owned by vcpu.c */
 };

@@ -251,7 +251,11 @@ static bool handle_exit(struct CPUState *cpu, enum VcpuExit exit, enum VcpuStop 
         cpu->halted = true;
         if (cpu->accel->irqchip)
             cpu_state_changed(cpu); /* it is the engine's to sleep */
-        return false;
+        if (!cpu->debug.step || cpu->debug.first)
+            return false;
+        cpu_hit_step(&cpu->debug); /* that was the step: sleep is the next one's */
+        *why = VCPU_STOP_DEBUG;
+        return true;
     case VCPU_EXIT_SHUTDOWN:
         cpu_sync_state(cpu);
         cpu->halted = cpu->shut_down = true;
@@ -315,6 +319,7 @@ static void *thread_main(void *arg) {
         pthread_mutex_unlock(&t->mutex);
         enum VcpuStop why = run(cpu);
         cpu_sync_state(cpu);
+        cpu_debug_end(cpu);
         t->ops.parked(t->ops.opaque, why);
         pthread_mutex_lock(&t->mutex);
         t->running = false;

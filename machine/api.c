@@ -151,6 +151,46 @@ int twin86_run(Twin86Machine *machine, uint64_t instructions, Twin86Event *event
 
 int twin86_event_fd(const Twin86Machine *machine) { return machine->m.slot.fd; }
 void twin86_pause(Twin86Machine *machine) { machine_pause(&machine->m); }
+/* ---- debugging ---- */
+
+static struct CpuPoint cpu_point(const Twin86Point *p) {
+    bool valid = (unsigned)p->kind <= TWIN86_WATCH_ACCESS;
+    return (struct CpuPoint){
+        .address = p->address, .length = p->length, .kind = valid ? (uint8_t)p->kind : UINT8_MAX};
+}
+
+int twin86_point_insert(Twin86Machine *machine, const Twin86Point *point, char *why, size_t why_size) {
+    struct CpuPoint p = cpu_point(point);
+    if (!vcpu_running(&machine->m.cpu))
+        return machine_insert_point(&machine->m, &p, why, why_size);
+    snprintf(why, why_size, "the guest is running");
+    return -EBUSY;
+}
+
+int twin86_point_remove(Twin86Machine *machine, const Twin86Point *point) {
+    struct CpuPoint p = cpu_point(point);
+    return vcpu_running(&machine->m.cpu) ? -EBUSY : machine_remove_point(&machine->m, &p);
+}
+
+int twin86_step(Twin86Machine *machine) { return machine_step(&machine->m); }
+
+int twin86_debug_stop(Twin86Machine *machine, Twin86Stop *stop) {
+    const struct CpuDebug *d = &machine->m.cpu.debug;
+    if (vcpu_running(&machine->m.cpu))
+        return -EBUSY;
+    if (d->hit.kind == CPU_HIT_NONE)
+        return -ENOENT;
+    const struct CpuPoint *p = &d->hit.point;
+    *stop = (Twin86Stop){.step = d->hit.kind == CPU_HIT_STEP};
+    if (!stop->step) {
+        stop->point = (Twin86Point){(enum Twin86PointKind)p->kind, p->address, p->length};
+        stop->address = d->hit.address;
+    }
+    return 0;
+}
+
+/* ---- running ---- */
+
 bool twin86_running(const Twin86Machine *machine) { return vcpu_running(&machine->m.cpu); }
 void twin86_quit(Twin86Machine *machine) { machine_stop(&machine->m, TWIN86_EVENT_QUIT, 0); }
 

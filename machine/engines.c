@@ -221,6 +221,11 @@ static int hand_over(struct Machine *m, struct Engine *e, char *why, size_t n) {
     struct CPUState *cpu = &m->cpu;
     struct Engine *old = m->engine;
     cpu_sync_state(cpu);
+    if (e->accel.ops->check_points != NULL) {
+        int fits = e->accel.ops->check_points(cpu, &cpu->debug, why, n);
+        if (fits != 0)
+            return fits;
+    }
     cpu_set_engine(cpu, &e->accel, e->vcpu);
     int r = e->accel.ops->put_state != NULL ? e->accel.ops->put_state(cpu) : 0;
     if (r != 0) {

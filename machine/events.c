@@ -81,12 +81,14 @@ int machine_wait(struct Machine *m, int timeout_ms, Twin86Event *event) {
 
 /* ---- starting and stopping ---- */
 
-static int start_locked(struct Machine *m, uint64_t instructions) {
+static int start_locked(struct Machine *m, uint64_t instructions, bool step) {
     if (vcpu_running(&m->cpu))
         return -EBUSY;
     if (event_waits(&m->slot))
         return 0; /* what happened a moment before a pause must be seen first */
     m->pending.kind = TWIN86_EVENT_NONE;
+    cpu_sync_state(&m->cpu);
+    cpu_debug_begin(&m->cpu, step);
     atomic_store(&m->started_ns, host_now());
     clock_start(m->clock);
     main_loop_set_active(&m->loop, true);
@@ -94,12 +96,15 @@ static int start_locked(struct Machine *m, uint64_t instructions) {
 }
 
 /* With the lock held to the end, so that whoever holds it and sees the vCPU parked may touch its state. */
-int machine_start(struct Machine *m, uint64_t instructions) {
+static int start(struct Machine *m, uint64_t instructions, bool step) {
     pthread_mutex_lock(&m->lock);
-    int r = start_locked(m, instructions);
+    int r = start_locked(m, instructions, step);
     pthread_mutex_unlock(&m->lock);
     return r;
 }
+
+int machine_start(struct Machine *m, uint64_t instructions) { return start(m, instructions, false); }
+int machine_step(struct Machine *m) { return start(m, 0, true); }
 
 /* Count a reset, for stats and for whoever watches. */
 static void count_reset(struct Machine *m) {
@@ -204,6 +209,7 @@ static void on_parked(void *opaque, enum VcpuStop why) {
         event.kind = TWIN86_EVENT_BUDGET;
     } else if (event.kind == TWIN86_EVENT_NONE && why == VCPU_STOP_DEBUG) {
         event.kind = TWIN86_EVENT_DEBUG;
+        machine_describe_stop(m, event.message, sizeof(event.message));
     }
     if (event.kind != TWIN86_EVENT_NONE)
         publish(&m->slot, &event);

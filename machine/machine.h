@@ -174,6 +174,8 @@ void machine_guest_reset(void *opaque);
 void machine_guest_poweroff(void *opaque);
 
 int machine_start(struct Machine *m, uint64_t instructions);
+/** One step (cpu/debug.h). As machine_start. */
+int machine_step(struct Machine *m);
 void machine_pause(struct Machine *m);
 /** The reset button: soon when it runs, at once when it is parked. Any thread. */
 void machine_press_reset(struct Machine *m);
@@ -184,6 +186,15 @@ void machine_press_nmi(struct Machine *m);
 int machine_wait(struct Machine *m, int timeout_ms, Twin86Event *event);
 /** What the vCPU loop calls. */
 struct VcpuOps machine_vcpu_ops(struct Machine *m);
+
+/* ---- a debugger's stops (stops.c) ---- */
+
+/** Stop there; the engine in use must be able to. Parked. 0 or -errno with `why`. */
+int machine_insert_point(struct Machine *m, const struct CpuPoint *p, char *why, size_t n);
+/** 0 or -ENOENT. Parked. */
+int machine_remove_point(struct Machine *m, const struct CpuPoint *p);
+/** How the last stop came about, as one line; "" if not by a debugger. Parked. */
+void machine_describe_stop(const struct Machine *m, char *text, size_t n);
 
 /* ---- ACPI tables (acpi_setup.c) ---- */
 

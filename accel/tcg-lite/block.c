@@ -119,6 +119,23 @@ void tcg_block_cut(struct Tcg *t, const struct Insn *i) {
         make_stale(t->blocks, b);
 }
 
+static bool in_map(const struct Block *b, const uint64_t map[64]) {
+    for (unsigned k = 0; k < b->bytes; k++) {
+        unsigned at = (unsigned)(b->phys + k) & 0xfff;
+        if ((map[at >> 6] >> (at & 63)) & 1)
+            return true;
+    }
+    return false;
+}
+
+void tcg_blocks_cut_at(struct Tcg *t, const uint64_t map[64]) {
+    struct BlockCache *c = t->blocks;
+    for (unsigned k = 0; k < 1u << PAGE_HASH_BITS; k++)
+        for (struct Block *b = c->page_hash[k]; b != NULL; b = *chain_next(c, b, &c->page_hash[k]))
+            if (!b->stale && in_map(b, map))
+                make_stale(c, b);
+}
+
 static bool overlaps(const struct Block *b, uint64_t phys, uint64_t size) {
     if (b->phys < phys + size && phys < b->phys + b->bytes)
         return true;
@@ -228,7 +245,8 @@ static unsigned decode_run(struct Tcg *t, struct Fetch *f, uint32_t mode, unsign
     unsigned max = mode & MODE_STEP ? 1 : BLOCK_MAX_INSNS, off = 0, n = 0;
     uint8_t buf[INSN_MAX_BYTES];
 
-    while (n < max && (n == 0 || (((f->linear + off) & ~0xfffull) == (f->linear & ~0xfffull) && off < f->limit))) {
+    while (n < max && (n == 0 || !tcg_break_offset(t, f->linear + off)) &&
+           (n == 0 || (((f->linear + off) & ~0xfffull) == (f->linear & ~0xfffull) && off < f->limit))) {
         unsigned have = fetch(t, f, off, false, buf);
         enum DecodeStatus s = x86_decode(&t->cpu->model, mode, buf, have, &d[n]);
         if (s == DECODE_MORE && n > 0)
@@ -293,9 +311,29 @@ static void fill(struct Block *b, const struct Decoded *d, unsigned n, unsigned 
     b->stale = false;
 }
 
+/** Where a debugger has a breakpoint, at this address or one with the same offset in its page. */
+static struct Block *build_break(struct Tcg *t, struct Fetch *f, uint64_t phys, uint32_t mode) {
+    protect(t, f->page);
+    struct Block *b = arena_take(t, 1);
+    protect(t, f->page);
+    b->phys = phys;
+    b->phys_next = NO_PAGE;
+    b->mode = mode;
+    b->count = 1;
+    b->bytes = 1;
+    b->falls = b->stale = false;
+    b->insn[0] = (struct Insn){.fn = tcg_x_break, .len = 1};
+    *(struct BlockLinks *)&b->insn[1] = (struct BlockLinks){0};
+    if (f->page->host != NULL)
+        insert(t->blocks, b);
+    return b;
+}
+
 static struct Block *build(struct Tcg *t, struct Fetch *f, uint64_t phys, uint32_t mode) {
     unsigned bytes;
 
+    if (UNLIKELY(tcg_break_offset(t, f->linear)) && !(mode & MODE_STEP))
+        return build_break(t, f, phys, mode);
     protect(t, f->page);
     unsigned n = decode_run(t, f, mode, &bytes);
     if (!(mode & MODE_STEP))
@@ -309,7 +347,8 @@ static struct Block *build(struct Tcg *t, struct Fetch *f, uint64_t phys, uint32
     if (crosses)
         protect(t, &f->second);
     fill(b, t->blocks->decoded, n, bytes);
-    fuse_pick(t->blocks->fusions, b->insn, n);
+    if (!t->debug_watching) /* a stop must come right behind the access */
+        fuse_pick(t->blocks->fusions, b->insn, n);
     if (f->page->host != NULL) /* what is not memory may read differently next time */
         insert(t->blocks, b);
     return b;

@@ -21,6 +21,9 @@ struct Block *tcg_block_find(struct Tcg *t, uint32_t mode);
  *  the middle of a block. */
 void tcg_block_cut(struct Tcg *t, const struct Insn *i);
 
+/** Blocks with bytes at an offset within a page whose bit in `map` is set become stale. */
+void tcg_blocks_cut_at(struct Tcg *t, const uint64_t map[64]);
+
 /** Counts flushes of the whole cache: pointers to blocks from before are dead. */
 uint64_t tcg_blocks_flushes(const struct Tcg *t);
 
@@ -30,6 +33,7 @@ EXEC_FN tcg_x_stale(CPUX86State *env, const struct Insn *i, struct Tcg *t);
 EXEC_FN tcg_x_lookup(CPUX86State *env, const struct Insn *i, struct Tcg *t);
 EXEC_FN tcg_x_link(CPUX86State *env, const struct Insn *i, struct Tcg *t);
 EXEC_FN tcg_x_edge(CPUX86State *env, const struct Insn *i, struct Tcg *t);
+EXEC_FN tcg_x_break(CPUX86State *env, const struct Insn *i, struct Tcg *t);
 EXEC_FN tcg_x_leave(CPUX86State *env, const struct Insn *i, struct Tcg *t);
 
 #endif

@@ -44,7 +44,7 @@ void tcg_sync_count(struct Tcg *t, const struct Insn *i) {
 
 bool tcg_event_due(const struct Tcg *t) {
     uint32_t events = atomic_load(&t->cpu->events);
-    if (events & ~(uint32_t)(CPU_EVENT_INTR | CPU_EVENT_NMI))
+    if ((events & ~(uint32_t)(CPU_EVENT_INTR | CPU_EVENT_NMI)) || t->exit_requested)
         return true;
     if ((events & CPU_EVENT_NMI) && !t->env->nmi_blocked)
         return true;
@@ -73,6 +73,7 @@ static void deliver_benign(struct Tcg *t, enum TcgEvent kind, uint8_t vector) {
     if (t->exit_requested && t->exit == VCPU_EXIT_HALT) /* HLT ends before it began */
         t->exit_requested = false;
     t->delivering = TCG_BENIGN;
+    t->cpu->debug.first = false;
     tcg_deliver(t, kind, vector, false, 0);
     t->delivering = -1;
 }
@@ -133,6 +134,8 @@ static bool serve(struct Tcg *t) {
     }
     if (env->int_shadow != SHADOW_NONE)
         return false;
+    if (UNLIKELY(t->cpu->debug.first && t->cpu->debug.masked))
+        return false;
     if (env->interrupt.pending) { /* another engine had acknowledged it */
         env->interrupt.pending = false;
         deliver_benign(t, EVENT_EXTERNAL, env->interrupt.vector);
@@ -158,10 +161,24 @@ static void trace_insn(struct Tcg *t) {
     t->cpu->trace->insn(t->cpu->trace->opaque, t->cpu);
 }
 
+/** A debugger has a breakpoint at env->rip, and the run did not begin there. */
+static bool meets_breakpoint(struct Tcg *t) {
+    struct CpuDebug *d = &t->cpu->debug;
+    if (LIKELY(!tcg_break_offset(t, t->env->rip + t->cs_base)) || d->first)
+        return false;
+    uint64_t linear = cpu_linear_rip(t->cpu);
+    const struct CpuPoint *p = cpu_breakpoint_at(d, linear);
+    if (p != NULL)
+        cpu_hit_point(d, p, linear);
+    return p != NULL;
+}
+
 /** Run the one instruction at env->rip and come back to the edge. */
 static const struct Insn *run_one(struct Tcg *t) {
     CPUX86State *env = t->env;
 
+    if (UNLIKELY(meets_breakpoint(t)))
+        return leave(t, VCPU_EXIT_DEBUG);
     if (!(env->rflags & FLAG_RF) && (env->dr[7] & DR7_ENABLES)) {
         uint32_t hit = dr_match_exec(env, (uint64_t)env->rip + ((t->mode & MODE_CODE) == MODE_CODE64 ? 0 : t->cs_base));
         if (hit) {
@@ -172,12 +189,27 @@ static const struct Insn *run_one(struct Tcg *t) {
     struct Block *b = tcg_block_find(t, t->mode | MODE_STEP);
     if (UNLIKELY(t->cpu->trace != NULL))
         trace_insn(t);
+    t->cpu->debug.first = false;
     env->rflags &= ~(uint64_t)FLAG_RF;
     t->shadow_running = env->int_shadow != SHADOW_NONE;
     t->tf_armed = (env->rflags & FLAG_TF) != 0;
     t->icount += b->count;
     atomic_store(&t->limit, 0);
     return b->insn;
+}
+
+/** A debugger's step is done, or a watchpoint was met: before any event gets in. */
+static bool stops_for_debugger(struct Tcg *t) {
+    struct CpuDebug *d = &t->cpu->debug;
+    if (t->exit_requested && t->exit == VCPU_EXIT_DEBUG)
+        return true;
+    if (!d->step || d->first)
+        return false;
+    if (t->exit_requested) /* HLT */
+        return true;
+    cpu_hit_step(d);
+    t->exit = VCPU_EXIT_DEBUG;
+    return true;
 }
 
 /** Between two instructions, with env->rip exact and icount the number completed: let events in, then go on. */
@@ -187,17 +219,23 @@ static const struct Insn *edge(struct Tcg *t) {
 
     t->insn = NULL;
     complete_instruction(t);
+    if (UNLIKELY(stops_for_debugger(t)))
+        return leave(t, t->exit);
     const uint32_t leaving = CPU_EVENT_LEAVE | CPU_EVENT_INIT | CPU_EVENT_SIPI;
-    while (serve(t))
+    while (serve(t)) {
+        if (UNLIKELY(stops_for_debugger(t)))
+            return leave(t, t->exit);
         if (atomic_load(&cpu->events) & leaving) /* a debug trap's own frame can meet a breakpoint, without end */
             break;
+    }
     if (t->exit_requested)
         return leave(t, t->exit);
     if (atomic_load(&cpu->events) & leaving)
         return leave(t, VCPU_EXIT_KICK);
     if (t->icount >= cpu->insn_limit)
         return leave(t, VCPU_EXIT_BUDGET);
-    if ((t->mode & MODE_STEP) || env->int_shadow != SHADOW_NONE || (env->rflags & FLAG_RF) || env->pending_db)
+    if ((t->mode & MODE_STEP) || env->int_shadow != SHADOW_NONE || (env->rflags & FLAG_RF) || env->pending_db ||
+        tcg_break_offset(t, env->rip + t->cs_base))
         return run_one(t);
 
     struct Block *b = tcg_block_find(t, t->mode);
@@ -263,6 +301,13 @@ EXEC_FN tcg_x_stale(CPUX86State *env, const struct Insn *i, struct Tcg *t) {
     CONTINUE(lookup(t));
 }
 
+/** A debugger may have a breakpoint here: the edge looks. */
+EXEC_FN tcg_x_break(CPUX86State *env, const struct Insn *i, struct Tcg *t) {
+    (void)env;
+    t->icount -= block_of(i)->count;
+    CONTINUE(edge(t));
+}
+
 EXEC_FN tcg_x_leave(CPUX86State *env, const struct Insn *i, struct Tcg *t) {
     (void)env, (void)i, (void)t;
 #ifdef TCG_TAIL_CALLS
@@ -301,6 +346,7 @@ static bool deliver_fault(struct Tcg *t) {
         t->env->int_shadow = SHADOW_NONE;
     }
     t->delivering = f.vector;
+    t->cpu->debug.first = false;
     tcg_deliver(t, EVENT_FAULT, f.vector, f.has_error, f.error);
     t->delivering = -1;
     return true;
@@ -314,6 +360,7 @@ enum VcpuExit tcg_exec(struct CPUState *cpu) {
     t->exit_requested = false;
     t->exit = VCPU_EXIT_KICK;
     tcg_fp_enter(t);
+    tcg_debug_follow(t);
     if (t->env->exception.pending) { /* another engine left it on its way */
         t->fault = (struct TcgFault){t->env->exception.vector, t->env->exception.has_error, t->env->exception.error};
         t->fault_raised = true;

@@ -63,9 +63,11 @@ static void check_address(struct Tcg *t, const struct Insn *i, unsigned mmu, uin
         tcg_raise_error(t, i, VEC_AC, 0);
 }
 
-static void note_access(struct Tcg *t, uint64_t linear, unsigned size, bool write) {
+static void note_access(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, bool write) {
     if (UNLIKELY(t->watching))
         t->env->pending_db |= dr_match_data(t->env, linear, size, write);
+    if (UNLIKELY(t->debug_watching))
+        tcg_debug_access(t, i, linear, size, write);
 }
 
 /** RAM was written through a slow tag: keep the dirty log, let decoded code of that page become stale, and make the
@@ -82,7 +84,8 @@ static void note_write(struct Tcg *t, struct TlbEntry *e, uint64_t phys, unsigne
     if (__atomic_load_n(flags, __ATOMIC_RELAXED) & PAGE_FLAG_CODE)
         tcg_code_written(t, phys, size);
     bool code = __atomic_load_n(flags, __ATOMIC_RELAXED) & PAGE_FLAG_CODE;
-    if (!code && !logging && !t->watching && e < t->tlbs[MMU_ALIGN] && !(e->tag_write & TLB_NONE))
+    bool watched = t->debug_watching && cpu_watched(&t->cpu->debug, e->tag_write & ~0xfffull, 4096);
+    if (!code && !logging && !watched && !t->watching && e < t->tlbs[MMU_ALIGN] && !(e->tag_write & TLB_NONE))
         e->tag_write &= ~(uint64_t)TLB_SLOW;
 }
 
@@ -122,14 +125,14 @@ static uint64_t load(struct Tcg *t, const struct Insn *i, unsigned mmu, uint64_t
     check_address(t, i, mmu, linear, size);
     if (LIKELY(!crosses(linear, size))) {
         struct TlbEntry *e = translate(t, i, mmu, linear, false);
-        note_access(t, linear, size, false);
+        note_access(t, i, linear, size, false);
         return load_in_page(t, i, e, linear, size);
     }
     unsigned first = 4096 - (linear & 0xfff);
     uint64_t second = wrap(t, linear + first), v = 0;
     translate(t, i, mmu, linear, false); /* fault before any device sees anything */
     translate(t, i, mmu, second, false);
-    note_access(t, linear, size, false);
+    note_access(t, i, linear, size, false);
     for (unsigned k = 0; k < size; k++) {
         uint64_t at = k < first ? linear + k : second + (k - first);
         v |= load_in_page(t, i, translate(t, i, mmu, at, false), at, 1) << (8 * k);
@@ -146,7 +149,7 @@ static void probe_write(struct Tcg *t, const struct Insn *i, unsigned mmu, uint6
 
 static void store(struct Tcg *t, const struct Insn *i, unsigned mmu, uint64_t linear, unsigned size, uint64_t v) {
     probe_write(t, i, mmu, linear, size);
-    note_access(t, linear, size, true);
+    note_access(t, i, linear, size, true);
     if (LIKELY(!crosses(linear, size))) {
         store_in_page(t, i, translate(t, i, mmu, linear, true), linear, size, v);
         return;
@@ -205,7 +208,7 @@ static unsigned piece(uint64_t at, unsigned left) {
 
 void mem_load_bytes(struct Tcg *t, const struct Insn *i, uint64_t linear, void *buf, unsigned n) {
     probe_range(t, i, linear, n, false);
-    note_access(t, linear, n, false);
+    note_access(t, i, linear, n, false);
     for (unsigned k = 0; k < n;) {
         uint64_t at = wrap(t, linear + k);
         unsigned size = piece(at, n - k);
@@ -216,7 +219,7 @@ void mem_load_bytes(struct Tcg *t, const struct Insn *i, uint64_t linear, void *
 
 void mem_store_bytes(struct Tcg *t, const struct Insn *i, uint64_t linear, const void *buf, unsigned n) {
     probe_range(t, i, linear, n, true);
-    note_access(t, linear, n, true);
+    note_access(t, i, linear, n, true);
     for (unsigned k = 0; k < n;) {
         uint64_t at = wrap(t, linear + k);
         unsigned size = piece(at, n - k);

@@ -59,7 +59,8 @@ void tcg_update_mode(struct Tcg *t) {
     if (x86_v8086(env))
         m |= MODE_VM86;
     bool traced = t->cpu->trace != NULL && t->cpu->trace->insn != NULL;
-    if ((env->rflags & FLAG_TF) || (env->dr[7] & DR7_ENABLES) || traced || t->plain)
+    if ((env->rflags & FLAG_TF) || (env->dr[7] & DR7_ENABLES) || traced || t->stepping ||
+        t->plain)
         m |= MODE_STEP;
     if (t->plain)
         m &= ~(uint32_t)MODE_FLAT;

@@ -152,10 +152,15 @@ struct Tcg {
     bool tf_armed;       /* TF was set when the current instruction began */
     bool shadow_running; /* the instruction under an interrupt shadow is running */
     bool watching;       /* DR7 enables a data breakpoint: no access may take the fast path */
+    bool debug_watching; /* a debugger watches some pages: their tags are slow */
+    bool stepping;       /* cpu->debug.step, as of the last look */
     bool plain;          /* option plain=on: blocks of one instruction, no short cut in addresses, flags or strings */
     uint8_t operand[32]; /* a vector operand on its way through a slow path (shapes_avx_base.h) */
     uint64_t host_mxcsr;
     uint16_t host_fcw; /* the host's own floating-point modes, while the guest's are in place (fpu_host.h) */
+
+    uint64_t debug_generation; /* cpu->debug.generation, as of the last look */
+    uint64_t break_map[64];    /* offsets within pages at which a debugger has breakpoints: blocks end before them */
 
     /* what mode_key depends on beside the mode bits: code is found by linear address CS.base + RIP */
     uint64_t cs_base, cs_limit;
@@ -254,6 +259,17 @@ void tcg_recheck(struct Tcg *t);
 bool tcg_event_due(const struct Tcg *t);
 /** Instructions completed before i; makes cpu->insn_count (and with -icount the clock) exact. Before device code. */
 void tcg_sync_count(struct Tcg *t, const struct Insn *i);
+
+/* ---- a debugger's stops (debugger.c) ---- */
+
+/** Make blocks, TLB and mode follow cpu->debug; on entry to exec(). */
+void tcg_debug_follow(struct Tcg *t);
+/** Bytes of memory were accessed: stop after the instruction if they are watched. i may be NULL. */
+void tcg_debug_access(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, bool write);
+/** A debugger has a breakpoint at this offset in some page. */
+ALWAYS_INLINE bool tcg_break_offset(const struct Tcg *t, uint64_t linear) {
+    return (t->break_map[(linear >> 6) & 63] >> (linear & 63)) & 1;
+}
 
 ALWAYS_INLINE struct Block *block_of(const struct Insn *i) {
     return (struct Block *)((uintptr_t)(i - i->idx) - __builtin_offsetof(struct Block, insn));

@@ -104,7 +104,8 @@ struct TlbEntry *tcg_tlb_fill(struct Tcg *t, const struct Insn *i, unsigned mmu,
     uint64_t page = linear & ~0xfffull, offset, avail;
     struct TlbEntry *e = &t->tlbs[mmu][(linear >> 12) & (TLB_SIZE - 1)];
     struct Region *region = bus_find(cpu->bus, w.phys & ~0xfffull, &offset, &avail);
-    bool always_slow = t->watching || mmu == MMU_ALIGN;
+    bool always_slow = t->watching || mmu == MMU_ALIGN ||
+                       (UNLIKELY(t->debug_watching) && cpu_watched(&cpu->debug, page, 4096));
 
     *e = (struct TlbEntry){.phys = (w.phys & ~0xfffull) | (w.global ? TLB_GLOBAL : 0)};
     e->tag_read = page | TLB_SLOW;

@@ -34,6 +34,7 @@ static const struct SuiteEntry suites[] = {
     {"i8042", i8042_suite},
     {"isa_ports", isa_ports_suite},
     {"vcpu", vcpu_suite},
+    {"stops", stops_suite},
     {"cpuid", cpuid_suite},
     {"machine", machine_suite},
     {"disas", disas_suite},

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* A debugger's points in this machine: what its engine can do, and how to say what happened. */
+#include "machine/machine.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+int machine_insert_point(struct Machine *m, const struct CpuPoint *p, char *why, size_t n) {
+    struct CPUState *cpu = &m->cpu;
+    struct CpuDebug with = cpu->debug;
+    int r = cpu_point_insert(&with, p);
+    if (r == -ENOSPC)
+        snprintf(why, n, "there are %d points already, which is the most", CPU_POINTS);
+    else if (r != 0)
+        snprintf(why, n, "no such kind of point, or no length");
+    if (r != 0)
+        return r;
+    cpu_sync_state(cpu);
+    if (cpu->accel->ops->check_points != NULL && (r = cpu->accel->ops->check_points(cpu, &with, why, n)) != 0)
+        return r;
+    cpu->debug = with;
+    return 0;
+}
+
+int machine_remove_point(struct Machine *m, const struct CpuPoint *p) { return cpu_point_remove(&m->cpu.debug, p); }
+
+void machine_describe_stop(const struct Machine *m, char *text, size_t n) {
+    static const char *const names[] = {"breakpoint", "watchpoint (write)", "watchpoint (read)", "watchpoint (access)"};
+    const struct CpuDebug *d = &m->cpu.debug;
+    if (n > 0)
+        text[0] = '\0';
+    if (d->hit.kind == CPU_HIT_POINT)
+        snprintf(text, n, "%s at %" PRIx64 "h", names[d->hit.point.kind], d->hit.address);
+    else if (d->hit.kind == CPU_HIT_STEP)
+        snprintf(text, n, "single step");
+}
