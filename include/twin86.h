@@ -235,10 +235,11 @@ typedef struct Twin86Point {
 } Twin86Point;
 
 /**
- * Stop there from now on, with TWIN86_EVENT_DEBUG; one that is there already is left as it is. A breakpoint of
- * which such an event has told is passed over by the next run. The guest does not notice (docs/debugging.md: but for some corners with kvm). Stopped. 0,
- * or with one line in `why` -EBUSY (running), -EINVAL (no such kind, no length), -ENOSPC (more than 64, or than the
- * engine has), -EFAULT (kvm: it would have to go into memory that is not mapped now), -ENOTSUP (this host's KVM).
+ * Stop there from now on, with TWIN86_EVENT_DEBUG; one that is there already is left as it is. A breakpoint of which
+ * such an event has told is passed over by the next run. The guest does not notice (docs/debugging.md: but for some
+ * corners with kvm). Stopped. 0, or with one line in `why` -EBUSY (running), -EINVAL (no such kind, no length), -ENOSPC
+ * (more than 64, or than the engine has), -EFAULT (kvm: it would have to go into memory that is not mapped now),
+ * -ENOTSUP (this host's KVM).
  */
 TWIN86_API int twin86_point_insert(Twin86Machine *machine, const Twin86Point *point, char *why, size_t why_size);
 /** Stop there no more. Stopped. 0, -EBUSY, or -ENOENT. */

@@ -49,6 +49,7 @@ struct Session {
     struct SessionStop last_stop;
     Twin86Event last_event;
     uint64_t budget_end; /* insn_count at which a step is done; UINT64_MAX: no step */
+    bool single;         /* a single step is under way */
     unsigned holds;
     unsigned awaited;
     bool start_wanted, no_shutdown;
@@ -145,6 +146,7 @@ void session_unobserve(struct Session *s, struct SessionObserver *o) {
 static void stopped(struct Session *s, enum SessionState state, bool stepped, const Twin86Event *event) {
     s->state = state;
     s->budget_end = UINT64_MAX;
+    s->single = false;
     if (event != NULL)
         s->last_event = *event;
     s->last_stop = (struct SessionStop){state, stepped, event != NULL ? &s->last_event : NULL};
@@ -177,7 +179,12 @@ static void handle_event(struct Session *s, const Twin86Event *event) {
     switch (event->kind) {
     case TWIN86_EVENT_NONE: break;
     case TWIN86_EVENT_BUDGET: stopped(s, SESSION_PAUSED, true, event); break;
-    case TWIN86_EVENT_DEBUG: stopped(s, SESSION_DEBUG, false, event); break;
+    case TWIN86_EVENT_DEBUG:
+        if (s->m->cpu.debug.hit.kind == CPU_HIT_STEP)
+            stopped(s, SESSION_PAUSED, true, event);
+        else
+            stopped(s, SESSION_DEBUG, false, event);
+        break;
     case TWIN86_EVENT_POWEROFF:
     case TWIN86_EVENT_RESET: run_over(s, SESSION_SHUTDOWN, event); break;
     case TWIN86_EVENT_TRIPLE_FAULT:
@@ -284,7 +291,9 @@ bool session_ended(const struct Session *s, Twin86Event *event) {
 /* Let the vCPU run for the rest of its step, if it is one. */
 static void run_on(struct Session *s) {
     uint64_t done = s->m->cpu.insn_count;
-    if (s->budget_end == UINT64_MAX)
+    if (s->single)
+        machine_step(s->m);
+    else if (s->budget_end == UINT64_MAX)
         machine_start(s->m, 0);
     else if (s->budget_end > done)
         machine_start(s->m, s->budget_end - done);
@@ -292,17 +301,18 @@ static void run_on(struct Session *s) {
         stopped(s, SESSION_PAUSED, true, NULL); /* a hold came just when the step was done */
 }
 
-static int resume(struct Session *s, uint64_t instructions, char *why, size_t n) {
+static int resume(struct Session *s, uint64_t instructions, bool single, char *why, size_t n) {
     if (s->ended || s->state == SESSION_SHUTDOWN || s->state == SESSION_GUEST_PANICKED ||
         s->state == SESSION_INTERNAL_ERROR) {
         snprintf(why, n, "the guest's run is over (%s); reset the machine first", session_state_name(s->state));
         return -EPERM;
     }
     if (s->state == SESSION_RUNNING)
-        return instructions == 0 ? 0 : -EBUSY;
+        return instructions == 0 && !single ? 0 : -EBUSY;
     cpu_sync_state(&s->m->cpu);
     uint64_t done = s->m->cpu.insn_count;
     s->budget_end = instructions == 0 || instructions > UINT64_MAX - done ? UINT64_MAX : done + instructions;
+    s->single = single;
     s->state = SESSION_RUNNING;
     struct Notice notice = {.kind = NOTICE_RESUMED};
     notify(s, &notice);
@@ -315,17 +325,23 @@ void session_start(struct Session *s, bool stopped) {
     char why[8];
     s->start_wanted = !stopped;
     if (s->start_wanted && s->awaited == 0)
-        resume(s, 0, why, sizeof(why));
+        resume(s, 0, false, why, sizeof(why));
 }
 
-int session_cont(struct Session *s, char *why, size_t n) { return resume(s, 0, why, n); }
+int session_cont(struct Session *s, char *why, size_t n) { return resume(s, 0, false, why, n); }
 
-int session_step(struct Session *s, uint64_t instructions, char *why, size_t n) {
-    int r = resume(s, instructions, why, n);
+static int resume_stopped(struct Session *s, uint64_t instructions, bool single, char *why, size_t n) {
+    int r = resume(s, instructions, single, why, n);
     if (r == -EBUSY)
         snprintf(why, n, "the guest is running; stop it first");
     return r;
 }
+
+int session_step(struct Session *s, uint64_t instructions, char *why, size_t n) {
+    return resume_stopped(s, instructions, false, why, n);
+}
+
+int session_single_step(struct Session *s, char *why, size_t n) { return resume_stopped(s, 0, true, why, n); }
 
 void session_stop(struct Session *s) {
     if (s->state != SESSION_RUNNING)

@@ -103,6 +103,9 @@ int session_cont(struct Session *s, char *why, size_t n);
 /** Execute `instructions` and stop again, with state PAUSED; or until something else stops the guest. Sleep in HLT
  *  takes as long as it takes. As session_cont; -EBUSY when running. */
 int session_step(struct Session *s, uint64_t instructions, char *why, size_t n);
+/** As a debugger wants it: one instruction, or the delivery of the exception that it raises; interrupts wait
+ * (cpu/debug.h). As session_step. */
+int session_single_step(struct Session *s, char *why, size_t n);
 /** The reset button. */
 void session_reset(struct Session *s);
 /** The ACPI power button. */

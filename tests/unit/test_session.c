@@ -212,6 +212,29 @@ START_TEST(a_step_that_is_held_is_finished) {
 }
 END_TEST
 
+/* A single step is one instruction, whatever happens meanwhile; a breakpoint is another state than a step. */
+START_TEST(single_steps_and_breakpoints) {
+    struct SessionBench b;
+    session_bench_new(&b, false);
+    SESSION_BENCH_CODE(&b, 0x40, 0x40, 0xeb, 0xfc); /* INC AX; INC AX; JMP back */
+    char why[100] = "";
+    ck_assert_int_eq(session_single_step(b.s, why, sizeof(why)), 0);
+    ck_assert_int_eq(session_single_step(b.s, why, sizeof(why)), -EBUSY);
+    session_hold(b.s);
+    session_release(b.s);
+    session_bench_until(&b, SESSION_PAUSED);
+    ck_assert(session_last_stop(b.s)->stepped);
+    ck_assert_uint_eq(b.m->cpu.env.gpr[REG_AX], 1);
+    struct CpuPoint p = {.kind = CPU_BREAKPOINT, .address = 0x7c01};
+    ck_assert_int_eq(machine_insert_point(b.m, &p, why, sizeof(why)), 0);
+    ck_assert_int_eq(session_cont(b.s, why, sizeof(why)), 0); /* not where the step ended */
+    session_bench_until(&b, SESSION_DEBUG);
+    ck_assert_uint_eq(b.m->cpu.env.gpr[REG_AX], 3);
+    ck_assert(!session_last_stop(b.s)->stepped);
+    session_bench_free(&b);
+}
+END_TEST
+
 START_TEST(a_triple_fault_can_be_looked_at) {
     struct SessionBench b;
     session_bench_new(&b, true);
@@ -349,6 +372,7 @@ Suite *session_suite(void) {
     tcase_add_test(t, unix_sockets_are_private_and_replace_abandoned_ones);
     tcase_add_test(t, everybody_is_told);
     tcase_add_test(t, a_step_that_is_held_is_finished);
+    tcase_add_test(t, single_steps_and_breakpoints);
     tcase_add_test(t, a_triple_fault_can_be_looked_at);
     tcase_add_test(t, clients_come_talk_and_go);
     tcase_add_test(t, a_deaf_client_is_not_listened_to);
