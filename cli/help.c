@@ -7,7 +7,6 @@
 
 static const char help[] = "Usage: twin86 [options]      without a guest, the built-in demonstration boots\n"
                            "       twin86 doctor         the engines on this host; diff --help: compare them\n"
-                           "Guest\n"
                            "  -kernel FILE     bzImage, multiboot or PVH kernel     -bios FILE  firmware ROM\n"
                            "  -initrd FILE     initial RAM disk, or modules         -append STR command line\n"
                            "Machine\n"
@@ -20,11 +19,12 @@ static const char help[] = "Usage: twin86 [options]      without a guest, the bu
                            "  -rtc base=DATE   or utc, localtime  -machine pc[,kernel-irqchip=on] (with kvm)\n"
                            "Host\n"
                            "  -serial stdio|mon:stdio|file:FILE|null   COM1 (stdio) -nographic  the default\n"
-                           "  -no-reboot       a reset ends twin86; -no-shutdown keeps it  -S  don't start yet\n"
+                           "  -no-reboot       a reset ends twin86                  -no-shutdown  keeps it\n"
                            "  -timeout SECONDS give up after that                   -name STR   ignored\n"
                            "  -d ITEM[,ITEM].. log int, exec, stats... (-d help)    -D FILE     where to\n"
+                           "  -monitor W, -qmp W   W: unix:PATH or tcp::PORT        -S  don't start yet\n"
                            "  -h, --help       this text                            --version\n"
-                           "Keys: Ctrl-A X quits, Ctrl-A H helps, Ctrl-A E goes on in the next engine.\n"
+                           "Keys: Ctrl-A X quits, Ctrl-A C monitor, Ctrl-A E next engine, Ctrl-A H help.\n"
                            "Exit codes: 0 guest powered off or Ctrl-A X, 2 bad usage, 4 triple fault with\n"
                            "-no-reboot, 6 internal error, 8 -timeout; isa-debug-exit: (value << 1) | 1.\n"
                            "More: man twin86\n";

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* twin86: options, one machine, and a loop between the terminal and the guest until the run ends. */
+#include "console.h"
 #include "diff.h"
 #include "options.h"
 #include "sink.h"
@@ -26,11 +27,7 @@ struct Run {
     FILE *log;
     int signal_fd, wake_fd;
     int64_t deadline, handover_at; /* host us; -1: none */
-    bool handover;                 /* Ctrl-A E was typed */
-    bool input_open;
-    bool escape; /* Ctrl-A was typed */
-    size_t held; /* typed bytes that the machine's queue had no room for */
-    uint8_t input[1024];
+    struct Console console;
     int exit_signal; /* die of this in the end */
 };
 
@@ -93,58 +90,6 @@ static bool flush_outputs(struct Run *r) {
     return serial && debugcon;
 }
 
-/* ---- keys ---- */
-
-static void escape_key(struct Run *r, uint8_t key, uint8_t *out, size_t *n) {
-    static const char keys[] = "\r\nCtrl-A X  quit twin86\r\n"
-                               "Ctrl-A H  this help\r\n"
-                               "Ctrl-A E  go on in the next engine of -accel\r\n"
-                               "Ctrl-A C  monitor (not available)\r\n"
-                               "Ctrl-A Ctrl-A  send Ctrl-A to the guest\r\n";
-    switch (key) {
-    case 1: out[(*n)++] = key; break;
-    case 'x':
-    case 'X': twin86_session_quit(r->session); break;
-    case 'e':
-    case 'E': r->handover = true; break;
-    case 'h':
-    case 'H':
-    case '?': sink_put(&r->serial, (const uint8_t *)keys, sizeof(keys) - 1); break;
-    case 'c':
-    case 'C': {
-        static const char text[] = "\r\nThe monitor is not available in this version; Ctrl-A H lists the keys.\r\n";
-        sink_put(&r->serial, (const uint8_t *)text, sizeof(text) - 1);
-        break;
-    }
-    default: /* as typed by mistake: nothing */ break;
-    }
-}
-
-/* Take Ctrl-A sequences out of what was typed; the rest goes to the guest. */
-static void read_keys(void *opaque, int fd) {
-    struct Run *r = opaque;
-    uint8_t typed[sizeof(r->input) / 2];
-    ssize_t got = read(fd, typed, sizeof(typed));
-    if (got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN))
-        r->input_open = false;
-    for (ssize_t i = 0; i < got; i++) {
-        if (r->escape) {
-            r->escape = false;
-            escape_key(r, typed[i], r->input, &r->held);
-        } else if (typed[i] == 1) {
-            r->escape = true;
-        } else {
-            r->input[r->held++] = typed[i];
-        }
-    }
-}
-
-static void send_keys(struct Run *r) {
-    size_t taken = twin86_serial_input(r->machine, r->input, r->held);
-    memmove(r->input, r->input + taken, r->held - taken);
-    r->held -= taken;
-}
-
 /* ---- signals ---- */
 
 /* Blocked in all threads and read from a descriptor, so that they are handled between two polls. */
@@ -205,8 +150,8 @@ static bool next_engine(const struct Run *r, char *item, size_t n) {
 /* Let the guest go on in the next engine. */
 static void hand_over(struct Run *r) {
     char item[256], why[512] = "", text[600];
-    bool asked = r->handover;
-    r->handover = false;
+    bool asked = r->console.handover;
+    r->console.handover = false;
     bool ok = next_engine(r, item, sizeof(item));
     if (!ok)
         snprintf(why, sizeof(why), "-accel names no other engine; -accel kvm:tcg-lite -handover would");
@@ -220,7 +165,7 @@ static void hand_over(struct Run *r) {
 }
 
 static bool handover_due(const struct Run *r) {
-    return r->handover || (r->handover_at >= 0 && now_us() >= r->handover_at);
+    return r->console.handover || (r->handover_at >= 0 && now_us() >= r->handover_at);
 }
 
 /* ---- the run ---- */
@@ -234,7 +179,7 @@ static int64_t wait_us(const struct Run *r) {
         us = next - now_us();
         us = us < 0 ? 0 : us;
     }
-    if (r->held > 0 && (us < 0 || us > 10000))
+    if (r->console.held > 0 && (us < 0 || us > 10000))
         us = 10000; /* the queue is full: see whether the guest has taken some */
     return us;
 }
@@ -251,13 +196,11 @@ static void write_outputs(void *opaque, int fd) {
 
 /* Serve terminal, guest and clients until the session ends. False: the time is up. */
 static bool serve(struct Run *r, Twin86Event *event) {
-    bool reads = r->options.serial.kind == SINK_STDIO;
     while (!twin86_session_ended(r->session, event)) {
-        if (reads)
-            twin86_session_watch(r->session, STDIN_FILENO, r->input_open && r->held == 0, read_keys, r);
+        console_watch(&r->console);
         twin86_session_poll(r->session, wait_us(r));
-        if (r->held > 0)
-            send_keys(r);
+        if (r->console.held > 0)
+            console_send(&r->console);
         if (handover_due(r))
             hand_over(r);
         if (r->deadline >= 0 && now_us() >= r->deadline) {
@@ -331,17 +274,33 @@ static int exit_code(struct Run *r, const Twin86Event *event) {
     }
 }
 
+/* The terminal is the guest's serial port, the monitor's prompt, or both in turn. */
+static void start_console(struct Run *r) {
+    r->console = (struct Console){
+        .machine = r->machine,
+        .session = r->session,
+        .serial = &r->serial,
+        .to_guest = r->options.serial.kind == SINK_STDIO,
+        .open = true,
+    };
+    if ((r->console.to_guest || r->options.monitor_here) && terminal_init()) {
+        terminal_raw();
+        r->console.raw = true;
+    }
+    if (r->options.monitor_here)
+        console_start_monitor(&r->console);
+}
+
 static int run_guest(struct Run *r) {
     Twin86Event event = {0};
     int code;
     r->deadline = r->options.timeout_ms < 0 ? -1 : now_us() + r->options.timeout_ms * 1000;
-    if (r->options.serial.kind == SINK_STDIO && terminal_init())
-        terminal_raw();
-    r->input_open = true;
+    start_console(r);
     r->handover_at = r->options.handover_us != 0 ? now_us() + (int64_t)r->options.handover_us : -1;
     twin86_session_start(r->session, r->options.stopped);
     bool ended = serve(r, &event);
     flush_outputs(r);
+    console_end(&r->console);
     terminal_restore();
     if (ended) {
         code = exit_code(r, &event);
@@ -385,6 +344,14 @@ static int make_session(struct Run *r) {
         return EXIT_INTERNAL;
     }
     twin86_session_set_no_shutdown(r->session, r->options.no_shutdown);
+    for (unsigned i = 0; i < r->options.servers; i++) {
+        const struct ServerOption *o = &r->options.server[i];
+        char why[512];
+        if (o->serve(r->session, o->where, why, sizeof(why)) != 0) {
+            complain("%s: %s", o->option, why);
+            return EXIT_BAD_USAGE;
+        }
+    }
     return 0;
 }
 

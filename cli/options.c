@@ -199,6 +199,24 @@ static bool set_debugcon(struct Context *c, char *arg) {
     return parse_sink(c, arg, &c->o->debugcon);
 }
 
+static bool add_server(struct Context *c, const char *where,
+                       int (*serve)(Twin86Session *session, const char *where, char *why, size_t why_size)) {
+    if (c->o->servers == SERVERS_MAX)
+        return wrong(c, "%d sockets are the most", SERVERS_MAX);
+    c->o->server[c->o->servers++] = (struct ServerOption){c->name, where, serve};
+    return true;
+}
+
+static bool is_none(const char *arg) { return strcmp(arg, "none") == 0 || strcmp(arg, "null") == 0; }
+
+static bool set_monitor(struct Context *c, char *arg) {
+    if (strcmp(arg, "stdio") == 0 || strcmp(arg, "mon:stdio") == 0)
+        return c->o->monitor_here = true;
+    return is_none(arg) || add_server(c, arg, twin86_serve_monitor);
+}
+
+static bool set_qmp(struct Context *c, char *arg) { return is_none(arg) || add_server(c, arg, twin86_serve_qmp); }
+
 /* Things that twin86 does not have; hands type the option to switch them off. */
 static bool set_none(struct Context *c, char *arg) {
     return strcmp(arg, "none") == 0 || wrong(c, "'%s' is not supported; only none is", arg);
@@ -355,7 +373,8 @@ static const struct OptionRow {
     {"nographic", ARG_NONE, NULL, accept},
     {"display", ARG_NEEDED, "none", set_none},
     {"vga", ARG_NEEDED, "none", set_none},
-    {"monitor", ARG_NEEDED, "none", set_none},
+    {"monitor", ARG_NEEDED, "stdio, unix:PATH, tcp:[HOST]:PORT or none", set_monitor},
+    {"qmp", ARG_NEEDED, "unix:PATH or tcp:[HOST]:PORT", set_qmp},
     {"parallel", ARG_NEEDED, "none", set_none},
     {"net", ARG_NEEDED, "none", set_none},
     {"nic", ARG_NEEDED, "none", set_none},

@@ -21,6 +21,14 @@ struct SinkOption {
     const char *path;
 };
 
+/** A socket to listen at: -monitor, -qmp. */
+struct ServerOption {
+    const char *option, *where;
+    int (*serve)(Twin86Session *session, const char *where, char *why, size_t why_size);
+};
+
+enum { SERVERS_MAX = 8 };
+
 /** What to do instead of running a guest. */
 enum Action {
     ACTION_RUN,
@@ -40,8 +48,11 @@ struct Options {
     enum Action action;
     struct SinkOption serial, debugcon;
     bool serial_given;
-    bool stopped;     /* -S */
-    bool no_shutdown; /* -no-shutdown */
+    struct ServerOption server[SERVERS_MAX];
+    unsigned servers;
+    bool monitor_here; /* -monitor stdio */
+    bool stopped;      /* -S */
+    bool no_shutdown;  /* -no-shutdown */
     bool log_stats, log_hash;
     char trace[128]; /* the library's items of -d; config.trace points here */
     const char *log_file;

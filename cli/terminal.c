@@ -42,9 +42,7 @@ bool terminal_init(void) {
     return true;
 }
 
-void terminal_raw(void) {
-    if (!is_terminal || is_raw || tcgetpgrp(STDIN_FILENO) != getpgrp())
-        return;
+static void set_raw(void) {
     struct termios raw = saved;
     raw.c_iflag &= ~(tcflag_t)(IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR | ICRNL | IXON);
     raw.c_lflag &= ~(tcflag_t)(ECHO | ECHONL | ICANON | ISIG | IEXTEN);
@@ -53,4 +51,14 @@ void terminal_raw(void) {
     raw.c_cc[VTIME] = 0;
     is_raw = 1; /* first: a signal in between restores once too often rather than never */
     tcsetattr(STDIN_FILENO, TCSANOW, &raw);
+}
+
+void terminal_raw(void) {
+    if (is_terminal && !is_raw && tcgetpgrp(STDIN_FILENO) == getpgrp())
+        set_raw();
+}
+
+void terminal_again(void) {
+    if (is_raw)
+        set_raw();
 }

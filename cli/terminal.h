@@ -12,6 +12,8 @@
 bool terminal_init(void);
 /** Every key goes to the guest, ^C and ^Z too. Does nothing in the background or without a terminal. */
 void terminal_raw(void);
+/** The same settings once more, if it is raw: after a library has changed them. */
+void terminal_again(void);
 /** As it was found. Async-signal-safe. */
 void terminal_restore(void);
 

@@ -7,12 +7,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 /* A CLOCK_ICOUNT guest that no interrupt can wake sleeps for real, at most this long at a time. */
 #define ICOUNT_IDLE_MAX_NS (50 * 1000000LL)
 
 struct VcpuThread {
     pthread_t id;
+    _Atomic int tid;
     struct VcpuOps ops;
     pthread_mutex_t mutex;  /* guards what follows, and the two condition variables */
     pthread_cond_t wake;    /* the thread waits here, parked or in HLT */
@@ -123,6 +125,8 @@ int64_t vcpu_cpu_time(const struct CPUState *cpu) {
         return 0;
     return ts.tv_sec * NS_PER_SEC + ts.tv_nsec;
 }
+
+int vcpu_thread_id(const struct CPUState *cpu) { return cpu->thread != NULL ? atomic_load(&cpu->thread->tid) : 0; }
 
 /* ---- the thread ---- */
 
@@ -310,6 +314,7 @@ static enum VcpuStop run(struct CPUState *cpu) {
 static void *thread_main(void *arg) {
     struct CPUState *cpu = arg;
     struct VcpuThread *t = cpu->thread;
+    atomic_store(&t->tid, gettid());
     pthread_mutex_lock(&t->mutex);
     for (;;) {
         while (!t->running && !t->quit)

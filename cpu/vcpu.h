@@ -62,6 +62,9 @@ void vcpu_deadline_changed(struct CPUState *cpu);
 /** Host CPU time used by the thread, in ns. Any thread. */
 int64_t vcpu_cpu_time(const struct CPUState *cpu);
 
+/** The thread's number on the host, as gettid gives it. Any thread. */
+int vcpu_thread_id(const struct CPUState *cpu);
+
 /** cpu_post's part: end a sleep in HLT. Any thread. */
 void vcpu_wake(struct CPUState *cpu);
 /** True when called in this vCPU's own thread. */

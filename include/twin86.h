@@ -259,6 +259,21 @@ typedef struct Twin86Stop {
 
 /** Stopped. 0, -EBUSY, or -ENOENT when the last run ended otherwise. */
 TWIN86_API int twin86_debug_stop(Twin86Machine *machine, Twin86Stop *stop);
+/**
+ * Run one line of the monitor (docs/monitor.md), such as "info registers"; what it has to say goes to `out`, as lines.
+ * The mistakes in it are no errors of this function.
+ */
+TWIN86_API void twin86_monitor(Twin86Session *session, const char *line, FILE *out);
+/** Call `fn` for every word that could be in the place of the last one in `line`. */
+TWIN86_API void twin86_monitor_complete(const char *line, void (*fn)(void *opaque, const char *word), void *opaque);
+
+/**
+ * Serve monitors, or QMP, where `where` says: "tcp:[HOST]:PORT" (HOST: loopback) or "unix:PATH" (mode 0600), with
+ * ",server" behind it when the guest is not to start before a first client has come, with ",server,nowait" when it is.
+ * Until the session ends. 0, or -errno with one line in `why`; QMP gives -ENOSYS in a build without json-c.
+ */
+TWIN86_API int twin86_serve_monitor(Twin86Session *session, const char *where, char *why, size_t why_size);
+TWIN86_API int twin86_serve_qmp(Twin86Session *session, const char *where, char *why, size_t why_size);
 
 /* ---- serial port --------------------------------------------------------------------------------------------- */
 

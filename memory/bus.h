@@ -80,6 +80,10 @@ int bus_map_ports(struct Bus *bus, uint16_t base, unsigned count, const char *na
 /** Undo the last bus_map_ports with this base and count; what it covered is visible again. */
 void bus_unmap_ports(struct Bus *bus, uint16_t base, unsigned count);
 
+/** Call `fn` for each visible range of ports, in order. With the machine lock held. */
+void bus_for_each_ports(struct Bus *bus, void (*fn)(void *opaque, uint16_t first, uint16_t last, const char *name),
+                        void *opaque);
+
 /** IN and OUT of 1, 2 or 4 bytes. */
 uint32_t bus_port_read(struct Bus *bus, uint16_t port, unsigned size);
 void bus_port_write(struct Bus *bus, uint16_t port, uint32_t value, unsigned size);

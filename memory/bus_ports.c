@@ -68,6 +68,17 @@ void bus_unmap_ports(struct Bus *bus, uint16_t base, unsigned count) {
     pthread_mutex_unlock(bus->lock);
 }
 
+void bus_for_each_ports(struct Bus *bus, void (*fn)(void *opaque, uint16_t first, uint16_t last, const char *name),
+                        void *opaque) {
+    for (unsigned port = 0, end; port < PORT_COUNT; port = end) {
+        unsigned owner = bus->port_owner[port];
+        for (end = port + 1; end < PORT_COUNT && bus->port_owner[end] == owner;)
+            end++;
+        if (owner != 0)
+            fn(opaque, (uint16_t)port, (uint16_t)(end - 1), bus->port_ranges[owner - 1].name);
+    }
+}
+
 /* The callback that serves the front of `len` bytes at `port`, or one port that nobody owns (*range is then NULL). */
 static struct IoPiece port_piece(const struct Bus *bus, uint16_t port, unsigned len, const struct PortRange **range) {
     unsigned owner = bus->port_owner[port];

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The public interface to sessions. */
+#include "debug/monitor/monitor.h"
+#include "debug/qmp/qmp.h"
 #include "debug/session/session.h"
 
 #include <errno.h>
@@ -82,4 +84,20 @@ int twin86_session_cont(Twin86Session *session, char *why, size_t why_size) {
 
 int twin86_session_set_accel(Twin86Session *session, const char *accel, char *why, size_t why_size) {
     return session_set_accel(session->s, accel, why, why_size);
+}
+
+/* ---- monitor and QMP ---- */
+
+void twin86_monitor(Twin86Session *session, const char *line, FILE *out) { monitor_run(session->s, line, out); }
+
+void twin86_monitor_complete(const char *line, void (*fn)(void *opaque, const char *word), void *opaque) {
+    monitor_complete(line, fn, opaque);
+}
+
+int twin86_serve_monitor(Twin86Session *session, const char *where, char *why, size_t why_size) {
+    return monitor_serve(session->s, where, why, why_size);
+}
+
+int twin86_serve_qmp(Twin86Session *session, const char *where, char *why, size_t why_size) {
+    return qmp_serve(session->s, where, why, why_size);
 }

@@ -351,6 +351,13 @@ void session_stop(struct Session *s) {
         stopped(s, SESSION_PAUSED, false, NULL);
 }
 
+bool session_wait_stop(struct Session *s, int timeout_ms) {
+    Twin86Event event;
+    if (s->state == SESSION_RUNNING && s->holds == 0 && machine_wait(s->m, timeout_ms, &event) == 0)
+        handle_event(s, &event);
+    return s->state != SESSION_RUNNING;
+}
+
 void session_hold(struct Session *s) {
     if (s->holds++ == 0)
         machine_pause(s->m);

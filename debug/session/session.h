@@ -106,6 +106,8 @@ int session_step(struct Session *s, uint64_t instructions, char *why, size_t n);
 /** As a debugger wants it: one instruction, or the delivery of the exception that it raises; interrupts wait
  * (cpu/debug.h). As session_step. */
 int session_single_step(struct Session *s, char *why, size_t n);
+/** Wait for `timeout_ms` until the guest has stopped by itself. True when it is stopped. */
+bool session_wait_stop(struct Session *s, int timeout_ms);
 /** The reset button. */
 void session_reset(struct Session *s);
 /** The ACPI power button. */

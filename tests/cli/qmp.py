@@ -1,0 +1,341 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""QMP and the monitor over sockets, as programs drive them; Python's standard library only. Run in the build tree."""
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+
+twin86 = os.environ.get("TWIN86", "./twin86")
+tmp = tempfile.mkdtemp()
+passed = failed = 0
+running = []
+
+
+def check(what, good, seen=""):
+    global passed, failed
+    if good:
+        passed += 1
+    else:
+        failed += 1
+        print(f"FAILED: {what} {seen}")
+
+
+def rom(name, code):
+    """A 64 KiB firmware whose code lies at F000:FF00."""
+    path = os.path.join(tmp, name)
+    code = bytes.fromhex(code)
+    with open(path, "wb") as f:
+        f.write(bytes(0xFF00) + code + bytes(0xF0 - len(code)) + bytes.fromhex("e90dff") + bytes(13))
+    return path
+
+
+spin = rom("spin.rom", "ebfe")
+triple = rom("triple.rom", "2e0f011e0000 cc f4")
+reset = rom("reset.rom", "b0fe e664 f4 ebfd")
+path = os.path.join(tmp, "socket")
+
+
+class Client:
+    """Lines of a socket."""
+
+    def __init__(self, address=path, family=socket.AF_UNIX):
+        self.s = socket.socket(family, socket.SOCK_STREAM)
+        self.s.settimeout(20)
+        for _ in range(200):
+            try:
+                self.s.connect(address)
+                break
+            except BlockingIOError:  # the backlog is full
+                time.sleep(0.01)
+        self.f = self.s.makefile("rwb")
+
+    def send(self, text):
+        self.s.sendall(text if isinstance(text, bytes) else text.encode())
+
+    def line(self):
+        return self.f.readline().decode()
+
+    def until(self, text):
+        """Bytes up to and with `text`."""
+        got = b""
+        while not got.endswith(text.encode()):
+            c = self.f.read(1)
+            if not c:
+                break
+            got += c
+        return got.decode()
+
+    def close(self):
+        self.f.close()
+        self.s.close()
+
+
+class Qmp(Client):
+    def __init__(self, *args, negotiate=True):
+        super().__init__(*args)
+        self.greeting = json.loads(self.line())
+        self.events = []
+        if negotiate:
+            self.call("qmp_capabilities")
+
+    def answer(self):
+        while True:
+            line = self.line()
+            if not line:
+                return {}
+            o = json.loads(line)
+            if "event" not in o:
+                return o
+            self.events.append(o)
+
+    def call(self, command, **arguments):
+        request = {"execute": command, "id": [command, 1]}
+        if arguments:
+            request["arguments"] = {k.replace("_", "-"): v for k, v in arguments.items()}
+        self.send(json.dumps(request))
+        o = self.answer()
+        check(f"{command}: id", o.get("id") == [command, 1], o)
+        return o
+
+    def hmp(self, line):
+        return self.call("human-monitor-command", command_line=line).get("return")
+
+    def event(self, name):
+        """Wait for that event, and take all up to it."""
+        while True:
+            while self.events:
+                e = self.events.pop(0)
+                if e["event"] == name:
+                    return e
+            line = self.line()
+            if not line:
+                return {}
+            o = json.loads(line)
+            if "event" in o:
+                self.events.append(o)
+
+
+def start(*args):
+    p = subprocess.Popen([twin86, "-serial", "null", *args], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    running.append(p)
+    for _ in range(400):
+        if os.path.exists(path) or p.poll() is not None:
+            break
+        time.sleep(0.05)
+    time.sleep(0.05)
+    return p
+
+
+def end(p, code, what):
+    try:
+        p.wait(20)
+    except subprocess.TimeoutExpired:
+        p.kill()
+    p.stderr.close()
+    check(f"{what}: exit code", p.returncode == code, p.returncode)
+    check(f"{what}: the socket is gone", not os.path.exists(path))
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def error_class(o):
+    return o.get("error", {}).get("class")
+
+
+def test_qmp():
+    p = start("-bios", spin, "-qmp", f"unix:{path},server,nowait")
+    mode = os.stat(path).st_mode
+    check("mode 0600", stat.S_ISSOCK(mode) and stat.S_IMODE(mode) == 0o600, oct(mode))
+    q = Qmp(negotiate=False)
+    check("greeting", set(q.greeting["QMP"]) == {"version", "capabilities"} and
+          set(q.greeting["QMP"]["version"]["qemu"]) == {"major", "minor", "micro"}, q.greeting)
+    q.send('{"execute":"query-status","id":7}')
+    o = q.answer()
+    check("before negotiation", error_class(o) == "CommandNotFound" and o["id"] == 7 and "qmp_capabilities" in o["error"]["desc"], o)
+    check("negotiation", q.call("qmp_capabilities") == {"return": {}, "id": ["qmp_capabilities", 1]})
+    check("only once", error_class(q.call("qmp_capabilities")) == "CommandNotFound")
+    check("unknown command", error_class(q.call("no-such-command")) == "CommandNotFound")
+    check("status", q.call("query-status")["return"] == {"running": True, "status": "running"})
+    cpus = q.call("query-cpus-fast")["return"]
+    check("cpus", len(cpus) == 1 and cpus[0]["cpu-index"] == 0 and os.path.exists(f"/proc/{p.pid}/task/{cpus[0]['thread-id']}"), cpus)
+    check("version", q.call("query-version")["return"] == q.greeting["QMP"]["version"])
+    names = {c["name"] for c in q.call("query-commands")["return"]}
+    check("commands", {"query-status", "stop", "cont", "quit", "human-monitor-command", "inject-nmi"} <= names, names)
+    check("name", q.call("query-name")["return"] == {})
+    check("kvm", set(q.call("query-kvm")["return"]) == {"enabled", "present"})
+
+    other = Qmp()  # two clients see the same machine
+    q.call("stop")
+    check("STOP", "timestamp" in q.event("STOP"))
+    check("STOP for the other", "timestamp" in other.event("STOP"))
+    check("stopped", other.call("query-status")["return"] == {"running": False, "status": "paused"})
+    a, b = q.hmp("info registers"), q.hmp("info registers")
+    check("stands still", a == b and "EIP=0000ff00" in a, a)
+    check("hmp", q.hmp("print 6*7") == "0x2a\n")
+    check("hmp without a line", error_class(q.call("human-monitor-command")) == "GenericError")
+    check("hmp of a number", error_class(q.call("human-monitor-command", command_line=5)) == "GenericError")
+    check("unknown parameter", error_class(q.call("stop", force=True)) == "GenericError")
+    check("high bytes", "unknown command" in q.hmp("\u00e4\u00f6" * 40))
+    q.call("cont")
+    check("RESUME", q.event("RESUME")["event"] == "RESUME")
+    q.call("system_powerdown")
+    check("POWERDOWN", q.event("POWERDOWN")["event"] == "POWERDOWN")
+    q.call("inject-nmi")
+    q.call("system_reset")
+    check("RESET", q.event("RESET")["data"] == {"guest": False, "reason": "host-qmp-system-reset"})
+
+    # what is wrong is answered, and the next line works
+    for bad in ("{]\n", "nonsense\n", "[1]\n", '"x"\n', "5 \n", "null\n", "{}\n", '{"execute":5}\n', '{"execute":"stop","x":1}\n',
+                '{"execute":"stop","arguments":[]}\n', "[" * 100 + "\n", b'{"execute":"\xff"}\n', b"\0\n",
+                '{"execute":"' + "x" * 70000 + '"}\n'):
+        q.send(bad)
+        o = q.answer()
+        check("a wrong request is refused", error_class(o) == "GenericError", (bad[:30], o))
+        check("and the next one works", q.call("query-status").get("return", {}).get("running") is True, bad[:30])
+    for c in '{"execute": "query-status", "id": {"a": [1, null]}}\n':  # byte by byte
+        q.send(c)
+        time.sleep(0.001)
+    o = q.answer()
+    check("in pieces", o.get("id") == {"a": [1, None]} and o["return"]["running"], o)
+    q.send('{"execute":"query-status"}{"execute":"query-status"} {"execute":"query-name"}')
+    check("three at once", [q.answer().get("return") is not None for _ in range(3)] == [True] * 3)
+
+    other.send('{"execute": "query-')  # goes in the middle of a line
+    other.close()
+    third = Qmp()
+    check("after another has gone", third.call("query-status")["return"]["running"])
+    third.close()
+    check("quit", q.call("quit") == {"return": {}, "id": ["quit", 1]})
+    check("SHUTDOWN", q.event("SHUTDOWN").get("data") == {"guest": False, "reason": "host-qmp-quit"})
+    end(p, 0, "quit")
+    q.close()
+
+
+def test_panic():
+    p = start("-S", "-no-reboot", "-no-shutdown", "-bios", triple, "-qmp", f"unix:{path},server,nowait")
+    q = Qmp()
+    check("prelaunch", q.call("query-status")["return"] == {"running": False, "status": "prelaunch"})
+    q.call("cont")
+    check("GUEST_PANICKED", q.event("GUEST_PANICKED").get("data") == {"action": "pause"})
+    check("SHUTDOWN by panic", q.event("SHUTDOWN").get("data") == {"guest": True, "reason": "guest-panic"})
+    q.event("STOP")
+    check("panicked", q.call("query-status")["return"]["status"] == "guest-panicked")
+    check("it can be looked at", "triple fault" in q.hmp("info status") and "EIP" in q.hmp("info registers"))
+    check("no going on", error_class(q.call("cont")) == "GenericError")
+    q.call("system_reset")
+    check("but after a reset", "return" in q.call("cont"))
+    check("again", q.event("GUEST_PANICKED").get("event") == "GUEST_PANICKED")
+    q.call("quit")
+    end(p, 0, "panic")
+    q.close()
+
+
+def test_guest_reset_and_waiting():
+    p = start("-bios", reset, "-qmp", f"unix:{path},server")  # waits for us
+    time.sleep(0.2)
+    q = Qmp()
+    check("RESET by the guest", q.event("RESET").get("data") == {"guest": True, "reason": "guest-reset"})
+    q.send('{"execute":"quit"}')
+    end(p, 0, "reset")
+    q.close()
+    p = start("-bios", reset, "-no-reboot", "-qmp", f"unix:{path},server")
+    time.sleep(0.5)
+    check("waits for a client", p.poll() is None)
+    q = Qmp()
+    check("SHUTDOWN by reset", q.event("SHUTDOWN").get("data", {"reason": "guest-reset"})["reason"] == "guest-reset")
+    end(p, 0, "wait")
+    q.close()
+
+
+def test_monitor():
+    port = free_port()
+    p = start("-bios", spin, "-monitor", f"unix:{path},server,nowait", "-monitor", f"tcp::{port}")
+    m, t = Client(), Client(("127.0.0.1", port), socket.AF_INET)
+    for c in (m, t):
+        check("prompt", c.until("(twin86) ").startswith("twin86 "))
+    m.send("info status\n")
+    check("status", m.until("(twin86) ") == "VM status: running\n(twin86) ")
+    m.send("info ver")  # another one talks in the middle of our line
+    t.send("stop\r\n")
+    check("CR LF", t.until("(twin86) ") == "(twin86) ")
+    m.send("sion\ninfo status\n")
+    check("version", re.match(r"\d+\.\d+\.\d+\n\(twin86\) $", m.until("(twin86) ")))
+    check("stopped by the other", "paused" in m.until("(twin86) "))
+    m.send("x" * 9000 + "\nprint 1\n")
+    check("a long line", "too long" in m.until("(twin86) "))
+    check("and the next", m.until("(twin86) ") == "0x1\n(twin86) ")
+    t.send("info re")
+    t.close()  # in the middle of a line
+    m.send("info status\n")
+    check("after that", "paused" in m.until("(twin86) "))
+    clients = [Client() for _ in range(12)]
+    said = [c.until("(twin86) ") for c in clients]
+    check("eight at a time", [bool(s) for s in said] == [True] * 7 + [False] * 5, said)
+    for c in clients:
+        c.close()
+    listening = subprocess.run(["ss", "-ltn"], capture_output=True, text=True).stdout if os.path.exists("/bin/ss") else ""
+    if f":{port}" in listening:
+        check("loopback only", f"127.0.0.1:{port}" in listening, listening)
+    m.send("quit\n")
+    end(p, 0, "monitor")
+    m.close()
+
+
+def test_loopback():
+    """Another address of this host is not listened at."""
+    port = free_port()
+    p = start("-bios", spin, "-monitor", f"tcp::{port}", "-qmp", f"unix:{path},server,nowait")
+    with open("/proc/net/tcp") as f:
+        local = [line.split()[1] for line in f if line.split()[3] == "0A"]
+    check("loopback", f"0100007F:{port:04X}" in local and f"00000000:{port:04X}" not in local, local)
+    p.send_signal(signal.SIGTERM)
+    end(p, -15, "SIGTERM")
+
+
+def test_stale():
+    s = socket.socket(socket.AF_UNIX)
+    s.bind(path)
+    s.close()  # leaves the file
+    p = start("-bios", spin, "-qmp", f"unix:{path},server,nowait")
+    time.sleep(0.3)
+    q = Qmp()
+    r = subprocess.run([twin86, "-serial", "null", "-bios", spin, "-qmp", f"unix:{path}"], capture_output=True, text=True)
+    check("in use", r.returncode == 2 and "in use" in r.stderr and r.stderr.count("\n") == 1, r)
+    check("the first still works", q.call("query-status")["return"]["running"])
+    q.call("quit")
+    end(p, 0, "stale")
+    q.close()
+
+
+def main():
+    if "no QMP" in subprocess.run([twin86, "-S", "-serial", "null", "-qmp", f"unix:{path}", "-timeout", "0.01"],
+                                  capture_output=True, text=True, stdin=subprocess.DEVNULL).stderr:
+        print("SKIP qmp.py: built without json-c")
+        sys.exit(77)
+    try:
+        for test in (test_qmp, test_panic, test_guest_reset_and_waiting, test_monitor, test_loopback, test_stale):
+            began = time.time()
+            test()
+            print(f"{test.__name__}: {time.time() - began:.1f} s")
+    finally:
+        for p in running:
+            if p.poll() is None:
+                p.kill()
+        shutil.rmtree(tmp)
+    print(f"{passed} passed, {failed} failed, 0 skipped")
+    sys.exit(failed > 0)
+
+
+main()
