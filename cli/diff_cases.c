@@ -9,12 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { EXIT_DIFFERENT = 1, OPTIONS = 10 };
+enum { EXIT_DIFFERENT = 1, OPTIONS = 12 };
 
 static const char usage_insn[] =
     "Usage: twin86 diff insn [options]      cases made from the instruction table, on two engines\n"
     "  --forms PATTERN[,PATTERN]...   mnemonics such as 'PADD*', or cpuid=FEATURE (all)\n"
     "  --cases N                      how many cases; 2M and 1G are understood (1M)\n"
+    "  --length N                     instructions of a case, up to 8 (1)\n"
     "  --seed N                       the same cases come of the same seed (1)\n"
     "  --cpu MODEL[,+FEATURE]...      as -cpu; what the host lacks is left out (max)\n"
     "  --engines A,B                  of tcg-lite, host (this processor), kvm (tcg-lite,host)\n"
@@ -123,11 +124,16 @@ static int result(const char *command, int e, const char *why) {
 
 int diff_insn_main(int argc, char **argv) {
     Twin86DiffInsn o = {.cases = 1000000, .seed = 1, .save = "."};
-    const struct Option options[OPTIONS] = {
-        {"--forms", &o.forms, NULL, NULL},     {"--cases", NULL, &o.cases, NULL},
-        {"--seed", NULL, &o.seed, NULL},       {"--cpu", &o.cpu, NULL, NULL},
-        {"--engines", &o.engines, NULL, NULL}, {"--coverage", &o.html, NULL, &o.coverage},
-        {"--shrink", NULL, NULL, &o.shrink},   {"--save", &o.save, NULL, NULL}};
+    uint64_t length = 1;
+    const struct Option options[OPTIONS] = {{"--forms", &o.forms, NULL, NULL},
+                                            {"--cases", NULL, &o.cases, NULL},
+                                            {"--seed", NULL, &o.seed, NULL},
+                                            {"--length", NULL, &length, NULL},
+                                            {"--cpu", &o.cpu, NULL, NULL},
+                                            {"--engines", &o.engines, NULL, NULL},
+                                            {"--coverage", &o.html, NULL, &o.coverage},
+                                            {"--shrink", NULL, NULL, &o.shrink},
+                                            {"--save", &o.save, NULL, NULL}};
     unsigned files;
     char why[512];
     int e = parse(options, usage_insn, argc, argv, &files);
@@ -135,6 +141,7 @@ int diff_insn_main(int argc, char **argv) {
         return e;
     if (files != 0)
         return complain("insn", "'%s' is no option; twin86 diff insn --help lists what there is", argv[1]);
+    o.length = length < 100 ? (unsigned)length : 100;
     return result("insn", twin86_diff_insn(&o, stdout, why, sizeof(why)), why);
 }
 

@@ -237,6 +237,8 @@ static int read_bytes(struct Line *l, bool code, bool expected) {
         c->code = at;
         c->code_bytes = n;
         c->code_at = from;
+    } else if (code && at == c->code + c->code_bytes && from == c->code_at + c->code_bytes) {
+        c->code_bytes += n; /* goes on */
     }
     return 0;
 }

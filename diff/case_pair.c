@@ -68,17 +68,28 @@ static uint32_t decode_mode(const struct DiffCase *c) {
     return code[c->mode] | MODE_SSE | MODE_AVX | (c->cpl == 3 ? MODE_USER : 0);
 }
 
+/** The case's instructions, as far as one follows the other. */
+static void decode(struct CasePair *p, const struct DiffCase *c, struct Comparison *cmp) {
+    const uint8_t *bytes = c->bytes + c->code_at;
+    cmp->insns = 0;
+    for (unsigned at = 0, k = 0; k < COMPARE_INSNS && (k == 0 || (k < c->in.insns && at < c->code_bytes)); k++) {
+        struct Decoded *d = &p->decoded[k];
+        unsigned left = c->code_bytes - at;
+        if (x86_decode(p->model, decode_mode(c), bytes + at, left < 15 ? left : 15, d) != DECODE_OK)
+            d->row = 0;
+        compare_add(cmp, &x86_rows[d->row], &d->insn, bytes + at);
+        at += d->insn.len;
+        if (d->row == 0 || d->flow)
+            break;
+    }
+}
+
 int case_pair_run(struct CasePair *p, const struct DiffCase *c, struct Comparison *cmp, enum Verdict *verdict,
                   unsigned *explained, char *why, size_t n) {
     static const uint16_t first[1];
     cmp->in = &c->in;
-    cmp->bytes = c->bytes + c->code_at;
     cmp->oracle = p->b->ops->name;
-    if (x86_decode(p->model, decode_mode(c), cmp->bytes, c->code_bytes < 15 ? c->code_bytes : 15, &p->decoded) !=
-        DECODE_OK)
-        p->decoded.row = 0;
-    cmp->row = &x86_rows[p->decoded.row];
-    cmp->insn = &p->decoded.insn;
+    decode(p, c, cmp);
     int r = diff_tcg_case(p->a, c, &cmp->a, why, n);
     if (r != 0)
         return r;

@@ -25,8 +25,8 @@ void case_load(const struct DiffCase *c, const struct DiffSpace *s);
 struct CasePair {
     const struct CpuModel *model;
     struct DiffRunner *a, *b;
-    struct Decoded decoded;              /* the case's first instruction */
-    uint8_t *before, *after_a, *after_b; /* all pages of the case */
+    struct Decoded decoded[COMPARE_INSNS]; /* the case's instructions */
+    uint8_t *before, *after_a, *after_b;   /* all pages of the case */
 };
 
 /** 0 or -errno with one line in `why`. */

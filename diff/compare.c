@@ -22,18 +22,21 @@ static bool equal(const struct Comparison *c) {
 enum Verdict compare(struct Comparison *c, unsigned *explained) {
     if (equal(c))
         return SAME;
-    if (c->a.vector == DIFF_NO_FAULT) {
-        uint64_t undefined = compare_flag_bits(c->row->flags_undefined);
+    if (c->a.vector == DIFF_NO_FAULT || c->a.vector == VEC_DB || c->insns > 1) { /* #DB: a trap */
+        uint64_t undefined = 0;
+        for (unsigned k = 0; k < c->insns; k++)
+            undefined |= compare_flag_bits(c->insn[k].row->flags_undefined);
         c->a.rflags &= ~undefined;
         c->b.rflags &= ~undefined;
         if (equal(c))
             return UNDEFINED;
     }
-    for (unsigned k = 0; k < explanation_count; k++) {
-        explanations[k].apply(c);
-        *explained = k;
-        if (equal(c))
-            return EXPLAINED;
-    }
+    for (unsigned k = 0; k < explanation_count; k++)
+        for (unsigned n = 0; n < c->insns; n++) {
+            explanations[k].apply(c, &c->insn[n]);
+            *explained = k;
+            if (equal(c))
+                return EXPLAINED;
+        }
     return DIFFERENT;
 }

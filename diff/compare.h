@@ -7,7 +7,7 @@
 #include "accel/tcg-lite/decode.h"
 #include "diff/fields.h"
 
-enum { COMPARE_RANGES = 256 };
+enum { COMPARE_RANGES = 256, COMPARE_INSNS = 16 };
 
 /** A piece of the memory that a case has: before, and what it became. */
 struct CompareRange {
@@ -17,17 +17,33 @@ struct CompareRange {
     uint8_t *a, *b;
 };
 
-/** Two results of one case. Explanations change them: they must be copies. */
-struct Comparison {
+/** An instruction of a case. */
+struct CompareInsn {
     const struct X86Row *row;
     const struct Insn *insn;
     const uint8_t *bytes; /* insn->len of them */
+    uint64_t rip;
+};
+
+/** Two results of one case. Explanations change them: they must be copies. */
+struct Comparison {
+    struct CompareInsn insn[COMPARE_INSNS]; /* the first, and what follows it if there are no branches */
+    unsigned insns;
     const struct DiffState *in;
     const char *oracle;    /* b's engine */
     struct DiffState a, b; /* a: the software's, b: the hardware's */
     struct CompareRange range[COMPARE_RANGES];
     unsigned ranges;
 };
+
+/** Another instruction, behind those that there are. */
+static inline void compare_add(struct Comparison *c, const struct X86Row *row, const struct Insn *insn,
+                               const uint8_t *bytes) {
+    const struct CompareInsn *last = &c->insn[c->insns - 1];
+    uint64_t rip = c->insns == 0 ? c->in->rip : last->rip + last->insn->len;
+    if (c->insns < COMPARE_INSNS)
+        c->insn[c->insns++] = (struct CompareInsn){row, insn, bytes, rip};
+}
 
 enum Verdict { SAME, UNDEFINED, EXPLAINED, DIFFERENT };
 
@@ -46,8 +62,8 @@ uint64_t compare_flag_bits(uint8_t fb);
 struct Explanation {
     const char *name;
     const char *why; /* with the SDM's section, or what was measured */
-    /** Make the parts of a and b equal that it explains. */
-    void (*apply)(struct Comparison *c);
+    /** Make the parts of a and b equal that it explains by this instruction of the case. */
+    void (*apply)(struct Comparison *c, const struct CompareInsn *i);
 };
 
 extern const struct Explanation explanations[];

@@ -9,14 +9,14 @@
 #include <string.h>
 #include <unistd.h>
 
-static bool is(const struct Comparison *c, const char *mnemonic) { return !strcmp(c->row->mnemonic, mnemonic); }
+static bool is(const struct CompareInsn *i, const char *mnemonic) { return !strcmp(i->row->mnemonic, mnemonic); }
 
 /** Linear address of the memory operand. */
-static uint64_t operand(const struct Comparison *c) {
-    CPUX86State env = {.rip = c->in->rip};
+static uint64_t operand(const struct Comparison *c, const struct CompareInsn *i) {
+    CPUX86State env = {.rip = i->rip};
     memcpy(env.gpr, c->in->gpr, sizeof(env.gpr));
-    uint64_t base = c->insn->seg == SEG_FS ? c->in->fs_base : c->insn->seg == SEG_GS ? c->in->gs_base : 0;
-    return base + ea_offset(&env, c->insn);
+    uint64_t base = i->insn->seg == SEG_FS ? c->in->fs_base : i->insn->seg == SEG_GS ? c->in->gs_base : 0;
+    return base + ea_offset(&env, i->insn);
 }
 
 static void forget_memory(struct Comparison *c, uint64_t linear, unsigned n) {
@@ -38,19 +38,19 @@ static void forget_zeros(struct Comparison *c, uint64_t linear, unsigned n) {
     }
 }
 
-static bool saves_x87(const struct Comparison *c) {
-    return is(c, "FXSAVE") || is(c, "XSAVE") || is(c, "XSAVEOPT") || is(c, "XSAVEC");
+static bool saves_x87(const struct CompareInsn *i) {
+    return is(i, "FXSAVE") || is(i, "XSAVE") || is(i, "XSAVEOPT") || is(i, "XSAVEC");
 }
 
-static void mxcsr_mask(struct Comparison *c) {
-    if (saves_x87(c))
-        forget_memory(c, operand(c) + FXSAVE_MXCSR_MASK, 4);
+static void mxcsr_mask(struct Comparison *c, const struct CompareInsn *i) {
+    if (saves_x87(i))
+        forget_memory(c, operand(c, i) + FXSAVE_MXCSR_MASK, 4);
 }
 
-static void pointers_not_stored(struct Comparison *c) {
-    if (saves_x87(c) && !(diff_get16(c->in->fx + FXSAVE_FSW) & 0x80)) {
-        forget_memory(c, operand(c) + FXSAVE_FOP, 2);
-        forget_memory(c, operand(c) + FXSAVE_FIP, 16);
+static void pointers_not_stored(struct Comparison *c, const struct CompareInsn *i) {
+    if (saves_x87(i) && !(diff_get16(c->in->fx + FXSAVE_FSW) & 0x80)) {
+        forget_memory(c, operand(c, i) + FXSAVE_FOP, 2);
+        forget_memory(c, operand(c, i) + FXSAVE_FIP, 16);
     }
 }
 
@@ -60,16 +60,16 @@ static bool no_pointers(const struct DiffState *s) {
            diff_get64(s->fx + FXSAVE_FDP) == 0;
 }
 
-static void pointers_lost(struct Comparison *c) {
+static void pointers_lost(struct Comparison *c, const struct CompareInsn *i) {
     if (no_pointers(&c->b)) {
         memset(c->a.fx + FXSAVE_FOP, 0, 2);
         memset(c->a.fx + FXSAVE_FIP, 0, 16);
     }
     if (diff_get64(c->b.fx + FXSAVE_FDP) == 0)
         memset(c->a.fx + FXSAVE_FDP, 0, 8);
-    if (is(c, "FNSTENV") || is(c, "FNSAVE")) {
-        bool small = c->insn->osize == 1;
-        forget_zeros(c, operand(c) + (small ? 6 : 12), small ? 8 : 16);
+    if (is(i, "FNSTENV") || is(i, "FNSAVE")) {
+        bool small = i->insn->osize == 1;
+        forget_zeros(c, operand(c, i) + (small ? 6 : 12), small ? 8 : 16);
     }
 }
 
@@ -83,50 +83,69 @@ static void take_all(struct Comparison *c) {
     c->a = c->b;
 }
 
-static void call_target_and_stack(struct Comparison *c) {
-    if (is(c, "CALL") && c->a.vector == VEC_GP && c->b.vector == VEC_SS && !canonical(c->in->gpr[REG_SP] - 8))
+static void call_target_and_stack(struct Comparison *c, const struct CompareInsn *i) {
+    if (is(i, "CALL") && c->a.vector == VEC_GP && c->b.vector == VEC_SS && !canonical(c->in->gpr[REG_SP] - 8))
         take_all(c);
 }
 
-static void misaligned_stack_operand(struct Comparison *c) {
-    if (c->insn->mem && c->a.vector == VEC_SS && c->b.vector == VEC_GP && (operand(c) & 15))
+static void misaligned_stack_operand(struct Comparison *c, const struct CompareInsn *i) {
+    bool legacy = i->row->feature >= CPUID_SSE && i->insn->mem && i->insn->seg == SEG_SS;
+    uint64_t at = legacy ? operand(c, i) : 0;
+    if (legacy && c->a.vector == VEC_SS && c->b.vector == VEC_GP && !(canonical(at) && canonical(at + 15)) && (at & 15))
         take_all(c);
 }
 
-static void cmps_order(struct Comparison *c) {
-    if (is(c, "CMPS") && c->a.vector == VEC_PF && c->b.vector == VEC_PF && c->a.cr2 != c->b.cr2)
+/** The trap after elements that are there already takes the place of a fault in the next one. */
+static void gather_trap(struct Comparison *c, const struct CompareInsn *i) {
+    bool gather = strstr(i->row->mnemonic, "GATHER") != NULL;
+    if (gather && (c->a.vector == VEC_PF || c->a.vector == VEC_GP) && c->b.vector == VEC_DB &&
+        (c->in->rflags & FLAG_TF) && c->a.rip == c->b.rip && c->b.dr6 == (1u << 14)) {
+        c->a.vector = VEC_DB, c->a.error = 0, c->a.cr2 = 0, c->a.dr6 = (1u << 14);
+        c->a.rflags = (c->a.rflags & ~(uint64_t)FLAG_RF) | (c->b.rflags & FLAG_RF);
+    }
+}
+
+/** RETF to an inner level, which must not be: the stack pointer of an outer one is read first. */
+static void retf_outer_stack(struct Comparison *c, const struct CompareInsn *i) {
+    if (is(i, "RETF") && c->a.vector == VEC_GP && (c->b.vector == VEC_PF || c->b.vector == VEC_AC) &&
+        c->a.rip == c->b.rip)
+        take_all(c);
+}
+
+static void cmps_order(struct Comparison *c, const struct CompareInsn *i) {
+    if (is(i, "CMPS") && c->a.vector == VEC_PF && c->b.vector == VEC_PF && c->a.cr2 != c->b.cr2)
         take_all(c);
 }
 
 /** Where the flags of a repeated comparison are those of a later iteration. */
-static void interrupted_comparison(struct Comparison *c) {
-    bool compares = (is(c, "CMPS") || is(c, "SCAS")) && c->insn->rep;
+static void interrupted_comparison(struct Comparison *c, const struct CompareInsn *i) {
+    bool compares = (is(i, "CMPS") || is(i, "SCAS")) && i->insn->rep;
     if (compares && c->a.vector == VEC_PF && c->b.vector == VEC_PF)
         c->a.rflags = c->b.rflags;
 }
 
 /** Instructions that AMD's processors have and the table has not, as (prefix, opcode after 0F, ModRM) with 0 for any.
  */
-static void not_in_table(struct Comparison *c) {
+static void not_in_table(struct Comparison *c, const struct CompareInsn *i) {
     static const struct {
         uint8_t prefix, opcode, modrm;
     } list[] = {{0xf3, 0x2b, 0}, {0xf2, 0x2b, 0}, {0x66, 0x78, 0}, {0xf2, 0x78, 0}, {0x66, 0x79, 0},
                 {0xf2, 0x79, 0}, {0, 0x01, 0xfc}, {0, 0x01, 0xfd}, {0, 0x01, 0xfa}, {0, 0x01, 0xfb}};
-    if (c->a.vector != VEC_UD || c->row != &x86_rows[0])
+    if (c->a.vector != VEC_UD || i->row != &x86_rows[0])
         return;
     unsigned at = 0;
-    while (at < 12 && c->bytes[at] != 0x0f && c->bytes[at] != 0x62 && c->bytes[at] != 0x8f)
+    while (at < 12 && i->bytes[at] != 0x0f && i->bytes[at] != 0x62 && i->bytes[at] != 0x8f)
         at++;
-    bool other_map = c->bytes[at] != 0x0f && at < 12; /* EVEX, XOP */
+    bool other_map = i->bytes[at] != 0x0f && at < 12; /* EVEX, XOP */
     for (unsigned k = 0; k < sizeof(list) / sizeof(list[0]) && !other_map; k++)
-        other_map = c->bytes[at + 1] == list[k].opcode && (!list[k].modrm || c->bytes[at + 2] == list[k].modrm) &&
-                    (!list[k].prefix || memchr(c->bytes, list[k].prefix, at) != NULL);
+        other_map = i->bytes[at + 1] == list[k].opcode && (!list[k].modrm || i->bytes[at + 2] == list[k].modrm) &&
+                    (!list[k].prefix || memchr(i->bytes, list[k].prefix, at) != NULL);
     if (other_map)
         take_all(c);
 }
 
-static void int1_rip(struct Comparison *c) {
-    if (is(c, "INT1") && c->a.vector == VEC_DB && c->b.vector == VEC_DB)
+static void int1_rip(struct Comparison *c, const struct CompareInsn *i) {
+    if (is(i, "INT1") && c->a.vector == VEC_DB && c->b.vector == VEC_DB)
         c->b.rip = c->a.rip;
 }
 
@@ -134,7 +153,8 @@ static bool on_pvm(const struct Comparison *c) {
     return !strcmp(c->oracle, "kvm") && access("/sys/module/kvm_pvm", F_OK) == 0;
 }
 
-static void upper_half(struct Comparison *c) {
+static void upper_half(struct Comparison *c, const struct CompareInsn *i) {
+    (void)i;
     bool faults = c->a.vector == VEC_PF && c->b.vector == VEC_PF && c->a.cr2 == c->b.cr2;
     if (faults && (int64_t)c->b.cr2 < 0 && on_pvm(c))
         c->b.error &= ~(uint32_t)(PF_P | PF_RSVD);
@@ -142,7 +162,8 @@ static void upper_half(struct Comparison *c) {
 
 /** kvm_pvm: #GP, #SS and #UD of a program go to an emulator first, which knows few instructions and finds faults of its
  * own. */
-static void emulated(struct Comparison *c) {
+static void emulated(struct Comparison *c, const struct CompareInsn *i) {
+    (void)i;
     uint32_t v = c->a.vector;
     if ((v == VEC_GP || v == VEC_SS || v == VEC_UD || c->b.vector == VEC_UD) && on_pvm(c))
         take_all(c);
@@ -164,6 +185,16 @@ const struct Explanation explanations[] = {
      "without "
      "an order (vol. 2, 2.4); measured #GP",
      misaligned_stack_operand},
+    {"gather-trap",
+     "single-stepping: a gather whose later element faults gives #DB for those that are loaded (SDM vol. 2, "
+     "VPGATHERDD: "
+     "pending traps are delivered in lieu of the exception; measured on AMD)",
+     gather_trap},
+    {"retf-outer-stack",
+     "RETF with a selector whose RPL is not CPL: AMD's processors read the outer stack's SS:RSP, and fault there, "
+     "before "
+     "they find that RPL is less than CPL (SDM vol. 2, RET: #GP first; measured)",
+     retf_outer_stack},
     {"cmps-order",
      "when neither operand of CMPS can be read, the SDM does not say which fault is raised; measured on AMD: sometimes "
      "the one, sometimes the other",

@@ -14,7 +14,7 @@ struct Generator {
     const struct CpuModel *model;
     struct DiffOpcode *opcodes;
     uint16_t *row;
-    unsigned rows;
+    unsigned rows, length;
     bool avx; /* the upper halves of YMM exist */
     uint64_t seed;
     uint8_t pool[CLASSES][POOL]; /* filled anew for each batch; registers are copied out of it */
@@ -59,21 +59,22 @@ void gen_free(struct Generator *g) {
     free(g);
 }
 
-struct Generator *gen_new(const struct CpuModel *model, uint64_t seed, const uint16_t *row, unsigned rows) {
+struct Generator *gen_new(const struct GenSetup *p) {
     struct Generator *g = calloc(1, sizeof(*g));
     if (g == NULL)
         return NULL;
-    g->model = model;
-    g->seed = seed;
-    g->avx = cpu_has(model, CPUID_AVX);
+    g->model = p->model;
+    g->seed = p->seed;
+    g->avx = cpu_has(p->model, CPUID_AVX);
     g->opcodes = diff_opcodes();
-    g->row = malloc(rows * sizeof(*row));
-    g->rows = rows;
+    g->row = malloc(p->rows * sizeof(*p->row));
+    g->rows = p->rows;
+    g->length = p->length;
     if (g->opcodes == NULL || g->row == NULL) {
         gen_free(g);
         return NULL;
     }
-    memcpy(g->row, row, rows * sizeof(*row));
+    memcpy(g->row, p->row, p->rows * sizeof(*p->row));
     return g;
 }
 
@@ -110,9 +111,9 @@ static void fill_vectors(struct Generator *g, struct DiffRng *r, enum DiffClass 
 }
 
 /** Control and status words, tags: now and then something is pending or unmasked. */
-static void fill_fpu(struct Generator *g, struct DiffRng *r, const struct X86Form *f, struct DiffState *s) {
+static void fill_fpu(struct Generator *g, struct DiffRng *r, uint32_t attr, struct DiffState *s) {
     uint64_t v = diff_rnd(r), w = diff_rnd(r);
-    bool used = (f->attr & (ATTR_X87 | ATTR_MMX | ATTR_WAIT)) != 0;
+    bool used = (attr & (ATTR_X87 | ATTR_MMX | ATTR_WAIT)) != 0;
     uint16_t fcw = 0x37f, fsw = (uint16_t)(v & 0x7f00 & ~0x8000u);
     uint8_t ftw = (uint8_t)(v >> 16);
     if (used) {
@@ -136,7 +137,7 @@ static void fill_fpu(struct Generator *g, struct DiffRng *r, const struct X86For
     diff_put(s->fx + FXSAVE_FDP, v >> 32 & 0x7fffffff, 8);
     for (unsigned k = 0; k < 8; k++) {
         memcpy(s->fx + FXSAVE_ST + 16 * k, g->floats + (diff_rnd(r) >> 32) % (POOL / 16) * 16, 10);
-        if (f->attr & ATTR_MMX)
+        if (attr & ATTR_MMX)
             memcpy(s->fx + FXSAVE_ST + 16 * k, from_pool(g, r, CLASS_INTEGERS, 8), 8);
     }
 }
@@ -156,10 +157,14 @@ static void fill_gpr(struct DiffRng *r, uint64_t window, struct DiffState *s) {
     for (unsigned k = 0; k < REG_COUNT; k++)
         s->gpr[k] = diff_integer(r);
     uint64_t v = diff_rnd(r);
-    s->gpr[REG_SP] = window + 0x300 + ((v & 7) == 0 ? v >> 8 & 0xff : v >> 8 & 0xf8);
+    s->gpr[REG_SP] = window + 0x2c0 + ((v & 7) == 0 ? v >> 8 & 0xff : v >> 8 & 0xf8);
     s->rflags = FLAG_ONE | FLAG_IF | (v >> 16 & (FLAG_ARITH | FLAG_ID));
     if ((v >> 40 & 3) == 0)
         s->rflags |= FLAG_DF;
+    if ((v >> 42 & 63) == 0)
+        s->rflags |= FLAG_TF;
+    if ((v >> 48 & 15) == 0)
+        s->rflags |= FLAG_AC;
     s->fs_base = (uint64_t)((int64_t)diff_rnd(r) >> 17); /* canonical */
     s->gs_base = (uint64_t)((int64_t)diff_rnd(r) >> 17);
 }
@@ -168,16 +173,16 @@ static void fill_gpr(struct DiffRng *r, uint64_t window, struct DiffState *s) {
 
 /** Give the group a slot, where it may lie across a page boundary, and its pads. */
 static void place_code(struct DiffRng *r, struct GenGroup *q, unsigned slot) {
-    unsigned page = slot / GEN_SLOTS_PAGE, index = 1 + slot % GEN_SLOTS_PAGE, len = q->insn.len;
+    unsigned page = slot / GEN_SLOTS_PAGE, index = 1 + slot % GEN_SLOTS_PAGE;
     q->slot = GEN_CODE + page * 4096u + index * GEN_SLOT;
     q->code = q->slot + 32;
     q->pad[1] = q->slot;
     q->pad[2] = q->slot + GEN_SLOT - DIFF_PAD_SIZE;
-    if (index == GEN_SLOTS_PAGE && len > 1 && diff_one_in(r, 2)) {
-        q->code = q->slot + GEN_SLOT - 1 - diff_below(r, len - 1);
-        q->pad[2] = q->slot + GEN_SLOT + 64;
+    if (index == GEN_SLOTS_PAGE && q->bytes > 1 && diff_one_in(r, 2)) {
+        q->code = q->slot + GEN_SLOT - 1 - diff_below(r, q->bytes - 1u);
+        q->pad[2] = q->slot + GEN_SLOT + 96;
     }
-    q->pad[0] = q->code + len;
+    q->pad[0] = q->code + q->bytes;
 }
 
 /* ---- cases ---- */
@@ -195,7 +200,7 @@ static bool is_edge(uint64_t window) { return window >= GEN_EDGE; }
 static uint64_t choose_target(struct DiffRng *r, uint64_t window, bool vector) {
     uint64_t v = diff_rnd(r), middle = window + GEN_WINDOW / 2;
     if (is_edge(window) || ((middle & 0xfff) == 0 && (v & 3) == 0)) /* about the boundary */
-        return (v >> 8 & 15) == 0 ? middle - 4096 - (v >> 16 & 7) : middle + (v >> 16 & 127) - 96;
+        return is_edge(window) && (v >> 8 & 15) == 0 ? middle - 4096 - (v >> 16 & 7) : middle + (v >> 16 & 127) - 96;
     uint64_t at = window + 64 + (v >> 32) % (GEN_WINDOW - 192);
     if (v & (vector ? 0x30 : 0x10))
         at &= ~63ull;
@@ -204,56 +209,132 @@ static uint64_t choose_target(struct DiffRng *r, uint64_t window, bool vector) {
     return at;
 }
 
+/** Values that make sense to all instructions of the case; then their addresses. */
+static void tune_all(struct Generator *g, struct Tune *t) {
+    uint64_t target[GEN_MAX_LENGTH], at = t->q->code;
+    uint16_t fixed = 0;
+    for (unsigned n = 0; n < t->q->length; n++) {
+        t->insn = &t->q->insn[n];
+        unsigned row = n == 0 ? t->q->row : t->insn->d.row;
+        const struct X86Form *f = &x86_forms[row];
+        enum DiffClass class =
+            diff_one_in(t->r, 4) ? (enum DiffClass)diff_below(t->r, CLASSES) : class_of(&x86_rows[row]);
+        t->form = f;
+        t->row = &x86_rows[row];
+        t->target = choose_target(t->r, t->window, f->reg_kind == KIND_VEC || f->rm_kind == KIND_VEC);
+        tune_poke(t, t->target, from_pool(g, t->r, class, GEN_OPERAND), GEN_OPERAND);
+        tune_case(t);
+        target[n] = t->target;
+    }
+    for (unsigned n = 0; n < t->q->length; at += t->insn->len, n++) {
+        t->insn = &t->q->insn[n];
+        t->form = &x86_forms[n == 0 ? t->q->row : t->insn->d.row];
+        t->at = at;
+        t->target = target[n];
+        tune_aim(t, &fixed);
+    }
+}
+
 static void make_case(struct Generator *g, struct DiffRng *r, struct GenBatch *b, struct GenGroup *q, unsigned k,
                       bool edge, bool unmask) {
     struct DiffState *s = &b->in[k];
-    const struct X86Form *f = &x86_forms[q->row];
-    enum DiffClass class = class_of(&x86_rows[q->row]);
     const struct DiffEncode e = encoder(g);
-    struct Tune t = {.r = r, .b = b, .s = s, .q = q, .e = &e, .form = f, .row = &x86_rows[q->row]};
+    struct Tune t = {.r = r, .b = b, .s = s, .q = q, .e = &e};
     t.window = take_window(b, k, edge);
     t.own = GEN_DATA + 512 + k * (uint64_t)GEN_WINDOW;
-    bool vector = f->reg_kind == KIND_VEC || f->rm_kind == KIND_VEC;
     b->window[k] = t.window;
     s->xheader[0] = XCR0_X87 | XCR0_SSE | (g->avx ? XCR0_AVX : 0);
-    s->insns = 1;
+    s->insns = q->length;
+    uint32_t attr = 0;
+    for (unsigned n = 0; n < q->length; n++)
+        attr |= x86_forms[n == 0 ? q->row : q->insn[n].d.row].attr;
     fill_gpr(r, t.own, s);
-    fill_vectors(g, r, class, s);
-    fill_fpu(g, r, f, s);
+    fill_vectors(g, r, class_of(&x86_rows[q->row]), s);
+    fill_fpu(g, r, attr, s);
     fill_mxcsr(r, unmask, s);
     s->rip = q->code;
-    t.target = choose_target(r, t.window, vector);
-    enum DiffClass operand = diff_one_in(r, 4) ? (enum DiffClass)diff_below(r, CLASSES) : class;
-    tune_poke(&t, t.target, from_pool(g, r, operand, GEN_OPERAND), GEN_OPERAND);
-    tune_case(&t);
+    tune_all(g, &t);
 }
 
-/** The encoding of a new group, or of row 0 with whatever bytes came out, for encodings that are none. */
-static void encode_group(struct Generator *g, struct DiffRng *r, struct GenGroup *q) {
+/** The encoding of a new group's first instruction, or of row 0 with whatever bytes came out, for encodings that are
+ * none. */
+static void encode_first(struct Generator *g, struct DiffRng *r, struct GenGroup *q) {
     const struct DiffEncode e = encoder(g);
     bool legal = !diff_one_in(r, 64);
     for (unsigned tries = 0; tries < 40; tries++)
-        if (diff_encode(&e, r, q->row, legal, &q->insn) && tune_allowed(&e, q))
+        if (diff_encode(&e, r, q->row, legal, &q->insn[0]) && tune_allowed(&e, &q->insn[0]))
             return;
-    q->insn = (struct DiffInsn){.bytes = {0x90}, .len = 1, .imm_at = 1}; /* it can't be had here: NOP */
+    q->insn[0] = (struct DiffInsn){.bytes = {0x90}, .len = 1, .imm_at = 1}; /* it can't be had here: NOP */
     q->row = 0;
 }
 
 /** Whether its bytes hold an address, so that each case needs its own. */
-static bool holds_address(const struct GenGroup *q) {
-    const struct Insn *i = &q->insn.d.insn;
+static bool holds_address(const struct DiffInsn *d) {
+    const struct Insn *i = &d->d.insn;
     return i->mem && (i->base == INSN_REG_RIP || (i->base == INSN_REG_NONE && i->index == INSN_REG_NONE));
+}
+
+/** What the instructions of a sequence have done so far. */
+struct Sequence {
+    uint16_t changed, fixed; /* registers that may be other than at the start; that hold addresses by now */
+    uint8_t undefined;       /* flags that depend on the processor (FB_*) */
+};
+
+static void sequence_add(struct Sequence *s, const struct DiffInsn *i) {
+    struct TuneUse u = tune_use(i);
+    s->changed |= u.changed;
+    s->fixed |= u.address;
+    s->undefined = (uint8_t)((s->undefined & ~i->d.flags_written) | x86_rows[i->d.row].flags_undefined);
+}
+
+/** Whether `i` makes sense after them, and its result does not depend on what is undefined. */
+static bool sequence_takes(const struct Sequence *s, const struct DiffInsn *i) {
+    struct TuneUse u = tune_use(i);
+    const struct Insn *n = &i->d.insn;
+    if (!tune_follows(i) || (u.address & s->changed) || (i->d.flags_read & s->undefined))
+        return false;
+    if (!n->mem || holds_address(i))
+        return true;
+    unsigned base = n->base != INSN_REG_NONE ? n->base : n->index;
+    return base != INSN_REG_RIP && !(s->fixed >> base / 8 & 1) && base != REG_SP * 8;
+}
+
+static void encode_more(struct Generator *g, struct DiffRng *r, struct GenGroup *q) {
+    const struct DiffEncode e = encoder(g);
+    struct Sequence s = {0};
+    q->length = 1;
+    q->bytes = q->insn[0].len;
+    sequence_add(&s, &q->insn[0]);
+    for (unsigned tries = 0; tries < 20 * g->length && q->length < g->length && tune_leads(&q->insn[q->length - 1]);
+         tries++) {
+        struct DiffInsn *i = &q->insn[q->length];
+        if (!diff_encode(&e, r, g->row[diff_below(r, g->rows)], true, i) || !tune_allowed(&e, i) ||
+            !sequence_takes(&s, i) || q->bytes + i->len > GEN_MAX_BYTES)
+            continue;
+        if (i->d.flow && q->length + 1u < g->length && !diff_one_in(r, 8))
+            continue;
+        sequence_add(&s, i);
+        q->bytes += i->len;
+        q->length++;
+    }
 }
 
 static void make_group(struct Generator *g, struct DiffRng *r, struct GenBatch *b, unsigned row) {
     struct GenGroup *q = &b->group[b->groups];
     q->row = (uint16_t)row;
-    encode_group(g, r, q);
+    encode_first(g, r, q);
+    encode_more(g, r, q);
     place_code(r, q, b->groups);
     const struct DiffEncode e = encoder(g);
-    tune_code(r, &e, q);
-    bool illegal = q->insn.d.row == 0, edge = !illegal && diff_one_in(r, 24), unmask = diff_one_in(r, 24);
-    unsigned count = holds_address(q) || illegal ? 1 : edge ? 4 : unmask ? 8 : GEN_MAX_COUNT;
+    bool address = false;
+    uint64_t at = q->code;
+    for (unsigned n = 0; n < q->length; n++) {
+        tune_code(r, &e, q, &q->insn[n], at);
+        at += q->insn[n].len;
+        address |= holds_address(&q->insn[n]);
+    }
+    bool illegal = q->insn[0].d.row == 0, edge = !illegal && diff_one_in(r, 24), unmask = diff_one_in(r, 24);
+    unsigned count = address || illegal ? 1 : edge ? 4 : unmask ? 8 : GEN_MAX_COUNT;
     q->first = (uint16_t)b->count;
     q->count = (uint16_t)(count < DIFF_BATCH - b->count ? count : DIFF_BATCH - b->count);
     for (unsigned k = 0; k < q->count; k++) {
@@ -298,7 +379,9 @@ void gen_load(const struct GenBatch *b, struct DiffRunner *r) {
         const struct GenGroup *q = &b->group[k];
         for (unsigned n = 0; n < GEN_MAX_PADS; n++)
             r->ops->pad(r, code + (q->pad[n] - GEN_CODE), q->pad[n]);
-        memcpy(code + (q->code - GEN_CODE), q->insn.bytes, q->insn.len);
+        uint8_t *at = code + (q->code - GEN_CODE);
+        for (unsigned n = 0; n < q->length; at += q->insn[n].len, n++)
+            memcpy(at, q->insn[n].bytes, q->insn[n].len);
     }
     memcpy(data, b->data, sizeof(b->data));
     for (unsigned k = 0; k < b->edges; k++) {

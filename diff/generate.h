@@ -29,14 +29,15 @@ enum {
 /** The second mapped page of an edge: kind k % GEN_EDGE_KINDS. */
 enum { EDGE_UNMAPPED, EDGE_READ_ONLY, EDGE_SUPERVISOR, EDGE_WRITABLE, GEN_EDGE_KINDS };
 
-enum { GEN_MAX_COUNT = 32, GEN_MAX_PADS = 3 };
+enum { GEN_MAX_COUNT = 32, GEN_MAX_PADS = 3, GEN_MAX_LENGTH = 8, GEN_MAX_BYTES = 60 };
 
 /** Cases with the same code. */
 struct GenGroup {
-    struct DiffInsn insn;
-    uint16_t row;
+    struct DiffInsn insn[GEN_MAX_LENGTH];
+    uint8_t length, bytes;      /* instructions, and how long they are together */
+    uint16_t row;               /* what was wanted of the first */
     uint16_t first, count;      /* cases */
-    uint64_t code;              /* where the instruction lies */
+    uint64_t code;              /* where the instructions lie */
     uint64_t slot;              /* where its slot begins */
     uint64_t pad[GEN_MAX_PADS]; /* behind it, before it, farther on */
 };
@@ -58,8 +59,17 @@ struct Generator;
 /** The pages of all batches: at most GEN_MAX_PAGES. */
 unsigned gen_pages(struct DiffPage *page);
 
-/** `rows` of them are used, in turn. NULL when out of memory. */
-struct Generator *gen_new(const struct CpuModel *model, uint64_t seed, const uint16_t *row, unsigned rows);
+/** What to generate. */
+struct GenSetup {
+    const struct CpuModel *model;
+    uint64_t seed;
+    const uint16_t *row; /* used in turn */
+    unsigned rows;
+    unsigned length; /* instructions of a case, at most GEN_MAX_LENGTH */
+};
+
+/** NULL when out of memory. */
+struct Generator *gen_new(const struct GenSetup *setup);
 void gen_free(struct Generator *g);
 
 /** Fill `b` with batch `number`. */

@@ -59,6 +59,7 @@ NO_TLS static void on_signal(int sig, siginfo_t *info, void *opaque) {
     frame[-6] = (uint64_t)g[REG_ERR];
     CONTROL->cr2 = (uint64_t)g[REG_CR2];
     CONTROL->vector = (uint32_t)g[REG_TRAPNO];
+    CONTROL->dr6 = info->si_code == TRAP_TRACE ? 1 << 14 : 0; /* BS */
     g[REG_RIP] = (greg_t)diff_stub_fault_address();
     g[REG_EFL] = 0x202;
 }

@@ -23,6 +23,7 @@ struct InsnRun {
     struct Generator *gen;
     struct GenBatch *batch;
     struct DiffRunner *a, *b; /* the software, the oracle */
+    uint8_t *after;           /* each case's memory right after the software's run */
     struct DiffState *out_a, *out_b;
     struct RowCoverage *row; /* x86_row_count */
     uint64_t cases, different, skipped;
@@ -31,6 +32,7 @@ struct InsnRun {
     FILE *report;
     const char *save; /* folder for differing cases */
     bool shrink;
+    unsigned length; /* instructions of a case */
     unsigned shown;
     struct Disas *disas;
 };
@@ -44,8 +46,10 @@ void insn_comparison(struct InsnRun *r, unsigned k, struct Comparison *c);
 
 /* ---- insn_report.c ---- */
 
-/** Print a difference and save its case; not more than a few of each form, unless `always`. */
-void insn_report(struct InsnRun *r, unsigned k, const struct Comparison *c, bool always);
+enum { SHOW_FORM = 3 }; /* differences that are shown of one form */
+
+/** Print a difference and save its case; not if there were many, or `enough` of its form. */
+void insn_report(struct InsnRun *r, unsigned k, const struct Comparison *c, bool enough);
 
 /* ---- insn_coverage.c ---- */
 

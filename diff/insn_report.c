@@ -10,19 +10,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SHOW_MAX = 40, SHOW_FORM = 3 }; /* differences that are shown in all, and of one form */
+enum { SHOW_MAX = 40 }; /* differences that are shown in all */
 
 /** The case as it was before the run. */
 static bool take_case(struct InsnRun *r, unsigned k, const struct Comparison *c, struct DiffCase *out) {
     const struct GenGroup *q = &r->batch->group[r->batch->group_of[k]];
     case_init(out, DIFF_LONG64, 3);
-    snprintf(out->name, sizeof(out->name), "%s", c->row->mnemonic);
+    snprintf(out->name, sizeof(out->name), "%s", c->insn[0].row->mnemonic);
     out->in = *c->in;
     out->code = q->code;
-    out->code_bytes = q->insn.len;
+    out->code_bytes = q->bytes;
     out->code_at = 0;
-    bool ok = case_add_bytes(out, q->code, q->insn.bytes, q->insn.len, false);
-    for (unsigned at = 0; at < (q->code & 0xfff) + q->insn.len + DIFF_PAD_SIZE; at += 4096)
+    uint8_t code[GEN_MAX_BYTES + 16];
+    for (unsigned n = 0, at = 0; n < q->length; at += q->insn[n].len, n++)
+        memcpy(code + at, q->insn[n].bytes, q->insn[n].len);
+    bool ok = case_add_bytes(out, q->code, code, q->bytes, false);
+    for (unsigned at = 0; at < (q->code & 0xfff) + q->bytes + DIFF_PAD_SIZE; at += 4096)
         ok = ok && case_add_page(out, q->code + at, DIFF_PAGE_USER);
     for (unsigned n = 0; n < c->ranges; n++) {
         const struct CompareRange *m = &c->range[n];
@@ -66,12 +69,11 @@ static void save(struct InsnRun *r, unsigned k, const struct Comparison *c) {
     free(file);
 }
 
-void insn_report(struct InsnRun *r, unsigned k, const struct Comparison *c, bool always) {
-    const struct GenGroup *q = &r->batch->group[r->batch->group_of[k]];
-    if (!always && (r->shown >= SHOW_MAX || r->row[q->insn.d.row].different > SHOW_FORM))
+void insn_report(struct InsnRun *r, unsigned k, const struct Comparison *c, bool enough) {
+    if (r->shown >= SHOW_MAX || enough)
         return;
     r->shown++;
-    diff_report_head(r->report, r->disas, DIFF_LONG64, q->code, q->insn.bytes, q->insn.len, c);
+    diff_report_head(r->report, r->disas, DIFF_LONG64, c);
     diff_report_state(r->report, c);
     diff_report_memory(r->report, c);
     if (r->save != NULL)

@@ -36,8 +36,7 @@ static int run_case(struct Replay *r, const char *path, char *why, size_t n) {
     if (e == 0) {
         r->cases++;
         fprintf(r->report, "%s:%u: ", path, r->c->line);
-        diff_report_head(r->report, r->disas, r->c->mode, r->c->code, r->c->bytes + r->c->code_at,
-                         pair.decoded.insn.len, r->cmp);
+        diff_report_head(r->report, r->disas, r->c->mode, r->cmp);
         if (verdict == DIFFERENT) {
             r->different++;
             diff_report_state(r->report, r->cmp);

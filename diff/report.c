@@ -3,30 +3,32 @@
 
 #include <string.h>
 
-void diff_report_head(FILE *f, struct Disas *disas, enum DiffMode mode, uint64_t address, const uint8_t *bytes,
-                      unsigned len, const struct Comparison *c) {
+void diff_report_head(FILE *f, struct Disas *disas, enum DiffMode mode, const struct Comparison *c) {
     enum DisasMode size = mode == DIFF_LONG64                            ? DISAS_64
                           : mode == DIFF_PROT32 || mode == DIFF_COMPAT32 ? DISAS_32
                                                                          : DISAS_16;
-    struct DisasLine line;
-    disas_bytes(disas, size, address, bytes, len, &line);
-    fprintf(f, "%s %s:", c->row->mnemonic, c->row->operands);
-    for (unsigned k = 0; k < len; k++)
-        fprintf(f, " %02x", bytes[k]);
-    fprintf(f, "  %s\n", line.text);
+    for (unsigned k = 0; k < c->insns; k++) {
+        const struct CompareInsn *i = &c->insn[k];
+        struct DisasLine line;
+        disas_bytes(disas, size, i->rip, i->bytes, i->insn->len, &line);
+        fprintf(f, "%s %s:", i->row->mnemonic, i->row->operands);
+        for (unsigned n = 0; n < i->insn->len; n++)
+            fprintf(f, " %02x", i->bytes[n]);
+        fprintf(f, "  %s\n", line.text);
+    }
 }
 
 void diff_report_state(FILE *f, const struct Comparison *c) {
     char in[40], a[40], b[40];
-    if (c->a.vector != c->b.vector || c->a.error != c->b.error || c->a.cr2 != c->b.cr2) {
+    if (c->a.vector != c->b.vector || c->a.error != c->b.error || c->a.cr2 != c->b.cr2 || c->a.dr6 != c->b.dr6) {
         const struct DiffState *s[2] = {&c->a, &c->b};
         for (unsigned k = 0; k < 2; k++) {
             fprintf(f, "  %-9s", k == 0 ? "tcg-lite" : c->oracle);
             if (s[k]->vector == DIFF_NO_FAULT)
                 fprintf(f, "no fault\n");
             else
-                fprintf(f, "fault %u, error %#x, cr2 %#llx\n", s[k]->vector, s[k]->error,
-                        (unsigned long long)s[k]->cr2);
+                fprintf(f, "fault %u, error %#x, cr2 %#llx, dr6 %#x\n", s[k]->vector, s[k]->error,
+                        (unsigned long long)s[k]->cr2, s[k]->dr6);
         }
     }
     for (unsigned k = 0; k < DIFF_FIELDS; k++) {

@@ -9,9 +9,8 @@
 
 #include <stdio.h>
 
-/** Form, bytes, disassembly. */
-void diff_report_head(FILE *f, struct Disas *disas, enum DiffMode mode, uint64_t address, const uint8_t *bytes,
-                      unsigned len, const struct Comparison *c);
+/** Form, bytes, disassembly of each instruction. */
+void diff_report_head(FILE *f, struct Disas *disas, enum DiffMode mode, const struct Comparison *c);
 void diff_report_state(FILE *f, const struct Comparison *c);
 void diff_report_memory(FILE *f, const struct Comparison *c);
 

@@ -25,7 +25,7 @@
 #define HWCAP2_FSGSBASE (1 << 1)
 #endif
 
-enum { CHILD_MS = 10000 }; /* no batch takes so long */
+enum { CHILD_MS = 60000 }; /* no batch takes so long */
 
 struct HostRunner {
     struct DiffRunner head;

@@ -45,7 +45,11 @@ static void put_handler(struct DiffSpace *s, unsigned vector) {
     static const uint8_t note[] = {0xc7, 0x04, 0x25}; /* movl $vector, VECTOR */
     static const uint8_t cr2[] = {0x50, 0x0f, 0x20, 0xd0,
                                   0x48, 0x89, 0x04, 0x25}; /* push rax; mov rax, cr2; mov CR2, rax */
-    static const uint8_t leave[] = {0x48, 0xc7, 0xc4};     /* mov $RETURN_FRAME, %rsp */
+    static const uint8_t dr6[] = {
+        0x50, 0x0f, 0x21, 0xf0, /* push rax; mov rax, dr6; mov DR6, eax */
+        0x89, 0x04, 0x25, 0,    0,    0,    0,    0xb8,
+        0xf0, 0x0f, 0xff, 0xff, 0x0f, 0x23, 0xf0, 0x58}; /* mov eax, 0xffff0ff0; mov dr6, rax; pop rax */
+    static const uint8_t leave[] = {0x48, 0xc7, 0xc4};   /* mov $RETURN_FRAME, %rsp */
     memcpy(p, note, sizeof(note));
     diff_put(p + 3, STUB_CONTROL + offsetof(struct StubControl, vector), 4);
     diff_put(p + 7, vector, 4);
@@ -55,6 +59,11 @@ static void put_handler(struct DiffSpace *s, unsigned vector) {
         diff_put(p + 8, STUB_CONTROL + offsetof(struct StubControl, cr2), 4);
         p[12] = 0x58; /* pop rax */
         p += 13;
+    }
+    if (vector == VEC_DB) {
+        memcpy(p, dr6, sizeof(dr6));
+        diff_put(p + 7, STUB_CONTROL + offsetof(struct StubControl, dr6), 4);
+        p += sizeof(dr6);
     }
     memcpy(p, leave, sizeof(leave));
     diff_put(p + 3, RETURN_FRAME, 4);

@@ -120,6 +120,7 @@ static void load(struct TcgRunner *r, const struct DiffState *in) {
             tcg_lite_ops.put_state(&r->cpu);
     } else {
         memcpy(env->seg, fresh->seg, sizeof(env->seg));
+        env->dr[6] = fresh->dr[6];
     }
     diff_state_to_env(in, env);
     env->cr2 = 0;
@@ -173,6 +174,7 @@ static void read_frame(struct TcgRunner *r, struct DiffState *out) {
     out->rip = frame[0];
     out->rflags = frame[2];
     out->cr2 = out->vector == VEC_PF ? env->cr2 : 0;
+    out->dr6 = out->vector == VEC_DB ? env->dr[6] & DIFF_DR6 : 0;
     if (outer)
         out->gpr[REG_SP] = frame[3];
     else
@@ -185,7 +187,7 @@ static void finish(struct TcgRunner *r, struct DiffState *out, bool fault) {
         env->fip = (uint32_t)env->fip, env->fdp = (uint32_t)env->fdp;
     diff_state_from_env(out, env);
     out->vector = DIFF_NO_FAULT;
-    out->error = 0;
+    out->error = out->dr6 = 0;
     out->cr2 = 0;
     if (fault)
         read_frame(r, out);

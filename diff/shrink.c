@@ -21,7 +21,7 @@ static bool still_differs(struct Shrinker *s) {
     unsigned explained;
     char why[256];
     return case_pair_run(s->pair, s->trial, s->cmp, &verdict, &explained, why, sizeof(why)) == 0 &&
-           verdict == DIFFERENT && s->pair->decoded.row == s->row && s->cmp->a.vector == s->vector_a &&
+           verdict == DIFFERENT && s->pair->decoded[0].row == s->row && s->cmp->a.vector == s->vector_a &&
            s->cmp->b.vector == s->vector_b;
 }
 
@@ -98,7 +98,7 @@ void case_shrink(struct CasePair *pair, struct DiffCase *c) {
     char why[256];
     if (s.trial != NULL && s.cmp != NULL &&
         case_pair_run(pair, c, s.cmp, &verdict, &explained, why, sizeof(why)) == 0 && verdict == DIFFERENT) {
-        s.row = pair->decoded.row;
+        s.row = pair->decoded[0].row;
         s.vector_a = s.cmp->a.vector;
         s.vector_b = s.cmp->b.vector;
         memcpy(s.trial, c, sizeof(*c));

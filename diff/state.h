@@ -12,6 +12,9 @@
 
 #define DIFF_NO_FAULT UINT32_MAX
 
+/** What of DR6 an exception changes. */
+enum { DIFF_DR6 = 0xe00f };
+
 struct DiffState {
     uint8_t fx[FXSAVE_SIZE];            /* FXSAVE64 image */
     uint8_t xheader[XSAVE_HEADER_SIZE]; /* XSTATE_BV and reserved bytes; never compared */
@@ -23,8 +26,9 @@ struct DiffState {
     uint32_t vector; /* out: the exception, or DIFF_NO_FAULT */
     uint32_t error;  /* its error code; 0 where there is none */
     uint64_t cr2;    /* after #PF */
+    uint32_t dr6;    /* after #DB: B0 to B3, BD, BS, BT */
     uint32_t insns;  /* in: how many to run */
-    uint8_t unused[12];
+    uint8_t unused[8];
 } __attribute__((aligned(64)));
 
 /* The assembly of stub.c knows these. */
@@ -37,6 +41,7 @@ enum {
     DIFF_AT_VECTOR = 992,
     DIFF_AT_ERROR = 996,
     DIFF_AT_CR2 = 1000,
+    DIFF_AT_DR6 = 1008,
     DIFF_STATE_SIZE = 1024,
 };
 _Static_assert(offsetof(struct DiffState, ymmh) == XSAVE_AVX_OFFSET, "");
@@ -48,6 +53,7 @@ _Static_assert(offsetof(struct DiffState, gs_base) == DIFF_AT_GS_BASE, "");
 _Static_assert(offsetof(struct DiffState, vector) == DIFF_AT_VECTOR, "");
 _Static_assert(offsetof(struct DiffState, error) == DIFF_AT_ERROR, "");
 _Static_assert(offsetof(struct DiffState, cr2) == DIFF_AT_CR2, "");
+_Static_assert(offsetof(struct DiffState, dr6) == DIFF_AT_DR6, "");
 _Static_assert(sizeof(struct DiffState) == DIFF_STATE_SIZE, "");
 
 /** True for exceptions that push an error code (SDM vol. 3, table 6-1). */

@@ -13,6 +13,7 @@ _Static_assert(offsetof(struct StubControl, current) == 0x00 && offsetof(struct 
 _Static_assert(offsetof(struct StubControl, r15) == 0x10 && offsetof(struct StubControl, rip) == 0x18, "");
 _Static_assert(offsetof(struct StubControl, cr2) == 0x20 && offsetof(struct StubControl, vector) == 0x28, "");
 _Static_assert(offsetof(struct StubControl, components) == 0x2c && offsetof(struct StubControl, count) == 0x30, "");
+_Static_assert(offsetof(struct StubControl, dr6) == 0x38 && DIFF_CS64_3 == 0x33 && DIFF_DS_3 == 0x2b, "");
 _Static_assert(STUB_CONTROL == 0x20001000 && STUB_DONE == 0x20002000 && STUB_IN == 0x20010000 &&
                    STUB_OUT - STUB_IN == 0x200000,
                "");
@@ -29,6 +30,7 @@ __asm__(".pushsection .rodata\n"
         ".balign 64\n"
         ".set CURRENT, 0x20001000\n.set TARGET, 0x20001008\n.set SAVED, 0x20001010\n.set RIP, 0x20001018\n"
         ".set CR2, 0x20001020\n.set VECTOR, 0x20001028\n.set COMPONENTS, 0x2000102c\n.set COUNT, 0x20001030\n"
+        ".set DR6, 0x20001038\n.set STACK, 0x20002000\n"
         ".set OUT, 0x200000\n.set FRAME, 0x30004000\n"
         "diff_stub:\n"
         "mov $0x20010000, %r15d\n"
@@ -40,12 +42,21 @@ __asm__(".pushsection .rodata\n"
         "mov 984(%r15), %rax\n wrgsbase %rax\n"
         "mov 968(%r15), %rax\n mov %rax, TARGET\n"
         "movl $-1, VECTOR\n"
+        "testl $0x100, 960(%r15)\n jnz 3f\n"
         "lea 960(%r15), %rsp\n popfq\n"
         "mov 832(%r15), %rax\n mov 840(%r15), %rcx\n mov 848(%r15), %rdx\n mov 856(%r15), %rbx\n"
         "mov 864(%r15), %rsp\n mov 872(%r15), %rbp\n mov 880(%r15), %rsi\n mov 888(%r15), %rdi\n"
         "mov 896(%r15), %r8\n mov 904(%r15), %r9\n mov 912(%r15), %r10\n mov 920(%r15), %r11\n"
         "mov 928(%r15), %r12\n mov 936(%r15), %r13\n mov 944(%r15), %r14\n mov 952(%r15), %r15\n"
         "jmp *TARGET\n"
+        "3:\n" /* single-stepping: only IRET sets TF and jumps at once */
+        "mov $STACK, %esp\n"
+        "pushq $0x2b\n pushq 864(%r15)\n pushq 960(%r15)\n pushq $0x33\n pushq TARGET\n"
+        "mov 832(%r15), %rax\n mov 840(%r15), %rcx\n mov 848(%r15), %rdx\n mov 856(%r15), %rbx\n"
+        "mov 872(%r15), %rbp\n mov 880(%r15), %rsi\n mov 888(%r15), %rdi\n"
+        "mov 896(%r15), %r8\n mov 904(%r15), %r9\n mov 912(%r15), %r10\n mov 920(%r15), %r11\n"
+        "mov 928(%r15), %r12\n mov 936(%r15), %r13\n mov 944(%r15), %r14\n mov 952(%r15), %r15\n"
+        "iretq\n"
 
         "diff_stub_after:\n"
         "mov %r15, SAVED\n mov CURRENT, %r15\n"
@@ -80,6 +91,7 @@ __asm__(".pushsection .rodata\n"
         "mov FRAME-40, %rax\n mov %rax, RIP\n"
         "mov FRAME-48, %eax\n mov %eax, OUT+996(%r15)\n"
         "mov CR2, %rax\n mov %rax, OUT+1000(%r15)\n"
+        "mov DR6, %eax\n mov %eax, OUT+1008(%r15)\n"
         "jmp 2b\n"
         "diff_stub_end:\n"
         ".popsection\n");
@@ -128,6 +140,7 @@ void diff_stub_finish(struct DiffState *s) {
         s->error = 0;
     if (s->vector != VEC_PF)
         s->cr2 = 0;
+    s->dr6 = s->vector == VEC_DB ? s->dr6 & DIFF_DR6 : 0;
 }
 
 unsigned diff_stub_current(const struct StubControl *c, const uint16_t *which, unsigned count) {

@@ -26,7 +26,8 @@ struct StubControl {
     uint32_t vector;
     uint32_t components; /* of XCR0: what is loaded and stored */
     uint64_t count;      /* cases to go, at least 1 */
-    uint64_t unused;
+    uint32_t dr6;        /* after #DB */
+    uint32_t unused;
     uint64_t host[4]; /* of runner_host.c */
 };
 

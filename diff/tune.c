@@ -46,46 +46,50 @@ static bool uses_mask(const struct Insn *i) {
     return i->base == REG_AX * 8 || i->base == REG_DX * 8 || i->index == REG_AX * 8 || i->index == REG_DX * 8;
 }
 
-bool tune_allowed(const struct DiffEncode *e, const struct GenGroup *q) {
+bool tune_allowed(const struct DiffEncode *e, const struct DiffInsn *insn) {
     struct CpuModel all = *e->model;
-    struct DiffInsn i = q->insn;
-    if (q->insn.d.row != 0 && gen_left_out(q->insn.d.row))
+    struct DiffInsn i = *insn;
+    if (i.d.row != 0 && gen_left_out(i.d.row))
         return false;
-    if (q->insn.d.insn.mem && named(&x86_rows[q->insn.d.row], XSAVES_AND_XRSTORS) && uses_mask(&q->insn.d.insn))
+    if (i.d.insn.mem && named(&x86_rows[i.d.row], XSAVES_AND_XRSTORS) && uses_mask(&i.d.insn))
+        return false;
+    const struct Insn *n = &i.d.insn; /* a bit offset that is an address as well would lead far away */
+    if (n->mem && named(&x86_rows[i.d.row], " BT BTS BTR BTC ") && (n->reg == n->base || n->reg == n->index))
         return false;
     memset(all.feature, 0xff, sizeof(all.feature));
     struct DiffEncode wide = *e;
     wide.model = &all;
-    return diff_redecode(&wide, q->insn.d.row, &i);
+    return diff_redecode(&wide, insn->d.row, &i);
 }
 
 /* ---- code ---- */
 
-static void set_bytes(const struct DiffEncode *e, struct GenGroup *q, unsigned at, uint64_t v, unsigned size) {
-    struct DiffInsn old = q->insn;
-    diff_put(q->insn.bytes + at, v, size);
-    if (!diff_redecode(e, old.d.row, &q->insn))
-        q->insn = old;
+static void set_bytes(const struct DiffEncode *e, struct DiffInsn *i, unsigned at, uint64_t v, unsigned size) {
+    struct DiffInsn old = *i;
+    diff_put(i->bytes + at, v, size);
+    if (!diff_redecode(e, old.d.row, i))
+        *i = old;
 }
 
-void tune_code(struct DiffRng *r, const struct DiffEncode *e, struct GenGroup *q) {
-    const struct X86Row *row = &x86_rows[q->insn.d.row];
-    unsigned imm = q->insn.imm_at, size = q->insn.len - imm;
+void tune_code(struct DiffRng *r, const struct DiffEncode *e, const struct GenGroup *q, struct DiffInsn *i,
+               uint64_t at) {
+    const struct X86Row *row = &x86_rows[i->d.row];
+    unsigned imm = i->imm_at, size = i->len - imm;
     if (row->operands[0] == 'J') { /* to a pad; rarely to INT3, or to where nothing is */
-        uint64_t to = q->pad[diff_below(r, GEN_MAX_PADS)], next = q->code + q->insn.len;
+        uint64_t to = q->pad[diff_below(r, GEN_MAX_PADS)], next = at + i->len;
         if (diff_one_in(r, 32))
-            to = q->slot + GEN_SLOT - 40;
+            to = q->pad[0] + DIFF_PAD_SIZE;
         if (size > 1 && diff_one_in(r, 32))
             to = next + (diff_rnd(r) | 0x20000000);
-        set_bytes(e, q, imm, to - next, size);
+        set_bytes(e, i, imm, to - next, size);
     } else if (!strcmp(row->mnemonic, "ENTER") && !diff_one_in(r, 16)) {
-        set_bytes(e, q, imm, diff_below(r, 128), 2);
-        set_bytes(e, q, imm + 2, diff_below(r, 8) | (diff_rnd(r) >> 32 & 0xe0), 1);
+        set_bytes(e, i, imm, diff_below(r, 128), 2);
+        set_bytes(e, i, imm + 2, diff_below(r, 8) | (diff_rnd(r) >> 32 & 0xe0), 1);
     } else if (!strcmp(row->mnemonic, "RET") && size == 2 && !diff_one_in(r, 8)) {
-        set_bytes(e, q, imm, diff_below(r, 64), 2);
+        set_bytes(e, i, imm, diff_below(r, 64), 2);
     } else if (!strcmp(row->mnemonic, "INT")) { /* Linux gives programs these gates */
-        if (q->insn.bytes[imm] == 0x80)
-            set_bytes(e, q, imm, 0x40, 1);
+        if (i->bytes[imm] == 0x80)
+            set_bytes(e, i, imm, 0x40, 1);
     }
 }
 
@@ -101,7 +105,7 @@ void tune_poke(struct Tune *t, uint64_t linear, const void *bytes, unsigned n) {
 }
 
 static uint64_t segment_base(const struct Tune *t) {
-    unsigned seg = t->q->insn.d.insn.seg;
+    unsigned seg = t->insn->d.insn.seg;
     return seg == SEG_FS ? t->s->fs_base : seg == SEG_GS ? t->s->gs_base : 0;
 }
 
@@ -119,29 +123,32 @@ static void set_address(struct Tune *t, unsigned off, uint64_t v, bool narrow) {
     t->s->gpr[off / 8] = narrow ? (uint32_t)v | above : v;
 }
 
-/** Let the effective address be t->target, or what comes next to it. */
-static void aim(struct Tune *t) {
-    struct DiffInsn *n = &t->q->insn;
+static uint16_t register_bit(unsigned off) { return off < INSN_REG_NONE ? (uint16_t)(1u << off / 8) : 0; }
+
+void tune_aim(struct Tune *t, uint16_t *fixed) {
+    struct DiffInsn *n = t->insn;
     const struct Insn *i = &n->d.insn;
     if (!i->mem)
         return;
+    uint16_t before = *fixed;
+    *fixed |= register_bit(i->base) | register_bit(i->index);
     bool narrow = i->asize == 2, index = i->index != INSN_REG_NONE;
     if (narrow && i->seg >= SEG_FS) /* the base must leave the address within reach */
         t->s->fs_base &= 0xfffffff, t->s->gs_base &= 0xfffffff;
     uint64_t ea = t->target - segment_base(t);
     if (t->form->imm_kind == IMM_MOFFS) {
-        set_bytes(t->e, t->q, n->imm_at, ea, narrow ? 4 : 8);
+        set_bytes(t->e, n, n->imm_at, ea, narrow ? 4 : 8);
     } else if (i->base == INSN_REG_RIP) {
-        set_bytes(t->e, t->q, n->disp_at, ea - (t->q->code + n->len), 4);
+        set_bytes(t->e, n, n->disp_at, ea - (t->at + n->len), 4);
     } else if (i->base == INSN_REG_NONE && !index) {
-        set_bytes(t->e, t->q, n->disp_at, ea, 4);
+        set_bytes(t->e, n, n->disp_at, ea, 4);
     } else if (i->base == INSN_REG_NONE) {
         set_address(t, i->index, (ea - (uint64_t)(int64_t)i->disp) >> i->scale, narrow);
     } else if (i->base == i->index) {
         uint64_t sum = ea - (uint64_t)(int64_t)i->disp;
         set_address(t, i->base, i->scale == 0 ? sum >> 1 : sum * inverse(1 + (1ull << i->scale)), narrow);
     } else {
-        if (index && diff_rnd(t->r) >> 63)
+        if (index && diff_rnd(t->r) >> 63 && !(before & register_bit(i->index)))
             t->s->gpr[i->index / 8] = diff_below(t->r, 64);
         uint64_t part = index ? t->s->gpr[i->index / 8] << i->scale : 0;
         set_address(t, i->base, ea - part - (uint64_t)(int64_t)i->disp, narrow);
@@ -168,7 +175,7 @@ static void poke_stack(struct Tune *t, const void *bytes, unsigned n) { tune_pok
 
 static void tune_branch(struct Tune *t) {
     uint64_t v = branch_target(t);
-    const struct Insn *i = &t->q->insn.d.insn;
+    const struct Insn *i = &t->insn->d.insn;
     if (t->form->imm_kind == IMM_JB || t->form->imm_kind == IMM_JZ)
         return;
     if (i->mem)
@@ -191,7 +198,9 @@ static uint16_t far_selector(struct Tune *t) {
 /** A far pointer: offset, selector. */
 static void tune_far(struct Tune *t) {
     uint64_t v = branch_target(t), selector = far_selector(t);
-    unsigned size = 1u << t->q->insn.d.insn.osize;
+    unsigned size = 1u << t->insn->d.insn.osize;
+    if (size == 8 && !diff_one_in(t->r, 4)) /* for AMD's processors */
+        size = 4;
     uint8_t bytes[10];
     memcpy(bytes, &v, 8);
     memcpy(bytes + size, &selector, 2);
@@ -204,7 +213,7 @@ static void tune_far_return(struct Tune *t) {
     const uint64_t frame[5] = {branch_target(t), far_selector(t),
                                t->s->rflags ^ (diff_rnd(t->r) & (FLAG_ARITH | FLAG_DF | FLAG_AC)),
                                t->window + 64 + diff_below(t->r, 512), DIFF_DS_3};
-    unsigned size = 1u << t->q->insn.d.insn.osize;
+    unsigned size = 1u << t->insn->d.insn.osize;
     for (unsigned k = 0; k < (iret ? 5u : 2u); k++)
         tune_poke(t, t->s->gpr[REG_SP] + k * size, &frame[k], size);
 }
@@ -220,7 +229,7 @@ static void tune_popf(struct Tune *t) {
 static void tune_frame(struct Tune *t) { t->s->gpr[REG_BP] = t->own + 128 + (diff_rnd(t->r) & 0x1ff); }
 
 static void tune_xlat(struct Tune *t) {
-    const struct Insn *i = &t->q->insn.d.insn;
+    const struct Insn *i = &t->insn->d.insn;
     uint64_t base = t->target - (uint8_t)t->s->gpr[REG_AX] - segment_base(t);
     t->s->gpr[REG_BX] = i->asize == 2 ? (uint32_t)base : base;
 }
@@ -228,12 +237,12 @@ static void tune_xlat(struct Tune *t) {
 /** Implicit memory at (R)DI. */
 static void tune_di(struct Tune *t) {
     uint64_t base = t->target - segment_base(t);
-    t->s->gpr[REG_DI] = t->q->insn.d.insn.asize == 2 ? (uint32_t)base : base;
+    t->s->gpr[REG_DI] = t->insn->d.insn.asize == 2 ? (uint32_t)base : base;
 }
 
 /** A quotient that fits, most of the time. */
 static void tune_divide(struct Tune *t) {
-    const struct Insn *i = &t->q->insn.d.insn;
+    const struct Insn *i = &t->insn->d.insn;
     uint64_t *g = t->s->gpr, v = diff_rnd(t->r);
     bool is_signed = t->row->mnemonic[0] == 'I';
     unsigned bits = 8u << i->osize;
@@ -249,7 +258,7 @@ static void tune_divide(struct Tune *t) {
 }
 
 static void tune_bit_offset(struct Tune *t) {
-    const struct Insn *i = &t->q->insn.d.insn;
+    const struct Insn *i = &t->insn->d.insn;
     if (i->mem && !diff_one_in(t->r, 16))
         t->s->gpr[i->reg / 8] = (uint64_t)((int64_t)diff_below(t->r, 4096) - 2048);
     if (i->mem)
@@ -310,7 +319,7 @@ static void tune_fpu_area(struct Tune *t) { tune_area(t, 108, 4); }
 /** The register operand is an address: MOVDIR64B. */
 static void tune_reg_address(struct Tune *t) {
     uint64_t at = (t->own + 64 + diff_below(t->r, 512)) & ~63ull;
-    t->s->gpr[t->q->insn.d.insn.reg / 8] = at;
+    t->s->gpr[t->insn->d.insn.reg / 8] = at;
 }
 
 static const struct {
@@ -337,7 +346,7 @@ static const struct {
 
 /** Operand codes X and Y: strings; repeat counts stay small. */
 static void tune_string(struct Tune *t) {
-    const struct Insn *i = &t->q->insn.d.insn;
+    const struct Insn *i = &t->insn->d.insn;
     bool x = strchr(t->row->operands, 'X') != NULL && strncmp(t->row->operands, "XMM", 3),
          y = strchr(t->row->operands, 'Y') != NULL;
     uint64_t mask = i->asize == 2 ? 0xffffffff : ~0ull, near = t->window + 320 + diff_below(t->r, 384);
@@ -362,7 +371,7 @@ void tune_case(struct Tune *t) {
     const char *op = t->row->operands;
     if ((strchr(op, 'X') != NULL || strchr(op, 'Y') != NULL) && (t->form->attr & ATTR_REP))
         tune_string(t);
-    if (t->q->insn.d.insn.mem && diff_one_in(t->r, 256))
+    if (t->insn->d.insn.mem && diff_one_in(t->r, 256))
         misplace(t);
     for (unsigned k = 0; k < COUNT(special); k++)
         if (named(t->row, special[k].names)) {
@@ -372,5 +381,62 @@ void tune_case(struct Tune *t) {
                 special[k].tune(t);
             break;
         }
-    aim(t);
+}
+
+/* ---- sequences ---- */
+
+#define STRINGS " MOVS CMPS STOS LODS SCAS "
+#define STACK " PUSH POP PUSHF POPF PUSHA POPA ENTER LEAVE CALL RET RETF IRET "
+#define SAVES " FXSAVE FXSAVE64 XSAVE XSAVEOPT XSAVEC XSAVES XSAVE64 FNSAVE FNSTENV "
+
+static bool is_special(const struct X86Row *row) {
+    for (unsigned k = 0; k < COUNT(special); k++)
+        if (named(row, special[k].names))
+            return true;
+    return false;
+}
+
+static bool is_gpr(unsigned kind) { return kind == KIND_GPR || kind == KIND_GPR8; }
+
+struct TuneUse tune_use(const struct DiffInsn *d) {
+    const struct Insn *i = &d->d.insn;
+    const struct X86Form *f = &x86_forms[d->d.row];
+    const struct X86Row *row = &x86_rows[d->d.row];
+    struct TuneUse u = {.changed = 1 << REG_AX | 1 << REG_CX | 1 << REG_DX}; /* named by none, changed by many */
+    if (is_gpr(f->reg_kind))
+        u.changed |= register_bit(i->reg);
+    if (is_gpr(f->rm_kind) && !i->mem)
+        u.changed |= register_bit(i->rm);
+    if (is_gpr(f->vvvv_kind))
+        u.changed |= register_bit(i->vreg);
+    if (strchr(row->operands, 'Z') != NULL) /* the register that the opcode names */
+        u.changed |= register_bit(i->reg) | register_bit(i->rm);
+    if (!i->mem && named(row, " CALL JMP "))
+        u.address |= register_bit(i->rm);
+    if (i->mem && named(row, " BT BTS BTR BTC "))
+        u.address |= register_bit(i->reg);
+    if (i->mem)
+        u.address |= register_bit(i->base) | register_bit(i->index);
+    if (named(row, STRINGS))
+        u.changed |= 1 << REG_SI | 1 << REG_DI, u.address |= 1 << REG_SI | 1 << REG_DI | 1 << REG_CX;
+    if (named(row, " MASKMOVQ MASKMOVDQU VMASKMOVDQU "))
+        u.address |= 1 << REG_DI;
+    if (named(row, " XLAT CMPXCHG8B CMPXCHG16B "))
+        u.address |= 1 << REG_BX;
+    if (named(row, STACK))
+        u.address |= 1 << REG_SP;
+    if (named(row, " ENTER LEAVE POPA "))
+        u.changed = 0xffff, u.address |= 1 << REG_BP;
+    return u;
+}
+
+bool tune_follows(const struct DiffInsn *i) {
+    const struct X86Row *row = &x86_rows[i->d.row];
+    return (!is_special(row) || named(row, " DIV IDIV BT BTS BTR BTC CALL JMP RET LDMXCSR VLDMXCSR ")) &&
+           !named(row, STRINGS) && i->d.row != 0;
+}
+
+bool tune_leads(const struct DiffInsn *i) {
+    const struct X86Row *row = &x86_rows[i->d.row];
+    return !i->d.flow && !named(row, SAVES) && i->d.row != 0;
 }

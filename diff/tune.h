@@ -14,6 +14,8 @@ struct Tune {
     struct GenBatch *b;
     struct DiffState *s;
     struct GenGroup *q;
+    struct DiffInsn *insn; /* one of the group's, and where it lies */
+    uint64_t at;
     const struct DiffEncode *e;
     const struct X86Form *form;
     const struct X86Row *row;
@@ -22,13 +24,28 @@ struct Tune {
 };
 
 /** False: this encoding is one of another instruction on CPUs that have more features than the model. */
-bool tune_allowed(const struct DiffEncode *e, const struct GenGroup *q);
+bool tune_allowed(const struct DiffEncode *e, const struct DiffInsn *i);
 
-/** Settle what the group's bytes say: branch displacements, frame sizes. Changes bytes, not the length. */
-void tune_code(struct DiffRng *r, const struct DiffEncode *e, struct GenGroup *q);
+/** Settle what the bytes of an instruction at `at` say: branch displacements, frame sizes. Changes bytes, not the
+ *  length. */
+void tune_code(struct DiffRng *r, const struct DiffEncode *e, const struct GenGroup *q, struct DiffInsn *i,
+               uint64_t at);
 
-/** Settle registers and memory of one case; last of all, aim its memory operand at t->target. */
+/** Settle registers and memory of one case as t->insn wants them, but for its memory operand; may move t->target. */
 void tune_case(struct Tune *t);
+/** Aim its memory operand at t->target: by a register that is not in `*fixed` (bit by number), which grows. */
+void tune_aim(struct Tune *t, uint16_t *fixed);
+
+/** What a sequence must know of an instruction: registers that it may change, and that address memory (bit by number;
+ *  both more rather than less). */
+struct TuneUse {
+    uint16_t changed, address;
+};
+struct TuneUse tune_use(const struct DiffInsn *i);
+/** Whether it may follow others: what it needs to make sense are no registers or memory that they may have changed. */
+bool tune_follows(const struct DiffInsn *i);
+/** Whether others may follow it, who see all that it has written. */
+bool tune_leads(const struct DiffInsn *i);
 
 /** Write to the case's memory as it is before the run; what lies outside of its windows is left out. */
 void tune_poke(struct Tune *t, uint64_t linear, const void *bytes, unsigned n);

@@ -15,7 +15,8 @@
  * after an event has been taken with twin86_wait or twin86_run, or after twin86_pause.
  *
  * Signals. The library installs no handlers. Under the kvm engine the thread that executes the guest is called out of
- * KVM_RUN by SIGUSR1, which it takes itself; a program that uses SIGUSR1, too, should send it to one of its own threads.
+ * KVM_RUN by SIGUSR1, which it takes itself; a program that uses SIGUSR1, too, should send it to one of its own
+ * threads.
  *
  * Units: sizes in bytes, times in nanoseconds unless named otherwise.
  */
@@ -428,6 +429,7 @@ typedef struct Twin86DiffInsn {
                             same through KVM); NULL: "tcg-lite,host" */
     uint64_t cases;      /* at least so many; to be set */
     uint64_t seed;       /* the same cases come of the same seed */
+    unsigned length;     /* instructions of a case, at most 8; 0: 1 */
     bool coverage;       /* print what was run of each form */
     const char *html;    /* with coverage: write it to this file instead, as a page; NULL: print it */
     bool shrink;         /* reduce differing cases to what matters */

@@ -402,7 +402,7 @@ static int run_broken(struct DiffRunner *r, const struct DiffState *in, struct D
         /* LOCK where it is illegal decodes to no row */
         bool illegal_lock = d.row == 0 && memchr(code, 0xf0, 4) && plants[planted].broken == lock_ud;
         if (illegal_lock)
-            d.insn.len = 1;
+            d.insn.len = 15; /* beyond its end, whatever it is */
         if (!illegal_lock && strcmp(x86_rows[d.row].mnemonic, plants[planted].mnemonic) != 0)
             continue;
         struct Broken b = {&in[which[k]], &out[which[k]], &d.insn, &r->space};

@@ -188,6 +188,7 @@ void push_stack_current(const struct Tcg *t, struct PushStack *p, uint32_t ext) 
     p->sp = env->gpr[REG_SP];
     p->flat64 = x86_code64(env);
     p->user = x86_cpl(env) == 3;
+    p->aligned = false;
     p->error = ext;
 }
 
@@ -199,6 +200,7 @@ void push_stack_from_tss(struct Tcg *t, struct PushStack *p, unsigned cpl, uint3
         selector_fault(t, VEC_TS, tr->selector, ext);
     p->flat64 = wide;
     p->user = cpl == 3;
+    p->aligned = false;
     p->sp = mem_load_sys(t, tr->base + at, wide ? 8 : half ? 2 : 4);
     if (wide) {
         p->ss = stack_segment_null(cpl);
@@ -221,7 +223,10 @@ void push_value(struct Tcg *t, struct PushStack *p, unsigned size, uint64_t valu
     if (!ok)
         tcg_fault_error(t, VEC_SS, p->error);
     uint64_t linear = p->flat64 ? at : (uint32_t)(p->ss.base + at);
-    mem_store_as(t, p->user, linear, size, value);
+    if (p->aligned)
+        mem_store_slow(t, t->insn, linear, size, value);
+    else
+        mem_store_as(t, p->user, linear, size, value);
     p->sp = sp;
 }
 

@@ -29,7 +29,7 @@ static void mask_load(struct Tcg *t, const struct Insn *i, unsigned size) {
     union VecReg r = {0};
     for (unsigned n = 0; n < (16u << i->vl) / size; n++)
         if (selected(&mask, n, size))
-            set_element(&r, n, size, mem_load(t, i, element_linear(t, i, n, size, ACCESS_READ), size));
+            set_element(&r, n, size, mem_load_unaligned(t, i, element_linear(t, i, n, size, ACCESS_READ), size));
     t->env->vec[i->reg] = r;
 }
 
@@ -39,10 +39,10 @@ static void mask_store(struct Tcg *t, const struct Insn *i, unsigned size) {
     unsigned count = (16u << i->vl) / size;
     for (unsigned n = 0; n < count; n++)
         if (selected(&mask, n, size))
-            mem_probe_write(t, i, element_linear(t, i, n, size, ACCESS_WRITE), size);
+            mem_probe_write_unaligned(t, i, element_linear(t, i, n, size, ACCESS_WRITE), size);
     for (unsigned n = 0; n < count; n++)
         if (selected(&mask, n, size))
-            mem_store(t, i, element_linear(t, i, n, size, ACCESS_WRITE), size, element(&r, n, size));
+            mem_store_unaligned(t, i, element_linear(t, i, n, size, ACCESS_WRITE), size, element(&r, n, size));
 }
 
 void h_maskload32(struct Tcg *t, const struct Insn *i) { mask_load(t, i, 4); }
@@ -72,7 +72,7 @@ static void gather(struct Tcg *t, const struct Insn *i, unsigned index_size, uns
         uint64_t offset = base + (index << i->scale);
         offset = i->asize == 3 ? offset : (uint32_t)offset;
         uint64_t linear = mem_linear(t, i, i->seg, offset, size, ACCESS_READ);
-        set_element(to, n, size, mem_load(t, i, linear, size));
+        set_element(to, n, size, mem_load_unaligned(t, i, linear, size));
         set_element(mask, n, size, 0);
     }
     memset((uint8_t *)to + bytes, 0, 32 - bytes);

@@ -12,13 +12,14 @@ static uint64_t destination(const struct Tcg *t, const struct Insn *i) {
  *  that open, and it is what Zen does. */
 static void store_masked(struct Tcg *t, const struct Insn *i, const uint8_t *data, const uint8_t *mask, unsigned n) {
     uint64_t linear = mem_linear(t, i, i->seg, destination(t, i), n, ACCESS_WRITE);
-    mem_probe_write(t, i, linear, n);
+    mem_probe_write(t, i, linear, 8); /* for Zen checks an alignment of 8, whatever the length */
+    mem_probe_write_unaligned(t, i, linear, n);
     for (unsigned k = 0; k < n;) {
         unsigned run = 0;
         while (k + run < n && (mask[k + run] & 0x80))
             run++;
         if (run != 0)
-            mem_store_bytes(t, i, linear + k, data + k, run);
+            mem_store_bytes_unaligned(t, i, linear + k, data + k, run);
         k += run + 1;
     }
 }

@@ -12,15 +12,20 @@ static void gp(struct Tcg *t, const struct Insn *i) { tcg_raise_error(t, i, VEC_
 
 static bool code64(const struct Tcg *t) { return (t->mode & MODE_CODE) == MODE_CODE64; }
 
+/** #GP; for FXSAVE and FXRSTOR #AC may take its place (SDM vol. 2, FXSAVE): on Zen when doublewords are not aligned. */
+static void misaligned(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned align) {
+    tcg_raise_error(t, i, t->mmu == MMU_ALIGN && align == 16 && (linear & 3) ? VEC_AC : VEC_GP, 0);
+}
+
 /** The memory operand's linear address. In 64-bit code #GP for alignment comes before #SS or #GP for the address. */
 static uint64_t area(struct Tcg *t, const struct Insn *i, unsigned size, unsigned align, enum Access access) {
     const CPUX86State *env = t->env;
-    uint64_t offset = ea_offset(env, i);
-    if (code64(t) && ((offset + (i->seg >= SEG_FS ? env->seg[i->seg].base : 0)) & (align - 1)))
-        gp(t, i);
+    uint64_t offset = ea_offset(env, i), base = i->seg >= SEG_FS ? env->seg[i->seg].base : 0;
+    if (code64(t) && ((offset + base) & (align - 1)))
+        misaligned(t, i, offset + base, align);
     uint64_t linear = mem_linear(t, i, i->seg, offset, size, access);
     if (linear & (align - 1))
-        gp(t, i);
+        misaligned(t, i, linear, align);
     return linear;
 }
 static unsigned xmm_count(const struct Tcg *t) { return code64(t) ? 16 : 8; }

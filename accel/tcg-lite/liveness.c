@@ -36,10 +36,12 @@ bool *liveness_classify(void) {
 void liveness_pick(struct Decoded *d, unsigned n, const bool *harmless_rows) {
     uint8_t live = FB_ALL;
     for (unsigned k = n; k-- > 0;) {
-        if (d[k].flow || d[k].insn.mem || !harmless_rows[d[k].row])
+        if (d[k].flow)
             live = FB_ALL;
         if (((d[k].flags_written | d[k].flags_maybe) & live) == 0)
             d[k].insn.fn = d[k].fn_no_flags;
         live = (uint8_t)((live & ~d[k].flags_written) | d[k].flags_read);
+        if (d[k].insn.mem || !harmless_rows[d[k].row]) /* a fault comes before its own flags */
+            live = FB_ALL;
     }
 }

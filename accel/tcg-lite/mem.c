@@ -55,11 +55,28 @@ static bool canonical_range(const struct Tcg *t, uint64_t linear, unsigned size)
     return !x86_long_mode(t->env) || (x86_canonical(t->env, linear) && x86_canonical(t->env, linear + size - 1));
 }
 
+/** What alignment checking asks of an operand of n bytes: its natural alignment, but of vectors no more than 16, of
+ *  80-bit numbers 8, of the x87's state 2 or 4 (SDM vol. 3, table 7-6; vectors as measured on Zen). */
+static unsigned alignment(unsigned n) {
+    switch (n) {
+    case 1:
+    case 2:
+    case 4:
+    case 8:
+    case 16: return n;
+    case 32: return 16;
+    case 10: return 8;
+    case 14:
+    case 94: return 2;
+    default: return 4;
+    }
+}
+
 /** Checks that precede translation: canonical form, and alignment at CPL 3 when CR0.AM and EFLAGS.AC ask for it. */
 static void check_address(struct Tcg *t, const struct Insn *i, unsigned mmu, uint64_t linear, unsigned size) {
     if (UNLIKELY(!canonical_range(t, linear, size)))
         segment_fault(t, i, i != NULL && i->mem ? i->seg : SEG_DS);
-    if (mmu == MMU_ALIGN && size <= 8 && (linear & (size - 1)))
+    if (mmu == MMU_ALIGN && (linear & (alignment(size) - 1)))
         tcg_raise_error(t, i, VEC_AC, 0);
 }
 
@@ -184,6 +201,20 @@ void mem_probe_write(struct Tcg *t, const struct Insn *i, uint64_t linear, unsig
     probe_write(t, i, t->mmu, linear, size);
 }
 
+static unsigned mmu_unaligned(const struct Tcg *t) { return t->mmu == MMU_ALIGN ? MMU_USER : t->mmu; }
+
+uint64_t mem_load_unaligned_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
+    return load(t, i, mmu_unaligned(t), linear, size);
+}
+
+void mem_store_unaligned(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, uint64_t v) {
+    store(t, i, mmu_unaligned(t), linear, size, v);
+}
+
+void mem_probe_write_unaligned(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
+    probe_write(t, i, mmu_unaligned(t), linear, size);
+}
+
 void mem_probe_read(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
     check_address(t, i, t->mmu, linear, size);
     translate(t, i, t->mmu, linear, false);
@@ -192,10 +223,10 @@ void mem_probe_read(struct Tcg *t, const struct Insn *i, uint64_t linear, unsign
 }
 
 /** Check every page of a long operand, for reading or writing. */
-static void probe_range(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned n, bool write) {
-    check_address(t, i, t->mmu, linear, n);
+static void probe_range(struct Tcg *t, const struct Insn *i, unsigned mmu, uint64_t linear, unsigned n, bool write) {
+    check_address(t, i, mmu, linear, n);
     for (uint64_t at = linear & ~0xfffull; at < linear + n; at += 4096)
-        translate(t, i, t->mmu, wrap(t, at < linear ? linear : at), write);
+        translate(t, i, mmu, wrap(t, at < linear ? linear : at), write);
 }
 
 /** The largest natural piece of a long operand at `at`: the pieces in which devices see it. */
@@ -207,7 +238,7 @@ static unsigned piece(uint64_t at, unsigned left) {
 }
 
 void mem_load_bytes(struct Tcg *t, const struct Insn *i, uint64_t linear, void *buf, unsigned n) {
-    probe_range(t, i, linear, n, false);
+    probe_range(t, i, t->mmu, linear, n, false);
     note_access(t, i, linear, n, false);
     for (unsigned k = 0; k < n;) {
         uint64_t at = wrap(t, linear + k);
@@ -217,15 +248,24 @@ void mem_load_bytes(struct Tcg *t, const struct Insn *i, uint64_t linear, void *
     }
 }
 
-void mem_store_bytes(struct Tcg *t, const struct Insn *i, uint64_t linear, const void *buf, unsigned n) {
-    probe_range(t, i, linear, n, true);
+static void store_bytes(struct Tcg *t, const struct Insn *i, unsigned mmu, uint64_t linear, const void *buf,
+                        unsigned n) {
+    probe_range(t, i, mmu, linear, n, true);
     note_access(t, i, linear, n, true);
     for (unsigned k = 0; k < n;) {
         uint64_t at = wrap(t, linear + k);
         unsigned size = piece(at, n - k);
-        store_in_page(t, i, translate(t, i, t->mmu, at, true), at, size, host_load((const uint8_t *)buf + k, size));
+        store_in_page(t, i, translate(t, i, mmu, at, true), at, size, host_load((const uint8_t *)buf + k, size));
         k += size;
     }
+}
+
+void mem_store_bytes(struct Tcg *t, const struct Insn *i, uint64_t linear, const void *buf, unsigned n) {
+    store_bytes(t, i, t->mmu, linear, buf, n);
+}
+
+void mem_store_bytes_unaligned(struct Tcg *t, const struct Insn *i, uint64_t linear, const void *buf, unsigned n) {
+    store_bytes(t, i, mmu_unaligned(t), linear, buf, n);
 }
 
 uint64_t mem_load_sys(struct Tcg *t, uint64_t linear, unsigned size) {

@@ -65,7 +65,12 @@ uint64_t mem_load_stack_slow(struct Tcg *t, const struct Insn *i, uint64_t linea
 void mem_store_stack_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, uint64_t value);
 /** Raise the fault that a write of `size` bytes would raise; otherwise return having done nothing. */
 void mem_probe_write(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size);
-/** The same for a read; no device sees anything. */
+/* Without alignment checks, whatever CR0.AM and RFLAGS.AC say: moves under a mask, gathers (SDM vol. 2). */
+uint64_t mem_load_unaligned_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size);
+void mem_store_unaligned(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, uint64_t v);
+void mem_store_bytes_unaligned(struct Tcg *t, const struct Insn *i, uint64_t linear, const void *buf, unsigned n);
+void mem_probe_write_unaligned(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size);
+/** The fault of a read of `size` bytes, as mem_probe_write; no device sees anything. */
 void mem_probe_read(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size);
 /** n bytes with current privilege, all-or-nothing: every page is checked before the first byte moves. */
 void mem_load_bytes(struct Tcg *t, const struct Insn *i, uint64_t linear, void *buf, unsigned n);
@@ -131,6 +136,11 @@ ALWAYS_INLINE void mem_store_stack(struct Tcg *t, const struct Insn *i, uint64_t
         host_store(p, size, v);
     else
         mem_store_stack_slow(t, i, linear, size, v);
+}
+
+ALWAYS_INLINE uint64_t mem_load_unaligned(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
+    void *p = mem_host_read(t, linear, size);
+    return LIKELY(p != NULL) ? host_load(p, size) : mem_load_unaligned_slow(t, i, linear, size);
 }
 
 /** 16 or 32 bytes; `aligned`: a misaligned address raises #GP(0). */

@@ -109,6 +109,7 @@ struct PushStack {
     uint64_t sp;
     bool flat64;    /* 64-bit: no segment */
     bool user;      /* accesses count as CPL 3's */
+    bool aligned;   /* ... and their alignment is checked if CPL 3 asks for it */
     uint32_t error; /* code of the #SS when it overflows */
 };
 

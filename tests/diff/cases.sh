@@ -31,6 +31,7 @@ malformed() {
 }
 
 expect 0 '^19 cases, 0 failed' "$twin86" diff vectors "$srcdir/tests/diff/modes.case"
+expect 0 '^21 cases, 0 failed' "$twin86" diff vectors "$srcdir/tests/diff/measured.case"
 printf 'case a\ncode 0x10000000 90\nexpect rax 1\nend\n' > "$work/wrong.case"
 expect 1 'rax  *expected 0x1, got 0x0' "$twin86" diff vectors "$work/wrong.case"
 printf 'case a\ncode 0x10000000 90\nexpect fault 6\nend\n' > "$work/wrong.case"
@@ -66,6 +67,7 @@ expect 2 'which FILE' "$twin86" diff vectors
 expect 2 "no instruction of this CPU model matches" "$twin86" diff insn --forms NOSUCH --engines tcg-lite,tcg-lite
 expect 2 "is no number" "$twin86" diff insn --cases many
 expect 2 "unknown option" "$twin86" diff insn --case 1
+expect 2 "at most 8 instructions" "$twin86" diff insn --length 9
 expect 2 "two are wanted" "$twin86" diff insn --engines tcg-lite
 expect 2 "can't be written" "$twin86" diff insn --engines tcg-lite,tcg-lite --forms ADD --cases 1 --coverage=/no/such/dir
 expect 0 '^Usage' "$twin86" diff insn --help
@@ -86,6 +88,13 @@ case $? in
 *)
     expect 0 '^4 cases, 0 differ' "$twin86" diff replay "$work/host.case"
     expect 0 ' 0 differ' "$twin86" diff insn --cases 100K --save "$work"
+    expect 0 ' 0 differ' "$twin86" diff insn --cases 100K --length 4 --save "$work"
+    if grep -q AuthenticAMD /proc/cpuinfo; then
+        expect 0 '^21 cases, 0 differ' "$twin86" diff replay "$srcdir/tests/diff/measured.case"
+    else
+        echo "SKIP replay of what was measured on an AMD processor: this is none"
+        skipped=$((skipped + 1))
+    fi
     ;;
 esac
 
