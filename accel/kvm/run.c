@@ -179,6 +179,15 @@ static enum KvmAction count_step(struct KvmVcpu *v, enum KvmAction action, enum 
 
 static bool must_leave(uint32_t events) { return (events & (CPU_EVENT_LEAVE | CPU_EVENT_INIT | CPU_EVENT_SIPI)) != 0; }
 
+/* Another engine has had the guest. What is decoded is not our matter. */
+static void forget(struct KvmVcpu *v) {
+    struct CPUState *cpu = v->cpu;
+    cpu_retract(cpu, CPU_EVENT_MAP | CPU_EVENT_CODE);
+    pthread_mutex_lock(cpu->lock);
+    kvm_vm_forget_translations(v->vm);
+    pthread_mutex_unlock(cpu->lock);
+}
+
 static bool broken(struct KvmVcpu *v) {
     struct CPUState *cpu = v->cpu;
     if (!atomic_load(&v->vm->map_failed))
@@ -205,6 +214,8 @@ static enum VcpuExit loop(struct KvmVcpu *v) {
         }
         if (v->stepping && cpu->insn_count >= cpu->insn_limit)
             return VCPU_EXIT_BUDGET;
+        if (events & CPU_EVENT_MAP)
+            forget(v);
         inject(v, events);
         load_cr8(v);
         enum KvmAction action = run_once(v, &exit);

@@ -173,6 +173,24 @@ void kvm_vm_update_slots(struct KvmVm *vm) {
     free(wanted);
 }
 
+/* KVM offers no call for that, but when a slot goes it drops all it has made of the guest's page tables, and flushes the
+ * processor's TLB. */
+void kvm_vm_forget_translations(struct KvmVm *vm) {
+    unsigned i = (unsigned)vm->caps.slots;
+    for (unsigned k = 0; k < (unsigned)vm->caps.slots; k++)
+        if (vm->slots[k].size != 0 && (i == (unsigned)vm->caps.slots || vm->slots[k].size < vm->slots[i].size))
+            i = k;
+    if (i == (unsigned)vm->caps.slots)
+        return;
+    uint64_t size = vm->slots[i].size;
+    if (vm->slots[i].log)
+        collect(vm, i);
+    vm->slots[i].size = 0;
+    set_slot(vm, i);
+    vm->slots[i].size = size;
+    set_slot(vm, i);
+}
+
 static void mapping_changed(void *opaque, uint64_t gpa, uint64_t size) {
     (void)gpa, (void)size;
     kvm_vm_update_slots(opaque);

@@ -12,7 +12,7 @@
 
 /* ---- a guest that keeps state in every kind of register, for as long as ROUNDS rounds take ---- */
 
-enum { ROUNDS = 400, STEPS = 60, FILLED = 0x20000, RESULTS = 0x600, RAM_SIZE = 4 << 20 };
+enum { ROUNDS = 400, STEPS = 60, FILLED = 0x20000, RESULTS = 0x600, RAM_SIZE = 8 << 20 };
 
 /*
  * Real mode, timer interrupts on. A linear congruential generator in ESI fills the 64 KiB at 20000h; XMM7 gathers what
@@ -364,6 +364,85 @@ START_TEST(tsc_goes_on) {
 }
 END_TEST
 
+/* ---- page tables that change where KVM does not see it ---- */
+
+enum { PAGING_ROUNDS = 16 };
+
+/*
+ * Loaded at 8000h. 64-bit user code prints the byte at 4 MiB, stops, calls its kernel, which maps other memory there, and
+ * stops again. The kernel changes the page's own entry and uses INVLPG, from the 9th round on the table above and CR3.
+ */
+__asm__(".pushsection .rodata\n"
+        "paging_guest:\n"
+        ".code16\n"
+        "  cli\n  lgdtl %cs:paging_gdtr - paging_guest\n"
+        "  mov %cr0, %eax\n  or $1, %al\n  mov %eax, %cr0\n"
+        "  .byte 0x66, 0xea\n  .long paging_32 - paging_guest + 0x8000\n  .word 0x08\n" /* ljmp */
+        ".code32\n"
+        "paging_32:\n"
+        "  mov $0x10, %eax\n  mov %eax, %ds\n  mov %eax, %es\n  mov %eax, %ss\n  mov $0x15000, %esp\n"
+        "  movl $0x11007, 0x10000\n  movl $0x12007, 0x11000\n"
+        "  movl $0x87, 0x12000\n  movl $0x400087, 0x12010\n"
+        "  movl $0x87, 0x17000\n  movl $0x600087, 0x17010\n"
+        "  mov %cr4, %eax\n  or $0x20, %eax\n  mov %eax, %cr4\n" /* PAE */
+        "  mov $0x10000, %eax\n  mov %eax, %cr3\n"
+        "  mov $0xc0000080, %ecx\n  rdmsr\n  or $0x100, %eax\n  wrmsr\n" /* LME */
+        "  mov %cr0, %eax\n  or $0x80000000, %eax\n  mov %eax, %cr0\n"
+        "  .byte 0xea\n  .long paging_64 - paging_guest + 0x8000\n  .word 0x18\n"
+        ".code64\n"
+        "paging_64:\n"
+        "  movl $0x15000, 0x13004\n  movw $0x68, 0x13066\n" /* TSS: RSP0, all ports allowed */
+        "  mov $0x30, %eax\n  ltr %ax\n"
+        "  movl $0x180000 + paging_kernel - paging_guest + 0x8000, 0x16800\n  movl $0xee00, 0x16804\n" /* INT 80h */
+        "  lidt paging_idtr - paging_guest + 0x8000\n"
+        "  push $0x23\n  push $0x14000\n  push $2\n  push $0x2b\n"
+        "  push $paging_user - paging_guest + 0x8000\n  iretq\n"
+        "paging_user:\n"
+        "  mov 0x400000, %al\n  out %al, $0xe9\n"
+        "  mov $1, %eax\n  out %ax, $0xf4\n"
+        "  int $0x80\n"
+        "  mov $2, %eax\n  out %ax, $0xf4\n"
+        "  jmp paging_user\n"
+        "paging_kernel:\n"
+        "  incl 0x700\n  cmpl $8, 0x700\n  ja 1f\n"
+        "  xorl $0x400000 ^ 0x600000, 0x12010\n  invlpg 0x400000\n  iretq\n"
+        "1: xorl $0x12000 ^ 0x17000, 0x11000\n  mov %cr3, %rax\n  mov %rax, %cr3\n  iretq\n"
+        "  .balign 8\n"
+        "paging_gdt:\n"
+        "  .quad 0, 0x00cf9a000000ffff, 0x00cf92000000ffff, 0x00af9a000000ffff\n"
+        "  .quad 0x00cff2000000ffff, 0x00affa000000ffff, 0x00008901300000ff, 0\n"
+        "paging_gdtr: .word 0x3f\n  .long paging_gdt - paging_guest + 0x8000\n"
+        "paging_idtr: .word 0xfff\n  .quad 0x16000\n"
+        "paging_guest_end:\n"
+        ".code64\n"
+        ".popsection\n");
+extern const uint8_t paging_guest[], paging_guest_end[];
+
+/* The software engine runs the kernel, KVM the user. KVM must not go by what it knew of the page tables: neither by its
+ * own copy, where it has one (kvm_pvm, and others without nested paging), nor by the processor's TLB. */
+START_TEST(translations_are_forgotten) {
+    char list[64], want[PAGING_ROUNDS + 1] = "";
+    snprintf(list, sizeof(list), "%s:tcg-lite", other);
+    Twin86Machine *m = make(list, true, &outcome);
+    twin86_write_memory(m, 0x8000, paging_guest, (size_t)(paging_guest_end - paging_guest));
+    twin86_write_memory(m, 4 << 20, "A", 1);
+    twin86_write_memory(m, 6 << 20, "B", 1);
+    ck_assert_int_eq(twin86_write_reg(m, TWIN86_CS, 0x800), 0);
+    ck_assert_int_eq(twin86_write_reg(m, TWIN86_RIP, 0), 0);
+    for (unsigned i = 0; i < 2 * PAGING_ROUNDS; i++) {
+        Twin86Event event = {0};
+        ck_assert_int_eq(twin86_start(m, 0), 0);
+        ck_assert_int_eq(twin86_wait(m, 20000, &event), 0);
+        ck_assert_msg(event.kind == TWIN86_EVENT_DEBUG_EXIT, "event %d: %s", (int)event.kind, event.message);
+        ck_assert_msg(event.value == ((i % 2 + 1) << 1 | 1), "stop %u is %u; output %s", i, event.value, outcome.output);
+        change(m);
+        want[i / 2] = "AB"[i / 2 % 2];
+    }
+    ck_assert_str_eq(outcome.output, want);
+    twin86_destroy(m);
+}
+END_TEST
+
 static bool usable(const char *name) {
     for (unsigned i = 0; twin86_accel_name(i) != NULL; i++)
         if (strcmp(twin86_accel_name(i), name) == 0)
@@ -385,8 +464,9 @@ Suite *handover_suite(void) {
         tcase_add_test(tc, promises_are_kept);
         tcase_add_test(tc, there_and_back_without_handover);
         tcase_add_test(tc, tsc_goes_on);
+        tcase_add_test(tc, translations_are_forgotten);
     } else {
-        suite_skip("handover between engines", 5, "kvm is not usable here");
+        suite_skip("handover between engines", 6, "kvm is not usable here");
     }
     suite_add_tcase(s, tc);
     return s;
