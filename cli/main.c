@@ -227,10 +227,11 @@ static void report(struct Run *r) {
         Twin86Stats s;
         twin86_stats(r->machine, &s);
         double run = (double)s.run_ns / 1e9, cpu = (double)s.cpu_ns / 1e9;
-        fprintf(r->log,
-                "twin86: %s: %" PRIu64
-                " instructions, %.3f s, %.3f s of host CPU, %.1f MIPS, guest time %.3f s, %" PRIu64 " resets\n",
-                twin86_engine(r->machine), s.instructions, run, cpu, cpu > 0 ? (double)s.instructions / cpu / 1e6 : 0,
+        fprintf(r->log, "twin86: %s: ", twin86_engine(r->machine));
+        if (s.instructions > 0 && s.handovers == 0) /* else only some were counted, or none */
+            fprintf(r->log, "%" PRIu64 " instructions, %.1f MIPS, ", s.instructions,
+                    cpu > 0 ? (double)s.instructions / cpu / 1e6 : 0);
+        fprintf(r->log, "%.3f s, %.3f s of host CPU, guest time %.3f s, %" PRIu64 " resets\n", run, cpu,
                 (double)s.guest_ns / 1e9, s.resets);
         if (s.handovers > 0)
             fprintf(r->log, "twin86: %" PRIu64 " hand-overs\n", s.handovers);

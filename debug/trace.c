@@ -216,8 +216,11 @@ static void on_event(void *opaque, struct CPUState *cpu, uint8_t vector, bool ha
 /* ---- reset and triple fault ---- */
 
 void trace_reset(struct Trace *t, const struct CPUState *cpu) {
-    if ((t->items & TRACE_RESET) != 0 && cpu->insn_count != 0) { /* not what a new machine begins with */
-        fprintf(t->file, "CPU %u reset at n=%" PRIu64 "; the registers were\n", cpu->index, cpu->insn_count);
+    if ((t->items & TRACE_RESET) != 0) {
+        fprintf(t->file, "CPU %u reset", cpu->index);
+        if (cpu->insn_count != 0) /* hardware does not count */
+            fprintf(t->file, " at n=%" PRIu64, cpu->insn_count);
+        fputs("; the registers were\n", t->file);
         log_registers(t, &cpu->env);
         fflush(t->file);
     }
@@ -261,7 +264,8 @@ void trace_triple_fault(struct Trace *t, const struct CPUState *cpu, char *text,
     if (f != NULL) {
         fputs("triple fault at ", f);
         cpu_print_far(env, env->seg[SEG_CS].selector, env->rip, f);
-        fprintf(f, ", instruction %" PRIu64, cpu->insn_count);
+        if (cpu->insn_count != 0)
+            fprintf(f, ", instruction %" PRIu64, cpu->insn_count);
         if (chain_length(t, env) > 0)
             fputs(": ", f);
         describe_chain(t, env, f);

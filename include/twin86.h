@@ -376,7 +376,8 @@ TWIN86_API int twin86_hook_mmio(Twin86Machine *machine, uint64_t gpa, uint64_t s
 /* ---- looking ------------------------------------------------------------------------------------------------- */
 
 typedef struct Twin86Stats {
-    uint64_t instructions; /* executed by the guest since the machine was made, as of the last stop */
+    uint64_t instructions; /* executed by the guest since the machine was made, as of the last stop; those that hardware
+                              executed only if they were limited in number (twin86_start): else it does not count */
     uint64_t guest_ns;     /* the guest's own time */
     uint64_t run_ns;       /* host time spent running, sleep in HLT included */
     uint64_t cpu_ns;       /* host CPU time of the thread that executes the guest */

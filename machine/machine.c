@@ -221,7 +221,8 @@ static int open_guest(struct Machine *m, const Twin86Guest *g, char *why, size_t
 }
 
 int machine_reset(struct Machine *m, char *why, size_t n) {
-    trace_reset(&m->trace, &m->cpu);
+    if (atomic_load(&m->started_ns) != 0 || atomic_load(&m->run_ns) != 0) /* not what a new machine begins with */
+        trace_reset(&m->trace, &m->cpu);
     machine_reset_devices(m);
     cpu_reset(&m->cpu, false);
     cpu_state_changed(&m->cpu);

@@ -117,8 +117,8 @@ int kvm_slots_init(struct KvmVm *vm);
 void kvm_slots_destroy(struct KvmVm *vm);
 /** Make KVM's slots follow the bus. Machine lock held. */
 void kvm_vm_update_slots(struct KvmVm *vm);
-/** The guest's page tables were changed by somebody else: translations made before are void. Machine lock held, the vCPU
- *  not in KVM_RUN. */
+/** The guest's page tables were changed by somebody else: translations made before are void. Machine lock held, the
+ * vCPU not in KVM_RUN. */
 void kvm_vm_forget_translations(struct KvmVm *vm);
 /** The slots that the bus's map asks for, without any KVM. Returns how many; those beyond `max` are not stored. */
 unsigned kvm_wanted_slots(struct Bus *bus, bool readonly_mem, struct KvmSlot *slot, unsigned max);

@@ -173,8 +173,8 @@ void kvm_vm_update_slots(struct KvmVm *vm) {
     free(wanted);
 }
 
-/* KVM offers no call for that, but when a slot goes it drops all it has made of the guest's page tables, and flushes the
- * processor's TLB. */
+/* KVM offers no call for that, but when a slot goes it drops all it has made of the guest's page tables, and flushes
+ * the processor's TLB. */
 void kvm_vm_forget_translations(struct KvmVm *vm) {
     unsigned i = (unsigned)vm->caps.slots;
     for (unsigned k = 0; k < (unsigned)vm->caps.slots; k++)

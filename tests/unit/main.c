@@ -20,6 +20,7 @@ static const struct SuiteEntry suites[] = {
     {"kvm", kvm_suite},
     {"kvm-host", kvm_host_suite},
     {"handover", handover_suite},
+    {"engines", engines_suite},
     {"assist", assist_suite},
     {"e820", e820_suite},
     {"elf", elf_suite},

@@ -15,6 +15,7 @@ Suite *accel_suite(void);
 Suite *kvm_suite(void);
 Suite *kvm_host_suite(void);
 Suite *handover_suite(void);
+Suite *engines_suite(void);
 Suite *assist_suite(void);
 Suite *e820_suite(void);
 Suite *elf_suite(void);

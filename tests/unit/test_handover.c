@@ -369,8 +369,9 @@ END_TEST
 enum { PAGING_ROUNDS = 16 };
 
 /*
- * Loaded at 8000h. 64-bit user code prints the byte at 4 MiB, stops, calls its kernel, which maps other memory there, and
- * stops again. The kernel changes the page's own entry and uses INVLPG, from the 9th round on the table above and CR3.
+ * Loaded at 8000h. 64-bit user code prints the byte at 4 MiB, stops, calls its kernel, which maps other memory there,
+ * and stops again. The kernel changes the page's own entry and uses INVLPG, from the 9th round on the table above and
+ * CR3.
  */
 __asm__(".pushsection .rodata\n"
         "paging_guest:\n"
@@ -434,7 +435,8 @@ START_TEST(translations_are_forgotten) {
         ck_assert_int_eq(twin86_start(m, 0), 0);
         ck_assert_int_eq(twin86_wait(m, 20000, &event), 0);
         ck_assert_msg(event.kind == TWIN86_EVENT_DEBUG_EXIT, "event %d: %s", (int)event.kind, event.message);
-        ck_assert_msg(event.value == ((i % 2 + 1) << 1 | 1), "stop %u is %u; output %s", i, event.value, outcome.output);
+        ck_assert_msg(event.value == ((i % 2 + 1) << 1 | 1), "stop %u is %u; output %s", i, event.value,
+                      outcome.output);
         change(m);
         want[i / 2] = "AB"[i / 2 % 2];
     }

@@ -390,11 +390,14 @@ START_TEST(reset_state) {
     b->cpu.env.vec[3].q[0] = 7;
     b->cpu.env.mtrr_def_type = 0xc06;
     b->cpu.env.cr0 = 0x80000011;
+    atomic_store(&b->cpu.events, CPU_EVENT_NMI | CPU_EVENT_SIPI);
     cpu_reset(&b->cpu, true);
+    ck_assert_uint_eq(atomic_load(&b->cpu.events), CPU_EVENT_SIPI); /* it came behind the INIT */
     ck_assert_uint_eq(env->vec[3].q[0], 7);
     ck_assert_uint_eq(env->mtrr_def_type, 0xc06);
     ck_assert_uint_eq(env->cr0, 0x10);
     cpu_reset(&b->cpu, false);
+    ck_assert_uint_eq(atomic_load(&b->cpu.events), 0);
     ck_assert_uint_eq(env->vec[3].q[0], 0);
     ck_assert_uint_eq(env->mtrr_def_type, 0);
     bench_done(b);
