@@ -86,7 +86,7 @@ echo "${LOCKSTEP_ARGS:---instructions 1000000}" > "$root/t/lockstep-args"
 chmod 755 "$root/init"
 (cd "$root" && find . | cpio --quiet -o -H newc -R 0:0) | gzip -1 > "$work/initrd.gz"
 
-timeout "$seconds" qemu-system-x86_64 -accel tcg -cpu max,+svm,+npt -m 2048 -nographic -no-reboot -nodefaults \
+timeout "$seconds" qemu-system-x86_64 ${NESTED_OPTIONS:-} -accel tcg -cpu max,+svm,+npt -m 2048 -nographic -no-reboot -nodefaults \
     -serial stdio -kernel "$guest/vmlinuz" -initrd "$work/initrd.gz" \
     -append "console=ttyS0 quiet panic=-1 tsc=reliable" < /dev/null | tr -d '\r' > "$work/log"
 grep -a -E '(^| )(ok|FAIL|SKIP) |^ ' "$work/log"

@@ -369,9 +369,10 @@ END_TEST
 enum { PAGING_ROUNDS = 16 };
 
 /*
- * Loaded at 8000h. 64-bit user code prints the byte at 4 MiB, stops, calls its kernel, which maps other memory there,
- * and stops again. The kernel changes the page's own entry and uses INVLPG, from the 9th round on the table above and
- * CR3.
+ * Loaded at 8000h. (User code may use ports by IOPL and by the TSS: kvm_pvm forgets the one, and QEMU 7.2's emulation
+ * the other when the TSS was loaded busy.) 64-bit user code prints the byte at 4 MiB, stops, calls its kernel, which
+ * maps other memory there, and stops again. The kernel changes the page's own entry and uses INVLPG, from the 9th round
+ * on the table above and CR3.
  */
 __asm__(".pushsection .rodata\n"
         "paging_guest:\n"
@@ -396,7 +397,7 @@ __asm__(".pushsection .rodata\n"
         "  mov $0x30, %eax\n  ltr %ax\n"
         "  movl $0x180000 + paging_kernel - paging_guest + 0x8000, 0x16800\n  movl $0xee00, 0x16804\n" /* INT 80h */
         "  lidt paging_idtr - paging_guest + 0x8000\n"
-        "  push $0x23\n  push $0x14000\n  push $2\n  push $0x2b\n"
+        "  push $0x23\n  push $0x14000\n  push $0x3002\n  push $0x2b\n"
         "  push $paging_user - paging_guest + 0x8000\n  iretq\n"
         "paging_user:\n"
         "  mov 0x400000, %al\n  out %al, $0xe9\n"
