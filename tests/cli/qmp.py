@@ -198,7 +198,7 @@ def test_qmp():
 
     # what is wrong is answered, and the next line works
     for bad in ("{]\n", "nonsense\n", "[1]\n", '"x"\n', "5 \n", "null\n", "{}\n", '{"execute":5}\n', '{"execute":"stop","x":1}\n',
-                '{"execute":"stop","arguments":[]}\n', "[" * 100 + "\n", b'{"execute":"\xff"}\n', b"\0\n",
+                '{"execute":"stop","arguments":[]}\n', "[" * 100 + "\n", b'{"execute":"\xff"}\n', b"\0\n", '{"execute":"stop","id":NaN}\n', "{'execute':'stop'}\n",
                 '{"execute":"' + "x" * 70000 + '"}\n'):
         q.send(bad)
         o = q.answer()
