@@ -106,10 +106,11 @@ static void on_reset(void *opaque, bool by_guest) {
 }
 
 static void on_panicked(void *opaque, const Twin86Event *event) {
+    struct Qmp *q = opaque;
     struct json_object *data = json_object_new_object();
     (void)event;
-    put(data, "action", json_object_new_string("pause"));
-    send_event(opaque, "GUEST_PANICKED", data);
+    put(data, "action", json_object_new_string(session_no_shutdown(q->session) ? "pause" : "poweroff"));
+    send_event(q, "GUEST_PANICKED", data);
 }
 
 static void on_shutdown(void *opaque, const Twin86Event *event) {
