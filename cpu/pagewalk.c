@@ -191,6 +191,7 @@ static enum WalkStep walk_once(const CPUX86State *env, const struct CpuModel *mo
         bool forbidden = key_forbids(env, how, rights, r->key, &r->writable);
         r->page_size = 1ull << shift;
         r->phys = leaf_address(mode, entry, shift, linear) & a20;
+        r->user = (rights & PTE_U) != 0;
         r->global = (entry & PTE_G) && (env->cr4 & CR4_PGE);
         r->dirty = (entry & PTE_D) || (how & WALK_WRITE);
         if (how & WALK_PEEK)
@@ -210,7 +211,7 @@ static enum WalkStep walk_once(const CPUX86State *env, const struct CpuModel *mo
 
 bool x86_walk(const CPUX86State *env, const struct CpuModel *model, struct Bus *bus, uint64_t linear, unsigned how,
               struct WalkResult *r) {
-    *r = (struct WalkResult){.page_size = 4096, .writable = true, .dirty = true};
+    *r = (struct WalkResult){.page_size = 4096, .writable = true, .dirty = true, .user = true};
     if (!(env->cr0 & CR0_PG)) {
         r->phys = linear & bus_a20_mask(bus);
         return true;

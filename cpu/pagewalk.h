@@ -25,6 +25,7 @@ struct WalkResult {
     bool writable;      /* by an access of the same kind, R/W bits and CR0.WP considered */
     bool dirty;         /* the dirty bit is set (now) */
     bool global;
+    bool user;      /* CPL 3 may access the page: U/S bits alone, true without paging */
     uint8_t key;    /* protection key (0 where there are none) */
     uint32_t error; /* page-fault error code when the walk failed */
 };

@@ -17,7 +17,8 @@ int machine_insert_point(struct Machine *m, const struct CpuPoint *p, char *why,
     if (r != 0)
         return r;
     cpu_sync_state(cpu);
-    if (cpu->accel->ops->check_points != NULL && (r = cpu->accel->ops->check_points(cpu, &with, why, n)) != 0)
+    if (cpu->accel->ops->check_points != NULL &&
+        (r = cpu->accel->ops->check_points(cpu, cpu->engine, &with, why, n)) != 0)
         return r;
     cpu->debug = with;
     return 0;

@@ -76,6 +76,10 @@ static int look(int fd, struct KvmCaps *c, char *why, size_t n) {
         *wanted[i].has = ioctl(fd, KVM_CHECK_EXTENSION, wanted[i].cap) > 0;
     c->sync_regs = c->sync_regs && (ioctl(fd, KVM_CHECK_EXTENSION, KVM_CAP_SYNC_REGS) & KVM_SYNC_X86_VALID_FIELDS) ==
                                        KVM_SYNC_X86_VALID_FIELDS;
+#ifdef KVM_CAP_SET_GUEST_DEBUG2
+    int flags = ioctl(fd, KVM_CHECK_EXTENSION, KVM_CAP_SET_GUEST_DEBUG2);
+    c->guest_debug_flags = flags > 0 ? (uint32_t)flags : 0;
+#endif
     c->xsave = c->vcpu_events = true;
     c->slots = ioctl(fd, KVM_CHECK_EXTENSION, KVM_CAP_NR_MEMSLOTS);
     if (c->slots < 8)

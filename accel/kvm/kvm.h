@@ -20,6 +20,7 @@ struct KvmCaps {
     int run_bytes; /* size of the shared kvm_run area */
     bool readonly_mem, xsave, xcrs, debugregs, vcpu_events, user_space_msr, msr_filter, set_identity_map, set_tss;
     bool guest_debug, user_nmi, sregs2, tsc_deadline, adjust_clock, sync_regs;
+    uint32_t guest_debug_flags; /* KVM_GUESTDBG_* that KVM knows; 0: too old to say */
 };
 
 /** A range of guest-physical memory that the guest reaches without an exit. size 0: the slot is free. */
@@ -33,6 +34,28 @@ struct KvmSlot {
 
 struct KvmVcpu;
 
+enum { KVM_DEBUG_REGISTERS = 4 };
+/** What stops a guest for a debugger on this host: debug registers, and INT3 in its code. */
+enum { KVM_STOPS_BREAK = 1, KVM_STOPS_WATCH = 2, KVM_STOPS_INT3 = 4 };
+
+/** A breakpoint in guest memory. */
+struct KvmPatch {
+    struct CpuPoint point;
+    uint8_t *host; /* where INT3 stands now; NULL: nowhere */
+    uint8_t byte;  /* that it hides */
+};
+
+/** How a debugger's points are spread over what the processor has. */
+struct KvmDebug {
+    struct kvm_guest_debug set;              /* as KVM has it */
+    struct kvm_guest_debug wanted;           /* as it is to be; registers 0 to 3 and 7 */
+    struct CpuPoint at[KVM_DEBUG_REGISTERS]; /* the point that each register is for */
+    unsigned registers;                      /* in use */
+    struct KvmPatch patch[CPU_POINTS];
+    unsigned patches;
+    uint8_t opcode; /* that stands there: INT3 or HLT */
+};
+
 struct KvmVm {
     int dev_fd, fd; /* /dev/kvm, the VM */
     struct KvmCaps caps;
@@ -43,7 +66,9 @@ struct KvmVm {
     _Atomic bool map_failed;
     bool irqchip;       /* the kernel's interrupt controllers */
     uint64_t irq_lines; /* levels of the lines into them; machine lock */
-    bool assist;        /* let the software engine execute what KVM's emulator can't */
+    bool stops_tried;
+    uint8_t stops; /* KVM_STOPS_*; 0 until tried */
+    bool assist;   /* let the software engine execute what KVM's emulator can't */
 };
 
 enum { KVM_MSR_LIST_MAX = 64, KVM_EXIT_KINDS = 48, KVM_STATS_PLACES = 32 };
@@ -81,16 +106,15 @@ struct KvmVcpu {
     CPUX86State got;    /* as read from KVM or given to it */
     bool regs_in_run;   /* run->s holds what KVM has, or will have with the next KVM_RUN */
     unsigned sync_runs; /* for so many more KVM_RUNs registers are asked for in run->s */
-    bool stepping;      /* KVM stops after each instruction: an instruction budget is set */
-    bool io_pending;    /* the last exit was an access; KVM finishes the instruction when it is entered again */
+    bool stepping;      /* KVM stops after each instruction: a budget or a debugger wants that */
+    struct KvmDebug debug;
+    bool io_pending; /* the last exit was an access; KVM finishes the instruction when it is entered again */
     uint64_t xcr0_supported;
     unsigned pkru_at;              /* where the host has PKRU in the standard format of an XSAVE area */
     uint8_t msr[KVM_MSR_LIST_MAX]; /* rows of the table in state.c that this KVM has */
     unsigned msr_count;
 
     struct KvmStats stats;
-    bool observed;   /* somebody wants to know the RIP of each exit: registers are asked for in run->s */
-    bool completing; /* KVM is entered only to finish an instruction */
     void *tcg; /* the software engine's vCPU, made for the first assist */
 };
 
@@ -216,17 +240,42 @@ void kvm_leave(struct KvmVcpu *v);
 /* ---- step.c ---- */
 
 enum VcpuExit kvm_step(struct CPUState *cpu, const struct AccelStep *s); /* AccelOps */
+/** The byte of RAM or ROM at a linear address; NULL: there is none. env is up to date. */
+uint8_t *kvm_byte_at(struct CPUState *cpu, uint64_t linear);
+
+/* ---- debug.c ---- */
+
+/** AccelOps. */
+int kvm_check_points(struct CPUState *cpu, const void *engine, const struct CpuDebug *d, char *why, size_t n);
+/** Spread the points (with or without breakpoints) in k, for a host that can do `stops`;
+ *  no KVM is asked. False: not all found room. */
+bool kvm_debug_allot(struct KvmDebug *k, const struct CpuDebug *d, bool breakpoints, unsigned stops);
+/** Tell KVM what to stop at, and put INT3 where it is needed; before KVM_RUNs, and when cpu->debug.first has changed.
+ * 0, or -errno with cpu->error. */
+int kvm_debug_arm(struct KvmVcpu *v);
+/** Guest memory is as the guest has it again. After KVM_RUNs. */
+void kvm_debug_disarm(struct KvmVcpu *v);
+/** KVM_SET_GUEST_DEBUG, whatever was set before. */
+void kvm_debug_force(struct KvmVcpu *v, const struct kvm_guest_debug *debug);
+/** The run's first instruction is one for the software engine. */
+bool kvm_debug_assists(struct KvmVcpu *v, uint32_t events);
+/** KVM_EXIT_DEBUG. ASSIST: the guest's own INT3. */
+enum KvmAction kvm_debug_exit(struct KvmVcpu *v, enum VcpuExit *exit);
+/** KVM_EXIT_HLT: the guest's own, with LEAVE; or a breakpoint, with *exit changed. */
+enum KvmAction kvm_debug_halted(struct KvmVcpu *v, enum VcpuExit *exit);
+/** An instruction is done, and steps were wanted. */
+enum KvmAction kvm_debug_stepped(struct KvmVcpu *v, enum VcpuExit *exit);
+
+/* ---- stops.c ---- */
+
+/** KVM_STOPS_*, tried once, in VMs made for it. */
+unsigned kvm_stops(struct KvmVm *vm);
 
 /* ---- stats.c ---- */
 
 int kvm_stats_init(struct KvmStats *s); /* 0, or -1: no memory */
 void kvm_stats_destroy(struct KvmStats *s);
 void kvm_stats_exit(struct KvmStats *s, const struct kvm_run *run);
-/** The KVM_RUN that came back on the account of its reason, until exits_end. */
-void kvm_count_exit(struct CPUState *cpu, const struct kvm_run *run);
-/** AccelOps.kernel_exits: KVM's own counters of this vCPU. */
-void kvm_kernel_exits(const void *engine, void (*fn)(void *opaque, const char *name, int reason, uint64_t count),
-                      void *opaque);
 /** AccelOps.describe: exits by reason, and where the accesses went. */
 void kvm_describe(const void *engine, char *buf, size_t n);
 

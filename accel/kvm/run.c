@@ -8,7 +8,6 @@
  */
 #include "accel/kvm/kick_signal.h"
 #include "accel/kvm/kvm.h"
-#include "cpu/exits.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -57,6 +56,8 @@ void kvm_leave(struct KvmVcpu *v) {
 static void inject(struct KvmVcpu *v, uint32_t events) {
     struct CPUState *cpu = v->cpu;
     v->run->request_interrupt_window = 0;
+    if (cpu->debug.first && cpu->debug.masked)
+        return;
     if (events & CPU_EVENT_NMI) {
         cpu_retract(cpu, CPU_EVENT_NMI);
         ioctl(v->fd, KVM_NMI);
@@ -112,9 +113,7 @@ static void store_apic(struct KvmVcpu *v) {
 
 int kvm_run_vcpu(struct KvmVcpu *v) {
     bool sync = v->sync_runs != 0;
-    v->run->kvm_valid_regs = sync          ? KVM_SYNC_X86_VALID_FIELDS
-                             : v->observed ? KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS
-                                           : 0;
+    v->run->kvm_valid_regs = sync ? KVM_SYNC_X86_VALID_FIELDS : 0;
     v->sync_runs -= sync;
     v->known = false;
     int r = ioctl(v->fd, KVM_RUN, 0);
@@ -135,40 +134,10 @@ static enum KvmAction run_failed(struct KvmVcpu *v, int e, enum VcpuExit *exit) 
     return kvm_fail(cpu, exit, "kvm: KVM_RUN: %s%s", strerror(e), why);
 }
 
-/* Where the guest is, for observers. KVM has moved on behind an instruction that writes to memory. */
-static void note_place(struct KvmVcpu *v) {
-    const struct kvm_run *run = v->run;
-    v->cpu->access = (struct CpuAccess){
-        .rip = run->s.regs.regs.rip,
-        .cs = run->s.regs.sregs.cs.selector,
-        .known = v->observed,
-        .behind = run->exit_reason == KVM_EXIT_MMIO && run->mmio.is_write,
-    };
-}
-
-/* KVM_RUN came back: `interrupted` by a signal, or for a reason. */
-static void observe(struct KvmVcpu *v, bool interrupted) {
-    struct CPUState *cpu = v->cpu;
-    if (v->observed)
-        note_place(v);
-    if (cpu->exits == NULL)
-        return;
-    struct ExitKey key = exit_key(EXIT_EXTERNAL_INTERRUPT, EXIT_PLACE_NONE, 0, false);
-    key.no_rip = true;
-    if (!interrupted)
-        kvm_count_exit(cpu, v->run);
-    else if (!v->completing)
-        exits_begin(cpu->exits, &key, 1);
-}
-
 static enum KvmAction run_once(struct KvmVcpu *v, enum VcpuExit *exit) {
     struct CPUState *cpu = v->cpu;
-    if (cpu->exits != NULL)
-        exits_end(cpu->exits);
     int r = kvm_run_vcpu(v);
     int e = errno;
-    if (r >= 0 || e == EINTR)
-        observe(v, r < 0);
     store_apic(v);
     if (r < 0) {
         if (e == EINTR)
@@ -186,30 +155,21 @@ static enum KvmAction run_once(struct KvmVcpu *v, enum VcpuExit *exit) {
  */
 static enum KvmAction complete_io(struct KvmVcpu *v, enum VcpuExit *exit) {
     enum KvmAction action = KVM_ACTION_RUN;
-    v->completing = true;
     while (v->io_pending && action == KVM_ACTION_RUN) {
         v->io_pending = false;
         set_immediate_exit(v, 1);
         action = run_once(v, exit);
     }
-    v->completing = false;
     return action;
 }
 
-/* Hardware does not count instructions. Where a number of them is to be run, it is made to stop after each. */
-static void set_stepping(struct KvmVcpu *v) {
-    bool wanted = v->cpu->insn_limit != UINT64_MAX && v->vm->caps.guest_debug;
-    struct kvm_guest_debug debug = {.control = wanted ? KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP : 0};
-    if (wanted != v->stepping && ioctl(v->fd, KVM_SET_GUEST_DEBUG, &debug) == 0)
-        v->stepping = wanted;
-}
-
-static enum KvmAction count_step(struct KvmVcpu *v, enum KvmAction action, enum VcpuExit exit) {
-    if (!v->stepping || action != KVM_ACTION_LEAVE)
-        return action;
-    if (exit == VCPU_EXIT_DEBUG || exit == VCPU_EXIT_HALT)
-        v->cpu->insn_count++;
-    return exit == VCPU_EXIT_DEBUG ? KVM_ACTION_RUN : action;
+/* A stop for the debugger, or a step of an instruction budget: what it means. */
+static enum KvmAction after_run(struct KvmVcpu *v, enum KvmAction action, enum VcpuExit *exit) {
+    if (action == KVM_ACTION_LEAVE && *exit == VCPU_EXIT_DEBUG)
+        return kvm_debug_exit(v, exit);
+    if (action == KVM_ACTION_LEAVE && *exit == VCPU_EXIT_HALT)
+        return kvm_debug_halted(v, exit);
+    return action;
 }
 
 static bool must_leave(uint32_t events) { return (events & (CPU_EVENT_LEAVE | CPU_EVENT_INIT | CPU_EVENT_SIPI)) != 0; }
@@ -231,6 +191,20 @@ static bool broken(struct KvmVcpu *v) {
     return true;
 }
 
+/* One KVM_RUN, events before it, and what came of it. */
+static enum KvmAction run_next(struct KvmVcpu *v, uint32_t events, enum VcpuExit *exit) {
+    inject(v, events);
+    load_cr8(v);
+    enum KvmAction action = run_once(v, exit);
+    if (v->stepping && v->io_pending && action == KVM_ACTION_RUN) {
+        /* KVM's emulator does not stop after an instruction that writes to a device: that is seen here */
+        action = complete_io(v, exit);
+        if (action == KVM_ACTION_RUN)
+            return kvm_debug_stepped(v, exit);
+    }
+    return after_run(v, action, exit);
+}
+
 static enum VcpuExit loop(struct KvmVcpu *v) {
     struct CPUState *cpu = v->cpu;
     enum VcpuExit exit = VCPU_EXIT_KICK;
@@ -242,7 +216,7 @@ static enum VcpuExit loop(struct KvmVcpu *v) {
         if (must_leave(events)) {
             exit = VCPU_EXIT_KICK;
             enum KvmAction action = complete_io(v, &exit);
-            action = count_step(v, action, exit);
+            action = after_run(v, action, &exit);
             if (action == KVM_ACTION_RUN)
                 return VCPU_EXIT_KICK;
             return action == KVM_ACTION_LEAVE ? exit : VCPU_EXIT_KICK; /* an assist comes again with the next exec */
@@ -251,18 +225,15 @@ static enum VcpuExit loop(struct KvmVcpu *v) {
             return VCPU_EXIT_BUDGET;
         if (events & CPU_EVENT_MAP)
             forget(v);
-        inject(v, events);
-        load_cr8(v);
-        enum KvmAction action = run_once(v, &exit);
-        if (v->stepping && v->io_pending && action == KVM_ACTION_RUN) {
-            /* KVM's emulator does not stop after an instruction that writes to a device: count that here */
-            action = complete_io(v, &exit);
-            if (action == KVM_ACTION_RUN)
-                cpu->insn_count++;
-        }
-        action = count_step(v, action, exit);
-        if (action == KVM_ACTION_ASSIST)
+        enum KvmAction action = KVM_ACTION_ASSIST;
+        if (!kvm_debug_assists(v, events))
+            action = run_next(v, events, &exit);
+        if (action == KVM_ACTION_ASSIST) {
+            kvm_debug_disarm(v);
             action = kvm_assist(cpu, &exit);
+            if (action == KVM_ACTION_RUN && kvm_debug_arm(v) != 0)
+                return VCPU_EXIT_ERROR;
+        }
         if (action == KVM_ACTION_LEAVE)
             return exit;
     }
@@ -272,8 +243,8 @@ enum VcpuExit kvm_exec(struct CPUState *cpu) {
     struct KvmVcpu *v = cpu->engine;
     kvm_enter(v);
     kvm_restart_tsc(v);
-    set_stepping(v);
-    enum VcpuExit exit = loop(v);
+    enum VcpuExit exit = kvm_debug_arm(v) == 0 ? loop(v) : VCPU_EXIT_ERROR;
+    kvm_debug_disarm(v);
     kvm_leave(v);
     return kvm_flush_regs(v) == 0 ? exit : VCPU_EXIT_ERROR;
 }

@@ -33,10 +33,10 @@ static uint8_t *ram_byte(struct CPUState *cpu, uint64_t phys) {
     return r != NULL && r->host != NULL ? r->host + offset : NULL;
 }
 
-/* The byte of RAM or ROM at a linear address. */
-static uint8_t *byte_at(struct CPUState *cpu, const CPUX86State *env, uint64_t linear) {
+uint8_t *kvm_byte_at(struct CPUState *cpu, uint64_t linear) {
     struct WalkResult walk;
-    bool mapped = x86_walk(env, &cpu->model, cpu->bus, linear, WALK_PEEK, &walk);
+    bool mapped =
+        x86_canonical(&cpu->env, linear) && x86_walk(&cpu->env, &cpu->model, cpu->bus, linear, WALK_PEEK, &walk);
     return mapped ? ram_byte(cpu, walk.phys) : NULL;
 }
 
@@ -86,8 +86,7 @@ static void get_rest(struct KvmVcpu *v, bool all) {
 /* Also where nothing changed: an instruction may have cleared the TF that KVM had set. */
 static void set_debug(struct KvmVcpu *v, bool on) {
     struct kvm_guest_debug debug = {.control = on ? KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP : 0};
-    ioctl(v->fd, KVM_SET_GUEST_DEBUG, &debug);
-    v->stepping = on;
+    kvm_debug_force(v, &debug);
 }
 
 static void inject(struct KvmVcpu *v, int vector) {
@@ -205,7 +204,7 @@ static void after(struct Step *p) {
         uint64_t sp = env->gpr[REG_SP];
         if (!x86_code64(env))
             sp = env->seg[SEG_SS].base + (env->seg[SEG_SS].ar & AR_DB ? (uint32_t)sp : (uint16_t)sp);
-        uint8_t *image = byte_at(cpu, env, sp + 1);
+        uint8_t *image = kvm_byte_at(cpu, sp + 1);
         if (image != NULL)
             *(volatile uint8_t *)image &= (uint8_t) ~(FLAG_TF >> 8);
     }
