@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The public interface to sessions. */
+#include "debug/gdb/gdb.h"
 #include "debug/monitor/monitor.h"
 #include "debug/qmp/qmp.h"
 #include "debug/session/session.h"
@@ -96,6 +97,10 @@ void twin86_monitor_complete(const char *line, void (*fn)(void *opaque, const ch
 
 int twin86_serve_monitor(Twin86Session *session, const char *where, char *why, size_t why_size) {
     return monitor_serve(session->s, where, why, why_size);
+}
+
+int twin86_serve_gdb(Twin86Session *session, const char *where, char *why, size_t why_size) {
+    return gdb_serve(session->s, where, why, why_size);
 }
 
 int twin86_serve_qmp(Twin86Session *session, const char *where, char *why, size_t why_size) {

@@ -32,12 +32,12 @@ Suite *i8042_suite(void);
 Suite *isa_ports_suite(void);
 Suite *vcpu_suite(void);
 Suite *stops_suite(void);
+Suite *gdb_suite(void);
 Suite *cpuid_suite(void);
 Suite *machine_suite(void);
 
 Suite *disas_suite(void);
 Suite *trace_suite(void);
-Suite *monitor_suite(void);
 Suite *session_suite(void);
 
 /* tcg-lite: decoder and kernels */
