@@ -76,6 +76,16 @@ struct AccelStep {
                      _FPU and _VECTOR (cpu/env_fields.h) */
 };
 
+/** An instruction that was executed (or begun), see AccelOps.history. */
+struct AccelExecuted {
+    uint64_t number; /* of instructions executed before */
+    uint64_t rip;
+    uint16_t cs;
+    uint8_t bits; /* code size: 16, 32, 64 */
+    uint8_t size;
+    const uint8_t *bytes; /* as they were then */
+};
+
 /** To stop at `until`, an engine may put this byte (HLT) there for a moment. */
 enum { ACCEL_STEP_BYTE = 0xf4 };
 
@@ -112,9 +122,17 @@ struct AccelOps {
      *  HLT; SHUTDOWN; KICK: not done, CPU_EVENT_LEAVE was posted meanwhile; ERROR: cpu->error. May be NULL: this engine
      *  can't follow. */
     enum VcpuExit (*step)(struct CPUState *cpu, const struct AccelStep *s);
-    /** Whether this engine can stop at all these points: 0, or -errno with the reason in `why`. Parked; `engine` is
-     * this engine's part of the vCPU, which need not be in use. NULL: it can. */
+    /** Whether this engine can stop at all these points: 0, or -errno with the reason in `why`. Parked; `engine` is this
+     *  engine's part of the vCPU, which need not be in use. NULL: it can. */
     int (*check_points)(struct CPUState *cpu, const void *engine, const struct CpuDebug *d, char *why, size_t n);
+    /** Call `fn` for the last instructions, at most `n` and at most as many as CpuTrace.history asked for, oldest first.
+     *  Parked, or in the vCPU's thread outside of exec. May be NULL: this engine does not see them. */
+    void (*history)(struct CPUState *cpu, unsigned n, void (*fn)(void *opaque, const struct AccelExecuted *e),
+                    void *opaque);
+    /** Call `fn` for each kind of exit that was counted below the engine, where it sees none of them one by one: the
+     *  name, the SDM's basic reason or -1, the count. Parked or not; `engine` as for describe. May be NULL. */
+    void (*kernel_exits)(const void *engine, void (*fn)(void *opaque, const char *name, int reason, uint64_t count),
+                         void *opaque);
     const struct AccelIrqchipOps *irqchip; /* NULL: this engine has no interrupt controllers */
 };
 

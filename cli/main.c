@@ -2,6 +2,7 @@
 /* twin86: options, one machine, and a loop between the terminal and the guest until the run ends. */
 #include "console.h"
 #include "diff.h"
+#include "exits.h"
 #include "options.h"
 #include "sink.h"
 #include "terminal.h"
@@ -25,6 +26,7 @@ struct Run {
     Twin86Session *session;
     struct Sink serial, debugcon;
     FILE *log;
+    FILE *exit_file; /* of -exit-stats; NULL: the log */
     int signal_fd, wake_fd;
     int64_t deadline, handover_at; /* host us; -1: none */
     struct Console console;
@@ -78,6 +80,10 @@ static bool open_outputs(struct Run *r) {
     r->log = stderr;
     if (r->options.log_file != NULL && (r->log = fopen(r->options.log_file, "we")) == NULL) {
         complain("-D: %s can't be written: %s", r->options.log_file, strerror(errno));
+        return false;
+    }
+    if (r->options.exit_file != NULL && (r->exit_file = fopen(r->options.exit_file, "we")) == NULL) {
+        complain("-exit-stats: %s can't be written: %s", r->options.exit_file, strerror(errno));
         return false;
     }
     r->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -221,6 +227,19 @@ static void report_assists(struct Run *r, bool even_none) {
         fputs("twin86: assists: 0\n", r->log);
 }
 
+static void report_exits(struct Run *r) {
+    FILE *f = r->exit_file != NULL ? r->exit_file : r->log;
+    int e = twin86_exit_stats(r->machine, r->options.exit_json ? TWIN86_EXITS_JSON : TWIN86_EXITS_TEXT, f);
+    if (e != 0 && e != -ENODATA)
+        complain("-exit-stats: %s", strerror(-e));
+    if (r->exit_file == NULL)
+        return;
+    bool lost = ferror(f) != 0;
+    if (fclose(f) != 0 || lost)
+        complain("-exit-stats: %s could not be written in full", r->options.exit_file);
+    r->exit_file = NULL;
+}
+
 static void report(struct Run *r) {
     bool counted = false;
     if (r->options.log_stats) {
@@ -243,6 +262,7 @@ static void report(struct Run *r) {
                 fprintf(r->log, "twin86: %s\n", line);
     }
     report_assists(r, counted);
+    report_exits(r);
     uint8_t hash[32];
     if (r->options.log_hash && twin86_state_hash(r->machine, hash) == 0) {
         fputs("twin86: state ", r->log);
@@ -257,10 +277,8 @@ static void report(struct Run *r) {
 }
 
 static void report_crash(struct Run *r, const Twin86Event *event) {
-    char registers[4096];
     complain("the guest crashed: %s", event->message[0] != '\0' ? event->message : "triple fault");
-    if (twin86_dump_registers(r->machine, false, registers, sizeof(registers)) > 0)
-        fputs(registers, stderr);
+    twin86_crash_report(r->machine, stderr);
 }
 
 static int exit_code(struct Run *r, const Twin86Event *event) {
@@ -270,7 +288,11 @@ static int exit_code(struct Run *r, const Twin86Event *event) {
     case TWIN86_EVENT_QUIT: return EXIT_OK;
     case TWIN86_EVENT_DEBUG_EXIT: return (int)(event->value & 0xff);
     case TWIN86_EVENT_TRIPLE_FAULT: report_crash(r, event); return EXIT_CRASHED;
-    case TWIN86_EVENT_ERROR: complain("%s", event->message); return EXIT_INTERNAL;
+    case TWIN86_EVENT_ERROR:
+        complain("%s", event->message);
+        if (r->options.config.trace_last != 0)
+            twin86_crash_report(r->machine, stderr);
+        return EXIT_INTERNAL;
     default: complain("stopped for no known reason (%d)", (int)event->kind); return EXIT_INTERNAL;
     }
 }
@@ -361,6 +383,8 @@ int main(int argc, char **argv) {
     char why[512];
     if (argc >= 2 && strcmp(argv[1], "diff") == 0)
         return diff_main(argc - 1, argv + 1);
+    if (argc >= 2 && strcmp(argv[1], "exits") == 0)
+        return exits_main(argc - 1, argv + 1);
     if (!options_parse(&run.options, argc, argv, why, sizeof(why))) {
         complain("%s", why);
         return EXIT_BAD_USAGE;

@@ -343,6 +343,31 @@ static bool set_log(struct Context *c, char *arg) {
     return true;
 }
 
+static bool set_filter(struct Context *c, char *arg) { return c->o->config.trace_filter = arg, true; }
+static bool set_symbols(struct Context *c, char *arg) { return c->o->config.symbols = arg, true; }
+
+static bool set_trace_last(struct Context *c, char *arg) {
+    uint64_t n;
+    if (!parse_number(arg, 1000000, &n) || n == 0)
+        return wrong(c, "'%s' is no number of instructions; 1 to 1000000 is right", arg);
+    c->o->config.trace_last = (unsigned)n;
+    return true;
+}
+
+static bool set_exit_stats(struct Context *c, char *arg) {
+    char *key, *value, *list = arg;
+    c->o->config.exit_stats = true;
+    while (next_item(&list, &key, &value)) {
+        if (value != NULL && strcmp(key, "file") == 0 && value[0] != '\0')
+            c->o->exit_file = value;
+        else if (value == NULL && (strcmp(key, "json") == 0 || strcmp(key, "text") == 0))
+            c->o->exit_json = key[0] == 'j';
+        else
+            return wrong(c, "'%s' is not known; use json or text, and file=PATH", key);
+    }
+    return true;
+}
+
 static bool set_timeout(struct Context *c, char *arg) {
     char *end;
     double seconds = strtod(arg, &end);
@@ -393,6 +418,10 @@ static const struct OptionRow {
     {"device", ARG_NEEDED, "a device; -device help lists them", set_device},
     {"d", ARG_NEEDED, "items; -d help lists them", set_log},
     {"D", ARG_NEEDED, "a FILE", set_log_file},
+    {"dfilter", ARG_NEEDED, "ranges of addresses, such as 0x1000+0x100,0x8000..0x8fff", set_filter},
+    {"trace-last", ARG_NEEDED, "a number of instructions", set_trace_last},
+    {"symbols", ARG_NEEDED, "a FILE: ELF, or text as of nm or System.map", set_symbols},
+    {"exit-stats", ARG_OPTIONAL, "json, text, file=PATH", set_exit_stats},
     {"timeout", ARG_NEEDED, "SECONDS", set_timeout},
     {"name", ARG_NEEDED, "a name", accept},
     {"h", ARG_NONE, NULL, set_help},
@@ -436,14 +465,26 @@ bool options_parse(struct Options *o, int argc, char **argv, char *why, size_t n
         }
         name += name[1] == '-' ? 2 : 1;
         const struct OptionRow *row = find_row(name);
+        char *joined = NULL; /* "-exit-stats=json" */
+        if (row == NULL && (joined = strchr(argv[i], '=')) != NULL) {
+            *joined = '\0';
+            row = find_row(name);
+            *joined = '=';
+            if (row != NULL && row->argument == ARG_NONE)
+                row = NULL;
+        }
         if (row == NULL) {
             snprintf(why, n, "unknown option '%s'; twin86 --help lists what there is", argv[i]);
             return false;
         }
         bool more = i + 1 < argc;
         char *arg = NULL;
-        if (row->argument == ARG_NEEDED || (row->argument == ARG_OPTIONAL && more && argv[i + 1][0] != '-'))
+        if (joined != NULL) {
+            *joined = '\0'; /* c.name is the option's own */
+            arg = joined + 1;
+        } else if (row->argument == ARG_NEEDED || (row->argument == ARG_OPTIONAL && more && argv[i + 1][0] != '-')) {
             arg = more ? argv[++i] : NULL;
+        }
         if (row->argument == ARG_NEEDED && arg == NULL)
             return wrong(&c, "needs %s", row->what);
         if (arg != NULL && arg[0] == '\0' && row->set != set_append)

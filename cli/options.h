@@ -56,6 +56,8 @@ struct Options {
     bool log_stats, log_hash;
     char trace[128]; /* the library's items of -d; config.trace points here */
     const char *log_file;
+    bool exit_json;        /* -exit-stats json */
+    const char *exit_file; /* -exit-stats file=: NULL: where the log goes */
     int64_t timeout_ms;   /* -1: none */
     uint64_t handover_us; /* 0: only when asked */
 };

@@ -18,7 +18,7 @@
 struct AccelOps;
 struct Accel;
 struct CPUState;
-struct CPUState;
+struct ExitStats;
 
 /** Why an engine's exec() came back. */
 enum VcpuExit {
@@ -83,9 +83,25 @@ struct CpuTrace {
     /** Before an exception, interrupt (external) or INT n (software) is delivered; env is the interrupted state. */
     void (*event)(void *opaque, struct CPUState *cpu, uint8_t vector, bool has_error, uint32_t error, bool external,
                   bool software);
+    /** Instructions were decoded that begin at CS:rip: a block. `bytes` are theirs; those that follow `size` are not. */
+    void (*decoded)(void *opaque, struct CPUState *cpu, uint64_t rip, const uint8_t *bytes, unsigned size);
+    /** RDMSR has read, WRMSR has written `value`; not `ok`: it raises #GP. An engine shows those that it gets to see. */
+    void (*msr)(void *opaque, struct CPUState *cpu, bool write, uint32_t msr, uint64_t value, bool ok);
     void *opaque;
     /** Every event is wanted, not only those that an engine gets to see: an engine that sees few refuses. */
     bool all_events;
+    /** Engines are to keep CPUState.access up to date even where that costs them something. */
+    bool accesses;
+    /** Keep so many of the last instructions, for AccelOps.history; 0: none. As of vcpu_init. */
+    unsigned history;
+};
+
+/** The instruction that makes the device access under way. An engine may not know it. */
+struct CpuAccess {
+    uint64_t rip;
+    uint16_t cs;
+    bool known;
+    bool behind; /* rip is that of the instruction that follows */
 };
 
 struct CPUState {
@@ -129,6 +145,10 @@ struct CPUState {
     struct CpuStats stats;
     const struct CpuTrace *trace; /* NULL: nobody looks */
     struct CpuDebug debug;        /* a debugger's stops */
+    struct CpuAccess access;      /* within device code, see CpuTrace.accesses */
+    const uint8_t *insn_bytes;    /* within CpuTrace.insn: the bytes of the instruction, if the engine knows them */
+    unsigned insn_size;
+    struct ExitStats *exits; /* NULL: nobody counts (cpu/exits.h). As of vcpu_init */
     char error[256];              /* with VCPU_EXIT_ERROR: one line for the person */
     struct VcpuThread *thread;    /* owned by vcpu.c */
 };

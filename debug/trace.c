@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "debug/trace.h"
 #include "debug/cpu_dump.h"
 #include "debug/peek.h"
+#include "debug/trace_internal.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -22,6 +22,12 @@ static const struct {
     {"fpu", "x87 and SSE registers too, where all registers are logged", TRACE_FPU},
     {"int", "exceptions, interrupts and INT n, before they are delivered", TRACE_INT},
     {"cpu_reset", "resets, with the registers before them", TRACE_RESET},
+    {"in_asm", "code, each time a block of it is decoded", TRACE_IN_ASM},
+    {"mmio", "accesses to devices in memory", TRACE_MMIO},
+    {"pio", "accesses to ports", TRACE_PIO},
+    {"irq", "interrupt wires, and what the interrupt controllers do", TRACE_IRQ},
+    {"msr", "RDMSR and WRMSR", TRACE_MSR},
+    {"guest_errors", "what the guest does wrong with devices and MSRs", TRACE_GUEST_ERRORS},
 };
 
 enum { ITEMS = sizeof(items) / sizeof(items[0]) };
@@ -44,7 +50,10 @@ int trace_parse(const char *list, unsigned *result, char *why, size_t n) {
         size_t length = strcspn(list, ",");
         unsigned item = find_item(list, length);
         if (item == 0) {
-            snprintf(why, n, "trace: unknown item '%.*s'; there are exec, regs, cpu, fpu, int, cpu_reset",
+            snprintf(why, n,
+                     "trace: unknown item '%.*s'; there are exec, regs, cpu, fpu, int, cpu_reset, in_asm, mmio, pio, "
+                     "irq, msr, "
+                     "guest_errors",
                      (int)(length > 40 ? 40 : length), list);
             return -EINVAL;
         }
@@ -91,50 +100,31 @@ static void log_changes(struct Trace *t, const CPUX86State *env) {
     t->have_last = true;
 }
 
-/* Bytes in a column of its own, wide enough for most. */
-static void log_bytes(const struct DisasLine *line, FILE *f) {
-    static const char digits[] = "0123456789abcdef";
-    char text[3 * DISAS_MAX_INSN + 26];
-    size_t n = 0;
-    for (unsigned i = 0; i < line->size; i++) {
-        text[n++] = digits[line->bytes[i] >> 4];
-        text[n++] = digits[line->bytes[i] & 15];
-        text[n++] = ' ';
-    }
-    while (n < 24)
-        text[n++] = ' ';
-    text[n] = '\0';
-    fputs(text, f);
-}
-
-static void log_instruction(struct Trace *t, struct CPUState *cpu) {
-    struct DisasLine line;
-    disas_at(t->disas, cpu, cpu->env.rip, &line);
-    fprintf(t->file, "%12" PRIu64 "  ", cpu->insn_count);
-    cpu_print_far(&cpu->env, cpu->env.seg[SEG_CS].selector, cpu->env.rip, t->file);
-    fputs("  ", t->file);
-    log_bytes(&line, t->file);
-    fprintf(t->file, " %s\n", line.text);
-}
-
 static void on_insn(void *opaque, struct CPUState *cpu) {
     struct Trace *t = opaque;
     const CPUX86State *env = &cpu->env;
+    if (!ranges_hold(&t->config.filter, env->rip)) {
+        t->have_last = false;
+        return;
+    }
     if ((t->items & TRACE_REGS) != 0)
         log_changes(t, env);
     if ((t->items & TRACE_CPU) != 0)
         log_registers(t, env);
     if ((t->items & TRACE_EXEC) != 0)
-        log_instruction(t, cpu);
-    uint8_t opcode;
-    if (peek_memory(cpu, peek_linear(env, SEG_CS, env->rip), &opcode, 1) == 1 && opcode == HLT)
+        trace_log_insn(t, cpu);
+    uint8_t opcode = 0;
+    if (cpu->insn_bytes != NULL)
+        opcode = cpu->insn_bytes[0];
+    else
+        peek_memory(cpu, peek_linear(env, SEG_CS, env->rip), &opcode, 1);
+    if (opcode == HLT)
         fflush(t->file); /* the guest may sleep for long, and somebody may be watching */
 }
 
 /* ---- exceptions and interrupts ---- */
 
-/* "#PF", "INT 80h", "interrupt 30h": what happened. */
-static void event_name(const struct TraceEvent *e, char *text, size_t n) {
+void trace_event_name(const struct TraceEvent *e, char *text, size_t n) {
     const char *exception = cpu_exception_name(e->vector);
     if (e->external && e->vector != VEC_NMI)
         snprintf(text, n, "interrupt %02xh", e->vector);
@@ -146,8 +136,8 @@ static void event_name(const struct TraceEvent *e, char *text, size_t n) {
         snprintf(text, n, "vector %02xh", e->vector);
 }
 
-/* What an error code says in words (SDM vol. 3, 6.13 and 4.7); empty when it says nothing. */
-static void explain_error(const struct TraceEvent *e, char *text, size_t n) {
+/* SDM vol. 3, 6.13 and 4.7. */
+void trace_explain_error(const struct TraceEvent *e, char *text, size_t n) {
     static const char *const tables[] = {"GDT selector", "IDT vector", "LDT selector", "IDT vector"};
     uint32_t c = e->error;
     text[0] = '\0';
@@ -171,8 +161,8 @@ static void explain_error(const struct TraceEvent *e, char *text, size_t n) {
 static void log_event(struct Trace *t, const CPUX86State *env, const struct TraceEvent *e) {
     char name[24], error[64];
     FILE *f = t->file;
-    event_name(e, name, sizeof(name));
-    explain_error(e, error, sizeof(error));
+    trace_event_name(e, name, sizeof(name));
+    trace_explain_error(e, error, sizeof(error));
     fprintf(f, "%6" PRIu64 ": v=%02x e=%04x i=%d cpl=%u IP=", t->events, e->vector, e->has_error ? e->error : 0,
             e->software, x86_cpl(env));
     cpu_print_far(env, e->cs, e->rip, f);
@@ -186,8 +176,6 @@ static void log_event(struct Trace *t, const CPUX86State *env, const struct Trac
     fprintf(f, " n=%" PRIu64 "  %s%s%s%s\n", e->insn_count, name, error[0] != '\0' ? " (" : "", error,
             error[0] != '\0' ? ")" : "");
 }
-
-static bool logs_instructions(const struct Trace *t) { return (t->items & (TRACE_EXEC | TRACE_REGS | TRACE_CPU)) != 0; }
 
 static void on_event(void *opaque, struct CPUState *cpu, uint8_t vector, bool has_error, uint32_t error, bool external,
                      bool software) {
@@ -207,8 +195,7 @@ static void on_event(void *opaque, struct CPUState *cpu, uint8_t vector, bool ha
     t->recent[t->recent_count++ % TRACE_RECENT] = e;
     if ((t->items & TRACE_INT) != 0) {
         log_event(t, env, &e);
-        if (!logs_instructions(t))
-            fflush(t->file);
+        trace_line_done(t);
     }
     t->events++;
 }
@@ -228,11 +215,10 @@ void trace_reset(struct Trace *t, const struct CPUState *cpu) {
     t->have_last = false;
 }
 
-/* How many of the latest events struck one and the same instruction: the last ones did not get through. */
-static unsigned chain_length(const struct Trace *t, const CPUX86State *env) {
+unsigned trace_chain_length(const struct Trace *t, const CPUX86State *env) {
     unsigned n = 0;
     while (n < TRACE_RECENT && n < t->recent_count) {
-        const struct TraceEvent *e = &t->recent[(t->recent_count - 1 - n) % TRACE_RECENT];
+        const struct TraceEvent *e = trace_recent(t, n + 1);
         if (e->rip != env->rip || e->cs != env->seg[SEG_CS].selector)
             break;
         n++;
@@ -241,11 +227,11 @@ static unsigned chain_length(const struct Trace *t, const CPUX86State *env) {
 }
 
 static void describe_chain(const struct Trace *t, const CPUX86State *env, FILE *f) {
-    for (unsigned n = chain_length(t, env); n > 0; n--) {
-        const struct TraceEvent *e = &t->recent[(t->recent_count - n) % TRACE_RECENT];
+    for (unsigned n = trace_chain_length(t, env); n > 0; n--) {
+        const struct TraceEvent *e = trace_recent(t, n);
         char name[24], error[64];
-        event_name(e, name, sizeof(name));
-        explain_error(e, error, sizeof(error));
+        trace_event_name(e, name, sizeof(name));
+        trace_explain_error(e, error, sizeof(error));
         fputs(name, f);
         if (e->vector == VEC_PF && !e->external && !e->software)
             fprintf(f, " at %" PRIx64 "h", e->cr2);
@@ -266,13 +252,13 @@ void trace_triple_fault(struct Trace *t, const struct CPUState *cpu, char *text,
         cpu_print_far(env, env->seg[SEG_CS].selector, env->rip, f);
         if (cpu->insn_count != 0)
             fprintf(f, ", instruction %" PRIu64, cpu->insn_count);
-        if (chain_length(t, env) > 0)
+        if (trace_chain_length(t, env) > 0)
             fputs(": ", f);
         describe_chain(t, env, f);
         fclose(f);
         text[n - 1] = '\0';
     }
-    if (t->items != 0) {
+    if (t->file != NULL) {
         fprintf(t->file, "CPU %u: %s\n", cpu->index, text);
         fflush(t->file);
     }
@@ -282,21 +268,40 @@ void trace_triple_fault(struct Trace *t, const struct CPUState *cpu, char *text,
 
 static ssize_t write_out(void *cookie, const char *data, size_t size) {
     struct Trace *t = cookie;
-    t->output(t->output_opaque, (const uint8_t *)data, size);
+    t->config.output(t->config.opaque, (const uint8_t *)data, size);
     return (ssize_t)size;
 }
 
-int trace_init(struct Trace *t, unsigned wanted, TraceOutput *output, void *opaque) {
-    *t = (struct Trace){.items = wanted, .output = output, .output_opaque = opaque};
-    t->hooks = (struct CpuTrace){.event = on_event, .opaque = t, .all_events = (wanted & TRACE_INT) != 0};
-    if (wanted == 0)
+static void set_hooks(struct Trace *t) {
+    unsigned items = t->items;
+    t->hooks = (struct CpuTrace){
+        .insn = trace_logs_instructions(t) ? on_insn : NULL,
+        .event = on_event,
+        .decoded = items & TRACE_IN_ASM ? trace_decoded : NULL,
+        .msr = items & (TRACE_MSR | TRACE_GUEST_ERRORS) ? trace_msr : NULL,
+        .opaque = t,
+        .all_events = (items & TRACE_INT) != 0,
+        .accesses = (items & (TRACE_MMIO | TRACE_PIO | TRACE_MSR | TRACE_GUEST_ERRORS)) != 0,
+        .history = t->config.last,
+    };
+    t->tap = (struct BusTap){.after = trace_access, .opaque = t};
+    t->log = (struct DeviceLog){
+        .error = items & TRACE_GUEST_ERRORS ? trace_device_error : NULL,
+        .irq = items & TRACE_IRQ ? trace_device_irq : NULL,
+        .opaque = t,
+    };
+}
+
+int trace_init(struct Trace *t, const struct TraceConfig *config) {
+    *t = (struct Trace){.config = *config, .items = config->items};
+    set_hooks(t);
+    if (config->items == 0 && config->last == 0)
         return 0;
-    if (logs_instructions(t))
-        t->hooks.insn = on_insn;
     t->disas = disas_new();
+    t->lines = trace_lines_new();
     t->file = fopencookie(t, "w", (cookie_io_functions_t){.write = write_out});
     t->buffer = malloc(TRACE_BUFFER);
-    if (t->disas == NULL || t->file == NULL || t->buffer == NULL) {
+    if (t->disas == NULL || t->lines == NULL || t->file == NULL || t->buffer == NULL) {
         trace_destroy(t);
         return -ENOMEM;
     }
@@ -313,6 +318,8 @@ void trace_destroy(struct Trace *t) {
     if (t->file != NULL)
         fclose(t->file);
     free(t->buffer);
+    free(t->lines);
     disas_free(t->disas);
+    symbols_free(t->config.symbols);
     *t = (struct Trace){0};
 }

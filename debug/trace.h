@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * Tracing: what the guest does, as lines of text. Implements struct CpuTrace (cpu/cpu.h), so every engine that calls
- * those hooks can be traced. Lines are buffered; the buffer is written out when it is full, when the run stops, when
- * the guest executes HLT, and after each line if nothing is logged per instruction.
+ * those hooks can be traced, and struct BusTap and struct DeviceLog for what happens at devices. Lines are buffered;
+ * the buffer is written out when it is full, when the run stops, when the guest executes HLT, and after each line if
+ * nothing is logged per instruction.
  *
  * Exceptions are remembered even when nothing is logged: they tell how a triple fault came about.
  */
@@ -11,20 +12,29 @@
 
 #include "cpu/cpu.h"
 #include "debug/disas.h"
+#include "debug/ranges.h"
+#include "debug/symbols.h"
+#include "devices/device_log.h"
 
 #include <stdio.h>
 
 /** What to log; or-ed. The names that people give are in trace.c. */
 enum TraceItem {
-    TRACE_EXEC = 1 << 0,  /* each instruction: number, CS:RIP, bytes, text */
-    TRACE_REGS = 1 << 1,  /* what each instruction changed */
-    TRACE_CPU = 1 << 2,   /* all registers before each instruction */
-    TRACE_FPU = 1 << 3,   /* dumps include x87 and SSE */
-    TRACE_INT = 1 << 4,   /* exceptions, interrupts, INT n, triple faults */
-    TRACE_RESET = 1 << 5, /* resets, with the registers before them */
+    TRACE_EXEC = 1 << 0,          /* each instruction: number, CS:RIP, bytes, text */
+    TRACE_REGS = 1 << 1,          /* what each instruction changed */
+    TRACE_CPU = 1 << 2,           /* all registers before each instruction */
+    TRACE_FPU = 1 << 3,           /* dumps include x87 and SSE */
+    TRACE_INT = 1 << 4,           /* exceptions, interrupts, INT n, triple faults */
+    TRACE_RESET = 1 << 5,         /* resets, with the registers before them */
+    TRACE_IN_ASM = 1 << 6,        /* code, when it is decoded for the first time */
+    TRACE_MMIO = 1 << 7,          /* accesses to devices in memory */
+    TRACE_PIO = 1 << 8,           /* accesses to ports */
+    TRACE_IRQ = 1 << 9,           /* wires, and what the interrupt controllers do */
+    TRACE_MSR = 1 << 10,          /* RDMSR, WRMSR */
+    TRACE_GUEST_ERRORS = 1 << 11, /* what the guest does wrong with devices */
 };
 
-enum { TRACE_RECENT = 4, TRACE_BUFFER = 65536 };
+enum { TRACE_RECENT = 8, TRACE_BUFFER = 65536, TRACE_LAST_MAX = 1000000 };
 
 /** Lines for the log. In whichever thread logs, mostly the vCPU's. */
 typedef void TraceOutput(void *opaque, const uint8_t *data, size_t size);
@@ -38,14 +48,26 @@ struct TraceEvent {
     bool has_error, external, software;
 };
 
+struct TraceConfig {
+    unsigned items;
+    unsigned last;           /* keep so many of the last instructions; 0: none */
+    struct Ranges filter;    /* of addresses whose instructions are logged */
+    struct Symbols *symbols; /* or NULL; the trace's from then on */
+    struct CPUState *cpu;    /* that makes the accesses to devices; needed for TRACE_MMIO and the items behind it */
+    TraceOutput *output;     /* needed if there are items or `last` */
+    void *opaque;
+};
+
 struct Trace {
     struct CpuTrace hooks; /* for CPUState.trace */
-    unsigned items;
-    FILE *file;   /* NULL while there are no items */
-    char *buffer; /* the file's: TRACE_BUFFER bytes */
-    TraceOutput *output;
-    void *output_opaque;
+    struct BusTap tap;     /* for bus_set_tap, if trace_wants_tap */
+    struct DeviceLog log;  /* for the devices' `log`, if trace_wants_log */
+    struct TraceConfig config;
+    unsigned items; /* config.items */
+    FILE *file;     /* NULL while there are neither items nor `last` */
+    char *buffer;   /* the file's: TRACE_BUFFER bytes */
     struct Disas *disas;
+    struct TraceLines *lines;               /* text of instructions that were logged before (trace_exec.c) */
     uint64_t events;                        /* number of the next */
     struct TraceEvent recent[TRACE_RECENT]; /* the last ones that were exceptions, a ring */
     unsigned recent_count;
@@ -60,13 +82,20 @@ const char *trace_item_description(unsigned index);
 /** Parse "exec,int". 0, or -EINVAL with one line in `why`; empty and NULL give no items. */
 int trace_parse(const char *list, unsigned *items, char *why, size_t n);
 
-/** Set up; `t` is zeroed. Log `items` to `output` (needed if items != 0). 0 or -ENOMEM. */
-int trace_init(struct Trace *t, unsigned items, TraceOutput *output, void *opaque);
+/** Set up; `t` is zeroed. 0 or -ENOMEM; the symbols are freed in either case by trace_destroy. */
+int trace_init(struct Trace *t, const struct TraceConfig *config);
 /** Write out what is buffered, and free. Safe on a zeroed struct. */
 void trace_destroy(struct Trace *t);
 
 /** Write out what is buffered. Any thread. */
 void trace_flush(struct Trace *t);
+
+static inline bool trace_wants_tap(const struct Trace *t) {
+    return (t->items & (TRACE_MMIO | TRACE_PIO | TRACE_GUEST_ERRORS)) != 0;
+}
+static inline bool trace_wants_log(const struct Trace *t) { return (t->items & (TRACE_IRQ | TRACE_GUEST_ERRORS)) != 0; }
+/** A wire has changed (TRACE_IRQ). Machine lock held. */
+void trace_wire(struct Trace *t, const char *name, int line, bool level);
 
 /** The machine is about to be reset: log that, and forget what led here. env up to date. */
 void trace_reset(struct Trace *t, const struct CPUState *cpu);
@@ -76,5 +105,16 @@ void trace_reset(struct Trace *t, const struct CPUState *cpu);
  * up to date.
  */
 void trace_triple_fault(struct Trace *t, const struct CPUState *cpu, char *text, size_t n);
+
+/* ---- after a crash (crash.c) ---- */
+
+/** The exceptions that led to where the CPU stands, one a line: vector, error code, CR2, CS:RIP, symbol. env up to
+ *  date. Prints nothing if there are none. */
+void trace_print_faults(const struct Trace *t, const struct CPUState *cpu, FILE *f);
+/** The last instructions, at most `n`, with symbols. False: none are kept (config.last), or the engine sees none.
+ *  Parked, or in the vCPU's thread outside of exec. */
+bool trace_print_last(struct Trace *t, struct CPUState *cpu, unsigned n, FILE *f);
+/** All that is known of a crash: faults, registers, last instructions. As trace_print_last. */
+void trace_print_crash(struct Trace *t, struct CPUState *cpu, FILE *f);
 
 #endif

@@ -100,6 +100,8 @@ static void fw_cfg_write(void *opaque, uint64_t offset, uint64_t value, unsigned
         uint64_t at = f->state.dma_address | be32toh((uint32_t)value);
         f->state.dma_address = 0;
         dma_run(f, at);
+    } else {
+        device_error(f->log, "fw_cfg", "write of no register or of a wrong size, port offset", offset);
     }
 }
 

@@ -8,6 +8,7 @@
 #ifndef TWIN86_DEVICES_FW_CFG_H
 #define TWIN86_DEVICES_FW_CFG_H
 
+#include "devices/device_log.h"
 #include "memory/bus.h"
 
 enum { FW_CFG_BASE = 0x510, FW_CFG_PORTS = 12, FW_CFG_FILE_NAME = 56 };
@@ -62,6 +63,7 @@ struct FwCfg {
     struct FwCfgItem item[FW_CFG_KEYS];
     char name[FW_CFG_FILE_SLOTS][FW_CFG_FILE_NAME];
     unsigned files;
+    const struct DeviceLog *log; /* NULL: nobody looks */
 };
 
 /** Make it with signature, id and an empty directory. 0 or -ENOMEM. */

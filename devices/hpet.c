@@ -228,8 +228,10 @@ static void reg_write(struct Hpet *h, uint64_t reg, uint64_t value, uint64_t mas
         return;
     }
     unsigned n = (reg - REG_TIMERS) / TIMER_STRIDE;
-    if (reg < REG_TIMERS || n >= HPET_TIMERS)
+    if (reg < REG_TIMERS || n >= HPET_TIMERS) {
+        device_error(h->log, "HPET", "write of no register, offset", reg);
         return;
+    }
     if (reg % TIMER_STRIDE == TIMER_CONFIG && mask & UINT32_MAX)
         write_timer_config(h, n, value);
     else if (reg % TIMER_STRIDE == TIMER_COMPARATOR)

@@ -9,6 +9,7 @@
 #define TWIN86_DEVICES_HPET_H
 
 #include "devices/clock.h"
+#include "devices/device_log.h"
 #include "devices/irq.h"
 #include "memory/region.h"
 
@@ -53,6 +54,7 @@ struct Hpet {
     struct HpetWires wires;
     struct HpetTimer timers[HPET_TIMERS];
     struct Region region; /* ready to be mapped at HPET_DEFAULT_BASE */
+    const struct DeviceLog *log; /* NULL: nobody looks */
 };
 
 void hpet_init(struct Hpet *h, struct Clock *clock, const struct HpetWires *wires);

@@ -171,6 +171,7 @@ static void controller_command(struct I8042 *k, uint8_t command) {
     case CMD_READ_OUTPUT: answer(k, read_output_port(s)); break;
     case CMD_DISABLE_A20:
     case CMD_ENABLE_A20: set_a20(k, command == CMD_ENABLE_A20); break;
+    default: device_error(k->log, "i8042", "unknown command", command); break;
     }
 }
 

@@ -9,6 +9,7 @@
 #ifndef TWIN86_DEVICES_I8042_H
 #define TWIN86_DEVICES_I8042_H
 
+#include "devices/device_log.h"
 #include "devices/irq.h"
 #include "memory/bus.h"
 
@@ -57,6 +58,7 @@ struct I8042 {
     struct I8042State state;
     struct IrqWire irq;
     struct I8042Lines lines;
+    const struct DeviceLog *log; /* NULL: nobody looks */
 };
 
 /** `irq` is IRQ 1. */

@@ -36,6 +36,7 @@ static bool send(struct Ioapic *io, unsigned pin) {
     if (msg.mode == APIC_DM_SIPI || msg.mode == APIC_DM_RESERVED)
         return false;
     msg.broadcast = !msg.logical && msg.dest == 0xff;
+    device_irq(io->log, "I/O APIC", "sends vector", msg.vector);
     return apic_bus_deliver(io->bus, &msg, NULL);
 }
 
@@ -104,6 +105,8 @@ static void window_write(struct Ioapic *io, uint32_t value) {
         io->state.id = value >> 24 & 15;
     else if (reg >= REG_TABLE && reg < REG_TABLE + 2 * IOAPIC_PINS)
         write_entry(io, reg, value);
+    else
+        device_error(io->log, "I/O APIC", "write of no register, number", reg);
 }
 
 static uint64_t ioapic_read(void *opaque, uint64_t offset, unsigned size) {
@@ -112,7 +115,7 @@ static uint64_t ioapic_read(void *opaque, uint64_t offset, unsigned size) {
     switch (offset) {
     case OFFSET_SELECT: return io->state.select;
     case OFFSET_WINDOW: return window_read(io);
-    default: return UINT32_MAX;
+    default: device_error(io->log, "I/O APIC", "read of no register, offset", offset); return UINT32_MAX;
     }
 }
 
@@ -123,6 +126,7 @@ static void ioapic_write(void *opaque, uint64_t offset, uint64_t value, unsigned
     case OFFSET_SELECT: io->state.select = value & 0xff; break;
     case OFFSET_WINDOW: window_write(io, (uint32_t)value); break;
     case OFFSET_EOI: end_of_interrupt(io, value & 0xff); break;
+    default: device_error(io->log, "I/O APIC", "write of no register, offset", offset); break;
     }
 }
 

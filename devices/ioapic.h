@@ -12,6 +12,7 @@
 #define TWIN86_DEVICES_IOAPIC_H
 
 #include "devices/apic_bus.h"
+#include "devices/device_log.h"
 #include "devices/irq.h"
 
 #define IOAPIC_DEFAULT_BASE 0xfec00000u
@@ -34,6 +35,7 @@ struct Ioapic {
     struct ApicBus *bus;
     struct ApicEoiListener listener;
     struct Region region;
+    const struct DeviceLog *log; /* NULL: nobody looks */
 };
 
 /** `active_low`: a bit for each pin that the board wires active-low (PCI interrupts); `id`: 0..15. */

@@ -55,6 +55,7 @@ static bool accept_vector(struct Lapic *l, uint8_t vector, bool level) {
         lapic_error(l, ESR_RECEIVE_VECTOR);
         return false;
     }
+    device_irq(l->log, "local APIC", level ? "accepts (level) vector" : "accepts vector", vector);
     bit_set(l->state.irr, vector);
     if (level)
         bit_set(l->state.tmr, vector);
@@ -78,6 +79,7 @@ static void take_nmi(struct Lapic *l) {
 void lapic_error(struct Lapic *l, uint32_t esr_bit) {
     if (l->state.errors & esr_bit)
         return; /* also ends the recursion when the error interrupt's own vector is illegal */
+    device_error(l->log, "local APIC", "error, as bit of ESR", esr_bit);
     l->state.errors |= esr_bit;
     lapic_local_interrupt(l, LAPIC_LVT_ERROR);
 }
@@ -157,6 +159,7 @@ int lapic_acknowledge(void *opaque) {
     if (v >= 0) {
         bit_clear(l->state.irr, v);
         bit_set(l->state.isr, v);
+        device_irq(l->log, "local APIC", "delivers vector", (unsigned)v);
     } else if (extint_waits(l)) {
         l->state.extint_message = 0;
         v = l->ops->pic_acknowledge ? l->ops->pic_acknowledge(l->opaque) : -1;
@@ -170,6 +173,7 @@ void lapic_eoi(struct Lapic *l) {
     int v = highest(s->isr);
     if (v < 0)
         return;
+    device_irq(l->log, "local APIC", "EOI of vector", (unsigned)v);
     bit_clear(s->isr, v);
     if (bit_test(s->tmr, v)) {
         for (unsigned line = 0; line < 2; line++) {

@@ -12,6 +12,7 @@
 
 #include "devices/apic_bus.h"
 #include "devices/clock.h"
+#include "devices/device_log.h"
 #include "devices/irq.h"
 
 #define LAPIC_DEFAULT_BASE 0xfee00000u
@@ -81,6 +82,7 @@ struct Lapic {
     struct Clock *clock;
     struct Timer timer;
     struct Lapic *next; /* on the bus */
+    const struct DeviceLog *log; /* NULL: nobody looks */
 };
 
 /** Make it and add it to `bus`. */

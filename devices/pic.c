@@ -106,6 +106,10 @@ uint8_t pic_acknowledge(struct Pic *p) {
         drive_line(master, CASCADE_LEVEL, false);
     }
     update(p);
+    if (level == NO_LEVEL)
+        device_irq(p->log, "PIC", "has a spurious request, and delivers vector", c->base + 7u);
+    else
+        device_irq(p->log, "PIC", "delivers vector", c->base + level);
     return c->base + (level == NO_LEVEL ? 7 : level);
 }
 
@@ -186,9 +190,17 @@ static void write_data(struct PicChipState *c, uint8_t value) {
     }
 }
 
+static void end_interrupts(struct Pic *p, int which, uint8_t ocw2) {
+    struct PicChipState *c = &p->state.chip[which];
+    uint8_t before = c->isr;
+
+    write_ocw2(c, ocw2);
+    for (uint8_t levels = before & ~c->isr; levels != 0; levels &= levels - 1)
+        device_irq(p->log, "PIC", "EOI of IRQ", which * 8 + (unsigned)__builtin_ctz(levels));
+}
+
 static void chip_write(struct Pic *p, int which, uint64_t offset, uint8_t value) {
     struct PicChipState *c = &p->state.chip[which];
-
     if (offset == 1)
         write_data(c, value);
     else if (value & ICW1_SELECT)
@@ -196,7 +208,7 @@ static void chip_write(struct Pic *p, int which, uint64_t offset, uint8_t value)
     else if (value & OCW3_SELECT)
         write_ocw3(c, value);
     else
-        write_ocw2(c, value);
+        end_interrupts(p, which, value);
     update(p);
 }
 

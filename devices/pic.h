@@ -8,6 +8,7 @@
 #ifndef TWIN86_DEVICES_PIC_H
 #define TWIN86_DEVICES_PIC_H
 
+#include "devices/device_log.h"
 #include "devices/irq.h"
 #include "memory/bus.h"
 
@@ -36,6 +37,7 @@ struct PicState {
 struct Pic {
     struct PicState state;
     struct IrqWire intr;
+    const struct DeviceLog *log; /* NULL: nobody looks */
 };
 
 /** `intr` is the master's INT pin: high while an interrupt waits for the CPU. */

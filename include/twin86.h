@@ -75,6 +75,12 @@ typedef struct Twin86Config {
     bool handover;       /* make every engine that `accel` names, each of which must work here, and take out of
                             the CPU model what any of them can't give: the guest then can go from one to the
                             other (twin86_set_accel). It starts in the first. Default off */
+    bool exit_stats;     /* count what leaves the guest, see twin86_exit_stats; not together with handover; default off */
+    unsigned trace_last; /* keep so many of the last instructions for twin86_crash_report; tcg-lite only; default 0 */
+    const char *trace_filter; /* log the instructions in these ranges of addresses: "0x1000..0x1fff,0x3000+0x10"; NULL:
+                                 all */
+    const char *symbols; /* path of an ELF file, or of what nm or System.map have, for names of addresses; NULL: what the
+                            kernel file has */
     bool kernel_irqchip; /* the host kernel's PICs, I/O APIC and local APIC in place of the machine's; the
                             engine must be kvm; default off */
 } Twin86Config;
@@ -401,6 +407,36 @@ TWIN86_API uint64_t twin86_assists(Twin86Machine *machine, char *buf, size_t siz
 /** SHA-256 over registers, RAM and the devices' states. Two runs of one guest with icount give the same. Stopped. 0 or
  *  -EBUSY. */
 TWIN86_API int twin86_state_hash(Twin86Machine *machine, uint8_t hash[32]);
+
+/* ---- after a crash, and exit statistics ---------------------------------------------------------------------- */
+
+/** Write what is known of a guest that crashed or stands: the exceptions that led there, registers, the last instructions
+ *  (Twin86Config.trace_last), with symbols. Stopped. 0 or -EBUSY. */
+TWIN86_API int twin86_crash_report(Twin86Machine *machine, FILE *f);
+
+/** The last instructions alone, at most `count` of Twin86Config.trace_last. Stopped. 0, -EBUSY, or -ENODATA: none are
+ *  kept, or this engine does not see them. */
+TWIN86_API int twin86_trace_last(Twin86Machine *machine, unsigned count, FILE *f);
+
+enum Twin86ExitFormat {
+    TWIN86_EXITS_TEXT, /* tables for a person: docs/exit-statistics.md */
+    TWIN86_EXITS_JSON, /* all rows, for twin86_exits_compare and other programs */
+};
+
+/** Write what has left the guest so far, or would have. Any thread, but not from callbacks. 0, -ENODATA
+ *  (Twin86Config.exit_stats is off), -ENOMEM. */
+TWIN86_API int twin86_exit_stats(Twin86Machine *machine, enum Twin86ExitFormat format, FILE *f);
+
+/** Two files of exit statistics, as JSON. */
+typedef struct Twin86ExitsCompare {
+    const char *file[2];
+    bool rip; /* a line for each RIP, rather than for each port, address, MSR ... */
+    bool all; /* also what is rare */
+} Twin86ExitsCompare;
+
+/** Write them side by side. 0, or with one line in `why` -EINVAL, -ENOENT ... (a file can't be read, or is none of these)
+ *  or -ENOTSUP (built without a JSON library). */
+TWIN86_API int twin86_exits_compare(const Twin86ExitsCompare *options, FILE *f, char *why, size_t why_size);
 
 /* ---- comparing engines --------------------------------------------------------------------------------------- */
 

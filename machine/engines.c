@@ -16,6 +16,9 @@
 static const char kernel_irqchip_stays[] =
     "with kernel-irqchip=on the interrupt controllers are the engine's, and can't go to another one";
 
+static const char statistics_stay[] =
+    "exit statistics are of one engine; -exit-stats and -handover don't go together";
+
 static int fail(char *why, size_t n, const char *name, int r) {
     snprintf(why, n, "%s: %s", name, strerror(-r));
     return r;
@@ -152,6 +155,10 @@ static int add_engines(struct Machine *m, const char *list, char *why, size_t n)
 }
 
 int machine_create_engines(struct Machine *m, const Twin86Config *config, char *why, size_t n) {
+    if (config->handover && config->exit_stats) {
+        snprintf(why, n, "%s", statistics_stay);
+        return -EINVAL;
+    }
     if (config->handover && config->kernel_irqchip) {
         snprintf(why, n, "%s", kernel_irqchip_stays);
         return -EINVAL;
@@ -254,6 +261,11 @@ int machine_set_engine(struct Machine *m, const char *list, char *why, size_t n)
     if (known != NULL) {
         free(made);
         return known == m->engine ? 0 : hand_over(m, known, why, n);
+    }
+    if (m->config.exit_stats) {
+        free(made);
+        snprintf(why, n, "%s", statistics_stay);
+        return -EINVAL;
     }
     if (m->config.kernel_irqchip) {
         free(made);

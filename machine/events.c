@@ -183,6 +183,10 @@ static void on_shutdown(void *opaque) {
     char text[sizeof(m->pending.message)];
     trace_triple_fault(&m->trace, &m->cpu, text, sizeof(text));
     if (!m->config.no_reboot) {
+        if (m->trace.config.last != 0 && m->trace.file != NULL) {
+            trace_print_crash(&m->trace, &m->cpu, m->trace.file);
+            trace_flush(&m->trace);
+        }
         vcpu_request_reset(&m->cpu);
         return;
     }

@@ -69,17 +69,6 @@ static int create_base(struct Machine *m) {
     return 0;
 }
 
-static int create_trace(struct Machine *m, char *why, size_t n) {
-    unsigned items;
-    int r = trace_parse(m->config.trace, &items, why, n);
-    if (r != 0)
-        return r;
-    if (m->config.trace_output == NULL)
-        items = 0; /* nobody would see it */
-    r = trace_init(&m->trace, items, m->config.trace_output, m->config.opaque);
-    return r != 0 ? fail(why, n, r, "trace") : 0;
-}
-
 /* The engines and the vCPU's thread. */
 static int create_cpu(struct Machine *m, char *why, size_t n) {
     struct CPUState *cpu = &m->cpu;
@@ -92,6 +81,7 @@ static int create_cpu(struct Machine *m, char *why, size_t n) {
     cpu->tsc_hz = GUEST_TSC_HZ;
     cpu->insn_limit = UINT64_MAX;
     cpu->trace = &m->trace.hooks;
+    cpu->exits = m->exits;
     int r = machine_create_engines(m, &m->config, why, n);
     if (r != 0)
         return r;
@@ -126,7 +116,7 @@ int machine_create(struct Machine *m, const Twin86Config *config, char *why, siz
         return fail(why, n, r, "event descriptor");
     if ((r = check_config(config, why, n)) != 0 || (r = cpu_model_parse(&m->cpu.model, config->cpu, why, n)) != 0)
         return r;
-    if ((r = create_trace(m, why, n)) != 0)
+    if ((r = machine_create_observers(m, why, n)) != 0)
         return r;
     if ((r = create_base(m)) != 0)
         return fail(why, n, r, "machine");
@@ -134,6 +124,7 @@ int machine_create(struct Machine *m, const Twin86Config *config, char *why, siz
         return fail(why, n, r, "guest RAM");
     if ((r = machine_wire_devices(m)) != 0)
         return fail(why, n, r, "devices");
+    machine_wire_observers(m);
     if ((r = create_cpu(m, why, n)) != 0)
         return r;
     if ((r = create_loop(m)) != 0)
@@ -162,8 +153,8 @@ static void unload(struct Machine *m) {
 void machine_destroy(struct Machine *m) {
     vcpu_destroy(&m->cpu);
     main_loop_stop(&m->loop);
-    trace_destroy(&m->trace);
     machine_destroy_engines(m);
+    machine_destroy_observers(m);
     unload(m);
     fw_cfg_destroy(&m->fw_cfg);
     if (m->bus != NULL)
@@ -235,6 +226,9 @@ int machine_load(struct Machine *m, const Twin86Guest *guest, char *why, size_t 
     int r = open_guest(m, guest, why, n);
     if (r == 0) {
         m->has_guest = true;
+        m->symbols_tried = false;
+        if (m->trace.file != NULL)
+            machine_find_symbols(m);
         r = machine_reset(m, why, n);
     }
     if (r != 0) {

@@ -12,6 +12,7 @@
 #include "accel/accel.h"
 #include "cpu/cpu.h"
 #include "cpu/vcpu.h"
+#include "cpu/exits.h"
 #include "debug/trace.h"
 #include "devices/acpi_pm.h"
 #include "devices/apic_bus.h"
@@ -89,6 +90,9 @@ struct Machine {
     struct CPUState cpu;
     struct MainLoop loop; /* CLOCK_HOST only */
     struct Trace trace;
+    uint64_t wire_levels[3]; /* TRACE_IRQ: of the wires that are traced (wiring.c) */
+    bool symbols_tried;      /* the kernel's own symbols were looked for */
+    struct ExitStats *exits; /* NULL: not wanted */
 
     struct RamLayout layout;
     struct Region ram, vga_hole, firmware;
@@ -160,6 +164,17 @@ int machine_create_engines(struct Machine *m, const Twin86Config *config, char *
 void machine_destroy_engines(struct Machine *m);
 /** Go on in another engine (one item or several, as config->accel). Parked, lock held. On failure nothing changes. */
 int machine_set_engine(struct Machine *m, const char *list, char *why, size_t n);
+
+/* ---- those who look (observe.c) ---- */
+
+/** The trace and the exit statistics, as the configuration asks for. Before devices and engines. 0 or -errno with
+ *  `why`. */
+int machine_create_observers(struct Machine *m, char *why, size_t n);
+/** Let the devices tell. They are wired. */
+void machine_wire_observers(struct Machine *m);
+/** Names of addresses: those of -symbols, else those in the kernel file, if it has any. */
+void machine_find_symbols(struct Machine *m);
+void machine_destroy_observers(struct Machine *m);
 
 /* ---- power and events (events.c) ---- */
 

@@ -22,20 +22,43 @@ static void engine_irq(void *opaque, int line, bool level) {
         e->accel.ops->irqchip->set_line(&e->accel, line, level);
 }
 
-static struct IrqWire isa_wire(struct Machine *m, int line) {
-    return (struct IrqWire){m->config.kernel_irqchip ? engine_irq : isa_irq, m, ACCEL_IRQ_ISA + line};
+enum WireKind { WIRE_ISA, WIRE_IOAPIC, WIRE_PIC };
+
+static struct IrqWire plain_wire(struct Machine *m, enum WireKind kind, int line) {
+    static const int first[] = {ACCEL_IRQ_ISA, ACCEL_IRQ_IOAPIC - 16, ACCEL_IRQ_PIC};
+    if (m->config.kernel_irqchip)
+        return (struct IrqWire){engine_irq, m, first[kind] + line};
+    switch (kind) {
+    case WIRE_IOAPIC: return (struct IrqWire){ioapic_set_irq, &m->ioapic, line};
+    case WIRE_PIC: return (struct IrqWire){pic_set_irq, &m->pic, line};
+    default: return (struct IrqWire){isa_irq, m, line};
+    }
 }
 
-/* Pin 16 or higher. */
-static struct IrqWire ioapic_wire(struct Machine *m, int pin) {
-    return m->config.kernel_irqchip ? (struct IrqWire){engine_irq, m, ACCEL_IRQ_IOAPIC + pin - 16}
-                                    : (struct IrqWire){ioapic_set_irq, &m->ioapic, pin};
+/* One that is traced: its number is kind << 8 | line, so that devices may still add to it. */
+static void traced_irq(void *opaque, int line, bool level) {
+    static const char *const names[] = {"IRQ", "I/O APIC pin", "PIC input"};
+    struct Machine *m = opaque;
+    enum WireKind kind = (enum WireKind)(line >> 8);
+    uint64_t *levels = &m->wire_levels[kind], bit = 1ull << (line & 63);
+    if (((*levels & bit) != 0) != level) {
+        *levels ^= bit;
+        trace_wire(&m->trace, names[kind], line & 0xff, level);
+    }
+    struct IrqWire w = plain_wire(m, kind, line & 0xff);
+    irq_set(&w, level);
 }
 
-static struct IrqWire pic_wire(struct Machine *m, int input) {
-    return m->config.kernel_irqchip ? (struct IrqWire){engine_irq, m, ACCEL_IRQ_PIC + input}
-                                    : (struct IrqWire){pic_set_irq, &m->pic, input};
+static struct IrqWire wire(struct Machine *m, enum WireKind kind, int line) {
+    if ((m->trace.items & TRACE_IRQ) != 0)
+        return (struct IrqWire){traced_irq, m, (int)kind << 8 | line};
+    return plain_wire(m, kind, line);
 }
+
+static struct IrqWire isa_wire(struct Machine *m, int line) { return wire(m, WIRE_ISA, line); }
+/* With the kernel's I/O APIC: pin 16 or higher. */
+static struct IrqWire ioapic_wire(struct Machine *m, int pin) { return wire(m, WIRE_IOAPIC, pin); }
+static struct IrqWire pic_wire(struct Machine *m, int input) { return wire(m, WIRE_PIC, input); }
 
 /* The local APIC's interrupt output. */
 static void cpu_intr(void *opaque, int line, bool level) {

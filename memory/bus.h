@@ -83,6 +83,8 @@ void bus_unmap_ports(struct Bus *bus, uint16_t base, unsigned count);
 /** Call `fn` for each visible range of ports, in order. With the machine lock held. */
 void bus_for_each_ports(struct Bus *bus, void (*fn)(void *opaque, uint16_t first, uint16_t last, const char *name),
                         void *opaque);
+/** The name of what is at a port, or NULL if nothing is. */
+const char *bus_port_name(struct Bus *bus, uint16_t port);
 
 /** IN and OUT of 1, 2 or 4 bytes. */
 uint32_t bus_port_read(struct Bus *bus, uint16_t port, unsigned size);

@@ -79,6 +79,14 @@ void bus_for_each_ports(struct Bus *bus, void (*fn)(void *opaque, uint16_t first
     }
 }
 
+const char *bus_port_name(struct Bus *bus, uint16_t port) {
+    pthread_mutex_lock(bus->lock);
+    unsigned owner = bus->port_owner[port];
+    const char *name = owner != 0 ? bus->port_ranges[owner - 1].name : NULL;
+    pthread_mutex_unlock(bus->lock);
+    return name;
+}
+
 /* The callback that serves the front of `len` bytes at `port`, or one port that nobody owns (*range is then NULL). */
 static struct IoPiece port_piece(const struct Bus *bus, uint16_t port, unsigned len, const struct PortRange **range) {
     unsigned owner = bus->port_owner[port];

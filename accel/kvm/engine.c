@@ -76,6 +76,7 @@ const struct AccelOps kvm_ops = {
     .put_state = kvm_put_state,
     .step = kvm_step,
     .describe = kvm_describe,
+    .kernel_exits = kvm_kernel_exits,
     .check_points = kvm_check_points,
     .irqchip = &kvm_irqchip_ops,
 };

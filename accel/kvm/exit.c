@@ -140,6 +140,8 @@ static enum KvmAction handle_msr(struct CPUState *cpu, struct kvm_run *run, bool
     }
     if (ok && !write)
         run->msr.data = value;
+    if (cpu->trace != NULL && cpu->trace->msr != NULL)
+        cpu->trace->msr(cpu->trace->opaque, cpu, write, run->msr.index, value, ok);
     run->msr.error = !ok; /* #GP */
     return KVM_ACTION_RUN;
 }

@@ -115,6 +115,8 @@ struct KvmVcpu {
     unsigned msr_count;
 
     struct KvmStats stats;
+    bool observed;   /* somebody wants to know the RIP of each exit: registers are asked for in run->s */
+    bool completing; /* KVM is entered only to finish an instruction */
     void *tcg; /* the software engine's vCPU, made for the first assist */
 };
 
@@ -276,6 +278,11 @@ unsigned kvm_stops(struct KvmVm *vm);
 int kvm_stats_init(struct KvmStats *s); /* 0, or -1: no memory */
 void kvm_stats_destroy(struct KvmStats *s);
 void kvm_stats_exit(struct KvmStats *s, const struct kvm_run *run);
+/** The KVM_RUN that came back on the account of its reason, until exits_end. */
+void kvm_count_exit(struct CPUState *cpu, const struct kvm_run *run);
+/** AccelOps.kernel_exits: KVM's own counters of this vCPU. */
+void kvm_kernel_exits(const void *engine, void (*fn)(void *opaque, const char *name, int reason, uint64_t count),
+                      void *opaque);
 /** AccelOps.describe: exits by reason, and where the accesses went. */
 void kvm_describe(const void *engine, char *buf, size_t n);
 

@@ -8,6 +8,7 @@
  */
 #include "accel/kvm/kick_signal.h"
 #include "accel/kvm/kvm.h"
+#include "cpu/exits.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -113,7 +114,9 @@ static void store_apic(struct KvmVcpu *v) {
 
 int kvm_run_vcpu(struct KvmVcpu *v) {
     bool sync = v->sync_runs != 0;
-    v->run->kvm_valid_regs = sync ? KVM_SYNC_X86_VALID_FIELDS : 0;
+    v->run->kvm_valid_regs = sync          ? KVM_SYNC_X86_VALID_FIELDS
+                             : v->observed ? KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS
+                                           : 0;
     v->sync_runs -= sync;
     v->known = false;
     int r = ioctl(v->fd, KVM_RUN, 0);
@@ -134,10 +137,40 @@ static enum KvmAction run_failed(struct KvmVcpu *v, int e, enum VcpuExit *exit) 
     return kvm_fail(cpu, exit, "kvm: KVM_RUN: %s%s", strerror(e), why);
 }
 
+/* Where the guest is, for observers. KVM has moved on behind an instruction that writes to memory. */
+static void note_place(struct KvmVcpu *v) {
+    const struct kvm_run *run = v->run;
+    v->cpu->access = (struct CpuAccess){
+        .rip = run->s.regs.regs.rip,
+        .cs = run->s.regs.sregs.cs.selector,
+        .known = v->observed,
+        .behind = run->exit_reason == KVM_EXIT_MMIO && run->mmio.is_write,
+    };
+}
+
+/* KVM_RUN came back: `interrupted` by a signal, or for a reason. */
+static void observe(struct KvmVcpu *v, bool interrupted) {
+    struct CPUState *cpu = v->cpu;
+    if (v->observed)
+        note_place(v);
+    if (cpu->exits == NULL)
+        return;
+    struct ExitKey key = exit_key(EXIT_EXTERNAL_INTERRUPT, EXIT_PLACE_NONE, 0, false);
+    key.no_rip = true;
+    if (!interrupted)
+        kvm_count_exit(cpu, v->run);
+    else if (!v->completing)
+        exits_begin(cpu->exits, &key, 1);
+}
+
 static enum KvmAction run_once(struct KvmVcpu *v, enum VcpuExit *exit) {
     struct CPUState *cpu = v->cpu;
+    if (cpu->exits != NULL)
+        exits_end(cpu->exits);
     int r = kvm_run_vcpu(v);
     int e = errno;
+    if (r >= 0 || e == EINTR)
+        observe(v, r < 0);
     store_apic(v);
     if (r < 0) {
         if (e == EINTR)
@@ -155,11 +188,13 @@ static enum KvmAction run_once(struct KvmVcpu *v, enum VcpuExit *exit) {
  */
 static enum KvmAction complete_io(struct KvmVcpu *v, enum VcpuExit *exit) {
     enum KvmAction action = KVM_ACTION_RUN;
+    v->completing = true;
     while (v->io_pending && action == KVM_ACTION_RUN) {
         v->io_pending = false;
         set_immediate_exit(v, 1);
         action = run_once(v, exit);
     }
+    v->completing = false;
     return action;
 }
 

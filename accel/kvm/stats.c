@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* Exits counted by reason, and accesses by port, page and MSR, for -d stats. Only the vCPU's thread counts. */
 #include "accel/kvm/kvm.h"
+#include "cpu/exits.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 enum { PORTS = 65536, TOP = 6 };
 
@@ -38,6 +42,125 @@ void kvm_stats_exit(struct KvmStats *s, const struct kvm_run *run) {
     case KVM_EXIT_X86_RDMSR:
     case KVM_EXIT_X86_WRMSR: count_place(s->msr, run->msr.index); break;
     }
+}
+
+/* ---- exit statistics: by the SDM's basic exit reasons ---- */
+
+/* What the exits of KVM_RUN are to the processor. Where KVM has no exit of its own for it, the reason is EXIT_NONE. */
+static int reason_of(const struct kvm_run *run) {
+    switch (run->exit_reason) {
+    case KVM_EXIT_IO: return EXIT_IO;
+    case KVM_EXIT_MMIO: return EXIT_EPT_MISCONFIG;
+    case KVM_EXIT_HLT: return EXIT_HLT;
+    case KVM_EXIT_X86_RDMSR: return EXIT_RDMSR;
+    case KVM_EXIT_X86_WRMSR: return EXIT_WRMSR;
+    case KVM_EXIT_IRQ_WINDOW_OPEN: return EXIT_INTERRUPT_WINDOW;
+    case KVM_EXIT_INTR: return EXIT_EXTERNAL_INTERRUPT;
+    case KVM_EXIT_NMI:
+    case KVM_EXIT_EXCEPTION:
+    case KVM_EXIT_DEBUG: return EXIT_EXCEPTION_NMI;
+    case KVM_EXIT_SHUTDOWN: return EXIT_TRIPLE_FAULT;
+    case KVM_EXIT_HYPERCALL: return EXIT_VMCALL;
+    case KVM_EXIT_SET_TPR: return EXIT_CR_ACCESS; /* MOV CR8 that lowers it */
+    default: return EXIT_NONE;
+    }
+}
+
+void kvm_count_exit(struct CPUState *cpu, const struct kvm_run *run) {
+    int reason = reason_of(run);
+    struct ExitKey key = {.name = exit_reason_name(reason), .reason = (int16_t)reason};
+    uint64_t n = 1;
+    switch (run->exit_reason) {
+    case KVM_EXIT_IO:
+        key.kind = EXIT_PLACE_PORT;
+        key.place = run->io.port;
+        key.write = run->io.direction == KVM_EXIT_IO_OUT;
+        n = run->io.count; /* accesses: a repeated INS may come as one exit */
+        break;
+    case KVM_EXIT_MMIO:
+        key.kind = EXIT_PLACE_ADDRESS;
+        key.place = run->mmio.phys_addr;
+        key.write = run->mmio.is_write;
+        break;
+    case KVM_EXIT_X86_RDMSR:
+    case KVM_EXIT_X86_WRMSR:
+        key.kind = EXIT_PLACE_MSR;
+        key.place = run->msr.index;
+        key.write = run->exit_reason == KVM_EXIT_X86_WRMSR;
+        break;
+    case KVM_EXIT_SET_TPR:
+        key.kind = EXIT_PLACE_CR;
+        key.place = 8;
+        key.write = true;
+        break;
+    case KVM_EXIT_INTERNAL_ERROR: key.name = "(KVM can't emulate)"; break;
+    default: break;
+    }
+    if (key.name == NULL)
+        key.name = kvm_exit_name(run->exit_reason);
+    key.no_rip = !cpu->access.known;
+    key.rip = cpu->access.rip;
+    exits_begin(cpu->exits, &key, n);
+}
+
+/* KVM's counters of a vCPU (linux/kvm.h, KVM_GET_STATS_FD), as far as they are about exits. */
+static const struct {
+    const char *name;
+    int reason;
+} counters[] = {
+    {"exits", EXIT_NONE},
+    {"irq_exits", EXIT_EXTERNAL_INTERRUPT},
+    {"irq_window_exits", EXIT_INTERRUPT_WINDOW},
+    {"nmi_window_exits", EXIT_NMI_WINDOW},
+    {"halt_exits", EXIT_HLT},
+    {"io_exits", EXIT_IO},
+    {"mmio_exits", EXIT_EPT_MISCONFIG},
+    {"pf_taken", EXIT_EPT_VIOLATION},
+    {"invlpg", EXIT_INVLPG},
+    {"hypercalls", EXIT_VMCALL},
+    {"signal_exits", EXIT_NONE},
+    {"insn_emulation", EXIT_NONE},
+    {"insn_emulation_fail", EXIT_NONE},
+    {"irq_injections", EXIT_NONE},
+    {"nmi_injections", EXIT_NONE},
+};
+
+static void tell_counter(int fd, const struct kvm_stats_header *h, const struct kvm_stats_desc *d,
+                         void (*fn)(void *opaque, const char *name, int reason, uint64_t count), void *opaque) {
+    uint64_t value;
+    for (unsigned i = 0; i < sizeof(counters) / sizeof(counters[0]); i++)
+        if (strcmp(d->name, counters[i].name) == 0 && d->size == 1 &&
+            pread(fd, &value, sizeof(value), h->data_offset + d->offset) == (ssize_t)sizeof(value))
+            fn(opaque, counters[i].name, counters[i].reason, value);
+}
+
+static void read_counters(int fd, void (*fn)(void *opaque, const char *name, int reason, uint64_t count),
+                          void *opaque) {
+    struct kvm_stats_header h;
+    enum { NAME_MOST = 256 };
+    union {
+        struct kvm_stats_desc d;
+        char bytes[sizeof(struct kvm_stats_desc) + NAME_MOST];
+    } u;
+    if (pread(fd, &h, sizeof(h), 0) != (ssize_t)sizeof(h) || h.name_size > NAME_MOST || h.name_size == 0)
+        return;
+    ssize_t each = (ssize_t)(sizeof(u.d) + h.name_size);
+    for (uint32_t i = 0; i < h.num_desc && i < 4096; i++) {
+        if (pread(fd, u.bytes, (size_t)each, h.desc_offset + (off_t)i * each) != each)
+            return;
+        u.bytes[each - 1] = '\0';
+        tell_counter(fd, &h, &u.d, fn, opaque);
+    }
+}
+
+void kvm_kernel_exits(const void *engine, void (*fn)(void *opaque, const char *name, int reason, uint64_t count),
+                      void *opaque) {
+    const struct KvmVcpu *v = engine;
+    int fd = ioctl(v->fd, KVM_GET_STATS_FD, NULL); /* Linux 5.14 and later */
+    if (fd < 0)
+        return;
+    read_counters(fd, fn, opaque);
+    close(fd);
 }
 
 /* ---- as text ---- */

@@ -25,9 +25,11 @@ static int failed(struct CPUState *cpu, int r, const char *what) {
 static int check(struct CPUState *cpu) {
     if (cpu->icount)
         return refuse(cpu, -EINVAL, "hardware does not count instructions; -icount needs -accel tcg-lite");
-    if (cpu->trace != NULL && cpu->trace->insn != NULL)
+    if (cpu->trace != NULL && (cpu->trace->insn != NULL || cpu->trace->decoded != NULL))
         return refuse(cpu, -EINVAL,
-                      "-d exec, regs, cpu: hardware does not show instructions; they need -accel tcg-lite");
+                      "-d exec, in_asm, regs, cpu: hardware does not show instructions; they need -accel tcg-lite");
+    if (cpu->trace != NULL && cpu->trace->history != 0)
+        return refuse(cpu, -EINVAL, "--trace-last: hardware does not show instructions; it needs -accel tcg-lite");
     if (cpu->trace != NULL && cpu->trace->all_events)
         return refuse(cpu, -EINVAL,
                       "-d int: hardware delivers exceptions and interrupts unseen; it needs -accel tcg-lite");
@@ -62,6 +64,7 @@ int kvm_vcpu_init(struct CPUState *cpu, struct Accel *accel) {
         return -ENOMEM;
     v->vm = vm;
     v->cpu = cpu;
+    v->observed = vm->caps.sync_regs && (cpu->exits != NULL || (cpu->trace != NULL && cpu->trace->accesses));
     v->fd = -1;
     pthread_mutex_init(&v->kick_lock, NULL);
     cpu->engine = v;

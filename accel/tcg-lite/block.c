@@ -6,6 +6,7 @@
 #include "accel/tcg-lite/decode.h"
 #include "accel/tcg-lite/fuse.h"
 #include "accel/tcg-lite/liveness.h"
+#include "accel/tcg-lite/watch.h"
 #include "cpu/pagewalk.h"
 
 #include <stdlib.h>
@@ -22,8 +23,9 @@ struct BlockCache {
     uint8_t *arena;
     size_t arena_size, used;
     uint64_t flushes;
-    struct Decoded decoded[BLOCK_MAX_INSNS]; /* while a block is being built */
-    bool *harmless;                          /* by row: see liveness.h */
+    struct Decoded decoded[BLOCK_MAX_INSNS];         /* while a block is being built */
+    uint8_t bytes[BLOCK_MAX_INSNS * INSN_MAX_BYTES]; /* likewise, if somebody watches */
+    bool *harmless;                                  /* by row: see liveness.h */
     struct FuseIndex *fusions;
 };
 
@@ -82,6 +84,7 @@ static void clear_code_flag(struct Tcg *t, uint64_t page) {
 
 void tcg_blocks_flush(struct Tcg *t) {
     struct BlockCache *c = t->blocks;
+    tcg_history_keep(t->watch);
     for (unsigned k = 0; k < 1u << PAGE_HASH_BITS; k++) {
         for (struct Block *b = c->page_hash[k], *next; b != NULL; b = next) {
             next = *chain_next(c, b, &c->page_hash[k]);
@@ -262,6 +265,8 @@ static unsigned decode_run(struct Tcg *t, struct Fetch *f, uint32_t mode, unsign
         }
         if (!place(&d[n], off, n))
             break;
+        if (UNLIKELY(t->watch != NULL))
+            memcpy(t->blocks->bytes + off, buf, d[n].insn.len);
         off += d[n].insn.len;
         if (d[n++].flow)
             break;
@@ -270,9 +275,15 @@ static unsigned decode_run(struct Tcg *t, struct Fetch *f, uint32_t mode, unsign
     return n;
 }
 
-static struct Block *arena_take(struct Tcg *t, unsigned count) {
+/* Of a block of so many instructions, what observers want to know included. */
+static size_t block_size(const struct Tcg *t, unsigned count, unsigned bytes, size_t *extra_at) {
+    *extra_at = sizeof(struct Block) + (count + 2) * sizeof(struct Insn);
+    size_t extra = UNLIKELY(t->watch != NULL) ? tcg_extra_size(t->watch, count, bytes) : 0;
+    return (*extra_at + extra + 63) & ~(size_t)63;
+}
+
+static struct Block *arena_take(struct Tcg *t, size_t size) {
     struct BlockCache *c = t->blocks;
-    size_t size = (sizeof(struct Block) + (count + 2) * sizeof(struct Insn) + 63) & ~(size_t)63;
     if (c->used + size > c->arena_size)
         tcg_blocks_flush(t);
     struct Block *b = (struct Block *)(c->arena + c->used);
@@ -309,12 +320,21 @@ static void fill(struct Block *b, const struct Decoded *d, unsigned n, unsigned 
     *(struct BlockLinks *)&b->insn[n] = (struct BlockLinks){0};
     b->bytes = (uint16_t)bytes;
     b->stale = false;
+    b->extra = NULL;
+}
+
+static void watch_block(struct Tcg *t, struct Block *b, void *room) {
+    const struct CpuTrace *trace = t->cpu->trace;
+    tcg_extra_fill(t, b, room, t->blocks->decoded, t->blocks->bytes);
+    if (trace != NULL && trace->decoded != NULL)
+        trace->decoded(trace->opaque, t->cpu, t->env->rip, t->blocks->bytes, b->bytes);
 }
 
 /** Where a debugger has a breakpoint, at this address or one with the same offset in its page. */
 static struct Block *build_break(struct Tcg *t, struct Fetch *f, uint64_t phys, uint32_t mode) {
     protect(t, f->page);
-    struct Block *b = arena_take(t, 1);
+    size_t extra_at;
+    struct Block *b = arena_take(t, block_size(t, 1, 0, &extra_at));
     protect(t, f->page);
     b->phys = phys;
     b->phys_next = NO_PAGE;
@@ -322,6 +342,7 @@ static struct Block *build_break(struct Tcg *t, struct Fetch *f, uint64_t phys, 
     b->count = 1;
     b->bytes = 1;
     b->falls = b->stale = false;
+    b->extra = NULL;
     b->insn[0] = (struct Insn){.fn = tcg_x_break, .len = 1};
     *(struct BlockLinks *)&b->insn[1] = (struct BlockLinks){0};
     if (f->page->host != NULL)
@@ -338,7 +359,8 @@ static struct Block *build(struct Tcg *t, struct Fetch *f, uint64_t phys, uint32
     unsigned n = decode_run(t, f, mode, &bytes);
     if (!(mode & MODE_STEP))
         liveness_pick(t->blocks->decoded, n, t->blocks->harmless);
-    struct Block *b = arena_take(t, n);
+    size_t extra_at, size = block_size(t, n, bytes, &extra_at);
+    struct Block *b = arena_take(t, size);
     protect(t, f->page); /* a flush may have come between */
     bool crosses = (phys & 0xfff) + bytes > 4096;
     b->phys = phys;
@@ -349,6 +371,8 @@ static struct Block *build(struct Tcg *t, struct Fetch *f, uint64_t phys, uint32
     fill(b, t->blocks->decoded, n, bytes);
     if (!t->debug_watching) /* a stop must come right behind the access */
         fuse_pick(t->blocks->fusions, b->insn, n);
+    if (UNLIKELY(t->watch != NULL))
+        watch_block(t, b, (uint8_t *)b + extra_at);
     if (f->page->host != NULL) /* what is not memory may read differently next time */
         insert(t->blocks, b);
     return b;

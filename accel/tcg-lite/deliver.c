@@ -7,6 +7,7 @@
 #include "accel/tcg-lite/debug_regs.h"
 #include "accel/tcg-lite/fpu_host.h"
 #include "accel/tcg-lite/sys.h"
+#include "accel/tcg-lite/watch.h"
 
 /* ---- double faults (SDM vol. 3, table 6-5) ---- */
 
@@ -204,10 +205,19 @@ static void trace_event(struct Tcg *t, enum TcgEvent kind, uint8_t vector, bool 
     t->env->rip = rip;
 }
 
+static void count_event(struct Tcg *t, enum TcgEvent kind, uint8_t vector) {
+    if (kind == EVENT_EXTERNAL)
+        tcg_exit_interrupt(t, vector);
+    else if (kind == EVENT_FAULT || kind == EVENT_ICEBP)
+        tcg_exit_exception(t, vector);
+}
+
 void deliver_event(struct Tcg *t, enum TcgEvent kind, uint8_t vector, bool has_error, uint32_t error,
                    uint64_t return_rip) {
     if (t->cpu->trace != NULL)
         trace_event(t, kind, vector, has_error, error);
+    if (UNLIKELY(t->watch != NULL) && t->watch->counting)
+        count_event(t, kind, vector);
     struct Delivery v = {
         .vector = vector,
         .software = kind == EVENT_SOFTWARE,

@@ -6,6 +6,7 @@
 #include "accel/tcg-lite/block.h"
 #include "accel/tcg-lite/decode.h"
 #include "accel/tcg-lite/loop.h"
+#include "accel/tcg-lite/watch.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -105,6 +106,8 @@ static int vcpu_init(struct CPUState *cpu, struct Accel *accel) {
     t->link.fn = tcg_x_link;
     t->edge.fn = tcg_x_edge;
     cpu->engine = t;
+    if (tcg_watch_init(t, accel != NULL && accel->ops == &tcg_lite_ops) != 0)
+        return -ENOMEM;
     tcg_tlb_flush(t);
     const struct BusListener listener = {.mapping_changed = mapping_changed, .code_written = code_written, .opaque = t};
     return bus_add_listener(cpu->bus, &listener);
@@ -116,6 +119,7 @@ static void vcpu_destroy(struct CPUState *cpu) {
         return;
     bus_remove_listeners(cpu->bus, t);
     tcg_blocks_free(t->blocks);
+    tcg_watch_free(t);
     free(t);
     cpu->engine = NULL;
 }
@@ -155,4 +159,5 @@ const struct AccelOps tcg_lite_ops = {
     .get_state = get_state,
     .put_state = put_state,
     .step = tcg_step,
+    .history = tcg_history,
 };

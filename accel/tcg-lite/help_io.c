@@ -3,6 +3,8 @@
 #include "accel/tcg-lite/debug_regs.h"
 #include "accel/tcg-lite/helpers.h"
 #include "accel/tcg-lite/sys.h"
+#include "accel/tcg-lite/watch.h"
+#include "cpu/exits.h"
 
 /* Above IOPL, and always in v8086 mode, the TSS's map decides; all bits of the access must be clear. */
 static void check_port(struct Tcg *t, uint16_t port, unsigned size) {
@@ -27,14 +29,22 @@ static unsigned port_size(const struct Insn *i) { return i->osize >= 2 ? 4 : 1u 
 
 static uint32_t port_read(struct Tcg *t, const struct Insn *i, uint16_t port, unsigned size) {
     tcg_sync_count(t, i);
+    if (UNLIKELY(t->cpu->exits != NULL))
+        tcg_exit_access(t, i, EXIT_IO, port, false);
     uint32_t v = bus_port_read(t->cpu->bus, port, size);
+    if (UNLIKELY(t->cpu->exits != NULL))
+        exits_end(t->cpu->exits);
     t->env->pending_db |= dr_match_io(t->env, port, size);
     return v;
 }
 
 static void port_write(struct Tcg *t, const struct Insn *i, uint16_t port, unsigned size, uint32_t v) {
     tcg_sync_count(t, i);
+    if (UNLIKELY(t->cpu->exits != NULL))
+        tcg_exit_access(t, i, EXIT_IO, port, true);
     bus_port_write(t->cpu->bus, port, v, size);
+    if (UNLIKELY(t->cpu->exits != NULL))
+        exits_end(t->cpu->exits);
     t->env->pending_db |= dr_match_io(t->env, port, size);
 }
 

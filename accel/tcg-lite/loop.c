@@ -7,6 +7,7 @@
 #include "accel/tcg-lite/debug_regs.h"
 #include "accel/tcg-lite/fpu_host.h"
 #include "accel/tcg-lite/sys.h"
+#include "accel/tcg-lite/watch.h"
 
 /* ---- leaving, faults ---- */
 
@@ -37,6 +38,9 @@ void tcg_raise_error(struct Tcg *t, const struct Insn *i, enum X86Vector vector,
 
 void tcg_sync_count(struct Tcg *t, const struct Insn *i) {
     t->cpu->insn_count = i != NULL ? t->icount - (block_of(i)->count - i->idx) : t->icount;
+    t->cpu->access.rip = i != NULL ? tcg_this_rip(t, i) : t->env->rip;
+    t->cpu->access.cs = t->env->seg[SEG_CS].selector;
+    t->cpu->access.known = true;
     cpu_sync_clock(t->cpu);
 }
 
@@ -152,13 +156,27 @@ static bool serve(struct Tcg *t) {
     return false;
 }
 
-static void trace_insn(struct Tcg *t) {
+static bool counting(const struct Tcg *t) { return UNLIKELY(t->watch != NULL) && t->watch->counting; }
+
+/* Events that wait while the guest does not let them in. */
+static void count_blocked(struct Tcg *t) {
+    const CPUX86State *env = t->env;
+    bool shadow = env->int_shadow != SHADOW_NONE;
+    uint32_t blocked = (shadow || !(env->rflags & FLAG_IF) ? CPU_EVENT_INTR : 0) |
+                       (shadow || env->nmi_blocked ? CPU_EVENT_NMI : 0);
+    tcg_exit_blocked(t, atomic_load(&t->cpu->events) & blocked);
+}
+
+static void trace_insn(struct Tcg *t, const struct Block *b) {
     if (t->cpu->trace->insn == NULL)
         return;
     t->env->rflags = tcg_rflags(t);
     t->env->mxcsr = tcg_mxcsr(t);
     tcg_sync_count(t, NULL);
+    t->cpu->insn_bytes = b->extra != NULL ? b->extra->bytes : NULL;
+    t->cpu->insn_size = b->bytes;
     t->cpu->trace->insn(t->cpu->trace->opaque, t->cpu);
+    t->cpu->insn_bytes = NULL;
 }
 
 /** A debugger has a breakpoint at env->rip, and the run did not begin there. */
@@ -188,7 +206,7 @@ static const struct Insn *run_one(struct Tcg *t) {
     }
     struct Block *b = tcg_block_find(t, t->mode | MODE_STEP);
     if (UNLIKELY(t->cpu->trace != NULL))
-        trace_insn(t);
+        trace_insn(t, b);
     t->cpu->debug.first = false;
     env->rflags &= ~(uint64_t)FLAG_RF;
     t->shadow_running = env->int_shadow != SHADOW_NONE;
@@ -228,6 +246,8 @@ static const struct Insn *edge(struct Tcg *t) {
         if (atomic_load(&cpu->events) & leaving) /* a debug trap's own frame can meet a breakpoint, without end */
             break;
     }
+    if (counting(t))
+        count_blocked(t);
     if (t->exit_requested)
         return leave(t, t->exit);
     if (atomic_load(&cpu->events) & leaving)
@@ -338,7 +358,11 @@ static bool deliver_fault(struct Tcg *t) {
         switch (tcg_combine_fault(t->delivering, f.vector)) {
         case FAULT_SERIAL: break;
         case FAULT_DOUBLE: f = (struct TcgFault){.vector = VEC_DF, .has_error = true}; break;
-        case FAULT_TRIPLE: t->delivering = -1; return false;
+        case FAULT_TRIPLE:
+            t->delivering = -1;
+            if (counting(t))
+                tcg_exit_plain(t, EXIT_TRIPLE_FAULT);
+            return false;
         }
     }
     if (t->shadow_running) {

@@ -7,6 +7,8 @@
 #include "accel/tcg-lite/block.h"
 #include "accel/tcg-lite/debug_regs.h"
 #include "accel/tcg-lite/tlb.h"
+#include "accel/tcg-lite/watch.h"
+#include "cpu/exits.h"
 
 static _Noreturn void segment_fault(struct Tcg *t, const struct Insn *i, unsigned seg) {
     tcg_raise_error(t, i, seg == SEG_SS ? VEC_SS : VEC_GP, 0);
@@ -117,8 +119,13 @@ static void after_device(struct Tcg *t, const struct Insn *i) {
 static uint64_t load_in_page(struct Tcg *t, const struct Insn *i, struct TlbEntry *e, uint64_t linear, unsigned size) {
     if (e->phys & (TLB_RAM | TLB_ROM))
         return host_load((const void *)(e->addend + linear), size);
+    uint64_t phys = (e->phys & ~0xfffull) | (linear & 0xfff);
     tcg_sync_count(t, i);
-    uint64_t v = bus_read_uint(t->cpu->bus, (e->phys & ~0xfffull) | (linear & 0xfff), size);
+    if (UNLIKELY(t->cpu->exits != NULL))
+        tcg_exit_access(t, i, EXIT_EPT_MISCONFIG, phys, false);
+    uint64_t v = bus_read_uint(t->cpu->bus, phys, size);
+    if (UNLIKELY(t->cpu->exits != NULL))
+        exits_end(t->cpu->exits);
     after_device(t, i);
     return v;
 }
@@ -132,7 +139,11 @@ static void store_in_page(struct Tcg *t, const struct Insn *i, struct TlbEntry *
         return;
     }
     tcg_sync_count(t, i);
+    if (UNLIKELY(t->cpu->exits != NULL))
+        tcg_exit_access(t, i, EXIT_EPT_MISCONFIG, phys, true);
     bus_write_uint(t->cpu->bus, phys, v, size);
+    if (UNLIKELY(t->cpu->exits != NULL))
+        exits_end(t->cpu->exits);
     after_device(t, i);
 }
 

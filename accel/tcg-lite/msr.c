@@ -389,11 +389,21 @@ bool msr_write(struct Tcg *t, uint32_t msr, uint64_t v) {
     }
 }
 
+/* Somebody wants to see it. */
+static void show(struct Tcg *t, const struct Insn *i, bool write, uint64_t v, bool ok) {
+    const struct CpuTrace *trace = t->cpu->trace;
+    if (trace == NULL || trace->msr == NULL)
+        return;
+    tcg_sync_count(t, i);
+    trace->msr(trace->opaque, t->cpu, write, (uint32_t)t->env->gpr[REG_CX], v, ok);
+}
+
 void h_rdmsr(struct Tcg *t, const struct Insn *i) {
     CPUX86State *env = t->env;
     uint64_t v = 0;
-    (void)i;
-    if (!msr_read(t, (uint32_t)env->gpr[REG_CX], &v))
+    bool ok = msr_read(t, (uint32_t)env->gpr[REG_CX], &v);
+    show(t, i, false, v, ok);
+    if (!ok)
         tcg_fault_error(t, VEC_GP, 0);
     env->gpr[REG_AX] = (uint32_t)v;
     env->gpr[REG_DX] = v >> 32;
@@ -402,7 +412,8 @@ void h_rdmsr(struct Tcg *t, const struct Insn *i) {
 void h_wrmsr(struct Tcg *t, const struct Insn *i) {
     CPUX86State *env = t->env;
     uint64_t v = (uint32_t)env->gpr[REG_AX] | env->gpr[REG_DX] << 32;
-    (void)i;
-    if (!msr_write(t, (uint32_t)env->gpr[REG_CX], v))
+    bool ok = msr_write(t, (uint32_t)env->gpr[REG_CX], v);
+    show(t, i, true, v, ok);
+    if (!ok)
         tcg_fault_error(t, VEC_GP, 0);
 }

@@ -5,6 +5,7 @@
  */
 #include "accel/tcg-lite/debug_regs.h"
 #include "accel/tcg-lite/sys.h"
+#include "accel/tcg-lite/watch.h"
 
 /** A task's registers as its TSS holds them. */
 struct TaskState {
@@ -151,6 +152,8 @@ void task_switch(struct Tcg *t, const struct TaskSource *from, uint16_t selector
     uint64_t base = desc_base(tss->lo);
     struct TaskState s;
 
+    if (UNLIKELY(t->watch != NULL) && t->watch->counting)
+        tcg_exit_plain(t, EXIT_TASK_SWITCH);
     if (desc_limit(tss->lo) < l->min_limit)
         selector_fault(t, VEC_TS, selector, from->ext);
     read_tss(t, l, base, &s);

@@ -109,6 +109,7 @@ struct Block {
     uint8_t count; /* guest instructions */
     bool stale;    /* its bytes were overwritten */
     bool falls;    /* the last instruction is no branch */
+    struct BlockExtra *extra; /* what observers want to know (watch.h), or NULL */
     /* count of them, then a pseudo-instruction that leads on where the last is no branch, then struct BlockLinks */
     struct Insn insn[] __attribute__((aligned(32)));
 };
@@ -182,6 +183,8 @@ struct Tcg {
     struct Insn edge;   /* the limit was passed on entering slow_block */
     struct BlockLink *slow_link;
     struct Block *slow_block;
+
+    struct TcgWatch *watch; /* NULL: nobody looks at instructions (watch.h) */
 };
 
 enum { TCG_BENIGN = 0x100 }; /* as a first event it never makes a double fault: interrupts, INT n, traps */

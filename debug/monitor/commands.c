@@ -37,6 +37,13 @@ static void show_next(struct Monitor *mon) {
     disas_free(d);
 }
 
+static void show_stop(struct Monitor *mon) {
+    enum SessionState state = session_state(mon->session);
+    show_next(mon);
+    if (state != SESSION_PAUSED)
+        fprintf(mon->out, "stopped early: %s\n", session_state_name(state));
+}
+
 static void run_step(struct Monitor *mon, char *args) {
     char why[200], *end;
     uint64_t count = 1;
@@ -53,7 +60,7 @@ static void run_step(struct Monitor *mon, char *args) {
     if (r != 0)
         fprintf(mon->out, "%s\n", why);
     else if (session_wait_stop(mon->session, STEP_WAIT_MS))
-        show_next(mon);
+        show_stop(mon);
     else
         fputs("not done yet: the guest sleeps in HLT, or the count is large; it will stop by itself\n", mon->out);
 }

@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PAGE = 4096, SEGMENTS_MAX = 1 << 20, BLOCKS_MAX = 256 };
+enum { PAGE = 4096, SEGMENTS_MAX = 1 << 20, BLOCKS_MAX = 256, PIECE = 65536 };
 
 /* A range of guest-physical memory, and where it is in the file. */
 struct Block {
@@ -117,7 +117,19 @@ static int write_at(int fd, const void *data, size_t size, uint64_t at) {
     return 0;
 }
 
-/* What was never touched stays a hole, in the file as in the host's memory. */
+/* Without pieces that are all zeros: the file has holes for them. */
+static int write_sparse(int fd, const uint8_t *data, uint64_t size, uint64_t at) {
+    static const uint8_t zeros[PIECE];
+    for (uint64_t done = 0; done < size; done += PIECE) {
+        size_t n = size - done < PIECE ? size - done : PIECE;
+        int e = memcmp(data + done, zeros, n) == 0 ? 0 : write_at(fd, data + done, n, at + done);
+        if (e != 0)
+            return e;
+    }
+    return 0;
+}
+
+/* What was never touched stays so, in the file as in the host's memory. */
 static int write_block(const struct Dump *d, const struct Block *b) {
     const struct Region *r = b->region;
     uint64_t at = b->offset, end = b->offset + b->size;
@@ -135,7 +147,7 @@ static int write_block(const struct Dump *d, const struct Block *b) {
         }
         if (from >= end)
             return 0;
-        int e = write_at(d->fd, r->host + from, to - from, b->file + (from - b->offset));
+        int e = write_sparse(d->fd, r->host + from, to - from, b->file + (from - b->offset));
         if (e != 0)
             return e;
         at = to;

@@ -46,22 +46,24 @@ const struct MonitorCommand *monitor_find(const struct MonitorCommand *table, co
 
 /* ---- running ---- */
 
-/* The name in front of a line, and what follows it. */
-static char *split(char *line, char **args, char *name, size_t room) {
+/* The name in front of a line, and what follows it. The character right behind the name. */
+static char split(char *line, char **args, char *name, size_t room) {
     line += strspn(line, BLANKS);
     size_t n = strcspn(line, BLANKS "/");
     if (n == 0 && *line != '\0')
         n = 1;
     snprintf(name, room, "%.*s", (int)(n < room ? n : room), line);
+    char next = line[n];
     *args = line + n + strspn(line + n, BLANKS);
     size_t end = strlen(*args);
     while (end > 0 && strchr(BLANKS, (*args)[end - 1]) != NULL)
         (*args)[--end] = '\0';
-    return line;
+    return next;
 }
 
-static void run_row(struct Monitor *mon, const struct MonitorCommand *c, char *args) {
-    if (args[0] == '/' && !(c->flags & COMMAND_FORMATS)) {
+/* `glued`: the character right behind the name. */
+static void run_row(struct Monitor *mon, const struct MonitorCommand *c, char glued, char *args) {
+    if (glued == '/' && !(c->flags & COMMAND_FORMATS)) {
         fprintf(mon->out, "%s takes no /FMT\n", c->name);
         return;
     }
@@ -78,18 +80,18 @@ static void run_row(struct Monitor *mon, const struct MonitorCommand *c, char *a
 
 static void run_line(struct Monitor *mon, char *line) {
     char name[32], *args;
-    split(line, &args, name, sizeof(name));
+    char next = split(line, &args, name, sizeof(name));
     const struct MonitorCommand *c = monitor_find(monitor_commands, name);
     if (c != NULL && strcmp(c->name, "info") == 0 && args[0] != '\0') {
         char *rest;
-        split(args, &rest, name, sizeof(name));
+        next = split(args, &rest, name, sizeof(name));
         const struct MonitorCommand *info = monitor_find(monitor_infos, name);
         if (info != NULL)
-            run_row(mon, info, rest);
+            run_row(mon, info, next, rest);
         else
             fprintf(mon->out, "unknown info '%s'; 'info' alone lists what there is\n", name);
     } else if (c != NULL) {
-        run_row(mon, c, args);
+        run_row(mon, c, next, args);
     } else if (name[0] != '\0') {
         fprintf(mon->out, "unknown command: '%s'; 'help' lists what there is\n", name);
     }

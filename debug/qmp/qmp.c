@@ -4,7 +4,7 @@
 #include "debug/qmp/command.h"
 
 #include <ctype.h>
-#include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,10 +106,11 @@ static void on_reset(void *opaque, bool by_guest) {
 }
 
 static void on_panicked(void *opaque, const Twin86Event *event) {
+    struct Qmp *q = opaque;
     struct json_object *data = json_object_new_object();
     (void)event;
-    put(data, "action", json_object_new_string("pause"));
-    send_event(opaque, "GUEST_PANICKED", data);
+    put(data, "action", json_object_new_string(session_no_shutdown(q->session) ? "pause" : "poweroff"));
+    send_event(q, "GUEST_PANICKED", data);
 }
 
 static void on_shutdown(void *opaque, const Twin86Event *event) {
@@ -200,6 +201,23 @@ static void execute(struct Qmp *q, const char *name, struct json_object *id, str
     }
 }
 
+/* json-c takes NaN and Infinity, which JSON has not, and an id would be echoed as such. */
+static bool is_finite(struct json_object *o) {
+    if (json_object_is_type(o, json_type_double))
+        return isfinite(json_object_get_double(o));
+    if (json_object_is_type(o, json_type_array)) {
+        for (size_t i = 0; i < json_object_array_length(o); i++)
+            if (!is_finite(json_object_array_get_idx(o, i)))
+                return false;
+    } else if (json_object_is_type(o, json_type_object)) {
+        struct json_object_iterator i = json_object_iter_begin(o), end = json_object_iter_end(o);
+        for (; !json_object_iter_equal(&i, &end); json_object_iter_next(&i))
+            if (!is_finite(json_object_iter_peek_value(&i)))
+                return false;
+    }
+    return true;
+}
+
 /* What is wrong with the outer object; NULL: nothing. */
 static const char *check_request(struct json_object *request, char *why, size_t n) {
     struct json_object *execute = NULL, *arguments = NULL;
@@ -230,6 +248,10 @@ static void handle(struct Qmp *q, struct json_object *request) {
     if (json_object_is_type(request, json_type_object)) {
         json_object_object_get_ex(request, "id", &id);
         json_object_object_get_ex(request, "arguments", &arguments);
+    }
+    if (!is_finite(request)) {
+        send_error(q, NULL, "GenericError", "JSON parse error, numbers are finite");
+        return;
     }
     if (wrong != NULL) {
         send_error(q, id, "GenericError", wrong);
@@ -295,7 +317,8 @@ struct Qmp *qmp_new(struct Session *s, void (*write)(void *opaque, const void *d
         free(q);
         return NULL;
     }
-    json_tokener_set_flags(q->tokener, JSON_TOKENER_VALIDATE_UTF8);
+    json_tokener_set_flags(q->tokener,
+                           JSON_TOKENER_STRICT | JSON_TOKENER_ALLOW_TRAILING_CHARS | JSON_TOKENER_VALIDATE_UTF8);
     q->session = s;
     q->write = write;
     q->opaque = opaque;

@@ -403,6 +403,7 @@ int session_set_accel(struct Session *s, const char *accel, char *why, size_t n)
 enum SessionState session_state(const struct Session *s) { return s->state; }
 const struct SessionStop *session_last_stop(const struct Session *s) { return &s->last_stop; }
 void session_set_no_shutdown(struct Session *s, bool on) { s->no_shutdown = on; }
+bool session_no_shutdown(const struct Session *s) { return s->no_shutdown; }
 
 const char *session_state_name(enum SessionState state) {
     static const char *const names[] = {

@@ -95,6 +95,7 @@ const struct SessionStop *session_last_stop(const struct Session *s);
 void session_start(struct Session *s, bool stopped);
 /** Keep the machine, stopped, when its run is over; default off. */
 void session_set_no_shutdown(struct Session *s, bool on);
+bool session_no_shutdown(const struct Session *s);
 
 /** Stop; observers are told. Nothing happens when stopped. */
 void session_stop(struct Session *s);

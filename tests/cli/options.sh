@@ -68,6 +68,21 @@ rom "$tmp/exit.rom" "b003 e6f4 f4 ebfd"
 refused "/nonexistent/log can't be written" -bios "$tmp/exit.rom" -serial file:/nonexistent/log
 refused "/nonexistent/log can't be written" -bios "$tmp/exit.rom" -D /nonexistent/log
 
+refused "-monitor: 'nonsense' is no socket" -monitor nonsense
+refused "-monitor: 'x' is not a port" -monitor tcp:localhost:x
+refused "-monitor: the path of a unix socket" -monitor "unix:$(printf '%0120d' 0)"
+refused "-monitor: 'telnet' is not known" -monitor "unix:$tmp/socket,telnet"
+refused "-monitor: unix:/nonexistent/x can't be listened at" -monitor unix:/nonexistent/x,server,nowait
+refused "is not a socket" -monitor "unix:$tmp/exit.rom"
+refused "needs unix:PATH" -qmp
+if grep -q "define HAVE_JSON_C" config.h; then
+    refused "-qmp: 'stdio' is no socket" -qmp stdio
+    refused "-qmp: '0' is not a port" -qmp tcp::0
+else
+    refused "this build has no QMP" -qmp "unix:$tmp/socket"
+    skip 1 "-qmp: built without json-c"
+fi
+
 for help in --help -h -help; do
     exits 0 $help
     awk 'length > 80 { exit 1 }' "$tmp/out" && [ "$(wc -l <"$tmp/out")" -le 24 ] && ok || bad "$help does not fit a screen"

@@ -53,7 +53,7 @@ class Client:
             try:
                 self.s.connect(address)
                 break
-            except BlockingIOError:  # the backlog is full
+            except (BlockingIOError, ConnectionRefusedError):  # the backlog is full; not listening yet
                 time.sleep(0.01)
         self.f = self.s.makefile("rwb")
 
@@ -198,7 +198,7 @@ def test_qmp():
 
     # what is wrong is answered, and the next line works
     for bad in ("{]\n", "nonsense\n", "[1]\n", '"x"\n', "5 \n", "null\n", "{}\n", '{"execute":5}\n', '{"execute":"stop","x":1}\n',
-                '{"execute":"stop","arguments":[]}\n', "[" * 100 + "\n", b'{"execute":"\xff"}\n', b"\0\n",
+                '{"execute":"stop","arguments":[]}\n', "[" * 100 + "\n", b'{"execute":"\xff"}\n', b"\0\n", '{"execute":"stop","id":NaN}\n', "{'execute':'stop'}\n",
                 '{"execute":"' + "x" * 70000 + '"}\n'):
         q.send(bad)
         o = q.answer()
@@ -250,11 +250,23 @@ def test_guest_reset_and_waiting():
     q.send('{"execute":"quit"}')
     end(p, 0, "reset")
     q.close()
+    p = start("-S", "-bios", triple, "-no-reboot", "-qmp", f"unix:{path},server")
+    q = Qmp()
+    q.send('{"execute":"cont"}')
+    check("a panic that ends it", q.event("GUEST_PANICKED").get("data") == {"action": "poweroff"})
+    end(p, 4, "panic without -no-shutdown")
+    q.close()
     p = start("-bios", reset, "-no-reboot", "-qmp", f"unix:{path},server")
     time.sleep(0.5)
     check("waits for a client", p.poll() is None)
+    q = Client()
+    check("greeting", "QMP" in q.line())
+    end(p, 0, "started by the client")
+    q.close()
+    p = start("-S", "-bios", reset, "-no-reboot", "-qmp", f"unix:{path},server")
     q = Qmp()
-    check("SHUTDOWN by reset", q.event("SHUTDOWN").get("data", {"reason": "guest-reset"})["reason"] == "guest-reset")
+    q.send('{"execute":"cont"}')
+    check("SHUTDOWN by reset", q.event("SHUTDOWN").get("data") == {"guest": True, "reason": "guest-reset"})
     end(p, 0, "wait")
     q.close()
 

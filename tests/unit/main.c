@@ -42,6 +42,7 @@ static const struct SuiteEntry suites[] = {
     {"disas", disas_suite},
     {"trace", trace_suite},
     {"session", session_suite},
+    {"monitor", monitor_suite},
     {"decode", decode_suite},
     {"kernels", kernels_suite},
     {"portable", portable_suite},

@@ -38,6 +38,7 @@ Suite *machine_suite(void);
 
 Suite *disas_suite(void);
 Suite *trace_suite(void);
+Suite *monitor_suite(void);
 Suite *session_suite(void);
 
 /* tcg-lite: decoder and kernels */

@@ -29,7 +29,8 @@ static struct Log *open_log(const char *items) {
     unsigned mask;
     ck_assert_ptr_nonnull(log);
     ck_assert_int_eq(trace_parse(items, &mask, why, sizeof(why)), 0);
-    ck_assert_int_eq(trace_init(&log->trace, mask, collect, log), 0);
+    struct TraceConfig config = {.items = mask, .output = collect, .opaque = log};
+    ck_assert_int_eq(trace_init(&log->trace, &config), 0);
     return log;
 }
 

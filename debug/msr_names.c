@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+#include "debug/msr_names.h"
+
+#include <stddef.h>
+
+static const struct {
+    uint32_t msr;
+    const char *name;
+} names[] = {
+    {0x0, "IA32_P5_MC_ADDR"},
+    {0x1, "IA32_P5_MC_TYPE"},
+    {0x10, "IA32_TIME_STAMP_COUNTER"},
+    {0x11, "KVM_WALL_CLOCK"},
+    {0x12, "KVM_SYSTEM_TIME"},
+    {0x17, "IA32_PLATFORM_ID"},
+    {0x1b, "IA32_APIC_BASE"},
+    {0x34, "MSR_SMI_COUNT"},
+    {0x35, "MSR_CORE_THREAD_COUNT"},
+    {0x3a, "IA32_FEATURE_CONTROL"},
+    {0x3b, "IA32_TSC_ADJUST"},
+    {0x48, "IA32_SPEC_CTRL"},
+    {0x49, "IA32_PRED_CMD"},
+    {0x79, "IA32_BIOS_UPDT_TRIG"},
+    {0x8b, "IA32_BIOS_SIGN_ID"},
+    {0xc1, "IA32_PMC0"},
+    {0xce, "MSR_PLATFORM_INFO"},
+    {0xcf, "IA32_CORE_CAPABILITIES"},
+    {0xe7, "IA32_MPERF"},
+    {0xe8, "IA32_APERF"},
+    {0xfe, "IA32_MTRRCAP"},
+    {0x10a, "IA32_ARCH_CAPABILITIES"},
+    {0x10b, "IA32_FLUSH_CMD"},
+    {0x122, "IA32_TSX_CTRL"},
+    {0x123, "IA32_MCU_OPT_CTRL"},
+    {0x140, "MSR_MISC_FEATURES_ENABLES"},
+    {0x174, "IA32_SYSENTER_CS"},
+    {0x175, "IA32_SYSENTER_ESP"},
+    {0x176, "IA32_SYSENTER_EIP"},
+    {0x179, "IA32_MCG_CAP"},
+    {0x17a, "IA32_MCG_STATUS"},
+    {0x17b, "IA32_MCG_CTL"},
+    {0x186, "IA32_PERFEVTSEL0"},
+    {0x198, "IA32_PERF_STATUS"},
+    {0x199, "IA32_PERF_CTL"},
+    {0x19a, "IA32_CLOCK_MODULATION"},
+    {0x19b, "IA32_THERM_INTERRUPT"},
+    {0x19c, "IA32_THERM_STATUS"},
+    {0x1a0, "IA32_MISC_ENABLE"},
+    {0x1a2, "MSR_TEMPERATURE_TARGET"},
+    {0x1a4, "MSR_PREFETCH_CONTROL"},
+    {0x1b0, "IA32_ENERGY_PERF_BIAS"},
+    {0x1c9, "MSR_LASTBRANCH_TOS"},
+    {0x1d9, "IA32_DEBUGCTL"},
+    {0x250, "IA32_MTRR_FIX64K_00000"},
+    {0x258, "IA32_MTRR_FIX16K_80000"},
+    {0x259, "IA32_MTRR_FIX16K_A0000"},
+    {0x268, "IA32_MTRR_FIX4K_C0000"},
+    {0x269, "IA32_MTRR_FIX4K_C8000"},
+    {0x26a, "IA32_MTRR_FIX4K_D0000"},
+    {0x26b, "IA32_MTRR_FIX4K_D8000"},
+    {0x26c, "IA32_MTRR_FIX4K_E0000"},
+    {0x26d, "IA32_MTRR_FIX4K_E8000"},
+    {0x26e, "IA32_MTRR_FIX4K_F0000"},
+    {0x26f, "IA32_MTRR_FIX4K_F8000"},
+    {0x277, "IA32_PAT"},
+    {0x2ff, "IA32_MTRR_DEF_TYPE"},
+    {0x345, "IA32_PERF_CAPABILITIES"},
+    {0x38f, "IA32_PERF_GLOBAL_CTRL"},
+    {0x480, "IA32_VMX_BASIC"},
+    {0x606, "MSR_RAPL_POWER_UNIT"},
+    {0x611, "MSR_PKG_ENERGY_STATUS"},
+    {0x6e0, "IA32_TSC_DEADLINE"},
+    {0x770, "IA32_PM_ENABLE"},
+    {0x802, "IA32_X2APIC_APICID"},
+    {0x803, "IA32_X2APIC_VERSION"},
+    {0x808, "IA32_X2APIC_TPR"},
+    {0x80a, "IA32_X2APIC_PPR"},
+    {0x80b, "IA32_X2APIC_EOI"},
+    {0x80d, "IA32_X2APIC_LDR"},
+    {0x80f, "IA32_X2APIC_SIVR"},
+    {0x828, "IA32_X2APIC_ESR"},
+    {0x82f, "IA32_X2APIC_LVT_CMCI"},
+    {0x830, "IA32_X2APIC_ICR"},
+    {0x832, "IA32_X2APIC_LVT_TIMER"},
+    {0x833, "IA32_X2APIC_LVT_THERMAL"},
+    {0x834, "IA32_X2APIC_LVT_PMI"},
+    {0x835, "IA32_X2APIC_LVT_LINT0"},
+    {0x836, "IA32_X2APIC_LVT_LINT1"},
+    {0x837, "IA32_X2APIC_LVT_ERROR"},
+    {0x838, "IA32_X2APIC_INIT_COUNT"},
+    {0x839, "IA32_X2APIC_CUR_COUNT"},
+    {0x83e, "IA32_X2APIC_DIV_CONF"},
+    {0x83f, "IA32_X2APIC_SELF_IPI"},
+    {0xda0, "IA32_XSS"},
+    {0x4b564d00, "KVM_WALL_CLOCK_NEW"},
+    {0x4b564d01, "KVM_SYSTEM_TIME_NEW"},
+    {0x4b564d02, "KVM_ASYNC_PF_EN"},
+    {0x4b564d03, "KVM_STEAL_TIME"},
+    {0x4b564d04, "KVM_PV_EOI_EN"},
+    {0xc0000080, "IA32_EFER"},
+    {0xc0000081, "IA32_STAR"},
+    {0xc0000082, "IA32_LSTAR"},
+    {0xc0000083, "IA32_CSTAR"},
+    {0xc0000084, "IA32_FMASK"},
+    {0xc0000100, "IA32_FS_BASE"},
+    {0xc0000101, "IA32_GS_BASE"},
+    {0xc0000102, "IA32_KERNEL_GS_BASE"},
+    {0xc0000103, "IA32_TSC_AUX"},
+    {0xc0010010, "AMD SYSCFG"},
+    {0xc0010015, "AMD HWCR"},
+    {0xc001001a, "AMD TOP_MEM"},
+    {0xc001001d, "AMD TOM2"},
+    {0xc001001f, "AMD NB_CFG"},
+    {0xc0010020, "AMD PATCH_LOADER"},
+    {0xc0010055, "AMD INT_PENDING"},
+    {0xc0010058, "AMD MMIO_CFG_BASE"},
+    {0xc0010112, "AMD SMM_ADDR"},
+    {0xc0010113, "AMD SMM_MASK"},
+    {0xc0010114, "AMD VM_CR"},
+    {0xc0011020, "AMD LS_CFG"},
+    {0xc0011021, "AMD IC_CFG"},
+    {0xc0011029, "AMD DE_CFG"},
+};
+
+/* Banks and arrays: `count` registers, `step` names in turn. */
+static const struct {
+    uint32_t first, count;
+    const char *name[4];
+    unsigned step;
+} arrays[] = {
+    {0x200, 20, {"IA32_MTRR_PHYSBASEn", "IA32_MTRR_PHYSMASKn"}, 2},
+    {0x400, 32 * 4, {"IA32_MCi_CTL", "IA32_MCi_STATUS", "IA32_MCi_ADDR", "IA32_MCi_MISC"}, 4},
+    {0x810, 8, {"IA32_X2APIC_ISRn"}, 1},
+    {0x818, 8, {"IA32_X2APIC_TMRn"}, 1},
+    {0x820, 8, {"IA32_X2APIC_IRRn"}, 1},
+};
+
+const char *msr_name(uint32_t msr) {
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (names[i].msr == msr)
+            return names[i].name;
+    for (size_t i = 0; i < sizeof(arrays) / sizeof(arrays[0]); i++)
+        if (msr - arrays[i].first < arrays[i].count)
+            return arrays[i].name[(msr - arrays[i].first) % arrays[i].step];
+    return "";
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/* Those who look at a machine while it runs: the trace and the exit statistics. */
+#include "debug/exit_report.h"
+#include "machine/machine.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int configure_trace(struct Machine *m, struct TraceConfig *c, char *why, size_t n) {
+    const Twin86Config *config = &m->config;
+    int r = trace_parse(config->trace, &c->items, why, n);
+    if (r != 0 || (r = ranges_parse(config->trace_filter, &c->filter, why, n)) != 0)
+        return r;
+    if (config->trace_last > TRACE_LAST_MAX) {
+        snprintf(why, n, "--trace-last: %u instructions are too many; %d are the most", config->trace_last,
+                 TRACE_LAST_MAX);
+        return -EINVAL;
+    }
+    if (config->trace_output == NULL)
+        c->items = 0; /* nobody would see it */
+    if (config->symbols != NULL)
+        c->symbols = symbols_load(config->symbols, false, &r, why, n);
+    return r;
+}
+
+static void discard(void *opaque, const uint8_t *data, size_t size) { (void)opaque, (void)data, (void)size; }
+
+int machine_create_observers(struct Machine *m, char *why, size_t n) {
+    struct TraceConfig c = {
+        .last = m->config.trace_last,
+        .cpu = &m->cpu,
+        .output = m->config.trace_output != NULL ? m->config.trace_output : discard,
+        .opaque = m->config.opaque,
+    };
+    int r = configure_trace(m, &c, why, n);
+    if (r != 0)
+        return r;
+    if (trace_init(&m->trace, &c) != 0 || (m->config.exit_stats && (m->exits = exits_new()) == NULL)) {
+        snprintf(why, n, "trace: %s", strerror(ENOMEM));
+        return -ENOMEM;
+    }
+    return 0;
+}
+
+void machine_wire_observers(struct Machine *m) {
+    if (trace_wants_tap(&m->trace))
+        bus_set_tap(m->bus, &m->trace.tap);
+    if (!trace_wants_log(&m->trace))
+        return;
+    const struct DeviceLog *log = &m->trace.log;
+    m->pic.log = m->lapic.log = m->ioapic.log = m->i8042.log = m->hpet.log = m->fw_cfg.log = log;
+}
+
+void machine_find_symbols(struct Machine *m) {
+    char unused[8];
+    int r;
+    if (m->symbols_tried || m->config.symbols != NULL)
+        return;
+    m->symbols_tried = true;
+    symbols_free(m->trace.config.symbols); /* of the guest before */
+    m->trace.config.symbols =
+        m->guest_strings[0] != NULL ? symbols_load(m->guest_strings[0], true, &r, unused, sizeof(unused)) : NULL;
+}
+
+void machine_destroy_observers(struct Machine *m) {
+    trace_destroy(&m->trace);
+    exits_free(m->exits);
+    m->exits = NULL;
+}
+
+/* ---- crashes ---- */
+
+int twin86_crash_report(Twin86Machine *machine, FILE *f) {
+    struct Machine *m = machine_of(machine);
+    if (vcpu_running(&m->cpu))
+        return -EBUSY;
+    cpu_sync_state(&m->cpu);
+    machine_find_symbols(m);
+    trace_print_crash(&m->trace, &m->cpu, f);
+    return 0;
+}
+
+int twin86_trace_last(Twin86Machine *machine, unsigned count, FILE *f) {
+    struct Machine *m = machine_of(machine);
+    if (vcpu_running(&m->cpu))
+        return -EBUSY;
+    cpu_sync_state(&m->cpu);
+    return trace_print_last(&m->trace, &m->cpu, count, f) ? 0 : -ENODATA;
+}
+
+/* ---- exit statistics ---- */
+
+static void add_kernel(void *opaque, const char *name, int reason, uint64_t count) {
+    struct ExitReport *r = opaque;
+    if (r->kernel_count < EXIT_KERNEL_MAX)
+        r->kernel[r->kernel_count++] = (struct ExitKernel){name, reason, count};
+}
+
+int twin86_exit_stats(Twin86Machine *machine, enum Twin86ExitFormat format, FILE *f) {
+    struct Machine *m = machine_of(machine);
+    if (m->exits == NULL)
+        return -ENODATA;
+    const struct Engine *e = m->engine;
+    Twin86Stats stats;
+    twin86_stats(machine, &stats);
+    struct ExitReport r = {
+        .engine = e->accel.ops->name,
+        .real = e->accel.ops != &tcg_lite_ops,
+        .run_ns = stats.run_ns,
+        .instructions = stats.instructions,
+    };
+    int err = exits_copy(m->exits, &r.rows, &r.count, &r.merged);
+    if (err != 0)
+        return err;
+    if (e->accel.ops->kernel_exits != NULL)
+        e->accel.ops->kernel_exits(e->vcpu, add_kernel, &r);
+    if (format == TWIN86_EXITS_JSON) {
+        exit_report_json(&r, f);
+    } else {
+        machine_find_symbols(m);
+        r.symbols = m->trace.config.symbols;
+        exit_report_text(&r, f);
+    }
+    free(r.rows);
+    return 0;
+}
+
+int twin86_exits_compare(const Twin86ExitsCompare *options, FILE *f, char *why, size_t why_size) {
+    char unused[1];
+    if (why_size == 0)
+        why = unused, why_size = sizeof(unused);
+    why[0] = '\0';
+    return exit_compare(options->file, options->rip, options->all, f, why, why_size);
+}

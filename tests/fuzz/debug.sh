@@ -1,0 +1,63 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Fuzzes the monitor and QMP with libFuzzer and sanitizers: debug.sh BUILD-DIR [SECONDS for each]
+# Compiles debug/monitor, debug/qmp and debug/session anew and takes the rest from the build. Skipped where clang has no
+# libFuzzer.
+set -eu
+build=${1:?usage: debug.sh BUILD-DIR [SECONDS]}
+seconds=${2:-5}
+root=$(cd "$(dirname "$0")/../.." && pwd)
+cc=$(command -v clang-19 || command -v clang || true)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+echo 'int LLVMFuzzerTestOneInput(const char *p, long n) { (void)p; (void)n; return 0; }' >"$work/probe.c"
+if [ -z "$cc" ] || ! "$cc" -fsanitize=fuzzer,address,undefined "$work/probe.c" -o "$work/probe" 2>/dev/null; then
+    echo "fuzzing skipped: no clang with libFuzzer (Debian package: libclang-rt-19-dev)"
+    exit 77
+fi
+
+cd "$build"
+flags="-std=gnu17 -D_GNU_SOURCE -include config.h -g -O1 -I. -I$root -fsanitize=fuzzer-no-link,address,undefined
+    -fno-sanitize-recover=all $(pkg-config --cflags json-c capstone 2>/dev/null || true)"
+libs="$PWD/.libs/libtwin86-internal.a $(pkg-config --libs json-c capstone 2>/dev/null || true) -lpthread -lrt -lm"
+failed=0 passed=0 skipped=0
+
+# fuzz NAME FLAGS...: the sources are compiled once
+objects=
+for source in "$root"/debug/monitor/*.c "$root"/debug/session/*.c "$root"/debug/qmp/*.c; do
+    case $source in
+    */qmp/none.c) continue ;;
+    */qmp/*) grep -q 'define HAVE_JSON_C' config.h || continue ;;
+    esac
+    object=$work/$(echo "${source#"$root"/}" | tr / _).o
+    define=
+    [ "${source##*/}" = dump.c ] && define=-Dopen=fuzz_open
+    # shellcheck disable=SC2086
+    "$cc" $flags $define -c "$source" -o "$object"
+    objects="$objects $object"
+done
+fuzz() {
+    name=$1
+    shift
+    # shellcheck disable=SC2086
+    "$cc" $flags "$@" -fsanitize=fuzzer,address,undefined "$root/tests/fuzz/fuzz_debug.c" $objects $libs -o "$work/$name"
+    mkdir "$work/corpus-$name"
+    echo "$name"
+    # The guest's registers are random after a while, so what is found may take more than one input: all are kept.
+    if (cd "$work" && "./$name" -max_total_time="$seconds" -max_len=400 -timeout=20 -rss_limit_mb=2048 -verbosity=0 \
+        -print_final_stats=1 -artifact_prefix="$build/" "$work/corpus-$name" "$root/tests/fuzz/$name"); then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+    fi
+}
+fuzz monitor
+if grep -q 'define HAVE_JSON_C' config.h; then
+    fuzz qmp -DFUZZ_QMP
+else
+    echo "SKIP qmp: built without json-c"
+    skipped=1
+fi
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ]

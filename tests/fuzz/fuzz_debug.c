@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/* libFuzzer: bytes as lines of the monitor, or with -DFUZZ_QMP as what a QMP client sends, on a small machine. Nothing
+ * may crash, hang, leak, or leave the session unusable. */
+#include "debug/monitor/monitor.h"
+#include "debug/qmp/qmp.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+enum { RUNS = 500 }; /* for one machine */
+
+static Twin86Machine *machine;
+static struct Session *session;
+static unsigned runs;
+
+/* dump.c's open is this: no file of the host is written. */
+int fuzz_open(const char *path, int flags, ...);
+int fuzz_open(const char *path, int flags, ...) {
+    (void)flags;
+    return path[0] == '/' ? -1 : memfd_create("core", MFD_CLOEXEC);
+}
+
+static void begin(void) {
+    Twin86Config c;
+    char why[300];
+    Twin86Event e;
+    if (session != NULL && (session_ended(session, &e) || ++runs % RUNS == 0)) {
+        session_free(session);
+        session = NULL;
+        if (runs >= RUNS) {
+            twin86_destroy(machine);
+            machine = NULL;
+            runs = 0;
+        }
+    }
+    twin86_config_init(&c);
+    c.ram_size = 1 << 20;
+    if (machine == NULL && twin86_create(&machine, &c, why, sizeof(why)) != 0)
+        abort();
+    if (session == NULL && (session = session_new(machine_of(machine))) == NULL)
+        abort();
+}
+
+#ifdef FUZZ_QMP
+/* Every answer is a line. */
+static void answer(void *opaque, const void *data, size_t size) {
+    const char *text = data;
+    (void)opaque;
+    if (size < 4 || text[0] != '{' || memcmp(text + size - 3, "}\r\n", 3) != 0)
+        abort();
+}
+
+static void feed(const uint8_t *data, size_t size) {
+    struct Qmp *q = qmp_new(session, answer, NULL);
+    if (q == NULL)
+        abort();
+    if (size > 0 && (data[0] & 1)) { /* in two pieces, negotiated */
+        static const char hello[] = "{\"execute\":\"qmp_capabilities\"}";
+        qmp_input(q, (const uint8_t *)hello, sizeof(hello) - 1);
+        size_t half = size / 2;
+        qmp_input(q, data, half);
+        qmp_input(q, data + half, size - half);
+    } else {
+        qmp_input(q, data, size);
+    }
+    qmp_free(q);
+}
+#else
+/* Steps that are told to take long do. */
+static bool is_slow(const char *line) {
+    const char *step = strstr(line, "step");
+    return step != NULL && strlen(step) > 8;
+}
+
+static void ignore(void *opaque, const char *word) { (void)opaque, (void)word; }
+
+static void feed(const uint8_t *data, size_t size) {
+    char *copy = malloc(size + 1), *rest = copy, *line, *text;
+    if (copy == NULL)
+        return;
+    memcpy(copy, data, size);
+    copy[size] = '\0';
+    while ((line = strsep(&rest, "\n")) != NULL) {
+        if (is_slow(line))
+            continue;
+        monitor_complete(line, ignore, NULL);
+        if (monitor_run_text(session, line, &text) < 0)
+            abort();
+        free(text);
+    }
+    free(copy);
+}
+#endif
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    begin();
+    feed(data, size);
+    session_stop(session);
+    session_poll(session, 0);
+    return 0;
+}
