@@ -5,6 +5,7 @@
 #include "accel/tcg-lite/block.h"
 #include "accel/tcg-lite/decode.h"
 #include "accel/tcg-lite/fuse.h"
+#include "accel/tcg-lite/links.h"
 #include "accel/tcg-lite/liveness.h"
 #include "accel/tcg-lite/watch.h"
 #include "cpu/pagewalk.h"
@@ -13,9 +14,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { HASH_BITS = 15, PAGE_HASH_BITS = 12 };
+enum { HASH_BITS = 17, PAGE_HASH_BITS = 12 };
 enum { INSN_MAX_BYTES = 15 };
-#define NO_PAGE UINT64_MAX
 
 struct BlockCache {
     struct Block *hash[1 << HASH_BITS];
@@ -89,7 +89,7 @@ void tcg_blocks_flush(struct Tcg *t) {
         for (struct Block *b = c->page_hash[k], *next; b != NULL; b = next) {
             next = *chain_next(c, b, &c->page_hash[k]);
             clear_code_flag(t, b->phys & ~0xfffull);
-            if (b->phys_next != NO_PAGE)
+            if (b->phys_next != BLOCK_NO_PAGE)
                 clear_code_flag(t, b->phys_next);
         }
     }
@@ -98,8 +98,19 @@ void tcg_blocks_flush(struct Tcg *t) {
     madvise(c->arena, c->used, MADV_DONTNEED);
     c->used = 0;
     c->flushes++;
-    t->key_generation++;
-    t->mode_key = t->key_generation << MODE_BITS | t->mode;
+    tcg_links_gone(t);
+}
+
+static struct BlockLink *links_of(struct Block *b) { return (struct BlockLink *)&b->insn[b->count + b->falls]; }
+
+/** Links from block to block in a page stay, so those to stale blocks are to be cut. */
+static void cut_links(struct BlockCache *c, struct Block **chain) {
+    for (struct Block *b = *chain; b != NULL; b = *chain_next(c, b, chain)) {
+        struct BlockLink *link = links_of(b);
+        for (unsigned k = 0; k < 2u + b->exits; k++)
+            if (link[k].target != NULL && link[k].target->stale)
+                link[k].target = link[k].hint = NULL;
+    }
 }
 
 /** Nobody finds it any more; whoever is in it leaves it at the next instruction. Its memory stays until a flush. */
@@ -118,8 +129,10 @@ static void make_stale(struct BlockCache *c, struct Block *b) {
 
 void tcg_block_cut(struct Tcg *t, const struct Insn *i) {
     struct Block *b = block_of(i);
-    if (i->idx + 1u < b->count && !b->stale)
+    if (i->idx + 1u < b->count && !b->stale) {
         make_stale(t->blocks, b);
+        cut_links(t->blocks, page_chain(t->blocks, b->phys));
+    }
 }
 
 static bool in_map(const struct Block *b, const uint64_t map[64]) {
@@ -137,30 +150,35 @@ void tcg_blocks_cut_at(struct Tcg *t, const uint64_t map[64]) {
         for (struct Block *b = c->page_hash[k]; b != NULL; b = *chain_next(c, b, &c->page_hash[k]))
             if (!b->stale && in_map(b, map))
                 make_stale(c, b);
+    for (unsigned k = 0; k < 1u << PAGE_HASH_BITS; k++)
+        cut_links(c, &c->page_hash[k]);
 }
 
 static bool overlaps(const struct Block *b, uint64_t phys, uint64_t size) {
     if (b->phys < phys + size && phys < b->phys + b->bytes)
         return true;
-    return b->phys_next != NO_PAGE && b->phys_next < phys + size && phys < b->phys_next + INSN_MAX_BYTES;
+    return b->phys_next != BLOCK_NO_PAGE && b->phys_next < phys + size && phys < b->phys_next + INSN_MAX_BYTES;
 }
 
 /** Blocks with bytes in [phys, phys + size), which lies in one page, become stale. */
 static void page_written(struct Tcg *t, uint64_t phys, uint64_t size) {
     uint64_t page = phys & ~0xfffull;
     struct Block **chain = page_chain(t->blocks, page);
-    bool any_left = false;
+    bool any_left = false, any_gone = false;
     for (struct Block **p = chain; *p != NULL;) {
         struct Block *b = *p, **next = chain_next(t->blocks, b, chain);
         if (!b->stale && overlaps(b, phys, size))
             make_stale(t->blocks, b);
         if (b->stale) {
+            any_gone = true;
             *p = *next;
             continue;
         }
         any_left |= has_bytes_in(b, page);
         p = next;
     }
+    if (any_gone)
+        cut_links(t->blocks, chain);
     if (!any_left)
         clear_code_flag(t, page);
 }
@@ -245,7 +263,7 @@ static bool place(struct Decoded *d, unsigned off, unsigned idx) {
 /** Decode from the block's start; returns the number of instructions (at least 1) and *bytes. */
 static unsigned decode_run(struct Tcg *t, struct Fetch *f, uint32_t mode, unsigned *bytes) {
     struct Decoded *d = t->blocks->decoded;
-    unsigned max = mode & MODE_STEP ? 1 : BLOCK_MAX_INSNS, off = 0, n = 0;
+    unsigned max = mode & MODE_STEP ? 1 : BLOCK_MAX_INSNS, off = 0, n = 0, exits = 0;
     uint8_t buf[INSN_MAX_BYTES];
 
     while (n < max && (n == 0 || !tcg_break_offset(t, f->linear + off)) &&
@@ -268,7 +286,8 @@ static unsigned decode_run(struct Tcg *t, struct Fetch *f, uint32_t mode, unsign
         if (UNLIKELY(t->watch != NULL))
             memcpy(t->blocks->bytes + off, buf, d[n].insn.len);
         off += d[n].insn.len;
-        if (d[n++].flow)
+        exits += d[n].exit;
+        if (d[n++].flow || exits == BLOCK_MAX_EXITS)
             break;
     }
     *bytes = off;
@@ -276,8 +295,8 @@ static unsigned decode_run(struct Tcg *t, struct Fetch *f, uint32_t mode, unsign
 }
 
 /* Of a block of so many instructions, what observers want to know included. */
-static size_t block_size(const struct Tcg *t, unsigned count, unsigned bytes, size_t *extra_at) {
-    *extra_at = sizeof(struct Block) + (count + 2) * sizeof(struct Insn);
+static size_t block_size(const struct Tcg *t, unsigned count, unsigned exits, unsigned bytes, size_t *extra_at) {
+    *extra_at = sizeof(struct Block) + (count + 1) * sizeof(struct Insn) + (2 + exits) * sizeof(struct BlockLink);
     size_t extra = UNLIKELY(t->watch != NULL) ? tcg_extra_size(t->watch, count, bytes) : 0;
     return (*extra_at + extra + 63) & ~(size_t)63;
 }
@@ -292,13 +311,14 @@ static struct Block *arena_take(struct Tcg *t, size_t size) {
 }
 
 static void insert(struct BlockCache *c, struct Block *b) {
+    b->cached = true;
     struct Block **h = &c->hash[hash_of(b->phys, b->mode)];
     b->hash_next = *h;
     *h = b;
     struct Block **p = page_chain(c, b->phys & ~0xfffull);
     b->page_next[0] = *p;
     *p = b;
-    if (b->phys_next == NO_PAGE)
+    if (b->phys_next == BLOCK_NO_PAGE)
         return;
     struct Block **p2 = page_chain(c, b->phys_next);
     if (p2 == p) /* one chain serves both pages */
@@ -308,19 +328,31 @@ static void insert(struct BlockCache *c, struct Block *b) {
 }
 
 static void fill(struct Block *b, const struct Decoded *d, unsigned n, unsigned bytes) {
-    for (unsigned k = 0; k < n; k++)
-        b->insn[k] = d[k].insn;
     b->count = (uint8_t)n;
     b->falls = !d[n - 1].flow;
-    if (b->falls) {
+    b->exits = 0;
+    struct BlockLink *link = links_of(b) + 2;
+    for (unsigned k = 0; k < n; k++) {
+        b->insn[k] = d[k].insn;
+        if (!d[k].exit)
+            continue;
+        b->insn[k].exit_link = (uint8_t)(link + b->exits++ - (struct BlockLink *)&b->insn[k]);
+        b->insn[k].behind = (uint8_t)(n - 1 - k);
+    }
+    if (b->falls)
         b->insn[n] =
             (struct Insn){.fn = tcg_x_fallthrough, .idx = (uint8_t)n, .disp = (int32_t)bytes, .off = (uint16_t)bytes};
-        n++;
-    }
-    *(struct BlockLinks *)&b->insn[n] = (struct BlockLinks){0};
+    memset(links_of(b), 0, (2u + b->exits) * sizeof(struct BlockLink));
     b->bytes = (uint16_t)bytes;
-    b->stale = false;
+    b->stale = b->cached = false;
     b->extra = NULL;
+}
+
+static unsigned count_exits(const struct Decoded *d, unsigned n) {
+    unsigned exits = 0;
+    for (unsigned k = 0; k < n; k++)
+        exits += d[k].exit;
+    return exits;
 }
 
 static void watch_block(struct Tcg *t, struct Block *b, void *room) {
@@ -334,17 +366,18 @@ static void watch_block(struct Tcg *t, struct Block *b, void *room) {
 static struct Block *build_break(struct Tcg *t, struct Fetch *f, uint64_t phys, uint32_t mode) {
     protect(t, f->page);
     size_t extra_at;
-    struct Block *b = arena_take(t, block_size(t, 1, 0, &extra_at));
+    struct Block *b = arena_take(t, block_size(t, 1, 0, 0, &extra_at));
     protect(t, f->page);
     b->phys = phys;
-    b->phys_next = NO_PAGE;
+    b->phys_next = BLOCK_NO_PAGE;
     b->mode = mode;
     b->count = 1;
     b->bytes = 1;
-    b->falls = b->stale = false;
+    b->exits = 0;
+    b->falls = b->stale = b->cached = false;
     b->extra = NULL;
     b->insn[0] = (struct Insn){.fn = tcg_x_break, .len = 1};
-    *(struct BlockLinks *)&b->insn[1] = (struct BlockLinks){0};
+    memset(links_of(b), 0, 2 * sizeof(struct BlockLink));
     if (f->page->host != NULL)
         insert(t->blocks, b);
     return b;
@@ -359,12 +392,12 @@ static struct Block *build(struct Tcg *t, struct Fetch *f, uint64_t phys, uint32
     unsigned n = decode_run(t, f, mode, &bytes);
     if (!(mode & MODE_STEP))
         liveness_pick(t->blocks->decoded, n, t->blocks->harmless);
-    size_t extra_at, size = block_size(t, n, bytes, &extra_at);
+    size_t extra_at, size = block_size(t, n, count_exits(t->blocks->decoded, n), bytes, &extra_at);
     struct Block *b = arena_take(t, size);
     protect(t, f->page); /* a flush may have come between */
     bool crosses = (phys & 0xfff) + bytes > 4096;
     b->phys = phys;
-    b->phys_next = crosses ? f->second.phys : NO_PAGE;
+    b->phys_next = crosses ? f->second.phys : BLOCK_NO_PAGE;
     b->mode = mode;
     if (crosses)
         protect(t, &f->second);
@@ -380,13 +413,17 @@ static struct Block *build(struct Tcg *t, struct Fetch *f, uint64_t phys, uint32
 
 /** The second page of a block that crosses must still be where it was. */
 static bool still_maps(struct Tcg *t, const struct Block *b, uint64_t linear) {
-    if (LIKELY(b->phys_next == NO_PAGE))
+    if (LIKELY(b->phys_next == BLOCK_NO_PAGE))
         return true;
     uint64_t next = (linear | 0xfff) + 1;
     return tcg_exec_page(t, (t->mode & MODE_CODE) == MODE_CODE64 ? next : (uint32_t)next)->phys == b->phys_next;
 }
 
-struct Block *tcg_block_find(struct Tcg *t, uint32_t mode) {
+static bool is_at(struct Tcg *t, const struct Block *b, uint64_t phys, uint32_t mode, const struct Fetch *f) {
+    return b->phys == phys && b->mode == mode && b->bytes <= f->limit && still_maps(t, b, f->linear);
+}
+
+struct Block *tcg_block_find(struct Tcg *t, uint32_t mode, struct Block *hint) {
     CPUX86State *env = t->env;
     bool code64 = (mode & MODE_CODE) == MODE_CODE64;
     uint64_t linear = env->rip;
@@ -399,8 +436,10 @@ struct Block *tcg_block_find(struct Tcg *t, uint32_t mode) {
     struct Fetch f = {.page = tcg_exec_page(t, linear), .linear = linear};
     f.limit = code64 ? UINT64_MAX : t->cs_limit - env->rip + 1;
     uint64_t phys = f.page->phys | (linear & 0xfff);
+    if (hint != NULL && !hint->stale && is_at(t, hint, phys, mode, &f))
+        return hint;
     for (struct Block *b = t->blocks->hash[hash_of(phys, mode)]; b != NULL; b = b->hash_next) {
-        if (b->phys == phys && b->mode == mode && b->bytes <= f.limit && still_maps(t, b, linear))
+        if (is_at(t, b, phys, mode, &f))
             return b;
     }
     struct ExecTlbEntry first = *f.page; /* the TLB slot may be refilled by the next page's translation */

@@ -13,9 +13,9 @@ void tcg_blocks_free(struct BlockCache *c);
 
 /**
  * The block at env->rip (exact, t->insn NULL) for `mode`, decoded now if need be; faults if the fetch faults. With
- * MODE_STEP in `mode` it holds one instruction.
+ * MODE_STEP in `mode` it holds one instruction. `hint` (or NULL): perhaps this one.
  */
-struct Block *tcg_block_find(struct Tcg *t, uint32_t mode);
+struct Block *tcg_block_find(struct Tcg *t, uint32_t mode, struct Block *hint);
 
 /** Let the block of i end behind i, where something is due: what follows is looked up anew. For accesses to devices in
  *  the middle of a block. */

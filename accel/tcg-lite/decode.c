@@ -374,6 +374,7 @@ static void set_raise(struct Decoded *out, ExecFn fn) {
     out->flags_read = FB_ALL; /* the handler sees them */
     out->flags_written = out->flags_maybe = 0;
     out->flow = true;
+    out->exit = false;
 }
 
 /** The address form that is enough for this operand: see enum EaKind. */
@@ -442,6 +443,7 @@ static bool finish(struct Cursor *c, const struct X86Form *f, struct Decoded *ou
         out->flags_maybe = 0;
     }
     out->flow = f->attr & ATTR_FLOW;
+    out->exit = f->attr & ATTR_EXIT;
     pick_functions(c, f, out, slot);
     return true;
 }

@@ -24,6 +24,7 @@ struct Decoded {
     uint16_t row;       /* index into x86_rows */
     uint8_t flags_read, flags_written, flags_maybe; /* X86_FLAG_* bits; written surely, written perhaps */
     bool flow;                                      /* ends the block */
+    bool exit;                                      /* a conditional branch, which may leave it */
     bool rip_relative;
 };
 

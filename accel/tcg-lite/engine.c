@@ -5,6 +5,7 @@
 #include "accel/accel.h"
 #include "accel/tcg-lite/block.h"
 #include "accel/tcg-lite/decode.h"
+#include "accel/tcg-lite/links.h"
 #include "accel/tcg-lite/loop.h"
 #include "accel/tcg-lite/watch.h"
 
@@ -91,8 +92,11 @@ static int vcpu_init(struct CPUState *cpu, struct Accel *accel) {
     struct Tcg *t = calloc(1, sizeof(*t));
     if (t == NULL)
         return -ENOMEM;
+    t->links = links_new();
     t->blocks = tcg_blocks_new(ARENA_BYTES);
-    if (t->blocks == NULL) {
+    if (t->links == NULL || t->blocks == NULL) {
+        links_free(t->links);
+        tcg_blocks_free(t->blocks);
         free(t);
         return -ENOMEM;
     }
@@ -120,6 +124,7 @@ static void vcpu_destroy(struct CPUState *cpu) {
     bus_remove_listeners(cpu->bus, t);
     tcg_blocks_free(t->blocks);
     tcg_watch_free(t);
+    links_free(t->links);
     free(t);
     cpu->engine = NULL;
 }

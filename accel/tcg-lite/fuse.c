@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "accel/tcg-lite/fuse.h"
+#include "accel/tcg-lite/tcg.h"
 
 #include <stdlib.h>
 
-/** An open-addressed hash of x86_fusions by (first, second). */
+/** A hash of x86_fusions by their first two functions; chains of indices + 1. */
 struct FuseIndex {
     unsigned mask;
-    const struct X86Fusion *slot[];
+    unsigned *next;
+    unsigned slot[];
 };
 
 static unsigned slot_of(const struct FuseIndex *index, ExecFn first, ExecFn second) {
@@ -19,33 +21,62 @@ struct FuseIndex *fuse_index_new(void) {
     while (size < 2 * x86_fusion_count)
         size *= 2;
     struct FuseIndex *index = calloc(1, sizeof(*index) + size * sizeof(index->slot[0]));
-    if (index == NULL)
+    unsigned *next = calloc(x86_fusion_count, sizeof(*next));
+    if (index == NULL || next == NULL) {
+        free(index);
+        free(next);
         return NULL;
+    }
     index->mask = size - 1;
+    index->next = next;
     for (unsigned k = 0; k < x86_fusion_count; k++) {
-        unsigned at = slot_of(index, x86_fusions[k].first, x86_fusions[k].second);
-        while (index->slot[at] != NULL)
-            at = (at + 1) & index->mask;
-        index->slot[at] = &x86_fusions[k];
+        unsigned *slot = &index->slot[slot_of(index, x86_fusions[k].fn[0], x86_fusions[k].fn[1])];
+        next[k] = *slot;
+        *slot = k + 1;
     }
     return index;
 }
 
-void fuse_index_free(struct FuseIndex *index) { free(index); }
+void fuse_index_free(struct FuseIndex *index) {
+    if (index != NULL)
+        free(index->next);
+    free(index);
+}
 
-/** NULL: they are not fused. */
-static ExecFn fuse_find(const struct FuseIndex *index, ExecFn first, ExecFn second) {
-    for (unsigned at = slot_of(index, first, second); index->slot[at] != NULL; at = (at + 1) & index->mask) {
-        if (index->slot[at]->first == first && index->slot[at]->second == second)
-            return index->slot[at]->both;
+static bool fits(const struct X86Fusion *f, const struct Insn *insn, unsigned n) {
+    if (f->count > n)
+        return false;
+    for (unsigned k = 0; k < f->count; k++)
+        if (insn[k].fn != f->fn[k])
+            return false;
+    for (unsigned k = 0; k < f->same_count; k++) {
+        const uint8_t *a = (const uint8_t *)&insn[f->same[k].insn[0]], *b = (const uint8_t *)&insn[f->same[k].insn[1]];
+        if (a[f->same[k].field[0]] != b[f->same[k].field[1]])
+            return false;
     }
-    return NULL;
+    return true;
 }
 
 void fuse_pick(const struct FuseIndex *index, struct Insn *insn, unsigned n) {
-    for (unsigned k = 0, next; k < n; k = next) {
-        ExecFn both;
-        for (next = k + 1; next < n && (both = fuse_find(index, insn[k].fn, insn[next].fn)) != NULL; next++)
-            insn[k].fn = both;
+    enum { JUMP = 2 * FUSE_SAME_MAX }; /* what a jump costs when an equality saves 1 */
+    int cost[BLOCK_MAX_INSNS + 1] = {0};
+    const struct X86Fusion *pick[BLOCK_MAX_INSNS] = {0};
+
+    for (unsigned k = n; k-- > 0;) {
+        cost[k] = cost[k + 1] + JUMP;
+        if (k + 1 == n)
+            continue;
+        for (unsigned at = index->slot[slot_of(index, insn[k].fn, insn[k + 1].fn)]; at != 0; at = index->next[at - 1]) {
+            const struct X86Fusion *f = &x86_fusions[at - 1];
+            if (cost[k + f->count < n ? k + f->count : n] + JUMP - f->same_count >= cost[k] ||
+                !fits(f, insn + k, n - k))
+                continue;
+            cost[k] = cost[k + f->count] + JUMP - f->same_count;
+            pick[k] = f;
+        }
+    }
+    for (unsigned k = 0; k < n; k += pick[k] != NULL ? pick[k]->count : 1) {
+        if (pick[k] != NULL)
+            insn[k].fn = pick[k]->all;
     }
 }

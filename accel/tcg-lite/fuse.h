@@ -10,9 +10,17 @@
 
 #include <stdbool.h>
 
-/** `first` (a function that may be fused itself), then `second`, are done by `both`. */
+enum { FUSE_MAX = 6, FUSE_SAME_MAX = 12 }; /* instructions, equalities */
+
+/** Instructions with the functions fn[0] ... are done by `all`, if certain fields of theirs are equal: bytes at `field`
+ *  in the struct Insn number `insn`. */
 struct X86Fusion {
-    ExecFn first, second, both;
+    ExecFn all;
+    uint8_t count, same_count;
+    ExecFn fn[FUSE_MAX];
+    struct {
+        uint8_t insn[2], field[2];
+    } same[FUSE_SAME_MAX];
 };
 extern const struct X86Fusion x86_fusions[];
 extern const unsigned x86_fusion_count;
@@ -22,7 +30,7 @@ struct FuseIndex;
 /** NULL when out of memory. */
 struct FuseIndex *fuse_index_new(void);
 void fuse_index_free(struct FuseIndex *index);
-/** Put fused functions into a block's n instructions, longest sequences first come. */
+/** Put fused functions into a block's n instructions: those that leave the fewest jumps and know the most of each. */
 void fuse_pick(const struct FuseIndex *index, struct Insn *insn, unsigned n);
 
 #endif

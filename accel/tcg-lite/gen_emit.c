@@ -30,7 +30,7 @@ static const char *const kind_call[FN_KINDS] = {"_r", "_m", "_m", "_m", "_m", "_
 static bool same_code(const struct Gen *g, const struct Fn *a, const struct Fn *b) {
     const struct Row *x = &g->row[a->row], *y = &g->row[b->row];
     return a->unit == b->unit && a->kind == b->kind && a->bits == b->bits && a->no_flags == b->no_flags &&
-           x->cpl0 == y->cpl0 && (x->form.attr & ATTR_FLOW) == (y->form.attr & ATTR_FLOW) &&
+           x->cpl0 == y->cpl0 && ((x->form.attr ^ y->form.attr) & (ATTR_FLOW | ATTR_EXIT)) == 0 &&
            !strcmp(x->shape, y->shape) && !strcmp(x->kernel, y->kernel);
 }
 
@@ -153,6 +153,8 @@ const char *gen_fn_name(int fn) { return fns[fn].name + strlen("x_"); }
 
 bool gen_fn_flow(const struct Gen *g, int fn) { return g->row[fns[fn].row].form.attr & ATTR_FLOW; }
 
+bool gen_fn_exit(const struct Gen *g, int fn) { return g->row[fns[fn].row].form.attr & ATTR_EXIT; }
+
 bool gen_fn_stores(const struct Gen *g, int fn) {
     const struct Row *r = &g->row[fns[fn].row];
     if (!strncmp(r->mnemonic, "PUSH", 4) || !strncmp(r->mnemonic, "ENTER", 5))
@@ -166,7 +168,7 @@ bool gen_fn_can_fuse(const struct Gen *g, int fn, bool last) {
     return !r->cpl0 && !gen_is_help(r) && (last || !gen_fn_flow(g, fn));
 }
 
-void gen_emit_call(const struct Gen *g, FILE *o, int fn, const char *insn) {
+static void emit_call(const struct Gen *g, FILE *o, int fn, const char *insn) {
     const struct Fn *f = &fns[fn];
     const struct Row *r = &g->row[f->row];
     bool kernel = strcmp(r->kernel, "-") != 0;
@@ -175,11 +177,31 @@ void gen_emit_call(const struct Gen *g, FILE *o, int fn, const char *insn) {
             kernel ? r->kernel : "NULL");
 }
 
+void gen_emit_insn(const struct Gen *g, FILE *o, int fn, const char *insn, const char *next, bool last) {
+    if (gen_fn_flow(g, fn)) {
+        fprintf(o, "    CONTINUE(");
+        emit_call(g, o, fn, insn);
+        fprintf(o, ");\n");
+    } else if (gen_fn_exit(g, fn)) {
+        fprintf(o, "    if (");
+        emit_call(g, o, fn, insn);
+        fprintf(o, ")\n        CONTINUE(%s_taken(env, %s, t, %u));\n", g->row[fns[fn].row].shape, insn, fns[fn].bits);
+    } else {
+        fprintf(o, "    ");
+        emit_call(g, o, fn, insn);
+        fprintf(o, ";\n");
+    }
+    if (last && !gen_fn_flow(g, fn))
+        fprintf(o, "    CONTINUE(%s);\n", next);
+    else if (!last && gen_fn_stores(g, fn))
+        fprintf(o, "    if (UNLIKELY((%s)->fn == tcg_x_stale))\n        CONTINUE(%s);\n", next, next);
+}
+
 static void emit_function(const struct Gen *g, FILE *o, int fn) {
     const struct Fn *f = &fns[fn];
     const struct Row *r = &g->row[f->row];
-    fprintf(o, "\n#line %d \"%s\"\nEXEC_FN %s(CPUX86State *env, const struct Insn *i, struct Tcg *t) {\n", r->line,
-            "accel/tcg-lite/x86.tab", f->name);
+    fprintf(o, "\n#line %d \"%s\"\nEXEC_FN %s(CPUX86State *env, const struct Insn *restrict i, struct Tcg *t) {\n",
+            r->line, "accel/tcg-lite/x86.tab", f->name);
     if (r->cpl0)
         fprintf(o, "    tcg_check_cpl0(env, i, t);\n");
     if (gen_is_help(r)) {
@@ -189,10 +211,8 @@ static void emit_function(const struct Gen *g, FILE *o, int fn) {
             fprintf(o, "    CONTINUE(%s(env, i, t, h_%s));\n}\n", r->shape, r->kernel);
         return;
     }
-    bool flow = gen_fn_flow(g, fn);
-    fprintf(o, flow ? "    CONTINUE(" : "    ");
-    gen_emit_call(g, o, fn, "i");
-    fprintf(o, flow ? ");\n}\n" : ";\n    CONTINUE(i + 1);\n}\n");
+    gen_emit_insn(g, o, fn, "i", "i + 1", true);
+    fprintf(o, "}\n");
 }
 
 static FILE *begin(char **buf, size_t *len) {

@@ -54,19 +54,27 @@ struct Insn {
                         relative branches: displacement from the END of the instruction */
         uint64_t uimm;
     };
-    int32_t disp;        /* ModRM displacement, sign-extended (RIP-relative: from the block's first instruction) */
-    uint16_t off;        /* bytes from the block's first instruction */
-    uint8_t idx;         /* index within the block */
-    uint8_t len : 4;     /* bytes, 1..15 */
-    uint8_t asize : 2;   /* address size: 1 = 16, 2 = 32, 3 = 64 bits */
-    uint8_t rep : 2;     /* 0 none, 2 = F2, 3 = F3 as a repeat prefix */
-    uint8_t reg;         /* ModRM.reg, or the register in the opcode's low three bits */
-    uint8_t rm;          /* ModRM.rm when it names a register */
-    uint8_t base, index; /* byte offsets into env->gpr; 16-bit forms too (BX+SI: base BX, index SI) */
-    uint8_t scale;       /* shift count 0..3 */
-    uint8_t seg : 3;     /* effective segment of the memory operand (enum X86Seg), overrides applied */
-    uint8_t osize : 2;   /* operand size: 0 = 8, 1 = 16, 2 = 32, 3 = 64 bits */
-    uint8_t mem : 1;     /* the ModRM operand is memory */
+    int32_t disp;      /* ModRM displacement, sign-extended (RIP-relative: from the block's first instruction) */
+    uint16_t off;      /* bytes from the block's first instruction */
+    uint8_t idx;       /* index within the block */
+    uint8_t len : 4;   /* bytes, 1..15 */
+    uint8_t asize : 2; /* address size: 1 = 16, 2 = 32, 3 = 64 bits */
+    uint8_t rep : 2;   /* 0 none, 2 = F2, 3 = F3 as a repeat prefix */
+    uint8_t reg;       /* ModRM.reg, or the register in the opcode's low three bits */
+    uint8_t rm;        /* ModRM.rm when it names a register */
+    union {
+        struct {
+            uint8_t base, index; /* byte offsets into env->gpr; 16-bit forms too (BX+SI: base BX, index SI) */
+        };
+        struct {               /* of a conditional branch */
+            uint8_t exit_link; /* where its link is: so many struct BlockLink behind the struct Insn */
+            uint8_t behind;    /* instructions of the block behind it */
+        };
+    };
+    uint8_t scale;     /* shift count 0..3 */
+    uint8_t seg : 3;   /* effective segment of the memory operand (enum X86Seg), overrides applied */
+    uint8_t osize : 2; /* operand size: 0 = 8, 1 = 16, 2 = 32, 3 = 64 bits */
+    uint8_t mem : 1;   /* the ModRM operand is memory */
     uint8_t lock : 1;
     uint8_t vl : 1;    /* VEX.L */
     uint8_t vreg;      /* VEX.vvvv */

@@ -83,47 +83,49 @@ ALWAYS_INLINE uint64_t k_neg(struct Cc *cc, uint64_t a, uint64_t b, unsigned bit
 
 ALWAYS_INLINE unsigned shift_count(uint64_t b, unsigned bits) { return b & (bits == 64 ? 63 : 31); }
 
+/* Results come without a branch, so that variants that need no flags have none. A count of 0 leaves the flags. */
 ALWAYS_INLINE uint64_t k_shl(struct Cc *cc, uint64_t a, uint64_t b, unsigned bits) {
     unsigned n = shift_count(b, bits);
-    if (n == 0)
-        return a;
-    uint64_t r = n < bits ? a << n : 0;
-    bool cf = n <= bits && int_bit(a, bits - n);
-    cc_set_parts(cc, r, bits, cf, int_bit(r, bits - 1) ^ cf, true);
+    uint64_t r = a << n & int_mask(bits);
+    if (n != 0) {
+        bool cf = n <= bits && int_bit(a, bits - n);
+        cc_set_parts(cc, r, bits, cf, int_bit(r, bits - 1) ^ cf, true);
+    }
     return r;
 }
 ALWAYS_INLINE uint64_t k_shr(struct Cc *cc, uint64_t a, uint64_t b, unsigned bits) {
     unsigned n = shift_count(b, bits);
-    if (n == 0)
-        return a;
-    uint64_t last = n - 1 < bits ? a >> (n - 1) : 0, r = last >> 1;
-    cc_set_parts(cc, r, bits, last & 1, int_bit(r, bits - 2), true);
+    uint64_t r = a >> n;
+    if (n != 0)
+        cc_set_parts(cc, r, bits, a >> (n - 1) & 1, int_bit(r, bits - 2), true);
     return r;
 }
 ALWAYS_INLINE uint64_t k_sar(struct Cc *cc, uint64_t a, uint64_t b, unsigned bits) {
     unsigned n = shift_count(b, bits);
-    if (n == 0)
-        return a;
-    int64_t last = cc_sext(a, bits) >> (n - 1), r = last >> 1;
-    cc_set_parts(cc, (uint64_t)r, bits, last & 1, false, true);
+    int64_t s = cc_sext(a, bits), r = s >> n;
+    if (n != 0)
+        cc_set_parts(cc, (uint64_t)r, bits, s >> (n - 1) & 1, false, true);
     return (uint64_t)r;
+}
+ALWAYS_INLINE uint64_t int_rotate_left(uint64_t a, unsigned n, unsigned bits) {
+    switch (bits) { /* the compiler knows these as one instruction */
+    case 32: return (uint32_t)a << (n & 31) | (uint32_t)a >> (-n & 31);
+    case 64: return a << (n & 63) | a >> (-n & 63);
+    default: return (a << (n & (bits - 1)) | a >> (-n & (bits - 1))) & int_mask(bits);
+    }
 }
 ALWAYS_INLINE uint64_t k_rol(struct Cc *cc, uint64_t a, uint64_t b, unsigned bits) {
     unsigned n = shift_count(b, bits);
-    if (n == 0)
-        return a;
-    unsigned m = n & (bits - 1);
-    uint64_t r = m ? (a << m | a >> (bits - m)) & int_mask(bits) : a;
-    cc_put_cf_of(cc, r & 1, int_bit(r, bits - 1) ^ (r & 1));
+    uint64_t r = int_rotate_left(a, n, bits);
+    if (n != 0)
+        cc_put_cf_of(cc, r & 1, int_bit(r, bits - 1) ^ (r & 1));
     return r;
 }
 ALWAYS_INLINE uint64_t k_ror(struct Cc *cc, uint64_t a, uint64_t b, unsigned bits) {
     unsigned n = shift_count(b, bits);
-    if (n == 0)
-        return a;
-    unsigned m = n & (bits - 1);
-    uint64_t r = m ? (a >> m | a << (bits - m)) & int_mask(bits) : a;
-    cc_put_cf_of(cc, int_bit(r, bits - 1), int_bit(r, bits - 1) ^ int_bit(r, bits - 2));
+    uint64_t r = int_rotate_left(a, -n, bits);
+    if (n != 0)
+        cc_put_cf_of(cc, int_bit(r, bits - 1), int_bit(r, bits - 1) ^ int_bit(r, bits - 2));
     return r;
 }
 /** Rotates through carry turn a value of bits + 1; a whole turn still sets OF. */

@@ -6,6 +6,7 @@
 #include "accel/tcg-lite/block.h"
 #include "accel/tcg-lite/debug_regs.h"
 #include "accel/tcg-lite/fpu_host.h"
+#include "accel/tcg-lite/links.h"
 #include "accel/tcg-lite/sys.h"
 #include "accel/tcg-lite/watch.h"
 
@@ -204,7 +205,7 @@ static const struct Insn *run_one(struct Tcg *t) {
             tcg_raise(t, NULL, VEC_DB);
         }
     }
-    struct Block *b = tcg_block_find(t, t->mode | MODE_STEP);
+    struct Block *b = tcg_block_find(t, t->mode | MODE_STEP, NULL);
     if (UNLIKELY(t->cpu->trace != NULL))
         trace_insn(t, b);
     t->cpu->debug.first = false;
@@ -258,7 +259,7 @@ static const struct Insn *edge(struct Tcg *t) {
         tcg_break_offset(t, env->rip + t->cs_base))
         return run_one(t);
 
-    struct Block *b = tcg_block_find(t, t->mode);
+    struct Block *b = tcg_block_find(t, t->mode, NULL);
     if (b->count > cpu->insn_limit - t->icount) /* the limit lies inside: go there by single instructions */
         return run_one(t);
     t->icount += b->count;
@@ -272,22 +273,23 @@ static const struct Insn *lookup(struct Tcg *t) {
     t->insn = NULL;
     if (UNLIKELY(t->icount >= atomic_load_explicit(&t->limit, memory_order_relaxed)))
         return edge(t);
-    struct Block *b = tcg_block_find(t, t->mode);
-    uint64_t rip = t->env->rip;
+    uint64_t rip = t->env->rip, flushes = tcg_blocks_flushes(t);
     struct JumpCacheEntry *e = &t->jump_cache[(rip ^ (rip >> JUMP_CACHE_BITS)) & (JUMP_CACHE_SIZE - 1)];
-    *e = (struct JumpCacheEntry){.rip = rip, .key = t->mode_key, .block = b};
+    struct Block *b = tcg_block_find(t, t->mode, e->rip == rip ? e->block : NULL);
+    if (b->cached && flushes == tcg_blocks_flushes(t))
+        *e = (struct JumpCacheEntry){.rip = rip, .key = t->mode_key, .block = b};
     return tcg_enter(t, b);
 }
 
-/** The same for a direct branch to env->rip that has no valid link: remembers the block in *link. */
-static const struct Insn *follow_new(struct Tcg *t, struct BlockLink *link) {
+/** The same for the direct branch `from` to env->rip whose link leads nowhere yet: remembers the block in *link. */
+static const struct Insn *follow_new(struct Tcg *t, const struct Insn *from, struct BlockLink *link) {
     t->insn = NULL;
     if (UNLIKELY(t->icount >= atomic_load_explicit(&t->limit, memory_order_relaxed)))
         return edge(t);
     uint64_t flushes = tcg_blocks_flushes(t);
-    struct Block *b = tcg_block_find(t, t->mode);
+    struct Block *b = tcg_block_find(t, t->mode, link->hint);
     if (flushes == tcg_blocks_flushes(t)) /* else *link itself is gone */
-        *link = (struct BlockLink){.key = t->mode_key, .target = b};
+        tcg_link(t, from, link, b);
     return tcg_enter(t, b);
 }
 
@@ -300,7 +302,7 @@ EXEC_FN tcg_x_lookup(CPUX86State *env, const struct Insn *i, struct Tcg *t) {
 
 EXEC_FN tcg_x_link(CPUX86State *env, const struct Insn *i, struct Tcg *t) {
     (void)env, (void)i;
-    CONTINUE(follow_new(t, t->slow_link));
+    CONTINUE(follow_new(t, t->slow_branch, t->slow_link));
 }
 
 EXEC_FN tcg_x_edge(CPUX86State *env, const struct Insn *i, struct Tcg *t) {
@@ -311,7 +313,7 @@ EXEC_FN tcg_x_edge(CPUX86State *env, const struct Insn *i, struct Tcg *t) {
 
 EXEC_FN tcg_x_fallthrough(CPUX86State *env, const struct Insn *i, struct Tcg *t) {
     env->rip = tcg_next_rip(t, i);
-    CONTINUE(tcg_follow(t, &tcg_links(i)[0]));
+    CONTINUE(tcg_follow(t, i, &tcg_links(i)[0]));
 }
 
 /** The block was overwritten: the rest of it is decoded anew. */

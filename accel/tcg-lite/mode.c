@@ -3,6 +3,7 @@
  * What the engine derives from control state: mode bits, the TLB in use, and the side effects of CR0, CR3, CR4.
  */
 #include "accel/tcg-lite/debug_regs.h"
+#include "accel/tcg-lite/links.h"
 #include "accel/tcg-lite/tcg.h"
 
 static bool flat_data(const struct X86Segment *s) {
@@ -59,8 +60,7 @@ void tcg_update_mode(struct Tcg *t) {
     if (x86_v8086(env))
         m |= MODE_VM86;
     bool traced = t->cpu->trace != NULL && t->cpu->trace->insn != NULL;
-    if ((env->rflags & FLAG_TF) || (env->dr[7] & DR7_ENABLES) || traced || t->stepping ||
-        t->plain)
+    if ((env->rflags & FLAG_TF) || (env->dr[7] & DR7_ENABLES) || traced || t->stepping || t->plain)
         m |= MODE_STEP;
     if (t->plain)
         m &= ~(uint32_t)MODE_FLAT;
@@ -75,10 +75,10 @@ void tcg_update_mode(struct Tcg *t) {
     if (base != t->cs_base || limit != t->cs_limit) {
         t->cs_base = base;
         t->cs_limit = limit;
-        t->key_generation++;
+        tcg_forget_ways(t, WAYS_ALL);
     }
     t->mode = m;
-    t->mode_key = t->key_generation << MODE_BITS | m;
+    t->mode_key = t->ways_generation[(m & MODE_USER) != 0] << MODE_BITS | m;
     t->mmu = choose_mmu(env, cpl);
     t->tlb = t->tlbs[t->mmu];
 }

@@ -30,20 +30,28 @@ ALWAYS_INLINE const struct Insn *flow_taken(CPUX86State *env, const struct Insn 
     if (bits != 64)
         flow_check(env, i, t, target, bits);
     env->rip = target;
-    return tcg_follow(t, &tcg_links(i)[1]);
+    return tcg_follow(t, i, &tcg_links(i)[1]);
 }
 
 ALWAYS_INLINE const struct Insn *flow_not_taken(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits) {
     uint64_t next = env->rip + (uint64_t)(int64_t)i->disp;
     /* 16-bit branches exist in 64-bit code too (decode.c) */
     env->rip = bits == 64 || (t->mode & MODE_CODE) == MODE_CODE64 ? next : (uint32_t)next;
-    return tcg_follow(t, &tcg_links(i)[0]);
+    return tcg_follow(t, i, &tcg_links(i)[0]);
 }
 
-ALWAYS_INLINE const struct Insn *jcc_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc,
-                                       CondFn cond) {
-    (void)cc;
-    return cond(&t->cc) ? flow_taken(env, i, t, bits) : flow_not_taken(env, i, t, bits);
+/** Jcc: is it taken? If not, the block goes on. */
+ALWAYS_INLINE bool jcc_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, CondFn cond) {
+    (void)env, (void)i, (void)bits, (void)cc;
+    return cond(&t->cc);
+}
+ALWAYS_INLINE const struct Insn *jcc_taken(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits) {
+    uint64_t target = flow_target(env, i->imm, bits);
+    if (bits != 64)
+        flow_check(env, i, t, target, bits);
+    env->rip = target;
+    t->icount -= i->behind;
+    return tcg_follow(t, i, tcg_exit_link(i));
 }
 
 ALWAYS_INLINE const struct Insn *jmp_rel_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc,

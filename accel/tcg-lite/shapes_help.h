@@ -30,7 +30,9 @@ ALWAYS_INLINE const struct Insn *help_next(CPUX86State *env, const struct Insn *
     t->insn = NULL;
     env->rip = tcg_next_rip(t, i);
     tcg_recheck(t);
-    return tcg_follow(t, &tcg_links(i)[0]);
+    if (UNLIKELY(t->mode != block_of(i)->mode))
+        return &t->lookup;
+    return tcg_follow(t, NULL, &tcg_links(i)[0]);
 }
 
 /** The helper has set env->rip. */

@@ -24,7 +24,7 @@ ALWAYS_INLINE const struct Insn *string_r(CPUX86State *env, const struct Insn *i
     if (LIKELY(op(t, i))) {
         t->insn = NULL;
         env->rip = tcg_next_rip(t, i);
-        return tcg_follow(t, &tcg_links(i)[0]);
+        return tcg_follow(t, i, &tcg_links(i)[0]);
     }
     t->insn = NULL;
     t->icount -= block_of(i)->count - i->idx; /* it counts when it is complete */

@@ -52,7 +52,7 @@ enum {
 };
 
 enum { TLB_BITS = 10, TLB_SIZE = 1 << TLB_BITS, JUMP_CACHE_BITS = 12, JUMP_CACHE_SIZE = 1 << JUMP_CACHE_BITS };
-enum { EXEC_TLB_BITS = 7, EXEC_TLB_SIZE = 1 << EXEC_TLB_BITS };
+enum { EXEC_TLB_BITS = 8, EXEC_TLB_SIZE = 1 << EXEC_TLB_BITS };
 /** After so many fills of non-global entries a flush clears whole TLBs rather than the entries noted. */
 enum { TLB_NOTED_MAX = 512 };
 
@@ -86,17 +86,11 @@ struct ExecTlbEntry {
 
 struct Block;
 
-/** Where a direct branch goes; valid while key equals t->mode_key. */
+/** Where a direct branch goes (links.h). */
 struct BlockLink {
-    uint64_t key;
-    struct Block *target;
+    struct Block *target; /* NULL: not known, or perhaps no longer true */
+    struct Block *hint;   /* where it went last */
 };
-
-/** What follows a branch in its block: [0] not taken or fall through, [1] taken. */
-struct BlockLinks {
-    struct BlockLink to[2];
-};
-_Static_assert(sizeof(struct BlockLinks) == sizeof(struct Insn), "it takes the place of an instruction");
 
 /** A run of decoded instructions within one physical page (the last may reach into the next page). */
 struct Block {
@@ -106,15 +100,19 @@ struct Block {
     uint64_t phys_next;         /* physical page of the bytes that reach into the next page, if any */
     uint32_t mode;
     uint16_t bytes;
-    uint8_t count; /* guest instructions */
-    bool stale;    /* its bytes were overwritten */
-    bool falls;    /* the last instruction is no branch */
+    uint8_t count;            /* guest instructions */
+    uint8_t exits;            /* conditional branches */
+    bool stale;               /* its bytes were overwritten */
+    bool falls;               /* the last instruction is not the end of the block by itself */
+    bool cached;              /* it can be found again */
     struct BlockExtra *extra; /* what observers want to know (watch.h), or NULL */
-    /* count of them, then a pseudo-instruction that leads on where the last is no branch, then struct BlockLinks */
+    /* count of them, then, if it falls, a pseudo-instruction that leads on; then struct BlockLink: the last
+     * instruction's, [0] not taken or fall through, [1] taken, and one for each conditional branch, taken */
     struct Insn insn[] __attribute__((aligned(32)));
 };
 
-enum { BLOCK_MAX_INSNS = 64 };
+#define BLOCK_NO_PAGE UINT64_MAX /* Block.phys_next: there is none */
+enum { BLOCK_MAX_INSNS = 64, BLOCK_MAX_EXITS = 8 };
 
 struct JumpCacheEntry {
     uint64_t rip, key;
@@ -134,14 +132,14 @@ struct Tcg {
     struct Cc cc;
     uint64_t icount;        /* instructions executed when the current block will have ended */
     _Atomic uint64_t limit; /* block edges take the slow path when icount > limit; a kick stores 0 */
-    uint64_t mode_key;      /* key generation << MODE_BITS | mode */
+    uint64_t mode_key;      /* ways_generation << MODE_BITS | mode */
     const struct Insn *insn;
 
     CPUX86State *env;
     struct CPUState *cpu;
     uint32_t mode;
     unsigned mmu;
-    uint64_t key_generation; /* bumped whenever linear-to-block knowledge becomes stale */
+    uint64_t ways_generation[2]; /* counts how often ways through supervisor or user code were forgotten (links.h) */
 
     /* faults */
     sigjmp_buf unwind;
@@ -175,12 +173,14 @@ struct Tcg {
     struct TlbEntry tlbs[MMU_TLBS][TLB_SIZE];
     struct ExecTlbEntry exec_tlb[2][EXEC_TLB_SIZE]; /* supervisor, user */
     struct BlockCache *blocks;
+    struct Links *links;
 
     /* Pseudo-instructions for what is rare, so that exec functions end in one jump and make no calls for it. */
-    struct Insn leave;  /* ends exec() */
-    struct Insn lookup; /* goes on at env->rip */
-    struct Insn link;   /* goes on at env->rip and remembers the way in *slow_link */
-    struct Insn edge;   /* the limit was passed on entering slow_block */
+    struct Insn leave;              /* ends exec() */
+    struct Insn lookup;             /* goes on at env->rip */
+    struct Insn link;               /* goes on at env->rip and remembers the way in *slow_link */
+    struct Insn edge;               /* the limit was passed on entering slow_block */
+    const struct Insn *slow_branch; /* NULL: the link may lead to another mode or mapping of this page */
     struct BlockLink *slow_link;
     struct Block *slow_block;
 
@@ -288,9 +288,11 @@ ALWAYS_INLINE uint64_t tcg_this_rip(const struct Tcg *t, const struct Insn *i) {
     return (t->mode & MODE_CODE) == MODE_CODE64 ? rip : (uint32_t)rip;
 }
 
-/** The links of branch i. */
-ALWAYS_INLINE struct BlockLink *tcg_links(const struct Insn *i) {
-    return ((struct BlockLinks *)(uintptr_t)(i + 1))->to;
+/** The links of i, the last in its block. */
+ALWAYS_INLINE struct BlockLink *tcg_links(const struct Insn *i) { return (struct BlockLink *)(uintptr_t)(i + 1); }
+/** The link of conditional branch i. */
+ALWAYS_INLINE struct BlockLink *tcg_exit_link(const struct Insn *i) {
+    return (struct BlockLink *)(uintptr_t)i + i->exit_link;
 }
 
 /** Go on at block b (env->rip already holds its RIP). */
@@ -303,10 +305,12 @@ ALWAYS_INLINE const struct Insn *tcg_enter(struct Tcg *t, struct Block *b) {
     return b->insn;
 }
 
-/** Go on at env->rip through a direct branch's link. */
-ALWAYS_INLINE const struct Insn *tcg_follow(struct Tcg *t, struct BlockLink *link) {
-    if (LIKELY(link->key == t->mode_key))
-        return tcg_enter(t, link->target);
+/** Go on at env->rip through the link of i, which changes nothing that decoding or translation depends on. */
+ALWAYS_INLINE const struct Insn *tcg_follow(struct Tcg *t, const struct Insn *i, struct BlockLink *link) {
+    struct Block *b = link->target;
+    if (LIKELY(b != NULL))
+        return tcg_enter(t, b);
+    t->slow_branch = i;
     t->slow_link = link;
     return &t->link;
 }

@@ -3,25 +3,13 @@
  * The software TLB: filling and flushing. Slow paths of loads and stores that use it are in mem.c.
  */
 #include "accel/tcg-lite/tlb.h"
+#include "accel/tcg-lite/links.h"
 
 #include <string.h>
 
 static const struct TlbEntry tlb_empty = {.tag_read = TLB_NONE, .tag_write = TLB_NONE};
 
 static void clear_entry(struct TlbEntry *e) { *e = tlb_empty; }
-
-static void clear_exec(struct Tcg *t) {
-    for (unsigned k = 0; k < 2; k++) {
-        for (unsigned n = 0; n < EXEC_TLB_SIZE; n++)
-            t->exec_tlb[k][n].tag = TLB_NONE;
-    }
-}
-
-/** What linear-to-block links say may be untrue now. */
-static void new_key(struct Tcg *t) {
-    t->key_generation++;
-    t->mode_key = t->key_generation << MODE_BITS | t->mode;
-}
 
 void tcg_tlb_flush(struct Tcg *t) {
     for (unsigned k = 0; k < MMU_TLBS; k++) {
@@ -31,8 +19,7 @@ void tcg_tlb_flush(struct Tcg *t) {
     t->noted = 0;
     t->pkeys_cached = 0;
     t->paging_large[0] = t->paging_large[1] = false;
-    clear_exec(t);
-    new_key(t);
+    tcg_forget_ways(t, WAYS_ALL);
 }
 
 void tcg_tlb_flush_non_global(struct Tcg *t) {
@@ -51,8 +38,7 @@ void tcg_tlb_flush_non_global(struct Tcg *t) {
         }
     }
     t->noted = 0;
-    clear_exec(t);
-    new_key(t);
+    tcg_forget_local_ways(t);
 }
 
 void tcg_tlb_flush_page(struct Tcg *t, uint64_t linear) {
@@ -62,9 +48,7 @@ void tcg_tlb_flush_page(struct Tcg *t, uint64_t linear) {
     }
     for (unsigned k = 0; k < MMU_TLBS; k++)
         clear_entry(&t->tlbs[k][(linear >> 12) & (TLB_SIZE - 1)]);
-    for (unsigned k = 0; k < 2; k++)
-        t->exec_tlb[k][(linear >> 12) & (EXEC_TLB_SIZE - 1)].tag = TLB_NONE;
-    new_key(t);
+    tcg_forget_page(t, linear);
 }
 
 void tcg_tlb_protect_code(struct Tcg *t, uint64_t phys) {
@@ -104,8 +88,8 @@ struct TlbEntry *tcg_tlb_fill(struct Tcg *t, const struct Insn *i, unsigned mmu,
     uint64_t page = linear & ~0xfffull, offset, avail;
     struct TlbEntry *e = &t->tlbs[mmu][(linear >> 12) & (TLB_SIZE - 1)];
     struct Region *region = bus_find(cpu->bus, w.phys & ~0xfffull, &offset, &avail);
-    bool always_slow = t->watching || mmu == MMU_ALIGN ||
-                       (UNLIKELY(t->debug_watching) && cpu_watched(&cpu->debug, page, 4096));
+    bool always_slow =
+        t->watching || mmu == MMU_ALIGN || (UNLIKELY(t->debug_watching) && cpu_watched(&cpu->debug, page, 4096));
 
     *e = (struct TlbEntry){.phys = (w.phys & ~0xfffull) | (w.global ? TLB_GLOBAL : 0)};
     e->tag_read = page | TLB_SLOW;
@@ -144,8 +128,7 @@ const struct ExecTlbEntry *tcg_exec_page(struct Tcg *t, uint64_t linear) {
 
     struct Region *region = bus_find(t->cpu->bus, w.phys & ~0xfffull, &offset, &avail);
     bool direct = region != NULL && region->kind != REGION_MMIO && avail >= 4096;
-    e->tag = page;
-    e->phys = w.phys & ~0xfffull;
+    tcg_page_entered(t, e, page, w.phys & ~0xfffull, user, w.global);
     e->host = direct ? region->host + offset : NULL;
     e->page_flags = direct && region->kind == REGION_RAM ? &region->page_flags[offset >> 12] : NULL;
     if (w.page_size > 4096 && (t->env->cr0 & CR0_PG))

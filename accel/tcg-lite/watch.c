@@ -83,12 +83,22 @@ static uint64_t insn_rip(const struct HistoryEntry *e, unsigned k) {
     return (e->block->mode & MODE_CODE) == MODE_CODE64 ? rip : (uint32_t)rip;
 }
 
+/* Is this the conditional branch that led from the midst of e's block to `rip`? Only branches have their own end in
+ * `disp` (block.c). */
+static bool left_by(const struct HistoryEntry *e, const struct Insn *i, uint64_t rip) {
+    uint64_t target = e->rip + i->uimm;
+    bool branch = !i->mem && i->disp == (int32_t)i->off + i->len;
+    return branch && ((e->block->mode & MODE_CODE) == MODE_CODE64 ? target == rip : (uint32_t)target == (uint32_t)rip);
+}
+
 /* How many instructions of entry `at` were begun: one that did not complete has faulted, unless what follows begins
- * with it again. */
+ * with it again or a branch led there. */
 static unsigned begun(const struct TcgWatch *w, uint64_t at, uint64_t now) {
     const struct HistoryEntry *e = &w->entry[at & w->mask], *next = &w->entry[(at + 1) & w->mask];
     bool last = at + 1 == w->next;
     unsigned n = done_in(e, last ? now : next->count_cs >> 16);
+    if (n < e->block->count && !last && n > 0 && left_by(e, &e->block->insn[n - 1], next->rip))
+        return n;
     if (n < e->block->count && (last || next->rip != insn_rip(e, n)))
         n++;
     return n;

@@ -61,6 +61,7 @@ static const struct SuiteEntry suites[] = {
     {"fw_cfg", fw_cfg_suite},
     {"acpi_tables", acpi_tables_suite},
     {"fp", fp_suite},
+    {"links", links_suite},
     {"fuse", fuse_suite},
     {"native", native_suite},
     {"lockstep", lockstep_suite},

@@ -66,6 +66,7 @@ Suite *acpi_tables_suite(void);
 Suite *native_suite(void);
 Suite *fp_suite(void);
 Suite *fuse_suite(void);
+Suite *links_suite(void);
 
 /* Comparing engines */
 Suite *lockstep_suite(void);

@@ -379,7 +379,7 @@ START_TEST(liveness_facts) {
     expect(M32, "c1 e0 20", "SHL", 3); /* the count is taken modulo 32 */
     ck_assert(d.flags_written == 0 && d.flags_maybe == FB_ALL);
     expect(M32, "74 00", "JE", 2);
-    ck_assert(d.flags_read == FB_Z && d.flow);
+    ck_assert(d.flags_read == FB_Z && d.exit && !d.flow);
     expect(M32, "0f 4f c1", "CMOVG", 3);
     ck_assert(d.flags_read == (FB_Z | FB_S | FB_O));
     expect(M32, "f7 e1", "MUL", 2);

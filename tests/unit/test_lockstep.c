@@ -224,7 +224,7 @@ END_TEST
 /* In the block at RIP, instruction 2 gets the function of instruction 1. Blocks of one instruction stay right. */
 static void break_block(void *opaque, struct Machine *m) {
     struct Tcg *t = m->cpu.engine;
-    struct Block *b = tcg_block_find(t, t->mode);
+    struct Block *b = tcg_block_find(t, t->mode, NULL);
     ck_assert_uint_ge(b->count, 4);
     b->insn[2].fn = b->insn[1].fn;
     (*(unsigned *)opaque)++;
