@@ -6,7 +6,7 @@
 #include <string.h>
 
 static const char help[] = "Usage: twin86 [options]      without a guest, the built-in demonstration boots\n"
-                           "       twin86 doctor         the engines on this host; diff --help: compare them\n"
+                           "       twin86 doctor         this host's engines; also diff --help, exits --help\n"
                            "  -kernel FILE     bzImage, multiboot or PVH kernel     -bios FILE  firmware ROM\n"
                            "  -initrd FILE     initial RAM disk, or modules         -append STR command line\n"
                            "Machine\n"
@@ -20,10 +20,10 @@ static const char help[] = "Usage: twin86 [options]      without a guest, the bu
                            "Host\n"
                            "  -serial stdio|mon:stdio|file:FILE|null   COM1 (stdio) -nographic  the default\n"
                            "  -no-reboot       a reset ends twin86                  -no-shutdown  keeps it\n"
-                           "  -timeout SECONDS give up after that                   -s  -gdb tcp::1234\n"
+                           "  -timeout SECONDS give up after that             -exit-stats [json][,file=F]\n"
                            "  -d ITEM[,ITEM].. log int, exec, stats... (-d help)    -D FILE     where to\n"
                            "  -gdb W, -monitor W, -qmp W   W: unix:PATH, tcp::PORT  -S  don't start yet\n"
-                           "  -h, --help       this text                            --version\n"
+                           "  -h, --help  this text  --version  -s  -gdb tcp::1234  -trace-last N -symbols F\n"
                            "Keys: Ctrl-A X quits, Ctrl-A C monitor, Ctrl-A E next engine, Ctrl-A H help.\n"
                            "Exit codes: 0 guest powered off or Ctrl-A X, 2 bad usage, 4 triple fault with\n"
                            "-no-reboot, 6 internal error, 8 -timeout; isa-debug-exit: (value << 1) | 1.\n"

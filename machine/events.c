@@ -198,6 +198,8 @@ static void on_shutdown(void *opaque) {
 static void on_parked(void *opaque, enum VcpuStop why) {
     struct Machine *m = opaque;
     trace_flush(&m->trace);
+    if (m->exits != NULL)
+        exits_end(m->exits); /* the time until it goes on is on nobody's account */
     pthread_mutex_lock(&m->lock);
     main_loop_set_active(&m->loop, false);
     clock_stop(m->clock);

@@ -175,6 +175,10 @@ void machine_wire_observers(struct Machine *m);
 /** Names of addresses: those of -symbols, else those in the kernel file, if it has any. */
 void machine_find_symbols(struct Machine *m);
 void machine_destroy_observers(struct Machine *m);
+/** Exit statistics so far, as JSON or as a table. 0, -ENODATA (not wanted), -ENOMEM. Any thread. */
+int machine_print_exits(struct Machine *m, bool json, FILE *f);
+/** The last instructions, at most `n`. False: none are kept, or the engine sees none. Parked. */
+bool machine_print_last(struct Machine *m, unsigned n, FILE *f);
 
 /* ---- power and events (events.c) ---- */
 

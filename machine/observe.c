@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static int configure_trace(struct Machine *m, struct TraceConfig *c, char *why, size_t n) {
     const Twin86Config *config = &m->config;
@@ -82,12 +83,17 @@ int twin86_crash_report(Twin86Machine *machine, FILE *f) {
     return 0;
 }
 
+bool machine_print_last(struct Machine *m, unsigned n, FILE *f) {
+    cpu_sync_state(&m->cpu);
+    machine_find_symbols(m);
+    return trace_print_last(&m->trace, &m->cpu, n, f);
+}
+
 int twin86_trace_last(Twin86Machine *machine, unsigned count, FILE *f) {
     struct Machine *m = machine_of(machine);
     if (vcpu_running(&m->cpu))
         return -EBUSY;
-    cpu_sync_state(&m->cpu);
-    return trace_print_last(&m->trace, &m->cpu, count, f) ? 0 : -ENODATA;
+    return machine_print_last(m, count, f) ? 0 : -ENODATA;
 }
 
 /* ---- exit statistics ---- */
@@ -98,25 +104,29 @@ static void add_kernel(void *opaque, const char *name, int reason, uint64_t coun
         r->kernel[r->kernel_count++] = (struct ExitKernel){name, reason, count};
 }
 
-int twin86_exit_stats(Twin86Machine *machine, enum Twin86ExitFormat format, FILE *f) {
-    struct Machine *m = machine_of(machine);
+static uint64_t run_time(struct Machine *m) {
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    int64_t started = atomic_load(&m->started_ns), ns = atomic_load(&m->run_ns);
+    return (uint64_t)(started != 0 ? ns + ts.tv_sec * NS_PER_SEC + ts.tv_nsec - started : ns);
+}
+
+int machine_print_exits(struct Machine *m, bool json, FILE *f) {
     if (m->exits == NULL)
         return -ENODATA;
     const struct Engine *e = m->engine;
-    Twin86Stats stats;
-    twin86_stats(machine, &stats);
     struct ExitReport r = {
         .engine = e->accel.ops->name,
         .real = e->accel.ops != &tcg_lite_ops,
-        .run_ns = stats.run_ns,
-        .instructions = stats.instructions,
+        .run_ns = run_time(m),
+        .instructions = atomic_load(&m->instructions),
     };
     int err = exits_copy(m->exits, &r.rows, &r.count, &r.merged);
     if (err != 0)
         return err;
     if (e->accel.ops->kernel_exits != NULL)
         e->accel.ops->kernel_exits(e->vcpu, add_kernel, &r);
-    if (format == TWIN86_EXITS_JSON) {
+    if (json) {
         exit_report_json(&r, f);
     } else {
         machine_find_symbols(m);
@@ -125,6 +135,10 @@ int twin86_exit_stats(Twin86Machine *machine, enum Twin86ExitFormat format, FILE
     }
     free(r.rows);
     return 0;
+}
+
+int twin86_exit_stats(Twin86Machine *machine, enum Twin86ExitFormat format, FILE *f) {
+    return machine_print_exits(machine_of(machine), format == TWIN86_EXITS_JSON, f);
 }
 
 int twin86_exits_compare(const Twin86ExitsCompare *options, FILE *f, char *why, size_t why_size) {

@@ -47,6 +47,8 @@ enum KvmAction kvm_assist(struct CPUState *cpu, enum VcpuExit *exit) {
         return KVM_ACTION_LEAVE;
     }
     kvm_get_state(cpu);
+    if (cpu->env.exception.pending && cpu->env.exception.vector == VEC_UD)
+        cpu->env.exception.pending = false; /* by which KVM tells the guest that it has given up */
     *exit = step(v);
     if (kvm_put_state_soon(cpu) != 0) {
         *exit = VCPU_EXIT_ERROR;

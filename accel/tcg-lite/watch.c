@@ -93,15 +93,14 @@ static bool left_by(const struct HistoryEntry *e, const struct Insn *i, uint64_t
 
 /* How many instructions of entry `at` were begun: one that did not complete has faulted, unless what follows begins
  * with it again or a branch led there. */
-static unsigned begun(const struct TcgWatch *w, uint64_t at, uint64_t now) {
+static unsigned begun(const struct TcgWatch *w, uint64_t at, const struct CPUState *cpu) {
     const struct HistoryEntry *e = &w->entry[at & w->mask], *next = &w->entry[(at + 1) & w->mask];
     bool last = at + 1 == w->next;
-    unsigned n = done_in(e, last ? now : next->count_cs >> 16);
-    if (n < e->block->count && !last && n > 0 && left_by(e, &e->block->insn[n - 1], next->rip))
+    uint64_t rip = last ? cpu->env.rip : next->rip;
+    unsigned n = done_in(e, last ? cpu->insn_count : next->count_cs >> 16);
+    if (n == e->block->count || (n > 0 && left_by(e, &e->block->insn[n - 1], rip)))
         return n;
-    if (n < e->block->count && (last || next->rip != insn_rip(e, n)))
-        n++;
-    return n;
+    return n + ((rip == insn_rip(e, n)) == last); /* of the last one RIP says whether it has faulted */
 }
 
 static void tell(const struct HistoryEntry *e, unsigned k, void (*fn)(void *opaque, const struct AccelExecuted *x),
@@ -129,10 +128,10 @@ void tcg_history(struct CPUState *cpu, unsigned n, void (*fn)(void *opaque, cons
     if (n > cpu->trace->history)
         n = cpu->trace->history;
     while (at > oldest && sum < n)
-        sum += begun(w, --at, cpu->insn_count);
+        sum += begun(w, --at, cpu);
     unsigned skip = sum > n ? (unsigned)(sum - n) : 0; /* of the first entry */
     for (; at < w->next; at++, skip = 0) {
-        unsigned end = begun(w, at, cpu->insn_count);
+        unsigned end = begun(w, at, cpu);
         for (unsigned k = skip; k < end; k++)
             tell(&w->entry[at & w->mask], k, fn, opaque);
     }

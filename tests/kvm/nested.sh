@@ -3,14 +3,15 @@
 # The kvm engine on a complete KVM: QEMU emulates a machine with SVM, Debian's kernel with kvm-amd runs in it, and the
 # built twin86 runs in that: the embedded guest, the unit tests of the engine, pauses and machines by the hundred, the
 # instruction tests, Debian to a shell, and hand-over. nested.sh [JOB...], in the build folder; jobs: embedded unit stress
-# isa lockstep debian handover, and, not done by default: bench, what exits cost there (docs/exits.md; NESTED_JSON=FILE
+# isa lockstep debian handover exits, and, not done by default: debian_exits, the exit statistics of Debian's boot as JSON
+# (NESTED_JSON=FILE keeps it), bench, what exits cost there (docs/exits.md; NESTED_JSON=FILE
 # keeps it), and debian_irqchip, Debian with kernel-irqchip=on, where about every second run stands still before the shell:
 # the host in the middle no longer gets its timer interrupts. Not understood; idle=poll for that host does not help.
 #
 # SKIPs (exit code 77) where QEMU or the kernel packages can't be had.
 set -u
 srcdir=${srcdir:-$(cd "$(dirname "$0")/../.." && pwd)}
-jobs=${*:-embedded unit stress isa lockstep debian handover}
+jobs=${*:-embedded unit stress isa lockstep debian handover exits}
 seconds=${NESTED_SECONDS:-600}
 
 skip() {
@@ -67,7 +68,7 @@ for lib in $(for p in $programs; do LD_LIBRARY_PATH=.libs ldd "$(real "$p")"; do
     esac
 done
 cp "$srcdir/tests/data/embedded-guest.txt" "$root/t/tests/data/"
-cp "$srcdir/tests/kvm/isa.sh" "$srcdir/tests/kvm/isa-qemu.txt" "$srcdir/tests/kvm/isa-svm.txt" "$root/t/tests/kvm/"
+cp "$srcdir/tests/kvm/exits.sh" "$srcdir/tests/kvm/isa.sh" "$srcdir/tests/kvm/isa-qemu.txt" "$srcdir/tests/kvm/isa-svm.txt" "$root/t/tests/kvm/"
 cp "$srcdir/tests/isa/model.sh" "$root/t/tests/isa/"
 for t in ${ISA_TESTS:-"*"}; do
     cp tests/isa/$t.rom "$root/t/tests/isa/" 2>/dev/null

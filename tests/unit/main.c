@@ -41,6 +41,8 @@ static const struct SuiteEntry suites[] = {
     {"machine", machine_suite},
     {"disas", disas_suite},
     {"trace", trace_suite},
+    {"exits", exits_suite},
+    {"symbols", symbols_suite},
     {"session", session_suite},
     {"monitor", monitor_suite},
     {"decode", decode_suite},
