@@ -198,7 +198,7 @@ def main():
             for engine, command in engines.items():
                 bench.once(engine, command, guests, host)
                 print(f"run {i + 1}  {engine:8}" + "".join(
-                    f" {what} {s['wall'][-1]:.2f}" for what, s in bench.seconds[engine].items()), flush=True)
+                    f" {what} {s['wall'][-1]:.2f} ({s['cpu'][-1]:.2f})" for what, s in bench.seconds[engine].items()), flush=True)
         counter = next((c for e, c in engines.items() if e != "qemu"), None)
         if counter and not args.no_count:
             bench.count(counter, guests)

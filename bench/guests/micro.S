@@ -2,9 +2,10 @@
 /*
  * Microbenchmarks for bench/micro.py: a firmware image that does one thing many times, as often as it is told.
  *
- * On the serial port it takes "?" and answers with a line "NAME INSTRUCTIONS" for each test (how many one iteration
- * executes) and an empty line; or a letter (the first test is a) and eight hex digits, the number of iterations: it writes
- * "B", does the work, writes "E".
+ * On the serial port it writes "R" and a newline when it is ready. Then it takes "?" and answers with a line
+ * "NAME INSTRUCTIONS" for each test (how many one iteration executes; nothing where the processor lacks what it needs) and
+ * an empty line; or a letter (the first test is a) and eight hex digits, the number of iterations: it writes "B", does the
+ * work, writes "E". It waits in HLT, so that waiting costs no CPU time, which is what micro.py measures.
  */
 #include "tests/guests/guest64.h"
 
@@ -13,17 +14,22 @@
 #define HIGH_PT 0x31000
 #define HIGH_PDPT 0x32000
 #define HIGH 0xffff800000000000 /* one 4 KiB page there */
+#define APIC 0xfee00000
 #define VECTOR_INT 0x80
 #define VECTOR_PF 14
+#define VECTOR_COM1 0x24
 
-/* A test: its line in the table, and a function that does R8 iterations. Ends with END. */
-.macro TEST label:req, insns:req
+/* A test: its line in the table, and a function that does R8 iterations. Ends with END. It needs CPUID bits: those of
+   leaf 1 ECX and of leaf 7 EBX. */
+.macro TEST label:req, insns:req, ecx1=0, ebx7=0
     .pushsection .rodata
     .quad 9f
     .pushsection .data
-9:  .ascii "\label \insns\n\0"
+9:  .asciz "\label"
+    .asciz " \insns"
     .popsection
     .quad t_\@
+    .long \ecx1, \ebx7, 0, 0
     .popsection
 t_\@:
 .endm
@@ -35,6 +41,11 @@ t_\@:
     dec %r8
     jnz 1b
     ret
+.endm
+.macro OUTB port:req, value:req
+    mov $\port, %edx
+    mov $\value, %al
+    out %al, %dx
 .endm
 .macro GATE vector:req, handler:req
     mov $\handler, %eax
@@ -50,15 +61,31 @@ test:
     movl $0, HIGH_PT
     GATE VECTOR_INT, on_int
     GATE VECTOR_PF, on_page_fault
+    GATE VECTOR_COM1, on_input
+    movl $HIGH_PD + 3, PDPT + 3 * 8 /* from 3 GiB on: the local APIC */
+    movl $APIC + 0x9b, HIGH_PD + APIC / 0x200000 % 512 * 8
+    mov $APIC, %eax
+    movl $0x1ff, 0xf0(%rax)  /* on, and with LINT0 as ExtINT it lets the 8259's interrupts through */
+    movl $0x700, 0x350(%rax)
+    OUTB 0x20, 0x11 /* 8259: vectors from 20h on, IRQ 4 alone */
+    OUTB 0x21, 0x20
+    OUTB 0x21, 4
+    OUTB 0x21, 1
+    OUTB 0x21, 0xef
+    OUTB PORT_COM1 + 4, 0x0b /* 16550A: receive interrupt */
+    OUTB PORT_COM1 + 1, 1
     WRITE_MSR 0xc0000081, 0x001b000800000000 /* STAR */
     WRITE_MSR 0xc0000082, on_syscall
     WRITE_MSR 0xc0000084, 0
+    TEXT text_ready, "R\n"
+    mov $text_ready, %esi
+    call print_text
 command:
     call get_char
     cmp $'?', %al
     je list
     lea -'a'(%rax), %ebx
-    cmp $(tests_end - tests) / 16, %ebx
+    cmp $(tests_end - tests) / 32, %ebx
     jae command
     xor %r8d, %r8d
     mov $8, %ecx
@@ -73,7 +100,7 @@ command:
     loop 1b
     test %r8, %r8
     jz command
-    shl $4, %ebx
+    shl $5, %ebx
     push %rbx
     mov $'B', %al
     call print_char
@@ -90,10 +117,28 @@ command:
     jmp command
 
 list:
+    mov $1, %eax
+    cpuid
+    mov %ecx, %r9d
+    mov $7, %eax
+    xor %ecx, %ecx
+    cpuid
+    mov %ebx, %r10d
     mov $tests, %ebx
 1:  mov (%rbx), %rsi
     call print_text
-    add $16, %ebx
+    mov 16(%rbx), %eax
+    mov 20(%rbx), %ecx
+    and %r9d, %eax
+    and %r10d, %ecx
+    cmp 16(%rbx), %eax
+    jne 2f
+    cmp 20(%rbx), %ecx
+    jne 2f
+    call print_text
+2:  mov $text_newline, %esi
+    call print_text
+    add $32, %ebx
     cmp $tests_end, %ebx
     jb 1b
     mov $text_newline, %esi
@@ -102,13 +147,24 @@ list:
 
 get_char:
     mov $PORT_COM1 + 5, %edx
-1:  in %dx, %al
+1:  cli
+    in %dx, %al
     test $1, %al
-    jz 1b
-    mov $PORT_COM1, %edx
+    jnz 2f
+    sti
+    hlt
+    jmp 1b
+2:  mov $PORT_COM1, %edx
     xor %eax, %eax
     in %dx, %al
     ret
+
+on_input:
+    push %rax
+    mov $0x20, %al
+    out %al, $0x20
+    pop %rax
+    iretq
 
 on_int:
     iretq
@@ -253,6 +309,29 @@ TEST bignum, 10
     mov %r9, 8(%rsi)
     mov 16(%rsi), %rax
     xor %r10, %rax
+    END
+
+TEST bignum-adx, 10, 0, 1 << 8 | 1 << 19 /* BMI2, ADX */
+    mov $BUFFER, %edx
+    LOOP
+    mulx (%rsi), %rax, %rcx
+    adcx %rax, %r9
+    adox %rcx, %r10
+    mulx 8(%rsi), %rax, %rcx
+    adcx %rax, %r10
+    adox %rcx, %r11
+    mov %r9, 16(%rsi)
+    xor %r10, %rdx
+    END
+
+TEST aes, 8, 1 << 25, 0
+    LOOP
+    movdqu (%rsi), %xmm1
+    aesenc %xmm1, %xmm2
+    aesenc %xmm1, %xmm3
+    aesenc %xmm2, %xmm4
+    aesenclast %xmm1, %xmm4
+    movdqu %xmm4, 16(%rsi)
     END
 
 TEST sse-double, 10
