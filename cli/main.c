@@ -30,7 +30,8 @@ struct Run {
     int signal_fd, wake_fd;
     int64_t deadline, handover_at; /* host us; -1: none */
     struct Console console;
-    int exit_signal; /* die of this in the end */
+    const char *last_state; /* with -no-shutdown: the session's */
+    int exit_signal;        /* die of this in the end */
 };
 
 __attribute__((format(printf, 1, 2))) static void complain(const char *format, ...) {
@@ -200,6 +201,18 @@ static void write_outputs(void *opaque, int fd) {
     }
 }
 
+/* With -no-shutdown: the guest is silent from now on, and nothing else would tell why. */
+static void tell_end(struct Run *r) {
+    static const char *const ends[] = {"shutdown", "guest-panicked", "internal-error"};
+    const char *state = twin86_session_state(r->session);
+    if (state == r->last_state)
+        return;
+    r->last_state = state;
+    for (unsigned i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+        if (strcmp(state, ends[i]) == 0)
+            fprintf(stderr, "\r\ntwin86: the guest's run is over (%s); Ctrl-A C: monitor, Ctrl-A X: quit\r\n", state);
+}
+
 /* Serve terminal, guest and clients until the session ends. False: the time is up. */
 static bool serve(struct Run *r, Twin86Event *event) {
     while (!twin86_session_ended(r->session, event)) {
@@ -207,6 +220,8 @@ static bool serve(struct Run *r, Twin86Event *event) {
         twin86_session_poll(r->session, wait_us(r));
         if (r->console.held > 0)
             console_send(&r->console);
+        if (r->options.no_shutdown)
+            tell_end(r);
         if (handover_due(r))
             hand_over(r);
         if (r->deadline >= 0 && now_us() >= r->deadline) {

@@ -209,6 +209,9 @@ TWIN86_API void twin86_session_poll(Twin86Session *session, int64_t timeout_us);
 /** True when it is over; *event says why. The guest is stopped then. */
 TWIN86_API bool twin86_session_ended(const Twin86Session *session, Twin86Event *event);
 
+/** What the machine is doing, as QMP calls it: "prelaunch", "running", "paused", "debug"; and with no_shutdown
+ *  "shutdown", "guest-panicked" or "internal-error" when its run is over. */
+TWIN86_API const char *twin86_session_state(const Twin86Session *session);
 /** End it with TWIN86_EVENT_QUIT. */
 TWIN86_API void twin86_session_quit(Twin86Session *session);
 /** Stop the guest; nothing happens if it is stopped. */

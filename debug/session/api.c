@@ -74,6 +74,8 @@ bool twin86_session_ended(const Twin86Session *session, Twin86Event *event) { re
 
 /* ---- run control ---- */
 
+const char *twin86_session_state(const Twin86Session *session) { return session_state_name(session_state(session->s)); }
+
 void twin86_session_start(Twin86Session *session, bool stopped) { session_start(session->s, stopped); }
 void twin86_session_set_no_shutdown(Twin86Session *session, bool on) { session_set_no_shutdown(session->s, on); }
 void twin86_session_quit(Twin86Session *session) { session_quit(session->s); }

@@ -39,6 +39,10 @@ exits 8 -bios "$tmp/halt.rom" -timeout 0.3
 exits 4 -bios "$tmp/triple.rom" -no-reboot
 says "triple fault"
 exits 8 -bios "$tmp/triple.rom" -timeout 0.3
+exits 8 -bios "$tmp/triple.rom" -no-reboot -no-shutdown -timeout 0.3
+says "run is over (guest-panicked)"
+exits 8 -bios "$tmp/hello.rom" -S -timeout 0.3
+[ -z "$out" ] && ok || bad "-S: the guest ran: '$out'"
 exits 0 -bios "$tmp/reset.rom" -no-reboot
 exits 8 -bios "$tmp/reset.rom" -timeout 0.3
 
