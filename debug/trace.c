@@ -292,20 +292,47 @@ static void set_hooks(struct Trace *t) {
     };
 }
 
-int trace_init(struct Trace *t, const struct TraceConfig *config) {
-    *t = (struct Trace){.config = *config, .items = config->items};
-    set_hooks(t);
-    if (config->items == 0 && config->last == 0)
-        return 0;
+static int open_log(struct Trace *t) {
     t->disas = disas_new();
     t->lines = trace_lines_new();
     t->file = fopencookie(t, "w", (cookie_io_functions_t){.write = write_out});
     t->buffer = malloc(TRACE_BUFFER);
-    if (t->disas == NULL || t->lines == NULL || t->file == NULL || t->buffer == NULL) {
+    if (t->disas == NULL || t->lines == NULL || t->file == NULL || t->buffer == NULL)
+        return -ENOMEM;
+    setvbuf(t->file, t->buffer, _IOFBF, TRACE_BUFFER);
+    return 0;
+}
+
+static void close_log(struct Trace *t) {
+    if (t->file != NULL)
+        fclose(t->file);
+    free(t->buffer);
+    free(t->lines);
+    disas_free(t->disas);
+    t->file = NULL;
+    t->buffer = NULL;
+    t->lines = NULL;
+    t->disas = NULL;
+}
+
+int trace_init(struct Trace *t, const struct TraceConfig *config) {
+    *t = (struct Trace){.config = *config, .items = config->items};
+    set_hooks(t);
+    int r = config->items == 0 && config->last == 0 ? 0 : open_log(t);
+    if (r != 0)
         trace_destroy(t);
+    return r;
+}
+
+int trace_set_items(struct Trace *t, unsigned items) {
+    trace_flush(t);
+    if (items != 0 && t->file == NULL && open_log(t) != 0) {
+        close_log(t);
         return -ENOMEM;
     }
-    setvbuf(t->file, t->buffer, _IOFBF, TRACE_BUFFER);
+    t->items = items;
+    t->have_last = false;
+    set_hooks(t);
     return 0;
 }
 
@@ -315,11 +342,7 @@ void trace_flush(struct Trace *t) {
 }
 
 void trace_destroy(struct Trace *t) {
-    if (t->file != NULL)
-        fclose(t->file);
-    free(t->buffer);
-    free(t->lines);
-    disas_free(t->disas);
+    close_log(t);
     symbols_free(t->config.symbols);
     *t = (struct Trace){0};
 }

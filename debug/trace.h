@@ -84,6 +84,9 @@ int trace_parse(const char *list, unsigned *items, char *why, size_t n);
 
 /** Set up; `t` is zeroed. 0 or -ENOMEM; the symbols are freed in either case by trace_destroy. */
 int trace_init(struct Trace *t, const struct TraceConfig *config);
+/** Log these items from now on. While no vCPU runs; who calls this sees to tap and device log, too. 0 or -ENOMEM:
+ *  nothing has changed. */
+int trace_set_items(struct Trace *t, unsigned items);
 /** Write out what is buffered, and free. Safe on a zeroed struct. */
 void trace_destroy(struct Trace *t);
 

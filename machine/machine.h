@@ -172,6 +172,8 @@ int machine_set_engine(struct Machine *m, const char *list, char *why, size_t n)
 int machine_create_observers(struct Machine *m, char *why, size_t n);
 /** Let the devices tell. They are wired. */
 void machine_wire_observers(struct Machine *m);
+/** Log these items ("exec,int"; "": none) from now on. Parked, lock held, env up to date. 0 or -errno with `why`. */
+int machine_set_trace(struct Machine *m, const char *list, char *why, size_t n);
 /** Names of addresses: those of -symbols, else those in the kernel file, if it has any. */
 void machine_find_symbols(struct Machine *m);
 void machine_destroy_observers(struct Machine *m);

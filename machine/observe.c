@@ -45,13 +45,41 @@ int machine_create_observers(struct Machine *m, char *why, size_t n) {
     return 0;
 }
 
-void machine_wire_observers(struct Machine *m) {
-    if (trace_wants_tap(&m->trace))
-        bus_set_tap(m->bus, &m->trace.tap);
-    if (!trace_wants_log(&m->trace))
-        return;
-    const struct DeviceLog *log = &m->trace.log;
+static void wire(struct Machine *m) {
+    const struct DeviceLog *log = trace_wants_log(&m->trace) ? &m->trace.log : NULL;
+    bus_set_tap(m->bus, trace_wants_tap(&m->trace) ? &m->trace.tap : NULL);
     m->pic.log = m->lapic.log = m->ioapic.log = m->i8042.log = m->hpet.log = m->fw_cfg.log = log;
+}
+
+void machine_wire_observers(struct Machine *m) {
+    if (m->trace.items != 0)
+        wire(m);
+}
+
+int machine_set_trace(struct Machine *m, const char *list, char *why, size_t n) {
+    const unsigned from_the_start = TRACE_IN_ASM | TRACE_IRQ; /* decoded code and wires are not seen otherwise */
+    unsigned items;
+    int r = trace_parse(list, &items, why, n);
+    if (r != 0)
+        return r;
+    const char *wrong = NULL;
+    if (items != 0 && m->config.trace_output == NULL)
+        wrong = "nobody takes the log";
+    else if (items != 0 && m->engine->accel.ops != &tcg_lite_ops)
+        wrong = "this needs -accel tcg-lite";
+    else if ((items & from_the_start & ~m->trace.config.items) != 0)
+        wrong = "in_asm and irq can't be switched on later; start with -d in_asm,irq";
+    if (wrong != NULL) {
+        snprintf(why, n, "%s", wrong);
+        return -EINVAL;
+    }
+    if ((r = trace_set_items(&m->trace, items)) != 0) {
+        snprintf(why, n, "out of memory");
+        return r;
+    }
+    wire(m);
+    cpu_state_changed(&m->cpu); /* engines look at what is wanted when they load the state */
+    return 0;
 }
 
 void machine_find_symbols(struct Machine *m) {

@@ -43,6 +43,9 @@ char *monitor_word(struct Monitor *mon, char **args);
 /** Complain, and return false, if something is left in `args`. */
 bool monitor_no_more(struct Monitor *mon, const char *args);
 
+/** Names of addresses; NULL if there are none. */
+const struct Symbols *monitor_symbols(struct Monitor *mon);
+
 /* memory.c */
 void monitor_examine(struct Monitor *mon, char *args);          /* x */
 void monitor_examine_physical(struct Monitor *mon, char *args); /* xp */

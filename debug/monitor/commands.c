@@ -4,6 +4,7 @@
 #include "debug/disas.h"
 #include "debug/monitor/command.h"
 #include "debug/monitor/monitor.h"
+#include "debug/peek.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -32,6 +33,8 @@ static void show_next(struct Monitor *mon) {
     const CPUX86State *env = &mon->cpu->env;
     fputs("=> ", mon->out);
     cpu_print_far(env, env->seg[SEG_CS].selector, env->rip, mon->out);
+    char symbol[120];
+    fputs(symbols_text(monitor_symbols(mon), peek_linear(env, SEG_CS, env->rip), symbol, sizeof(symbol)), mon->out);
     fprintf(mon->out, "  %s\n", d != NULL && disas_at(d, mon->cpu, env->rip, &line) > 0 ? line.text : "");
     session_release(mon->session);
     disas_free(d);
@@ -93,6 +96,23 @@ static void run_accel(struct Monitor *mon, char *args) {
         fprintf(mon->out, "%s\n", why);
 }
 
+static void run_log(struct Monitor *mon, char *args) {
+    char why[200];
+    if (args[0] != '\0') {
+        bool none = strcmp(args, "none") == 0;
+        if (machine_set_trace(mon->m, none ? "" : args, why, sizeof(why)) != 0)
+            fprintf(mon->out, "%s\n", why);
+        return;
+    }
+    unsigned on = 0;
+    for (unsigned i = 0, item; trace_item_name(i) != NULL; i++) {
+        bool is = trace_parse(trace_item_name(i), &item, why, sizeof(why)) == 0 && (mon->m->trace.items & item) != 0;
+        fprintf(mon->out, "%c %-12s %s\n", is ? '*' : ' ', trace_item_name(i), trace_item_description(i));
+        on += is;
+    }
+    fputs(on > 0 ? "(* is logged)\n" : "(nothing is logged)\n", mon->out);
+}
+
 /* ---- help ---- */
 
 static void print_row(FILE *f, const char *before, const struct MonitorCommand *c) {
@@ -140,6 +160,7 @@ const struct MonitorCommand monitor_commands[] = {
     {"cont", "c", "", "let the guest go on", 0, run_cont},
     {"step", NULL, "[N]", "execute one instruction, or N", 0, run_step},
     {"accel", NULL, "[ENGINE]", "go on in another engine, or tell which it is", 0, run_accel},
+    {"log", NULL, "[ITEMS|none]", "log these items from now on, as -d; or list them", COMMAND_LOOKS, run_log},
     {"nmi", NULL, "", "raise a non-maskable interrupt", 0, run_nmi},
     {"system_reset", NULL, "", "press the reset button", 0, run_reset},
     {"system_powerdown", NULL, "", "press the power button", 0, run_powerdown},

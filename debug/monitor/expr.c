@@ -15,6 +15,7 @@ enum { DEPTH_MAX = 64 };
 
 struct Parser {
     const CPUX86State *env;
+    const struct Symbols *symbols;
     const char *at;
     unsigned depth;
     char *why;
@@ -122,6 +123,18 @@ static bool parse_register(struct Parser *p, uint64_t *value) {
            wrong(p, "unknown register '$%.*s'", length < 40 ? (int)length : 40, name);
 }
 
+static bool parse_symbol(struct Parser *p, uint64_t *value) {
+    char name[256];
+    size_t n = 0;
+    while (isalnum((unsigned char)p->at[n]) || (p->at[n] != '\0' && strchr("_.$@", p->at[n]) != NULL))
+        n++;
+    snprintf(name, sizeof(name), "%.*s", (int)(n < sizeof(name) ? n : sizeof(name)), p->at);
+    if (p->symbols == NULL || !symbols_value(p->symbols, name, value))
+        return wrong(p, "unknown symbol '%.40s'%s", name, p->symbols == NULL ? "; none are known (-symbols FILE)" : "");
+    p->at += n;
+    return true;
+}
+
 static bool parse_number(struct Parser *p, uint64_t *value) {
     char *end;
     errno = 0;
@@ -141,6 +154,8 @@ static bool parse_operand(struct Parser *p, uint64_t *value) {
         return parse_number(p, value);
     if (c == '$')
         return parse_register(p, value);
+    if (isalpha((unsigned char)c) || c == '_')
+        return parse_symbol(p, value);
     if (c == '\'') {
         if (p->at[1] == '\0' || p->at[2] != '\'')
             return wrong(p, "a character is written 'A'");
@@ -228,8 +243,9 @@ static bool parse_binary(struct Parser *p, unsigned least, uint64_t *value) {
     }
 }
 
-int expr_eval(const CPUX86State *env, const char **text, uint64_t *value, char *why, size_t n) {
-    struct Parser p = {.env = env, .at = *text, .why = why, .n = n};
+int expr_eval(const CPUX86State *env, const struct Symbols *symbols, const char **text, uint64_t *value, char *why,
+              size_t n) {
+    struct Parser p = {.env = env, .symbols = symbols, .at = *text, .why = why, .n = n};
     if (!parse_binary(&p, 0, value))
         return -EINVAL;
     skip_blanks(&p);

@@ -46,6 +46,21 @@ static void info_block(struct Monitor *mon, char *args) {
         fputs("this machine has no disks\n", mon->out);
 }
 
+static void info_exits(struct Monitor *mon, char *args) {
+    if (monitor_no_more(mon, args) && machine_print_exits(mon->m, false, mon->out) != 0)
+        fputs("nothing is counted; start twin86 with -exit-stats\n", mon->out);
+}
+
+/* The last instructions: the latest 20, or as many as asked for. */
+static void info_trace(struct Monitor *mon, char *args) {
+    char *end = args;
+    unsigned long count = args[0] != '\0' ? strtoul(args, &end, 0) : 20;
+    if (*end != '\0' || args[0] == '-' || count == 0 || count > TRACE_LAST_MAX)
+        fprintf(mon->out, "'%.40s' is no number of instructions; 1 to %d are\n", args, TRACE_LAST_MAX);
+    else if (!machine_print_last(mon->m, (unsigned)count, mon->out))
+        fputs("no instructions are kept; start twin86 with -trace-last N (and -accel tcg-lite)\n", mon->out);
+}
+
 /* ---- memory map ---- */
 
 static void print_mapping(void *opaque, const struct BusMapping *m, uint64_t offset) {
@@ -81,6 +96,8 @@ const struct MonitorCommand monitor_infos[] = {
     {"lapic", NULL, "", "the local APIC", COMMAND_LOOKS, monitor_info_lapic},
     {"ioapic", NULL, "", "the I/O APIC", COMMAND_LOOKS, monitor_info_ioapic},
     {"irq", NULL, "", "where each interrupt line leads, and its level", COMMAND_LOOKS, monitor_info_irq},
+    {"exits", NULL, "", "what has left the guest, or would under hardware virtualization", COMMAND_LOOKS, info_exits},
+    {"trace", NULL, "[N]", "the last instructions", COMMAND_LOOKS, info_trace},
     {"block", NULL, "", "disks", 0, info_block},
     {"cpus", NULL, "", "the CPUs", COMMAND_LOOKS, info_cpus},
     {"status", NULL, "", "whether the guest runs, and why not", 0, info_status},

@@ -62,7 +62,7 @@ static bool parse_format(struct Monitor *mon, char **args, struct Format *f) {
 static bool parse_value(struct Monitor *mon, char **args, bool more, uint64_t *value) {
     char why[100];
     const char *at = *args;
-    if (expr_eval(&mon->cpu->env, &at, value, why, sizeof(why)) != 0) {
+    if (expr_eval(&mon->cpu->env, monitor_symbols(mon), &at, value, why, sizeof(why)) != 0) {
         fprintf(mon->out, "%s\n", why);
         return false;
     }
@@ -155,7 +155,8 @@ static void disassemble(struct Monitor *mon, bool physical, uint64_t at, unsigne
             fprintf(mon->out, "0x%08" PRIx64 ":  Cannot access memory\n", at);
             break;
         }
-        fprintf(mon->out, "0x%08" PRIx64 ":  ", at);
+        char symbol[120];
+        fprintf(mon->out, "0x%08" PRIx64 "%s:  ", at, symbols_text(monitor_symbols(mon), at, symbol, sizeof(symbol)));
         for (unsigned k = 0; k < line.size; k++)
             fprintf(mon->out, "%02x ", line.bytes[k]);
         fprintf(mon->out, "%*s%s\n", line.size < 8 ? 3 * (8 - line.size) : 0, "", line.text);

@@ -37,6 +37,11 @@ bool monitor_no_more(struct Monitor *mon, const char *args) {
     return false;
 }
 
+const struct Symbols *monitor_symbols(struct Monitor *mon) {
+    machine_find_symbols(mon->m);
+    return mon->m->trace.config.symbols;
+}
+
 const struct MonitorCommand *monitor_find(const struct MonitorCommand *table, const char *name) {
     for (const struct MonitorCommand *c = table; c->name != NULL; c++)
         if (strcmp(c->name, name) == 0 || (c->alias != NULL && strcmp(c->alias, name) == 0))

@@ -95,7 +95,8 @@ START_TEST(expressions_have_values) {
     char why[100] = "";
     const char *at = expressions[_i].text;
     set_registers();
-    ck_assert_msg(expr_eval(&bench.m->cpu.env, &at, &v, why, sizeof(why)) == 0, "%s: %s", expressions[_i].text, why);
+    ck_assert_msg(expr_eval(&bench.m->cpu.env, NULL, &at, &v, why, sizeof(why)) == 0, "%s: %s", expressions[_i].text,
+                  why);
     ck_assert_str_eq(at, "");
     ck_assert_msg(v == expressions[_i].value, "%s is %#llx", expressions[_i].text, (unsigned long long)v);
 }
@@ -121,6 +122,7 @@ static const struct {
     {"\x80", "80h"},
     {"$raxraxraxraxraxraxraxraxraxraxrax", "unknown"},
     {"*5", "unexpected"},
+    {"start_kernel", "unknown symbol 'start_kernel'"},
     {"(((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((1", "deep"},
     {"~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~1", "deep"},
 };
@@ -129,7 +131,7 @@ START_TEST(bad_expressions_are_refused) {
     uint64_t v = 0;
     char why[100] = "";
     const char *at = bad_expressions[_i].text;
-    ck_assert_int_lt(expr_eval(&bench.m->cpu.env, &at, &v, why, sizeof(why)), 0);
+    ck_assert_int_lt(expr_eval(&bench.m->cpu.env, NULL, &at, &v, why, sizeof(why)), 0);
     ck_assert_msg(strstr(why, bad_expressions[_i].why) != NULL, "'%s': %s", bad_expressions[_i].text, why);
 }
 END_TEST
@@ -163,8 +165,7 @@ static const struct {
     {"x/ob 0x17d00", "0000000000017d00: 0101\n"},
     {"x/9xb 0x17d00", "0000000000017d00: 0x41 0x42 0x43 0x44 0x45 0x46 0x47 0x48\n0000000000017d08: 0x00\n"},
     {"x/2i $pc", "0x00017c00:  40                      inc ax\n0x00017c01:  eb fd                   jmp 0x7c00\n"},
-    {"xp/2i 0x17c00",
-     "0x00017c00:  40                      inc ax\n0x00017c01:  eb fd                   jmp 0x7c00\n"},
+    {"xp/2i 0x17c00", "0x00017c00:  40                      inc ax\n0x00017c01:  eb fd                   jmp 0x7c00\n"},
     {"xp/xw 0x17d00", "0000000000017d00: 0x44434241\n"},
     {"xp/xw 0xfee00030", "0000000000000000fee00030"}, /* replaced below: the local APIC's version */
     {"x/xw 0xfee00030", "00000000fee00030: Cannot access memory\n"},
@@ -210,6 +211,16 @@ static const struct {
     {"help x", "...x/FMT ADDR -- memory at a linear address"},
     {"help info", "...info tlb -- "},
     {"help nonsense", "...unknown command"},
+    {"info exits", "nothing is counted; start twin86 with -exit-stats\n"},
+    {"info exits x", "...one word too many"},
+    {"info trace", "...no instructions are kept"},
+    {"info trace 0", "...no number of instructions"},
+    {"info trace -1", "...no number of instructions"},
+    {"info trace 5 5", "...no number of instructions"},
+    {"log", "...(nothing is logged)\n"},
+    {"log exec", "nobody takes the log\n"},
+    {"log exec,", "...unknown item ''"},
+    {"log none", ""},
     {"accel", "tcg-lite\n"},
     {"accel nonsense", "...nonsense"},
     {"stop", ""},
@@ -511,6 +522,7 @@ static const struct {
     {"? dump", "dump-guest-memory "},
     {"zzz", ""},
     {"info zzz", ""},
+    {"log ex", "exec "},
     {"info tlb x", ""},
     {"print $r", ""},
 };

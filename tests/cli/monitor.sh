@@ -1,0 +1,53 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# The monitor's prompt on standard input: logs, statistics and symbols, which come from the command line.
+. "$(dirname "$0")/lib.sh"
+
+# monitor LINES ARGS...: what a machine that is not started answers, in $said
+monitor() {
+    local lines=$1
+    shift
+    said=$(printf "$lines\nquit\n" | timeout 30 "$twin86" -S -monitor stdio -serial null "$@" 2>&1) || bad "monitor $*: exit code $?"
+}
+has() { [[ $said == *"$1"* ]] && ok || bad "'$1' is not in '$said'"; }
+has_not() { [[ $said != *"$1"* ]] && ok || bad "'$1' is in '$said'"; }
+
+rom "$tmp/count.rom" "40 40 40 ebfb" # INC AX three times, again
+rom "$tmp/echo.rom" "bafb03b003eebafd03eca80174fbbaf803eceeebf1" # COM1
+
+monitor 'log exec\nstep 3\nlog none\nstep 3\nlog' -bios "$tmp/count.rom" -D "$tmp/log"
+[ "$(wc -l <"$tmp/log")" = 3 ] && grep -q '1  f000:ff00  40  *inc ax' "$tmp/log" && ok || bad "log exec: $(cat "$tmp/log")"
+has "(nothing is logged)"
+has_not "*"
+monitor 'log int,regs\nlog\nlog mmio\nlog' -bios "$tmp/count.rom" -d in_asm,irq -D "$tmp/log"
+has "* regs"
+has "* int"
+has "* mmio"
+monitor 'log nonsense\nlog irq\nlog exec nonsense' -bios "$tmp/count.rom"
+has "unknown item 'nonsense'"
+has "start with -d in_asm,irq"
+has "unknown item 'exec nonsense'"
+
+monitor 'step 5\ninfo exits\ninfo trace 2' -bios "$tmp/count.rom" -exit-stats text,file="$tmp/exits" -trace-last 100
+has "Exit statistics of tcg-lite"
+has "3  f000:ff02"
+has_not "2  f000:ff01"
+monitor 'info exits\ninfo trace' -bios "$tmp/count.rom"
+has "start twin86 with -exit-stats"
+has "start twin86 with -trace-last"
+
+printf '00000000ffffff00 T first\n00000000ffffff02 T third\n' >"$tmp/map"
+monitor 'step 3\nx/2i first\nprint third-first\nprint fourth\np 2*third' -bios "$tmp/count.rom" -symbols "$tmp/map"
+has "=> f000:ff02 <third>  inc ax"
+has "0xffffff01 <first+0x1>:  40"
+has "(twin86) 0x2"
+has "unknown symbol 'fourth'"
+has "(twin86) 0x1fffffe04"
+monitor 'print first' -bios "$tmp/count.rom"
+has "-symbols FILE"
+
+# Ctrl-A C works in a pipe, too
+said=$({ printf 'ab'; sleep 0.4; printf '\001cinfo status\n\001ccd'; sleep 0.4; printf '\001x'; } |
+    timeout 20 "$twin86" -bios "$tmp/echo.rom" 2>&1)
+[[ $said == ab*"(twin86) VM status: running"*"(twin86) "*cd ]] && ok || bad "Ctrl-A C in a pipe: '$said'"
+finish
