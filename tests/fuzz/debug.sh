@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Fuzzes the monitor and QMP with libFuzzer and sanitizers: debug.sh BUILD-DIR [SECONDS for each]
-# Compiles debug/monitor, debug/qmp and debug/session anew and takes the rest from the build. Skipped where clang has no
+# Fuzzes the gdb stub, the monitor and QMP with libFuzzer and sanitizers: debug.sh BUILD-DIR [SECONDS for each]
+# Compiles debug/gdb, debug/monitor, debug/qmp and debug/session anew and takes the rest from the build. Skipped where clang has no
 # libFuzzer.
 set -eu
 build=${1:?usage: debug.sh BUILD-DIR [SECONDS]}
@@ -25,7 +25,7 @@ failed=0 passed=0 skipped=0
 
 # fuzz NAME FLAGS...: the sources are compiled once
 objects=
-for source in "$root"/debug/monitor/*.c "$root"/debug/session/*.c "$root"/debug/qmp/*.c; do
+for source in "$root"/debug/gdb/*.c "$root"/debug/monitor/*.c "$root"/debug/session/*.c "$root"/debug/qmp/*.c; do
     case $source in
     */qmp/none.c) continue ;;
     */qmp/*) grep -q 'define HAVE_JSON_C' config.h || continue ;;
@@ -53,6 +53,7 @@ fuzz() {
     fi
 }
 fuzz monitor
+fuzz gdb -DFUZZ_GDB
 if grep -q 'define HAVE_JSON_C' config.h; then
     fuzz qmp -DFUZZ_QMP
 else

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* libFuzzer: bytes as lines of the monitor, or with -DFUZZ_QMP as what a QMP client sends, on a small machine. Nothing
+/* libFuzzer: bytes as lines of the monitor, with -DFUZZ_QMP as what a QMP client sends, with -DFUZZ_GDB as what gdb does,
+ * on a small machine. Nothing
  * may crash, hang, leak, or leave the session unusable. */
+#include "debug/gdb/gdb.h"
 #include "debug/monitor/monitor.h"
 #include "debug/qmp/qmp.h"
 
@@ -65,6 +67,39 @@ static void feed(const uint8_t *data, size_t size) {
         qmp_input(q, data, size);
     }
     qmp_free(q);
+}
+#elif defined(FUZZ_GDB)
+/* Every answer is a packet or an acknowledgement. */
+static void answer(void *opaque, const void *data, size_t size) {
+    const char *text = data;
+    (void)opaque;
+    if (size == 1 ? *text != '+' && *text != '-' : size < 4 || text[0] != '$' || text[size - 3] != '#')
+        abort();
+}
+
+/* As it is, or with the first byte's lowest bit in frames with right checksums: '\n' parts the packets. */
+static void feed(const uint8_t *data, size_t size) {
+    struct Gdb *g = calloc(1, sizeof(*g));
+    static struct GdbOut out;
+    const char *packet;
+    if (g == NULL)
+        abort();
+    gdb_attach(g, session, NULL, answer, NULL);
+    if (size > 0 && !(data[0] & 1)) {
+        gdb_input(g, data, size);
+    } else {
+        for (size_t i = 1, n; i < size; i += n + 1) {
+            const uint8_t *end = memchr(data + i, '\n', size - i);
+            n = end != NULL ? (size_t)(end - (data + i)) : size - i;
+            gdb_out_begin(&out);
+            gdb_out_binary(&out, data + i, n);
+            size_t all = gdb_out_end(&out, &packet);
+            gdb_input(g, (const uint8_t *)packet, all);
+            gdb_input(g, (const uint8_t *)"\x03", 1);
+        }
+    }
+    gdb_detach(g);
+    free(g);
 }
 #else
 /* Steps that are told to take long do. */
