@@ -71,6 +71,7 @@ static int look(int fd, struct KvmCaps *c, char *why, size_t n) {
         {KVM_CAP_TSC_DEADLINE_TIMER, &c->tsc_deadline},
         {KVM_CAP_ADJUST_CLOCK, &c->adjust_clock},
         {KVM_CAP_SYNC_REGS, &c->sync_regs},
+        {KVM_CAP_X86_TRIPLE_FAULT_EVENT, &c->triple_fault},
     };
     for (unsigned i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
         *wanted[i].has = ioctl(fd, KVM_CHECK_EXTENSION, wanted[i].cap) > 0;

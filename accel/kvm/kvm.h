@@ -19,7 +19,7 @@ struct KvmCaps {
     int slots;     /* memory slots of a VM */
     int run_bytes; /* size of the shared kvm_run area */
     bool readonly_mem, xsave, xcrs, debugregs, vcpu_events, user_space_msr, msr_filter, set_identity_map, set_tss;
-    bool guest_debug, user_nmi, sregs2, tsc_deadline, adjust_clock, sync_regs;
+    bool guest_debug, user_nmi, sregs2, tsc_deadline, adjust_clock, sync_regs, triple_fault;
     uint32_t guest_debug_flags; /* KVM_GUESTDBG_* that KVM knows; 0: too old to say */
 };
 
@@ -106,6 +106,7 @@ struct KvmVcpu {
     CPUX86State got;    /* as read from KVM or given to it */
     bool regs_in_run;   /* run->s holds what KVM has, or will have with the next KVM_RUN */
     unsigned sync_runs; /* for so many more KVM_RUNs registers are asked for in run->s */
+    bool triple_fault;  /* KVM has one waiting for the next KVM_RUN */
     bool stepping;      /* KVM stops after each instruction: a budget or a debugger wants that */
     struct KvmDebug debug;
     bool io_pending; /* the last exit was an access; KVM finishes the instruction when it is entered again */

@@ -395,10 +395,15 @@ void kvm_restart_tsc(struct KvmVcpu *v) { put_tsc(v, &v->cpu->env); }
 
 /* ---- the whole ---- */
 
+static bool triple_fault_waits(const struct kvm_vcpu_events *e) {
+    return (e->flags & KVM_VCPUEVENT_VALID_TRIPLE_FAULT) != 0 && e->triple_fault.pending;
+}
+
 static void get_events(struct KvmVcpu *v) {
     struct kvm_vcpu_events e;
     if (ioctl(v->fd, KVM_GET_VCPU_EVENTS, &e) < 0)
         return;
+    v->triple_fault = triple_fault_waits(&e);
     if (kvm_events_take_nmi(&e) && ioctl(v->fd, KVM_SET_VCPU_EVENTS, &e) == 0)
         cpu_post(v->cpu, CPU_EVENT_NMI); /* back to where every engine finds it */
     kvm_events_to_env(&e, &v->cpu->env);
@@ -443,7 +448,7 @@ static bool get_regs_from_run(struct KvmVcpu *v) {
     const struct kvm_sync_regs *s = &v->run->s.regs;
     CPUX86State *env = &v->cpu->env;
     if (!v->regs_in_run || s->events.exception.injected || s->events.exception.pending || s->events.nmi.injected ||
-        s->events.nmi.pending)
+        s->events.nmi.pending || triple_fault_waits(&s->events))
         return false;
     kvm_events_to_env(&s->events, env);
     kvm_regs_to_env(&s->regs, env);
@@ -547,8 +552,11 @@ static int put_regs(struct KvmVcpu *v, bool soon) {
         r = put(v, KVM_SET_SREGS, &want.sregs, "segment and control registers");
     if (r == 0 && (!v->known || memcmp(&want.regs, &have.regs, sizeof(want.regs)) != 0))
         r = put(v, KVM_SET_REGS, &want.regs, "general registers");
+    if (v->triple_fault) /* of a state that is no more: the guest was reset, or went on in another engine */
+        want.events.flags |= KVM_VCPUEVENT_VALID_TRIPLE_FAULT;
     if (r == 0 && (!v->known || memcmp(&want.events, &have.events, sizeof(want.events)) != 0))
         r = put(v, KVM_SET_VCPU_EVENTS, &want.events, "pending events");
+    v->triple_fault = v->triple_fault && r != 0;
     return r;
 }
 

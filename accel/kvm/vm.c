@@ -35,6 +35,13 @@ static void route_msrs(struct KvmVm *vm) {
         vm->caps.user_space_msr = false;
 }
 
+/* KVM_GET_VCPU_EVENTS tells of a triple fault that KVM_RUN has not reported yet. */
+static void show_triple_faults(struct KvmVm *vm) {
+    struct kvm_enable_cap cap = {.cap = KVM_CAP_X86_TRIPLE_FAULT_EVENT, .args = {1}};
+    if (vm->caps.triple_fault && ioctl(vm->fd, KVM_ENABLE_CAP, &cap) < 0)
+        vm->caps.triple_fault = false;
+}
+
 int kvm_vm_init(struct KvmVm *vm, char *why, size_t n) {
     vm->fd = -1;
     vm->dev_fd = kvm_open(&vm->caps, why, n);
@@ -45,6 +52,7 @@ int kvm_vm_init(struct KvmVm *vm, char *why, size_t n) {
         r = set_addresses(vm);
     if (r == 0) {
         route_msrs(vm);
+        show_triple_faults(vm);
         r = kvm_slots_init(vm);
     }
     if (r != 0) {

@@ -314,6 +314,34 @@ START_TEST(host_reset) {
 }
 END_TEST
 
+/* A triple fault that KVM has yet to report stays while the guest's state does, and goes with it. */
+START_TEST(host_triple_fault_in_flight) {
+    static const uint8_t code[] = {0xe7, 0xf4, 0xe7, 0xf4, 0xe7, 0xf4, 0xeb, 0xfe}; /* out f4h, ax, three times */
+    for (unsigned reset = 0; reset < 2; reset++) {
+        Twin86Machine *m = machine_with(code, sizeof(code));
+        struct CPUState *cpu = &((struct Machine *)m)->cpu;
+        struct KvmVcpu *v = cpu->engine;
+        struct kvm_vcpu_events e;
+        ends_with(m, "");
+        ck_assert_int_eq(ioctl(v->fd, KVM_GET_VCPU_EVENTS, &e), 0);
+        e.flags |= KVM_VCPUEVENT_VALID_TRIPLE_FAULT;
+        e.triple_fault.pending = 1;
+        if (v->vm->caps.triple_fault) { /* else this KVM has no call for it */
+            ck_assert_int_eq(ioctl(v->fd, KVM_SET_VCPU_EVENTS, &e), 0);
+            cpu->engine_owns_state = true;
+            cpu_sync_state(cpu);
+        }
+        if (reset)
+            twin86_reset(m);
+        ends_with(m, "");
+        Twin86Stats stats;
+        twin86_stats(m, &stats);
+        ck_assert_uint_eq(stats.resets, v->vm->caps.triple_fault ? 1 : reset); /* that, or the triple fault's */
+        twin86_destroy(m);
+    }
+}
+END_TEST
+
 START_TEST(host_create_and_destroy) {
     static const uint8_t spin[] = {0xeb, 0xfe};
     for (unsigned i = 0; i < 20; i++) {
@@ -528,6 +556,7 @@ Suite *kvm_host_suite(void) {
                                  host_kicks,
                                  host_budget,
                                  host_reset,
+                                 host_triple_fault_in_flight,
                                  host_create_and_destroy,
                                  irqchip_is_refused,
                                  lines_of_the_irqchip,
