@@ -118,7 +118,7 @@ struct KvmVcpu {
     struct KvmStats stats;
     bool observed;   /* somebody wants to know the RIP of each exit: registers are asked for in run->s */
     bool completing; /* KVM is entered only to finish an instruction */
-    void *tcg; /* the software engine's vCPU, made for the first assist */
+    void *tcg;       /* the software engine's vCPU, made for the first assist */
 };
 
 /* ---- caps.c ---- */
