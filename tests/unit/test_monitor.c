@@ -260,6 +260,15 @@ START_TEST(lines_have_answers) {
 }
 END_TEST
 
+START_TEST(the_kernels_controllers_are_not_shown) {
+    static const char *const shown[] = {"info pic", "info lapic", "info ioapic", "info irq"};
+    bench.m->config.kernel_irqchip = true;
+    for (unsigned i = 0; i < 4; i++)
+        ck_assert_ptr_nonnull(strstr(run(shown[i]), "can't be shown"));
+    bench.m->config.kernel_irqchip = false;
+}
+END_TEST
+
 START_TEST(long_lines_are_refused) {
     static char line[2 * MONITOR_LINE_MAX];
     memset(line, '(', sizeof(line) - 1);
@@ -543,6 +552,7 @@ Suite *monitor_suite(void) {
     tcase_add_loop_test(t, expressions_have_values, 0, COUNT(expressions));
     tcase_add_loop_test(t, bad_expressions_are_refused, 0, COUNT(bad_expressions));
     tcase_add_loop_test(t, lines_have_answers, 0, COUNT(lines));
+    tcase_add_test(t, the_kernels_controllers_are_not_shown);
     tcase_add_test(t, long_lines_are_refused);
     tcase_add_test(t, the_guest_is_steered);
     tcase_add_test(t, nmi_reaches_the_guest);
