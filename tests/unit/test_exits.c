@@ -3,6 +3,7 @@
 #ifdef HAVE_KVM
 #include "accel/kvm/kvm.h"
 #endif
+#include "accel/tcg-lite/watch.h"
 #include "cpu/exits.h"
 #include "debug/exit_report.h"
 #include "tests/unit/suites.h"
@@ -221,6 +222,90 @@ START_TEST(broken_files) {
 }
 END_TEST
 
+/* ---- what tcg-lite counts ---- */
+
+/* Whether a row of x86.tab with that mnemonic, and operands that begin so, is counted. */
+static bool counted(const uint8_t *kinds, const char *mnemonic, const char *operands) {
+    bool any = false, yes = true;
+    for (unsigned row = 1; row < x86_row_count; row++) {
+        if (strcmp(x86_rows[row].mnemonic, mnemonic) != 0 ||
+            strncmp(x86_rows[row].operands, operands, strlen(operands)) != 0)
+            continue;
+        any = true;
+        yes = yes && kinds[row] != 0;
+    }
+    ck_assert_msg(any, "x86.tab has no row %s %s", mnemonic, operands);
+    return yes;
+}
+
+START_TEST(rows_that_count) {
+    static const char *const yes[][2] = {
+        {"CPUID", ""},
+        {"HLT", ""},
+        {"MONITOR", ""},
+        {"MWAIT", ""},
+        {"INVD", ""},
+        {"WBINVD", ""},
+        {"XSETBV", ""},
+        {"RDPMC", ""},
+        {"RDMSR", ""},
+        {"WRMSR", ""},
+        {"LMSW", ""},
+        {"CLTS", ""},
+        {"INVLPG", ""},
+        {"INVPCID", ""},
+        {"LGDT", ""},
+        {"LIDT", ""},
+        {"LLDT", ""},
+        {"LTR", ""},
+        {"SWAPGS", ""},
+        {"SYSRET", ""},
+        {"SYSEXIT", ""},
+        {"CLI", ""},
+        {"STI", ""},
+        {"CLAC", ""},
+        {"STAC", ""},
+        {"XSAVES", ""},
+        {"XRSTORS", ""},
+        {"MOV", "R,Cd"},
+        {"MOV", "Cd,"},
+        {"MOV", "R,Dd"},
+        {"MOV", "Dd,"},
+        /* Robin and Irvine's 17, and IRET */
+        {"SGDT", ""},
+        {"SIDT", ""},
+        {"SLDT", ""},
+        {"SMSW", ""},
+        {"PUSHF", ""},
+        {"POPF", ""},
+        {"LAR", ""},
+        {"LSL", ""},
+        {"VERR", ""},
+        {"VERW", ""},
+        {"POP", "SS"},
+        {"PUSH", "CS"},
+        {"CALL", "Ap"},
+        {"JMP", "Mp"},
+        {"INT", "Ib"},
+        {"RETF", ""},
+        {"STR", ""},
+        {"MOV", "Sw,"},
+        {"MOV", "Ev,Sw"},
+        {"IRET", ""},
+    };
+    static const char *const no[][2] = {{"ADD", ""},   {"NOP", ""},  {"POP", "Zv"}, {"CALL", "Jz"},
+                                        {"JMP", "Jb"}, {"RET", "F"}, {"RDTSC", ""}, {"PAUSE", ""},
+                                        {"IN", ""},    {"OUTS", ""}, {"INT3", ""},  {"SYSCALL", ""}};
+    uint8_t *kinds = tcg_exit_kinds();
+    ck_assert_ptr_nonnull(kinds);
+    for (unsigned i = 0; i < sizeof(yes) / sizeof(yes[0]); i++)
+        ck_assert_msg(counted(kinds, yes[i][0], yes[i][1]), "%s %s is not counted", yes[i][0], yes[i][1]);
+    for (unsigned i = 0; i < sizeof(no) / sizeof(no[0]); i++)
+        ck_assert_msg(!counted(kinds, no[i][0], no[i][1]), "%s %s is counted", no[i][0], no[i][1]);
+    free(kinds);
+}
+END_TEST
+
 #ifdef HAVE_KVM
 
 /* One invented exit of KVM_RUN, counted; `expected` is the row it makes. */
@@ -291,6 +376,7 @@ Suite *exits_suite(void) {
     tcase_add_test(t, side_by_side);
     tcase_add_test(t, broken_files);
     tcase_add_test(t, names);
+    tcase_add_test(t, rows_that_count);
 #ifdef HAVE_KVM
     tcase_add_test(t, exits_of_kvm);
 #endif
