@@ -112,6 +112,13 @@ static void retf_outer_stack(struct Comparison *c, const struct CompareInsn *i) 
         take_all(c);
 }
 
+static void fxsave_last_byte(struct Comparison *c, const struct CompareInsn *i) {
+    bool fx = !strncmp(i->row->mnemonic, "FXSAVE", 6) || !strncmp(i->row->mnemonic, "FXRSTOR", 7);
+    if (fx && c->a.vector == VEC_PF && c->b.vector == VEC_PF && c->a.cr2 == operand(c, i) &&
+        c->b.cr2 == c->a.cr2 + FXSAVE_SIZE - 1)
+        c->a.cr2 = c->b.cr2;
+}
+
 static void cmps_order(struct Comparison *c, const struct CompareInsn *i) {
     if (is(i, "CMPS") && c->a.vector == VEC_PF && c->b.vector == VEC_PF && c->a.cr2 != c->b.cr2)
         take_all(c);
@@ -195,6 +202,11 @@ const struct Explanation explanations[] = {
      "before "
      "they find that RPL is less than CPL (SDM vol. 2, RET: #GP first; measured)",
      retf_outer_stack},
+    {"fxsave-last-byte",
+     "FXSAVE and FXRSTOR where nothing is mapped: CR2 is the address of the area's last byte now and then, in place of "
+     "the "
+     "first one's (measured on AMD); the SDM (vol. 3, 4.7) asks for an address that caused the fault",
+     fxsave_last_byte},
     {"cmps-order",
      "when neither operand of CMPS can be read, the SDM does not say which fault is raised; measured on AMD: sometimes "
      "the one, sometimes the other",

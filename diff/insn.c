@@ -135,6 +135,8 @@ static void judge(struct InsnRun *r, unsigned k) {
 static bool selected(struct InsnRun *r, unsigned k) {
     const struct DiffState *o = &r->out_a[k];
     const struct GenGroup *q = group_of(r, k);
+    if (o->left)
+        return false; /* to code of another mode, where pads mean nothing */
     if (o->vector == DIFF_NO_FAULT)
         return o->rip - q->code >= q->bytes; /* a branch back has no end */
     if (o->vector == VEC_PF && o->cr2 - STUB_BASE < DIFF_SYS + DIFF_SYS_SIZE - STUB_BASE)

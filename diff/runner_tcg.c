@@ -172,6 +172,7 @@ static void read_frame(struct TcgRunner *r, struct DiffState *out) {
         memcpy(&frame[k], p + k * size, size);
     out->error = (uint32_t)error;
     out->rip = frame[0];
+    out->left = (uint16_t)frame[1] != s->env.seg[SEG_CS].selector;
     out->rflags = frame[2];
     out->cr2 = out->vector == VEC_PF ? env->cr2 : 0;
     out->dr6 = out->vector == VEC_DB ? env->dr[6] & DIFF_DR6 : 0;
@@ -187,6 +188,7 @@ static void finish(struct TcgRunner *r, struct DiffState *out, bool fault) {
         env->fip = (uint32_t)env->fip, env->fdp = (uint32_t)env->fdp;
     diff_state_from_env(out, env);
     out->vector = DIFF_NO_FAULT;
+    out->left = env->seg[SEG_CS].selector != r->head.space.env.seg[SEG_CS].selector;
     out->error = out->dr6 = 0;
     out->cr2 = 0;
     if (fault)

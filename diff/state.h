@@ -28,7 +28,8 @@ struct DiffState {
     uint64_t cr2;    /* after #PF */
     uint32_t dr6;    /* after #DB: B0 to B3, BD, BS, BT */
     uint32_t insns;  /* in: how many to run */
-    uint8_t unused[8];
+    uint32_t left;   /* out, of tcg-lite: CS is another in the end, so that what followed was no part of the case */
+    uint8_t unused[4];
 } __attribute__((aligned(64)));
 
 /* The assembly of stub.c knows these. */
