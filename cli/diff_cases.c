@@ -9,16 +9,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { EXIT_DIFFERENT = 1, OPTIONS = 12 };
+enum { EXIT_DIFFERENT = 1, OPTIONS = 14 };
 
 static const char usage_insn[] =
     "Usage: twin86 diff insn [options]      cases made from the instruction table, on two engines\n"
     "  --forms PATTERN[,PATTERN]...   mnemonics such as 'PADD*', or cpuid=FEATURE (all)\n"
     "  --cases N                      how many cases; 2M and 1G are understood (1M)\n"
+    "  --mode MODE                    real, v86, pm16, pm32, compat16, compat32 or long (long)\n"
+    "  --cpl N                        privilege level 0 or 3 (3)\n"
     "  --length N                     instructions of a case, up to 8 (1)\n"
     "  --seed N                       the same cases come of the same seed (1)\n"
     "  --cpu MODEL[,+FEATURE]...      as -cpu; what the host lacks is left out (max)\n"
-    "  --engines A,B                  of tcg-lite, host (this processor), kvm (tcg-lite,host)\n"
+    "  --engines A,B                  of tcg-lite, host (this processor), kvm, plain (tcg-lite with plain=on)\n"
+    "                                 (tcg-lite,host; in other modes than 64-bit user mode, which host has, "
+    "tcg-lite,kvm)\n"
     "  --coverage[=FILE.html]         list what was run of each form, or write it as a page\n"
     "  --shrink                       reduce differing cases to what matters\n"
     "  --save DIR                     where files of differing cases go (.)\n"
@@ -124,11 +128,13 @@ static int result(const char *command, int e, const char *why) {
 
 int diff_insn_main(int argc, char **argv) {
     Twin86DiffInsn o = {.cases = 1000000, .seed = 1, .save = "."};
-    uint64_t length = 1;
+    uint64_t length = 1, cpl = 3;
     const struct Option options[OPTIONS] = {{"--forms", &o.forms, NULL, NULL},
                                             {"--cases", NULL, &o.cases, NULL},
                                             {"--seed", NULL, &o.seed, NULL},
                                             {"--length", NULL, &length, NULL},
+                                            {"--mode", &o.mode, NULL, NULL},
+                                            {"--cpl", NULL, &cpl, NULL},
                                             {"--cpu", &o.cpu, NULL, NULL},
                                             {"--engines", &o.engines, NULL, NULL},
                                             {"--coverage", &o.html, NULL, &o.coverage},
@@ -141,6 +147,9 @@ int diff_insn_main(int argc, char **argv) {
         return e;
     if (files != 0)
         return complain("insn", "'%s' is no option; twin86 diff insn --help lists what there is", argv[1]);
+    if (cpl != 0 && cpl != 3)
+        return complain("insn", "--cpl %llu: cases run at privilege level 0 or 3", (unsigned long long)cpl);
+    o.cpl = (int)cpl;
     o.length = length < 100 ? (unsigned)length : 100;
     return result("insn", twin86_diff_insn(&o, stdout, why, sizeof(why)), why);
 }

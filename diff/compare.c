@@ -16,6 +16,8 @@ static bool equal(const struct Comparison *c) {
     for (unsigned k = 0; k < c->ranges; k++)
         if (memcmp(c->range[k].a, c->range[k].b, c->range[k].n))
             return false;
+    if (c->system && memcmp(&c->system_a, &c->system_b, sizeof(c->system_a)) != 0)
+        return false;
     return diff_state_equal(&c->a, &c->b);
 }
 

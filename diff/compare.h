@@ -6,6 +6,7 @@
 
 #include "accel/tcg-lite/decode.h"
 #include "diff/fields.h"
+#include "diff/frame.h"
 
 enum { COMPARE_RANGES = 256, COMPARE_INSNS = 16 };
 
@@ -30,7 +31,10 @@ struct Comparison {
     struct CompareInsn insn[COMPARE_INSNS]; /* the first, and what follows it if there are no branches */
     unsigned insns;
     const struct DiffState *in;
-    const char *oracle;    /* b's engine */
+    enum DiffMode mode;
+    const char *oracle; /* b's engine */
+    bool system;        /* these are there, too */
+    struct DiffSystem system_a, system_b;
     struct DiffState a, b; /* a: the software's, b: the hardware's */
     struct CompareRange range[COMPARE_RANGES];
     unsigned ranges;

@@ -10,9 +10,10 @@
 /** Take out of the model what the host's processor does not have. */
 void diff_host_model(struct CpuModel *m);
 
-/** "A,B" (NULL: "tcg-lite,host"): the first must be tcg-lite where `a` is NULL. 0 or -EINVAL. */
-int diff_find_engines(const char *list, const struct DiffRunnerOps **a, const struct DiffRunnerOps **b, char *why,
-                      size_t n);
+/** `fast`: runners of batches in 64-bit user mode, as far as there are; else those of any mode. "A,B" (NULL:
+ * "tcg-lite,host"): the first must be tcg-lite where `a` is NULL. 0 or -EINVAL. */
+int diff_find_engines(const char *list, bool fast, const struct DiffRunnerOps **a, const struct DiffRunnerOps **b,
+                      char *why, size_t n);
 
 /** A file's contents (to be freed), or NULL with one line in `why`. */
 char *diff_read_file(const char *path, size_t *size, char *why, size_t n);

@@ -81,10 +81,12 @@ static void take_all(struct Comparison *c) {
     for (unsigned k = 0; k < c->ranges; k++)
         memcpy(c->range[k].a, c->range[k].b, c->range[k].n);
     c->a = c->b;
+    c->system_a = c->system_b;
 }
 
 static void call_target_and_stack(struct Comparison *c, const struct CompareInsn *i) {
-    if (is(i, "CALL") && c->a.vector == VEC_GP && c->b.vector == VEC_SS && !canonical(c->in->gpr[REG_SP] - 8))
+    bool stack = c->b.vector == VEC_AC || (c->b.vector == VEC_SS && !canonical(c->in->gpr[REG_SP] - 8));
+    if (is(i, "CALL") && c->a.vector == VEC_GP && stack && c->a.rip == c->b.rip)
         take_all(c);
 }
 
@@ -95,10 +97,21 @@ static void misaligned_stack_operand(struct Comparison *c, const struct CompareI
         take_all(c);
 }
 
+/** An operand that goes beyond a flat segment's last byte. */
+static void flat_wrap(struct Comparison *c, const struct CompareInsn *i) {
+    bool flat = c->mode == DIFF_PROT32 || c->mode == DIFF_COMPAT32;
+    uint32_t a = c->a.vector, b = c->b.vector;
+    if (!flat || !i->insn->mem || a == b || c->a.rip != c->b.rip)
+        return;
+    bool limit = a == VEC_GP || a == VEC_SS || b == VEC_GP || b == VEC_SS;
+    if (limit && (uint32_t)operand(c, i) >= 0u - FXSAVE_SIZE)
+        take_all(c);
+}
+
 /** The trap after elements that are there already takes the place of a fault in the next one. */
 static void gather_trap(struct Comparison *c, const struct CompareInsn *i) {
     bool gather = strstr(i->row->mnemonic, "GATHER") != NULL;
-    if (gather && (c->a.vector == VEC_PF || c->a.vector == VEC_GP) && c->b.vector == VEC_DB &&
+    if (gather && (c->a.vector == VEC_PF || c->a.vector == VEC_GP || c->a.vector == VEC_SS) && c->b.vector == VEC_DB &&
         (c->in->rflags & FLAG_TF) && c->a.rip == c->b.rip && c->b.dr6 == (1u << 14)) {
         c->a.vector = VEC_DB, c->a.error = 0, c->a.cr2 = 0, c->a.dr6 = (1u << 14);
         c->a.rflags = (c->a.rflags & ~(uint64_t)FLAG_RF) | (c->b.rflags & FLAG_RF);
@@ -185,13 +198,19 @@ const struct Explanation explanations[] = {
      "for the same reason the host's kernel loses them when it switches tasks: all three are 0 (measured)",
      pointers_lost},
     {"call-target-and-stack",
-     "CALL to an address that is not canonical with such a stack: #GP by the SDM's order (vol. 2, CALL), #SS measured",
+     "CALL to an address that is not canonical with a stack that is neither, or not aligned: #GP by the SDM's order "
+     "(vol. 2, "
+     "CALL), #SS and #AC measured",
      call_target_and_stack},
     {"misaligned-stack-operand",
      "an aligned vector operand through RSP or RBP that is neither canonical nor aligned: the SDM names #SS and #GP "
      "without "
      "an order (vol. 2, 2.4); measured #GP",
      misaligned_stack_operand},
+    {"flat-wrap",
+     "an operand that goes beyond the last byte of a segment of 4 GiB: exceptions may or may not come (SDM vol. 3, "
+     "5.3)",
+     flat_wrap},
     {"gather-trap",
      "single-stepping: a gather whose later element faults gives #DB for those that are loaded (SDM vol. 2, "
      "VPGATHERDD: "

@@ -15,6 +15,11 @@ struct Generator {
     struct DiffOpcode *opcodes;
     uint16_t *row;
     unsigned rows, length;
+    enum DiffMode mode;
+    unsigned cpl;
+    bool system;
+    const CPUX86State *env;
+    const struct GenLayout *layout;
     bool avx; /* the upper halves of YMM exist */
     uint64_t seed;
     uint8_t pool[CLASSES][POOL]; /* filled anew for each batch; registers are copied out of it */
@@ -23,17 +28,37 @@ struct Generator {
 
 /* ---- pages ---- */
 
-unsigned gen_pages(struct DiffPage *page) {
+const struct GenLayout *gen_layout(enum DiffMode mode) {
+    static const struct GenLayout wide = {0x10000000, 0x10400000,     0x10800000,    DIFF_BATCH,
+                                          GEN_EDGES,  GEN_CODE_PAGES, GEN_DATA_PAGES},
+                                  low = {0x10000, 0x20000, 0x70000, 256, 16, 256 / GEN_SLOTS_PAGE + 2, 256 / 4 + 1},
+                                  real = {0x10000, 0x20000, 0x70000, 256, 0, 256 / GEN_SLOTS_PAGE + 2, 256 / 4 + 1};
+    return mode == DIFF_REAL16 ? &real : gen_mode16(mode) ? &low : &wide;
+}
+
+uint32_t gen_decode_mode(enum DiffMode mode, unsigned cpl) {
+    static const uint32_t code[DIFF_MODES] = {MODE_CODE16 | MODE_REAL,
+                                              MODE_CODE16 | MODE_VM86,
+                                              MODE_CODE16,
+                                              MODE_CODE32,
+                                              MODE_CODE16,
+                                              MODE_CODE32,
+                                              MODE_CODE64};
+    return code[mode] | MODE_SSE | MODE_AVX | (cpl == 3 ? MODE_USER : 0);
+}
+
+unsigned gen_pages(enum DiffMode mode, struct DiffPage *page) {
+    const struct GenLayout *l = gen_layout(mode);
     unsigned n = 0;
-    for (unsigned k = 0; k < GEN_CODE_PAGES; k++)
-        page[n++] = (struct DiffPage){GEN_CODE + k * 4096, DIFF_PAGE_USER};
-    for (unsigned k = 0; k < GEN_DATA_PAGES; k++)
-        page[n++] = (struct DiffPage){GEN_DATA + k * 4096, DIFF_PAGE_USER | DIFF_PAGE_WRITE | DIFF_PAGE_NX};
+    for (unsigned k = 0; k < l->code_pages; k++)
+        page[n++] = (struct DiffPage){l->code + k * 4096, DIFF_PAGE_USER};
+    for (unsigned k = 0; k < l->data_pages; k++)
+        page[n++] = (struct DiffPage){l->data + k * 4096, DIFF_PAGE_USER | DIFF_PAGE_WRITE | DIFF_PAGE_NX};
     static const uint8_t attr[GEN_EDGE_KINDS] = {[EDGE_READ_ONLY] = DIFF_PAGE_USER,
                                                  [EDGE_SUPERVISOR] = DIFF_PAGE_WRITE,
                                                  [EDGE_WRITABLE] = DIFF_PAGE_USER | DIFF_PAGE_WRITE};
-    for (unsigned k = 0; k < GEN_EDGES; k++) {
-        uint64_t at = GEN_EDGE + k * GEN_EDGE_SIZE;
+    for (unsigned k = 0; k < l->edges; k++) {
+        uint64_t at = l->edge + k * GEN_EDGE_SIZE;
         page[n++] = (struct DiffPage){at + 4096, DIFF_PAGE_USER | DIFF_PAGE_WRITE | DIFF_PAGE_NX};
         if (k % GEN_EDGE_KINDS != EDGE_UNMAPPED)
             page[n++] = (struct DiffPage){at + 8192, attr[k % GEN_EDGE_KINDS] | DIFF_PAGE_NX};
@@ -42,11 +67,11 @@ unsigned gen_pages(struct DiffPage *page) {
 }
 
 const uint8_t *gen_window_before(const struct GenBatch *b, uint64_t linear) {
-    if (linear - GEN_DATA < GEN_DATA_PAGES * 4096)
-        return b->data + (linear - GEN_DATA);
-    unsigned edge = (unsigned)((linear - GEN_EDGE) / GEN_EDGE_SIZE),
-             at = (unsigned)((linear - GEN_EDGE) % GEN_EDGE_SIZE);
-    return edge < GEN_EDGES && at >= 4096 && at < 3 * 4096 ? b->edge[edge] + at - 4096 : NULL;
+    const struct GenLayout *l = b->layout;
+    if (linear - l->data < l->data_pages * 4096)
+        return b->data + (linear - l->data);
+    unsigned edge = (unsigned)((linear - l->edge) / GEN_EDGE_SIZE), at = (unsigned)((linear - l->edge) % GEN_EDGE_SIZE);
+    return edge < l->edges && at >= 4096 && at < 3 * 4096 ? b->edge[edge] + at - 4096 : NULL;
 }
 
 /* ---- life ---- */
@@ -70,6 +95,11 @@ struct Generator *gen_new(const struct GenSetup *p) {
     g->row = malloc(p->rows * sizeof(*p->row));
     g->rows = p->rows;
     g->length = p->length;
+    g->mode = p->mode;
+    g->cpl = p->cpl;
+    g->system = p->system;
+    g->env = p->env;
+    g->layout = gen_layout(p->mode);
     if (g->opcodes == NULL || g->row == NULL) {
         gen_free(g);
         return NULL;
@@ -79,7 +109,7 @@ struct Generator *gen_new(const struct GenSetup *p) {
 }
 
 static struct DiffEncode encoder(const struct Generator *g) {
-    return (struct DiffEncode){g->model, MODE_CODE64 | MODE_USER | MODE_SSE | MODE_AVX | MODE_FLAT, g->opcodes};
+    return (struct DiffEncode){g->model, gen_decode_mode(g->mode, g->cpl), g->opcodes};
 }
 
 /* ---- registers ---- */
@@ -153,7 +183,7 @@ static void fill_mxcsr(struct DiffRng *r, bool unmask, struct DiffState *s) {
     diff_put(s->fx + FXSAVE_MXCSR, mxcsr, 4);
 }
 
-static void fill_gpr(struct DiffRng *r, uint64_t window, struct DiffState *s) {
+static void fill_gpr(const struct Generator *g, struct DiffRng *r, uint64_t window, struct DiffState *s) {
     for (unsigned k = 0; k < REG_COUNT; k++)
         s->gpr[k] = diff_integer(r);
     uint64_t v = diff_rnd(r);
@@ -167,14 +197,39 @@ static void fill_gpr(struct DiffRng *r, uint64_t window, struct DiffState *s) {
         s->rflags |= FLAG_AC;
     s->fs_base = (uint64_t)((int64_t)diff_rnd(r) >> 17); /* canonical */
     s->gs_base = (uint64_t)((int64_t)diff_rnd(r) >> 17);
+    if (g->mode == DIFF_LONG64)
+        return;
+    s->fs_base &= 0xfffffff;
+    s->gs_base &= 0xfffffff;
+    for (unsigned k = 0; k < REG_COUNT; k++) /* no other is there; upper halves are nobody's */
+        s->gpr[k] = k < 8 ? (uint32_t)s->gpr[k] : 0;
+    if (g->mode == DIFF_V8086)
+        s->rflags |= FLAG_VM | (diff_one_in(r, 4) ? 0 : FLAG_IOPL);
+}
+
+/** Segments of a 16-bit mode about the case's memory. */
+static void fill_bases(const struct GenGroup *q, struct Tune *t) {
+    struct DiffState *s = t->s;
+    for (unsigned k = 0; k < SEG_COUNT; k++)
+        t->base[k] = 0;
+    if (gen_mode16(t->b->mode)) {
+        uint64_t data = (t->window & ~15ull) - 0x4000, stack = (t->own & ~15ull) - 0x4000;
+        t->base[SEG_DS] = t->base[SEG_ES] = data;
+        t->base[SEG_SS] = stack;
+        s->fs_base = s->gs_base = data + 0x1230;
+        s->gpr[REG_SP] = (s->gpr[REG_SP] - stack) & 0xffff;
+        diff_put(s->fx + DIFF_FX_CS_BASE, q->cs_base, 4);
+        diff_put(s->fx + DIFF_FX_SS_BASE, stack, 4);
+        diff_put(s->fx + DIFF_FX_DATA_BASE, data, 4);
+    }
 }
 
 /* ---- code ---- */
 
 /** Give the group a slot, where it may lie across a page boundary, and its pads. */
-static void place_code(struct DiffRng *r, struct GenGroup *q, unsigned slot) {
+static void place_code(const struct Generator *g, struct DiffRng *r, struct GenGroup *q, unsigned slot) {
     unsigned page = slot / GEN_SLOTS_PAGE, index = 1 + slot % GEN_SLOTS_PAGE;
-    q->slot = GEN_CODE + page * 4096u + index * GEN_SLOT;
+    q->slot = g->layout->code + page * 4096u + index * GEN_SLOT;
     q->code = q->slot + 32;
     q->pad[1] = q->slot;
     q->pad[2] = q->slot + GEN_SLOT - DIFF_PAD_SIZE;
@@ -183,24 +238,25 @@ static void place_code(struct DiffRng *r, struct GenGroup *q, unsigned slot) {
         q->pad[2] = q->slot + GEN_SLOT + 96;
     }
     q->pad[0] = q->code + q->bytes;
+    q->cs_base = gen_mode16(g->mode) ? (q->slot & ~0xfffull) - 0x2000 : 0;
 }
 
 /* ---- cases ---- */
 
 /** The case's memory: its own window, or (rarely, while there are any) one at the edge of a mapping. */
 static uint64_t take_window(struct GenBatch *b, unsigned k, bool edge) {
-    if (!edge || b->edges == GEN_EDGES)
-        return GEN_DATA + 512 + k * (uint64_t)GEN_WINDOW;
-    return GEN_EDGE + b->edges++ * (uint64_t)GEN_EDGE_SIZE + 8192 - GEN_WINDOW / 2;
+    if (!edge || b->edges == b->layout->edges)
+        return b->layout->data + 512 + k * (uint64_t)GEN_WINDOW;
+    return b->layout->edge + b->edges++ * (uint64_t)GEN_EDGE_SIZE + 8192 - GEN_WINDOW / 2;
 }
 
-static bool is_edge(uint64_t window) { return window >= GEN_EDGE; }
+static bool is_edge(const struct GenBatch *b, uint64_t window) { return window >= b->layout->edge; }
 
 /** Where in its window the operand shall lie. */
-static uint64_t choose_target(struct DiffRng *r, uint64_t window, bool vector) {
+static uint64_t choose_target(const struct GenBatch *b, struct DiffRng *r, uint64_t window, bool vector) {
     uint64_t v = diff_rnd(r), middle = window + GEN_WINDOW / 2;
-    if (is_edge(window) || ((middle & 0xfff) == 0 && (v & 3) == 0)) /* about the boundary */
-        return is_edge(window) && (v >> 8 & 15) == 0 ? middle - 4096 - (v >> 16 & 7) : middle + (v >> 16 & 127) - 96;
+    if (is_edge(b, window) || ((middle & 0xfff) == 0 && (v & 3) == 0)) /* about the boundary */
+        return is_edge(b, window) && (v >> 8 & 15) == 0 ? middle - 4096 - (v >> 16 & 7) : middle + (v >> 16 & 127) - 96;
     uint64_t at = window + 64 + (v >> 32) % (GEN_WINDOW - 192);
     if (v & (vector ? 0x30 : 0x10))
         at &= ~63ull;
@@ -221,7 +277,7 @@ static void tune_all(struct Generator *g, struct Tune *t) {
             diff_one_in(t->r, 4) ? (enum DiffClass)diff_below(t->r, CLASSES) : class_of(&x86_rows[row]);
         t->form = f;
         t->row = &x86_rows[row];
-        t->target = choose_target(t->r, t->window, f->reg_kind == KIND_VEC || f->rm_kind == KIND_VEC);
+        t->target = choose_target(t->b, t->r, t->window, f->reg_kind == KIND_VEC || f->rm_kind == KIND_VEC);
         tune_poke(t, t->target, from_pool(g, t->r, class, GEN_OPERAND), GEN_OPERAND);
         tune_case(t);
         target[n] = t->target;
@@ -239,20 +295,23 @@ static void make_case(struct Generator *g, struct DiffRng *r, struct GenBatch *b
                       bool edge, bool unmask) {
     struct DiffState *s = &b->in[k];
     const struct DiffEncode e = encoder(g);
-    struct Tune t = {.r = r, .b = b, .s = s, .q = q, .e = &e};
+    struct Tune t = {.r = r, .b = b, .s = s, .q = q, .e = &e, .cpl = g->cpl, .env = g->env};
+    if (gen_mode16(g->mode) && q->insn[0].d.insn.mem && q->insn[0].d.insn.seg == SEG_SS)
+        edge = false; /* the stack's segment does not reach there */
     t.window = take_window(b, k, edge);
-    t.own = GEN_DATA + 512 + k * (uint64_t)GEN_WINDOW;
+    t.own = b->layout->data + 512 + k * (uint64_t)GEN_WINDOW;
     b->window[k] = t.window;
     s->xheader[0] = XCR0_X87 | XCR0_SSE | (g->avx ? XCR0_AVX : 0);
     s->insns = q->length;
     uint32_t attr = 0;
     for (unsigned n = 0; n < q->length; n++)
         attr |= x86_forms[n == 0 ? q->row : q->insn[n].d.row].attr;
-    fill_gpr(r, t.own, s);
+    fill_gpr(g, r, t.own, s);
     fill_vectors(g, r, class_of(&x86_rows[q->row]), s);
     fill_fpu(g, r, attr, s);
     fill_mxcsr(r, unmask, s);
-    s->rip = q->code;
+    s->rip = q->code - q->cs_base;
+    fill_bases(q, &t);
     tune_all(g, &t);
 }
 
@@ -262,7 +321,7 @@ static void encode_first(struct Generator *g, struct DiffRng *r, struct GenGroup
     const struct DiffEncode e = encoder(g);
     bool legal = !diff_one_in(r, 64);
     for (unsigned tries = 0; tries < 40; tries++)
-        if (diff_encode(&e, r, q->row, legal, &q->insn[0]) && tune_allowed(&e, &q->insn[0]))
+        if (diff_encode(&e, r, q->row, legal, &q->insn[0]) && tune_allowed(&e, &q->insn[0], g->system))
             return;
     q->insn[0] = (struct DiffInsn){.bytes = {0x90}, .len = 1, .imm_at = 1}; /* it can't be had here: NOP */
     q->row = 0;
@@ -308,7 +367,7 @@ static void encode_more(struct Generator *g, struct DiffRng *r, struct GenGroup 
     for (unsigned tries = 0; tries < 20 * g->length && q->length < g->length && tune_leads(&q->insn[q->length - 1]);
          tries++) {
         struct DiffInsn *i = &q->insn[q->length];
-        if (!diff_encode(&e, r, g->row[diff_below(r, g->rows)], true, i) || !tune_allowed(&e, i) ||
+        if (!diff_encode(&e, r, g->row[diff_below(r, g->rows)], true, i) || !tune_allowed(&e, i, g->system) ||
             !sequence_takes(&s, i) || q->bytes + i->len > GEN_MAX_BYTES)
             continue;
         if (i->d.flow && q->length + 1u < g->length && !diff_one_in(r, 8))
@@ -324,7 +383,7 @@ static void make_group(struct Generator *g, struct DiffRng *r, struct GenBatch *
     q->row = (uint16_t)row;
     encode_first(g, r, q);
     encode_more(g, r, q);
-    place_code(r, q, b->groups);
+    place_code(g, r, q, b->groups);
     const struct DiffEncode e = encoder(g);
     bool address = false;
     uint64_t at = q->code;
@@ -334,9 +393,10 @@ static void make_group(struct Generator *g, struct DiffRng *r, struct GenBatch *
         address |= holds_address(&q->insn[n]);
     }
     bool illegal = q->insn[0].d.row == 0, edge = !illegal && diff_one_in(r, 24), unmask = diff_one_in(r, 24);
-    unsigned count = address || illegal ? 1 : edge ? 4 : unmask ? 8 : GEN_MAX_COUNT;
+    unsigned count = address || illegal ? 1 : edge ? 4 : unmask ? 8 : g->system ? 8 : GEN_MAX_COUNT;
     q->first = (uint16_t)b->count;
-    q->count = (uint16_t)(count < DIFF_BATCH - b->count ? count : DIFF_BATCH - b->count);
+    unsigned left = g->layout->cases - b->count;
+    q->count = (uint16_t)(count < left ? count : left);
     for (unsigned k = 0; k < q->count; k++) {
         b->group_of[b->count] = (uint16_t)b->groups;
         make_case(g, r, b, q, b->count, edge, unmask);
@@ -363,29 +423,32 @@ void gen_batch(struct Generator *g, uint64_t number, struct GenBatch *b) {
     struct DiffRng r;
     diff_rng_init(&r, g->seed, number);
     b->count = b->groups = b->edges = 0;
+    b->layout = g->layout;
+    b->mode = g->mode;
     fill_pools(g, &r);
     fill_memory(g, &r, b);
     /* rows in turn, from a place that moves on with every batch */
-    for (uint64_t at = number * (DIFF_BATCH / GEN_MAX_COUNT); b->count < DIFF_BATCH; at++)
+    for (uint64_t at = number * (g->layout->cases / GEN_MAX_COUNT); b->count < g->layout->cases; at++)
         make_group(g, &r, b, g->row[at % g->rows]);
 }
 
 void gen_load(const struct GenBatch *b, struct DiffRunner *r) {
     const struct DiffSpace *s = &r->space;
-    uint8_t *code = diff_space_at(s, GEN_CODE), *data = diff_space_at(s, GEN_DATA);
+    const struct GenLayout *l = b->layout;
+    uint8_t *code = diff_space_at(s, l->code), *data = diff_space_at(s, l->data);
     unsigned last = b->groups / GEN_SLOTS_PAGE;
     memset(code, 0xcc, (last + 2) * 4096u);
     for (unsigned k = 0; k < b->groups; k++) {
         const struct GenGroup *q = &b->group[k];
         for (unsigned n = 0; n < GEN_MAX_PADS; n++)
-            r->ops->pad(r, code + (q->pad[n] - GEN_CODE), q->pad[n]);
-        uint8_t *at = code + (q->code - GEN_CODE);
+            r->ops->pad(r, code + (q->pad[n] - l->code), q->pad[n]);
+        uint8_t *at = code + (q->code - l->code);
         for (unsigned n = 0; n < q->length; at += q->insn[n].len, n++)
             memcpy(at, q->insn[n].bytes, q->insn[n].len);
     }
-    memcpy(data, b->data, sizeof(b->data));
+    memcpy(data, b->data, l->data_pages * 4096);
     for (unsigned k = 0; k < b->edges; k++) {
-        uint8_t *p = diff_space_at(s, GEN_EDGE + k * GEN_EDGE_SIZE + 4096);
+        uint8_t *p = diff_space_at(s, l->edge + k * GEN_EDGE_SIZE + 4096);
         memcpy(p, b->edge[k], k % GEN_EDGE_KINDS == EDGE_UNMAPPED ? 4096 : 8192);
     }
     r->ops->code_changed(r);

@@ -30,12 +30,13 @@ static bool wanted(const struct X86Row *row, const char *patterns) {
     return false;
 }
 
-static unsigned pick_rows(const struct CpuModel *m, const char *patterns, uint16_t *rows) {
-    unsigned n = 0;
+static unsigned pick_rows(const struct InsnRun *r, const char *patterns, uint16_t *rows) {
+    const struct CpuModel *m = &r->model;
+    unsigned n = 0, when = r->mode == DIFF_LONG64 ? WHEN_64 : WHEN_NOT64;
     for (unsigned k = 1; k < x86_row_count; k++) {
         const struct X86Row *row = &x86_rows[k];
         bool has = row->feature == CPUID_NONE || cpu_has(m, (enum X86Feature)row->feature);
-        if (has && (x86_forms[k].when & WHEN_64) && gen_left_out(k) == NULL &&
+        if (has && (x86_forms[k].when & when) && gen_left_out(k, r->system) == NULL &&
             (patterns == NULL || wanted(row, patterns)))
             rows[n++] = (uint16_t)k;
     }
@@ -67,9 +68,15 @@ void insn_comparison(struct InsnRun *r, unsigned k, struct Comparison *c) {
     c->oracle = r->b->ops->name;
     c->a = r->out_a[k];
     c->b = r->out_b[k];
+    c->system = r->a->system != NULL && r->b->system != NULL;
+    if (c->system) {
+        c->system_a = r->a->system[k];
+        c->system_b = r->b->system[k];
+    }
+    c->mode = r->mode;
     c->ranges = 0;
-    add_range(r, c, GEN_DATA + 512 + k * (uint64_t)GEN_WINDOW, GEN_WINDOW);
-    if (b->window[k] >= GEN_EDGE) {
+    add_range(r, c, b->layout->data + 512 + k * (uint64_t)GEN_WINDOW, GEN_WINDOW);
+    if (b->window[k] >= b->layout->edge) {
         add_range(r, c, b->window[k], GEN_WINDOW / 2);
         add_range(r, c, b->window[k] + GEN_WINDOW / 2, GEN_WINDOW / 2);
     }
@@ -77,9 +84,11 @@ void insn_comparison(struct InsnRun *r, unsigned k, struct Comparison *c) {
 
 static bool same(struct InsnRun *r, unsigned k, const uint8_t *data_a, const uint8_t *data_b) {
     unsigned at = 512 + k * GEN_WINDOW;
+    if (r->system && memcmp(&r->a->system[k], &r->b->system[k], sizeof(r->a->system[k])) != 0)
+        return false;
     if (!diff_state_equal(&r->out_a[k], &r->out_b[k]) || memcmp(data_a + at, data_b + at, GEN_WINDOW))
         return false;
-    if (r->batch->window[k] < GEN_EDGE)
+    if (r->batch->window[k] < r->batch->layout->edge)
         return true;
     struct Comparison c;
     insn_comparison(r, k, &c);
@@ -97,7 +106,7 @@ static const struct GenGroup *group_of(const struct InsnRun *r, unsigned k) {
 static unsigned ended_at(const struct InsnRun *r, unsigned k) {
     const struct GenGroup *q = group_of(r, k);
     const struct DiffState *o = &r->out_a[k];
-    uint64_t at = q->code;
+    uint64_t at = q->code - q->cs_base;
     for (unsigned n = 0; n < q->length && o->vector != DIFF_NO_FAULT; at += q->insn[n].len, n++)
         if (o->rip == at)
             return n;
@@ -131,6 +140,15 @@ static void judge(struct InsnRun *r, unsigned k) {
     }
 }
 
+/** Whether a branch led into the midst of a pad, where each engine has something else: its target was changed by what
+ *  came before it. To INT3 behind the first pad it may lead, and software interrupts end behind themselves. */
+static bool is_astray(const struct InsnRun *r, unsigned k) {
+    const struct GenGroup *q = group_of(r, k);
+    uint64_t linear = r->out_a[k].rip + q->cs_base, code = r->batch->layout->code;
+    return ended_at(r, k) == q->length && linear - code < r->batch->layout->code_pages * 4096u &&
+           linear - q->code > q->bytes && linear != q->pad[0] + DIFF_PAD_SIZE + 1;
+}
+
 /** Whether the oracle shall run this case, going by what the software made of it. */
 static bool selected(struct InsnRun *r, unsigned k) {
     const struct DiffState *o = &r->out_a[k];
@@ -138,15 +156,17 @@ static bool selected(struct InsnRun *r, unsigned k) {
     if (o->left)
         return false; /* to code of another mode, where pads mean nothing */
     if (o->vector == DIFF_NO_FAULT)
-        return o->rip - q->code >= q->bytes; /* a branch back has no end */
+        return o->rip + q->cs_base - q->code >= q->bytes; /* a branch back has no end */
     if (o->vector == VEC_PF && o->cr2 - STUB_BASE < DIFF_SYS + DIFF_SYS_SIZE - STUB_BASE)
         return false; /* the oracle has something there */
-    if (o->vector == VEC_DB && o->rip - q->code >= q->bytes && !(r->batch->in[k].rflags & FLAG_TF))
+    if (o->vector != VEC_DB && is_astray(r, k))
+        return false;
+    if (o->vector == VEC_DB && o->rip + q->cs_base - q->code >= q->bytes && !(r->batch->in[k].rflags & FLAG_TF))
         return false; /* a trap that POPF or IRET began comes after the pad's first instruction */
     struct RowCoverage *row = coverage_of(r, k);
     row->faults++;
     row->vectors |= 1u << (o->vector < 31 ? o->vector : 31);
-    return row->faults <= FAULTS_ENOUGH || diff_one_in(&r->rng, FAULTS_FEW);
+    return r->system || row->faults <= FAULTS_ENOUGH || diff_one_in(&r->rng, FAULTS_FEW);
 }
 
 /** Cases whose memory others have changed after them are left out of `which`. */
@@ -164,7 +184,7 @@ static unsigned only_untouched(struct InsnRun *r, uint16_t *which, unsigned coun
  * case counts as long as its memory is its own. *count of them are left in `which`. */
 static int run_software(struct InsnRun *r, uint16_t *which, unsigned *count, char *why, size_t n) {
     struct GenBatch *b = r->batch;
-    const uint8_t *data = runner_memory(r->a, GEN_DATA);
+    const uint8_t *data = runner_memory(r->a, b->layout->data);
     int e = 0;
     *count = 0;
     for (unsigned k = 0; k < b->count && e == 0; k++) {
@@ -207,7 +227,7 @@ static int run_batch(struct InsnRun *r, uint64_t number, char *why, size_t n) {
     e = r->b->ops->run(r->b, b->in, r->out_b, which, count, why, n);
     if (e != 0)
         return failed(r, r->b, e);
-    const uint8_t *data_a = runner_memory(r->a, GEN_DATA), *data_b = runner_memory(r->b, GEN_DATA);
+    const uint8_t *data_a = runner_memory(r->a, b->layout->data), *data_b = runner_memory(r->b, b->layout->data);
     for (unsigned k = 0; k < count; k++) {
         const struct GenGroup *q = group_of(r, which[k]);
         unsigned end = ended_at(r, which[k]);
@@ -237,24 +257,53 @@ static void destroy(struct InsnRun *r) {
     free(r->explained);
 }
 
-static int open_engines(struct InsnRun *r, const struct DiffRunnerOps *a, const struct DiffRunnerOps *b, char *why,
-                        size_t n) {
+static int open_engines(struct InsnRun *r, const struct DiffRunnerOps *const engines[2], char *why, size_t n) {
     struct DiffPage *page = calloc(GEN_MAX_PAGES, sizeof(*page));
     if (page == NULL)
         return snprintf(why, n, "%s", strerror(ENOMEM)), -ENOMEM;
-    const struct DiffSetup setup = {DIFF_LONG64, 3, &r->model, page, gen_pages(page), true};
-    int e = a->open(&r->a, &setup, why, n);
+    const struct DiffSetup setup = {r->mode, r->cpl, &r->model, page, gen_pages(r->mode, page), true};
+    int e = engines[0]->open(&r->a, &setup, why, n);
     if (e == 0)
-        e = b->open(&r->b, &setup, why, n);
+        e = engines[1]->open(&r->b, &setup, why, n);
     free(page);
     return e;
 }
 
-static int prepare(struct InsnRun *r, const Twin86DiffInsn *o, char *why, size_t n) {
+/** "pm32" and the like; 3, or 0. */
+static int parse_mode(struct InsnRun *r, const Twin86DiffInsn *o, char *why, size_t n) {
+    static const struct {
+        const char *name;
+        enum DiffMode mode;
+    } modes[] = {{"real", DIFF_REAL16},       {"v86", DIFF_V8086},         {"pm16", DIFF_PROT16}, {"pm32", DIFF_PROT32},
+                 {"compat16", DIFF_COMPAT16}, {"compat32", DIFF_COMPAT32}, {"long", DIFF_LONG64}};
+    r->mode = DIFF_LONG64;
+    r->cpl = o->cpl == 0 ? 0 : 3;
+    bool found = o->mode == NULL;
+    for (unsigned k = 0; k < sizeof(modes) / sizeof(modes[0]) && !found; k++)
+        if ((found = strcmp(modes[k].name, o->mode) == 0))
+            r->mode = modes[k].mode;
+    if (!found)
+        return snprintf(why, n, "--mode %s is not known; there are real, v86, pm16, pm32, compat16, compat32 and long",
+                        o->mode),
+               -EINVAL;
+    r->cpl = r->mode == DIFF_REAL16 ? 0 : r->mode == DIFF_V8086 ? 3 : r->cpl;
+    bool compatible = r->mode == DIFF_COMPAT16 || r->mode == DIFF_COMPAT32;
+    if (compatible && r->cpl == 0)
+        return snprintf(why, n, "--mode %s --cpl 0: no system runs such code; --cpl 3 is what there is", o->mode),
+               -EINVAL;
+    snprintf(r->mode_name, sizeof(r->mode_name), "%s CPL %u", diff_mode_names[r->mode], r->cpl);
+    return 0;
+}
+
+static int prepare(struct InsnRun *r, const Twin86DiffInsn *o, const struct DiffRunnerOps *const engines[2], char *why,
+                   size_t n) {
     int e = cpu_model_parse(&r->model, o->cpu != NULL ? o->cpu : "max", why, n);
     if (e != 0)
         return e;
     diff_host_model(&r->model);
+    if ((e = parse_mode(r, o, why, n)) != 0)
+        return e;
+    r->system = engines[0]->system_wide;
     r->length = o->length != 0 ? o->length : 1;
     if (r->length > GEN_MAX_LENGTH)
         return snprintf(why, n, "--length %u: a case has at most %u instructions", r->length, GEN_MAX_LENGTH), -EINVAL;
@@ -266,13 +315,25 @@ static int prepare(struct InsnRun *r, const Twin86DiffInsn *o, char *why, size_t
     r->row = calloc(x86_row_count, sizeof(*r->row));
     r->explained = calloc(explanation_count, sizeof(*r->explained));
     r->disas = disas_new();
-    unsigned count = rows != NULL ? pick_rows(&r->model, o->forms, rows) : 0;
-    if (count > 0)
-        r->gen = gen_new(&(struct GenSetup){&r->model, o->seed, rows, count, r->length});
+    unsigned count = rows != NULL ? pick_rows(r, o->forms, rows) : 0;
     bool memory = rows && r->batch && r->after && r->out_a && r->out_b && r->row && r->explained && r->disas;
+    if (memory && count > 0 && (e = open_engines(r, engines, why, n)) == 0) {
+        r->gen = gen_new(&(struct GenSetup){.model = &r->model,
+                                            .seed = o->seed,
+                                            .row = rows,
+                                            .rows = count,
+                                            .length = r->length,
+                                            .mode = r->mode,
+                                            .cpl = r->cpl,
+                                            .env = &r->a->space.env,
+                                            .system = r->system});
+        memory = r->gen != NULL;
+    }
     free(rows);
-    if (!memory || (count > 0 && r->gen == NULL))
+    if (!memory)
         return snprintf(why, n, "%s", strerror(ENOMEM)), -ENOMEM;
+    if (e != 0)
+        return e;
     if (count == 0)
         return snprintf(why, n,
                         "--forms '%s': no instruction of this CPU model matches; a mnemonic such as 'ADD', "
@@ -315,12 +376,10 @@ int diff_insn_run(const Twin86DiffInsn *o, const struct DiffRunnerOps *a, const 
     if (r == NULL)
         return snprintf(why, why_size, "%s", strerror(ENOMEM)), -ENOMEM;
     r->report = out;
-    r->mode_name = "long64 CPL 3";
     r->save = o->save;
     r->shrink = o->shrink;
-    int e = prepare(r, o, why, why_size);
-    if (e == 0)
-        e = open_engines(r, a, b, why, why_size);
+    const struct DiffRunnerOps *const engines[2] = {a, b};
+    int e = prepare(r, o, engines, why, why_size);
     for (uint64_t number = 0; e == 0 && r->cases < o->cases; number++)
         e = run_batch(r, number, why, why_size);
     if (e == 0 && o->coverage)
@@ -336,6 +395,7 @@ int diff_insn_run(const Twin86DiffInsn *o, const struct DiffRunnerOps *a, const 
 
 int twin86_diff_insn(const Twin86DiffInsn *o, FILE *out, char *why, size_t why_size) {
     const struct DiffRunnerOps *a, *b;
-    int e = diff_find_engines(o->engines, &a, &b, why, why_size);
+    bool fast = (o->mode == NULL || strcmp(o->mode, "long") == 0) && o->cpl != 0;
+    int e = diff_find_engines(o->engines, fast, &a, &b, why, why_size);
     return e != 0 ? e : diff_insn_run(o, a, b, out, why, why_size);
 }

@@ -19,7 +19,10 @@ struct RowCoverage {
 /** A run. */
 struct InsnRun {
     struct CpuModel model;
-    const char *mode_name; /* "long64 CPL 3" */
+    enum DiffMode mode;
+    unsigned cpl;
+    char mode_name[24]; /* "long64 CPL 3" */
+    bool system;        /* engines that run anything, and tell of system registers */
     struct Generator *gen;
     struct GenBatch *batch;
     struct DiffRunner *a, *b; /* the software, the oracle */

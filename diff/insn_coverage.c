@@ -7,11 +7,11 @@
 /** Why a form was not run. NULL: there is no reason. */
 static const char *reason(const struct InsnRun *r, unsigned k) {
     const struct X86Row *row = &x86_rows[k];
-    const char *why = gen_left_out(k);
+    const char *why = gen_left_out(k, r->system);
     if (why != NULL)
         return why;
-    if (!(x86_forms[k].when & WHEN_64))
-        return "not in 64-bit mode";
+    if (!(x86_forms[k].when & (r->mode == DIFF_LONG64 ? WHEN_64 : WHEN_NOT64)))
+        return r->mode == DIFF_LONG64 ? "not in 64-bit mode" : "in 64-bit mode only";
     if (row->feature != CPUID_NONE && !cpu_has(&r->model, (enum X86Feature)row->feature))
         return "the CPU model or this host does not have it";
     return NULL;

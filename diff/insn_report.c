@@ -15,7 +15,7 @@ enum { SHOW_MAX = 40 }; /* differences that are shown in all */
 /** The case as it was before the run. */
 static bool take_case(struct InsnRun *r, unsigned k, const struct Comparison *c, struct DiffCase *out) {
     const struct GenGroup *q = &r->batch->group[r->batch->group_of[k]];
-    case_init(out, DIFF_LONG64, 3);
+    case_init(out, r->mode, r->cpl);
     snprintf(out->name, sizeof(out->name), "%s", c->insn[0].row->mnemonic);
     out->in = *c->in;
     out->code = q->code;
@@ -73,8 +73,9 @@ void insn_report(struct InsnRun *r, unsigned k, const struct Comparison *c, bool
     if (r->shown >= SHOW_MAX || enough)
         return;
     r->shown++;
-    diff_report_head(r->report, r->disas, DIFF_LONG64, c);
+    diff_report_head(r->report, r->disas, r->mode, c);
     diff_report_state(r->report, c);
+    diff_report_system(r->report, c);
     diff_report_memory(r->report, c);
     if (r->save != NULL)
         save(r, k, c);

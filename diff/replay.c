@@ -72,7 +72,7 @@ int twin86_diff_replay(const Twin86DiffReplay *o, FILE *report, char *why, size_
     struct Replay r = {.report = report, .shrink = o->shrink};
     int e = cpu_model_parse(&r.model, o->cpu != NULL ? o->cpu : "max", why, why_size);
     if (e == 0)
-        e = diff_find_engines(o->engines, NULL, &r.oracle, why, why_size);
+        e = diff_find_engines(o->engines, true, NULL, &r.oracle, why, why_size);
     if (e != 0)
         return e;
     diff_host_model(&r.model);

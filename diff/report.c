@@ -42,6 +42,13 @@ void diff_report_state(FILE *f, const struct Comparison *c) {
     }
 }
 
+void diff_report_system(FILE *f, const struct Comparison *c) {
+    for (unsigned k = 0; c->system && k < DIFF_SYSTEM; k++)
+        if (c->system_a.v[k] != c->system_b.v[k])
+            fprintf(f, "  %-9s tcg-lite %#llx, %s %#llx\n", diff_system_names[k], (unsigned long long)c->system_a.v[k],
+                    c->oracle, (unsigned long long)c->system_b.v[k]);
+}
+
 void diff_report_memory(FILE *f, const struct Comparison *c) {
     unsigned lines = 0;
     for (unsigned k = 0; k < c->ranges; k++)

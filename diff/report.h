@@ -12,6 +12,8 @@
 /** Form, bytes, disassembly of each instruction. */
 void diff_report_head(FILE *f, struct Disas *disas, enum DiffMode mode, const struct Comparison *c);
 void diff_report_state(FILE *f, const struct Comparison *c);
+/** System registers that differ. */
+void diff_report_system(FILE *f, const struct Comparison *c);
 void diff_report_memory(FILE *f, const struct Comparison *c);
 
 #endif

@@ -10,6 +10,7 @@
 #ifndef TWIN86_DIFF_RUNNER_H
 #define TWIN86_DIFF_RUNNER_H
 
+#include "diff/frame.h"
 #include "diff/space.h"
 #include "diff/state.h"
 
@@ -32,6 +33,7 @@ struct DiffSetup {
 
 struct DiffRunnerOps {
     const char *name;
+    bool system_wide; /* any mode; fills `system` */
     /** 0 or -errno with one line in `why`; -ENOTSUP: not in this mode, or not on this host. */
     int (*open)(struct DiffRunner **r, const struct DiffSetup *setup, char *why, size_t n);
     void (*close)(struct DiffRunner *r);
@@ -50,13 +52,21 @@ struct DiffRunnerOps {
 struct DiffRunner {
     const struct DiffRunnerOps *ops;
     struct DiffSpace space;
-    unsigned stuck; /* after a failed run: the case that it failed in */
+    unsigned stuck;            /* after a failed run: the case that it failed in */
+    struct DiffSystem *system; /* by case: more that came out; NULL: this runner does not tell */
 };
 
 extern const struct DiffRunnerOps diff_tcg_runner;
 extern const struct DiffRunnerOps diff_host_runner;
 #ifdef HAVE_KVM
 extern const struct DiffRunnerOps diff_kvm_runner;
+#endif
+
+/* runner_system.c: any mode and privilege level, slowly; they tell of system registers, too. "plain" is tcg-lite with
+ * plain=on. */
+extern const struct DiffRunnerOps diff_tcg_system_runner, diff_plain_system_runner;
+#ifdef HAVE_KVM
+extern const struct DiffRunnerOps diff_kvm_system_runner;
 #endif
 
 #endif

@@ -5,12 +5,15 @@
  */
 #include "accel/kvm/kvm.h"
 #include "diff/stub.h"
+#include "diff/watchdog.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+
+enum { BATCH_SECONDS = 60 }; /* no batch takes so long */
 
 /* Within the stack page, below any frame: what a handler returns by. */
 enum { RETURN_FRAME = DIFF_SYS + DIFF_SYS_STACK + 0x100 };
@@ -22,10 +25,12 @@ struct KvmRunner {
     pthread_mutex_t lock;
     struct StubControl *control;
     struct DiffState *in, *out;
+    struct Watchdog *watchdog;
 };
 
 static void close_runner(struct DiffRunner *r) {
     struct KvmRunner *k = (struct KvmRunner *)r;
+    watchdog_free(k->watchdog);
     if (k->cpu.engine != NULL)
         kvm_ops.vcpu_destroy(&k->cpu);
     if (k->accel.data != NULL)
@@ -110,12 +115,13 @@ static int make_cpu(struct KvmRunner *k, const struct CpuModel *model, char *why
     cpu->env.rip = STUB_BASE;
     cpu->env.rflags = FLAG_ONE | FLAG_IF;
     kvm_ops.put_state(cpu);
-    return 0;
+    k->watchdog = watchdog_new(cpu);
+    return k->watchdog != NULL ? 0 : (snprintf(why, n, "kvm: no thread for a watchdog"), -ENOMEM);
 }
 
 static int open_runner(struct DiffRunner **out, const struct DiffSetup *setup, char *why, size_t n) {
     if (setup->mode != DIFF_LONG64 || setup->cpl != 3)
-        return snprintf(why, n, "kvm runs batches in mode long64 at CPL 3 only"), -ENOTSUP;
+        return diff_kvm_system_runner.open(out, setup, why, n);
     if (!cpu_has(setup->model, CPUID_XSAVE) || !cpu_has(setup->model, CPUID_FSGSBASE))
         return snprintf(why, n, "kvm: this CPU has no XSAVE or FSGSBASE, which batches need"), -ENOTSUP;
     struct KvmRunner *k = calloc(1, sizeof(*k));
@@ -146,10 +152,19 @@ static void code_changed(struct DiffRunner *r) { (void)r; /* processors see it *
 
 static int enter(struct KvmRunner *k, char *why, size_t n) {
     struct KvmVcpu *v = k->cpu.engine;
-    while (ioctl(v->fd, KVM_RUN, 0) < 0) {
-        if (errno != EINTR && errno != EAGAIN)
-            return snprintf(why, n, "kvm: KVM_RUN: %s", strerror(errno)), -EIO;
-    }
+    int e;
+    kvm_enter(v);
+    watchdog_start(k->watchdog, BATCH_SECONDS);
+    while ((e = ioctl(v->fd, KVM_RUN, 0) < 0 ? errno : 0) == EAGAIN ||
+           (e == EINTR && !(atomic_load(&k->cpu.events) & CPU_EVENT_LEAVE)))
+        ;
+    bool late = watchdog_stop(k->watchdog);
+    kvm_leave(v);
+    v->run->immediate_exit = 0;
+    if (late)
+        return snprintf(why, n, "kvm: a case does not come to an end"), -EIO;
+    if (e != 0)
+        return snprintf(why, n, "kvm: KVM_RUN: %s", strerror(e)), -EIO;
     if (v->run->exit_reason == KVM_EXIT_MMIO && v->run->mmio.is_write && k->control->count == 0)
         return 0;
     return snprintf(why, n, "kvm: unexpected exit %s", kvm_exit_name(v->run->exit_reason)), -EIO;

@@ -129,11 +129,7 @@ static void load(struct TcgRunner *r, const struct DiffState *in) {
     r->cpu.halted = false;
 }
 
-static bool in_handler(const struct TcgRunner *r) {
-    const CPUX86State *env = &r->cpu.env;
-    uint64_t linear = env->rip + (x86_long_mode(env) ? 0 : env->seg[SEG_CS].base);
-    return linear - (r->head.space.sys + DIFF_SYS_HANDLERS) < 256 * DIFF_HANDLER;
-}
+static bool in_handler(const struct TcgRunner *r) { return diff_in_handler(&r->head.space, &r->cpu.env); }
 
 static bool at_pad(struct TcgRunner *r) {
     const CPUX86State *env = &r->cpu.env;
@@ -155,31 +151,9 @@ static void run_budget(struct CPUState *cpu, uint64_t insns) {
 /** What the handler finds on its stack becomes the result. */
 static void read_frame(struct TcgRunner *r, struct DiffState *out) {
     const struct DiffSpace *s = &r->head.space;
-    CPUX86State *env = &r->cpu.env;
-    unsigned size = s->mode >= DIFF_COMPAT16 ? 8 : s->mode == DIFF_REAL16 ? 2 : 4;
-    uint64_t cs_base = x86_long_mode(env) ? 0 : env->seg[SEG_CS].base, frame[5] = {0}, error = 0;
-    uint64_t sp = env->gpr[REG_SP];
-    out->vector = (uint32_t)((env->rip + cs_base - s->sys - DIFF_SYS_HANDLERS) / DIFF_HANDLER);
-    const uint8_t *p = s->mode == DIFF_REAL16 ? s->ram.host + ((env->seg[SEG_SS].base + (sp & 0xffff)) & 0xfffff)
-                                              : s->ram.host + s->sys_phys + DIFF_SYS_STACK + (sp & 0xfff);
-    if (s->mode != DIFF_REAL16 && diff_has_error(out->vector)) {
-        memcpy(&error, p, size);
-        p += size;
-    }
-    bool outer = s->cpl != 0 || size == 8; /* the frame has SS:RSP */
-    memcpy(frame, p, size == 8 ? 40 : 0);
-    for (unsigned k = 0; size < 8 && k < (outer ? 5u : 3u); k++)
-        memcpy(&frame[k], p + k * size, size);
-    out->error = (uint32_t)error;
-    out->rip = frame[0];
-    out->left = (uint16_t)frame[1] != s->env.seg[SEG_CS].selector;
-    out->rflags = frame[2];
-    out->cr2 = out->vector == VEC_PF ? env->cr2 : 0;
-    out->dr6 = out->vector == VEC_DB ? env->dr[6] & DIFF_DR6 : 0;
-    if (outer)
-        out->gpr[REG_SP] = frame[3];
-    else
-        out->gpr[REG_SP] = sp + size * (3u + (s->mode != DIFF_REAL16 && diff_has_error(out->vector)));
+    struct DiffFrame frame;
+    diff_frame_read(s, &r->cpu.env, out, &frame);
+    out->left = frame.cs != s->env.seg[SEG_CS].selector;
 }
 
 static void finish(struct TcgRunner *r, struct DiffState *out, bool fault) {

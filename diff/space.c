@@ -161,7 +161,8 @@ static void make_handlers(struct DiffSpace *s) {
             uint32_t vector = (uint32_t)(s->sys >> 4) << 16 | (uint32_t)(handler - s->sys);
             memcpy(s->ram.host + 4 * v, &vector, 4);
         } else if (is_long(s)) {
-            put(s, DIFF_SYS_IDT + 16 * v, gate | (uint64_t)DIFF_CS64_0 << 16, 8);
+            uint64_t ist = s->cpl == 0 ? 1ull << 32 : 0; /* cases may do anything to RSP */
+            put(s, DIFF_SYS_IDT + 16 * v, gate | (uint64_t)DIFF_CS64_0 << 16 | ist, 8);
             put(s, DIFF_SYS_IDT + 16 * v + 8, handler >> 32, 8);
         } else {
             put(s, DIFF_SYS_IDT + 8 * v, gate | (uint64_t)DIFF_CS32_0 << 16, 8);
@@ -175,6 +176,7 @@ static void make_tss(struct DiffSpace *s) {
     uint64_t top = s->sys + DIFF_SYS_STACK_TOP;
     if (is_long(s)) {
         put(s, DIFF_SYS_TSS + 4, top, 8);
+        put(s, DIFF_SYS_TSS + 36, top, 8); /* IST1 */
     } else {
         put(s, DIFF_SYS_TSS + 4, top, 4);
         put(s, DIFF_SYS_TSS + 8, DIFF_DS_0, 4);

@@ -12,6 +12,9 @@
 
 #define DIFF_NO_FAULT UINT32_MAX
 
+/* In `fx`, where FXSAVE leaves room: bases of CS, SS, and DS and ES, 32 bits each, of cases in 16-bit modes. */
+enum { DIFF_FX_CS_BASE = 464, DIFF_FX_SS_BASE = 468, DIFF_FX_DATA_BASE = 472 };
+
 /** What of DR6 an exception changes. */
 enum { DIFF_DR6 = 0xe00f };
 

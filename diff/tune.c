@@ -17,21 +17,24 @@ static bool named(const struct X86Row *row, const char *list) {
 
 /* ---- what is left out ---- */
 
-const char *gen_left_out(unsigned row) {
+const char *gen_left_out(unsigned row, bool system) {
     static const struct {
         const char *names, *why;
+        bool system; /* left out there, too */
     } list[] = {
-        {" CPUID RDTSC RDTSCP RDPMC RDPID XGETBV RDRAND RDSEED ", "its result is not a function of the case"},
-        {" SYSCALL SYSENTER SYSRET SYSEXIT ", "leaves the program; what it does is the system's choice"},
-        {" SGDT SIDT SLDT STR SMSW LAR LSL VERR VERW ", "tells of the system's tables"},
-        {" IN OUT INS OUTS ", "an access to a device"},
-        {" LDS LES LSS LFS LGS ", "loads a segment register from the system's tables"},
-        {" MONITOR MWAIT ", "waits"},
+        {" CPUID RDTSC RDTSCP RDPMC RDPID XGETBV RDRAND RDSEED ", "its result is not a function of the case", true},
+        {" SYSCALL SYSENTER SYSRET SYSEXIT ", "leaves the program; what it does is the system's choice", true},
+        {" SGDT SIDT SLDT STR SMSW LAR LSL VERR VERW ", "tells of the system's tables", false},
+        {" IN OUT INS OUTS ", "an access to a device", true},
+        {" LDS LES LSS LFS LGS ", "loads a segment register from the system's tables", false},
+        {" MONITOR MWAIT ", "waits", true},
     };
     const struct X86Row *r = &x86_rows[row];
     for (unsigned k = 0; k < COUNT(list); k++)
-        if (named(r, list[k].names))
+        if (named(r, list[k].names) && (list[k].system || !system))
             return list[k].why;
+    if (system)
+        return r->mnemonic[0] == '(' ? "is no instruction" : NULL;
     if (x86_forms[row].attr & ATTR_SEG_DEST || (r->operands[1] == 'S' && r->operands[2] == 0 && r->mnemonic[0] == 'P'))
         return "loads a segment register from the system's tables";
     if (r->mnemonic[0] == '(')
@@ -46,10 +49,10 @@ static bool uses_mask(const struct Insn *i) {
     return i->base == REG_AX * 8 || i->base == REG_DX * 8 || i->index == REG_AX * 8 || i->index == REG_DX * 8;
 }
 
-bool tune_allowed(const struct DiffEncode *e, const struct DiffInsn *insn) {
+bool tune_allowed(const struct DiffEncode *e, const struct DiffInsn *insn, bool system) {
     struct CpuModel all = *e->model;
     struct DiffInsn i = *insn;
-    if (i.d.row != 0 && gen_left_out(i.d.row))
+    if (i.d.row != 0 && gen_left_out(i.d.row, system))
         return false;
     if (i.d.insn.mem && named(&x86_rows[i.d.row], XSAVES_AND_XRSTORS) && uses_mask(&i.d.insn))
         return false;
@@ -87,6 +90,18 @@ void tune_code(struct DiffRng *r, const struct DiffEncode *e, const struct GenGr
         set_bytes(e, i, imm + 2, diff_below(r, 8) | (diff_rnd(r) >> 32 & 0xe0), 1);
     } else if (!strcmp(row->mnemonic, "RET") && size == 2 && !diff_one_in(r, 8)) {
         set_bytes(e, i, imm, diff_below(r, 64), 2);
+    } else if (!strncmp(row->operands, "Ap", 2) && size > 2) { /* far: offset, selector */
+        set_bytes(e, i, imm, q->pad[diff_below(r, GEN_MAX_PADS)] - q->cs_base, size - 2);
+        if ((e->mode & (MODE_REAL | MODE_VM86)) && !diff_one_in(r, 16))
+            set_bytes(e, i, imm + size - 2, q->cs_base >> 4, 2);
+        else if (!diff_one_in(r, 8))
+            set_bytes(e, i, imm + size - 2,
+                      e->mode & MODE_USER ? ((e->mode & MODE_CODE) == MODE_CODE16 ? DIFF_CS16_3 : DIFF_CS32_3)
+                                          : ((e->mode & MODE_CODE) == MODE_CODE16 ? DIFF_CS16_0 : DIFF_CS32_0),
+                      2);
+    } else if (!strcmp(row->mnemonic, "INT") && !(e->mode & MODE_USER)) {
+        if (diff_has_error(i->bytes[imm]) || i->bytes[imm] == VEC_BP) /* from software they push no error code */
+            set_bytes(e, i, imm, 0x40, 1);
     } else if (!strcmp(row->mnemonic, "INT")) { /* Linux gives programs these gates */
         if (i->bytes[imm] == 0x80)
             set_bytes(e, i, imm, 0x40, 1);
@@ -106,7 +121,12 @@ void tune_poke(struct Tune *t, uint64_t linear, const void *bytes, unsigned n) {
 
 static uint64_t segment_base(const struct Tune *t) {
     unsigned seg = t->insn->d.insn.seg;
-    return seg == SEG_FS ? t->s->fs_base : seg == SEG_GS ? t->s->gs_base : 0;
+    return seg == SEG_FS ? t->s->fs_base : seg == SEG_GS ? t->s->gs_base : t->base[seg];
+}
+
+/** What an offset of this address size holds. */
+static uint64_t offset_mask(const struct Insn *i) {
+    return i->asize == 1 ? 0xffff : i->asize == 2 ? 0xffffffff : ~0ull;
 }
 
 /** 1/n modulo 2^64 for odd n (Newton). */
@@ -117,10 +137,11 @@ static uint64_t inverse(uint64_t n) {
     return x;
 }
 
-/** Register `off` (a byte offset into gpr) becomes v; with 32-bit addresses what stands above does not matter. */
-static void set_address(struct Tune *t, unsigned off, uint64_t v, bool narrow) {
-    uint64_t above = narrow && !diff_one_in(t->r, 4) ? diff_rnd(t->r) & 0xffffffff00000000 : 0;
-    t->s->gpr[off / 8] = narrow ? (uint32_t)v | above : v;
+/** Register `off` (a byte offset into gpr) becomes v; what stands above the address size does not matter. */
+static void set_address(struct Tune *t, unsigned off, uint64_t v) {
+    uint64_t mask = offset_mask(&t->insn->d.insn), wide = t->b->mode == DIFF_LONG64 ? ~0ull : 0xffffffff;
+    uint64_t above = !diff_one_in(t->r, 4) ? diff_rnd(t->r) & ~mask & wide : 0;
+    t->s->gpr[off / 8] = (v & mask) | above;
 }
 
 static uint16_t register_bit(unsigned off) { return off < INSN_REG_NONE ? (uint16_t)(1u << off / 8) : 0; }
@@ -132,26 +153,26 @@ void tune_aim(struct Tune *t, uint16_t *fixed) {
         return;
     uint16_t before = *fixed;
     *fixed |= register_bit(i->base) | register_bit(i->index);
-    bool narrow = i->asize == 2, index = i->index != INSN_REG_NONE;
-    if (narrow && i->seg >= SEG_FS) /* the base must leave the address within reach */
+    bool narrow = i->asize != 3, index = i->index != INSN_REG_NONE;
+    if (narrow && i->seg >= SEG_FS && t->b->mode == DIFF_LONG64) /* the base must leave the address within reach */
         t->s->fs_base &= 0xfffffff, t->s->gs_base &= 0xfffffff;
     uint64_t ea = t->target - segment_base(t);
     if (t->form->imm_kind == IMM_MOFFS) {
-        set_bytes(t->e, n, n->imm_at, ea, narrow ? 4 : 8);
+        set_bytes(t->e, n, n->imm_at, ea & offset_mask(i), 1u << i->asize);
     } else if (i->base == INSN_REG_RIP) {
         set_bytes(t->e, n, n->disp_at, ea - (t->at + n->len), 4);
     } else if (i->base == INSN_REG_NONE && !index) {
-        set_bytes(t->e, n, n->disp_at, ea, 4);
+        set_bytes(t->e, n, n->disp_at, ea & offset_mask(i), n->disp_size);
     } else if (i->base == INSN_REG_NONE) {
-        set_address(t, i->index, (ea - (uint64_t)(int64_t)i->disp) >> i->scale, narrow);
+        set_address(t, i->index, (ea - (uint64_t)(int64_t)i->disp) >> i->scale);
     } else if (i->base == i->index) {
         uint64_t sum = ea - (uint64_t)(int64_t)i->disp;
-        set_address(t, i->base, i->scale == 0 ? sum >> 1 : sum * inverse(1 + (1ull << i->scale)), narrow);
+        set_address(t, i->base, i->scale == 0 ? sum >> 1 : sum * inverse(1 + (1ull << i->scale)));
     } else {
         if (index && diff_rnd(t->r) >> 63 && !(before & register_bit(i->index)))
             t->s->gpr[i->index / 8] = diff_below(t->r, 64);
         uint64_t part = index ? t->s->gpr[i->index / 8] << i->scale : 0;
-        set_address(t, i->base, ea - part - (uint64_t)(int64_t)i->disp, narrow);
+        set_address(t, i->base, ea - part - (uint64_t)(int64_t)i->disp);
     }
 }
 
@@ -167,11 +188,14 @@ static void misplace(struct Tune *t) {
 
 /** Somewhere a branch may go: a pad; rarely anywhere. */
 static uint64_t branch_target(struct Tune *t) {
-    return diff_one_in(t->r, 64) ? diff_integer(t->r) : t->q->pad[diff_below(t->r, GEN_MAX_PADS)];
+    return diff_one_in(t->r, 64) ? diff_integer(t->r) : t->q->pad[diff_below(t->r, GEN_MAX_PADS)] - t->q->cs_base;
 }
 
+/** Linear address of the stack's top. */
+static uint64_t stack(const struct Tune *t) { return t->base[SEG_SS] + t->s->gpr[REG_SP]; }
+
 static void poke_operand(struct Tune *t, const void *bytes, unsigned n) { tune_poke(t, t->target, bytes, n); }
-static void poke_stack(struct Tune *t, const void *bytes, unsigned n) { tune_poke(t, t->s->gpr[REG_SP], bytes, n); }
+static void poke_stack(struct Tune *t, const void *bytes, unsigned n) { tune_poke(t, stack(t), bytes, n); }
 
 static void tune_branch(struct Tune *t) {
     uint64_t v = branch_target(t);
@@ -191,8 +215,16 @@ static void tune_ret(struct Tune *t) {
 
 /** A code segment: the program's own; rarely none. Segments of other modes would take the case out of 64-bit code. */
 static uint16_t far_selector(struct Tune *t) {
+    static const uint16_t own[DIFF_MODES][2] = {[DIFF_PROT16] = {DIFF_CS16_0, DIFF_CS16_3},
+                                                [DIFF_PROT32] = {DIFF_CS32_0, DIFF_CS32_3},
+                                                [DIFF_COMPAT16] = {DIFF_CS16_0, DIFF_CS16_3},
+                                                [DIFF_COMPAT32] = {DIFF_CS32_0, DIFF_CS32_3},
+                                                [DIFF_LONG64] = {DIFF_CS64_0, DIFF_CS64_3}};
+    uint16_t mine = own[t->b->mode][t->cpl == 3];
+    if (mine == 0)
+        return (uint16_t)(t->q->cs_base >> 4);
     static const uint16_t others[] = {0, 1, 2, 3, DIFF_CS64_3 & ~3, DIFF_DS_3, DIFF_DS_0, DIFF_CS64_0, DIFF_CS32_0};
-    return diff_one_in(t->r, 16) ? others[diff_below(t->r, COUNT(others))] : DIFF_CS64_3;
+    return diff_one_in(t->r, 16) ? others[diff_below(t->r, COUNT(others))] : mine;
 }
 
 /** A far pointer: offset, selector. */
@@ -210,34 +242,37 @@ static void tune_far(struct Tune *t) {
 /** A frame of words of the operand size: RIP, CS and for IRET RFLAGS, RSP, SS. */
 static void tune_far_return(struct Tune *t) {
     bool iret = !strcmp(t->row->mnemonic, "IRET");
-    const uint64_t frame[5] = {branch_target(t), far_selector(t),
-                               t->s->rflags ^ (diff_rnd(t->r) & (FLAG_ARITH | FLAG_DF | FLAG_AC)),
-                               t->window + 64 + diff_below(t->r, 512), DIFF_DS_3};
+    const uint64_t frame[5] = {
+        branch_target(t), far_selector(t),
+        (t->s->rflags & ~(uint64_t)FLAG_TF) ^ (diff_rnd(t->r) & (FLAG_ARITH | FLAG_DF | FLAG_AC)),
+        t->window + 64 + diff_below(t->r, 512) - t->base[SEG_DS], t->cpl == 3 ? DIFF_DS_3 : DIFF_DS_0};
     unsigned size = 1u << t->insn->d.insn.osize;
     for (unsigned k = 0; k < (iret ? 5u : 2u); k++)
-        tune_poke(t, t->s->gpr[REG_SP] + k * size, &frame[k], size);
+        tune_poke(t, stack(t) + k * size, &frame[k], size);
 }
 
 /** No single-step trap: it would come at a pad. */
 static void tune_popf(struct Tune *t) {
-    uint64_t v = diff_rnd(t->r) & ~(uint64_t)FLAG_TF;
+    uint64_t v = diff_rnd(t->r) & ~(uint64_t)(FLAG_TF | FLAG_VM);
     if (!diff_one_in(t->r, 8))
         v &= ~(uint64_t)FLAG_AC;
     poke_stack(t, &v, 8);
 }
 
-static void tune_frame(struct Tune *t) { t->s->gpr[REG_BP] = t->own + 128 + (diff_rnd(t->r) & 0x1ff); }
+static void tune_frame(struct Tune *t) {
+    t->s->gpr[REG_BP] = t->own + 128 + (diff_rnd(t->r) & 0x1ff) - t->base[SEG_SS];
+}
 
 static void tune_xlat(struct Tune *t) {
     const struct Insn *i = &t->insn->d.insn;
     uint64_t base = t->target - (uint8_t)t->s->gpr[REG_AX] - segment_base(t);
-    t->s->gpr[REG_BX] = i->asize == 2 ? (uint32_t)base : base;
+    t->s->gpr[REG_BX] = base & offset_mask(i);
 }
 
 /** Implicit memory at (R)DI. */
 static void tune_di(struct Tune *t) {
     uint64_t base = t->target - segment_base(t);
-    t->s->gpr[REG_DI] = t->insn->d.insn.asize == 2 ? (uint32_t)base : base;
+    t->s->gpr[REG_DI] = base & offset_mask(&t->insn->d.insn);
 }
 
 /** A quotient that fits, most of the time. */
@@ -319,7 +354,23 @@ static void tune_fpu_area(struct Tune *t) { tune_area(t, 108, 4); }
 /** The register operand is an address: MOVDIR64B. */
 static void tune_reg_address(struct Tune *t) {
     uint64_t at = (t->own + 64 + diff_below(t->r, 512)) & ~63ull;
-    t->s->gpr[t->insn->d.insn.reg / 8] = at;
+    t->s->gpr[t->insn->d.insn.reg / 8] = at - t->base[SEG_ES];
+}
+
+/** To segment, control and debug registers. */
+static void tune_mov(struct Tune *t) {
+    char to = t->row->operands[0];
+    if (to == 'C')
+        tune_control_register(t);
+    else if (to == 'D')
+        tune_debug_register(t);
+    else if (to == 'S')
+        tune_selector(t);
+}
+
+static void tune_pop(struct Tune *t) {
+    if (t->row->operands[1] == 'S' && t->row->operands[2] == '\0')
+        tune_pop_selector(t);
 }
 
 static const struct {
@@ -342,6 +393,15 @@ static const struct {
     {" XSAVE XSAVEOPT XSAVEC XSAVES XSAVE64 ", tune_xsave},
     {" FNSAVE FRSTOR FNSTENV FLDENV ", tune_fpu_area},
     {" MOVDIR64B ", tune_reg_address},
+    {" MOV ", tune_mov},
+    {" POP ", tune_pop},
+    {" LLDT LTR LAR LSL VERR VERW ", tune_selector},
+    {" LDS LES LSS LFS LGS ", tune_load_far},
+    {" LGDT LIDT ", tune_table},
+    {" WRMSR RDMSR ", tune_msr},
+    {" XSETBV ", tune_xsetbv},
+    {" INVPCID ", tune_invpcid},
+    {" LMSW ", tune_lmsw},
 };
 
 /** Operand codes X and Y: strings; repeat counts stay small. */
@@ -349,14 +409,16 @@ static void tune_string(struct Tune *t) {
     const struct Insn *i = &t->insn->d.insn;
     bool x = strchr(t->row->operands, 'X') != NULL && strncmp(t->row->operands, "XMM", 3),
          y = strchr(t->row->operands, 'Y') != NULL;
-    uint64_t mask = i->asize == 2 ? 0xffffffff : ~0ull, near = t->window + 320 + diff_below(t->r, 384);
-    if (i->asize == 2)
+    uint64_t mask = offset_mask(i), near = t->window + 320 + diff_below(t->r, 384);
+    if (i->asize == 2 && t->b->mode == DIFF_LONG64)
         t->s->fs_base &= 0xfffffff, t->s->gs_base &= 0xfffffff;
     if (x)
         t->s->gpr[REG_SI] = (near - segment_base(t)) & mask;
     if (y)
         t->s->gpr[REG_DI] =
-            (diff_one_in(t->r, 2) ? near + diff_below(t->r, 33) - 16 : t->window + 320 + diff_below(t->r, 384)) & mask;
+            ((diff_one_in(t->r, 2) ? near + diff_below(t->r, 33) - 16 : t->window + 320 + diff_below(t->r, 384)) -
+             t->base[SEG_ES]) &
+            mask;
     if (x && y && diff_one_in(t->r, 2)) { /* equal operands keep REPE going */
         uint8_t same[96];
         memset(same, (int)(diff_rnd(t->r) & 3), sizeof(same));
@@ -364,7 +426,7 @@ static void tune_string(struct Tune *t) {
         tune_poke(t, near - 32, same, sizeof(same));
     }
     if (i->rep)
-        t->s->gpr[REG_CX] = diff_below(t->r, i->osize == 3 ? 36 : 70) | (mask + 1);
+        t->s->gpr[REG_CX] = diff_below(t->r, i->osize == 3 ? 36 : 70) | (t->b->mode == DIFF_LONG64 ? mask + 1 : 0);
 }
 
 void tune_case(struct Tune *t) {
@@ -432,7 +494,8 @@ struct TuneUse tune_use(const struct DiffInsn *d) {
 
 bool tune_follows(const struct DiffInsn *i) {
     const struct X86Row *row = &x86_rows[i->d.row];
-    return (!is_special(row) || named(row, " DIV IDIV BT BTS BTR BTC CALL JMP RET LDMXCSR VLDMXCSR ")) &&
+    return (!is_special(row) || named(row, " DIV IDIV BT BTS BTR BTC CALL JMP RET LDMXCSR VLDMXCSR ") ||
+            (named(row, " MOV POP ") && !strchr("CDS", row->operands[0]) && !strchr("CDS", row->operands[1]))) &&
            !named(row, STRINGS) && i->d.row != 0;
 }
 

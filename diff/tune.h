@@ -19,12 +19,15 @@ struct Tune {
     const struct DiffEncode *e;
     const struct X86Form *form;
     const struct X86Row *row;
-    uint64_t window, target; /* GEN_WINDOW bytes, and where in them the memory operand shall lie */
-    uint64_t own;            /* the case's plain window: `window`, unless that is at an edge */
+    uint64_t window, target;  /* GEN_WINDOW bytes, and where in them the memory operand shall lie */
+    uint64_t base[SEG_COUNT]; /* of segments, but for FS and GS */
+    unsigned cpl;
+    const CPUX86State *env; /* what cases start from */
+    uint64_t own;           /* the case's plain window: `window`, unless that is at an edge */
 };
 
 /** False: this encoding is one of another instruction on CPUs that have more features than the model. */
-bool tune_allowed(const struct DiffEncode *e, const struct DiffInsn *i);
+bool tune_allowed(const struct DiffEncode *e, const struct DiffInsn *i, bool system);
 
 /** Settle what the bytes of an instruction at `at` say: branch displacements, frame sizes. Changes bytes, not the
  *  length. */
@@ -49,5 +52,18 @@ bool tune_leads(const struct DiffInsn *i);
 
 /** Write to the case's memory as it is before the run; what lies outside of its windows is left out. */
 void tune_poke(struct Tune *t, uint64_t linear, const void *bytes, unsigned n);
+
+/* ---- tune_system.c: MOV to control and debug registers, selectors, tables, MSRs ... ---- */
+
+void tune_control_register(struct Tune *t);
+void tune_debug_register(struct Tune *t);
+void tune_selector(struct Tune *t);
+void tune_pop_selector(struct Tune *t);
+void tune_load_far(struct Tune *t);
+void tune_table(struct Tune *t);
+void tune_msr(struct Tune *t);
+void tune_xsetbv(struct Tune *t);
+void tune_invpcid(struct Tune *t);
+void tune_lmsw(struct Tune *t);
 
 #endif

@@ -469,10 +469,13 @@ TWIN86_API int twin86_diff_guest(const Twin86Config *config, const Twin86Guest *
 typedef struct Twin86DiffInsn {
     const char *cpu;     /* as Twin86Config.cpu; what the host's processor lacks is taken out; NULL: "max" */
     const char *forms;   /* which: patterns of mnemonics ("PADD*") and "cpuid=FEATURE", joined by commas; NULL: all */
-    const char *engines; /* two, joined by a comma: "tcg-lite", "host" (this processor, in a process), "kvm" (the
-                            same through KVM); NULL: "tcg-lite,host" */
+    const char *engines; /* two, joined by a comma: "tcg-lite", "host" (this processor, in a process; mode long at CPL 3
+                            only), "kvm" (the same through KVM), "plain" (tcg-lite with plain=on); NULL: "tcg-lite,host"
+                            or, in other modes, "tcg-lite,kvm" */
     uint64_t cases;      /* at least so many; to be set */
     uint64_t seed;       /* the same cases come of the same seed */
+    const char *mode;    /* "real", "v86", "pm16", "pm32", "compat16", "compat32", "long"; NULL: "long" */
+    int cpl;             /* 3, or 0: the privilege level, where the mode leaves a choice; to be set */
     unsigned length;     /* instructions of a case, at most 8; 0: 1 */
     bool coverage;       /* print what was run of each form */
     const char *html;    /* with coverage: write it to this file instead, as a page; NULL: print it */

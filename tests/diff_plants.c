@@ -418,7 +418,7 @@ int main(int argc, char **argv) {
     broken.open = open_broken;
     broken.run = run_broken;
     for (planted = 0; planted < count && null != NULL; planted++) {
-        const Twin86DiffInsn o = {.forms = plants[planted].mnemonic, .cases = 30000, .seed = 1};
+        const Twin86DiffInsn o = {.forms = plants[planted].mnemonic, .cases = 30000, .seed = 1, .cpl = 3};
         char why[512] = "";
         if (argc > 1 && strcmp(argv[1], plants[planted].mnemonic) != 0)
             continue;
