@@ -7,6 +7,9 @@
 
 #include "include/twin86.h"
 
+/** Whether QEMU emulates the processor: it is a weak oracle, see explained.c. */
+bool diff_host_is_qemu(void);
+
 /** Take out of the model what the host's processor does not have. */
 void diff_host_model(struct CpuModel *m);
 

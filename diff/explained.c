@@ -5,6 +5,7 @@
  */
 #include "accel/tcg-lite/mem.h"
 #include "diff/compare.h"
+#include "diff/diff.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -73,8 +74,6 @@ static void pointers_lost(struct Comparison *c, const struct CompareInsn *i) {
     }
 }
 
-static bool canonical(uint64_t v) { return (uint64_t)((int64_t)(v << 16) >> 16) == v; }
-
 /** The fault becomes the hardware's, and so does everything else: what a case does after another fault means nothing.
  */
 static void take_all(struct Comparison *c) {
@@ -83,6 +82,70 @@ static void take_all(struct Comparison *c) {
     c->a = c->b;
     c->system_a = c->system_b;
 }
+
+static void qemu_pointers(struct Comparison *c, const struct CompareInsn *i) {
+    (void)i;
+    if (diff_host_is_qemu() && diff_get64(c->b.fx + FXSAVE_FIP) == 0)
+        memset(c->a.fx + FXSAVE_FIP, 0, 8);
+}
+
+/** Under QEMU: RF is not set in what a fault pushes; the fault of a read-modify-write is its read's. */
+static void qemu_faults(struct Comparison *c, const struct CompareInsn *i) {
+    (void)i;
+    if (!diff_host_is_qemu() || c->a.vector != c->b.vector)
+        return;
+    if (c->a.vector != DIFF_NO_FAULT && !(c->b.rflags & FLAG_RF))
+        c->a.rflags &= ~(uint64_t)FLAG_RF;
+    if (c->a.vector == VEC_PF && c->a.error == (c->b.error | PF_W) && c->a.cr2 == c->b.cr2)
+        c->a.error = c->b.error;
+}
+
+/** Under QEMU: encodings that it does not know. */
+static void qemu_encodings(struct Comparison *c, const struct CompareInsn *i) {
+    unsigned at = 0;
+    while (at < i->insn->len && i->bytes[at] != 0xf6 && i->bytes[at] != 0xf7)
+        at++;
+    bool test = is(i, "TEST") && at + 1 < i->insn->len && (i->bytes[at + 1] >> 3 & 7) == 1;
+    if (test && c->b.vector == VEC_UD && diff_host_is_qemu())
+        take_all(c);
+}
+
+static void qemu_x87(struct Comparison *c, const struct CompareInsn *i) {
+    if (diff_host_is_qemu() && i->row->mnemonic[0] == 'F')
+        take_all(c);
+}
+
+static void qemu_operand_size(struct Comparison *c, const struct CompareInsn *i) {
+    bool concerned = is(i, "MOVBE") || is(i, "CRC32") || is(i, "BSWAP") || is(i, "SHLD") || is(i, "SHRD");
+    if (diff_host_is_qemu() && concerned && i->insn->osize == 1 && c->a.vector == c->b.vector)
+        take_all(c);
+}
+
+static void qemu_vex(struct Comparison *c, const struct CompareInsn *i) {
+    bool mode16 = c->mode == DIFF_PROT16 || c->mode == DIFF_COMPAT16;
+    if (diff_host_is_qemu() && mode16 && !strncmp(i->row->opcode, "vex", 3) && c->b.vector == VEC_UD)
+        take_all(c);
+}
+
+static void qemu_alignment(struct Comparison *c, const struct CompareInsn *i) {
+    (void)i;
+    if (diff_host_is_qemu() && c->a.vector == VEC_AC)
+        take_all(c);
+}
+
+static void qemu_far(struct Comparison *c, const struct CompareInsn *i) {
+    bool pointer = (is(i, "CALL") || is(i, "JMP")) && i->insn->mem && i->insn->osize == 3;
+    bool frees = is(i, "RETF") && (i->insn->imm & 0x8000);
+    if (diff_host_is_qemu() && (pointer || frees))
+        take_all(c);
+}
+
+static void qemu_msr(struct Comparison *c, const struct CompareInsn *i) {
+    if (diff_host_is_qemu() && is(i, "WRMSR") && c->a.vector == VEC_GP && c->b.vector == DIFF_NO_FAULT)
+        take_all(c);
+}
+
+static bool canonical(uint64_t v) { return (uint64_t)((int64_t)(v << 16) >> 16) == v; }
 
 static void call_target_and_stack(struct Comparison *c, const struct CompareInsn *i) {
     bool stack = c->b.vector == VEC_AC || (c->b.vector == VEC_SS && !canonical(c->in->gpr[REG_SP] - 8));
@@ -197,6 +260,30 @@ const struct Explanation explanations[] = {
     {"x87-pointers-lost",
      "for the same reason the host's kernel loses them when it switches tasks: all three are 0 (measured)",
      pointers_lost},
+    {"qemu-x87-pointer", "QEMU's emulation does not keep FIP (measured, 7.2)", qemu_pointers},
+    {"qemu-faults",
+     "QEMU's emulation does not set RF in the frames of faults (SDM vol. 3, 18.3.1.1), and says of the page fault of a "
+     "read-modify-write that it was a read (measured, 7.2)",
+     qemu_faults},
+    {"qemu-encodings", "QEMU does not know TEST as F6 /1 and F7 /1 (SDM vol. 2, table A-6; measured, 7.2)",
+     qemu_encodings},
+    {"qemu-x87",
+     "QEMU's x87 has no C1, FOP and stack faults as processors have them (measured, 7.2); `host` is the judge",
+     qemu_x87},
+    {"qemu-operand-size",
+     "QEMU takes 16-bit MOVBE, CRC32, BSWAP for 32-bit ones in 16-bit code, and shifts SHLD and SHRD of words by more "
+     "than "
+     "16 otherwise than AMD's processors (undefined: SDM vol. 2; measured, 7.2)",
+     qemu_operand_size},
+    {"qemu-vex", "QEMU raises #UD for BMI's instructions in 16-bit protected mode (measured, 7.2)", qemu_vex},
+    {"qemu-alignment", "QEMU does not check alignment (measured, 7.2)", qemu_alignment},
+    {"qemu-far",
+     "far CALL and JMP with REX.W take 8 + 2 bytes there as on Intel's processors; RETF takes its operand for a signed "
+     "one "
+     "(SDM vol. 2, RET; measured, 7.2)",
+     qemu_far},
+    {"qemu-msr", "QEMU's WRMSR does not check addresses and reserved bits (SDM vol. 2, WRMSR; measured, 7.2)",
+     qemu_msr},
     {"call-target-and-stack",
      "CALL to an address that is not canonical with a stack that is neither, or not aligned: #GP by the SDM's order "
      "(vol. 2, "

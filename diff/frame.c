@@ -56,6 +56,7 @@ static void pop_v8086(struct Stack *k, CPUX86State *env) {
 
 void diff_frame_read(const struct DiffSpace *s, CPUX86State *env, struct DiffState *out, struct DiffFrame *frame) {
     struct Stack k = stack_of(s, env);
+    const struct Stack start = k;
     uint64_t cs_base = k.size == 8 ? 0 : env->seg[SEG_CS].base;
     out->vector = (uint32_t)((env->rip + cs_base - s->sys - DIFF_SYS_HANDLERS) / DIFF_HANDLER);
     out->error = k.size != 2 && diff_has_error(out->vector) ? (uint32_t)pop(&k) : 0;
@@ -71,6 +72,8 @@ void diff_frame_read(const struct DiffSpace *s, CPUX86State *env, struct DiffSta
         out->gpr[REG_SP] = (env->gpr[REG_SP] & ~k.mask) | (k.sp & k.mask);
         frame->ss = env->seg[SEG_SS].selector;
     }
+    frame->linear = start.base + (start.sp & start.mask);
+    frame->bytes = (unsigned)(k.sp - start.sp);
     if (vm) {
         pop_v8086(&k, env);
         out->fs_base = env->seg[SEG_FS].base;
@@ -94,7 +97,7 @@ const char diff_system_names[DIFF_SYSTEM][12] = {
 /** Base, limit and attributes of a segment that can't be used mean nothing (SDM vol. 3, 25.4.1), nor do those of data
  *  segments to 64-bit code. */
 static void put_segment(uint64_t *v, const struct X86Segment *s, bool base) {
-    bool usable = !(s->ar & AR_UNUSABLE);
+    bool usable = !(s->ar & AR_UNUSABLE) && (s->ar & AR_P);
     *v++ = s->selector;
     if (base)
         *v++ = usable ? s->base : 0;

@@ -9,6 +9,8 @@
 /** CS and SS as an exception found them. */
 struct DiffFrame {
     uint64_t cs, ss;
+    uint64_t linear; /* where the frame lies */
+    unsigned bytes;
 };
 
 /** True when RIP is in one of the space's handlers. */

@@ -393,7 +393,7 @@ static void make_group(struct Generator *g, struct DiffRng *r, struct GenBatch *
         address |= holds_address(&q->insn[n]);
     }
     bool illegal = q->insn[0].d.row == 0, edge = !illegal && diff_one_in(r, 24), unmask = diff_one_in(r, 24);
-    unsigned count = address || illegal ? 1 : edge ? 4 : unmask ? 8 : g->system ? 8 : GEN_MAX_COUNT;
+    unsigned count = address || illegal ? 1 : edge ? 4 : unmask ? 8 : g->system ? 2 : GEN_MAX_COUNT;
     q->first = (uint16_t)b->count;
     unsigned left = g->layout->cases - b->count;
     q->count = (uint16_t)(count < left ? count : left);

@@ -4,6 +4,12 @@
 
 #include <cpuid.h>
 
+bool diff_host_is_qemu(void) {
+    unsigned a, b = 0, c = 0, d = 0;
+    __cpuid(0x40000000, a, b, c, d);
+    return b == 0x54474354 && c == 0x43544743 && d == 0x47435447; /* "TCGTCGTCGTCG" */
+}
+
 void diff_host_model(struct CpuModel *m) {
     static const struct {
         uint32_t leaf, subleaf;

@@ -6,6 +6,7 @@
  */
 #include "accel/accel.h"
 #include "accel/tcg-lite/tcg.h"
+#include "diff/diff.h"
 #include "diff/frame.h"
 #include "diff/runner.h"
 #include "diff/watchdog.h"
@@ -25,6 +26,9 @@ struct SystemRunner {
     uint8_t tables[DIFF_SYS_SIZE]; /* as they were at first */
     uint8_t vectors[0x400];        /* real-address mode's */
     struct Watchdog *watchdog;
+    /* QEMU's emulation of SVM (7.2) ends with "invalid tss type" when it takes a stack from a TSS that is busy, as it
+     * must be. One that is not does no harm: KVM says of any that it is busy. */
+    bool tss_available;
 };
 
 static void close_runner(struct DiffRunner *r) {
@@ -90,6 +94,7 @@ static int open_on(struct DiffRunner **out, const struct DiffSetup *setup, const
     if (y == NULL)
         return snprintf(why, n, "%s", strerror(ENOMEM)), -ENOMEM;
     y->head.ops = runner;
+    y->tss_available = ops != &tcg_lite_ops && diff_host_is_qemu();
     int e = diff_space_init(&y->head.space, setup->mode, setup->cpl, setup->model, setup->page, setup->pages, why, n);
     if (e != 0) {
         free(y);
@@ -163,6 +168,8 @@ static void load(struct SystemRunner *y, const struct DiffState *in) {
     if (s->mode == DIFF_REAL16)
         memcpy(s->ram.host, y->vectors, sizeof(y->vectors));
     *env = s->env;
+    if (y->tss_available)
+        env->tr.ar = 0x89;
     diff_state_to_env(in, env);
     set_bases(s, in, env);
     y->cpu.halted = false;
@@ -174,7 +181,7 @@ enum { NO_END = 255, TRIPLE_FAULT = 254 };
 static void finish(struct SystemRunner *y, enum VcpuExit exit, struct DiffState *out, struct DiffSystem *system) {
     struct DiffSpace *s = &y->head.space;
     CPUX86State *env = &y->cpu.env;
-    struct DiffFrame frame = {env->seg[SEG_CS].selector, env->seg[SEG_SS].selector};
+    struct DiffFrame frame = {env->seg[SEG_CS].selector, env->seg[SEG_SS].selector, 0, 0};
     env->fip = (uint32_t)env->fip, env->fdp = (uint32_t)env->fdp;
     diff_state_from_env(out, env);
     out->vector = DIFF_NO_FAULT;
@@ -187,8 +194,14 @@ static void finish(struct SystemRunner *y, enum VcpuExit exit, struct DiffState 
         out->left = exit != VCPU_EXIT_SHUTDOWN;
         return;
     }
-    if (diff_in_handler(s, env))
+    if (diff_in_handler(s, env)) {
         diff_frame_read(s, env, out, &frame);
+        for (unsigned k = 0; k < frame.bytes; k++) { /* `out` has it all; flags that are undefined would differ here */
+            uint8_t *p = diff_space_at(s, frame.linear + k);
+            if (p != NULL)
+                *p = 0;
+        }
+    }
     uint64_t base = s->mode == DIFF_REAL16 || s->mode == DIFF_V8086      ? frame.cs << 4
                     : s->mode == DIFF_PROT16 || s->mode == DIFF_COMPAT16 ? diff_get32(out->fx + DIFF_FX_CS_BASE)
                                                                          : 0;

@@ -191,6 +191,8 @@ static void set_segments(struct DiffSpace *s) {
     CPUX86State *env = &s->env;
     bool user = s->cpl == 3, wide = s->mode == DIFF_PROT32 || s->mode == DIFF_COMPAT32 || s->mode == DIFF_LONG64;
     uint32_t dpl = user ? AR_DPL : 0, data = AR_S | AR_P | AR_WRITABLE | AR_ACCESSED | dpl;
+    if (is_real(s)) /* as after reset */
+        env->tr = (struct X86Segment){.ar = 0x8b, .limit = 0xffff};
     if (is_real(s) || s->mode == DIFF_V8086) {
         for (unsigned k = 0; k < SEG_COUNT; k++) { /* a segment each: 1000, 2000 ... */
             uint16_t selector = (uint16_t)(0x1000 * (k + 1));

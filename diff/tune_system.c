@@ -58,6 +58,8 @@ void tune_selector(struct Tune *t) {
     bool table = t->row->mnemonic[0] == 'L' && (t->row->mnemonic[1] == 'L' || t->row->mnemonic[1] == 'T');
     if (table && !diff_one_in(t->r, 4))
         v = diff_one_in(t->r, 2) ? DIFF_TR : 0;
+    if (t->row->mnemonic[1] == 'T' && !(v & ~3ull)) /* QEMU's LTR would take it, and end */
+        v = DIFF_TR;
     if (i->mem)
         tune_poke(t, t->target, &v, 2);
     else

@@ -3,7 +3,8 @@
 # The kvm engine on a complete KVM: QEMU emulates a machine with SVM, Debian's kernel with kvm-amd runs in it, and the
 # built twin86 runs in that: the embedded guest, the unit tests of the engine, pauses and machines by the hundred, the
 # instruction tests, Debian to a shell, and hand-over. nested.sh [JOB...], in the build folder; jobs: embedded unit stress
-# isa lockstep debian debian_irqchip handover exits, and, not done by default: debian_exits, the exit statistics of
+# isa lockstep debian debian_irqchip handover exits, and, not done by default: insn, diff
+# insn in every CPU mode (INSN_CASES of each); debian_exits, the exit statistics of
 # Debian's boot as JSON (NESTED_JSON=FILE keeps it), bench, what exits cost there (docs/exits.md; NESTED_JSON=FILE keeps
 # it), and debian_lockstep.
 #
