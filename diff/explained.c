@@ -3,6 +3,7 @@
  * Differences between tcg-lite and hardware that are no bugs: each with the SDM's section or what was measured. The
  * report counts them by name. Flags that the SDM leaves undefined are in x86.tab, not here.
  */
+#include "accel/tcg-lite/decode_tables.h"
 #include "accel/tcg-lite/mem.h"
 #include "diff/compare.h"
 #include "diff/diff.h"
@@ -106,12 +107,22 @@ static void qemu_encodings(struct Comparison *c, const struct CompareInsn *i) {
     while (at < i->insn->len && i->bytes[at] != 0xf6 && i->bytes[at] != 0xf7)
         at++;
     bool test = is(i, "TEST") && at + 1 < i->insn->len && (i->bytes[at + 1] >> 3 & 7) == 1;
-    if (test && c->b.vector == VEC_UD && diff_host_is_qemu())
+    bool lock = c->a.vector == VEC_UD && c->b.vector != VEC_UD && i->row == &x86_rows[0];
+    if (((test && c->b.vector == VEC_UD) || lock) && diff_host_is_qemu())
         take_all(c);
 }
 
 static void qemu_x87(struct Comparison *c, const struct CompareInsn *i) {
-    if (diff_host_is_qemu() && i->row->mnemonic[0] == 'F')
+    bool state = saves_x87(i) || is(i, "XRSTOR") || is(i, "FXRSTOR");
+    if (diff_host_is_qemu() && (state || (x86_forms[i->row - x86_rows].attr & (ATTR_X87 | ATTR_MMX))))
+        take_all(c);
+}
+
+/** Limits and types of segments. */
+static void qemu_segments(struct Comparison *c, const struct CompareInsn *i) {
+    (void)i;
+    bool limit = c->a.vector == VEC_GP || c->a.vector == VEC_SS;
+    if (diff_host_is_qemu() && c->mode != DIFF_LONG64 && limit && c->b.vector != c->a.vector)
         take_all(c);
 }
 
@@ -265,10 +276,17 @@ const struct Explanation explanations[] = {
      "QEMU's emulation does not set RF in the frames of faults (SDM vol. 3, 18.3.1.1), and says of the page fault of a "
      "read-modify-write that it was a read (measured, 7.2)",
      qemu_faults},
-    {"qemu-encodings", "QEMU does not know TEST as F6 /1 and F7 /1 (SDM vol. 2, table A-6; measured, 7.2)",
+    {"qemu-encodings",
+     "QEMU does not know TEST as F6 /1 and F7 /1 (SDM vol. 2, table A-6), and takes LOCK and other prefixes where they "
+     "are "
+     "#UD (measured, 7.2)",
      qemu_encodings},
+    {"qemu-segments", "QEMU does not check limits and types of segments (SDM vol. 3, 5.3; measured, 7.2)",
+     qemu_segments},
     {"qemu-x87",
-     "QEMU's x87 has no C1, FOP and stack faults as processors have them (measured, 7.2); `host` is the judge",
+     "QEMU's x87 has no C1, FOP and stack faults as processors have them, its MMX leaves exponents as they are, and "
+     "what it "
+     "saves leaves out reserved bytes (measured, 7.2); the engine `host` is the judge",
      qemu_x87},
     {"qemu-operand-size",
      "QEMU takes 16-bit MOVBE, CRC32, BSWAP for 32-bit ones in 16-bit code, and shifts SHLD and SHRD of words by more "
