@@ -47,12 +47,13 @@ def cpu_seconds(pid):
 
 
 class Result:
-    """wall, cpu: seconds by name ("boot": from the start of the process, "total": until the guest said its last);
-    sums: what it printed for each name; clock: guest's clock around it, in microseconds; said: standard error."""
+    """start: when the process began (time.monotonic); wall, cpu: seconds by name ("boot": from the start of the process,
+    "total": until the guest said its last); sums: what it printed for each name; clock: guest's clock around it, in
+    microseconds; said: standard error; flags: of /proc/cpuinfo; began: wall, cpu and clock at which each began."""
 
     def __init__(self):
         self.wall, self.cpu, self.sums, self.clock, self.said, self.flags = {}, {}, {}, {}, "", []
-        self.began = {}
+        self.began, self.start = {}, 0
 
     def line(self, line, wall, cpu):
         note = re.search(r"bench: (\w+) ?(\S*) ?(.*)", line)
@@ -81,7 +82,7 @@ def run(command, limit):
     """Run one guest to its end and return its Result."""
     result = Result()
     with tempfile.TemporaryFile() as err:
-        start = time.monotonic()
+        start = result.start = time.monotonic()
         child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=err)
         text = b""
         try:
