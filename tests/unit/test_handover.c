@@ -161,7 +161,7 @@ static void check(const struct Outcome *o) {
  * is stopped and changes as well (0: never), until it has done so SLICES_MAX times: how far a guest comes in a slice is
  * the host's affair. */
 static void run(Twin86Machine *m, bool change_at_exits, unsigned slice_ns) {
-    enum { SLICES_MAX = 5000 };
+    enum { SLICES_MAX = 2000 };
     unsigned seed = 1;
     for (unsigned slices = 0;; slices++) {
         if (slices == SLICES_MAX)
@@ -459,7 +459,7 @@ Suite *handover_suite(void) {
     Suite *s = suite_create("handover");
     TCase *tc = tcase_create("handover");
     other = usable("kvm") ? "kvm" : NULL;
-    tcase_set_timeout(tc, 60);
+    tcase_set_timeout(tc, 120);
     tcase_add_test(tc, alone);
     tcase_add_test(tc, refused_and_unchanged);
     tcase_add_test(tc, refused_while_running);
