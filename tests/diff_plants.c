@@ -297,6 +297,78 @@ PLANT(crc32) {
         *out_gpr(b, b->insn->reg) |= 1ull << 32;
 }
 
+/* ---- AVX, BMI, AES, SHA ---- */
+
+static uint8_t *ymmh(struct Broken *b, unsigned r) { return b->out->ymmh[r]; }
+
+PLANT(vex_upper) { /* 128-bit results leave the upper half as it was */
+    if (b->insn->vl == 0 && !FAULTED)
+        memcpy(ymmh(b, b->insn->reg), b->in->ymmh[b->insn->reg], 16);
+}
+PLANT(vpaddd_lane) {
+    if (b->insn->vl == 1 && !FAULTED)
+        ymmh(b, b->insn->reg)[13] ^= 1;
+}
+PLANT(vperm_index) {
+    if (!FAULTED && (b->insn->imm & 0x80))
+        ymmh(b, b->insn->reg)[0] ^= 0xff;
+}
+PLANT(vpblend_last) {
+    if (!FAULTED && (b->insn->imm & 0x80))
+        xmm(b, b->insn->reg)[15] ^= 2;
+}
+PLANT(vmask_zero) { /* what is not selected keeps its value */
+    if (!FAULTED && b->insn->mem)
+        xmm(b, b->insn->reg)[0] |= b->in->fx[FXSAVE_XMM + 16 * b->insn->reg];
+}
+PLANT(gather_mask) {
+    if (!FAULTED)
+        xmm(b, b->insn->vreg)[15] |= 0x80;
+}
+PLANT(fma_sign) {
+    if (!FAULTED && xmm(b, b->insn->reg)[3] == 0x80)
+        xmm(b, b->insn->reg)[3] = 0;
+}
+PLANT(fma_flags) { b->out->fx[FXSAVE_MXCSR] &= (uint8_t)~0x10; }
+PLANT(half_round) {
+    if (!FAULTED && (b->insn->imm & 4))
+        b->out->fx[FXSAVE_MXCSR] |= 0x20;
+}
+PLANT(vzero_one) {
+    if (!FAULTED)
+        memcpy(ymmh(b, 15), b->in->ymmh[15], 16);
+}
+PLANT(blsr_cf) {
+    if (b->out->rflags & FLAG_ZF)
+        b->out->rflags ^= FLAG_CF;
+}
+PLANT(bextr_length) {
+    if (!FAULTED && b->insn->osize == 3 && (in_gpr(b, b->insn->vreg) >> 8 & 0xff) >= 64)
+        *out_gpr(b, b->insn->reg) ^= 1;
+}
+PLANT(bzhi_cf) { b->out->rflags &= ~(uint64_t)FLAG_CF; }
+PLANT(rorx_flags) { b->out->rflags ^= FLAG_CF; }
+PLANT(tzcnt_zero) {
+    if (b->out->rflags & FLAG_CF)
+        *out_gpr(b, b->insn->reg) ^= 1;
+}
+PLANT(adcx_of) {
+    if (b->out->rflags & FLAG_CF)
+        b->out->rflags ^= FLAG_OF;
+}
+PLANT(aes_last) { xmm(b, b->insn->reg)[12] ^= 0x1b; }
+PLANT(aes_round) {
+    if (!FAULTED && b->insn->imm != 0)
+        xmm(b, b->insn->reg)[4] ^= (uint8_t)b->insn->imm;
+}
+PLANT(sha_word) { xmm(b, b->insn->reg)[3] ^= 0x40; }
+PLANT(clmul_half) {
+    if (!FAULTED && (b->insn->imm & 0x10))
+        xmm(b, b->insn->reg)[8] ^= 1;
+}
+PLANT(single_step) { no_fault(b, VEC_DB); }
+PLANT(alignment) { no_fault(b, VEC_AC); }
+
 static const struct {
     const char *mnemonic;
     void (*broken)(struct Broken *b);
@@ -374,6 +446,29 @@ static const struct {
     {"PACKUSWB", packuswb, "saturation in one lane"},
     {"AESENC", aesenc_key, "one byte"},
     {"CRC32", crc32, "upper half"},
+    {"VADDPS", vex_upper, "upper half after a 128-bit result"},
+    {"VPADDD", vpaddd_lane, "one byte of the upper half"},
+    {"VPERMQ", vperm_index, "one selector"},
+    {"VPBLENDW", vpblend_last, "one lane"},
+    {"VMASKMOVPS", vmask_zero, "elements that are not selected"},
+    {"VPGATHERDD", gather_mask, "the mask afterwards"},
+    {"VFMADD213SS", fma_sign, "negative zero"},
+    {"VFNMSUB231PD", fma_flags, "UE"},
+    {"VCVTPS2PH", half_round, "PE with MXCSR's rounding"},
+    {"VZEROUPPER", vzero_one, "one register"},
+    {"BLSR", blsr_cf, "CF of one bit"},
+    {"BEXTR", bextr_length, "lengths of 64 and more"},
+    {"BZHI", bzhi_cf, "CF of an index that is too great"},
+    {"RORX", rorx_flags, "flags"},
+    {"TZCNT", tzcnt_zero, "zero"},
+    {"ADCX", adcx_of, "OF"},
+    {"AESDECLAST", aes_last, "one byte"},
+    {"AESKEYGENASSIST", aes_round, "round constant in another word"},
+    {"SHA256RNDS2", sha_word, "one bit"},
+    {"SHA1RNDS4", sha_word, "one bit"},
+    {"PCLMULQDQ", clmul_half, "one selector"},
+    {"XCHG", single_step, "the trap of TF"},
+    {"MOVDQU", alignment, "#AC"},
 };
 
 /* ---- the broken engine ---- */
