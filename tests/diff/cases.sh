@@ -31,7 +31,7 @@ malformed() {
 }
 
 expect 0 '^19 cases, 0 failed' "$twin86" diff vectors "$srcdir/tests/diff/modes.case"
-expect 0 '^21 cases, 0 failed' "$twin86" diff vectors "$srcdir/tests/diff/measured.case"
+expect 0 '^22 cases, 0 failed' "$twin86" diff vectors "$srcdir/tests/diff/measured.case"
 printf 'case a\ncode 0x10000000 90\nexpect rax 1\nend\n' > "$work/wrong.case"
 expect 1 'rax  *expected 0x1, got 0x0' "$twin86" diff vectors "$work/wrong.case"
 printf 'case a\ncode 0x10000000 90\nexpect fault 6\nend\n' > "$work/wrong.case"
@@ -90,7 +90,7 @@ case $? in
     expect 0 ' 0 differ' "$twin86" diff insn --cases 100K --save "$work"
     expect 0 ' 0 differ' "$twin86" diff insn --cases 100K --length 4 --save "$work"
     if grep -q AuthenticAMD /proc/cpuinfo; then
-        expect 0 '^21 cases, 0 differ' "$twin86" diff replay "$srcdir/tests/diff/measured.case"
+        expect 0 '^22 cases, 0 differ' "$twin86" diff replay "$srcdir/tests/diff/measured.case"
     else
         echo "SKIP replay of what was measured on an AMD processor: this is none"
         skipped=$((skipped + 1))
