@@ -3,7 +3,7 @@
 # The kvm engine on a complete KVM: QEMU emulates a machine with SVM, Debian's kernel with kvm-amd runs in it, and the
 # built twin86 runs in that: the embedded guest, the unit tests of the engine, pauses and machines by the hundred, the
 # instruction tests, Debian to a shell, and hand-over. nested.sh [JOB...], in the build folder; jobs: embedded unit stress
-# isa lockstep debian debian_irqchip handover exits, and, not done by default: insn, diff insn in every CPU mode
+# isa lockstep debian debian_irqchip handover exits gdb, and, not done by default: insn, diff insn in every CPU mode
 # (INSN_CASES of each); debian_exits, the exit statistics of Debian's boot as JSON (NESTED_JSON=FILE keeps it), bench, what
 # exits cost there (docs/exits.md; NESTED_JSON=FILE keeps it), and debian_lockstep.
 #
@@ -17,10 +17,11 @@ set -u
 srcdir=${srcdir:-$(cd "$(dirname "$0")/../.." && pwd)}
 # Each word a machine's jobs; the first two go at once where there are two processors.
 if [ $# -gt 0 ]; then
-    machines=$(echo "$*" | sed 's/debian_irqchip//g; s/  */,/g; s/^,*//; s/,*$//')
+    machines=$(echo "$*" | sed 's/debian_irqchip//g; s/\<gdb\>//g; s/  */,/g; s/^,*//; s/,*$//')
     case " $* " in *" debian_irqchip "*) machines="$machines debian_irqchip" ;; esac
+    case " $* " in *" gdb "*) machines="$machines gdb" ;; esac
 else
-    machines="embedded,unit,stress,isa,lockstep,debian,exits handover debian_irqchip"
+    machines="embedded,unit,stress,isa,lockstep,debian,exits handover debian_irqchip gdb"
 fi
 jobs=$(echo "$machines" | tr ',' ' ')
 seconds=${NESTED_SECONDS:-600}
@@ -87,6 +88,13 @@ done
 cp tests/stress/*.rom "$root/t/tests/stress/" 2>/dev/null
 cp bench/guests/*.rom "$root/t/bench/guests/" 2>/dev/null
 case " $jobs " in
+*" gdb "*)
+    "$srcdir/tests/boot/make-initramfs.sh" "$guest/busybox" "$srcdir/tests/kvm/init-gdb" "$root/t/initrd-gdb.gz"
+    cp "$guest/vmlinuz" "$root/t/vmlinuz"
+    command -v gdb > /dev/null || skip "gdb is not installed"
+    ;;
+esac
+case " $jobs " in
 *" debian"* | *" handover "*)
     "$srcdir/tests/boot/make-initramfs.sh" "$guest/busybox" "$srcdir/tests/kvm/init-inner" "$root/t/initrd.gz"
     cp "$guest/vmlinuz" "$root/t/vmlinuz"
@@ -98,12 +106,75 @@ echo "${LOCKSTEP_ARGS:---instructions 1000000}" > "$root/t/lockstep-args"
 chmod 755 "$root/init"
 (cd "$root" && find . | cpio --quiet -o -H newc -R 0:0) | gzip -1 > "$work/initrd.gz"
 
+# gdb runs out here and talks through the second serial port to the stub in there: real gdb, with guests on real KVM.
+# gdb_session NAME READY PATTERN... with gdb's commands as standard input
+gdb_session() {
+    name=$1 ready=$2
+    shift 2
+    for _ in $(seq 240); do
+        grep -a -q "^$ready" "$work/raw.gdb" 2>/dev/null && break
+        sleep 1
+    done
+    {
+        printf 'set pagination off\nset confirm off\nset width 0\nset remotetimeout 30\n'
+        echo "target remote $work/gdb.socket"
+        # shellcheck disable=SC2046
+        sed "$(tr -d '\r' < "$work/raw.gdb" | awk '$3 == "ksys_write" { print "s/KSYS_WRITE/0x" $1 "/" }')"
+    } > "$work/gdb.commands"
+    timeout 150 gdb -nx -batch -x "$work/gdb.commands" > "$work/gdb.log" 2>&1 < /dev/null
+    verdict=ok
+    for pattern; do
+        grep -q "$pattern" "$work/gdb.log" || verdict="FAIL no '$pattern':"
+    done
+    echo "$verdict gdb on kvm: $name"
+    sed 's/^/  /' "$work/gdb.log"
+}
+drive_gdb() {
+    gdb_session "real mode from the first instruction" "GDB REAL" '^=> 0xfffffff0:.*ljmp' '^Breakpoint 1, 0x000f1000' \
+        '^0x000f1002' '^Breakpoint 2, 0x000f2be0' <<'END'
+x/i $pc
+break *0xf1000
+continue
+x/2i $pc
+info registers cs eip cs_base cr0
+stepi
+stepi
+break *0xf2be0
+continue
+monitor info status
+kill
+END
+    gdb_session "a kernel's function" "GDB KERNEL" '^Breakpoint 1, 0xffffffff' '^cr3  *0x[1-9a-f]' '^$1 = {' \
+        '^New value' '^Temporary breakpoint 3, 0xffffffff' <<'END'
+break *KSYS_WRITE
+continue
+x/3i $pc
+info registers rdi rdx cs rip cr3
+x/s $rsi
+print $ymm0.v4_int64
+delete
+set can-use-hw-watchpoints 0
+watch *(long*)($rsp-8)
+continue
+x/i $pc
+delete
+tbreak *KSYS_WRITE
+continue
+stepi
+stepi
+kill
+END
+}
+
 # emulate JOB,JOB...: run them in an emulated machine, in the background. Its serial line goes to raw.JOB,JOB...
 emulate() {
     rm -f "$work/ended.$1"
+    serial="-serial stdio"
+    [ "$1" != gdb ] || serial="-chardev socket,id=gdb,path=$work/gdb.socket,server=on,wait=off -serial stdio -serial chardev:gdb"
     {
+        # shellcheck disable=SC2086
         timeout "$seconds" qemu-system-x86_64 -accel tcg -cpu max,+svm,+npt -m 2048 -nographic -no-reboot -nodefaults \
-            -serial stdio -kernel "$guest/vmlinuz" -initrd "$work/initrd.gz" \
+            $serial -kernel "$guest/vmlinuz" -initrd "$work/initrd.gz" \
             -append "console=ttyS0 quiet panic=-1 tsc=reliable jobs=$1" < /dev/null > "$work/raw.$1" &
         echo $! > "$work/pid.$1"
         wait $!
@@ -126,6 +197,10 @@ alive() {
 }
 
 machine() {
+    if [ "$1" = gdb ]; then
+        drive_gdb > "$work/gdb.verdict" &
+        gdb_pid=$!
+    fi
     for try in 1 2 3; do
         emulate "$1"
         alive "$1" && break
@@ -133,6 +208,10 @@ machine() {
         wait
     done
     tr -d '\r' < "$work/raw.$1" > "$work/log.$1"
+    if [ "$1" = gdb ]; then
+        wait $gdb_pid
+        cat "$work/gdb.verdict" >> "$work/log.gdb"
+    fi
 }
 
 if [ "$(nproc)" -gt 1 ]; then
@@ -141,7 +220,10 @@ if [ "$(nproc)" -gt 1 ]; then
     machine "$1" &
     [ $# -lt 2 ] || machine "$2"
     wait
-    [ $# -lt 3 ] || machine "$3"
+    shift $(($# < 2 ? $# : 2))
+    for m; do
+        machine "$m"
+    done
 else
     for m in $machines; do
         machine "$m"
