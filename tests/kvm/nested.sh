@@ -8,9 +8,9 @@
 # exits cost there (docs/exits.md; NESTED_JSON=FILE keeps it), and debian_lockstep.
 #
 # debian_irqchip, Debian with kernel-irqchip=on, has an emulated machine of its own, which prints a line every 10 seconds.
-# QEMU 7.2's machine stands still now and then when KVM's own interrupt controllers are at work in it: the timer's vector in
-# its local APIC's IRR above the priority there, IF set, and the processor in HLT for good (with -icount: no instruction is
-# executed any more). One that says nothing for 100 seconds is begun anew, twice; what twin86 does in a live one counts.
+# In 2 of 36 such boots that machine stood still (QEMU's own -accel kvm with KVM's interrupt controllers: 0 of 20), the
+# timer's vector in its local APIC's IRR above the priority there, IF set, and the processor in HLT for good; whose fault it
+# is has not been found. One that says nothing for 100 seconds is begun anew, twice, and the output says so.
 #
 # SKIPs (exit code 77) where QEMU or the kernel packages can't be had.
 set -u
