@@ -91,10 +91,10 @@ void tcg_blocks_flush(struct Tcg *t) {
             clear_code_flag(t, b->phys & ~0xfffull);
             if (b->phys_next != BLOCK_NO_PAGE)
                 clear_code_flag(t, b->phys_next);
+            c->hash[hash_of(b->phys, b->mode)] = NULL;
         }
+        c->page_hash[k] = NULL;
     }
-    memset(c->hash, 0, sizeof(c->hash));
-    memset(c->page_hash, 0, sizeof(c->page_hash));
     madvise(c->arena, c->used, MADV_DONTNEED);
     c->used = 0;
     c->flushes++;

@@ -77,7 +77,6 @@ void tcg_forget_local_ways(struct Tcg *t) { tcg_forget_ways(t, t->links->local_s
 
 void tcg_links_gone(struct Tcg *t) {
     t->links->count[0] = t->links->count[1] = 0;
-    memset(t->jump_cache, 0, sizeof(t->jump_cache));
     tcg_forget_ways(t, WAYS_ALL);
 }
 

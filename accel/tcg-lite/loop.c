@@ -163,8 +163,8 @@ static bool counting(const struct Tcg *t) { return UNLIKELY(t->watch != NULL) &&
 static void count_blocked(struct Tcg *t) {
     const CPUX86State *env = t->env;
     bool shadow = env->int_shadow != SHADOW_NONE;
-    uint32_t blocked = (shadow || !(env->rflags & FLAG_IF) ? CPU_EVENT_INTR : 0) |
-                       (shadow || env->nmi_blocked ? CPU_EVENT_NMI : 0);
+    uint32_t blocked =
+        (shadow || !(env->rflags & FLAG_IF) ? CPU_EVENT_INTR : 0) | (shadow || env->nmi_blocked ? CPU_EVENT_NMI : 0);
     tcg_exit_blocked(t, atomic_load(&t->cpu->events) & blocked);
 }
 
@@ -275,9 +275,9 @@ static const struct Insn *lookup(struct Tcg *t) {
         return edge(t);
     uint64_t rip = t->env->rip, flushes = tcg_blocks_flushes(t);
     struct JumpCacheEntry *e = &t->jump_cache[(rip ^ (rip >> JUMP_CACHE_BITS)) & (JUMP_CACHE_SIZE - 1)];
-    struct Block *b = tcg_block_find(t, t->mode, e->rip == rip ? e->block : NULL);
+    struct Block *b = tcg_block_find(t, t->mode, e->rip == rip && e->flushes == flushes ? e->block : NULL);
     if (b->cached && flushes == tcg_blocks_flushes(t))
-        *e = (struct JumpCacheEntry){.rip = rip, .key = t->mode_key, .block = b};
+        *e = (struct JumpCacheEntry){.rip = rip, .key = t->mode_key, .block = b, .flushes = flushes};
     return tcg_enter(t, b);
 }
 

@@ -117,6 +117,7 @@ enum { BLOCK_MAX_INSNS = 64, BLOCK_MAX_EXITS = 8 };
 struct JumpCacheEntry {
     uint64_t rip, key;
     struct Block *block;
+    uint64_t flushes; /* of the block cache: `block` is a pointer only while it has this count */
 };
 
 /** A fault on its way from the raising function to the loop. */

@@ -6,7 +6,6 @@ Waits for the prompt, then measures for ten seconds: at most 3 % of a host core,
 guest RAM that the guest has touched.
 """
 import os
-import re
 import select
 import subprocess
 import sys
@@ -23,19 +22,16 @@ def cpu_seconds(pid):
 
 
 def resident_kib(pid):
-    """(guest RAM, the rest)"""
-    guest = rest = 0
-    mapping = ""
+    """(guest RAM, which is the largest mapping, the rest)"""
+    mappings = []
     with open(f"/proc/{pid}/smaps") as f:
         for line in f:
-            if re.match(r"[0-9a-f]+-[0-9a-f]+ ", line):
-                mapping = line
+            if line.startswith("Size:"):
+                mappings.append([int(line.split()[1]), 0])
             elif line.startswith("Rss:"):
-                if "/memfd:twin86-" in mapping:
-                    guest += int(line.split()[1])
-                else:
-                    rest += int(line.split()[1])
-    return guest, rest
+                mappings[-1][1] = int(line.split()[1])
+    mappings.sort()
+    return mappings[-1][1], sum(rss for _, rss in mappings[:-1])
 
 
 def main():

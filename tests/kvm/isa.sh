@@ -5,7 +5,7 @@
 # what both engines can give of x86-64-v1. (Images about later features get -cpu max of each, and test what is there.)
 # Checks that a KNOWN file lists as "IMAGE: CHECK" may fail or be missing under kvm; "IMAGE: *" leaves an image out,
 # "IMAGE: exit code N" allows it to end so. Without KNOWN it takes the list that fits this host's KVM.
-# Environment: ISA_TESTS="real16 long64" chooses; HANDOVER=every=50us: the second run begins with kvm and then goes from one
+# Environment: ISA_TESTS="real16 long64" chooses; HANDOVER=every=500us: the second run begins with kvm and then goes from one
 # engine to the other all the time, which must change no verdict either. Runs in the nested KVM too, so with busybox's tools.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
