@@ -46,8 +46,8 @@ has "(twin86) 0x1fffffe04"
 monitor 'print first' -bios "$tmp/count.rom"
 has "-symbols FILE"
 
-# Ctrl-A C works in a pipe, too
-said=$({ printf 'ab'; sleep 0.4; printf '\001cinfo status\n\001ccd'; sleep 0.4; printf '\001x'; } |
+# Ctrl-A C works in a pipe, too. What comes before the guest has set its serial port to 8 bits loses its upper ones.
+said=$({ sleep 2; printf 'ab'; sleep 0.4; printf '\001cinfo status\n\001ccd'; sleep 0.4; printf '\001x'; } |
     timeout 20 "$twin86" -bios "$tmp/echo.rom" 2>&1)
 [[ $said == ab*"(twin86) VM status: running"*"(twin86) "*cd ]] && ok || bad "Ctrl-A C in a pipe: '$said'"
 finish
