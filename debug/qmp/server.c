@@ -1,87 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* QMP on sockets. */
 #include "debug/qmp/qmp.h"
-#include "debug/session/stream.h"
+#include "debug/session/clients.h"
 
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
+static void client_write(void *opaque, const void *data, size_t size) { stream_write(opaque, data, size); }
 
-struct Client {
-    struct Client *next;
-    struct Server *server;
-    struct Stream *stream;
-    struct Qmp *qmp;
-};
-
-struct Server {
-    struct Session *session;
-    struct Client *clients;
-    unsigned count;
-};
-
-static void client_write(void *opaque, const void *data, size_t size) {
-    stream_write(((struct Client *)opaque)->stream, data, size);
-}
-
-static void on_data(void *opaque, const uint8_t *data, size_t size) {
-    qmp_input(((struct Client *)opaque)->qmp, data, size);
-}
-
-static void on_closed(void *opaque) {
-    struct Client *c = opaque;
-    struct Client **link = &c->server->clients;
-    while (*link != c)
-        link = &(*link)->next;
-    *link = c->next;
-    c->server->count--;
-    qmp_free(c->qmp);
-    free(c);
-}
-
-static void on_accept(void *opaque, int fd) {
-    static const struct StreamOps ops = {on_data, on_closed};
-    struct Server *server = opaque;
-    struct Client *c = server->count < QMP_CLIENTS_MAX ? calloc(1, sizeof(*c)) : NULL;
-    if (c == NULL) {
-        close(fd);
-        return;
-    }
-    if ((c->stream = stream_new(server->session, fd, &ops, c)) == NULL) {
-        free(c);
-        return;
-    }
-    if ((c->qmp = qmp_new(server->session, client_write, c)) == NULL) {
-        stream_free(c->stream);
-        free(c);
-        return;
-    }
-    c->server = server;
-    c->next = server->clients;
-    server->clients = c;
-    server->count++;
-}
-
-static void at_end(void *opaque) {
-    struct Server *server = opaque;
-    while (server->clients != NULL) {
-        struct Client *c = server->clients;
-        server->clients = c->next;
-        stream_free(c->stream);
-        qmp_free(c->qmp);
-        free(c);
-    }
-    free(server);
-}
+static void *on_open(struct Session *s, struct Stream *stream) { return qmp_new(s, client_write, stream); }
+static void on_data(void *client, const uint8_t *data, size_t size) { qmp_input(client, data, size); }
+static void on_close(void *client) { qmp_free(client); }
 
 int qmp_serve(struct Session *s, const char *spec, char *why, size_t n) {
-    struct Server *server = calloc(1, sizeof(*server));
-    if (server == NULL || session_at_end(s, at_end, server) != 0) {
-        free(server);
-        snprintf(why, n, "out of memory");
-        return -ENOMEM;
-    }
-    server->session = s;
-    return session_listen(s, spec, true, on_accept, server, why, n);
+    static const struct ClientOps ops = {.most = QMP_CLIENTS_MAX, .open = on_open, .data = on_data, .close = on_close};
+    return clients_serve(s, spec, &ops, why, n);
 }
