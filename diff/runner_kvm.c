@@ -84,17 +84,9 @@ static void put_system(struct KvmRunner *k, const struct CpuModel *model) {
     diff_stub_install(s, model, &k->control, &k->in, &k->out);
 }
 
-static void init_lock(pthread_mutex_t *lock) {
-    pthread_mutexattr_t attr;
-    pthread_mutexattr_init(&attr);
-    pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
-    pthread_mutex_init(lock, &attr);
-    pthread_mutexattr_destroy(&attr);
-}
-
 static int make_cpu(struct KvmRunner *k, const struct CpuModel *model, char *why, size_t n) {
     struct CPUState *cpu = &k->cpu;
-    init_lock(&k->lock);
+    bus_lock_init(&k->lock);
     cpu->bus = bus_new(&k->lock);
     cpu->clock = clock_new(CLOCK_HOST);
     int r = cpu->bus == NULL || cpu->clock == NULL ? -ENOMEM : bus_map(cpu->bus, 0, &k->head.space.ram);

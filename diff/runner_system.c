@@ -48,14 +48,6 @@ static void close_runner(struct DiffRunner *r) {
     free(y);
 }
 
-static void init_lock(pthread_mutex_t *lock) {
-    pthread_mutexattr_t attr;
-    pthread_mutexattr_init(&attr);
-    pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
-    pthread_mutex_init(lock, &attr);
-    pthread_mutexattr_destroy(&attr);
-}
-
 static int make_cpu(struct SystemRunner *y, const struct AccelOps *ops, const char *options,
                     const struct CpuModel *model, char *why, size_t n) {
     struct CPUState *cpu = &y->cpu;
@@ -100,7 +92,7 @@ static int open_on(struct DiffRunner **out, const struct DiffSetup *setup, const
         free(y);
         return e;
     }
-    init_lock(&y->lock);
+    bus_lock_init(&y->lock);
     if (setup->mode == DIFF_REAL16)
         fill_real(&y->head.space);
     memcpy(y->vectors, y->head.space.ram.host, sizeof(y->vectors));

@@ -41,17 +41,9 @@ static void close_runner(struct DiffRunner *r) {
     free(t);
 }
 
-static void init_lock(pthread_mutex_t *lock) {
-    pthread_mutexattr_t attr;
-    pthread_mutexattr_init(&attr);
-    pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
-    pthread_mutex_init(lock, &attr);
-    pthread_mutexattr_destroy(&attr);
-}
-
 static int make_cpu(struct TcgRunner *t, const struct CpuModel *model) {
     struct CPUState *cpu = &t->cpu;
-    init_lock(&t->lock);
+    bus_lock_init(&t->lock);
     cpu->bus = bus_new(&t->lock);
     cpu->clock = clock_new(CLOCK_HOST);
     if (cpu->bus == NULL || cpu->clock == NULL)

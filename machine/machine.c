@@ -19,14 +19,6 @@ static int fail(char *why, size_t n, int r, const char *what) {
 
 /* ---- life ---- */
 
-static void init_lock(pthread_mutex_t *lock) {
-    pthread_mutexattr_t attr;
-    pthread_mutexattr_init(&attr);
-    pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
-    pthread_mutex_init(lock, &attr);
-    pthread_mutexattr_destroy(&attr);
-}
-
 /* Untouched RAM costs nothing, but a guest may touch all of it. */
 static int check_host_memory(uint64_t size, char *why, size_t n) {
     struct sysinfo info;
@@ -106,7 +98,7 @@ static int create_loop(struct Machine *m) {
 int machine_create(struct Machine *m, const Twin86Config *config, char *why, size_t n) {
     m->config = *config;
     m->slot.fd = m->reset_fd = -1;
-    init_lock(&m->lock);
+    bus_lock_init(&m->lock);
     pthread_mutex_init(&m->cpu.engine_lock, NULL);
     serial_queue_init(&m->serial);
     int r = event_slot_init(&m->slot);

@@ -8,6 +8,14 @@
 
 enum { PAGE_SIZE = 4096 };
 
+void bus_lock_init(pthread_mutex_t *lock) {
+    pthread_mutexattr_t attr;
+    pthread_mutexattr_init(&attr);
+    pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
+    pthread_mutex_init(lock, &attr);
+    pthread_mutexattr_destroy(&attr);
+}
+
 struct Bus *bus_new(pthread_mutex_t *lock) {
     struct Bus *bus = calloc(1, sizeof *bus);
     if (!bus) {

@@ -35,7 +35,10 @@ struct BusMapping {
     struct Region *region;
 };
 
-/** `lock` is the machine lock (a recursive mutex), taken around every callback. Returns NULL when out of memory. */
+/** Make a machine lock: a recursive mutex. */
+void bus_lock_init(pthread_mutex_t *lock);
+
+/** `lock` is the machine lock (bus_lock_init), taken around every callback. Returns NULL when out of memory. */
 struct Bus *bus_new(pthread_mutex_t *lock);
 void bus_free(struct Bus *bus);
 
