@@ -260,12 +260,14 @@ static bool place(struct Decoded *d, unsigned off, unsigned idx) {
     return true;
 }
 
-/** Decode from the block's start; returns the number of instructions (at least 1) and *bytes. */
-static unsigned decode_run(struct Tcg *t, struct Fetch *f, uint32_t mode, unsigned *bytes) {
+/** Decode from the block's start; returns the number of instructions (at least 1), *bytes, and how many *exits it has.
+ */
+static unsigned decode_run(struct Tcg *t, struct Fetch *f, uint32_t mode, unsigned *bytes, unsigned *exits) {
     struct Decoded *d = t->blocks->decoded;
-    unsigned max = mode & MODE_STEP ? 1 : BLOCK_MAX_INSNS, off = 0, n = 0, exits = 0;
+    unsigned max = mode & MODE_STEP ? 1 : BLOCK_MAX_INSNS, off = 0, n = 0;
     uint8_t buf[INSN_MAX_BYTES];
 
+    *exits = 0;
     while (n < max && (n == 0 || !tcg_break_offset(t, f->linear + off)) &&
            (n == 0 || (((f->linear + off) & ~0xfffull) == (f->linear & ~0xfffull) && off < f->limit))) {
         unsigned have = fetch(t, f, off, false, buf);
@@ -286,8 +288,8 @@ static unsigned decode_run(struct Tcg *t, struct Fetch *f, uint32_t mode, unsign
         if (UNLIKELY(t->watch != NULL))
             memcpy(t->blocks->bytes + off, buf, d[n].insn.len);
         off += d[n].insn.len;
-        exits += d[n].exit;
-        if (d[n++].flow || exits == BLOCK_MAX_EXITS)
+        *exits += d[n].exit;
+        if (d[n++].flow || *exits == BLOCK_MAX_EXITS)
             break;
     }
     *bytes = off;
@@ -348,13 +350,6 @@ static void fill(struct Block *b, const struct Decoded *d, unsigned n, unsigned 
     b->extra = NULL;
 }
 
-static unsigned count_exits(const struct Decoded *d, unsigned n) {
-    unsigned exits = 0;
-    for (unsigned k = 0; k < n; k++)
-        exits += d[k].exit;
-    return exits;
-}
-
 static void watch_block(struct Tcg *t, struct Block *b, void *room) {
     const struct CpuTrace *trace = t->cpu->trace;
     tcg_extra_fill(t, b, room, t->blocks->decoded, t->blocks->bytes);
@@ -384,15 +379,15 @@ static struct Block *build_break(struct Tcg *t, struct Fetch *f, uint64_t phys, 
 }
 
 static struct Block *build(struct Tcg *t, struct Fetch *f, uint64_t phys, uint32_t mode) {
-    unsigned bytes;
+    unsigned bytes, exits;
 
     if (UNLIKELY(tcg_break_offset(t, f->linear)) && !(mode & MODE_STEP))
         return build_break(t, f, phys, mode);
     protect(t, f->page);
-    unsigned n = decode_run(t, f, mode, &bytes);
+    unsigned n = decode_run(t, f, mode, &bytes, &exits);
     if (!(mode & MODE_STEP))
         liveness_pick(t->blocks->decoded, n, t->blocks->harmless);
-    size_t extra_at, size = block_size(t, n, count_exits(t->blocks->decoded, n), bytes, &extra_at);
+    size_t extra_at, size = block_size(t, n, exits, bytes, &extra_at);
     struct Block *b = arena_take(t, size);
     protect(t, f->page); /* a flush may have come between */
     bool crosses = (phys & 0xfff) + bytes > 4096;
