@@ -58,7 +58,7 @@ class Guests:
         guest = debian()
         image = os.path.join(os.path.dirname(guest), "bench")
         subprocess.run([os.path.join(HERE, "make-image.sh"), os.path.join(guest, "busybox"), image], check=True)
-        self.work = os.path.join(image, "work")
+        self.work = os.path.join(image, "jobs")
         self.boot = boot_image(guest, folder)
         self.programs = os.path.join(image, "initramfs")
         self.common = ["-m", args.m, "-nographic", "-no-reboot", "-kernel", os.path.join(guest, "vmlinuz")]

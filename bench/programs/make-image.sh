@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Make the guest of bench/programs.py: make-image.sh BUSYBOX FOLDER
 #
-# FOLDER/work: what work.sh works on, for the host; FOLDER/initramfs: the same with Debian's programs and their libraries, not
+# FOLDER/jobs: what work.sh works on, for the host; FOLDER/initramfs: the same with Debian's programs and their libraries, not
 # compressed, so that unpacking is no part of the boot. Nothing is done when both are newer than this folder's files.
 set -eu
 if [ $# -ne 2 ]; then
@@ -22,17 +22,17 @@ fi
 mkdir -p "$out"
 tree=$(mktemp -d "$out/tree.XXXXXX")
 trap 'rm -rf "$tree"' EXIT
-rm -rf "$out/work"
-mkdir -p "$out/work" "$tree"/{bin,dev,proc,tmp,etc,usr/bin}
-cp "$here"/{work.sh,work.sql,hash.pl,recursion.py,float.py,dict.py} "$out/work"
-/usr/bin/python3 "$here/data.py" "$out/work"
-openssl genrsa -out "$out/work/rsa.pem" 2048 2> /dev/null
-openssl rsa -in "$out/work/rsa.pem" -pubout -out "$out/work/rsa.pub" 2> /dev/null
+rm -rf "$out/jobs"
+mkdir -p "$out/jobs" "$tree"/{bin,dev,proc,tmp,etc,usr/bin}
+cp "$here"/{work.sh,work.sql,hash.pl,recursion.py,float.py,dict.py} "$out/jobs"
+/usr/bin/python3 "$here/data.py" "$out/jobs"
+openssl genrsa -out "$out/jobs/rsa.pem" 2048 2> /dev/null
+openssl rsa -in "$out/jobs/rsa.pem" -pubout -out "$out/jobs/rsa.pub" 2> /dev/null
 
 programs=$(for p in bash dash md5sum sha256sum gzip xz sort head tail cat mktemp true mawk python3 perl sqlite3 bc openssl; do
     echo "/usr/bin/$p"
 done)
-modules=$(cd "$out/work" && PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -S -c '
+modules=$(cd "$out/jobs" && PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -S -c '
 import sys, os, encodings, encodings.ascii, encodings.latin_1, math
 for m in list(sys.modules.values()):
     if getattr(m, "__file__", None): print(m.__file__)')
@@ -43,7 +43,7 @@ for p in bash dash; do ln -s ../usr/bin/$p "$tree/bin/$p"; done
 ln -s dash "$tree/bin/sh"
 for p in true mktemp; do ln -s ../usr/bin/$p "$tree/bin/$p"; done
 ln -s mawk "$tree/usr/bin/awk"
-cp -r "$out/work" "$tree/work"
+cp -r "$out/jobs" "$tree/jobs"
 cp "$here/init" "$tree/init"
 chmod 755 "$tree/init" "$tree/bin/busybox"
 find "$tree" -exec touch -h -d @0 {} +
