@@ -115,11 +115,9 @@ static void after_device(struct Tcg *t, const struct Insn *i) {
         tcg_block_cut(t, i);
 }
 
-/** One access that stays within a page. */
-static uint64_t load_in_page(struct Tcg *t, const struct Insn *i, struct TlbEntry *e, uint64_t linear, unsigned size) {
-    if (e->phys & (TLB_RAM | TLB_ROM))
-        return host_load((const void *)(e->addend + linear), size);
-    uint64_t phys = (e->phys & ~0xfffull) | (linear & 0xfff);
+/* What is no memory: apart, so that the ways to RAM need no stack frame for its sake. */
+__attribute__((noinline)) static uint64_t load_device(struct Tcg *t, const struct Insn *i, uint64_t phys,
+                                                      unsigned size) {
     tcg_sync_count(t, i);
     if (UNLIKELY(t->cpu->exits != NULL))
         tcg_exit_access(t, i, EXIT_EPT_MISCONFIG, phys, false);
@@ -130,14 +128,8 @@ static uint64_t load_in_page(struct Tcg *t, const struct Insn *i, struct TlbEntr
     return v;
 }
 
-static void store_in_page(struct Tcg *t, const struct Insn *i, struct TlbEntry *e, uint64_t linear, unsigned size,
-                          uint64_t v) {
-    uint64_t phys = (e->phys & ~0xfffull) | (linear & 0xfff);
-    if (e->phys & TLB_RAM) {
-        host_store((void *)(e->addend + linear), size, v);
-        note_write(t, e, phys, size);
-        return;
-    }
+__attribute__((noinline)) static void store_device(struct Tcg *t, const struct Insn *i, uint64_t phys, unsigned size,
+                                                   uint64_t v) {
     tcg_sync_count(t, i);
     if (UNLIKELY(t->cpu->exits != NULL))
         tcg_exit_access(t, i, EXIT_EPT_MISCONFIG, phys, true);
@@ -145,6 +137,25 @@ static void store_in_page(struct Tcg *t, const struct Insn *i, struct TlbEntry *
     if (UNLIKELY(t->cpu->exits != NULL))
         exits_end(t->cpu->exits);
     after_device(t, i);
+}
+
+/** One access that stays within a page. */
+ALWAYS_INLINE uint64_t load_in_page(struct Tcg *t, const struct Insn *i, struct TlbEntry *e, uint64_t linear,
+                                    unsigned size) {
+    if (LIKELY(e->phys & (TLB_RAM | TLB_ROM)))
+        return host_load((const void *)(e->addend + linear), size);
+    return load_device(t, i, (e->phys & ~0xfffull) | (linear & 0xfff), size);
+}
+
+ALWAYS_INLINE void store_in_page(struct Tcg *t, const struct Insn *i, struct TlbEntry *e, uint64_t linear,
+                                 unsigned size, uint64_t v) {
+    uint64_t phys = (e->phys & ~0xfffull) | (linear & 0xfff);
+    if (LIKELY(e->phys & TLB_RAM)) {
+        host_store((void *)(e->addend + linear), size, v);
+        note_write(t, e, phys, size);
+    } else {
+        store_device(t, i, phys, size, v);
+    }
 }
 
 static bool crosses(uint64_t linear, unsigned size) { return (linear & 0xfff) + size > 4096; }
