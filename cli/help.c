@@ -14,19 +14,19 @@ static const char help[] = "Usage: twin86 [options]      without a guest, the bu
                            "  -cpu MODEL[,+FEATURE|-FEATURE]...                     -cpu help   lists\n"
                            "  -accel A[:B...]  engines to try in order (tcg-lite)   -accel help lists\n"
                            "  -handover [every=MS]  the guest may change engines, or does\n"
-                           "  -device isa-debug-exit[,iobase=N][,iosize=N]          -debugcon stdio|file:F\n"
+                           "  -device DEVICE   isa-debug-exit, pvpanic (help lists)  -debugcon stdio|file:F\n"
                            "  -icount shift=N  time follows executed instructions: runs repeat exactly\n"
                            "  -rtc base=DATE   or utc, localtime  -machine pc[,kernel-irqchip=on] (with kvm)\n"
                            "Host\n"
                            "  -serial stdio|mon:stdio|file:FILE|null   COM1 (stdio) -nographic  the default\n"
-                           "  -no-reboot       a reset ends twin86                  -no-shutdown  keeps it\n"
+                           "  -no-reboot       a reset ends it  -no-shutdown keeps it  -action panic=A,..\n"
                            "  -timeout SECONDS give up after that             -exit-stats [json][,file=F]\n"
                            "  -d ITEM[,ITEM].. log int, exec, stats... (-d help)    -D FILE     where to\n"
                            "  -gdb W, -monitor W, -qmp W   W: unix:PATH, tcp::PORT  -S  don't start yet\n"
                            "  -h, --help  this text  --version  -s  -gdb tcp::1234  -trace-last N -symbols F\n"
                            "Keys: Ctrl-A X quits, Ctrl-A C monitor, Ctrl-A E next engine, Ctrl-A H help.\n"
-                           "Exit codes: 0 guest powered off or Ctrl-A X, 2 bad usage, 4 triple fault with\n"
-                           "-no-reboot, 6 internal error, 8 -timeout; isa-debug-exit: (value << 1) | 1.\n"
+                           "Exit codes: 0 guest powered off or Ctrl-A X, 2 bad usage, 4 crash (-no-reboot)\n"
+                           "or panic, 6 internal error, 8 -timeout; isa-debug-exit: (value << 1) | 1.\n"
                            "More: man twin86\n";
 
 static void print_cpus(void) {
@@ -76,7 +76,8 @@ void options_print(enum Action action) {
     case ACTION_ACCEL: print_accels(); break;
     case ACTION_DOCTOR: print_doctor(); break;
     case ACTION_DEVICE:
-        puts("Devices:\n  isa-debug-exit,iobase=0xf4,iosize=4   writing V ends with code (V << 1) | 1");
+        puts("Devices:\n  isa-debug-exit,iobase=0xf4,iosize=4   writing V ends with code (V << 1) | 1\n"
+             "  pvpanic,ioport=0x505,events=3         by which the guest tells of its panics");
         break;
     case ACTION_MACHINE:
         puts("Machines:\n  twin86   a PC with ISA devices, APICs, ACPI, PCI (also called pc, q35)\n"

@@ -30,7 +30,7 @@ struct Run {
     int signal_fd, wake_fd;
     int64_t deadline, handover_at; /* host us; -1: none */
     struct Console console;
-    const char *last_state; /* with -no-shutdown: the session's */
+    const char *last_state; /* the session's */
     int exit_signal;        /* die of this in the end */
 };
 
@@ -201,7 +201,7 @@ static void write_outputs(void *opaque, int fd) {
     }
 }
 
-/* With -no-shutdown: the guest is silent from now on, and nothing else would tell why. */
+/* With -no-shutdown, or -action panic=pause: the guest is silent from now on, and nothing else would tell why. */
 static void tell_end(struct Run *r) {
     static const char *const ends[] = {"shutdown", "guest-panicked", "internal-error"};
     const char *state = twin86_session_state(r->session);
@@ -210,7 +210,7 @@ static void tell_end(struct Run *r) {
     r->last_state = state;
     for (unsigned i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
         if (strcmp(state, ends[i]) == 0)
-            fprintf(stderr, "\r\ntwin86: the guest's run is over (%s); Ctrl-A C: monitor, Ctrl-A X: quit\r\n", state);
+            fprintf(stderr, "\r\ntwin86: the guest has stopped (%s); Ctrl-A C: monitor, Ctrl-A X: quit\r\n", state);
 }
 
 /* Serve terminal, guest and clients until the session ends. False: the time is up. */
@@ -220,7 +220,7 @@ static bool serve(struct Run *r, Twin86Event *event) {
         twin86_session_poll(r->session, wait_us(r));
         if (r->console.held > 0)
             console_send(&r->console);
-        if (r->options.no_shutdown)
+        if (!twin86_session_ended(r->session, event))
             tell_end(r);
         if (handover_due(r))
             hand_over(r);
@@ -302,6 +302,7 @@ static int exit_code(struct Run *r, const Twin86Event *event) {
     case TWIN86_EVENT_RESET:
     case TWIN86_EVENT_QUIT: return EXIT_OK;
     case TWIN86_EVENT_DEBUG_EXIT: return (int)(event->value & 0xff);
+    case TWIN86_EVENT_PANIC:
     case TWIN86_EVENT_TRIPLE_FAULT: report_crash(r, event); return EXIT_CRASHED;
     case TWIN86_EVENT_ERROR:
         complain("%s", event->message);
@@ -382,6 +383,7 @@ static int make_session(struct Run *r) {
         return EXIT_INTERNAL;
     }
     twin86_session_set_no_shutdown(r->session, r->options.no_shutdown);
+    twin86_session_set_panic_action(r->session, r->options.on_panic);
     for (unsigned i = 0; i < r->options.servers; i++) {
         const struct ServerOption *o = &r->options.server[i];
         char why[512];

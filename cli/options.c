@@ -303,13 +303,70 @@ static bool set_debug_exit(struct Context *c, char *list) {
     return true;
 }
 
+static bool set_pvpanic(struct Context *c, char *list) {
+    Twin86Config *config = &c->o->config;
+    char *key, *value;
+    uint64_t v;
+    config->pvpanic = true;
+    while (next_item(&list, &key, &value)) {
+        bool port = strcmp(key, "ioport") == 0;
+        if (value == NULL || (!port && strcmp(key, "events") != 0))
+            return wrong(c, "pvpanic has no property '%s'; ioport= and events= exist", key);
+        if (!parse_number(value, port ? 0xffff : 3, &v) || v == 0)
+            return wrong(c, "%s=%s is out of range; %s", key, value,
+                         port ? "1 to 0xffff are right" : "1 to 3 are right");
+        if (port)
+            config->pvpanic_port = (uint16_t)v;
+        else
+            config->pvpanic_events = (uint8_t)v;
+    }
+    return true;
+}
+
 static bool set_device(struct Context *c, char *arg) {
     char *list = arg, *name = strsep(&list, ",");
     if (strcmp(name, "help") == 0 || strcmp(name, "?") == 0)
         return c->o->action = ACTION_DEVICE, true;
+    if (strcmp(name, "pvpanic") == 0)
+        return set_pvpanic(c, list);
     if (strcmp(name, "isa-debug-exit") != 0)
-        return wrong(c, "unknown device '%s'; there is isa-debug-exit", name);
+        return wrong(c, "unknown device '%s'; there are isa-debug-exit and pvpanic", name);
     return set_debug_exit(c, list);
+}
+
+/* The index of `value` in the list; -1 and a message that names them all. */
+static int choose(struct Context *c, const char *key, const char *value, const char *const *list) {
+    char names[100] = "";
+    for (int i = 0; list[i] != NULL; i++) {
+        if (value != NULL && strcmp(list[i], value) == 0)
+            return i;
+        size_t used = strlen(names);
+        snprintf(names + used, sizeof(names) - used, "%s%s", used > 0 ? "|" : "", list[i]);
+    }
+    wrong(c, "%s=%s is not known; %s=%s is right", key, value != NULL ? value : "", key, names);
+    return -1;
+}
+
+/* What is done upon what the guest does. */
+static bool set_action(struct Context *c, char *arg) {
+    static const char *const reboots[] = {"reset", "shutdown", NULL}, *const shutdowns[] = {"poweroff", "pause", NULL},
+                             *const panics[] = {"shutdown", "pause", "none", "exit-failure", NULL};
+    struct Options *o = c->o;
+    char *key, *value, *list = arg;
+    int v = 0;
+    while (v >= 0 && next_item(&list, &key, &value)) {
+        if (strcmp(key, "reboot") == 0)
+            o->config.no_reboot = (v = choose(c, key, value, reboots)) == 1;
+        else if (strcmp(key, "shutdown") == 0)
+            o->no_shutdown = (v = choose(c, key, value, shutdowns)) == 1;
+        else if (strcmp(key, "panic") == 0)
+            o->on_panic = (v = choose(c, key, value, panics)) == 1 ? TWIN86_PANIC_PAUSE
+                          : v == 2                                 ? TWIN86_PANIC_NONE
+                                   : TWIN86_PANIC_SHUTDOWN; /* twin86's exit code is not 0 then anyway */
+        else
+            return wrong(c, "'%s' is not known; reboot=, shutdown= and panic= are", key);
+    }
+    return v >= 0;
 }
 
 /* An item that the library logs while the guest runs. */
@@ -412,6 +469,7 @@ static const struct OptionRow {
     {"nodefaults", ARG_NONE, NULL, accept},
     {"no-reboot", ARG_NONE, NULL, set_no_reboot},
     {"no-shutdown", ARG_NONE, NULL, set_no_shutdown},
+    {"action", ARG_NEEDED, "reboot=, shutdown= or panic=", set_action},
     {"S", ARG_NONE, NULL, set_stopped},
     {"icount", ARG_OPTIONAL, "shift=N", set_icount},
     {"rtc", ARG_NEEDED, "base=utc|localtime|DATE", set_rtc},

@@ -9,7 +9,7 @@
 enum ExitCode {
     EXIT_OK = 0,        /* the guest powered off or asked for a reset with -no-reboot; Ctrl-A X; help and version */
     EXIT_BAD_USAGE = 2, /* the command line or a file named on it is wrong */
-    EXIT_CRASHED = 4,   /* triple fault with -no-reboot */
+    EXIT_CRASHED = 4,   /* triple fault with -no-reboot; a panic that pvpanic was told of */
     EXIT_INTERNAL = 6,  /* twin86 could not go on */
     EXIT_TIMEOUT = 8,   /* -timeout reached */
 };
@@ -50,16 +50,17 @@ struct Options {
     bool serial_given;
     struct ServerOption server[SERVERS_MAX];
     unsigned servers;
-    bool monitor_here; /* -monitor stdio */
-    bool stopped;      /* -S */
-    bool no_shutdown;  /* -no-shutdown */
+    bool monitor_here;               /* -monitor stdio */
+    bool stopped;                    /* -S */
+    bool no_shutdown;                /* -no-shutdown */
+    enum Twin86PanicAction on_panic; /* -action panic= */
     bool log_stats, log_hash;
     char trace[128]; /* the library's items of -d; config.trace points here */
     const char *log_file;
     bool exit_json;        /* -exit-stats json */
     const char *exit_file; /* -exit-stats file=: NULL: where the log goes */
-    int64_t timeout_ms;   /* -1: none */
-    uint64_t handover_us; /* 0: only when asked */
+    int64_t timeout_ms;    /* -1: none */
+    uint64_t handover_us;  /* 0: only when asked */
 };
 
 /** Fill `o` from the command line. False: `why` says in one line what is wrong and what would be right. */

@@ -89,6 +89,7 @@ static void tell_end(const struct LockResult *r, FILE *f) {
         [TWIN86_EVENT_RESET] = "the guest asked for a reset",
         [TWIN86_EVENT_DEBUG_EXIT] = "the guest wrote to isa-debug-exit",
         [TWIN86_EVENT_TRIPLE_FAULT] = "triple fault",
+        [TWIN86_EVENT_PANIC] = "its kernel panicked",
         [TWIN86_EVENT_BUDGET] = "all that were asked for",
     };
     unsigned kind = r->end.kind;

@@ -83,6 +83,10 @@ typedef struct Twin86Config {
                             kernel file has */
     bool kernel_irqchip; /* the host kernel's PICs, I/O APIC and local APIC in place of the machine's; the
                             engine must be kvm; default off */
+    bool pvpanic;           /* put in the device by which a guest's kernel tells that it has panicked */
+    uint16_t pvpanic_port;  /* its port; default 505h */
+    uint8_t pvpanic_events; /* what it takes: bit 0 panics, bit 1 panics of which a crash kernel takes care;
+                               default 3 */
 } Twin86Config;
 
 /** Fill in the defaults. */
@@ -155,6 +159,8 @@ enum Twin86EventKind {
     TWIN86_EVENT_BUDGET,       /* the wanted number of instructions was executed */
     TWIN86_EVENT_DEBUG,        /* a breakpoint, watchpoint or single step */
     TWIN86_EVENT_QUIT,         /* twin86_quit was called */
+    TWIN86_EVENT_PANIC,        /* the guest told pvpanic that its kernel has panicked: `value` 1, or 2 when a crash
+                                  kernel takes over. twin86_start lets it go on */
 };
 
 typedef struct Twin86Event {
@@ -202,6 +208,13 @@ TWIN86_API void twin86_session_free(Twin86Session *session);
 /** Begin: let the guest run, as soon as every client that is to be waited for has come; or with `stopped` leave it to
  *  them or to twin86_session_cont. */
 TWIN86_API void twin86_session_start(Twin86Session *session, bool stopped);
+/** What becomes of a guest that says by pvpanic that its kernel has panicked; QMP's GUEST_PANICKED tells it. */
+enum Twin86PanicAction {
+    TWIN86_PANIC_SHUTDOWN, /* the run is over (with no_shutdown as PAUSE); the default */
+    TWIN86_PANIC_PAUSE,    /* it stands, and twin86_session_cont lets it go on */
+    TWIN86_PANIC_NONE,     /* it goes on */
+};
+TWIN86_API void twin86_session_set_panic_action(Twin86Session *session, enum Twin86PanicAction action);
 /** Keep the machine for a look, stopped, when its run is over, until somebody asks to quit; default off. */
 TWIN86_API void twin86_session_set_no_shutdown(Twin86Session *session, bool on);
 /** One round: wait until there is something to do, or for `timeout_us` (negative: for ever), and do it. */

@@ -58,6 +58,26 @@ static void isa_devices(struct Aml *a, const struct AcpiConfig *c) {
     }
 }
 
+/* A guest's panics; its methods are QEMU's (docs/specs/pvpanic.rst there). */
+static void pvpanic(struct Aml *a, uint16_t port) {
+    size_t device = aml_begin_device(a, "PEVT");
+    aml_name_string_value(a, "_HID", "QEMU0001");
+    aml_name_integer(a, "_STA", STATUS_PRESENT);
+    aml_name(a, "_CRS");
+    size_t crs = aml_begin_resources(a);
+    aml_res_io(a, port, 1);
+    aml_end_resources(a, crs);
+    aml_io_byte(a, "PEOR", "PEPT", port);
+    size_t method = aml_begin_method(a, "RDPT", 0);
+    aml_return(a);
+    aml_name_string(a, "PEPT");
+    aml_end(a, method);
+    method = aml_begin_method(a, "WRPT", 1);
+    aml_store_arg(a, 0, "PEPT");
+    aml_end(a, method);
+    aml_end(a, device);
+}
+
 /* _PRT: one package for every slot and pin. `table[n]` is the interrupt of PIRQ n. */
 static void routing_table(struct Aml *a, const char *name, const uint8_t table[PCI_PIRQS]) {
     enum { ENTRIES = (PCI_SLOTS - 1) * 4 };
@@ -112,6 +132,8 @@ static void pci_root(struct Aml *a, const struct AcpiConfig *c) {
     size_t isa = aml_begin_device(a, "ISA");
     aml_name_integer(a, "_ADR", 0x00010000);
     isa_devices(a, c);
+    if (c->pvpanic_port)
+        pvpanic(a, c->pvpanic_port);
     aml_end(a, isa);
     aml_end(a, root);
 }

@@ -27,6 +27,7 @@ static struct AcpiConfig describe(struct Machine *m, uint32_t tables_base) {
         .mmio64_end = m->pci.config.mmio64_end,
         .pci_gsi_base = MACHINE_PIRQ_GSI,
         .fw_cfg_base = FW_CFG_BASE,
+        .pvpanic_port = m->config.pvpanic ? m->config.pvpanic_port : 0,
         .century = RTC_CENTURY,
         .com1 = true,
         .rtc = true,

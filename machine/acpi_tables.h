@@ -28,6 +28,7 @@ struct AcpiConfig {
     uint8_t pci_gsi_base; /* I/O APIC input of PIRQA, B..D follow; level, active-low */
     uint8_t pirq_irq[4];  /* ISA interrupts that the PIRQs are routed to for guests without I/O APIC */
     uint16_t fw_cfg_base;
+    uint16_t pvpanic_port;
     uint8_t century;                 /* CMOS index of the century, 0: none */
     bool com1, rtc, keyboard, mouse; /* at their usual ports */
 };

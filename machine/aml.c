@@ -20,6 +20,8 @@ enum {
     OP_DUAL_NAME = 0x2e,
     OP_MULTI_NAME = 0x2f,
     OP_EXT = 0x5b,
+    OP_EXT_REGION = 0x80,
+    OP_EXT_FIELD = 0x81,
     OP_EXT_DEVICE = 0x82,
     OP_ARG0 = 0x68,
     OP_STORE = 0x70,
@@ -194,6 +196,24 @@ size_t aml_begin_package(struct Aml *a, uint8_t elements) {
 size_t aml_begin_if(struct Aml *a) {
     aml_u8(a, OP_IF);
     return a->len;
+}
+
+void aml_io_byte(struct Aml *a, const char *region, const char *field, uint16_t port) {
+    enum { SYSTEM_IO = 1, BYTE_ACCESS = 1, BITS = 8 };
+    aml_u8(a, OP_EXT);
+    aml_u8(a, OP_EXT_REGION);
+    aml_name_string(a, region);
+    aml_u8(a, SYSTEM_IO);
+    aml_integer(a, port);
+    aml_integer(a, 1);
+    aml_u8(a, OP_EXT);
+    aml_u8(a, OP_EXT_FIELD);
+    size_t mark = a->len;
+    aml_name_string(a, region);
+    aml_u8(a, BYTE_ACCESS);
+    aml_name_string(a, field);
+    aml_u8(a, BITS);
+    aml_end(a, mark);
 }
 
 void aml_return(struct Aml *a) { aml_u8(a, OP_RETURN); }

@@ -49,6 +49,9 @@ size_t aml_begin_package(struct Aml *a, uint8_t elements);
 size_t aml_begin_if(struct Aml *a); /* the predicate comes first */
 void aml_end(struct Aml *a, size_t mark);
 
+/** OperationRegion (region, SystemIO, port, 1) with Field (region, ByteAcc, NoLock, Preserve) { field, 8 }. */
+void aml_io_byte(struct Aml *a, const char *region, const char *field, uint16_t port);
+
 /** Return (...): the value follows. */
 void aml_return(struct Aml *a);
 /** Store (ArgN, name). */

@@ -29,6 +29,8 @@ void twin86_config_init(Twin86Config *config) {
         .debug_exit_port = ISA_DEBUG_EXIT_IOBASE,
         .debug_exit_ports = ISA_DEBUG_EXIT_IOSIZE,
         .debugcon_port = DEBUGCON_PORT,
+        .pvpanic_port = PVPANIC_IOPORT,
+        .pvpanic_events = PVPANIC_EVENTS,
     };
 }
 

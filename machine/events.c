@@ -211,6 +211,9 @@ static void on_parked(void *opaque, enum VcpuStop why) {
     if (why == VCPU_STOP_ERROR) {
         event.kind = TWIN86_EVENT_ERROR;
         snprintf(event.message, sizeof(event.message), "%s", m->cpu.error);
+    } else if (event.kind == TWIN86_EVENT_PANIC) {
+        snprintf(event.message, sizeof(event.message), "its kernel says so (pvpanic)%s",
+                 event.value & PVPANIC_PANICKED ? "" : "; a crash kernel takes over");
     } else if (event.kind == TWIN86_EVENT_NONE && why == VCPU_STOP_BUDGET) {
         event.kind = TWIN86_EVENT_BUDGET;
     } else if (event.kind == TWIN86_EVENT_NONE && why == VCPU_STOP_DEBUG) {

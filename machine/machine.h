@@ -28,6 +28,7 @@
 #include "devices/pic.h"
 #include "devices/pit.h"
 #include "devices/port92.h"
+#include "devices/pvpanic.h"
 #include "devices/rtc.h"
 #include "devices/uart.h"
 #include "include/twin86.h"
@@ -115,6 +116,7 @@ struct Machine {
     struct Dma dma;
     struct Debugcon debugcon;
     struct IsaDebugExit debug_exit;
+    struct Pvpanic pvpanic;
 
     struct BootInput boot;
     char *guest_strings[4]; /* what the caller named: boot keeps pointers into them */

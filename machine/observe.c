@@ -48,7 +48,7 @@ int machine_create_observers(struct Machine *m, char *why, size_t n) {
 static void wire(struct Machine *m) {
     const struct DeviceLog *log = trace_wants_log(&m->trace) ? &m->trace.log : NULL;
     bus_set_tap(m->bus, trace_wants_tap(&m->trace) ? &m->trace.tap : NULL);
-    m->pic.log = m->lapic.log = m->ioapic.log = m->i8042.log = m->hpet.log = m->fw_cfg.log = log;
+    m->pic.log = m->lapic.log = m->ioapic.log = m->i8042.log = m->hpet.log = m->fw_cfg.log = m->pvpanic.log = log;
 }
 
 void machine_wire_observers(struct Machine *m) {

@@ -79,6 +79,8 @@ static void set_a20(void *opaque, bool enabled) {
 
 static void debug_exit(void *opaque, uint32_t code) { machine_stop(opaque, TWIN86_EVENT_DEBUG_EXIT, code); }
 
+static void panic_reported(void *opaque, uint32_t event) { machine_stop(opaque, TWIN86_EVENT_PANIC, event); }
+
 static void serial_write(void *opaque, const uint8_t *buf, size_t len) {
     struct Machine *m = opaque;
     if (m->config.serial_output != NULL)
@@ -285,6 +287,8 @@ static int wire_fw_cfg(struct Machine *m) {
         (r = fw_cfg_add_file(f, "etc/e820", ram, size)) != 0)
         return r;
     r = machine_acpi_to_fw_cfg(m);
+    if (r == 0 && m->config.pvpanic)
+        r = fw_cfg_add_file(f, "etc/pvpanic-port", &m->config.pvpanic_port, sizeof(m->config.pvpanic_port));
     return r != 0 ? r : fw_cfg_map(f, FW_CFG_BASE);
 }
 
@@ -300,6 +304,7 @@ static int wire_isa(struct Machine *m) {
     dma_init(&m->dma);
     debugcon_init(&m->debugcon, (struct CharBackend){debugcon_write, NULL, m});
     isa_debug_exit_init(&m->debug_exit, debug_exit, m);
+    pvpanic_init(&m->pvpanic, m->config.pvpanic_events, panic_reported, m);
     wire_cmos(m);
     if ((r = dma_map(&m->dma, bus)) != 0 || (r = pit_map(&m->pit, bus, 0x40)) != 0 ||
         (r = pit_map_port61(&m->pit, bus, 0x61)) != 0 || (r = i8042_map(&m->i8042, bus, 0x60)) != 0 ||
@@ -307,6 +312,8 @@ static int wire_isa(struct Machine *m) {
         (r = uart_map(&m->com1, bus, 0x3f8)) != 0)
         return r;
     if (m->config.debugcon && (r = debugcon_map(&m->debugcon, bus, m->config.debugcon_port)) != 0)
+        return r;
+    if (m->config.pvpanic && (r = pvpanic_map(&m->pvpanic, bus, m->config.pvpanic_port)) != 0)
         return r;
     if (m->config.debug_exit)
         r = isa_debug_exit_map(&m->debug_exit, bus, m->config.debug_exit_port, m->config.debug_exit_ports);

@@ -99,6 +99,36 @@ static struct json_object *cont(struct QmpCall *call) {
     return session_cont(call->session, why, sizeof(why)) == 0 ? NULL : fail(call, "%s", why);
 }
 
+/* The index of argument `name` in the list; -1: not given; -2: failed, it is none of these. */
+static int choice(struct QmpCall *call, const char *name, const char *const *list) {
+    struct json_object *o;
+    if (call->arguments == NULL || !json_object_object_get_ex(call->arguments, name, &o))
+        return -1;
+    for (int i = 0; json_object_is_type(o, json_type_string) && list[i] != NULL; i++)
+        if (strcmp(json_object_get_string(o), list[i]) == 0)
+            return i;
+    fail(call, "Parameter '%s' does not accept this value", name);
+    return -2;
+}
+
+static struct json_object *set_action(struct QmpCall *call) {
+    static const char *const reboots[] = {"reset", "shutdown", NULL}, *const shutdowns[] = {"poweroff", "pause", NULL},
+                             *const panics[] = {"shutdown", "pause", "none", "exit-failure", NULL};
+    static const enum Twin86PanicAction actions[] = {TWIN86_PANIC_SHUTDOWN, TWIN86_PANIC_PAUSE, TWIN86_PANIC_NONE,
+                                                     TWIN86_PANIC_SHUTDOWN};
+    int reboot = choice(call, "reboot", reboots), shutdown = choice(call, "shutdown", shutdowns);
+    int panic = choice(call, "panic", panics);
+    if (call->failed)
+        return NULL;
+    if (reboot >= 0)
+        session_set_no_reboot(call->session, reboot == 1);
+    if (shutdown >= 0)
+        session_set_no_shutdown(call->session, shutdown == 1);
+    if (panic >= 0)
+        session_set_panic_action(call->session, actions[panic]);
+    return NULL;
+}
+
 /* ---- the monitor's commands ---- */
 
 /* As text must be in JSON: what is no UTF-8 (a name cut in the middle of a character) loses its high bytes. */
@@ -148,6 +178,7 @@ const struct QmpCommand qmp_commands[] = {
     {"system_reset", {0}, reset},
     {"system_powerdown", {0}, powerdown},
     {"inject-nmi", {0}, nmi},
+    {"set-action", {"reboot", "shutdown", "panic"}, set_action},
     {"human-monitor-command", {"command-line", "cpu-index"}, human_monitor_command},
     {"quit", {0}, quit},
     {0},

@@ -105,12 +105,13 @@ static void on_reset(void *opaque, bool by_guest) {
     send_event(opaque, "RESET", cause(by_guest, by_guest ? "guest-reset" : "host-qmp-system-reset"));
 }
 
-static void on_panicked(void *opaque, const Twin86Event *event) {
-    struct Qmp *q = opaque;
+static void on_panicked(void *opaque, const Twin86Event *event, enum Twin86PanicAction action) {
+    static const char *const names[] = {
+        [TWIN86_PANIC_SHUTDOWN] = "poweroff", [TWIN86_PANIC_PAUSE] = "pause", [TWIN86_PANIC_NONE] = "run"};
     struct json_object *data = json_object_new_object();
-    (void)event;
-    put(data, "action", json_object_new_string(session_no_shutdown(q->session) ? "pause" : "poweroff"));
-    send_event(q, "GUEST_PANICKED", data);
+    bool crash_kernel = event->kind == TWIN86_EVENT_PANIC && !(event->value & PVPANIC_PANICKED);
+    put(data, "action", json_object_new_string(names[action]));
+    send_event(opaque, crash_kernel ? "GUEST_CRASHLOADED" : "GUEST_PANICKED", data);
 }
 
 static void on_shutdown(void *opaque, const Twin86Event *event) {
@@ -120,6 +121,7 @@ static void on_shutdown(void *opaque, const Twin86Event *event) {
     case TWIN86_EVENT_POWEROFF:
     case TWIN86_EVENT_DEBUG_EXIT: reason = "guest-shutdown"; break;
     case TWIN86_EVENT_RESET: reason = "guest-reset"; break;
+    case TWIN86_EVENT_PANIC:
     case TWIN86_EVENT_TRIPLE_FAULT: reason = "guest-panic"; break;
     case TWIN86_EVENT_QUIT:
         reason = "host-qmp-quit";

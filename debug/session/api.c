@@ -78,6 +78,9 @@ const char *twin86_session_state(const Twin86Session *session) { return session_
 
 void twin86_session_start(Twin86Session *session, bool stopped) { session_start(session->s, stopped); }
 void twin86_session_set_no_shutdown(Twin86Session *session, bool on) { session_set_no_shutdown(session->s, on); }
+void twin86_session_set_panic_action(Twin86Session *session, enum Twin86PanicAction action) {
+    session_set_panic_action(session->s, action);
+}
 void twin86_session_quit(Twin86Session *session) { session_quit(session->s); }
 void twin86_session_stop(Twin86Session *session) { session_stop(session->s); }
 

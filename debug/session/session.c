@@ -20,6 +20,7 @@ struct Notice {
     bool by_guest;
     struct SessionStop stop;
     Twin86Event event;
+    enum Twin86PanicAction action; /* NOTICE_PANICKED */
 };
 
 struct AtEnd {
@@ -53,6 +54,7 @@ struct Session {
     unsigned holds;
     unsigned awaited;
     bool start_wanted, no_shutdown;
+    enum Twin86PanicAction panic_action;
     bool reset_asked; /* the next reset is not the guest's doing */
     bool ended;
     Twin86Event end;
@@ -80,7 +82,7 @@ static void tell(const struct SessionObserver *o, const struct Notice *n) {
         break;
     case NOTICE_PANICKED:
         if (o->panicked != NULL)
-            o->panicked(o->opaque, &n->event);
+            o->panicked(o->opaque, &n->event, n->action);
         break;
     case NOTICE_SHUTDOWN:
         if (o->shutdown != NULL)
@@ -120,8 +122,13 @@ static void notify(struct Session *s, const struct Notice *what) {
     tell_all(s);
 }
 
-static void notify_event(struct Session *s, enum NoticeKind kind, const Twin86Event *event) {
-    struct Notice n = {.kind = kind, .event = *event};
+static void notify_shutdown(struct Session *s, const Twin86Event *event) {
+    struct Notice n = {.kind = NOTICE_SHUTDOWN, .event = *event};
+    notify(s, &n);
+}
+
+static void notify_panic(struct Session *s, const Twin86Event *event, enum Twin86PanicAction action) {
+    struct Notice n = {.kind = NOTICE_PANICKED, .event = *event, .action = action};
     notify(s, &n);
 }
 
@@ -162,7 +169,7 @@ static void end(struct Session *s, const Twin86Event *event) {
     s->ended = true;
     s->end = *event;
     s->state = SESSION_SHUTDOWN;
-    notify_event(s, NOTICE_SHUTDOWN, event);
+    notify_shutdown(s, event);
 }
 
 /* The run is over: so is the session, unless somebody wants to look. */
@@ -171,8 +178,26 @@ static void run_over(struct Session *s, enum SessionState state, const Twin86Eve
         end(s, event);
         return;
     }
-    notify_event(s, NOTICE_SHUTDOWN, event);
+    notify_shutdown(s, event);
     stopped(s, state, false, event);
+}
+
+static void run_on(struct Session *s);
+
+/* The guest says that it panicked; of what a crash kernel takes care the host is only told. */
+static void guest_panic(struct Session *s, const Twin86Event *event) {
+    enum Twin86PanicAction action = event->value & PVPANIC_PANICKED ? s->panic_action : TWIN86_PANIC_NONE;
+    if (action == TWIN86_PANIC_SHUTDOWN && s->no_shutdown)
+        action = TWIN86_PANIC_PAUSE;
+    notify_panic(s, event, action);
+    if (action == TWIN86_PANIC_SHUTDOWN)
+        end(s, event);
+    else if (action == TWIN86_PANIC_PAUSE)
+        stopped(s, SESSION_GUEST_PANICKED, false, event);
+    else if (s->single) /* that was the step */
+        stopped(s, SESSION_PAUSED, true, event);
+    else if (s->holds == 0 && s->state == SESSION_RUNNING)
+        run_on(s);
 }
 
 static void handle_event(struct Session *s, const Twin86Event *event) {
@@ -188,9 +213,10 @@ static void handle_event(struct Session *s, const Twin86Event *event) {
     case TWIN86_EVENT_POWEROFF:
     case TWIN86_EVENT_RESET: run_over(s, SESSION_SHUTDOWN, event); break;
     case TWIN86_EVENT_TRIPLE_FAULT:
-        notify_event(s, NOTICE_PANICKED, event);
+        notify_panic(s, event, s->no_shutdown ? TWIN86_PANIC_PAUSE : TWIN86_PANIC_SHUTDOWN);
         run_over(s, SESSION_GUEST_PANICKED, event);
         break;
+    case TWIN86_EVENT_PANIC: guest_panic(s, event); break;
     case TWIN86_EVENT_ERROR: run_over(s, SESSION_INTERNAL_ERROR, event); break;
     case TWIN86_EVENT_DEBUG_EXIT:
     case TWIN86_EVENT_QUIT: end(s, event); break;
@@ -301,9 +327,14 @@ static void run_on(struct Session *s) {
         stopped(s, SESSION_PAUSED, true, NULL); /* a hold came just when the step was done */
 }
 
+/* Only a reset can make it run again. */
+static bool run_is_over(const struct Session *s) {
+    bool crashed = s->state == SESSION_GUEST_PANICKED && s->last_event.kind != TWIN86_EVENT_PANIC;
+    return s->ended || crashed || s->state == SESSION_SHUTDOWN || s->state == SESSION_INTERNAL_ERROR;
+}
+
 static int resume(struct Session *s, uint64_t instructions, bool single, char *why, size_t n) {
-    if (s->ended || s->state == SESSION_SHUTDOWN || s->state == SESSION_GUEST_PANICKED ||
-        s->state == SESSION_INTERNAL_ERROR) {
+    if (run_is_over(s)) {
         snprintf(why, n, "the guest's run is over (%s); reset the machine first", session_state_name(s->state));
         return -EPERM;
     }
@@ -403,7 +434,13 @@ int session_set_accel(struct Session *s, const char *accel, char *why, size_t n)
 enum SessionState session_state(const struct Session *s) { return s->state; }
 const struct SessionStop *session_last_stop(const struct Session *s) { return &s->last_stop; }
 void session_set_no_shutdown(struct Session *s, bool on) { s->no_shutdown = on; }
-bool session_no_shutdown(const struct Session *s) { return s->no_shutdown; }
+void session_set_panic_action(struct Session *s, enum Twin86PanicAction action) { s->panic_action = action; }
+
+void session_set_no_reboot(struct Session *s, bool on) {
+    session_hold(s); /* the vCPU's thread reads it */
+    s->m->config.no_reboot = on;
+    session_release(s);
+}
 
 const char *session_state_name(enum SessionState state) {
     static const char *const names[] = {

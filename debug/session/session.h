@@ -24,7 +24,7 @@ enum SessionState {
     SESSION_PAUSED,         /* paused: somebody asked for it, or a step is done */
     SESSION_DEBUG,          /* debug: a breakpoint or watchpoint */
     SESSION_SHUTDOWN,       /* shutdown: powered off, or reset with no_reboot, and kept by no_shutdown */
-    SESSION_GUEST_PANICKED, /* guest-panicked: triple fault with no_reboot, kept by no_shutdown */
+    SESSION_GUEST_PANICKED, /* guest-panicked: pvpanic; or triple fault with no_reboot, kept by no_shutdown */
     SESSION_INTERNAL_ERROR, /* internal-error: the engine can't go on, kept by no_shutdown */
 };
 
@@ -43,8 +43,9 @@ struct SessionObserver {
     void (*reset)(void *opaque, bool by_guest);
     /** The power button was pressed. */
     void (*powerdown)(void *opaque);
-    /** Triple fault with no_reboot; `event->message` tells how it came about. Followed by shutdown. */
-    void (*panicked)(void *opaque, const Twin86Event *event);
+    /** Triple fault with no_reboot, or pvpanic; `event->message` tells how it came about, `action` what is done upon
+     *  it, which follows. */
+    void (*panicked)(void *opaque, const Twin86Event *event, enum Twin86PanicAction action);
     /** The run is over (event->kind tells why: POWEROFF, RESET, QUIT, ...), and so is the session unless no_shutdown.
      */
     void (*shutdown)(void *opaque, const Twin86Event *event);
@@ -95,7 +96,9 @@ const struct SessionStop *session_last_stop(const struct Session *s);
 void session_start(struct Session *s, bool stopped);
 /** Keep the machine, stopped, when its run is over; default off. */
 void session_set_no_shutdown(struct Session *s, bool on);
-bool session_no_shutdown(const struct Session *s);
+/** As Twin86Config.no_reboot, from now on. */
+void session_set_no_reboot(struct Session *s, bool on);
+void session_set_panic_action(struct Session *s, enum Twin86PanicAction action);
 
 /** Stop; observers are told. Nothing happens when stopped. */
 void session_stop(struct Session *s);

@@ -42,6 +42,12 @@ refused "'clock' is not supported" -rtc clock=vm
 refused "unknown device 'e1000'" -device e1000
 refused "no property 'foo'" -device isa-debug-exit,foo=1
 refused "iosize=9 is out of range" -device isa-debug-exit,iosize=9
+refused "no property 'iobase'" -device pvpanic,iobase=1
+refused "ioport=0 is out of range" -device pvpanic,ioport=0
+refused "events=4 is out of range" -device pvpanic,events=4
+refused "panic=reset is not known; panic=shutdown|pause|none|exit-failure is right" -action panic=reset
+refused "reboot= is not known; reboot=reset|shutdown" -action shutdown=pause,reboot
+refused "'watchdog' is not known" -action watchdog=none
 refused "unknown item 'foo'" -d stats,foo
 refused "number of seconds" -timeout 0
 refused "number of seconds" -timeout soon

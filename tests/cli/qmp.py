@@ -40,6 +40,8 @@ def rom(name, code):
 spin = rom("spin.rom", "ebfe")
 triple = rom("triple.rom", "2e0f011e0000 cc f4")
 reset = rom("reset.rom", "b0fe e664 f4 ebfd")
+# writes 6 (unknown, crash kernel), then 1 (panic) to pvpanic; what it reads there to isa-debug-exit
+panic = rom("panic.rom", "ba0505 b006 ee b001 ee ec e6f4 ebfe")
 path = os.path.join(tmp, "socket")
 
 
@@ -237,8 +239,50 @@ def test_panic():
     q.call("system_reset")
     check("but after a reset", "return" in q.call("cont"))
     check("again", q.event("GUEST_PANICKED").get("event") == "GUEST_PANICKED")
+    q.call("set-action", reboot="reset")
+    q.call("system_reset")
+    q.call("cont")
+    q.events.clear()
+    check("now it is a reset", q.event("RESET").get("data") == {"guest": True, "reason": "guest-reset"})
     q.call("quit")
     end(p, 0, "panic")
+    q.close()
+
+
+def test_pvpanic():
+    """What the guest says by pvpanic, under each -action; and it goes on behind it."""
+    qmp = ("-qmp", f"unix:{path},server,nowait", "-device", "isa-debug-exit", "-S", "-bios", panic)
+    for action, told, reason, code in (("shutdown", "poweroff", "guest-panic", 4), ("exit-failure", "poweroff", "guest-panic", 4),
+                                       ("pause", "pause", "guest-shutdown", 7), ("none", "run", "guest-shutdown", 7)):
+        p = start(*qmp, "-device", "pvpanic", "-action", f"panic={action}")
+        q = Qmp()
+        q.send('{"execute":"cont"}')
+        check("GUEST_CRASHLOADED", q.event("GUEST_CRASHLOADED").get("data") == {"action": "run"})
+        check(f"GUEST_PANICKED: {action}", q.event("GUEST_PANICKED").get("data") == {"action": told})
+        if action == "pause":
+            q.event("STOP")
+            check("panicked", q.call("query-status")["return"]["status"] == "guest-panicked")
+            check("it can be looked at", "pvpanic" in q.hmp("info status") and "EIP=0000ff09" in q.hmp("info registers"),
+                  q.hmp("info status") + q.hmp("info registers"))
+            q.send('{"execute":"cont"}')
+        check(f"SHUTDOWN: {action}", q.event("SHUTDOWN").get("data") == {"guest": True, "reason": reason})
+        end(p, code, f"panic={action}")
+        q.close()
+    p = start(*qmp, "-device", "pvpanic,events=1", "-no-shutdown")
+    q = Qmp()
+    q.send('{"execute":"cont"}')
+    check("as -no-shutdown has it", q.event("GUEST_PANICKED").get("data") == {"action": "pause"})
+    check("no crash kernel", not q.events, q.events)
+    q.call("system_reset")
+    for wrong in ({"panic": "stop"}, {"reboot": 1}, {"shutdown": "pause", "panic": None}, {"watchdog": "none"}):
+        check("a wrong action", error_class(q.call("set-action", **wrong)) == "GenericError", wrong)
+    check("set-action", "return" in q.call("set-action", panic="none", shutdown="poweroff", reboot="shutdown"))
+    check("set-action", "return" in q.call("set-action", panic="pause"))
+    check("set-action of nothing", "return" in q.call("set-action"))
+    q.send('{"execute":"cont"}')
+    check("the same after a reset", q.event("GUEST_PANICKED").get("data") == {"action": "pause"})
+    q.send('{"execute":"cont"}')
+    end(p, 3, "its events")  # it reads 1
     q.close()
 
 
@@ -337,7 +381,7 @@ def main():
         print("SKIP qmp.py: built without json-c")
         sys.exit(77)
     try:
-        for test in (test_qmp, test_panic, test_guest_reset_and_waiting, test_monitor, test_loopback, test_stale):
+        for test in (test_qmp, test_panic, test_pvpanic, test_guest_reset_and_waiting, test_monitor, test_loopback, test_stale):
             began = time.time()
             test()
             print(f"{test.__name__}: {time.time() - began:.1f} s")

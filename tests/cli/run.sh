@@ -40,7 +40,15 @@ exits 4 -bios "$tmp/triple.rom" -no-reboot
 says "triple fault"
 exits 8 -bios "$tmp/triple.rom" -timeout 0.3
 exits 8 -bios "$tmp/triple.rom" -no-reboot -no-shutdown -timeout 0.3
-says "run is over (guest-panicked)"
+says "has stopped (guest-panicked)"
+rom "$tmp/panic.rom" "ba0005 b001 ee ebfe"
+exits 4 -bios "$tmp/panic.rom" -device pvpanic,ioport=0x500 -trace-last 3
+says "the guest crashed: its kernel says so (pvpanic)"
+says "mov al, 1"
+exits 8 -bios "$tmp/panic.rom" -device pvpanic,ioport=0x500 -timeout 0.3 -action shutdown=poweroff,panic=pause
+says "has stopped (guest-panicked)"
+exits 8 -bios "$tmp/panic.rom" -device pvpanic -timeout 0.3 # at 505h
+exits 4 -bios "$tmp/triple.rom" -action reboot=shutdown
 exits 8 -bios "$tmp/hello.rom" -S -timeout 0.3
 [ -z "$out" ] && ok || bad "-S: the guest ran: '$out'"
 exits 0 -bios "$tmp/reset.rom" -no-reboot

@@ -40,17 +40,8 @@ trap 'kill $(cat "$work"/pid.* 2>/dev/null) 2>/dev/null; rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 
 # The modules of the very kernel that is cached.
-if [ ! -s "$guest/modules/kvm-amd.ko" ]; then
-    package=$(awk '/^linux-image/ { print $1 "=" $2 }' "$guest/versions")
-    (cd "$work" && apt-get -q download "$package" >&2) || skip "package $package can't be had"
-    dpkg-deb -x "$work"/*.deb "$work/deb"
-    mkdir -p "$guest/modules"
-    for m in irqbypass kvm kvm-amd; do
-        find "$work/deb" -name "$m.ko" -exec cp {} "$guest/modules/$m.ko.new" \;
-        [ -s "$guest/modules/$m.ko.new" ] || skip "package $package has no $m.ko"
-        mv "$guest/modules/$m.ko.new" "$guest/modules/$m.ko"
-    done
-fi
+modules=$("$srcdir/tests/boot/modules.sh" amd64 irqbypass kvm kvm-amd | tail -n 1)
+[ -s "$modules/kvm-amd.ko" ] || skip "$modules"
 
 # What the lists blame on QEMU must be QEMU's.
 case " $jobs " in
@@ -61,7 +52,7 @@ root=$work/root
 mkdir -p "$root/bin" "$root/dev" "$root/proc" "$root/sys" "$root/tmp" "$root/etc" "$root/lib" "$root/t/tests/data" \
     "$root/t/tests/boot" "$root/t/tests/isa" "$root/t/tests/kvm" "$root/t/tests/stress" "$root/t/bench/guests"
 cp "$guest/busybox" "$root/bin/busybox"
-cp "$guest/modules"/*.ko "$root/lib/"
+cp "$modules/irqbypass.ko" "$modules/kvm.ko" "$modules/kvm-amd.ko" "$root/lib/"
 real() { if [ -x ".libs/$1" ]; then echo ".libs/$1"; else echo "$1"; fi; }
 programs=twin86
 for p in unit stress bench-exits; do

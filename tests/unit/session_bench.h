@@ -20,6 +20,7 @@ static inline void session_bench_new(struct SessionBench *b, bool no_reboot) {
     twin86_config_init(&c);
     c.ram_size = 4 << 20;
     c.no_reboot = no_reboot;
+    c.pvpanic = true;
     ck_assert_msg(twin86_create(&b->machine, &c, why, sizeof(why)) == 0, "%s", why);
     b->m = machine_of(b->machine);
     b->s = session_new(b->m);

@@ -235,6 +235,23 @@ START_TEST(aml_encodings) {
 }
 END_TEST
 
+/* Field unit PEPT at that port, in a device that only such a machine has. */
+START_TEST(pvpanic_device) {
+    static const uint8_t region[] = "\x5b\x80PEOR\x01\x0b\x05\x05\x01\x5b\x81\x0bPEOR\x01PEPT\x08"
+                                    "\x14\x0bRDPT\x00\xa4PEPT\x14\x0cWRPT\x01\x70\x68PEPT";
+    struct AcpiConfig c = config();
+    for (unsigned there = 0; there < 2; there++) {
+        c.pvpanic_port = there ? 0x505 : 0;
+        ck_assert_int_eq(acpi_build(&c, buf, sizeof buf, &image), 0);
+        const uint8_t *d = table(get(from_xsdt("FACP") + 140, 8), "DSDT");
+        const uint8_t *device = memmem(d, get(d + 4, 4), "QEMU0001", 9);
+        ck_assert_int_eq(device != NULL, there);
+        if (there)
+            ck_assert_ptr_nonnull(memmem(device, 100, region, sizeof(region) - 1));
+    }
+}
+END_TEST
+
 START_TEST(dsdt_is_well_formed) {
     struct AcpiConfig c = config();
     ck_assert_int_eq(acpi_build(&c, buf, sizeof buf, &image), 0);
@@ -317,6 +334,7 @@ Suite *acpi_tables_suite(void) {
     tcase_add_test(t, too_small);
     tcase_add_test(t, aml_encodings);
     tcase_add_test(t, dsdt_is_well_formed);
+    tcase_add_test(t, pvpanic_device);
     tcase_add_test(t, loader_script);
     suite_add_tcase(s, t);
     return s;

@@ -51,7 +51,7 @@ static Twin86Machine *make(int engine, const uint8_t *code, const uint8_t *end) 
     c.accel = engines[engine].accel;
     c.kernel_irqchip = engines[engine].irqchip;
     c.cpu = "x86-64-v1,+x2apic";
-    c.debugcon = c.debug_exit = true;
+    c.debugcon = c.debug_exit = c.pvpanic = true;
     c.debugcon_output = collect;
     memset(output, 0, sizeof(output));
     output_used = 0;
@@ -204,6 +204,45 @@ START_TEST(application_processor) {
 }
 END_TEST
 
+/* ---- panics ---- */
+
+/* Tells of a crash kernel, of a panic, and goes on. */
+__asm__(
+    ".pushsection .rodata\n"
+    ".code16\n"
+    "engines_panic:\n"
+    "  mov $0x505, %dx\n  in %dx, %al\n  mov %al, %bl\n"
+    "  mov $2, %al\n  out %al, %dx\n  mov $'a', %al\n  out %al, $0xe9\n"
+    "  mov $1, %al\n  out %al, %dx\n  mov $'b', %al\n  out %al, $0xe9\n"
+    "  mov %bl, %al\n  out %al, $0xf4\n"
+    "1: hlt\n  jmp 1b\n"
+    "engines_panic_end:\n"
+    ".code64\n"
+    ".popsection\n");
+extern const uint8_t engines_panic[], engines_panic_end[];
+
+START_TEST(guest_panics) {
+    Twin86Machine *m = make(_i, engines_panic, engines_panic_end);
+    static const char *const written[] = {"", "a"};
+    for (unsigned i = 0; i < 2; i++) {
+        Twin86Event event = {0};
+        ck_assert_int_eq(twin86_start(m, 0), 0);
+        ck_assert_int_eq(twin86_wait(m, 20000, &event), 0);
+        ck_assert_msg(event.kind == TWIN86_EVENT_PANIC, "event %d: %s", (int)event.kind, event.message);
+        ck_assert_uint_eq(event.value, 2 - i);
+        ck_assert_ptr_nonnull(strstr(event.message, "pvpanic"));
+        ck_assert_str_eq(output, written[i]);
+    }
+    ck_assert_int_eq(twin86_start(m, 0), 0);
+    Twin86Event event = {0};
+    ck_assert_int_eq(twin86_wait(m, 20000, &event), 0);
+    ck_assert_int_eq(event.kind, TWIN86_EVENT_DEBUG_EXIT);
+    ck_assert_uint_eq(event.value, 7);
+    ck_assert_str_eq(output, "ab");
+    twin86_destroy(m);
+}
+END_TEST
+
 /* ---- kvmclock ---- */
 
 #ifdef HAVE_KVM
@@ -300,8 +339,9 @@ Suite *engines_suite(void) {
     tcase_set_timeout(tc, 60);
     tcase_add_loop_test(tc, guest_sends_itself_init, 0, usable);
     tcase_add_loop_test(tc, application_processor, 0, usable == 1 ? 1 : 2); /* KVM's APICs wait by themselves */
+    tcase_add_loop_test(tc, guest_panics, 0, usable);
     if (usable == 1)
-        suite_skip("INIT, SIPI and the clock under kvm", 7, "kvm is not usable here");
+        suite_skip("INIT, SIPI, panics and the clock under kvm", 9, "kvm is not usable here");
 #ifdef HAVE_KVM
     else if (!has_kvmclock())
         suite_skip("KVM's clock", 4, "this KVM has none");

@@ -4,6 +4,7 @@
 #include "devices/dma.h"
 #include "devices/isa_debug_exit.h"
 #include "devices/port92.h"
+#include "devices/pvpanic.h"
 
 #include "tests/unit/device_bench.h"
 #include "tests/unit/suites.h"
@@ -121,6 +122,35 @@ START_TEST(debug_exit_elsewhere) {
 }
 END_TEST
 
+static uint32_t reported;
+static unsigned reports;
+static void on_report(void *opaque, uint32_t event) {
+    (void)opaque;
+    reported = event;
+    reports++;
+}
+
+START_TEST(pvpanic_events) {
+    static const struct {
+        uint8_t events, value;
+        uint32_t reported;
+    } cases[] = {{3, 1, 1},    {3, 2, 2}, {3, 3, 1}, {3, 0, 0}, {3, 0xfc, 0},
+                 {3, 0xfe, 2}, {1, 2, 0}, {1, 3, 1}, {2, 1, 0}};
+    struct Pvpanic p = {0};
+    pvpanic_init(&p, 3, on_report, NULL);
+    ck_assert_int_eq(pvpanic_map(&p, bench.bus, PVPANIC_IOPORT), 0);
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        pvpanic_init(&p, cases[i].events, on_report, NULL);
+        ck_assert_uint_eq(bench_in(&bench, 0x505), cases[i].events);
+        reported = reports = 0;
+        bench_out(&bench, 0x505, cases[i].value);
+        ck_assert_msg(reported == cases[i].reported && reports == (reported != 0), "case %u: %u", i, reported);
+    }
+    ck_assert_uint_eq(bench_in(&bench, 0x504), 0xff);
+    ck_assert_uint_eq(bench_in(&bench, 0x506), 0xff);
+}
+END_TEST
+
 START_TEST(dma_registers) {
     struct Dma d;
 
@@ -160,6 +190,7 @@ Suite *isa_ports_suite(void) {
     tcase_add_test(tc, debugcon_write_and_probe);
     tcase_add_test(tc, debug_exit_codes);
     tcase_add_test(tc, debug_exit_elsewhere);
+    tcase_add_test(tc, pvpanic_events);
     tcase_add_test(tc, dma_registers);
     suite_add_tcase(s, tc);
     return s;

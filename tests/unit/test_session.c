@@ -137,9 +137,9 @@ static void log_stopped(void *opaque, const struct SessionStop *stop) {
 static void log_resumed(void *opaque) { put(opaque, 'R'); }
 static void log_reset(void *opaque, bool by_guest) { put(opaque, by_guest ? 'g' : 'h'); }
 static void log_powerdown(void *opaque) { put(opaque, 'P'); }
-static void log_panicked(void *opaque, const Twin86Event *e) {
+static void log_panicked(void *opaque, const Twin86Event *e, enum Twin86PanicAction action) {
     ck_assert_str_ne(e->message, "");
-    put(opaque, '!');
+    put(opaque, "!?."[action]);
 }
 static void log_shutdown(void *opaque, const Twin86Event *e) {
     (void)e;
@@ -235,6 +235,48 @@ START_TEST(single_steps_and_breakpoints) {
 }
 END_TEST
 
+static void run_until_stop(struct SessionBench *b) {
+    Twin86Event e;
+    for (unsigned i = 0; i < 20 && !session_ended(b->s, &e) && session_state(b->s) == SESSION_RUNNING; i++)
+        session_poll(b->s, 1000000);
+}
+
+/* Steps end where they should, whether a panic stops the guest or not. */
+START_TEST(panics_by_action) {
+    static const struct {
+        enum Twin86PanicAction action;
+        bool no_shutdown;
+        const char *log; /* "." goes on, "?" stops, "!" ends it */
+    } cases[] = {
+        {TWIN86_PANIC_NONE, false, "R..sR.s"},  {TWIN86_PANIC_NONE, true, "R..sR.s"},
+        {TWIN86_PANIC_PAUSE, false, "R.?SR?S"}, {TWIN86_PANIC_SHUTDOWN, true, "R.?SR?S"},
+        {TWIN86_PANIC_SHUTDOWN, false, "R.!X"},
+    };
+    struct SessionBench b;
+    char why[200];
+    session_bench_new(&b, false);
+    /* MOV DX,505h; MOV AL,2; OUT DX,AL; DEC AX; OUT DX,AL; JMP to itself */
+    SESSION_BENCH_CODE(&b, 0xba, 0x05, 0x05, 0xb0, 0x02, 0xee, 0x48, 0xee, 0xeb, 0xfe);
+    struct Log log = {.session = b.s};
+    struct SessionObserver o = LOG_OBSERVER(&log);
+    session_observe(b.s, &o);
+    session_set_panic_action(b.s, cases[_i].action);
+    session_set_no_shutdown(b.s, cases[_i].no_shutdown);
+    ck_assert_int_eq(session_step(b.s, 6, why, sizeof(why)), 0);
+    run_until_stop(&b);
+    if (log.text[log.used - 1] == 's')
+        ck_assert_uint_eq(b.m->cpu.insn_count, 6);
+    if (log.text[log.used - 1] != 'X') { /* the second OUT again, alone */
+        ck_assert_int_eq(twin86_write_reg(b.machine, TWIN86_RIP, 0x7c07), 0);
+        ck_assert_int_eq(session_single_step(b.s, why, sizeof(why)), 0);
+        run_until_stop(&b);
+    }
+    ck_assert_str_eq(log.text, cases[_i].log);
+    ck_assert_uint_eq(b.m->cpu.env.rip, 0x7c08);
+    session_bench_free(&b);
+}
+END_TEST
+
 START_TEST(a_triple_fault_can_be_looked_at) {
     struct SessionBench b;
     session_bench_new(&b, true);
@@ -248,7 +290,7 @@ START_TEST(a_triple_fault_can_be_looked_at) {
     session_start(b.s, false);
     session_bench_until(&b, SESSION_GUEST_PANICKED);
     ck_assert(!session_ended(b.s, &e));
-    ck_assert_str_eq(log.text, "R!XS");
+    ck_assert_str_eq(log.text, "R?XS");
     ck_assert_int_eq(session_last_stop(b.s)->event->kind, TWIN86_EVENT_TRIPLE_FAULT);
     ck_assert_uint_eq(b.m->cpu.env.rip, 0x7c06);
     ck_assert_int_eq(session_cont(b.s, why, sizeof(why)), -EPERM);
@@ -373,6 +415,7 @@ Suite *session_suite(void) {
     tcase_add_test(t, everybody_is_told);
     tcase_add_test(t, a_step_that_is_held_is_finished);
     tcase_add_test(t, single_steps_and_breakpoints);
+    tcase_add_loop_test(t, panics_by_action, 0, 5);
     tcase_add_test(t, a_triple_fault_can_be_looked_at);
     tcase_add_test(t, clients_come_talk_and_go);
     tcase_add_test(t, a_deaf_client_is_not_listened_to);
