@@ -25,6 +25,7 @@ int case_pair_open(struct CasePair *p, const struct DiffCase *c, const struct Di
     size_t size = c->pages * (size_t)4096;
     memset(p, 0, sizeof(*p));
     p->model = model;
+    p->qemu = compare_oracle_is_qemu(oracle->name);
     p->before = malloc(size);
     p->after_a = malloc(size);
     p->after_b = malloc(size);
@@ -89,6 +90,7 @@ int case_pair_run(struct CasePair *p, const struct DiffCase *c, struct Compariso
     static const uint16_t first[1];
     cmp->in = &c->in;
     cmp->oracle = p->b->ops->name;
+    cmp->qemu = p->qemu;
     decode(p, c, cmp);
     int r = diff_tcg_case(p->a, c, &cmp->a, why, n);
     if (r != 0)

@@ -25,6 +25,7 @@ void case_load(const struct DiffCase *c, const struct DiffSpace *s);
 struct CasePair {
     const struct CpuModel *model;
     struct DiffRunner *a, *b;
+    bool qemu;                             /* of b */
     struct Decoded decoded[COMPARE_INSNS]; /* the case's instructions */
     uint8_t *before, *after_a, *after_b;   /* all pages of the case */
 };

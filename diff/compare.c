@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "diff/compare.h"
 
+#include "diff/diff.h"
+
 #include <string.h>
 
 uint64_t compare_flag_bits(uint8_t fb) {
@@ -10,6 +12,10 @@ uint64_t compare_flag_bits(uint8_t fb) {
         if (fb >> k & 1)
             v |= bits[k];
     return v;
+}
+
+bool compare_oracle_is_qemu(const char *engine) {
+    return (!strcmp(engine, "kvm") || !strcmp(engine, "host")) && diff_host_is_qemu();
 }
 
 static bool equal(const struct Comparison *c) {

@@ -33,6 +33,7 @@ struct Comparison {
     const struct DiffState *in;
     enum DiffMode mode;
     const char *oracle; /* b's engine */
+    bool qemu;          /* it is what QEMU emulates: see compare_oracle_is_qemu */
     bool system;        /* these are there, too */
     struct DiffSystem system_a, system_b;
     struct DiffState a, b; /* a: the software's, b: the hardware's */
@@ -56,6 +57,9 @@ enum Verdict { SAME, UNDEFINED, EXPLAINED, DIFFERENT };
  * differs in `c` afterwards is what matters.
  */
 enum Verdict compare(struct Comparison *c, unsigned *explained);
+
+/** Whether this engine's results are those of QEMU's emulation of a processor. Takes long (CPUID). */
+bool compare_oracle_is_qemu(const char *engine);
 
 /** RFLAGS bits of FB_* bits. */
 uint64_t compare_flag_bits(uint8_t fb);

@@ -6,7 +6,6 @@
 #include "accel/tcg-lite/decode_tables.h"
 #include "accel/tcg-lite/mem.h"
 #include "diff/compare.h"
-#include "diff/diff.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -93,14 +92,14 @@ static void pointers_lost(struct Comparison *c, const struct CompareInsn *i) {
 
 static void qemu_pointers(struct Comparison *c, const struct CompareInsn *i) {
     (void)i;
-    if (diff_host_is_qemu() && diff_get64(c->b.fx + FXSAVE_FIP) == 0)
+    if (c->qemu && diff_get64(c->b.fx + FXSAVE_FIP) == 0)
         memset(c->a.fx + FXSAVE_FIP, 0, 8);
 }
 
 /** Under QEMU: RF is not set in what a fault pushes; the fault of a read-modify-write is its read's. */
 static void qemu_faults(struct Comparison *c, const struct CompareInsn *i) {
     (void)i;
-    if (!diff_host_is_qemu() || c->a.vector != c->b.vector)
+    if (!c->qemu || c->a.vector != c->b.vector)
         return;
     if (c->a.vector != DIFF_NO_FAULT && !(c->b.rflags & FLAG_RF))
         c->a.rflags &= ~(uint64_t)FLAG_RF;
@@ -115,22 +114,21 @@ static void qemu_encodings(struct Comparison *c, const struct CompareInsn *i) {
         at++;
     bool test = is(i, "TEST") && at + 1 < i->insn->len && (i->bytes[at + 1] >> 3 & 7) == 1;
     bool lock = c->a.vector == VEC_UD && c->b.vector != VEC_UD && i->row == &x86_rows[0];
-    if (((test && c->b.vector == VEC_UD) || lock) && diff_host_is_qemu())
+    if (((test && c->b.vector == VEC_UD) || lock) && c->qemu)
         take_all(c);
 }
 
 static void qemu_x87(struct Comparison *c, const struct CompareInsn *i) {
     bool state = saves_x87(i) || is(i, "XRSTOR") || is(i, "FXRSTOR");
-    if (diff_host_is_qemu() && (state || (x86_forms[i->row - x86_rows].attr & (ATTR_X87 | ATTR_MMX)) ||
-                                strstr(i->row->operands, "pi") != NULL))
+    if (c->qemu && (state || (x86_forms[i->row - x86_rows].attr & (ATTR_X87 | ATTR_MMX)) ||
+                    strstr(i->row->operands, "pi") != NULL))
         take_all(c);
 }
 
 /** Exceptions of SSE and AVX. */
 static void qemu_simd(struct Comparison *c, const struct CompareInsn *i) {
     bool fault = c->a.vector == VEC_XM || c->a.vector == VEC_GP;
-    if (diff_host_is_qemu() && fault && c->b.vector != c->a.vector &&
-        ((x86_forms[i->row - x86_rows].attr & (ATTR_SSE | ATTR_VEX))))
+    if (c->qemu && fault && c->b.vector != c->a.vector && ((x86_forms[i->row - x86_rows].attr & (ATTR_SSE | ATTR_VEX))))
         take_all(c);
 }
 
@@ -138,37 +136,37 @@ static void qemu_simd(struct Comparison *c, const struct CompareInsn *i) {
 static void qemu_segments(struct Comparison *c, const struct CompareInsn *i) {
     (void)i;
     bool limit = c->a.vector == VEC_GP || c->a.vector == VEC_SS;
-    if (diff_host_is_qemu() && c->mode != DIFF_LONG64 && limit && c->b.vector != c->a.vector)
+    if (c->qemu && c->mode != DIFF_LONG64 && limit && c->b.vector != c->a.vector)
         take_all(c);
 }
 
 static void qemu_operand_size(struct Comparison *c, const struct CompareInsn *i) {
     bool concerned = is(i, "MOVBE") || is(i, "CRC32") || is(i, "BSWAP") || is(i, "SHLD") || is(i, "SHRD");
-    if (diff_host_is_qemu() && concerned && i->insn->osize == 1 && c->a.vector == c->b.vector)
+    if (c->qemu && concerned && i->insn->osize == 1 && c->a.vector == c->b.vector)
         take_all(c);
 }
 
 static void qemu_vex(struct Comparison *c, const struct CompareInsn *i) {
     bool mode16 = c->mode == DIFF_PROT16 || c->mode == DIFF_COMPAT16;
-    if (diff_host_is_qemu() && mode16 && !strncmp(i->row->opcode, "vex", 3) && c->b.vector == VEC_UD)
+    if (c->qemu && mode16 && !strncmp(i->row->opcode, "vex", 3) && c->b.vector == VEC_UD)
         take_all(c);
 }
 
 static void qemu_alignment(struct Comparison *c, const struct CompareInsn *i) {
     (void)i;
-    if (diff_host_is_qemu() && c->a.vector == VEC_AC)
+    if (c->qemu && c->a.vector == VEC_AC)
         take_all(c);
 }
 
 static void qemu_far(struct Comparison *c, const struct CompareInsn *i) {
     bool pointer = (is(i, "CALL") || is(i, "JMP")) && i->insn->mem && i->insn->osize == 3;
     bool frees = is(i, "RETF") && (i->insn->imm & 0x8000);
-    if (diff_host_is_qemu() && (pointer || frees))
+    if (c->qemu && (pointer || frees))
         take_all(c);
 }
 
 static void qemu_msr(struct Comparison *c, const struct CompareInsn *i) {
-    if (diff_host_is_qemu() && is(i, "WRMSR") && c->a.vector == VEC_GP && c->b.vector == DIFF_NO_FAULT)
+    if (c->qemu && is(i, "WRMSR") && c->a.vector == VEC_GP && c->b.vector == DIFF_NO_FAULT)
         take_all(c);
 }
 

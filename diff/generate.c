@@ -13,6 +13,8 @@ enum { POOL = 65536, GEN_OPERAND = 64 };
 struct Generator {
     const struct CpuModel *model;
     struct DiffOpcode *opcodes;
+    uint8_t *special; /* by row: tune_special */
+    uint8_t *class;   /* by row: class_of */
     uint16_t *row;
     unsigned rows, length;
     enum DiffMode mode;
@@ -76,10 +78,24 @@ const uint8_t *gen_window_before(const struct GenBatch *b, uint64_t linear) {
 
 /* ---- life ---- */
 
+/** What the operands of a row are likely to be. */
+static enum DiffClass class_of(const struct X86Row *row) {
+    const char *op = row->operands;
+    if (strstr(op, "ps") || strstr(op, "ss"))
+        return CLASS_SINGLE;
+    if (strstr(op, "pd") || strstr(op, "sd"))
+        return CLASS_DOUBLE;
+    if (row->mnemonic[0] == 'F')
+        return CLASS_EXTENDED;
+    return CLASS_INTEGERS;
+}
+
 void gen_free(struct Generator *g) {
     if (g == NULL)
         return;
     free(g->opcodes);
+    free(g->special);
+    free(g->class);
     free(g->row);
     free(g);
 }
@@ -100,11 +116,17 @@ struct Generator *gen_new(const struct GenSetup *p) {
     g->system = p->system;
     g->env = p->env;
     g->layout = gen_layout(p->mode);
-    if (g->opcodes == NULL || g->row == NULL) {
+    g->special = malloc(x86_row_count);
+    g->class = malloc(x86_row_count);
+    if (g->opcodes == NULL || g->row == NULL || g->special == NULL || g->class == NULL) {
         gen_free(g);
         return NULL;
     }
     memcpy(g->row, p->row, p->rows * sizeof(*p->row));
+    for (unsigned k = 0; k < x86_row_count; k++) {
+        g->special[k] = tune_special(&x86_rows[k]);
+        g->class[k] = (uint8_t)class_of(&x86_rows[k]);
+    }
     return g;
 }
 
@@ -116,18 +138,6 @@ static struct DiffEncode encoder(const struct Generator *g) {
 
 static const uint8_t *from_pool(struct Generator *g, struct DiffRng *r, unsigned class, unsigned n) {
     return g->pool[class] + (diff_rnd(r) >> 32) % (POOL - n) / 8 * 8;
-}
-
-/** What the operands of a row are likely to be. */
-static enum DiffClass class_of(const struct X86Row *row) {
-    const char *op = row->operands;
-    if (strstr(op, "ps") || strstr(op, "ss"))
-        return CLASS_SINGLE;
-    if (strstr(op, "pd") || strstr(op, "sd"))
-        return CLASS_DOUBLE;
-    if (row->mnemonic[0] == 'F')
-        return CLASS_EXTENDED;
-    return CLASS_INTEGERS;
 }
 
 static void fill_vectors(struct Generator *g, struct DiffRng *r, enum DiffClass main, struct DiffState *s) {
@@ -274,7 +284,7 @@ static void tune_all(struct Generator *g, struct Tune *t) {
         unsigned row = n == 0 ? t->q->row : t->insn->d.row;
         const struct X86Form *f = &x86_forms[row];
         enum DiffClass class =
-            diff_one_in(t->r, 4) ? (enum DiffClass)diff_below(t->r, CLASSES) : class_of(&x86_rows[row]);
+            diff_one_in(t->r, 4) ? (enum DiffClass)diff_below(t->r, CLASSES) : (enum DiffClass)g->class[row];
         t->form = f;
         t->row = &x86_rows[row];
         t->target = choose_target(t->b, t->r, t->window, f->reg_kind == KIND_VEC || f->rm_kind == KIND_VEC);
@@ -295,7 +305,7 @@ static void make_case(struct Generator *g, struct DiffRng *r, struct GenBatch *b
                       bool edge, bool unmask) {
     struct DiffState *s = &b->in[k];
     const struct DiffEncode e = encoder(g);
-    struct Tune t = {.r = r, .b = b, .s = s, .q = q, .e = &e, .cpl = g->cpl, .env = g->env};
+    struct Tune t = {.r = r, .b = b, .s = s, .q = q, .e = &e, .cpl = g->cpl, .env = g->env, .special = g->special};
     if (gen_mode16(g->mode) && q->insn[0].d.insn.mem && q->insn[0].d.insn.seg == SEG_SS)
         edge = false; /* the stack's segment does not reach there */
     t.window = take_window(b, k, edge);
@@ -307,7 +317,7 @@ static void make_case(struct Generator *g, struct DiffRng *r, struct GenBatch *b
     for (unsigned n = 0; n < q->length; n++)
         attr |= x86_forms[n == 0 ? q->row : q->insn[n].d.row].attr;
     fill_gpr(g, r, t.own, s);
-    fill_vectors(g, r, class_of(&x86_rows[q->row]), s);
+    fill_vectors(g, r, (enum DiffClass)g->class[q->row], s);
     fill_fpu(g, r, attr, s);
     fill_mxcsr(r, unmask, s);
     s->rip = q->code - q->cs_base;
@@ -432,24 +442,41 @@ void gen_batch(struct Generator *g, uint64_t number, struct GenBatch *b) {
         make_group(g, &r, b, g->row[at % g->rows]);
 }
 
-void gen_load(const struct GenBatch *b, struct DiffRunner *r) {
-    const struct DiffSpace *s = &r->space;
+static void load_group(const struct GenBatch *b, const struct GenGroup *q, struct DiffRunner *r, uint8_t *code) {
     const struct GenLayout *l = b->layout;
-    uint8_t *code = diff_space_at(s, l->code), *data = diff_space_at(s, l->data);
-    unsigned last = b->groups / GEN_SLOTS_PAGE;
-    memset(code, 0xcc, (last + 2) * 4096u);
-    for (unsigned k = 0; k < b->groups; k++) {
-        const struct GenGroup *q = &b->group[k];
-        for (unsigned n = 0; n < GEN_MAX_PADS; n++)
-            r->ops->pad(r, code + (q->pad[n] - l->code), q->pad[n]);
-        uint8_t *at = code + (q->code - l->code);
-        for (unsigned n = 0; n < q->length; at += q->insn[n].len, n++)
-            memcpy(at, q->insn[n].bytes, q->insn[n].len);
-    }
-    memcpy(data, b->data, l->data_pages * 4096);
+    for (unsigned n = 0; n < GEN_MAX_PADS; n++)
+        r->ops->pad(r, code + (q->pad[n] - l->code), q->pad[n]);
+    uint8_t *at = code + (q->code - l->code);
+    for (unsigned n = 0; n < q->length; at += q->insn[n].len, n++)
+        memcpy(at, q->insn[n].bytes, q->insn[n].len);
+}
+
+static void load_data(const struct GenBatch *b, const struct DiffSpace *s) {
+    const struct GenLayout *l = b->layout;
+    memcpy(diff_space_at(s, l->data), b->data, l->data_pages * 4096);
     for (unsigned k = 0; k < b->edges; k++) {
         uint8_t *p = diff_space_at(s, l->edge + k * GEN_EDGE_SIZE + 4096);
         memcpy(p, b->edge[k], k % GEN_EDGE_KINDS == EDGE_UNMAPPED ? 4096 : 8192);
     }
+}
+
+void gen_load(const struct GenBatch *b, struct DiffRunner *r) {
+    const struct GenLayout *l = b->layout;
+    uint8_t *code = diff_space_at(&r->space, l->code);
+    memset(code, 0xcc, l->code_pages * 4096);
+    for (unsigned k = 0; k < b->groups; k++)
+        load_group(b, &b->group[k], r, code);
+    load_data(b, &r->space);
+    r->ops->code_changed(r);
+}
+
+void gen_load_alone(const struct GenBatch *b, struct DiffRunner *r, unsigned group) {
+    const struct GenLayout *l = b->layout;
+    uint8_t *code = diff_space_at(&r->space, l->code);
+    uint64_t slot = b->group[group].slot - l->code;
+    memset(code, 0xf4, l->code_pages * 4096); /* HLT */
+    memset(code + slot, 0xcc, (slot + GEN_SLOT) % 4096 == 0 ? 2 * GEN_SLOT : GEN_SLOT);
+    load_group(b, &b->group[group], r, code);
+    load_data(b, &r->space);
     r->ops->code_changed(r);
 }

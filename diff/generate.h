@@ -100,6 +100,8 @@ void gen_batch(struct Generator *g, uint64_t number, struct GenBatch *b);
 
 /** Put a batch's code (with pads) and data where a runner has them. */
 void gen_load(const struct GenBatch *b, struct DiffRunner *r);
+/** The same with the code of one group, and other bytes than those in place of all other code. */
+void gen_load_alone(const struct GenBatch *b, struct DiffRunner *r, unsigned group);
 
 /** Why the generator leaves a row alone in this mode, or NULL. */
 const char *gen_left_out(unsigned row, bool system);

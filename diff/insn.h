@@ -22,6 +22,7 @@ struct InsnRun {
     enum DiffMode mode;
     unsigned cpl;
     char mode_name[24]; /* "long64 CPL 3" */
+    bool qemu;          /* of the oracle */
     bool system;        /* engines that run anything, and tell of system registers */
     struct Generator *gen;
     struct GenBatch *batch;
@@ -30,6 +31,7 @@ struct InsnRun {
     struct DiffState *out_a, *out_b;
     struct RowCoverage *row; /* x86_row_count */
     uint64_t cases, different, skipped;
+    uint64_t strayed;    /* not compared: see insn_strays */
     uint64_t *explained; /* by explanation */
     struct DiffRng rng;
     FILE *report;
@@ -46,6 +48,16 @@ int diff_insn_run(const Twin86DiffInsn *o, const struct DiffRunnerOps *a, const 
 
 /** Fill `c` with case k of the batch as it was before the run, and with what came out of both. */
 void insn_comparison(struct InsnRun *r, unsigned k, struct Comparison *c);
+
+/* ---- insn_stray.c ---- */
+
+/**
+ * Whether case k, or another that disturbed it, went astray: a wild load, store or branch led to what is not the
+ * case's. That is code and memory of other cases, which not every engine has run, and pads, which are other bytes for
+ * each engine. To find out, the software runs it again among other bytes, and the oracle by itself: one has another
+ * result then. Memory and results are as before in the end.
+ */
+bool insn_strays(struct InsnRun *r, unsigned k);
 
 /* ---- insn_report.c ---- */
 

@@ -53,6 +53,7 @@ struct DiffRunner {
     const struct DiffRunnerOps *ops;
     struct DiffSpace space;
     unsigned stuck;            /* after a failed run: the case that it failed in */
+    bool oracle_pads;          /* pads as the oracle has them are wanted, to see what depends on them */
     struct DiffSystem *system; /* by case: more that came out; NULL: this runner does not tell */
 };
 

@@ -6,6 +6,7 @@
 #include "accel/accel.h"
 #include "accel/tcg-lite/tcg.h"
 #include "diff/case_run.h"
+#include "diff/stub.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -87,10 +88,14 @@ static int open_runner(struct DiffRunner **out, const struct DiffSetup *setup, c
     return 0;
 }
 
+static const uint8_t pad_bytes[2] = {0xeb, 0xfe};
+
+/** A jump to itself: whatever instructions are left of the budget end here. */
 static void put_pad(struct DiffRunner *r, uint8_t *at, uint64_t linear) {
-    (void)r, (void)linear;
-    at[0] = 0xeb; /* a jump to itself: whatever instructions are left of the budget end here */
-    at[1] = 0xfe;
+    if (r->oracle_pads)
+        diff_stub_pad(at, linear);
+    else
+        memcpy(at, pad_bytes, sizeof(pad_bytes));
 }
 
 static void code_changed(struct DiffRunner *r) {
@@ -131,7 +136,7 @@ static bool at_pad(struct TcgRunner *r) {
         r->page_host = diff_space_at(&r->head.space, r->page);
     }
     const uint8_t *p = r->page_host + (linear & 0xfff);
-    return r->page_host != NULL && p[0] == 0xeb && p[1] == 0xfe;
+    return r->page_host != NULL && !memcmp(p, pad_bytes, sizeof(pad_bytes));
 }
 
 static void run_budget(struct CPUState *cpu, uint64_t insns) {
@@ -159,6 +164,12 @@ static void finish(struct TcgRunner *r, struct DiffState *out, bool fault) {
     out->cr2 = 0;
     if (fault)
         read_frame(r, out);
+    if (r->head.oracle_pads && out->vector == VEC_PF && out->cr2 == STUB_CONTROL + offsetof(struct StubControl, rip)) {
+        out->vector = DIFF_NO_FAULT; /* the first instruction of a pad */
+        out->error = 0;
+        out->cr2 = 0;
+        out->rflags &= ~(uint64_t)FLAG_RF;
+    }
 }
 
 static void run_one(struct TcgRunner *r, const struct DiffState *in, struct DiffState *out) {

@@ -110,7 +110,16 @@ void tune_code(struct DiffRng *r, const struct DiffEncode *e, const struct GenGr
 
 /* ---- memory ---- */
 
+/** Whether n bytes lie in a window of the case, where they are contiguous in the batch as well. */
+static bool inside(uint64_t linear, unsigned n, uint64_t window) {
+    return linear - window < GEN_WINDOW && linear - window + n <= GEN_WINDOW;
+}
+
 void tune_poke(struct Tune *t, uint64_t linear, const void *bytes, unsigned n) {
+    if (inside(linear, n, t->own) || inside(linear, n, t->window)) {
+        memcpy((uint8_t *)gen_window_before(t->b, linear), bytes, n);
+        return;
+    }
     for (unsigned k = 0; k < n; k++) {
         bool mine = linear + k - t->window < GEN_WINDOW || linear + k - t->own < GEN_WINDOW;
         uint8_t *p = mine ? (uint8_t *)gen_window_before(t->b, linear + k) : NULL;
@@ -197,17 +206,6 @@ static uint64_t stack(const struct Tune *t) { return t->base[SEG_SS] + t->s->gpr
 static void poke_operand(struct Tune *t, const void *bytes, unsigned n) { tune_poke(t, t->target, bytes, n); }
 static void poke_stack(struct Tune *t, const void *bytes, unsigned n) { tune_poke(t, stack(t), bytes, n); }
 
-static void tune_branch(struct Tune *t) {
-    uint64_t v = branch_target(t);
-    const struct Insn *i = &t->insn->d.insn;
-    if (t->form->imm_kind == IMM_JB || t->form->imm_kind == IMM_JZ)
-        return;
-    if (i->mem)
-        poke_operand(t, &v, 8);
-    else
-        t->s->gpr[i->rm / 8] = v;
-}
-
 static void tune_ret(struct Tune *t) {
     uint64_t v = branch_target(t);
     poke_stack(t, &v, 8);
@@ -237,6 +235,21 @@ static void tune_far(struct Tune *t) {
     memcpy(bytes, &v, 8);
     memcpy(bytes + size, &selector, 2);
     poke_operand(t, bytes, size + 2);
+}
+
+static void tune_branch(struct Tune *t) {
+    if (!strcmp(t->row->operands, "Mp")) {
+        tune_far(t);
+        return;
+    }
+    uint64_t v = branch_target(t);
+    const struct Insn *i = &t->insn->d.insn;
+    if (t->form->imm_kind == IMM_JB || t->form->imm_kind == IMM_JZ)
+        return;
+    if (i->mem)
+        poke_operand(t, &v, 8);
+    else
+        t->s->gpr[i->rm / 8] = v;
 }
 
 /** A frame of words of the operand size: RIP, CS and for IRET RFLAGS, RSP, SS. */
@@ -429,20 +442,22 @@ static void tune_string(struct Tune *t) {
         t->s->gpr[REG_CX] = diff_below(t->r, i->osize == 3 ? 36 : 70) | (t->b->mode == DIFF_LONG64 ? mask + 1 : 0);
 }
 
+uint8_t tune_special(const struct X86Row *row) {
+    uint8_t k = 0;
+    while (k < COUNT(special) && !named(row, special[k].names))
+        k++;
+    return k < COUNT(special) ? k : TUNE_PLAIN;
+}
+
 void tune_case(struct Tune *t) {
     const char *op = t->row->operands;
     if ((strchr(op, 'X') != NULL || strchr(op, 'Y') != NULL) && (t->form->attr & ATTR_REP))
         tune_string(t);
     if (t->insn->d.insn.mem && diff_one_in(t->r, 256))
         misplace(t);
-    for (unsigned k = 0; k < COUNT(special); k++)
-        if (named(t->row, special[k].names)) {
-            if (!strcmp(op, "Mp") && special[k].tune == tune_branch)
-                tune_far(t);
-            else
-                special[k].tune(t);
-            break;
-        }
+    uint8_t k = t->special[t->row - x86_rows];
+    if (k != TUNE_PLAIN)
+        special[k].tune(t);
 }
 
 /* ---- sequences ---- */
@@ -451,12 +466,7 @@ void tune_case(struct Tune *t) {
 #define STACK " PUSH POP PUSHF POPF PUSHA POPA ENTER LEAVE CALL RET RETF IRET "
 #define SAVES " FXSAVE FXSAVE64 XSAVE XSAVEOPT XSAVEC XSAVES XSAVE64 FNSAVE FNSTENV "
 
-static bool is_special(const struct X86Row *row) {
-    for (unsigned k = 0; k < COUNT(special); k++)
-        if (named(row, special[k].names))
-            return true;
-    return false;
-}
+static bool is_special(const struct X86Row *row) { return tune_special(row) != TUNE_PLAIN; }
 
 static bool is_gpr(unsigned kind) { return kind == KIND_GPR || kind == KIND_GPR8; }
 

@@ -83,12 +83,14 @@ sed -n '/^case add$/,/^end/p; /^case string/,/^end/p; /^case x87/,/^end/p; /^cas
 case $? in
 6)
     echo "SKIP replay and insn on the host: $(cat "$work/out")"
-    skipped=2
+    skipped=3
     ;;
 *)
     expect 0 '^4 cases, 0 differ' "$twin86" diff replay "$work/host.case"
     expect 0 ' 0 differ' "$twin86" diff insn --cases 100K --save "$work"
     expect 0 ' 0 differ' "$twin86" diff insn --cases 100K --length 4 --save "$work"
+    # Targets that an earlier instruction changes: some cases go astray, to what the engines have otherwise.
+    expect 0 '^not compared: ' "$twin86" diff insn --forms JMP,CALL,RET,INC,DEC,ADD,SETZ --length 4 --seed 7 --cases 300K
     if grep -q AuthenticAMD /proc/cpuinfo; then
         expect 0 '^22 cases, 0 differ' "$twin86" diff replay "$srcdir/tests/diff/measured.case"
     else
