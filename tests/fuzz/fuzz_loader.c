@@ -31,12 +31,11 @@ struct Bench {
 
 static struct Bench *bench(uint64_t size) {
     struct Bench *b = calloc(1, sizeof(*b));
-    pthread_mutexattr_t attr;
 
-    pthread_mutexattr_init(&attr);
-    pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
-    if (b == NULL || pthread_mutex_init(&b->lock, &attr) != 0 || (b->bus = bus_new(&b->lock)) == NULL ||
-        region_init_ram(&b->ram, "ram", size) != 0 || bus_map(b->bus, 0, &b->ram) != 0) {
+    if (b != NULL)
+        bus_lock_init(&b->lock);
+    if (b == NULL || (b->bus = bus_new(&b->lock)) == NULL || region_init_ram(&b->ram, "ram", size) != 0 ||
+        bus_map(b->bus, 0, &b->ram) != 0) {
         fprintf(stderr, "fuzz_loader: can't make the memory\n");
         exit(1);
     }

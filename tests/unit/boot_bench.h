@@ -31,11 +31,7 @@ static inline void bench_ram(uint64_t size) {
 }
 
 static inline void bench_setup(void) {
-    pthread_mutexattr_t attr;
-
-    pthread_mutexattr_init(&attr);
-    pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
-    pthread_mutex_init(&bench_lock, &attr);
+    bus_lock_init(&bench_lock);
     bench_bus = bus_new(&bench_lock);
     ck_assert_ptr_nonnull(bench_bus);
     bench_in = (struct BootInput){.long_mode = true};

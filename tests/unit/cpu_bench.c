@@ -93,11 +93,7 @@ struct CpuBench *cpu_bench_new(const char *model, enum BenchMode mode) {
     char why[256];
 
     ck_assert_ptr_nonnull(b);
-    pthread_mutexattr_t attr;
-    pthread_mutexattr_init(&attr);
-    pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
-    pthread_mutex_init(&b->lock, &attr);
-    pthread_mutexattr_destroy(&attr);
+    bus_lock_init(&b->lock);
     struct CPUState *cpu = &b->cpu;
     cpu->bus = bus_new(&b->lock);
     ck_assert_int_eq(region_init_ram(&b->ram, "ram", BENCH_RAM), 0);

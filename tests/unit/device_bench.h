@@ -24,12 +24,7 @@ struct WireLog {
 };
 
 static inline void bench_open(struct DeviceBench *b) {
-    pthread_mutexattr_t attr;
-
-    pthread_mutexattr_init(&attr);
-    pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
-    pthread_mutex_init(&b->lock, &attr);
-    pthread_mutexattr_destroy(&attr);
+    bus_lock_init(&b->lock);
     b->bus = bus_new(&b->lock);
     b->clock = clock_new(CLOCK_ICOUNT);
     ck_assert_ptr_nonnull(b->bus);

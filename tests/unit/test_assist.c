@@ -25,11 +25,8 @@ static struct {
 
 static void setup(void) {
     char why[128];
-    pthread_mutexattr_t attr;
     memset(&b, 0, sizeof(b));
-    pthread_mutexattr_init(&attr);
-    pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
-    pthread_mutex_init(&b.lock, &attr);
+    bus_lock_init(&b.lock);
     b.cpu.lock = &b.lock;
     b.cpu.bus = bus_new(&b.lock);
     b.cpu.clock = clock_new(CLOCK_HOST);

@@ -50,10 +50,7 @@ static struct Region ram, rom, mmio;
 static struct Probe probe;
 
 static void setup(void) {
-    pthread_mutexattr_t attr;
-    pthread_mutexattr_init(&attr);
-    pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
-    pthread_mutex_init(&lock, &attr);
+    bus_lock_init(&lock);
     bus = bus_new(&lock);
     memset(&probe, 0, sizeof probe);
     ck_assert_int_eq(region_init_ram(&ram, "ram", 16 * 4096), 0);

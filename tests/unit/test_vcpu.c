@@ -102,12 +102,9 @@ static void on_timer(void *opaque) {
 static void deadline_changed(void *opaque) { vcpu_deadline_changed(opaque); }
 
 static void bench_init(struct Bench *b, bool icount, const enum Step *script, unsigned steps) {
-    pthread_mutexattr_t attr;
     char why[100];
     memset(b, 0, sizeof(*b));
-    pthread_mutexattr_init(&attr);
-    pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
-    pthread_mutex_init(&b->lock, &attr);
+    bus_lock_init(&b->lock);
     b->clock = clock_new(icount ? CLOCK_ICOUNT : CLOCK_HOST);
     b->script = script;
     b->steps = steps;
