@@ -107,6 +107,7 @@ struct KvmVcpu {
     bool regs_in_run;   /* run->s holds what KVM has, or will have with the next KVM_RUN */
     unsigned sync_runs; /* for so many more KVM_RUNs registers are asked for in run->s */
     bool triple_fault;  /* KVM has one waiting for the next KVM_RUN */
+    uint32_t held_db;   /* debug trap that MOV SS holds back (DR6 bits): tcg-lite executes the instruction before it */
     bool stepping;      /* KVM stops after each instruction: a budget or a debugger wants that */
     struct KvmDebug debug;
     bool io_pending; /* the last exit was an access; KVM finishes the instruction when it is entered again */
@@ -195,16 +196,21 @@ bool kvm_one_msr(struct KvmVcpu *v, unsigned long request, uint32_t msr, uint64_
 /** Find out which MSRs this KVM has. */
 void kvm_probe_msrs(struct KvmVcpu *v);
 
-/* The conversions, without any KVM. sregs: but for apic_base and cr8, which are the local APIC's. */
+/* The conversions, without any KVM. sregs: but for apic_base and cr8, which are the local APIC's. events: but for a
+ * debug trap that waits behind MOV SS, which KVM can't be given. */
 void kvm_regs_from_env(struct kvm_regs *r, const CPUX86State *env);
 void kvm_regs_to_env(const struct kvm_regs *r, CPUX86State *env);
 void kvm_sregs_from_env(struct kvm_sregs *s, const CPUX86State *env);
 void kvm_sregs_to_env(const struct kvm_sregs *s, CPUX86State *env);
+/** With PAE paging: the same, and the page-directory pointers of env, which memory may no longer hold. */
+void kvm_sregs2_from(struct kvm_sregs2 *two, const struct kvm_sregs *s, const CPUX86State *env);
 /** `components`: of XCR0, what the host can save; `pkru_at`: where it has PKRU. */
 void kvm_xsave_from_env(struct kvm_xsave *x, const CPUX86State *env, uint64_t components, unsigned pkru_at);
 void kvm_xsave_to_env(const struct kvm_xsave *x, CPUX86State *env, unsigned pkru_at);
 void kvm_events_from_env(struct kvm_vcpu_events *e, const CPUX86State *env);
 void kvm_events_to_env(const struct kvm_vcpu_events *e, CPUX86State *env);
+/** The debug trap that MOV SS holds back, or 0. */
+uint32_t kvm_held_db(const CPUX86State *env);
 /** Take out an NMI that KVM was given but has not delivered. False: there is none. */
 bool kvm_events_take_nmi(struct kvm_vcpu_events *e);
 

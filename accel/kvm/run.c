@@ -261,7 +261,7 @@ static enum VcpuExit loop(struct KvmVcpu *v) {
         if (events & CPU_EVENT_MAP)
             forget(v);
         enum KvmAction action = KVM_ACTION_ASSIST;
-        if (!kvm_debug_assists(v, events))
+        if (v->held_db == 0 && !kvm_debug_assists(v, events))
             action = run_next(v, events, &exit);
         if (action == KVM_ACTION_ASSIST) {
             kvm_debug_disarm(v);

@@ -96,6 +96,19 @@ void kvm_sregs_to_env(const struct kvm_sregs *s, CPUX86State *env) {
     env->efer = s->efer;
 }
 
+/* struct kvm_sregs2 is kvm_sregs with the pointers where that has the interrupt bitmap. */
+void kvm_sregs2_from(struct kvm_sregs2 *two, const struct kvm_sregs *s, const CPUX86State *env) {
+    _Static_assert(offsetof(struct kvm_sregs2, flags) == offsetof(struct kvm_sregs, interrupt_bitmap), "same layout");
+    memset(two, 0, sizeof(*two));
+    memcpy(two, s, offsetof(struct kvm_sregs, interrupt_bitmap));
+    two->flags = KVM_SREGS2_FLAGS_PDPTRS_VALID;
+    memcpy(two->pdptrs, env->pdpte, sizeof(two->pdptrs));
+}
+
+static bool pae_paging(const CPUX86State *env) {
+    return (env->cr0 & CR0_PG) != 0 && (env->cr4 & CR4_PAE) != 0 && !x86_long_mode(env);
+}
+
 /* ---- x87, SSE, AVX, PKRU ---- */
 
 static void put16(uint8_t *p, uint16_t v) { memcpy(p, &v, 2); }
@@ -175,6 +188,8 @@ void kvm_xsave_to_env(const struct kvm_xsave *x, CPUX86State *env, unsigned pkru
 
 /* ---- events on their way ---- */
 
+uint32_t kvm_held_db(const CPUX86State *env) { return env->int_shadow == SHADOW_MOV_SS ? env->pending_db : 0; }
+
 void kvm_events_from_env(struct kvm_vcpu_events *e, const CPUX86State *env) {
     *e = (struct kvm_vcpu_events){.flags = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SHADOW};
     if (env->exception.pending) {
@@ -191,7 +206,7 @@ void kvm_events_from_env(struct kvm_vcpu_events *e, const CPUX86State *env) {
                           : env->int_shadow == SHADOW_MOV_SS ? KVM_X86_SHADOW_INT_MOV_SS
                                                              : 0;
     e->nmi.masked = env->nmi_blocked;
-    if (env->pending_db != 0 && !env->exception.pending) { /* one that MOV SS holds back comes too early */
+    if (env->pending_db != 0 && !env->exception.pending && kvm_held_db(env) == 0) {
         e->exception.injected = 1;
         e->exception.nr = VEC_DB;
     }
@@ -413,7 +428,7 @@ static void get_events(struct KvmVcpu *v) {
 static void get_pdptes(struct KvmVcpu *v) {
     CPUX86State *env = &v->cpu->env;
     struct kvm_sregs2 sregs;
-    if ((env->cr0 & CR0_PG) == 0 || (env->cr4 & CR4_PAE) == 0 || x86_long_mode(env))
+    if (!pae_paging(env))
         return;
     if (v->vm->caps.sregs2 && ioctl(v->fd, KVM_GET_SREGS2, &sregs) == 0 &&
         (sregs.flags & KVM_SREGS2_FLAGS_PDPTRS_VALID) != 0)
@@ -473,6 +488,10 @@ void kvm_get_state(struct CPUState *cpu) {
     struct kvm_debugregs dr;
     if (!get_regs_from_run(v))
         get_regs(v);
+    if (v->held_db != 0) {
+        env->pending_db = v->held_db;
+        env->int_shadow = SHADOW_MOV_SS;
+    }
     get_pdptes(v);
     get_fpu(v);
     if (v->vm->caps.debugregs && ioctl(v->fd, KVM_GET_DEBUGREGS, &dr) == 0) {
@@ -530,12 +549,28 @@ static void pack(struct kvm_sync_regs *s, const CPUX86State *env, uint64_t apic_
     s->sregs.cr8 = cr8;
 }
 
+static int put_sregs(struct KvmVcpu *v, struct kvm_sregs *s) {
+    static const char what[] = "segment and control registers";
+    struct kvm_sregs2 two;
+    if (!v->vm->caps.sregs2 || !pae_paging(&v->cpu->env))
+        return put(v, KVM_SET_SREGS, s, what);
+    kvm_sregs2_from(&two, s, &v->cpu->env);
+    return put(v, KVM_SET_SREGS2, &two, what);
+}
+
+static bool same_sregs(const struct KvmVcpu *v, const struct kvm_sync_regs *a, const struct kvm_sync_regs *b) {
+    return memcmp(&a->sregs, &b->sregs, sizeof(a->sregs)) == 0 &&
+           (!pae_paging(&v->cpu->env) || memcmp(v->cpu->env.pdpte, v->got.pdpte, sizeof(v->got.pdpte)) == 0);
+}
+
 /* General, segment and control registers, and events on their way: those that KVM does not have. */
 static int put_regs(struct KvmVcpu *v, bool soon) {
     struct kvm_sync_regs want, have;
+    bool known = v->known && v->run->kvm_dirty_regs == 0;
     uint64_t apic_base;
     uint8_t cr8;
     int r = 0;
+    v->held_db = kvm_held_db(&v->cpu->env);
     get_apic(v, &apic_base, &cr8);
     pack(&want, &v->cpu->env, apic_base, cr8);
     pack(&have, &v->got, v->apic_base, v->cr8);
@@ -548,13 +583,14 @@ static int put_regs(struct KvmVcpu *v, bool soon) {
         return 0;
     }
     v->regs_in_run = false;
-    if (!v->known || memcmp(&want.sregs, &have.sregs, sizeof(want.sregs)) != 0)
-        r = put(v, KVM_SET_SREGS, &want.sregs, "segment and control registers");
-    if (r == 0 && (!v->known || memcmp(&want.regs, &have.regs, sizeof(want.regs)) != 0))
+    v->run->kvm_dirty_regs = 0;
+    if (!known || !same_sregs(v, &want, &have))
+        r = put_sregs(v, &want.sregs);
+    if (r == 0 && (!known || memcmp(&want.regs, &have.regs, sizeof(want.regs)) != 0))
         r = put(v, KVM_SET_REGS, &want.regs, "general registers");
     if (v->triple_fault) /* of a state that is no more: the guest was reset, or went on in another engine */
         want.events.flags |= KVM_VCPUEVENT_VALID_TRIPLE_FAULT;
-    if (r == 0 && (!v->known || memcmp(&want.events, &have.events, sizeof(want.events)) != 0))
+    if (r == 0 && (!known || memcmp(&want.events, &have.events, sizeof(want.events)) != 0))
         r = put(v, KVM_SET_VCPU_EVENTS, &want.events, "pending events");
     v->triple_fault = v->triple_fault && r != 0;
     return r;
@@ -594,8 +630,9 @@ static int put_fpu(struct KvmVcpu *v) {
 
 static int put_debugregs(struct KvmVcpu *v) {
     const CPUX86State *env = &v->cpu->env;
-    struct kvm_debugregs dr = {.dr6 = env->dr[6] | env->pending_db, .dr7 = env->dr[7]};
-    if (v->known && env->pending_db == v->got.pending_db && memcmp(env->dr, v->got.dr, sizeof(env->dr)) == 0)
+    struct kvm_debugregs dr = {.dr6 = env->dr[6] | (env->pending_db & ~v->held_db), .dr7 = env->dr[7]};
+    if (v->known && env->pending_db == v->got.pending_db && v->held_db == kvm_held_db(&v->got) &&
+        memcmp(env->dr, v->got.dr, sizeof(env->dr)) == 0)
         return 0;
     memcpy(dr.db, env->dr, sizeof(dr.db));
     return v->vm->caps.debugregs ? put(v, KVM_SET_DEBUGREGS, &dr, "debug registers") : 0;
@@ -604,6 +641,8 @@ static int put_debugregs(struct KvmVcpu *v) {
 static int put_all(struct CPUState *cpu, bool soon) {
     struct KvmVcpu *v = cpu->engine;
     CPUX86State *env = &cpu->env;
+    if (!v->vm->assist && kvm_held_db(env) != 0)
+        env->int_shadow = SHADOW_NONE; /* nobody could execute the instruction that the trap waits for */
     int r = put_regs(v, soon);
     if (r == 0)
         r = put_fpu(v);
@@ -625,11 +664,12 @@ static int put_all(struct CPUState *cpu, bool soon) {
 
 int kvm_put_state(struct CPUState *cpu) { return put_all(cpu, false); }
 
-/* Where one instruction needs help, more will: their registers come with the exits. */
+/* Where one instruction needs help, more will: their registers come with the exits. (run->s has no room for PAE's
+ * pointers.) */
 int kvm_put_state_soon(struct CPUState *cpu) {
     enum { RUNS = 64 };
     struct KvmVcpu *v = cpu->engine;
     if (v->vm->caps.sync_regs)
         v->sync_runs = RUNS;
-    return put_all(cpu, v->vm->caps.sync_regs);
+    return put_all(cpu, v->vm->caps.sync_regs && !pae_paging(&cpu->env));
 }

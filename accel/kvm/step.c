@@ -244,6 +244,7 @@ static enum VcpuExit run_freely(struct Step *p) {
 enum VcpuExit kvm_step(struct CPUState *cpu, const struct AccelStep *s) {
     struct KvmVcpu *v = cpu->engine;
     struct Step p = {.v = v, .s = s, .rip = cpu->env.rip};
+    v->held_db = 0; /* only at the very beginning, of a state made so: a difference, which the comparison reports */
     if (s->general && put_general(v) < 0)
         return fail(v, "general registers are refused");
     before(&p);

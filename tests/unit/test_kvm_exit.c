@@ -69,10 +69,7 @@ static void setup(void) {
     char why[128];
     uint8_t rom[4096] = {0xaa};
     memset(&b, 0, sizeof(b));
-    pthread_mutexattr_t attr;
-    pthread_mutexattr_init(&attr);
-    pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
-    pthread_mutex_init(&b.lock, &attr);
+    bus_lock_init(&b.lock);
     b.cpu.lock = &b.lock;
     b.cpu.bus = bus_new(&b.lock);
     b.cpu.clock = clock_new(CLOCK_ICOUNT);
@@ -516,6 +513,39 @@ START_TEST(events_there_and_back) {
 }
 END_TEST
 
+/* A debug trap is KVM's to deliver, but for one that waits until the instruction behind MOV SS is done. */
+START_TEST(debug_trap_on_its_way) {
+    CPUX86State env = {.pending_db = 1 << 14};
+    struct kvm_vcpu_events e;
+    for (unsigned shadow = SHADOW_NONE; shadow <= SHADOW_MOV_SS; shadow++) {
+        bool held = shadow == SHADOW_MOV_SS;
+        env.int_shadow = (enum IntShadow)shadow;
+        kvm_events_from_env(&e, &env);
+        ck_assert_uint_eq(e.exception.injected, !held);
+        ck_assert_uint_eq(e.exception.nr, held ? 0 : VEC_DB);
+        ck_assert_uint_eq(kvm_held_db(&env), held ? 1 << 14 : 0);
+    }
+}
+END_TEST
+
+START_TEST(pae_pointers) {
+    CPUX86State env = {.pdpte = {0x1001, 0x2001, 0, 0x3019}, .cr0 = 0x80000011, .cr3 = 0x5020, .cr4 = 0x20};
+    struct kvm_sregs one;
+    struct kvm_sregs2 two;
+    fill(&one, sizeof(one), 7);
+    kvm_sregs_from_env(&one, &env);
+    one.cr8 = 5, one.apic_base = 0xfee00900;
+    kvm_sregs2_from(&two, &one, &env);
+    ck_assert_int_eq(memcmp(&two.cs, &one.cs, sizeof(one.cs)), 0);
+    ck_assert_int_eq(memcmp(&two.idt, &one.idt, sizeof(one.idt)), 0);
+    ck_assert_uint_eq(two.cr3, 0x5020);
+    ck_assert_uint_eq(two.cr8, 5);
+    ck_assert_uint_eq(two.apic_base, 0xfee00900);
+    ck_assert_uint_eq(two.flags, KVM_SREGS2_FLAGS_PDPTRS_VALID);
+    ck_assert_int_eq(memcmp(two.pdptrs, env.pdpte, sizeof(env.pdpte)), 0);
+}
+END_TEST
+
 /* A hand-over that comes while KVM delivers an NMI: the next engine delivers it, so it must not find it blocked. */
 START_TEST(nmi_on_its_way) {
     struct kvm_vcpu_events none = {.nmi.masked = 1}, begun = {.nmi = {.injected = 1, .masked = 1}};
@@ -578,9 +608,14 @@ Suite *kvm_suite(void) {
                                   emulation_failure_asks_for_assist,
                                   msrs,
                                   cpuid_table};
-    const TTest *const state[] = {
-        general_registers_there_and_back,          segments_there_and_back, xsave_there_and_back,
-        components_that_are_not_saved_are_initial, events_there_and_back,   nmi_on_its_way};
+    const TTest *const state[] = {general_registers_there_and_back,
+                                  segments_there_and_back,
+                                  xsave_there_and_back,
+                                  components_that_are_not_saved_are_initial,
+                                  events_there_and_back,
+                                  nmi_on_its_way,
+                                  debug_trap_on_its_way,
+                                  pae_pointers};
     TCase *tc = tcase_create("exits");
     tcase_add_checked_fixture(tc, setup, teardown);
     for (unsigned i = 0; i < sizeof(exits) / sizeof(exits[0]); i++)

@@ -342,6 +342,41 @@ START_TEST(host_triple_fault_in_flight) {
 }
 END_TEST
 
+/* A debug trap that MOV SS holds back, as another engine may leave it behind: one more instruction, then the handler.
+ */
+START_TEST(host_trap_behind_mov_ss) {
+    static const uint8_t code[] = {
+        0x31, 0xc0, 0x8e, 0xd8,             /* xor ax, ax; mov ds, ax */
+        0x8e, 0xd0, 0xbc, 0x00, 0x70,       /* mov ss, ax; mov sp, 7000h */
+        0xc7, 0x06, 0x04, 0x00, 0x24, 0x00, /* mov word [4], 24h */
+        0x8c, 0x0e, 0x06, 0x00,             /* mov [6], cs */
+        0xb3, '0',  0xe7, 0xf4,             /* mov bl, '0'; out f4h, ax */
+        0xb3, '1',  0xb3, '2',              /* mov bl, '1'; mov bl, '2' */
+        0xb3, '3',  0xeb, 0xfe,             /* mov bl, '3'; jmp to itself */
+        0x90, 0x90, 0x90, 0x90, 0x90,       /* at 24h */
+        0x88, 0xd8, 0xe6, 0xe9, 0xe7, 0xf4, /* mov al, bl; out e9h, al; out f4h, ax */
+        0xf4,
+    };
+    _Static_assert(sizeof(code) == 0x24 + 7, "the handler is at 24h");
+    Twin86Machine *m = machine_with(code, sizeof(code));
+    struct CPUState *cpu = &((struct Machine *)m)->cpu;
+    ends_with(m, "");
+    cpu_sync_state(cpu);
+    cpu->env.pending_db = 1;
+    cpu->env.int_shadow = SHADOW_MOV_SS;
+    ck_assert_int_eq(kvm_put_state(cpu), 0);
+    kvm_get_state(cpu); /* looking changes nothing */
+    ck_assert_uint_eq(cpu->env.pending_db, 1);
+    ck_assert_int_eq(cpu->env.int_shadow, SHADOW_MOV_SS);
+    ck_assert_uint_eq(cpu->env.dr[6] & 1, 0);
+    ends_with(m, "1");
+    cpu_sync_state(cpu);
+    ck_assert_uint_eq(cpu->env.dr[6] & 1, 1);
+    ck_assert_uint_eq(cpu->env.pending_db, 0);
+    twin86_destroy(m);
+}
+END_TEST
+
 START_TEST(host_create_and_destroy) {
     static const uint8_t spin[] = {0xeb, 0xfe};
     for (unsigned i = 0; i < 20; i++) {
@@ -448,10 +483,7 @@ static struct {
 static void open_engine(void) {
     char why[256];
     memset(&e, 0, sizeof(e));
-    pthread_mutexattr_t attr;
-    pthread_mutexattr_init(&attr);
-    pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
-    pthread_mutex_init(&e.lock, &attr);
+    bus_lock_init(&e.lock);
     e.cpu.bootstrap = true;
     e.cpu.lock = &e.lock;
     e.cpu.bus = bus_new(&e.lock);
@@ -525,6 +557,27 @@ START_TEST(state_of_the_irqchip_is_saved) {
 }
 END_TEST
 
+/* PAE's pointers are the processor's: what memory holds there by now (here: nothing) does not count. */
+START_TEST(host_pae_pointers) {
+    static const uint64_t pointers[] = {0x4001, 0x5001, 0, 0x7001};
+    open_engine();
+    if (((struct KvmVm *)e.accel.data)->caps.sregs2) { /* older kernels take no pointers */
+        cpu_reset(&e.cpu, false);
+        e.cpu.env.cr0 |= CR0_PE | CR0_PG;
+        e.cpu.env.cr4 |= CR4_PAE;
+        e.cpu.env.cr3 = 0x3000;
+        memcpy(e.cpu.env.pdpte, pointers, sizeof(pointers));
+        for (unsigned i = 0; i < 2; i++) {
+            ck_assert_msg(kvm_put_state(&e.cpu) == 0, "%s", e.cpu.error);
+            memset(e.cpu.env.pdpte, 0, sizeof(e.cpu.env.pdpte));
+            kvm_get_state(&e.cpu);
+            ck_assert_int_eq(memcmp(e.cpu.env.pdpte, pointers, sizeof(pointers)), 0);
+        }
+    }
+    close_engine();
+}
+END_TEST
+
 /* An engine without interrupt controllers, and hand-over, are refused. */
 START_TEST(irqchip_is_refused) {
     Twin86Config c;
@@ -557,6 +610,7 @@ Suite *kvm_host_suite(void) {
                                  host_budget,
                                  host_reset,
                                  host_triple_fault_in_flight,
+                                 host_trap_behind_mov_ss,
                                  host_create_and_destroy,
                                  irqchip_is_refused,
                                  lines_of_the_irqchip,
@@ -572,6 +626,12 @@ Suite *kvm_host_suite(void) {
     tcase_set_timeout(tc, 60);
     for (unsigned i = 0; usable && i < once_count; i++)
         tcase_add_test(tc, once[i]);
+    char pvm[256];
+    kvm_caveat(pvm, sizeof(pvm));
+    if (usable && pvm[0] == '\0')
+        tcase_add_test(tc, host_pae_pointers);
+    else
+        suite_skip("PAE pointers of kvm", 1, usable ? "kvm_pvm has no PAE paging" : why);
     for (unsigned i = 0; usable && i < each_count; i++)
         tcase_add_loop_test(tc, each[i], 0, 2);
     suite_add_tcase(s, tc);
