@@ -232,8 +232,9 @@ static bool serve(struct Run *r, Twin86Event *event) {
     return true;
 }
 
-/* What ran slower than the user may think. */
-static void report_assists(struct Run *r, bool even_none) {
+/* What ran slower than the user may think. Only hardware needs assistance. */
+static void report_assists(struct Run *r) {
+    bool even_none = r->options.log_stats && strcmp(twin86_engine(r->machine), "tcg-lite") != 0;
     char which[256];
     uint64_t n = twin86_assists(r->machine, which, sizeof(which));
     if (n > 0)
@@ -256,7 +257,6 @@ static void report_exits(struct Run *r) {
 }
 
 static void report(struct Run *r) {
-    bool counted = false;
     if (r->options.log_stats) {
         Twin86Stats s;
         twin86_stats(r->machine, &s);
@@ -271,12 +271,11 @@ static void report(struct Run *r) {
             fprintf(r->log, "twin86: %" PRIu64 " hand-overs\n", s.handovers);
         char text[2048], *rest = text, *line;
         twin86_engine_stats(r->machine, text, sizeof(text));
-        counted = text[0] != '\0';
         while ((line = strsep(&rest, "\n")) != NULL)
             if (line[0] != '\0')
                 fprintf(r->log, "twin86: %s\n", line);
     }
-    report_assists(r, counted);
+    report_assists(r);
     report_exits(r);
     uint8_t hash[32];
     if (r->options.log_hash && twin86_state_hash(r->machine, hash) == 0) {

@@ -10,19 +10,24 @@
 #include "accel/tcg-lite/watch.h"
 #include "cpu/pagewalk.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
 enum { HASH_BITS = 17, PAGE_HASH_BITS = 12 };
+enum { SEGMENTS = 8 };
 enum { INSN_MAX_BYTES = 15 };
 
 struct BlockCache {
     struct Block *hash[1 << HASH_BITS];
     struct Block *page_hash[1 << PAGE_HASH_BITS]; /* chains of blocks that have bytes in a page with this hash */
     uint8_t *arena;
-    size_t arena_size, used;
-    uint64_t flushes;
+    size_t arena_size, segment_size;
+    size_t used;             /* bytes of segment[current] */
+    unsigned current, begun; /* segments, the first `begun` of which have blocks */
+    uint64_t flushes, recycled, built;
     struct Decoded decoded[BLOCK_MAX_INSNS];         /* while a block is being built */
     uint8_t bytes[BLOCK_MAX_INSNS * INSN_MAX_BYTES]; /* likewise, if somebody watches */
     bool *harmless;                                  /* by row: see liveness.h */
@@ -34,6 +39,8 @@ struct BlockCache *tcg_blocks_new(size_t arena_bytes) {
     if (c == NULL)
         return NULL;
     c->arena_size = arena_bytes;
+    c->segment_size = arena_bytes / SEGMENTS;
+    c->begun = 1;
     c->arena = mmap(NULL, arena_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     c->harmless = liveness_classify();
     c->fusions = fuse_index_new();
@@ -54,6 +61,17 @@ void tcg_blocks_free(struct BlockCache *c) {
 }
 
 uint64_t tcg_blocks_flushes(const struct Tcg *t) { return t->blocks->flushes; }
+
+static size_t bytes_in_use(const struct BlockCache *c) {
+    bool last = c->current + 1 == c->begun;
+    return last ? c->current * c->segment_size + c->used : c->begun * c->segment_size;
+}
+
+void tcg_describe(const void *engine, char *buf, size_t n) {
+    const struct BlockCache *c = ((const struct Tcg *)engine)->blocks;
+    snprintf(buf, n, "blocks: %" PRIu64 " decoded, %.1f of %zu MiB used, %" PRIu64 " segments recycled", c->built,
+             (double)bytes_in_use(c) / (1 << 20), c->arena_size >> 20, c->recycled);
+}
 
 static unsigned hash_of(uint64_t phys, uint32_t mode) {
     uint64_t h = (phys ^ ((uint64_t)mode << 40)) * 0x9e3779b97f4a7c15ull;
@@ -95,13 +113,71 @@ void tcg_blocks_flush(struct Tcg *t) {
         }
         c->page_hash[k] = NULL;
     }
-    madvise(c->arena, c->used, MADV_DONTNEED);
-    c->used = 0;
+    madvise(c->arena, c->begun * c->segment_size, MADV_DONTNEED);
+    c->used = c->current = 0;
+    c->begun = 1;
     c->flushes++;
     tcg_links_gone(t);
 }
 
 static struct BlockLink *links_of(struct Block *b) { return (struct BlockLink *)&b->insn[b->count + b->falls]; }
+
+static void unhash(struct BlockCache *c, const struct Block *b) {
+    for (struct Block **p = &c->hash[hash_of(b->phys, b->mode)]; *p != NULL; p = &(*p)->hash_next) {
+        if (*p == b) {
+            *p = b->hash_next;
+            break;
+        }
+    }
+}
+
+/* ---- recycling ---- */
+
+static bool is_in(const struct Block *b, const uint8_t *segment, size_t size) {
+    return (uintptr_t)b - (uintptr_t)segment < size;
+}
+
+/** Blocks that stay may know the way to some that go. */
+static void forget_links_into(struct Block *b, const uint8_t *segment, size_t size) {
+    struct BlockLink *link = links_of(b);
+    for (unsigned k = 0; k < 2u + b->exits; k++)
+        if (is_in(link[k].target, segment, size) || is_in(link[k].hint, segment, size))
+            link[k].target = link[k].hint = NULL;
+}
+
+/** Forget the blocks of a segment: those that were decoded longest ago. Pages that lose their last one keep
+ *  PAGE_FLAG_CODE until something is written there. */
+static void recycle(struct Tcg *t, const uint8_t *segment, size_t size) {
+    struct BlockCache *c = t->blocks;
+    tcg_history_keep(t->watch);
+    tcg_forget_ways(t, WAYS_ALL); /* also the list of links, some of which go */
+    for (unsigned k = 0; k < 1u << PAGE_HASH_BITS; k++) {
+        for (struct Block **p = &c->page_hash[k]; *p != NULL;) {
+            struct Block *b = *p, **next = chain_next(c, b, &c->page_hash[k]);
+            if (is_in(b, segment, size)) {
+                unhash(c, b);
+                *p = *next;
+            } else {
+                forget_links_into(b, segment, size);
+                p = next;
+            }
+        }
+    }
+    c->flushes++;
+    c->recycled++;
+}
+
+static void next_segment(struct Tcg *t) {
+    struct BlockCache *c = t->blocks;
+    c->current = (c->current + 1) % SEGMENTS;
+    c->used = 0;
+    if (c->current == c->begun)
+        c->begun++;
+    else
+        recycle(t, c->arena + c->current * c->segment_size, c->segment_size);
+}
+
+/* ---- staleness ---- */
 
 /** Links from block to block in a page stay, so those to stale blocks are to be cut. */
 static void cut_links(struct BlockCache *c, struct Block **chain) {
@@ -113,14 +189,10 @@ static void cut_links(struct BlockCache *c, struct Block **chain) {
     }
 }
 
-/** Nobody finds it any more; whoever is in it leaves it at the next instruction. Its memory stays until a flush. */
+/** Nobody finds it any more; whoever is in it leaves it at the next instruction. Its memory stays until its segment
+ *  is recycled. */
 static void make_stale(struct BlockCache *c, struct Block *b) {
-    for (struct Block **p = &c->hash[hash_of(b->phys, b->mode)]; *p != NULL; p = &(*p)->hash_next) {
-        if (*p == b) {
-            *p = b->hash_next;
-            break;
-        }
-    }
+    unhash(c, b);
     b->stale = true;
     unsigned slots = b->count + (unsigned)b->falls;
     for (unsigned k = 0; k < slots; k++)
@@ -305,10 +377,11 @@ static size_t block_size(const struct Tcg *t, unsigned count, unsigned exits, un
 
 static struct Block *arena_take(struct Tcg *t, size_t size) {
     struct BlockCache *c = t->blocks;
-    if (c->used + size > c->arena_size)
-        tcg_blocks_flush(t);
-    struct Block *b = (struct Block *)(c->arena + c->used);
+    if (c->used + size > c->segment_size)
+        next_segment(t);
+    struct Block *b = (struct Block *)(c->arena + c->current * c->segment_size + c->used);
     c->used += size;
+    c->built++;
     return b;
 }
 
@@ -362,7 +435,6 @@ static struct Block *build_break(struct Tcg *t, struct Fetch *f, uint64_t phys, 
     protect(t, f->page);
     size_t extra_at;
     struct Block *b = arena_take(t, block_size(t, 1, 0, 0, &extra_at));
-    protect(t, f->page);
     b->phys = phys;
     b->phys_next = BLOCK_NO_PAGE;
     b->mode = mode;
@@ -389,7 +461,6 @@ static struct Block *build(struct Tcg *t, struct Fetch *f, uint64_t phys, uint32
         liveness_pick(t->blocks->decoded, n, t->blocks->harmless);
     size_t extra_at, size = block_size(t, n, exits, bytes, &extra_at);
     struct Block *b = arena_take(t, size);
-    protect(t, f->page); /* a flush may have come between */
     bool crosses = (phys & 0xfff) + bytes > 4096;
     b->phys = phys;
     b->phys_next = crosses ? f->second.phys : BLOCK_NO_PAGE;

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /**
- * The cache of decoded blocks of one vCPU: a hash by physical address and mode, lists by page, and an arena from which
- * blocks are taken until it is full; then all are forgotten at once.
+ * The cache of decoded blocks of one vCPU: a hash by physical address and mode, lists by page, and an arena in eight
+ * segments that are filled one after the other. When all are full, the blocks of the oldest are forgotten.
  */
 #ifndef TWIN86_TCG_BLOCK_H
 #define TWIN86_TCG_BLOCK_H
 
 #include "accel/tcg-lite/tcg.h"
 
+/** NULL: no memory. */
 struct BlockCache *tcg_blocks_new(size_t arena_bytes);
 void tcg_blocks_free(struct BlockCache *c);
 
@@ -24,8 +25,11 @@ void tcg_block_cut(struct Tcg *t, const struct Insn *i);
 /** Blocks with bytes at an offset within a page whose bit in `map` is set become stale. */
 void tcg_blocks_cut_at(struct Tcg *t, const uint64_t map[64]);
 
-/** Counts flushes of the whole cache: pointers to blocks from before are dead. */
+/** Counts how often blocks were forgotten to get their memory back: pointers to blocks from before are dead. */
 uint64_t tcg_blocks_flushes(const struct Tcg *t);
+
+/** AccelOps.describe. */
+void tcg_describe(const void *engine, char *buf, size_t n);
 
 /** Pseudo-instructions (loop.c). */
 EXEC_FN tcg_x_fallthrough(CPUX86State *env, const struct Insn *i, struct Tcg *t);

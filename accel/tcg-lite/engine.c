@@ -9,12 +9,14 @@
 #include "accel/tcg-lite/loop.h"
 #include "accel/tcg-lite/watch.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { ARENA_BYTES = 32 << 20 };
+/* MiB for decoded blocks. */
+enum { TB_SIZE_DEFAULT = 32, TB_SIZE_MAX = 4096 };
 
 static int probe(char *why, size_t n) {
     (void)why, (void)n;
@@ -24,22 +26,51 @@ static int probe(char *why, size_t n) {
 /* Machine-wide: what the options say. */
 struct Options {
     bool plain;
+    unsigned tb_size; /* MiB */
 };
 
+static bool set_plain(struct Options *o, const char *value) {
+    o->plain = strcmp(value, "on") == 0;
+    return o->plain || strcmp(value, "off") == 0;
+}
+
+static bool set_tb_size(struct Options *o, const char *value) {
+    char *end;
+    unsigned long n = strtoul(value, &end, 10);
+    o->tb_size = (unsigned)n;
+    return isdigit((unsigned char)value[0]) && *end == '\0' && n >= 1 && n <= TB_SIZE_MAX;
+}
+
+static const struct {
+    const char *name, *values;
+    bool (*set)(struct Options *o, const char *value);
+} known_options[] = {{"plain", "on|off", set_plain}, {"tb-size", "MIB (1 to 4096)", set_tb_size}};
+
+/* One option, "NAME=VALUE". */
+static int parse_one(struct Options *o, char *text, char *why, size_t n) {
+    char *value = strchr(text, '=');
+    size_t len = value != NULL ? (size_t)(value - text) : strlen(text);
+    for (size_t k = 0; k < sizeof(known_options) / sizeof(known_options[0]); k++) {
+        if (strlen(known_options[k].name) != len || memcmp(known_options[k].name, text, len) != 0)
+            continue;
+        if (value != NULL && known_options[k].set(o, value + 1))
+            return 0;
+        snprintf(why, n, "-accel tcg-lite: '%s' should be %s=%s", text, known_options[k].name, known_options[k].values);
+        return -EINVAL;
+    }
+    snprintf(why, n, "-accel tcg-lite: unknown option '%s'; there are plain=%s and tb-size=%s", text,
+             known_options[0].values, known_options[1].values);
+    return -EINVAL;
+}
+
 static int parse(struct Options *o, const char *options, char *why, size_t n) {
-    static const struct {
-        const char *text;
-        bool plain;
-    } known[] = {{"plain=on", true}, {"plain=off", false}};
     for (const char *s = options; *s != '\0' && *s != ':';) {
-        size_t len = strcspn(s, ",:"), k = 0;
-        while (k < 2 && (strlen(known[k].text) != len || memcmp(s, known[k].text, len) != 0))
-            k++;
-        if (k == 2) {
-            snprintf(why, n, "-accel tcg-lite: unknown option '%.*s'; there is plain=on|off", (int)len, s);
-            return -EINVAL;
-        }
-        o->plain = known[k].plain;
+        char one[64];
+        size_t len = strcspn(s, ",:");
+        snprintf(one, sizeof(one), "%.*s", (int)len, s);
+        int r = parse_one(o, one, why, n);
+        if (r != 0)
+            return r;
         s += len;
         if (*s == ',')
             s++;
@@ -51,6 +82,7 @@ static int init(struct Accel *accel, char *why, size_t n) {
     struct Options *o = calloc(1, sizeof(*o));
     if (o == NULL)
         return -ENOMEM;
+    o->tb_size = TB_SIZE_DEFAULT;
     int r = parse(o, accel->options, why, n);
     if (r != 0)
         free(o);
@@ -64,10 +96,9 @@ static void destroy(struct Accel *accel) {
     accel->data = NULL;
 }
 
-/* Other engines let this one execute some instructions; then accel is theirs. */
-static bool wants_plain(const struct Accel *accel) {
-    return accel != NULL && accel->ops == &tcg_lite_ops && accel->data != NULL &&
-           ((const struct Options *)accel->data)->plain;
+/* NULL: another engine lets this one execute some instructions; then accel is the other's. */
+static const struct Options *options_of(const struct Accel *accel) {
+    return accel != NULL && accel->ops == &tcg_lite_ops ? accel->data : NULL;
 }
 
 static void kick(struct CPUState *cpu) {
@@ -89,11 +120,12 @@ static void code_written(void *opaque, uint64_t gpa, uint64_t size) {
 }
 
 static int vcpu_init(struct CPUState *cpu, struct Accel *accel) {
+    const struct Options *o = options_of(accel);
     struct Tcg *t = calloc(1, sizeof(*t));
     if (t == NULL)
         return -ENOMEM;
     t->links = links_new();
-    t->blocks = tcg_blocks_new(ARENA_BYTES);
+    t->blocks = tcg_blocks_new((size_t)(o != NULL ? o->tb_size : TB_SIZE_DEFAULT) << 20);
     if (t->links == NULL || t->blocks == NULL) {
         links_free(t->links);
         tcg_blocks_free(t->blocks);
@@ -104,7 +136,7 @@ static int vcpu_init(struct CPUState *cpu, struct Accel *accel) {
     t->cpu = cpu;
     t->env = &cpu->env;
     t->delivering = -1;
-    t->plain = wants_plain(accel);
+    t->plain = o != NULL && o->plain;
     t->leave.fn = tcg_x_leave;
     t->lookup.fn = tcg_x_lookup;
     t->link.fn = tcg_x_link;
@@ -163,6 +195,7 @@ const struct AccelOps tcg_lite_ops = {
     .kick = kick,
     .get_state = get_state,
     .put_state = put_state,
+    .describe = tcg_describe,
     .step = tcg_step,
     .history = tcg_history,
 };

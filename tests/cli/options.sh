@@ -19,6 +19,11 @@ refused "not a multiple of 4K" -m 1048577B
 refused "'slots=' is not supported" -m size=1G,slots=2
 refused "unknown CPU model 'foo'" -cpu foo
 refused "unknown CPU feature 'foo'" -cpu max,+foo
+refused "tb-size=MIB (1 to 4096)" -accel tcg-lite,tb-size=0
+refused "tb-size=MIB (1 to 4096)" -accel tcg-lite,tb-size=4097
+refused "tb-size=MIB (1 to 4096)" -accel tcg-lite,tb-size
+refused "tb-size=MIB (1 to 4096)" -accel tcg-lite,tb-size=8M
+refused "unknown option 'tb=1'" -accel tcg-lite,plain=off,tb=1
 refused "which no engine implements" -cpu x86-64-v1,+la57
 refused "unknown engine 'bochs'" -accel bochs
 refused "unknown option" -accel tcg-lite,fast=1

@@ -4,6 +4,7 @@
 #include "tests/unit/suites.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <string.h>
 
 enum {
@@ -167,6 +168,55 @@ START_TEST(counts_with_conditional_branches) {
 }
 END_TEST
 
+/* The bench's engine anew, with these options. */
+static void restart_with(struct CpuBench *b, const char *options) {
+    char why[160];
+    tcg_lite_ops.vcpu_destroy(&b->cpu);
+    b->accel.options = options;
+    ck_assert_msg(tcg_lite_ops.init(&b->accel, why, sizeof(why)) == 0, "%s", why);
+    ck_assert_int_eq(tcg_lite_ops.vcpu_init(&b->cpu, &b->accel), 0);
+    tcg_lite_ops.put_state(&b->cpu);
+}
+
+/* More code than there is room for blocks, on ways that differ from pass to pass: 16-byte slots that go to the next one
+ * or the one after it, as RAX's bits say. Links within pages lead to blocks that were forgotten, and must not. */
+START_TEST(recycled_blocks) {
+    enum { SLOTS = 18 * 256, PASSES = 300 };
+    /* inc ebx; ror rax, 1; jc the slot after the next; jmp the next */
+    static const uint8_t slot[16] = {0xff, 0xc3, 0x48, 0xd1, 0xc8, 0x72, 25, 0xeb, 7};
+    /* dec edx; jz over; jmp rsi; over: hlt */
+    static const uint8_t end[16] = {0xff, 0xca, 0x74, 2, 0xff, 0xe6, 0xf4};
+    const uint64_t bits = 0x9e3779b97f4a7c15;
+    struct CpuBench *b = new_bench();
+    restart_with(b, "tb-size=1");
+    for (unsigned k = 0; k < SLOTS; k++)
+        put(b, P + 16 * k, slot, sizeof(slot));
+    put(b, P + 16 * SLOTS, end, sizeof(end));
+    put(b, P + 16 * SLOTS + 16, end, sizeof(end));
+    unsigned visited = 0;
+    uint64_t rax = bits;
+    for (unsigned pass = 0; pass < PASSES; pass++)
+        for (unsigned k = 0; k < SLOTS; visited++) {
+            k += 1 + (rax & 1);
+            rax = rax >> 1 | rax << 63;
+        }
+    b->env->gpr[REG_AX] = bits;
+    b->env->gpr[REG_DX] = PASSES;
+    b->env->gpr[REG_SI] = b->env->rip = P;
+    ck_assert_int_eq(cpu_bench_run(b, UINT64_MAX), VCPU_EXIT_HALT);
+    ck_assert_uint_eq(b->env->gpr[REG_BX], visited);
+    ck_assert_uint_eq(b->env->gpr[REG_AX], rax);
+    char text[160];
+    unsigned decoded = 0, recycled = 0;
+    tcg_lite_ops.describe(b->cpu.engine, text, sizeof(text));
+    ck_assert_int_eq(sscanf(text, "blocks: %u decoded, 1.0 of 1 MiB used, %u", &decoded, &recycled), 2);
+    ck_assert_uint_gt(decoded, SLOTS);
+    ck_assert_uint_gt(recycled, 16);
+    tcg_lite_ops.destroy(&b->accel);
+    cpu_bench_free(b);
+}
+END_TEST
+
 Suite *links_suite(void) {
     Suite *s = suite_create("links");
     TCase *tc = tcase_create("ways");
@@ -176,6 +226,7 @@ Suite *links_suite(void) {
     tcase_add_test(tc, the_next_instruction_is_elsewhere);
     tcase_add_test(tc, another_page);
     tcase_add_test(tc, overwritten_target);
+    tcase_add_test(tc, recycled_blocks);
     tcase_add_test(tc, counts_with_conditional_branches);
     suite_add_tcase(s, tc);
     return s;
