@@ -18,9 +18,9 @@ import chart
 from guest_run import ROOT, Failed, boot_image, debian, run
 
 HERE = os.path.join(ROOT, "bench", "programs")
-# What a level is called: twin86's -cpu, QEMU's. None: what one gets without -cpu, which is SSE2 for both.
+# What a level is called: twin86's -cpu, QEMU's. None: what one gets without -cpu: all that is implemented, and SSE2.
 V3 = "qemu64,+ssse3,+sse4.1,+sse4.2,+popcnt,+xsave,+avx,+avx2,+bmi1,+bmi2,+fma,+f16c,+abm,+movbe"
-CPUS = {"default": (None, None), "v3": ("x86-64-v3", V3), "max": ("max", "max")}
+CPUS = {"default": (None, None), "sse2": ("x86-64-v1", "qemu64"), "v3": ("x86-64-v3", V3), "max": ("max", "max")}
 
 
 def commands(args):
@@ -179,7 +179,7 @@ def main():
     parser.add_argument("--qemu", default="qemu-system-x86_64", help="its peer")
     parser.add_argument("--engines", default="twin86,qemu", metavar="NAME,...",
                         help="which to run in turn (twin86,qemu); NAME=PROGRAM is another twin86, such as an older one")
-    parser.add_argument("--cpu", default="default", help="default (SSE2 on both), v3 (AVX2 on both), max, or a name both know")
+    parser.add_argument("--cpu", default="default", help="default, sse2, v3 (AVX2 on both), max, or a name both know")
     parser.add_argument("--only", metavar="NAME,...", help="these workloads (boot is one, too)")
     parser.add_argument("--no-count", action="store_true", help="leave out the run that counts instructions")
     parser.add_argument("--json", metavar="FILE", help="the same as JSON, with every run's seconds")

@@ -285,10 +285,10 @@ static const struct ModelRow {
     int8_t base;
     const uint16_t *features; /* NULL: all that is implemented */
 } models[] = {
-    {"x86-64-v1", "64-bit, SSE2 (the default)", VENDOR_AMD, 0x60fb1, 40, 48, 4, v1_features},
+    {"x86-64-v1", "64-bit, SSE2", VENDOR_AMD, 0x60fb1, 40, 48, 4, v1_features},
     {"x86-64-v2", "v1 and SSE4.2, POPCNT, CMPXCHG16B", VENDOR_AMD, 0x60fb1, 40, 48, 0, v2_features},
     {"x86-64-v3", "v2 and AVX2, BMI, FMA, MOVBE", VENDOR_AMD, 0x60fb1, 40, 48, 1, v3_features},
-    {"max", "every feature that is implemented, and under kvm the host has", VENDOR_AMD, 0x60fb1, 40, 48, -1, NULL},
+    {"max", "what is implemented, and under kvm the host has (the default)", VENDOR_AMD, 0x60fb1, 40, 48, -1, NULL},
     {"pentium3", "32-bit, PAE, SSE", VENDOR_INTEL, 0x673, 36, 32, 5, pentium3_features},
     {"pentium", "32-bit, no PAE, no CMOV", VENDOR_INTEL, 0x543, 32, 32, -1, pentium_features},
 };

@@ -54,7 +54,7 @@ typedef void Twin86Output(void *opaque, const uint8_t *data, size_t size);
 typedef struct Twin86Config {
     size_t struct_size;          /* set by twin86_config_init; lets the struct grow */
     uint64_t ram_size;           /* bytes, a multiple of 4096, at least 1 MiB; default 256 MiB */
-    const char *cpu;             /* "MODEL[,+feature|-feature]..."; default "x86-64-v1" */
+    const char *cpu;             /* "MODEL[,+feature|-feature]..."; default "max" */
     const char *accel;           /* engines to try in order, such as "kvm:tcg-lite"; default "tcg-lite" */
     bool icount;                 /* time is a function of executed instructions, and a run repeatable; default off */
     unsigned icount_shift;       /* 0-10: each instruction takes 2^shift ns; default 0 */

@@ -23,7 +23,7 @@ void twin86_config_init(Twin86Config *config) {
     *config = (Twin86Config){
         .struct_size = sizeof(*config),
         .ram_size = 256u << 20,
-        .cpu = "x86-64-v1",
+        .cpu = "max",
         .accel = "tcg-lite",
         .rtc_start = INT64_MIN,
         .debug_exit_port = ISA_DEBUG_EXIT_IOBASE,

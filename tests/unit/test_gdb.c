@@ -219,6 +219,7 @@ START_TEST(long_mode_registers) {
     CPUX86State *env = &cpu->env;
     char why[100];
     uint8_t bytes[GDB_REGISTER_MAX];
+    ck_assert_int_eq(cpu_model_parse(&cpu->model, "x86-64-v1", why, sizeof(why)), 0);
     ck_assert_uint_eq(gdb_register_count(cpu, GDB_I8086), 16 + 16 + 8 + 1 + 6 + 6);
     ck_assert_int_eq(cpu_model_parse(&cpu->model, "max", why, sizeof(why)), 0);
     ck_assert_uint_eq(gdb_register_count(cpu, GDB_X86_64), 24 + 16 + 17 + 16 + 2 + 1 + 6);
