@@ -8,13 +8,14 @@ enum { PM1_TIMER = 1 << 0, PM1_GLOBAL = 1 << 5, PM1_POWER_BUTTON = 1 << 8, PM1_R
 enum {
     PM1_STATUS_BITS = PM1_TIMER | PM1_GLOBAL | PM1_POWER_BUTTON | PM1_RTC | PM1_WAKE,
     PM1_ENABLE_BITS = PM1_TIMER | PM1_GLOBAL | PM1_POWER_BUTTON | PM1_RTC,
+    PM1_ENABLE_RESERVED = 0xb8de,
 };
 
 /* PM1 control (table 4.11). */
 enum { CTL_SCI_EN = 1 << 0, CTL_BM_RLD = 1 << 1, CTL_SLP_TYP_SHIFT = 10, CTL_SLP_TYP = 7 << 10, CTL_SLP_EN = 1 << 13 };
 
 /* Reset control: bit 2 starts the reset on its rise, bit 1 chooses a hard one. */
-enum { RC_HARD = 1 << 1, RC_RESET = 1 << 2 };
+enum { RC_HARD = 1 << 1, RC_RESET = 1 << 2, RC_FULL = 1 << 3 };
 
 /* The timer's top bit is bit 31: it changes every 2^31 ticks, about ten minutes. */
 #define HALF_TICKS (1ll << 31)
@@ -82,8 +83,11 @@ static uint64_t pm_read(void *opaque, uint64_t offset, unsigned size) {
 }
 
 static void write_control(struct AcpiPm *pm, uint16_t value) {
+    unsigned type = (value & CTL_SLP_TYP) >> CTL_SLP_TYP_SHIFT;
+    if (value & CTL_SLP_EN && type != ACPI_SLP_TYP_S5)
+        device_error(pm->log, "ACPI", "there is no sleep type", type);
     pm->state.control = value & (CTL_BM_RLD | CTL_SLP_TYP); /* SLP_EN reads 0; GBL_RLS has nobody to hear it */
-    if (value & CTL_SLP_EN && (value & CTL_SLP_TYP) >> CTL_SLP_TYP_SHIFT == ACPI_SLP_TYP_S5 && pm->ops->poweroff)
+    if (value & CTL_SLP_EN && type == ACPI_SLP_TYP_S5 && pm->ops->poweroff)
         pm->ops->poweroff(pm->opaque);
 }
 
@@ -97,6 +101,8 @@ static void pm_write(void *opaque, uint64_t offset, uint64_t value, unsigned siz
     switch (offset & ~3ull) {
     case ACPI_PM1_EVENT:
         check_overflow(pm);
+        if (high & PM1_ENABLE_RESERVED)
+            device_error(pm->log, "ACPI", "reserved bits of PM1 enable,", high & PM1_ENABLE_RESERVED);
         s->status &= ~(v & PM1_STATUS_BITS);
         s->enable = ((s->enable & ~high_mask) | high) & PM1_ENABLE_BITS;
         break;
@@ -104,6 +110,7 @@ static void pm_write(void *opaque, uint64_t offset, uint64_t value, unsigned siz
         if (mask & 0xffff)
             write_control(pm, (s->control & ~mask) | v);
         break;
+    case ACPI_PM_TIMER: device_error(pm->log, "ACPI", "write to the timer, which is read-only,", value); break;
     case ACPI_PM_GPE0:
         s->gpe_status &= ~v;
         s->gpe_enable = (s->gpe_enable & ~high_mask) | high;
@@ -129,6 +136,8 @@ static uint64_t reset_read(void *opaque, uint64_t offset, unsigned size) {
 static void reset_write(void *opaque, uint64_t offset, uint64_t value, unsigned size) {
     struct AcpiPm *pm = opaque;
     (void)offset, (void)size;
+    if (value & ~(uint64_t)(RC_HARD | RC_RESET | RC_FULL))
+        device_error(pm->log, "reset control", "reserved bits,", value);
     bool rises = value & RC_RESET && !(pm->state.reset_control & RC_RESET);
     pm->state.reset_control = value & (RC_HARD | RC_RESET);
     if (rises && pm->ops->reset)

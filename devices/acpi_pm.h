@@ -11,6 +11,7 @@
 #define TWIN86_DEVICES_ACPI_PM_H
 
 #include "devices/clock.h"
+#include "devices/device_log.h"
 #include "devices/irq.h"
 #include "memory/bus.h"
 
@@ -50,6 +51,7 @@ struct AcpiPm {
     struct IrqWire sci;
     const struct AcpiPmOps *ops;
     void *opaque;
+    const struct DeviceLog *log; /* NULL: nobody looks */
 };
 
 /** `sci`: level-triggered. Pointers in `ops` may be NULL. */

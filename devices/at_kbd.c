@@ -88,7 +88,7 @@ void at_kbd_reset(struct KbdState *kbd) {
     kbd->scanning = true;
 }
 
-static void receive_parameter(struct KbdState *kbd, uint8_t byte) {
+static bool receive_parameter(struct KbdState *kbd, uint8_t byte) {
     uint8_t command = kbd->command;
 
     kbd->command = 0;
@@ -99,19 +99,20 @@ static void receive_parameter(struct KbdState *kbd, uint8_t byte) {
         if (byte == 0) {
             send_byte(kbd, ANSWER_ACK);
             send_byte(kbd, kbd->set);
-            return;
+            return true;
         }
         if (byte > 2) { /* set 3 belongs to terminals; this keyboard has none */
             send_byte(kbd, ANSWER_RESEND);
-            return;
+            return false;
         }
         kbd->set = byte;
         break;
     }
     send_byte(kbd, ANSWER_ACK);
+    return true;
 }
 
-static void receive_command(struct KbdState *kbd, uint8_t byte) {
+static bool receive_command(struct KbdState *kbd, uint8_t byte) {
     static const uint8_t identity[] = {ANSWER_ACK, 0xab, 0x83};
 
     switch (byte) {
@@ -138,23 +139,22 @@ static void receive_command(struct KbdState *kbd, uint8_t byte) {
         send_byte(kbd, ANSWER_ACK);
         send_byte(kbd, ANSWER_BAT_OK);
         break;
-    default: send_byte(kbd, ANSWER_RESEND); break;
+    default: send_byte(kbd, ANSWER_RESEND); return false;
     }
+    return true;
 }
 
-void at_kbd_receive(struct KbdState *kbd, uint8_t byte) {
+bool at_kbd_receive(struct KbdState *kbd, uint8_t byte) {
     if (byte == KBD_RESEND) {
         at_kbd_unget(kbd, kbd->last_sent);
-        return;
+        return true;
     }
     kbd->count = 0; /* any command clears what waits to be sent */
     /* A command in place of a parameter ends the first command and is executed. */
     if (kbd->command != 0 && byte < KBD_SET_LEDS)
-        receive_parameter(kbd, byte);
-    else {
-        kbd->command = 0;
-        receive_command(kbd, byte);
-    }
+        return receive_parameter(kbd, byte);
+    kbd->command = 0;
+    return receive_command(kbd, byte);
 }
 
 static unsigned encode_pause(const struct KbdState *kbd, uint8_t *out) {

@@ -9,8 +9,8 @@
 #include "devices/i8042.h"
 
 void at_kbd_reset(struct KbdState *kbd);
-/** A byte from the controller: a command or its parameter. */
-void at_kbd_receive(struct KbdState *kbd, uint8_t byte);
+/** A byte from the controller: a command or its parameter. False: it is none that is known. */
+bool at_kbd_receive(struct KbdState *kbd, uint8_t byte);
 /** A key moved: queue its codes in the active set (nothing while scanning is off). See KEY_PAUSE for `key`. */
 void at_kbd_key(struct KbdState *kbd, unsigned key, bool down);
 /** Take the next byte for the controller. False when there is none. */

@@ -15,6 +15,7 @@ enum {
     REG_ALL_MASK,
 };
 
+#define MEMORY_TO_MEMORY 0x01
 #define SET_BIT 0x04 /* request and single mask: set (1) or clear (0) the channel's bit */
 
 static void master_clear(struct DmaChipState *c) {
@@ -34,9 +35,12 @@ static uint16_t *channel_register(struct DmaChipState *c, unsigned reg) {
     return reg & 1 ? &c->count[reg >> 1] : &c->address[reg >> 1];
 }
 
-static uint8_t chip_read(struct DmaChipState *c, unsigned reg) {
+static uint8_t chip_read(struct Dma *d, unsigned which, unsigned reg) {
+    struct DmaChipState *c = &d->state.chip[which];
     uint16_t v;
 
+    if (reg > REG_COMMAND_STATUS && reg != REG_MASTER_CLEAR && reg != REG_ALL_MASK)
+        device_error(d->log, "DMA", "read of a write-only register, chip << 4 | register is", which << 4 | reg);
     if (reg >= REG_COMMAND_STATUS) /* status and the temporary register: no request, no terminal count, no data */
         return reg == REG_ALL_MASK ? c->mask | 0xf0 : 0;
     v = *channel_register(c, reg);
@@ -44,12 +48,22 @@ static uint8_t chip_read(struct DmaChipState *c, unsigned reg) {
     return c->high_byte ? v & 0xff : v >> 8;
 }
 
-static void chip_write(struct DmaChipState *c, unsigned reg, uint8_t value) {
+static void chip_write(struct Dma *d, unsigned which, unsigned reg, uint8_t value) {
+    struct DmaChipState *c = &d->state.chip[which];
     uint16_t *word;
 
     switch (reg) {
-    case REG_COMMAND_STATUS: c->command = value; return;
-    case REG_REQUEST: set_channel_bit(&c->request, value); return;
+    case REG_COMMAND_STATUS:
+        if (value & MEMORY_TO_MEMORY)
+            device_error(d->log, "DMA", "memory-to-memory transfers are not there, command", value);
+        c->command = value;
+        return;
+    case REG_REQUEST:
+        if (value & SET_BIT)
+            device_error(d->log, "DMA", "software request: nothing is there to transfer, channel",
+                         which * 4 + (value & 3));
+        set_channel_bit(&c->request, value);
+        return;
     case REG_SINGLE_MASK: set_channel_bit(&c->mask, value); return;
     case REG_MODE: c->mode[value & 3] = value & 0xfc; return;
     case REG_CLEAR_FLIP_FLOP: c->high_byte = false; return;
@@ -66,14 +80,14 @@ static uint64_t dma1_read(void *opaque, uint64_t offset, unsigned size) {
     struct Dma *d = opaque;
 
     (void)size;
-    return chip_read(&d->state.chip[0], offset & 15);
+    return chip_read(d, 0, offset & 15);
 }
 
 static void dma1_write(void *opaque, uint64_t offset, uint64_t value, unsigned size) {
     struct Dma *d = opaque;
 
     (void)size;
-    chip_write(&d->state.chip[0], offset & 15, value);
+    chip_write(d, 0, offset & 15, value);
 }
 
 /* The second controller moves words: its registers are two ports apart. */
@@ -81,14 +95,14 @@ static uint64_t dma2_read(void *opaque, uint64_t offset, unsigned size) {
     struct Dma *d = opaque;
 
     (void)size;
-    return chip_read(&d->state.chip[1], offset >> 1 & 15);
+    return chip_read(d, 1, offset >> 1 & 15);
 }
 
 static void dma2_write(void *opaque, uint64_t offset, uint64_t value, unsigned size) {
     struct Dma *d = opaque;
 
     (void)size;
-    chip_write(&d->state.chip[1], offset >> 1 & 15, value);
+    chip_write(d, 1, offset >> 1 & 15, value);
 }
 
 static uint64_t page_read(void *opaque, uint64_t offset, unsigned size) {
@@ -115,7 +129,10 @@ void dma_reset(struct Dma *d) {
     master_clear(&d->state.chip[1]);
 }
 
-void dma_init(struct Dma *d) { dma_reset(d); }
+void dma_init(struct Dma *d) {
+    d->log = NULL;
+    dma_reset(d);
+}
 
 int dma_map(struct Dma *d, struct Bus *bus) {
     int ret = bus_map_ports(bus, 0x00, 16, "dma1", &dma1_ops, d);

@@ -7,6 +7,7 @@
 #ifndef TWIN86_DEVICES_DMA_H
 #define TWIN86_DEVICES_DMA_H
 
+#include "devices/device_log.h"
 #include "memory/bus.h"
 
 struct DmaChipState {
@@ -23,6 +24,7 @@ struct DmaState {
 
 struct Dma {
     struct DmaState state;
+    const struct DeviceLog *log; /* NULL: nobody looks */
 };
 
 void dma_init(struct Dma *d);

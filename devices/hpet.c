@@ -156,7 +156,10 @@ static uint64_t reg_read(struct Hpet *h, uint64_t reg) {
     case REG_COUNTER: return hpet_counter(h);
     }
     unsigned n = (reg - REG_TIMERS) / TIMER_STRIDE;
-    return reg >= REG_TIMERS && n < HPET_TIMERS ? timer_read(h, n, reg % TIMER_STRIDE) : 0;
+    if (reg >= REG_TIMERS && n < HPET_TIMERS)
+        return timer_read(h, n, reg % TIMER_STRIDE);
+    device_error(h->log, "HPET", "read of no register, offset", reg);
+    return 0;
 }
 
 static void write_config(struct Hpet *h, uint64_t value) {
@@ -180,6 +183,8 @@ static void write_timer_config(struct Hpet *h, unsigned n, uint64_t value) {
     struct HpetTimerState *t = &h->state.timer[n];
     catch_up(h, n);
     unsigned route = (value & T_ROUTE) >> T_ROUTE_SHIFT;
+    if (!(h->wires.gsi_mask >> route & 1) && route != 0)
+        device_error(h->log, "HPET", "a timer can't reach I/O APIC input", route);
     if (!(h->wires.gsi_mask >> route & 1)) /* an input it can't reach: the field does not take it */
         value = (value & ~(uint64_t)T_ROUTE) | (t->config & T_ROUTE);
     t->config = value & T_WRITABLE;

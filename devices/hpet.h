@@ -53,7 +53,7 @@ struct Hpet {
     struct Clock *clock;
     struct HpetWires wires;
     struct HpetTimer timers[HPET_TIMERS];
-    struct Region region; /* ready to be mapped at HPET_DEFAULT_BASE */
+    struct Region region;        /* ready to be mapped at HPET_DEFAULT_BASE */
     const struct DeviceLog *log; /* NULL: nobody looks */
 };
 

@@ -193,7 +193,8 @@ static void data_write(struct I8042 *k, uint8_t value) {
     } else if (command == 0) {
         s->ram[0] &= ~CCB_DISABLE_KBD; /* sending to the keyboard enables its interface */
         s->break_seen = false;
-        at_kbd_receive(&s->kbd, value);
+        if (!at_kbd_receive(&s->kbd, value))
+            device_error(k->log, "i8042", "the keyboard does not know", value);
         pump_kbd(k);
     }
 }

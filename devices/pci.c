@@ -9,6 +9,7 @@ enum { PORT_BASE = 0xcf8, PORT_COUNT = 8, OFFSET_RESET = 1, OFFSET_DATA = 4 };
 
 #define ADDRESS_ENABLE (1u << 31)
 #define ADDRESS_BITS 0x80fffffcu
+#define ADDRESS_RESERVED 0x7f000000u
 
 enum { PIRQ_ROUTE = 0x60, PIRQ_OFF = 0x80, PIRQ_IRQ = 0x0f };
 enum { ISA_SLOT = 1 };
@@ -87,6 +88,17 @@ void pci_config_write(struct PciHost *host, unsigned bus, unsigned devfn, unsign
         pci_device_write(dev, offset, value, size);
 }
 
+static const char *not_addressed(uint64_t offset) {
+    return offset < OFFSET_DATA ? "the address register takes double words only, port"
+                                : "data without an address in CF8h, port";
+}
+
+static void set_address(struct PciHost *host, uint64_t value) {
+    if (value & ADDRESS_RESERVED)
+        device_error(host->log, "PCI", "reserved bits in the configuration address", value);
+    host->state.address = value & ADDRESS_BITS;
+}
+
 static uint64_t port_read(void *opaque, uint64_t offset, unsigned size) {
     struct PciHost *host = opaque;
     uint32_t a = host->state.address;
@@ -94,8 +106,10 @@ static uint64_t port_read(void *opaque, uint64_t offset, unsigned size) {
         return a;
     if (offset == OFFSET_RESET && size == 1 && host->config.reset_ops)
         return host->config.reset_ops->read(host->config.reset_opaque, 0, 1);
-    if (offset < OFFSET_DATA || !(a & ADDRESS_ENABLE))
+    if (offset < OFFSET_DATA || !(a & ADDRESS_ENABLE)) {
+        device_error(host->log, "PCI", not_addressed(offset), PORT_BASE + offset);
         return UINT32_MAX;
+    }
     return pci_config_read(host, a >> 16 & 0xff, a >> 8 & 0xff, (a & 0xfc) + (offset - OFFSET_DATA), size);
 }
 
@@ -104,11 +118,13 @@ static void port_write(void *opaque, uint64_t offset, uint64_t value, unsigned s
     struct PciHost *host = opaque;
     uint32_t a = host->state.address;
     if (offset == 0 && size == 4)
-        host->state.address = value & ADDRESS_BITS;
+        set_address(host, value);
     else if (offset == OFFSET_RESET && size == 1 && host->config.reset_ops)
         host->config.reset_ops->write(host->config.reset_opaque, 0, value, 1);
     else if (offset >= OFFSET_DATA && a & ADDRESS_ENABLE)
         pci_config_write(host, a >> 16 & 0xff, a >> 8 & 0xff, (a & 0xfc) + (offset - OFFSET_DATA), value, size);
+    else
+        device_error(host->log, "PCI", not_addressed(offset), PORT_BASE + offset);
 }
 
 static const struct IoOps port_ops = {.read = port_read, .write = port_write, .min_size = 1, .max_size = 4};

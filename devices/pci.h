@@ -11,6 +11,7 @@
 #ifndef TWIN86_DEVICES_PCI_H
 #define TWIN86_DEVICES_PCI_H
 
+#include "devices/device_log.h"
 #include "devices/irq.h"
 #include "memory/bus.h"
 
@@ -104,6 +105,7 @@ struct PciHost {
     struct Bus *bus;
     struct PciDevice *devices[PCI_SLOTS * PCI_FUNCTIONS];
     struct PciDevice bridge, isa;
+    const struct DeviceLog *log; /* NULL: nobody looks */
 };
 
 /** Make the host with its two bridges. */

@@ -9,8 +9,8 @@ enum { MASTER, SLAVE };
 #define CASCADE_LEVEL 2
 #define NO_LEVEL 8
 
-enum { ICW1_IC4 = 0x01, ICW1_SNGL = 0x02, ICW1_SELECT = 0x10 };
-enum { ICW4_AEOI = 0x02, ICW4_SFNM = 0x10 };
+enum { ICW1_IC4 = 0x01, ICW1_SNGL = 0x02, ICW1_LTIM = 0x08, ICW1_SELECT = 0x10 };
+enum { ICW4_8086 = 0x01, ICW4_AEOI = 0x02, ICW4_SFNM = 0x10, ICW4_RESERVED = 0xe0 };
 enum { OCW3_RIS = 0x01, OCW3_RR = 0x02, OCW3_POLL = 0x04, OCW3_SELECT = 0x08, OCW3_SMM = 0x20, OCW3_ESMM = 0x40 };
 /* OCW2 bits 7..5 */
 enum {
@@ -124,6 +124,21 @@ void pic_set_irq(void *opaque, int line, bool level) {
     update(p);
 }
 
+/* What a PC's guest should not ask of its PICs, or not now. */
+static void check_command(struct Pic *p, int which, uint8_t value) {
+    const struct PicChipState *c = &p->state.chip[which];
+    unsigned command = value >> 5;
+    if (value & ICW1_SELECT) {
+        if (value & ICW1_LTIM)
+            device_error(p->log, "PIC", "level-triggered mode is the ELCR's here, ICW1", value);
+    } else if (c->init_step != 0) {
+        device_error(p->log, "PIC", "command in the middle of initialization", value);
+    } else if (!(value & OCW3_SELECT) && (command & 1) && command != OCW2_ROTATE_AEOI_SET && command != OCW2_NOP &&
+               c->isr == 0 && !(c->icw4 & ICW4_AEOI)) {
+        device_error(p->log, "PIC", "EOI with nothing in service", value);
+    }
+}
+
 static void write_icw1(struct PicChipState *c, uint8_t value) {
     c->single = value & ICW1_SNGL;
     c->needs_icw4 = value & ICW1_IC4; /* LTIM is ignored: the ELCR took its place */
@@ -201,6 +216,10 @@ static void end_interrupts(struct Pic *p, int which, uint8_t ocw2) {
 
 static void chip_write(struct Pic *p, int which, uint64_t offset, uint8_t value) {
     struct PicChipState *c = &p->state.chip[which];
+    if (p->log != NULL && offset == 0)
+        check_command(p, which, value);
+    if (offset == 1 && c->init_step == 4 && (!(value & ICW4_8086) || value & ICW4_RESERVED))
+        device_error(p->log, "PIC", "ICW4 for another processor, or with reserved bits,", value);
     if (offset == 1)
         write_data(c, value);
     else if (value & ICW1_SELECT)
@@ -260,6 +279,9 @@ static void elcr_write(void *opaque, uint64_t offset, uint64_t value, unsigned s
     struct Pic *p = opaque;
 
     (void)size;
+    if (value & (uint8_t)~elcr_writable[offset & 1])
+        device_error(p->log, "PIC", "ELCR: these lines are always edge-triggered,",
+                     value & (uint8_t)~elcr_writable[offset & 1]);
     p->state.chip[offset & 1].elcr = value & elcr_writable[offset & 1];
     update(p);
 }

@@ -96,10 +96,21 @@ static bool null_count(const struct PitChannelState *c, int64_t t) {
     return c->reload == 0 || c->null_count || (c->running && t < c->start);
 }
 
+/* What the data sheet forbids, or leaves open. */
+static void check_count(const struct Pit *p, const struct PitChannelState *c, unsigned value) {
+    bool digits = (value & 15) <= 9 && (value >> 4 & 15) <= 9 && (value >> 8 & 15) <= 9 && value >> 12 <= 9;
+    if (c->bcd && !digits)
+        device_error(p->log, "PIT", "a BCD count with other digits", value);
+    if (is_periodic(c) && value == 1)
+        device_error(p->log, "PIT", "count 1 is illegal in mode", c->mode);
+}
+
 /* A whole new count is in the count register. */
-static void count_written(struct PitChannelState *c, unsigned value, int64_t t) {
+static void count_written(const struct Pit *p, struct PitChannelState *c, unsigned value, int64_t t) {
     int64_t e, edge;
 
+    if (p->log != NULL)
+        check_count(p, c, value);
     if (c->bcd)
         value = (value & 15) + (value >> 4 & 15) * 10 + (value >> 8 & 15) * 100 + (value >> 12 & 15) * 1000;
     c->reload = value ? value : c->bcd ? 10000 : 65536;
@@ -232,6 +243,8 @@ static void write_control(struct Pit *p, uint8_t value, int64_t t) {
     struct PitChannelState *c;
 
     if (select == READBACK_SELECT) {
+        if (value & 1)
+            device_error(p->log, "PIT", "read-back command with its reserved bit", value);
         for (int i = 0; i < 3; i++) {
             c = &p->state.channel[i];
             if (!(value & 2 << i))
@@ -255,14 +268,14 @@ static void write_control(struct Pit *p, uint8_t value, int64_t t) {
     c->bcd = value & 1;
 }
 
-static void write_counter(struct PitChannelState *c, uint8_t value, int64_t t) {
+static void write_counter(const struct Pit *p, struct PitChannelState *c, uint8_t value, int64_t t) {
     switch (c->access) {
-    case ACCESS_LOW: count_written(c, value, t); break;
-    case ACCESS_HIGH: count_written(c, value << 8, t); break;
+    case ACCESS_LOW: count_written(p, c, value, t); break;
+    case ACCESS_HIGH: count_written(p, c, value << 8, t); break;
     case ACCESS_BOTH:
         if (c->write_high_next) {
             c->write_high_next = false;
-            count_written(c, value << 8 | c->low_byte, t);
+            count_written(p, c, value << 8 | c->low_byte, t);
             break;
         }
         c->write_high_next = true;
@@ -297,8 +310,10 @@ static uint64_t pit_read(void *opaque, uint64_t offset, unsigned size) {
     int64_t t = tick_now(p);
 
     (void)size;
-    if (offset > 2)
-        return 0xff; /* the control register is write-only */
+    if (offset > 2) {
+        device_error(p->log, "PIT", "read of the control word, which is write-only, port", 0x40 + offset);
+        return 0xff;
+    }
     sync_reload(&p->state.channel[offset], t);
     return read_counter(&p->state.channel[offset], t);
 }
@@ -312,7 +327,7 @@ static void pit_write(void *opaque, uint64_t offset, uint64_t value, unsigned si
     if (offset == 3)
         write_control(p, value, t);
     else if (offset < 3)
-        write_counter(&p->state.channel[offset], value, t);
+        write_counter(p, &p->state.channel[offset], value, t);
     plan(p, t);
 }
 

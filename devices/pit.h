@@ -12,6 +12,7 @@
 #define TWIN86_DEVICES_PIT_H
 
 #include "devices/clock.h"
+#include "devices/device_log.h"
 #include "devices/irq.h"
 #include "memory/bus.h"
 
@@ -46,6 +47,7 @@ struct Pit {
     struct Clock *clock;
     struct IrqWire irq;
     struct Timer timer;
+    const struct DeviceLog *log; /* NULL: nobody looks */
 };
 
 /**

@@ -21,7 +21,7 @@ enum {
     REG_D,
 };
 
-enum { A_RATE = 0x0f, A_DIVIDER = 0x70, A_DIVIDER_RESET = 0x60, A_UIP = 0x80 };
+enum { A_RATE = 0x0f, A_DIVIDER = 0x70, A_DIVIDER_32K = 0x20, A_DIVIDER_RESET = 0x60, A_UIP = 0x80 };
 enum { B_24H = 0x02, B_BINARY = 0x04, B_SQWE = 0x08, B_UIE = 0x10, B_AIE = 0x20, B_PIE = 0x40, B_SET = 0x80 };
 enum { C_UF = 0x10, C_AF = 0x20, C_PF = 0x40, C_IRQF = 0x80, C_EVENTS = C_UF | C_AF | C_PF };
 enum { D_VRT = 0x80 };
@@ -294,10 +294,30 @@ static void write_control(struct RtcState *s, unsigned index, uint8_t value, int
         s->base_ns = now - NS_PER_SEC / 2; /* "the first update cycle begins one-half second later" */
 }
 
+/* What the data sheet does not allow. */
+static void check_write(const struct Rtc *r, unsigned index, uint8_t value) {
+    static const uint8_t low[] = {0, 0, 0, 0, 0, 0, 1, 1, 1, 0}, high[] = {59, 59, 59, 59, 23, 23, 7, 31, 12, 99};
+    const struct RtcState *s = &r->state;
+    bool alarm = index == REG_SECONDS_ALARM || index == REG_MINUTES_ALARM || index == REG_HOURS_ALARM;
+    bool hour = index == REG_HOURS || index == REG_HOURS_ALARM;
+    if (index == REG_C || index == REG_D) {
+        device_error(r->log, "RTC", "write to a read-only register,", index);
+    } else if (index == REG_A && (value & A_DIVIDER) != A_DIVIDER_32K && (value & A_DIVIDER_RESET) != A_DIVIDER_RESET) {
+        device_error(r->log, "RTC", "divider for another crystal, register A", value);
+    } else if (index <= REG_YEAR && !(alarm && (value & ALARM_ANY) == ALARM_ANY)) {
+        int v = hour ? decode_hour(s, value) : decode(s, value);
+        bool digits = (s->cmos[REG_B] & B_BINARY) || ((value & 15) <= 9 && (value >> 4 & (hour ? 7 : 15)) <= 9);
+        if (v < low[index] || v > high[index] || !digits)
+            device_error(r->log, "RTC", "no such time or date: register << 8 | value is", index << 8 | value);
+    }
+}
+
 static void write_register(struct Rtc *r, unsigned index, uint8_t value) {
     struct RtcState *s = &r->state;
     int64_t now = clock_now(r->clock);
 
+    if (r->log != NULL)
+        check_write(r, index, value);
     if (index > REG_D && index != RTC_CENTURY) {
         s->cmos[index] = value;
         return;

@@ -11,6 +11,7 @@
 #define TWIN86_DEVICES_RTC_H
 
 #include "devices/clock.h"
+#include "devices/device_log.h"
 #include "devices/irq.h"
 #include "memory/bus.h"
 
@@ -32,6 +33,7 @@ struct Rtc {
     struct Clock *clock;
     struct IrqWire irq;
     struct Timer timer;
+    const struct DeviceLog *log; /* NULL: nobody looks */
 };
 
 void rtc_init(struct Rtc *r, struct Clock *clock, struct IrqWire irq);

@@ -178,6 +178,8 @@ static void write_ier(struct Uart *u, uint8_t value) {
     struct UartState *s = &u->state;
     uint8_t enabled = value & ~s->ier;
 
+    if (value & ~IER_MASK)
+        device_error(u->log, "UART", "reserved bits of the interrupt enable register,", value & ~(unsigned)IER_MASK);
     s->ier = value & IER_MASK;
     if (enabled & IER_THRE)
         s->thre_pending = true; /* enabling it while the transmitter is empty raises it at once */
@@ -242,6 +244,8 @@ static void update_modem(struct Uart *u) {
 }
 
 static void write_mcr(struct Uart *u, uint8_t value) {
+    if (value & ~MCR_MASK)
+        device_error(u->log, "UART", "reserved bits of the modem control register,", value & ~(unsigned)MCR_MASK);
     u->state.mcr = value & MCR_MASK;
     update_modem(u);
     offer_room(u);
@@ -295,10 +299,14 @@ static void uart_write(void *opaque, uint64_t offset, uint64_t value, unsigned s
             write_ier(u, v);
         break;
     case REG_IIR_FCR: write_fcr(u, v); break;
-    case REG_LCR: s->lcr = v; break;
+    case REG_LCR:
+        if (dlab && !(v & LCR_DLAB) && s->divisor == 0)
+            device_error(u->log, "UART", "divisor", 0);
+        s->lcr = v;
+        break;
     case REG_MCR: write_mcr(u, v); break;
     case REG_SCR: s->scr = v; break;
-    default: /* LSR and MSR: factory test only */ break;
+    default: /* factory test only */ device_error(u->log, "UART", "write to a read-only register,", offset); break;
     }
 }
 

@@ -11,6 +11,7 @@
 
 #include "devices/chardev.h"
 #include "devices/clock.h"
+#include "devices/device_log.h"
 #include "devices/irq.h"
 #include "memory/bus.h"
 
@@ -40,7 +41,8 @@ struct Uart {
     struct IrqWire irq;
     struct CharBackend backend;
     struct Timer timeout;
-    bool input_refused; /* the host holds input that we had no room for */
+    bool input_refused;          /* the host holds input that we had no room for */
+    const struct DeviceLog *log; /* NULL: nobody looks */
 };
 
 /** CTS, DSR and DCD start asserted, as if a terminal were connected. */

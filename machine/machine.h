@@ -97,6 +97,7 @@ struct Machine {
 
     struct RamLayout layout;
     struct Region ram, vga_hole, firmware;
+    const struct DeviceLog *hole_log; /* NULL: nobody looks */
 
     struct ApicBus apic_bus;
     struct Lapic lapic;

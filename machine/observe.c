@@ -49,6 +49,7 @@ static void wire(struct Machine *m) {
     const struct DeviceLog *log = trace_wants_log(&m->trace) ? &m->trace.log : NULL;
     bus_set_tap(m->bus, trace_wants_tap(&m->trace) ? &m->trace.tap : NULL);
     m->pic.log = m->lapic.log = m->ioapic.log = m->i8042.log = m->hpet.log = m->fw_cfg.log = m->pvpanic.log = log;
+    m->pit.log = m->rtc.log = m->com1.log = m->dma.log = m->acpi_pm.log = m->pci.log = m->hole_log = log;
 }
 
 void machine_wire_observers(struct Machine *m) {

@@ -96,12 +96,16 @@ static void debugcon_write(void *opaque, const uint8_t *buf, size_t len) {
 /* ---- memory ---- */
 
 static uint64_t hole_read(void *opaque, uint64_t offset, unsigned size) {
-    (void)opaque, (void)offset, (void)size;
+    (void)size;
+    device_error(((struct Machine *)opaque)->hole_log, "display adapter", "there is none; read at",
+                 LOW_MEMORY_END + offset);
     return ~0ull;
 }
 
 static void hole_write(void *opaque, uint64_t offset, uint64_t value, unsigned size) {
-    (void)opaque, (void)offset, (void)value, (void)size;
+    (void)value, (void)size;
+    device_error(((struct Machine *)opaque)->hole_log, "display adapter", "there is none; write at",
+                 LOW_MEMORY_END + offset);
 }
 
 /* RAM below and above the PCI hole, and no RAM where a display adapter would be. */

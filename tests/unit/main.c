@@ -42,6 +42,7 @@ static const struct SuiteEntry suites[] = {
     {"disas", disas_suite},
     {"trace", trace_suite},
     {"exits", exits_suite},
+    {"guest_errors", guest_errors_suite},
     {"symbols", symbols_suite},
     {"session", session_suite},
     {"monitor", monitor_suite},

@@ -39,6 +39,7 @@ Suite *machine_suite(void);
 Suite *disas_suite(void);
 Suite *trace_suite(void);
 Suite *exits_suite(void);
+Suite *guest_errors_suite(void);
 Suite *symbols_suite(void);
 Suite *monitor_suite(void);
 Suite *session_suite(void);

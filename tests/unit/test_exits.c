@@ -6,6 +6,7 @@
 #include "accel/tcg-lite/watch.h"
 #include "cpu/exits.h"
 #include "debug/exit_report.h"
+#include "machine/machine.h"
 #include "tests/unit/suites.h"
 
 #include <check.h>
@@ -306,6 +307,121 @@ START_TEST(rows_that_count) {
 }
 END_TEST
 
+/* ---- interrupts on tcg-lite ---- */
+
+enum { IRQ_VECTOR = 9, HANDLER = 0x600, NMI_HANDLER = 0x610, CODE = 0x7c00 };
+
+/*
+ * Real-mode code, of which `before` instructions run; then an interrupt (IRQ 1) or NMI comes, and `after` run. What
+ * that makes: exits by reason 1 (external interrupt), 7 (interrupt window), 8 (NMI window). The handlers are IRET.
+ */
+static const struct {
+    const char *name, *code;
+    size_t size;
+    bool nmi;
+    unsigned before, after;
+    uint64_t count[3];
+} arrivals[] = {
+#define CODE_OF(text) text, sizeof(text) - 1
+    {"the guest takes it", CODE_OF("\xfb\x90\x90\x90\x90\x90"), false, 3, 4, {1, 0, 0}},
+    {"IF is clear", CODE_OF("\xfa\x90\x90\x90\x90\x90"), false, 3, 3, {1, 0, 0}},
+    {"IF is clear, then set", CODE_OF("\xfa\x90\x90\x90\xfb\x90\x90"), false, 2, 7, {1, 1, 0}},
+    {"after an exit, IF is clear, then set", CODE_OF("\xfa\xe6\x80\x90\xfb\x90\x90"), false, 2, 6, {0, 1, 0}},
+    {"after an exit", CODE_OF("\xfb\x90\xe6\x80\x90\x90"), false, 3, 3, {0, 0, 0}},
+    {"in the shadow of STI", CODE_OF("\xfa\xfb\x90\x90\x90"), false, 2, 4, {1, 1, 0}},
+    {"in the shadow of MOV SS", CODE_OF("\xfb\x90\x8e\xd1\x90\x90"), false, 3, 4, {1, 1, 0}},
+    {"the guest sleeps", CODE_OF("\xfb\x90\xf4\x90\x90"), false, 3, 3, {0, 0, 0}},
+    {"NMI", CODE_OF("\xfa\x90\x90\x90"), true, 2, 3, {1, 0, 0}},
+    {"NMI in the shadow of MOV SS", CODE_OF("\xfa\x8e\xd1\x90\x90\x90"), true, 2, 4, {1, 0, 1}},
+    /* INT 2 goes to the NMI's handler and blocks nothing; IRET there has nothing to end */
+    {"NMI in an INT 2", CODE_OF("\xcd\x02\x90\x90\x90"), true, 1, 3, {1, 0, 0}},
+};
+
+static void run_for(struct Machine *m, unsigned instructions) {
+    Twin86Event event = {0};
+    ck_assert_int_eq(machine_start(m, instructions), 0);
+    ck_assert_int_eq(machine_wait(m, 10000, &event), 0);
+    ck_assert_msg(event.kind == TWIN86_EVENT_BUDGET, "event %d: %s", (int)event.kind, event.message);
+}
+
+static Twin86Machine *counting_machine(const void *code, size_t size) {
+    static const uint8_t pic[][2] = {{0x20, 0x11}, {0x21, IRQ_VECTOR - 1}, {0x21, 4}, {0x21, 3}, {0x21, 0xfd}};
+    static const uint16_t vectors[][2] = {{IRQ_VECTOR, HANDLER}, {VEC_NMI, NMI_HANDLER}};
+    Twin86Config c;
+    Twin86Machine *machine = NULL;
+    char why[300] = "";
+    twin86_config_init(&c);
+    c.ram_size = 4 << 20;
+    c.icount = c.exit_stats = true;
+    ck_assert_msg(twin86_create(&machine, &c, why, sizeof(why)) == 0, "%s", why);
+    struct Machine *m = machine_of(machine);
+    for (unsigned i = 0; i < sizeof(pic) / sizeof(pic[0]); i++)
+        bus_port_write(m->bus, pic[i][0], pic[i][1], 1);
+    for (unsigned i = 0; i < 2; i++)
+        twin86_write_memory(machine, vectors[i][0] * 4, &vectors[i][1], 2);
+    twin86_write_memory(machine, HANDLER, "\xcf", 1);
+    twin86_write_memory(machine, NMI_HANDLER, "\xcf", 1);
+    twin86_write_memory(machine, CODE, code, size);
+    twin86_write_reg(machine, TWIN86_CS, 0);
+    twin86_write_reg(machine, TWIN86_RIP, CODE);
+    twin86_write_reg(machine, TWIN86_RSP, 0x7000);
+    return machine;
+}
+
+static uint64_t count_of(struct Machine *m, int reason) {
+    struct ExitRow *rows;
+    size_t n;
+    uint64_t merged, sum = 0;
+    ck_assert_int_eq(exits_copy(m->exits, &rows, &n, &merged), 0);
+    for (size_t i = 0; i < n; i++)
+        sum += rows[i].key.class == EXIT_CLASS_EXIT && rows[i].key.reason == reason ? rows[i].count : 0;
+    free(rows);
+    return sum;
+}
+
+static void check_counts(struct Machine *m, const char *name, const uint64_t count[3]) {
+    static const int reasons[3] = {EXIT_EXTERNAL_INTERRUPT, EXIT_INTERRUPT_WINDOW, EXIT_NMI_WINDOW};
+    for (unsigned i = 0; i < 3; i++) {
+        uint64_t n = count_of(m, reasons[i]);
+        ck_assert_msg(n == count[i], "%s: reason %d %u times, not %u", name, reasons[i], (unsigned)n,
+                      (unsigned)count[i]);
+    }
+}
+
+START_TEST(interrupts_arrive) {
+    Twin86Machine *machine = counting_machine(arrivals[_i].code, arrivals[_i].size);
+    struct Machine *m = machine_of(machine);
+    run_for(m, arrivals[_i].before);
+    if (arrivals[_i].nmi)
+        machine_press_nmi(m);
+    else
+        pic_set_irq(&m->pic, 1, true);
+    run_for(m, arrivals[_i].after);
+    check_counts(m, arrivals[_i].name, arrivals[_i].count);
+    twin86_destroy(machine);
+}
+END_TEST
+
+/* A second NMI waits until the first one's handler is done. */
+START_TEST(nmi_window) {
+    Twin86Machine *machine = counting_machine("\xfa\x90\x90\x90\x90", 5);
+    struct Machine *m = machine_of(machine);
+    twin86_write_memory(machine, NMI_HANDLER, "\x90\x90\x90\xcf", 4);
+    run_for(m, 1);
+    machine_press_nmi(m);
+    run_for(m, 2); /* in its handler */
+    check_counts(m, "the first", (const uint64_t[]){1, 0, 0});
+    machine_press_nmi(m);
+    run_for(m, 1);
+    check_counts(m, "the second waits", (const uint64_t[]){2, 0, 0});
+    run_for(m, 2);
+    check_counts(m, "the second", (const uint64_t[]){2, 0, 1});
+    run_for(m, 5);
+    check_counts(m, "done", (const uint64_t[]){2, 0, 1});
+    twin86_destroy(machine);
+}
+END_TEST
+
 #ifdef HAVE_KVM
 
 /* One invented exit of KVM_RUN, counted; `expected` is the row it makes. */
@@ -377,6 +493,8 @@ Suite *exits_suite(void) {
     tcase_add_test(t, broken_files);
     tcase_add_test(t, names);
     tcase_add_test(t, rows_that_count);
+    tcase_add_loop_test(t, interrupts_arrive, 0, sizeof(arrivals) / sizeof(arrivals[0]));
+    tcase_add_test(t, nmi_window);
 #ifdef HAVE_KVM
     tcase_add_test(t, exits_of_kvm);
 #endif
