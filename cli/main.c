@@ -305,8 +305,7 @@ static int exit_code(struct Run *r, const Twin86Event *event) {
     case TWIN86_EVENT_TRIPLE_FAULT: report_crash(r, event); return EXIT_CRASHED;
     case TWIN86_EVENT_ERROR:
         complain("%s", event->message);
-        if (r->options.config.trace_last != 0)
-            twin86_crash_report(r->machine, stderr);
+        twin86_crash_report(r->machine, stderr);
         return EXIT_INTERNAL;
     default: complain("stopped for no known reason (%d)", (int)event->kind); return EXIT_INTERNAL;
     }

@@ -2,6 +2,7 @@
 /* What there is to say of a guest that crashed. */
 #include "accel/accel.h"
 #include "debug/cpu_dump.h"
+#include "debug/disas.h"
 #include "debug/trace_internal.h"
 
 #include <inttypes.h>
@@ -57,11 +58,26 @@ bool trace_print_last(struct Trace *t, struct CPUState *cpu, unsigned n, FILE *f
     return p.count != 0;
 }
 
+/* "The instruction there: 0f 0b  ud2" */
+static void print_instruction(struct CPUState *cpu, FILE *f) {
+    struct DisasLine line;
+    struct Disas *d = disas_new();
+    if (d == NULL)
+        return;
+    disas_at(d, cpu, cpu->env.rip, &line);
+    fputs("The instruction there:", f);
+    for (unsigned i = 0; i < line.size; i++)
+        fprintf(f, " %02x", line.bytes[i]);
+    fprintf(f, "  %s\n", line.text);
+    disas_free(d);
+}
+
 void trace_print_crash(struct Trace *t, struct CPUState *cpu, FILE *f) {
     char symbol[128];
     trace_print_faults(t, cpu, f);
     cpu_dump(&cpu->env, f);
     if (symbols_text(t->config.symbols, cpu->env.rip, symbol, sizeof(symbol))[0] != '\0')
         fprintf(f, "RIP is%s\n", symbol);
+    print_instruction(cpu, f);
     trace_print_last(t, cpu, t->config.last, f);
 }

@@ -426,8 +426,8 @@ TWIN86_API int twin86_state_hash(Twin86Machine *machine, uint8_t hash[32]);
 
 /* ---- after a crash, and exit statistics ---------------------------------------------------------------------- */
 
-/** Write what is known of a guest that crashed or stands: the exceptions that led there, registers, the last instructions
- *  (Twin86Config.trace_last), with symbols. Stopped. 0 or -EBUSY. */
+/** Write what is known of a guest that crashed or stands: the exceptions that led there, registers, the instruction at
+ *  RIP, the last instructions (Twin86Config.trace_last), with symbols. Stopped. 0 or -EBUSY. */
 TWIN86_API int twin86_crash_report(Twin86Machine *machine, FILE *f);
 
 /** The last instructions alone, at most `count` of Twin86Config.trace_last. Stopped. 0, -EBUSY, or -ENODATA: none are

@@ -163,8 +163,13 @@ void kvm_doctor(FILE *f) {
     char why[256];
     doctor_module(f);
     int fd = kvm_open(&c, why, sizeof(why));
-    if (fd < 0)
+    if (fd < 0) {
+        fprintf(f,
+                "  instead: -accel tcg-lite runs the same machine and guests in software, with -icount and traces that "
+                "kvm has not, but slower where they compute\n");
         return;
+    }
+    bool irqchip = ioctl(fd, KVM_CHECK_EXTENSION, KVM_CAP_IRQCHIP) > 0;
     close(fd);
     fprintf(f, "  memory slots: %d\n", c.slots);
     doctor_cap(f, c.readonly_mem, "KVM_CAP_READONLY_MEM", "firmware in ROM (-bios, the embedded guest) can't run");
@@ -172,4 +177,9 @@ void kvm_doctor(FILE *f) {
     doctor_cap(f, c.xcrs, "KVM_CAP_XCRS", "guests get no AVX");
     doctor_cap(f, c.debugregs, "KVM_CAP_DEBUGREGS", "debug registers are lost when engines change");
     doctor_cap(f, c.set_tss, "KVM_CAP_SET_TSS_ADDR", "real mode may fail on old Intel processors");
+    doctor_cap(f, irqchip, "KVM_CAP_IRQCHIP", "-machine kernel-irqchip=on is refused");
+    doctor_cap(f, c.guest_debug, "KVM_CAP_SET_GUEST_DEBUG",
+               "debuggers can't stop guests; under -accel tcg-lite they can");
+    doctor_cap(f, c.adjust_clock, "KVM_CAP_ADJUST_CLOCK", "guests that use kvmclock notice pauses");
+    doctor_cap(f, c.sregs2, "KVM_CAP_SREGS2", "PAE guests may notice a change of engines");
 }

@@ -32,6 +32,15 @@ if "$twin86" -accel help | grep -q 'kvm  *works here'; then
 else
     skip 8 "hand-over: kvm is not usable here"
 fi
+if [ -e /sys/module/kvm_pvm ] && "$twin86" -accel help | grep -q 'kvm  *works here'; then
+    rom "$tmp/daa.rom" "b81500 27 f4" # DAA is nothing for that KVM
+    exits 6 -bios "$tmp/daa.rom" -accel kvm,assist=off
+    says "KVM can't emulate an instruction, and assist=off"
+    says $'\nEAX=00000015 '
+    says $'\nThe instruction there: 27  '
+else
+    skip 4 "what is said of an exit that should not be: no KVM here makes one"
+fi
 exits 8 -bios "$tmp/exit.rom" -device isa-debug-exit,iobase=0x501 -timeout 0.3
 exits 8 -bios "$tmp/spin.rom" -timeout 0.3
 says "-timeout"

@@ -37,6 +37,7 @@ matches '^twin86: the guest crashed: triple fault at f000:ff08, instruction 3: #
 matches '^EAX=00000003 '
 matches '^EIP=0000ff08 '
 matches '^IDT= .* 00000000$'
+matches '^The instruction there: cc  (int3)?$'
 exits 8 -bios "$tmp/triple.rom" -timeout 0.3 -d cpu_reset -D "$tmp/log"
 grep -q '^CPU 0: triple fault at f000:ff08' "$tmp/log" && grep -q '^CPU 0 reset at n=3;' "$tmp/log" && ok || bad "-d cpu_reset"
 exits 7 -bios "$tmp/exit.rom" $exit_device -d exec -D /dev/full
