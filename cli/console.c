@@ -101,7 +101,8 @@ static void escape_key(struct Console *c, uint8_t key) {
 }
 
 /* Take Ctrl-A sequences out of what was typed; the rest goes to the guest or to the monitor. */
-static void read_keys(void *opaque, int fd) {
+static void read_keys(void *opaque, int fd, short revents) {
+    (void)revents;
     struct Console *c = opaque;
     uint8_t typed[sizeof(c->input) / 2];
     Twin86Event event;

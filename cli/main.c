@@ -111,8 +111,9 @@ static int block_signals(void) {
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-static void read_signals(void *opaque, int fd) {
+static void read_signals(void *opaque, int fd, short revents) {
     struct Run *r = opaque;
+    (void)revents;
     struct signalfd_siginfo info;
     while (read(fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
         if (info.ssi_signo == SIGTSTP) {
@@ -191,8 +192,9 @@ static int64_t wait_us(const struct Run *r) {
     return us;
 }
 
-static void write_outputs(void *opaque, int fd) {
+static void write_outputs(void *opaque, int fd, short revents) {
     struct Run *r = opaque;
+    (void)revents;
     uint64_t count;
     if (read(fd, &count, sizeof(count)) > 0 && !flush_outputs(r)) {
         complain("guest output can't be written: %s", strerror(errno));

@@ -234,8 +234,9 @@ TWIN86_API int twin86_session_cont(Twin86Session *session, char *why, size_t why
 /** As twin86_set_accel; a running guest goes on by itself. */
 TWIN86_API int twin86_session_set_accel(Twin86Session *session, const char *accel, char *why, size_t why_size);
 
-/** Called in twin86_session_poll when there is something to read (or an end of file, or an error). */
-typedef void Twin86FdHandler(void *opaque, int fd);
+/** Called in twin86_session_poll when there is something to read (or an end of file, or an error): `revents` as poll(2)
+ *  gives them. It may call twin86_session_watch. */
+typedef void Twin86FdHandler(void *opaque, int fd, short revents);
 /** Wait for `fd`, too, while `readable`; a later call for the same descriptor changes that. 0 or -ENOMEM. */
 TWIN86_API int twin86_session_watch(Twin86Session *session, int fd, bool readable, Twin86FdHandler *handler,
                                     void *opaque);

@@ -3,21 +3,9 @@
 # Fuzzes the gdb stub, the monitor and QMP with libFuzzer and sanitizers: debug.sh BUILD-DIR [SECONDS for each]
 # Compiles debug/gdb, debug/monitor, debug/qmp and debug/session anew and takes the rest from the build. Skipped where clang has no
 # libFuzzer.
-set -eu
-build=${1:?usage: debug.sh BUILD-DIR [SECONDS]}
+. "$(dirname "$0")/lib.sh"
 seconds=${2:-5}
-root=$(cd "$(dirname "$0")/../.." && pwd)
-cc=$(command -v clang-19 || command -v clang || true)
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
 
-echo 'int LLVMFuzzerTestOneInput(const char *p, long n) { (void)p; (void)n; return 0; }' >"$work/probe.c"
-if [ -z "$cc" ] || ! "$cc" -fsanitize=fuzzer,address,undefined "$work/probe.c" -o "$work/probe" 2>/dev/null; then
-    echo "fuzzing skipped: no clang with libFuzzer (Debian package: libclang-rt-19-dev)"
-    exit 77
-fi
-
-cd "$build"
 flags="-std=gnu17 -D_GNU_SOURCE -include config.h -g -O1 -I. -I$root -fsanitize=fuzzer-no-link,address,undefined
     -fno-sanitize-recover=all $(pkg-config --cflags json-c capstone 2>/dev/null || true)"
 libs="$PWD/.libs/libtwin86-internal.a $(pkg-config --libs json-c capstone 2>/dev/null || true) -lpthread -lrt -lm"

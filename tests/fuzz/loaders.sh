@@ -2,22 +2,10 @@
 # SPDX-License-Identifier: MIT
 # Fuzzes the boot loaders with libFuzzer and sanitizers: loaders.sh BUILD-DIR [SECONDS]
 # Compiles only what it needs (a few seconds), so no second build is wanted. Skipped where clang has no libFuzzer.
-set -eu
-build=${1:?usage: loaders.sh BUILD-DIR [SECONDS]}
+. "$(dirname "$0")/lib.sh"
 seconds=${2:-20}
-root=$(cd "$(dirname "$0")/../.." && pwd)
-cc=$(command -v clang-19 || command -v clang || true)
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
 
-echo 'int LLVMFuzzerTestOneInput(const char *p, long n) { (void)p; (void)n; return 0; }' >"$work/probe.c"
-if [ -z "$cc" ] || ! "$cc" -fsanitize=fuzzer,address,undefined "$work/probe.c" -o "$work/probe" 2>/dev/null; then
-    echo "fuzzing skipped: no clang with libFuzzer (Debian package: libclang-rt-19-dev)"
-    exit 77
-fi
-
-cd "$build" # where machine/guest/guest.rom is
-m=$root/machine
+m=$root/machine # guest_blob.c takes machine/guest/guest.rom from the build
 compile() {
     "$cc" -std=gnu17 -D_GNU_SOURCE -g -O1 -I"$root" "$@" "$root/tests/fuzz/fuzz_loader.c" \
         "$root/tests/unit/boot_images.c" "$m/boot_files.c" "$m/e820.c" "$m/elf.c" "$m/loader.c" "$m/load_bzimage.c" \
