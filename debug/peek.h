@@ -11,6 +11,9 @@
 /** The linear address of seg:offset under the CPU's present mode. */
 uint64_t peek_linear(const CPUX86State *env, enum X86Seg seg, uint64_t offset);
 
+/** Translate as the page tables are now; false: nothing is mapped there. As peek_memory. */
+bool peek_translate(struct CPUState *cpu, uint64_t linear, uint64_t *phys);
+
 /**
  * Copy up to `n` bytes from linear address `linear`; returns how many could be read: less than `n` where the page is
  * not present, the address not canonical, or no RAM or ROM is there. In the vCPU's thread, or stopped; env up to date.

@@ -49,6 +49,7 @@ const struct Symbols *monitor_symbols(struct Monitor *mon);
 /* memory.c */
 void monitor_examine(struct Monitor *mon, char *args);          /* x */
 void monitor_examine_physical(struct Monitor *mon, char *args); /* xp */
+void monitor_translate(struct Monitor *mon, char *args);        /* gva2gpa */
 void monitor_port_in(struct Monitor *mon, char *args);          /* i */
 void monitor_port_out(struct Monitor *mon, char *args);         /* o */
 void monitor_print(struct Monitor *mon, char *args);            /* print */

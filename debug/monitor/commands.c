@@ -153,6 +153,7 @@ const struct MonitorCommand monitor_commands[] = {
      COMMAND_LOOKS | COMMAND_FORMATS, monitor_examine},
     {"xp", NULL, "/FMT ADDR", "memory at a physical address; devices are read, too", COMMAND_LOOKS | COMMAND_FORMATS,
      monitor_examine_physical},
+    {"gva2gpa", NULL, "ADDR", "the physical address behind a linear one", COMMAND_LOOKS, monitor_translate},
     {"i", NULL, "/FMT PORT", "read a port; FMT: b, h or w", COMMAND_LOOKS | COMMAND_FORMATS, monitor_port_in},
     {"o", NULL, "/FMT PORT VALUE", "write a port", COMMAND_LOOKS | COMMAND_FORMATS, monitor_port_out},
     {"print", "p", "/FMT EXPR", "evaluate, such as $rip+0x10", COMMAND_LOOKS | COMMAND_FORMATS, monitor_print},

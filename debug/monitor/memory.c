@@ -179,6 +179,16 @@ static void examine(struct Monitor *mon, char *args, bool physical) {
 void monitor_examine(struct Monitor *mon, char *args) { examine(mon, args, false); }
 void monitor_examine_physical(struct Monitor *mon, char *args) { examine(mon, args, true); }
 
+void monitor_translate(struct Monitor *mon, char *args) {
+    uint64_t at, phys;
+    if (!parse_value(mon, &args, false, &at))
+        return;
+    if (peek_translate(mon->cpu, at, &phys))
+        fprintf(mon->out, "gpa: %#" PRIx64 "\n", phys);
+    else
+        fputs("Unmapped\n", mon->out);
+}
+
 /* ---- ports ---- */
 
 static bool parse_port(struct Monitor *mon, char **args, bool more, struct Format *f, uint64_t *port) {

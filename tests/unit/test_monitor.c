@@ -356,6 +356,11 @@ START_TEST(tlb_of_32_bit_paging) {
                                       "00001000-00002000 00001000 ur-\n"
                                       "003ff000-00400000 00001000 ur-\n"
                                       "00400000-00800000 00400000 -rw\n");
+    ck_assert_str_eq(run("gva2gpa 0x3ff123"), "gpa: 0x3123\n");
+    ck_assert_str_eq(run("gva2gpa 0x500000 + 1"), "gpa: 0x100500001\n");
+    ck_assert_str_eq(run("gva2gpa 0x2000"), "Unmapped\n");
+    ck_assert_str_eq(run("gva2gpa 0x800000000"), "gpa: 0x1000\n"); /* there are 32 bits of it */
+    ck_assert_ptr_null(strstr(run("gva2gpa"), "gpa"));
     paging_on(0, 0); /* without PSE the entry is a table, in a hole here */
     ck_assert_ptr_null(strstr(run("info tlb"), "00400000:"));
 }
