@@ -115,6 +115,17 @@ static bool parse_wide(struct Word w, uint8_t *out, unsigned size) {
         memcpy(out, &v, size < 8 ? size : 8);
         return true;
     }
+    if (w.n <= 18 && size <= 8) { /* the many */
+        uint64_t v = 0;
+        int bad = 0;
+        for (size_t k = 2; k < w.n; k++) {
+            int d = digit(w.p[k]);
+            bad |= d;
+            v = v << 4 | (unsigned)d;
+        }
+        memcpy(out, &v, size);
+        return bad >= 0 && (size == 8 || v >> (8 * size) == 0);
+    }
     memset(out, 0, size);
     for (size_t k = w.n, nibble = 0; k-- > 2; nibble++) {
         int d = digit(w.p[k]);

@@ -33,6 +33,7 @@ struct DiffEncode {
     const struct CpuModel *model;
     uint32_t mode; /* MODE_* of tcg.h, as x86_decode takes it */
     const struct DiffOpcode *opcodes;
+    bool qemu; /* leave out encodings that end QEMU */
 };
 
 /**

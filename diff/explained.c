@@ -6,11 +6,32 @@
 #include "accel/tcg-lite/decode_tables.h"
 #include "accel/tcg-lite/mem.h"
 #include "diff/compare.h"
+#include "diff/tune.h"
 
 #include <string.h>
 #include <unistd.h>
 
 static bool is(const struct CompareInsn *i, const char *mnemonic) { return !strcmp(i->row->mnemonic, mnemonic); }
+
+/** Whether a prefix stands before the opcode. */
+static bool has_prefix(const struct Comparison *c, const struct CompareInsn *i, uint8_t prefix) {
+    static const uint8_t legacy[] = {0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3};
+    for (unsigned at = 0; at < i->insn->len; at++) {
+        bool rex = c->mode == DIFF_LONG64 && (i->bytes[at] & 0xf0) == 0x40;
+        if (i->bytes[at] == prefix)
+            return true;
+        if (!rex && memchr(legacy, i->bytes[at], sizeof(legacy)) == NULL)
+            return false;
+    }
+    return false;
+}
+
+static bool has_rex_w(const struct Comparison *c, const struct CompareInsn *i) {
+    for (uint8_t rex = 0x48; rex < 0x50; rex++)
+        if (has_prefix(c, i, rex))
+            return c->mode == DIFF_LONG64;
+    return false;
+}
 
 /** Linear address of the memory operand. */
 static uint64_t operand(const struct Comparison *c, const struct CompareInsn *i) {
@@ -98,11 +119,14 @@ static void qemu_pointers(struct Comparison *c, const struct CompareInsn *i) {
 
 /** Under QEMU: RF is not set in what a fault pushes; the fault of a read-modify-write is its read's. */
 static void qemu_faults(struct Comparison *c, const struct CompareInsn *i) {
-    (void)i;
+    if (c->qemu && is(i, "PAUSE") && c->a.vector == VEC_DB && c->b.vector == DIFF_NO_FAULT)
+        take_all(c);
     if (!c->qemu || c->a.vector != c->b.vector)
         return;
     if (c->a.vector != DIFF_NO_FAULT && !(c->b.rflags & FLAG_RF))
         c->a.rflags &= ~(uint64_t)FLAG_RF;
+    if (c->a.vector == VEC_PF && (is(i, "RCL") || is(i, "RCR")))
+        c->a.rflags = (c->a.rflags & ~(uint64_t)FLAG_ARITH) | (c->b.rflags & FLAG_ARITH);
     if (c->a.vector == VEC_PF && c->a.error == (c->b.error | PF_W) && c->a.cr2 == c->b.cr2)
         c->a.error = c->b.error;
 }
@@ -114,12 +138,12 @@ static void qemu_encodings(struct Comparison *c, const struct CompareInsn *i) {
         at++;
     bool test = is(i, "TEST") && at + 1 < i->insn->len && (i->bytes[at + 1] >> 3 & 7) == 1;
     bool lock = c->a.vector == VEC_UD && c->b.vector != VEC_UD && i->row == &x86_rows[0];
-    if (((test && c->b.vector == VEC_UD) || lock) && c->qemu)
+    if ((((test || is(i, "NOP")) && c->b.vector == VEC_UD) || lock) && c->qemu)
         take_all(c);
 }
 
 static void qemu_x87(struct Comparison *c, const struct CompareInsn *i) {
-    bool state = saves_x87(i) || is(i, "XRSTOR") || is(i, "FXRSTOR");
+    bool state = saves_x87(i) || is(i, "XRSTOR") || is(i, "FXRSTOR") || is(i, "MOVDQ2Q");
     if (c->qemu && (state || (x86_forms[i->row - x86_rows].attr & (ATTR_X87 | ATTR_MMX)) ||
                     strstr(i->row->operands, "pi") != NULL))
         take_all(c);
@@ -136,19 +160,92 @@ static void qemu_simd(struct Comparison *c, const struct CompareInsn *i) {
 static void qemu_segments(struct Comparison *c, const struct CompareInsn *i) {
     (void)i;
     bool limit = c->a.vector == VEC_GP || c->a.vector == VEC_SS;
-    if (c->qemu && c->mode != DIFF_LONG64 && limit && c->b.vector != c->a.vector)
+    bool stack = c->a.vector == VEC_SS && c->b.vector == VEC_GP && c->b.error == 0;
+    bool narrow = c->mode == DIFF_REAL16 || c->mode == DIFF_PROT16; /* a handler's stack, too */
+    if (c->qemu && narrow && c->a.vector == DIFF_TRIPLE_FAULT && (uint16_t)c->b.gpr[REG_SP] < 16)
+        take_all(c);
+    if (c->qemu && (c->mode != DIFF_LONG64 ? limit && c->b.vector != c->a.vector : stack))
         take_all(c);
 }
 
 static void qemu_operand_size(struct Comparison *c, const struct CompareInsn *i) {
     bool concerned = is(i, "MOVBE") || is(i, "CRC32") || is(i, "BSWAP") || is(i, "SHLD") || is(i, "SHRD");
-    if (c->qemu && concerned && i->insn->osize == 1 && c->a.vector == c->b.vector)
+    bool narrow = i->insn->osize == 1 || (is(i, "MOVBE") && has_prefix(c, i, 0x66));
+    if (c->qemu && concerned && narrow && c->a.vector == c->b.vector)
         take_all(c);
 }
 
+static void qemu_flags(struct Comparison *c, const struct CompareInsn *i) {
+    bool blsi = is(i, "BLSI") && (c->a.rflags ^ c->b.rflags) == FLAG_CF;
+    bool wide = strstr(i->row->mnemonic, "PCMPESTR") != NULL && has_rex_w(c, i);
+    if (c->qemu && (blsi || wide || is(i, "ADCX") || is(i, "ADOX")) && c->a.vector == c->b.vector)
+        c->a.rflags = c->b.rflags;
+}
+
+/** Prefixes before branches: F2 and F3 of LOOPcc, 66 of near branches in 64-bit code. The engine `host` is the judge.
+ */
+static void qemu_branch_prefix(struct Comparison *c, const struct CompareInsn *i) {
+    bool loop = (is(i, "LOOPE") || is(i, "LOOPNE")) && (has_prefix(c, i, 0xf2) || has_prefix(c, i, 0xf3));
+    bool near_branch = i->row->operands[0] == 'J' || is(i, "RET") || is(i, "CALL") || is(i, "JMP");
+    bool short_rip = c->mode == DIFF_LONG64 && near_branch && has_prefix(c, i, 0x66);
+    if (c->qemu && (loop || short_rip))
+        take_all(c);
+}
+
+/** The upper byte of the base in 16-bit form. */
+static void qemu_tables(struct Comparison *c, const struct CompareInsn *i) {
+    bool stores = is(i, "SGDT") || is(i, "SIDT"), loads = is(i, "LGDT") || is(i, "LIDT");
+    if (c->qemu && loads && c->mode == DIFF_LONG64 && has_prefix(c, i, 0x66))
+        take_all(c);
+    if (c->qemu && stores && i->insn->osize == 1)
+        forget_zeros(c, operand(c, i) + 5, 1);
+}
+
+static void qemu_int_error(struct Comparison *c, const struct CompareInsn *i) {
+    bool gate = c->mode >= DIFF_COMPAT16 && c->a.vector == VEC_GP && c->b.vector == VEC_GP;
+    if (c->qemu && gate && is(i, "INT") && c->b.error - 2 == 2 * (c->a.error - 2))
+        c->a.error = c->b.error;
+}
+
+static void qemu_null_ss(struct Comparison *c, const struct CompareInsn *i) {
+    enum { SS = 1 };
+    bool loads = is(i, "LSS") || is(i, "MOV") || is(i, "POP");
+    if (c->qemu && loads && c->system && c->mode == DIFF_LONG64 && c->a.vector == VEC_GP && c->a.error == 0 &&
+        c->b.vector == DIFF_NO_FAULT && (c->system_b.v[SS] & ~3ull) == 0)
+        take_all(c);
+}
+
+/** CR3 that points to nowhere. */
+static void kvm_no_tables(struct Comparison *c, const struct CompareInsn *i) {
+    bool cr3 = is(i, "MOV") && i->row->operands[0] == 'C' && i->insn->reg == 3;
+    if (cr3 && c->a.vector == DIFF_TRIPLE_FAULT && c->b.vector == DIFF_NO_END && !strcmp(c->oracle, "kvm"))
+        take_all(c);
+}
+
+static void lar_limit(struct Comparison *c, const struct CompareInsn *i) {
+    if (is(i, "LAR")) {
+        uint64_t *a = &c->a.gpr[i->insn->reg / 8], b = c->b.gpr[i->insn->reg / 8];
+        *a = (*a & ~0xf0000ull) | (b & 0xf0000);
+    }
+}
+
 static void qemu_vex(struct Comparison *c, const struct CompareInsn *i) {
-    bool mode16 = c->mode == DIFF_PROT16 || c->mode == DIFF_COMPAT16;
-    if (c->qemu && mode16 && !strncmp(i->row->opcode, "vex", 3) && c->b.vector == VEC_UD)
+    bool mode16 = c->mode == DIFF_PROT16 || c->mode == DIFF_COMPAT16, vex = !strncmp(i->row->opcode, "vex", 3);
+    bool scalar = strstr(i->row->operands, "ss") != NULL || strstr(i->row->operands, "sd") != NULL;
+    bool wide_scalar = vex && scalar && tune_vex_l(i->bytes);
+    if (c->qemu && vex &&
+        ((c->b.vector == VEC_UD && mode16) || (wide_scalar && (c->b.vector == VEC_UD || c->b.vector == c->a.vector))))
+        take_all(c);
+}
+
+/** Addresses that are looked at, whether or not something is stored there. */
+static void qemu_touch(struct Comparison *c, const struct CompareInsn *i) {
+    bool flush = !strncmp(i->row->mnemonic, "CLFLUSH", 7) || is(i, "CLWB");
+    bool masked = strstr(i->row->mnemonic, "MASKMOV") != NULL;
+    bool fault = c->a.vector == VEC_PF || c->a.vector == VEC_GP || c->a.vector == VEC_SS;
+    if (c->qemu && fault &&
+        ((flush && c->b.vector == DIFF_NO_FAULT) ||
+         (masked && (c->b.vector == DIFF_NO_FAULT || c->b.vector == VEC_PF))))
         take_all(c);
 }
 
@@ -166,7 +263,8 @@ static void qemu_far(struct Comparison *c, const struct CompareInsn *i) {
 }
 
 static void qemu_msr(struct Comparison *c, const struct CompareInsn *i) {
-    if (c->qemu && is(i, "WRMSR") && c->a.vector == VEC_GP && c->b.vector == DIFF_NO_FAULT)
+    bool base = is(i, "WRMSR") || is(i, "WRFSBASE") || is(i, "WRGSBASE");
+    if (c->qemu && base && c->a.vector == VEC_GP && c->b.vector == DIFF_NO_FAULT)
         take_all(c);
 }
 
@@ -213,6 +311,16 @@ static void retf_outer_stack(struct Comparison *c, const struct CompareInsn *i) 
         take_all(c);
 }
 
+/** Selectors whose descriptors are not those of the host's system: error codes name them. */
+static void host_selectors(struct Comparison *c, const struct CompareInsn *i) {
+    enum { OWN = DIFF_CS16_0 };
+    bool far = is(i, "JMP") || is(i, "CALL") || is(i, "RETF") || is(i, "IRET");
+    bool a = (c->a.vector == VEC_GP || c->a.vector == VEC_NP) && c->a.error >= OWN,
+         b = (c->b.vector == VEC_GP || c->b.vector == VEC_NP) && c->b.error >= OWN;
+    if (far && (a || b) && !c->system && c->a.rip == c->b.rip)
+        take_all(c);
+}
+
 static void fxsave_last_byte(struct Comparison *c, const struct CompareInsn *i) {
     bool fx = !strncmp(i->row->mnemonic, "FXSAVE", 6) || !strncmp(i->row->mnemonic, "FXRSTOR", 7);
     if (fx && c->a.vector == VEC_PF && c->b.vector == VEC_PF && c->a.cr2 == operand(c, i) &&
@@ -221,7 +329,8 @@ static void fxsave_last_byte(struct Comparison *c, const struct CompareInsn *i) 
 }
 
 static void cmps_order(struct Comparison *c, const struct CompareInsn *i) {
-    if (is(i, "CMPS") && c->a.vector == VEC_PF && c->b.vector == VEC_PF && c->a.cr2 != c->b.cr2)
+    bool a = c->a.vector == VEC_PF || c->a.vector == VEC_AC, b = c->b.vector == VEC_PF || c->b.vector == VEC_AC;
+    if (is(i, "CMPS") && a && b && (c->a.vector != c->b.vector || c->a.cr2 != c->b.cr2))
         take_all(c);
 }
 
@@ -289,15 +398,18 @@ const struct Explanation explanations[] = {
      pointers_lost},
     {"qemu-x87-pointer", "QEMU's emulation does not keep FIP (measured, 7.2)", qemu_pointers},
     {"qemu-faults",
-     "QEMU's emulation does not set RF in the frames of faults (SDM vol. 3, 18.3.1.1), and says of the page fault of a "
-     "read-modify-write that it was a read (measured, 7.2)",
+     "QEMU's emulation does not set RF in the frames of faults (SDM vol. 3, 18.3.1.1), says of the page fault of a "
+     "read-modify-write that it was a read, changes the flags of RCL and RCR before their store faults, and does not "
+     "single-step PAUSE (measured, 7.2)",
      qemu_faults},
     {"qemu-encodings",
      "QEMU does not know TEST as F6 /1 and F7 /1 (SDM vol. 2, table A-6), and takes LOCK and other prefixes where they "
      "are "
      "#UD (measured, 7.2)",
      qemu_encodings},
-    {"qemu-segments", "QEMU does not check limits and types of segments (SDM vol. 3, 5.3; measured, 7.2)",
+    {"qemu-segments",
+     "QEMU does not check limits and types of segments (SDM vol. 3, 5.3), and raises #GP for stack addresses that are "
+     "not canonical, not #SS (SDM vol. 1, 3.3.7.1) (measured, 7.2)",
      qemu_segments},
     {"qemu-simd",
      "QEMU does not raise #XM, nor #GP for misaligned operands (SDM vol. 3, table 6-1; vol. 2, 2.4; measured, 7.2)",
@@ -312,14 +424,51 @@ const struct Explanation explanations[] = {
      "than "
      "16 otherwise than AMD's processors (undefined: SDM vol. 2; measured, 7.2)",
      qemu_operand_size},
-    {"qemu-vex", "QEMU raises #UD for BMI's instructions in 16-bit protected mode (measured, 7.2)", qemu_vex},
+    {"qemu-vex",
+     "QEMU raises #UD for BMI's instructions in 16-bit protected mode, and for scalar ones with VEX.L, or keeps upper "
+     "halves (SDM vol. 2, 3.1.1.2: LIG; measured, 7.2)",
+     qemu_vex},
+    {"qemu-touch",
+     "QEMU's CLFLUSH does not look at the address (SDM vol. 2, CLFLUSH: #PF as a load), its MASKMOVQ and MASKMOVDQU "
+     "look at selected bytes only (measured by `host`: at all) (measured, 7.2)",
+     qemu_touch},
     {"qemu-alignment", "QEMU does not check alignment (measured, 7.2)", qemu_alignment},
     {"qemu-far",
      "far CALL and JMP with REX.W take 8 + 2 bytes there as on Intel's processors; RETF takes its operand for a signed "
      "one "
      "(SDM vol. 2, RET; measured, 7.2)",
      qemu_far},
-    {"qemu-msr", "QEMU's WRMSR does not check addresses and reserved bits (SDM vol. 2, WRMSR; measured, 7.2)",
+    {"qemu-flags",
+     "QEMU's BLSI clears CF (SDM vol. 2, BLSI: CF is set when the source is not 0); its ADCX and ADOX change all of "
+     "RFLAGS; its PCMPESTRI and PCMPESTRM take 32-bit lengths with REX.W (SDM vol. 2) (measured, 7.2)",
+     qemu_flags},
+    {"qemu-branch-prefix",
+     "QEMU ignores REP and REPNE before LOOPE and LOOPNE, and in 64-bit code the operand size of near branches, as "
+     "Intel's processors do; AMD's take the former for the condition and cut RIP to 16 bits (APM vol. 3, 1.2.2 and "
+     "table 1-4; measured)",
+     qemu_branch_prefix},
+    {"qemu-tables",
+     "QEMU's SGDT and SIDT with 16-bit operands store 24 bits of the base; processors store all (APM vol. 3, SGDT: "
+     "operand-size prefixes are ignored). Its LGDT and LIDT take 24 bits of it in 64-bit code, where the operand size "
+     "is fixed (SDM vol. 2, LGDT) (measured, 7.2)",
+     qemu_tables},
+    {"qemu-int-error",
+     "the error code of INT n through a gate of another level is 16 times the vector there, in long mode (SDM vol. 3, "
+     "6.13: 8 times; measured, 7.2)",
+     qemu_int_error},
+    {"qemu-null-ss",
+     "QEMU loads a null selector into SS at CPL 0 whatever its RPL (SDM vol. 2, MOV: #GP if RPL is not CPL; measured, "
+     "7.2)",
+     qemu_null_ss},
+    {"kvm-no-tables",
+     "MOV to CR3 with an address where no memory is: a triple fault, for nothing can be translated (SDM vol. 3, 6.15); "
+     "KVM without nested hardware support for that address runs on without end (measured)",
+     kvm_no_tables},
+    {"lar-limit", "LAR: bits 19:16 are undefined for segments (SDM vol. 2, LAR); AMD's have the limit's (measured)",
+     lar_limit},
+    {"qemu-msr",
+     "QEMU's WRMSR, WRFSBASE and WRGSBASE do not check addresses and reserved bits (SDM vol. 2, WRMSR, WRFSBASE; "
+     "measured, 7.2)",
      qemu_msr},
     {"call-target-and-stack",
      "CALL to an address that is not canonical with a stack that is neither, or not aligned: #GP by the SDM's order "
@@ -345,14 +494,18 @@ const struct Explanation explanations[] = {
      "before "
      "they find that RPL is less than CPL (SDM vol. 2, RET: #GP first; measured)",
      retf_outer_stack},
+    {"host-selectors",
+     "a far branch with a selector from 0x38 on: the host's descriptors there "
+     "are others (measured)",
+     host_selectors},
     {"fxsave-last-byte",
      "FXSAVE and FXRSTOR where nothing is mapped: CR2 is the address of the area's last byte now and then, in place of "
      "the "
      "first one's (measured on AMD); the SDM (vol. 3, 4.7) asks for an address that caused the fault",
      fxsave_last_byte},
     {"cmps-order",
-     "when neither operand of CMPS can be read, the SDM does not say which fault is raised; measured on AMD: sometimes "
-     "the one, sometimes the other",
+     "when neither operand of CMPS can be read, or one is misaligned with alignment checks, the SDM does not say which "
+     "fault is raised; measured on AMD: sometimes the one, sometimes the other",
      cmps_order},
     {"interrupted-comparison",
      "a page fault in REP CMPS and SCAS shows the flags from before the instruction (SDM vol. 2, REP); when an "

@@ -19,7 +19,7 @@ struct Generator {
     unsigned rows, length;
     enum DiffMode mode;
     unsigned cpl;
-    bool system;
+    bool qemu, system;
     const CPUX86State *env;
     const struct GenLayout *layout;
     bool avx; /* the upper halves of YMM exist */
@@ -113,6 +113,7 @@ struct Generator *gen_new(const struct GenSetup *p) {
     g->length = p->length;
     g->mode = p->mode;
     g->cpl = p->cpl;
+    g->qemu = p->qemu;
     g->system = p->system;
     g->env = p->env;
     g->layout = gen_layout(p->mode);
@@ -131,7 +132,7 @@ struct Generator *gen_new(const struct GenSetup *p) {
 }
 
 static struct DiffEncode encoder(const struct Generator *g) {
-    return (struct DiffEncode){g->model, gen_decode_mode(g->mode, g->cpl), g->opcodes};
+    return (struct DiffEncode){g->model, gen_decode_mode(g->mode, g->cpl), g->opcodes, g->qemu};
 }
 
 /* ---- registers ---- */

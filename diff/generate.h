@@ -88,6 +88,7 @@ struct GenSetup {
     enum DiffMode mode;
     unsigned cpl;
     const CPUX86State *env; /* what cases start from; must stay */
+    bool qemu;              /* the oracle is QEMU's emulation: encodings that end it are left out */
     bool system;            /* for runners of runner_system.c: what tells of the system's tables takes part */
 };
 

@@ -49,6 +49,9 @@ int diff_insn_run(const Twin86DiffInsn *o, const struct DiffRunnerOps *a, const 
 /** Fill `c` with case k of the batch as it was before the run, and with what came out of both. */
 void insn_comparison(struct InsnRun *r, unsigned k, struct Comparison *c);
 
+/** Why a row is left alone in this run, or NULL. */
+const char *insn_left_out(const struct InsnRun *r, unsigned row);
+
 /* ---- insn_stray.c ---- */
 
 /**

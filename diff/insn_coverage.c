@@ -7,7 +7,7 @@
 /** Why a form was not run. NULL: there is no reason. */
 static const char *reason(const struct InsnRun *r, unsigned k) {
     const struct X86Row *row = &x86_rows[k];
-    const char *why = gen_left_out(k, r->system);
+    const char *why = insn_left_out(r, k);
     if (why != NULL)
         return why;
     if (!(x86_forms[k].when & (r->mode == DIFF_LONG64 ? WHEN_64 : WHEN_NOT64)))

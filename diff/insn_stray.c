@@ -49,12 +49,12 @@ static void copy_memory(const struct Again *g, bool back) {
     }
 }
 
-/** Other bytes wherever the case has no business. */
-static void invert_others(const struct Again *g) {
+/** Other bytes wherever the case has no business: each bit is changed by one of 0 and 0xff. */
+static void change_others(const struct Again *g, uint8_t change) {
     for (unsigned n = 0; n <= g->run->batch->edges; n++) {
         struct Piece p = piece(g->run->batch, g->engine, n);
         for (size_t j = 0; j < p.n; j++)
-            p.at[j] = (uint8_t)~p.before[j];
+            p.at[j] = p.before[j] ^ change;
     }
     for (unsigned n = 0; n < g->c->ranges; n++) {
         const struct CompareRange *own = &g->c->range[n];
@@ -76,8 +76,11 @@ static bool same_memory(const struct Again *g) {
     return true;
 }
 
-/** Run case k again; `strange`: with pads of the oracle's and other bytes around. True: its result is another now. */
-static bool differs(struct Again *g, unsigned k, bool strange) {
+enum Around { AS_BEFORE, PLAIN, INVERTED };
+
+/** Run case k again, `around`: as it was loaded at first, or alone, with pads of the oracle's and the bytes around as
+ * they were before or inverted. True: its result is another now. */
+static bool differs(struct Again *g, unsigned k, enum Around around) {
     const uint16_t which = (uint16_t)k;
     const struct GenBatch *b = g->run->batch;
     char why[256];
@@ -85,10 +88,10 @@ static bool differs(struct Again *g, unsigned k, bool strange) {
     if (g->system != NULL)
         g->first_system = *g->system;
     copy_memory(g, false);
-    g->engine->oracle_pads = strange;
-    if (strange) {
+    g->engine->oracle_pads = around != AS_BEFORE;
+    if (around != AS_BEFORE) {
         gen_load_alone(b, g->engine, b->group_of[k]);
-        invert_others(g);
+        change_others(g, around == INVERTED ? 0xff : 0);
     } else {
         gen_load(b, g->engine);
     }
@@ -115,7 +118,7 @@ bool insn_strays(struct InsnRun *r, unsigned k) {
                      b = {.run = r, .engine = r->b, .c = c, .out = &r->out_b[k], .memory = memory};
         a.system = r->a->system != NULL ? &r->a->system[k] : NULL;
         b.system = r->b->system != NULL ? &r->b->system[k] : NULL;
-        strays = differs(&a, k, true) || differs(&b, k, false);
+        strays = differs(&a, k, INVERTED) || differs(&a, k, PLAIN) || differs(&b, k, AS_BEFORE);
     }
     free(c);
     free(memory);

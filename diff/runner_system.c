@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_INSNS = 5000, CASE_SECONDS = 10 };
+enum { MAX_INSNS = 5000, CASE_SECONDS = 4 };
 
 struct SystemRunner {
     struct DiffRunner head;
@@ -167,9 +167,6 @@ static void load(struct SystemRunner *y, const struct DiffState *in) {
     y->cpu.halted = false;
 }
 
-/** A triple fault is vector 254; what does not end is 255. */
-enum { NO_END = 255, TRIPLE_FAULT = 254 };
-
 static void finish(struct SystemRunner *y, enum VcpuExit exit, struct DiffState *out, struct DiffSystem *system) {
     struct DiffSpace *s = &y->head.space;
     CPUX86State *env = &y->cpu.env;
@@ -182,7 +179,7 @@ static void finish(struct SystemRunner *y, enum VcpuExit exit, struct DiffState 
     memset(system, 0, sizeof(*system));
     if (exit == VCPU_EXIT_SHUTDOWN || (exit != VCPU_EXIT_HALT && !diff_in_handler(s, env))) {
         memset(out, 0, sizeof(*out));
-        out->vector = exit == VCPU_EXIT_SHUTDOWN ? TRIPLE_FAULT : NO_END;
+        out->vector = exit == VCPU_EXIT_SHUTDOWN ? DIFF_TRIPLE_FAULT : DIFF_NO_END;
         out->left = exit != VCPU_EXIT_SHUTDOWN;
         return;
     }

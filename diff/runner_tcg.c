@@ -245,8 +245,11 @@ static void forget_code(struct TcgRunner *t, const struct DiffCase *c) {
     struct DiffSpace *s = &t->head.space;
     for (unsigned k = 0; k < c->pages; k++) {
         uint64_t phys = diff_space_phys(s, c->page[k].linear);
-        if (__atomic_load_n(&s->ram.page_flags[phys >> 12], __ATOMIC_RELAXED) & PAGE_FLAG_CODE)
+        uint8_t *flags = &s->ram.page_flags[phys >> 12];
+        if (__atomic_load_n(flags, __ATOMIC_RELAXED) & PAGE_FLAG_CODE) {
             tcg_code_written(t->cpu.engine, phys, 4096);
+            __atomic_or_fetch(flags, PAGE_FLAG_CODE, __ATOMIC_RELAXED); /* it will hold code again: the TLB knows */
+        }
     }
 }
 

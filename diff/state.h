@@ -11,6 +11,8 @@
 #include <stddef.h>
 
 #define DIFF_NO_FAULT UINT32_MAX
+/* In place of a vector, from runners of any mode: a triple fault; a case that does not end. */
+enum { DIFF_TRIPLE_FAULT = 254, DIFF_NO_END = 255 };
 
 /* In `fx`, where FXSAVE leaves room: bases of CS, SS, and DS and ES, 32 bits each, of cases in 16-bit modes. */
 enum { DIFF_FX_CS_BASE = 464, DIFF_FX_SS_BASE = 468, DIFF_FX_DATA_BASE = 472 };

@@ -49,11 +49,21 @@ static bool uses_mask(const struct Insn *i) {
     return i->base == REG_AX * 8 || i->base == REG_DX * 8 || i->index == REG_AX * 8 || i->index == REG_DX * 8;
 }
 
+bool tune_vex_l(const uint8_t *bytes) {
+    while (*bytes != 0xc4 && *bytes != 0xc5)
+        bytes++;
+    return bytes[*bytes == 0xc5 ? 1 : 2] >> 2 & 1;
+}
+
 bool tune_allowed(const struct DiffEncode *e, const struct DiffInsn *insn, bool system) {
     struct CpuModel all = *e->model;
     struct DiffInsn i = *insn;
     if (i.d.row != 0 && gen_left_out(i.d.row, system))
         return false;
+    if (e->qemu && i.d.row == 0 && memchr(i.bytes, 0xf0, i.len) != NULL)
+        return false; /* LOCK BTR with a register: "tcg fatal error" of QEMU's (7.2) */
+    if (e->qemu && named(&x86_rows[i.d.row], " VROUNDSS VROUNDSD ") && tune_vex_l(i.bytes))
+        return false; /* an assertion of QEMU's (7.2) */
     if (i.d.insn.mem && named(&x86_rows[i.d.row], XSAVES_AND_XRSTORS) && uses_mask(&i.d.insn))
         return false;
     const struct Insn *n = &i.d.insn; /* a bit offset that is an address as well would lead far away */

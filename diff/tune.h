@@ -34,6 +34,9 @@ enum { TUNE_PLAIN = 0xff };
 /** False: this encoding is one of another instruction on CPUs that have more features than the model. */
 bool tune_allowed(const struct DiffEncode *e, const struct DiffInsn *i, bool system);
 
+/** VEX.L of an instruction that has a VEX prefix. */
+bool tune_vex_l(const uint8_t *bytes);
+
 /** Settle what the bytes of an instruction at `at` say: branch displacements, frame sizes. Changes bytes, not the
  *  length. */
 void tune_code(struct DiffRng *r, const struct DiffEncode *e, const struct GenGroup *q, struct DiffInsn *i,

@@ -19,15 +19,18 @@ static uint64_t flip(struct Tune *t, uint64_t v, uint64_t bits) { return v ^ (di
 void tune_control_register(struct Tune *t) {
     const struct Insn *i = &t->insn->d.insn;
     uint64_t v = diff_rnd(t->r);
-    switch (i->reg / 8) {
+    switch (i->reg) {
     case 0: v = flip(t, t->env->cr0, CR0_MP | CR0_EM | CR0_TS | CR0_NE | CR0_WP | CR0_AM); break;
     case 3: v = flip(t, t->env->cr3, 0x18); break;
     case 4: v = flip(t, t->env->cr4, CR4_TSD | CR4_DE | CR4_PGE | CR4_PCE | CR4_OSXMMEXCPT); break;
     case 8: v &= diff_one_in(t->r, 4) ? 0xff : 15; break;
     default: break;
     }
-    if (diff_one_in(t->r, 16))
-        v |= 1ull << (32 + diff_below(t->r, 32));
+    if (diff_one_in(t->r, 16)) {
+        uint64_t high = 1ull << (32 + diff_below(t->r, 32));
+        if (!(i->reg == 3 && t->e->qemu)) /* it would take it, and KVM could not go on */
+            v |= high;
+    }
     set_register(t, i->rm, v);
 }
 
@@ -35,7 +38,7 @@ void tune_control_register(struct Tune *t) {
 void tune_debug_register(struct Tune *t) {
     const struct Insn *i = &t->insn->d.insn;
     uint64_t v = diff_integer(t->r);
-    if (i->reg / 8 == 7 || i->reg / 8 == 5)
+    if (i->reg == 7 || i->reg == 5)
         v &= ~0x20ffull;
     if (!diff_one_in(t->r, 8))
         v = (uint32_t)v;

@@ -3,7 +3,6 @@
 
 #include "accel/accel.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -16,34 +15,24 @@ struct Watchdog {
     struct timespec until;
 };
 
-/** Wait for the time of a case that runs. The lock is held. */
-static void guard(struct Watchdog *w) {
-    const struct timespec until = w->until;
-    while (w->armed && !w->quit && until.tv_sec == w->until.tv_sec && until.tv_nsec == w->until.tv_nsec)
-        if (pthread_cond_timedwait(&w->changed, &w->lock, &until) == ETIMEDOUT)
-            break;
-    bool same = until.tv_sec == w->until.tv_sec && until.tv_nsec == w->until.tv_nsec;
-    if (!w->armed || w->quit || !same)
-        return;
-    w->fired = true;
-    while (w->armed && !w->quit) { /* a kick may come before the engine is there */
-        atomic_fetch_or(&w->cpu->events, CPU_EVENT_LEAVE);
-        w->cpu->accel->ops->kick(w->cpu);
-        struct timespec soon;
-        clock_gettime(CLOCK_MONOTONIC, &soon);
-        soon.tv_sec++;
-        pthread_cond_timedwait(&w->changed, &w->lock, &soon);
-    }
+static bool past(const struct timespec *a, const struct timespec *b) {
+    return a->tv_sec != b->tv_sec ? a->tv_sec > b->tv_sec : a->tv_nsec >= b->tv_nsec;
 }
 
+/** Looks every second, so that cases need not wake it. */
 static void *watch(void *opaque) {
     struct Watchdog *w = opaque;
     pthread_mutex_lock(&w->lock);
     while (!w->quit) {
-        if (w->armed)
-            guard(w);
-        else
-            pthread_cond_wait(&w->changed, &w->lock);
+        struct timespec now;
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        if (w->armed && past(&now, &w->until)) { /* again and again: a kick may come before the engine is there */
+            w->fired = true;
+            atomic_fetch_or(&w->cpu->events, CPU_EVENT_LEAVE);
+            w->cpu->accel->ops->kick(w->cpu);
+        }
+        now.tv_sec++;
+        pthread_cond_timedwait(&w->changed, &w->lock, &now);
     }
     pthread_mutex_unlock(&w->lock);
     return NULL;
@@ -83,13 +72,10 @@ void watchdog_free(struct Watchdog *w) {
 
 void watchdog_start(struct Watchdog *w, unsigned seconds) {
     pthread_mutex_lock(&w->lock);
-    bool waits = w->armed;
     clock_gettime(CLOCK_MONOTONIC, &w->until);
     w->until.tv_sec += seconds;
     w->armed = true;
     w->fired = false;
-    if (!waits)
-        pthread_cond_signal(&w->changed);
     pthread_mutex_unlock(&w->lock);
 }
 
@@ -97,10 +83,8 @@ bool watchdog_stop(struct Watchdog *w) {
     pthread_mutex_lock(&w->lock);
     w->armed = false;
     bool fired = w->fired;
-    if (fired) {
-        pthread_cond_signal(&w->changed);
+    if (fired)
         atomic_fetch_and(&w->cpu->events, ~(uint32_t)CPU_EVENT_LEAVE);
-    }
     pthread_mutex_unlock(&w->lock);
     return fired;
 }

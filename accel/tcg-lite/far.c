@@ -139,13 +139,6 @@ static void far_system(struct Tcg *t, const struct Far *f) {
     }
 }
 
-/** Size of the offset in memory; what CALL pushes is of the operand size. AMD's processors ignore REX.W here (APM vol.
- * 3, JMP (Far); measured).
- */
-static unsigned far_size(const struct Tcg *t, const struct Insn *i) {
-    return i->osize == 3 && t->cpu->model.vendor == VENDOR_AMD ? 4 : 1u << i->osize;
-}
-
 static void far_branch(struct Tcg *t, const struct Insn *i, uint16_t selector, uint64_t offset, bool call) {
     struct Far f = {i, selector, offset, call, 1u << i->osize, tcg_next_rip(t, i)};
     struct Desc d;
@@ -165,7 +158,7 @@ static void far_branch(struct Tcg *t, const struct Insn *i, uint16_t selector, u
 
 /* m16:16, m16:32, m16:64 */
 static void far_indirect(struct Tcg *t, const struct Insn *i, bool call) {
-    unsigned size = far_size(t, i);
+    unsigned size = far_offset_size(t, i);
     /* in 64-bit code a fault of the offset comes before the selector's address is looked at (measured on Zen) */
     unsigned first = x86_code64(t->env) ? size : size + 2;
     uint64_t at = ea_linear(t->env, i, t, EA_FULL, first, ACCESS_READ);

@@ -52,11 +52,11 @@ void h_pop_gs(struct Tcg *t, const struct Insn *i) { pop_sreg(t, i, SEG_GS); }
 
 /* LES, LDS, LSS, LFS, LGS: offset, then selector. LSS has no interrupt shadow: it loads SP as well. */
 static void load_far_pointer(struct Tcg *t, const struct Insn *i, unsigned seg) {
-    unsigned size = insn_bits(i) / 8;
+    unsigned size = far_offset_size(t, i);
     uint64_t at = ea_linear(t->env, i, t, EA_FULL, size + 2, ACCESS_READ);
     uint64_t offset = mem_load(t, i, at, size);
     segment_load(t, seg, (uint16_t)mem_load(t, i, at + size, 2));
-    gpr_write(t->env, i->reg, insn_bits(i), offset);
+    gpr_write(t->env, i->reg, 8 * size, offset);
     tcg_update_mode(t);
 }
 void h_les(struct Tcg *t, const struct Insn *i) { load_far_pointer(t, i, SEG_ES); }
