@@ -3,8 +3,8 @@
  * m, M, X: memory as the CPU addresses it now, or physical. RAM and ROM only: reading a device's registers may change
  * them, and gdb reads what it likes (a stack that is none, for example).
  */
-#include "cpu/pagewalk.h"
 #include "debug/gdb/gdb.h"
+#include "debug/peek.h"
 
 #include <errno.h>
 #include <string.h>
@@ -12,16 +12,13 @@
 /* The memory at an address: how many bytes from there lie together, and where; 0: none. */
 static size_t locate(struct Gdb *g, uint64_t address, bool write, uint64_t *phys) {
     struct CPUState *cpu = g->cpu;
-    struct WalkResult walk;
     uint64_t offset, avail, room = 4096 - (address & 4095);
     *phys = address;
     if (!g->physical) {
         if (!x86_long_mode(&cpu->env) && address >> 32)
             return 0;
-        if (!x86_canonical(&cpu->env, address) ||
-            !x86_walk(&cpu->env, &cpu->model, cpu->bus, address, WALK_PEEK, &walk))
+        if (!peek_translate(cpu, address, phys))
             return 0;
-        *phys = walk.phys;
     }
     struct Region *r = bus_find(cpu->bus, *phys, &offset, &avail);
     if (r == NULL || r->host == NULL || (write && r->kind != REGION_RAM))

@@ -116,4 +116,18 @@ says_in_order "SIGINT" "= 1" "CPU#0"
 wait $pid
 [ $? = 0 ] && ok || bad "kill did not end twin86"
 
+# A guest whose kernel has panicked stands there, and may go on.
+rom "$tmp/panic.rom" "ba0505 b001 ee 40 ebfd" # pvpanic; INC AX; JMP back
+start -bios "$tmp/panic.rom" -device pvpanic -action panic=pause -gdb "unix:$socket,server"
+session <<'END'
+continue
+x/i $pc
+monitor info status
+stepi
+p $ax
+kill
+END
+says_in_order "SIGQUIT" "0xffffff06" "inc    %ax" "guest-panicked" "0xffffff07" "= 2"
+wait $pid
+
 finish
