@@ -78,15 +78,17 @@ int gdb_serve(struct Session *s, const char *spec, char *why, size_t n) {
     char *copy = strdup(spec);
     int r = -ENOMEM;
     snprintf(why, n, "out of memory");
-    if (server != NULL && copy != NULL && (r = parse_arch(server, copy, why, n)) == 0)
-        r = session_at_end(s, at_end, server);
+    if (server != NULL && copy != NULL && (r = parse_arch(server, copy, why, n)) == 0) {
+        server->session = s;
+        r = session_listen(s, copy, true, on_accept, server, why, n);
+    }
+    free(copy);
     if (r != 0) {
         free(server);
-        free(copy);
         return r;
     }
-    server->session = s;
-    r = session_listen(s, copy, true, on_accept, server, why, n);
-    free(copy);
+    r = session_at_end(s, at_end, server); /* without memory for this the server stays: its listener knows it */
+    if (r != 0)
+        snprintf(why, n, "out of memory");
     return r;
 }

@@ -2,6 +2,7 @@
 /* The table of commands, and those that start, stop and change the machine. */
 #include "debug/cpu_dump.h"
 #include "debug/disas.h"
+#include "debug/gdb/gdb.h"
 #include "debug/monitor/command.h"
 #include "debug/monitor/monitor.h"
 #include "debug/peek.h"
@@ -88,6 +89,17 @@ static void run_quit(struct Monitor *mon, char *args) {
         session_quit(mon->session);
 }
 
+static void run_gdbserver(struct Monitor *mon, char *args) {
+    char why[300];
+    const char *where = args[0] != '\0' ? args : "tcp::1234";
+    if (strcmp(where, "none") == 0)
+        fputs("a socket that is listened at stays until twin86 ends\n", mon->out);
+    else if (gdb_serve(mon->session, where, why, sizeof(why)) != 0)
+        fprintf(mon->out, "%s\n", why);
+    else
+        fprintf(mon->out, "Waiting for gdb connection on device '%s'\n", where);
+}
+
 static void run_accel(struct Monitor *mon, char *args) {
     char why[600] = "";
     if (args[0] == '\0')
@@ -161,6 +173,7 @@ const struct MonitorCommand monitor_commands[] = {
     {"cont", "c", "", "let the guest go on", 0, run_cont},
     {"step", NULL, "[N]", "execute one instruction, or N", 0, run_step},
     {"accel", NULL, "[ENGINE]", "go on in another engine, or tell which it is", 0, run_accel},
+    {"gdbserver", NULL, "[WHERE]", "serve gdb there, as -gdb does (tcp::1234)", 0, run_gdbserver},
     {"log", NULL, "[ITEMS|none]", "log these items from now on, as -d; or list them", COMMAND_LOOKS, run_log},
     {"nmi", NULL, "", "raise a non-maskable interrupt", 0, run_nmi},
     {"system_reset", NULL, "", "press the reset button", 0, run_reset},

@@ -349,6 +349,27 @@ def test_monitor():
     m.close()
 
 
+def test_gdbserver():
+    """A guest that was started without gdb."""
+    p = start("-bios", spin, "-qmp", f"unix:{path},server,nowait")
+    q = Qmp()
+    where = os.path.join(tmp, "gdb")
+    for wrong in ("nonsense", f"unix:{path}", "tcp::0", f"unix:{where},arch=z80", "none"):
+        check("gdbserver refuses", not q.hmp(f"gdbserver {wrong}").startswith("Waiting"), wrong)
+    check("gdbserver", q.hmp(f"gdbserver unix:{where}") == f"Waiting for gdb connection on device 'unix:{where}'\n")
+    check("mode 0600", stat.S_IMODE(os.stat(where).st_mode) == 0o600)
+    g = Client(where)
+    g.send("+$?#3f")
+    check("gdb is answered", re.match(r"\+\$T05thread:1;", g.until("#")))
+    check("stopped by gdb", q.call("query-status")["return"]["status"] == "paused")
+    check("not twice", "in use" in q.hmp(f"gdbserver unix:{where}"))
+    q.call("quit")
+    end(p, 0, "gdbserver")
+    check("its socket is gone", not os.path.exists(where))
+    g.close()
+    q.close()
+
+
 def test_loopback():
     """Another address of this host is not listened at."""
     port = free_port()
@@ -381,7 +402,7 @@ def main():
         print("SKIP qmp.py: built without json-c")
         sys.exit(77)
     try:
-        for test in (test_qmp, test_panic, test_pvpanic, test_guest_reset_and_waiting, test_monitor, test_loopback, test_stale):
+        for test in (test_qmp, test_panic, test_pvpanic, test_guest_reset_and_waiting, test_monitor, test_gdbserver, test_loopback, test_stale):
             began = time.time()
             test()
             print(f"{test.__name__}: {time.time() - began:.1f} s")

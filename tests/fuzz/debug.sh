@@ -20,7 +20,10 @@ for source in "$root"/debug/gdb/*.c "$root"/debug/monitor/*.c "$root"/debug/sess
     esac
     object=$work/$(echo "${source#"$root"/}" | tr / _).o
     define=
-    [ "${source##*/}" = dump.c ] && define=-Dopen=fuzz_open
+    case $source in
+    */dump.c) define=-Dopen=fuzz_open ;;
+    */session.c) define=-Dlisten_open=fuzz_listen_open ;;
+    esac
     # shellcheck disable=SC2086
     "$cc" $flags $define -c "$source" -o "$object"
     objects="$objects $object"

@@ -5,7 +5,10 @@
 #include "debug/gdb/gdb.h"
 #include "debug/monitor/monitor.h"
 #include "debug/qmp/qmp.h"
+#include "debug/session/listen.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -21,6 +24,14 @@ int fuzz_open(const char *path, int flags, ...);
 int fuzz_open(const char *path, int flags, ...) {
     (void)flags;
     return path[0] == '/' ? -1 : memfd_create("core", MFD_CLOEXEC);
+}
+
+/* gdbserver listens nowhere. */
+int fuzz_listen_open(const struct ListenSpec *spec, char *why, size_t n);
+int fuzz_listen_open(const struct ListenSpec *spec, char *why, size_t n) {
+    (void)spec;
+    snprintf(why, n, "not here");
+    return -EACCES;
 }
 
 static void begin(void) {
