@@ -13,7 +13,10 @@ static void pvpanic_write(void *opaque, uint64_t offset, uint64_t value, unsigne
     if (value & ~(uint64_t)p->events)
         device_error(p->log, "pvpanic", "unknown event", value);
     value &= p->events;
-    if (value != 0 && p->report != NULL)
+    if (value == 0)
+        return;
+    device_error(p->log, "pvpanic", "the guest's kernel has panicked, event", value);
+    if (p->report != NULL)
         p->report(p->opaque, value & PVPANIC_PANICKED ? PVPANIC_PANICKED : PVPANIC_CRASH_LOADED);
 }
 

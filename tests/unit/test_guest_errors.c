@@ -115,6 +115,8 @@ static const struct {
     {"60=f0 60=3", "i8042: the keyboard does not know 3h"},
     {"510=0w 511=1", "fw_cfg: write of no register or of a wrong size, port offset 1h"},
     {"505=4", "pvpanic: unknown event 4h"},
+    {"505=1", "pvpanic: the guest's kernel has panicked, event 1h"},
+    {"505=2", "pvpanic: the guest's kernel has panicked, event 2h"},
 };
 
 START_TEST(wrong_accesses) {
