@@ -119,7 +119,7 @@ static void qemu_pointers(struct Comparison *c, const struct CompareInsn *i) {
 
 /** Under QEMU: RF is not set in what a fault pushes; the fault of a read-modify-write is its read's. */
 static void qemu_faults(struct Comparison *c, const struct CompareInsn *i) {
-    if (c->qemu && is(i, "PAUSE") && c->a.vector == VEC_DB && c->b.vector == DIFF_NO_FAULT)
+    if (c->qemu && (is(i, "PAUSE") || is(i, "STI")) && c->a.vector == VEC_DB && c->b.vector == DIFF_NO_FAULT)
         take_all(c);
     if (!c->qemu || c->a.vector != c->b.vector)
         return;
@@ -171,14 +171,17 @@ static void qemu_segments(struct Comparison *c, const struct CompareInsn *i) {
 static void qemu_operand_size(struct Comparison *c, const struct CompareInsn *i) {
     bool concerned = is(i, "MOVBE") || is(i, "CRC32") || is(i, "BSWAP") || is(i, "SHLD") || is(i, "SHRD");
     bool narrow = i->insn->osize == 1 || (is(i, "MOVBE") && has_prefix(c, i, 0x66));
-    if (c->qemu && concerned && narrow && c->a.vector == c->b.vector)
+    bool no_stack = c->a.vector == DIFF_TRIPLE_FAULT || c->b.vector == DIFF_TRIPLE_FAULT; /* of SP */
+    if (c->qemu && concerned && narrow && (c->a.vector == c->b.vector || no_stack))
         take_all(c);
 }
 
 static void qemu_flags(struct Comparison *c, const struct CompareInsn *i) {
     bool blsi = is(i, "BLSI") && (c->a.rflags ^ c->b.rflags) == FLAG_CF;
     bool wide = strstr(i->row->mnemonic, "PCMPESTR") != NULL && has_rex_w(c, i);
-    if (c->qemu && (blsi || wide || is(i, "ADCX") || is(i, "ADOX")) && c->a.vector == c->b.vector)
+    if (c->qemu && wide && c->a.vector == c->b.vector)
+        take_all(c);
+    if (c->qemu && (blsi || is(i, "ADCX") || is(i, "ADOX")) && c->a.vector == c->b.vector)
         c->a.rflags = c->b.rflags;
 }
 
@@ -205,6 +208,29 @@ static void qemu_int_error(struct Comparison *c, const struct CompareInsn *i) {
     bool gate = c->mode >= DIFF_COMPAT16 && c->a.vector == VEC_GP && c->b.vector == VEC_GP;
     if (c->qemu && gate && is(i, "INT") && c->b.error - 2 == 2 * (c->a.error - 2))
         c->a.error = c->b.error;
+}
+
+/** The trap of an instruction that loads SS, where INT3 is the next. */
+static void qemu_shadow(struct Comparison *c, const struct CompareInsn *i) {
+    bool loads = (is(i, "MOV") && i->row->operands[0] == 'S') || (is(i, "POP") && !strcmp(i->row->operands, "SS"));
+    if (c->qemu && loads && (c->in->rflags & FLAG_TF) && c->a.vector == VEC_DB && c->b.vector == DIFF_NO_FAULT)
+        take_all(c);
+}
+
+static void qemu_dr7(struct Comparison *c, const struct CompareInsn *i) {
+    enum { DR7 = 23, RESERVED = 0xd800 };
+    if (c->qemu && c->system && is(i, "MOV") && i->row->operands[0] == 'D')
+        c->system_a.v[DR7] = (c->system_a.v[DR7] & ~(uint64_t)RESERVED) | (c->system_b.v[DR7] & RESERVED);
+}
+
+/** SYSENTER's addresses. */
+static void kvm_sysenter(struct Comparison *c, const struct CompareInsn *i) {
+    enum { ESP = 30, EIP = 31 };
+    if (!c->system || !is(i, "WRMSR") || strcmp(c->oracle, "kvm") != 0)
+        return;
+    for (unsigned k = ESP; k <= EIP; k++)
+        if (c->system_b.v[k] == (uint32_t)c->system_a.v[k])
+            c->system_a.v[k] = c->system_b.v[k];
 }
 
 static void qemu_null_ss(struct Comparison *c, const struct CompareInsn *i) {
@@ -257,7 +283,7 @@ static void qemu_alignment(struct Comparison *c, const struct CompareInsn *i) {
 
 static void qemu_far(struct Comparison *c, const struct CompareInsn *i) {
     bool pointer = (is(i, "CALL") || is(i, "JMP")) && i->insn->mem && i->insn->osize == 3;
-    bool frees = is(i, "RETF") && (i->insn->imm & 0x8000);
+    bool frees = (is(i, "RETF") || is(i, "RET")) && (i->insn->imm & 0x8000);
     if (c->qemu && (pointer || frees))
         take_all(c);
 }
@@ -366,6 +392,12 @@ static void int1_rip(struct Comparison *c, const struct CompareInsn *i) {
         c->b.rip = c->a.rip;
 }
 
+static void kvm_int1(struct Comparison *c, const struct CompareInsn *i) {
+    bool traps = is(i, "INT1") && (c->in->rflags & FLAG_TF) && c->a.vector == VEC_DB;
+    if (traps && c->b.vector == VEC_UD && !strcmp(c->oracle, "kvm"))
+        take_all(c);
+}
+
 static bool on_pvm(const struct Comparison *c) {
     return !strcmp(c->oracle, "kvm") && access("/sys/module/kvm_pvm", F_OK) == 0;
 }
@@ -380,9 +412,10 @@ static void upper_half(struct Comparison *c, const struct CompareInsn *i) {
 /** kvm_pvm: #GP, #SS and #UD of a program go to an emulator first, which knows few instructions and finds faults of its
  * own. */
 static void emulated(struct Comparison *c, const struct CompareInsn *i) {
-    (void)i;
     uint32_t v = c->a.vector;
-    if ((v == VEC_GP || v == VEC_SS || v == VEC_UD || c->b.vector == VEC_UD) && on_pvm(c))
+    bool far = is(i, "JMP") || is(i, "CALL") || is(i, "RETF") || is(i, "IRET"); /* which it executes after all */
+    bool here = c->a.rip == c->b.rip || c->b.vector == DIFF_NO_FAULT || far;
+    if ((v == VEC_GP || v == VEC_SS || v == VEC_UD) && here && on_pvm(c))
         take_all(c);
 }
 
@@ -400,7 +433,7 @@ const struct Explanation explanations[] = {
     {"qemu-faults",
      "QEMU's emulation does not set RF in the frames of faults (SDM vol. 3, 18.3.1.1), says of the page fault of a "
      "read-modify-write that it was a read, changes the flags of RCL and RCR before their store faults, and does not "
-     "single-step PAUSE (measured, 7.2)",
+     "single-step PAUSE and STI (SDM vol. 3, 6.8.3: MOV and POP to SS only) (measured, 7.2)",
      qemu_faults},
     {"qemu-encodings",
      "QEMU does not know TEST as F6 /1 and F7 /1 (SDM vol. 2, table A-6), and takes LOCK and other prefixes where they "
@@ -434,7 +467,8 @@ const struct Explanation explanations[] = {
      qemu_touch},
     {"qemu-alignment", "QEMU does not check alignment (measured, 7.2)", qemu_alignment},
     {"qemu-far",
-     "far CALL and JMP with REX.W take 8 + 2 bytes there as on Intel's processors; RETF takes its operand for a signed "
+     "far CALL and JMP with REX.W take 8 + 2 bytes there as on Intel's processors; RET and RETF take their operand for "
+     "a signed "
      "one "
      "(SDM vol. 2, RET; measured, 7.2)",
      qemu_far},
@@ -456,6 +490,15 @@ const struct Explanation explanations[] = {
      "the error code of INT n through a gate of another level is 16 times the vector there, in long mode (SDM vol. 3, "
      "6.13: 8 times; measured, 7.2)",
      qemu_int_error},
+    {"qemu-shadow",
+     "the single-step trap of MOV and POP to SS waits for the next instruction to end, and comes in the handler where "
+     "that is INT3 (SDM vol. 3, 6.8.3); QEMU drops it (measured, 7.2)",
+     qemu_shadow},
+    {"qemu-dr7", "QEMU keeps reserved bits of DR7 (SDM vol. 3, 18.2.4; measured, 7.2)", qemu_dr7},
+    {"kvm-sysenter",
+     "KVM for AMD's processors keeps 32 bits of IA32_SYSENTER_ESP and _EIP, which are 64 bits wide (SDM vol. 4, table "
+     "2-2; measured)",
+     kvm_sysenter},
     {"qemu-null-ss",
      "QEMU loads a null selector into SS at CPL 0 whatever its RPL (SDM vol. 2, MOV: #GP if RPL is not CPL; measured, "
      "7.2)",
@@ -519,6 +562,10 @@ const struct Explanation explanations[] = {
      "INT1 is a trap (SDM vol. 3, table 6-1: RIP of the next instruction); under a hypervisor that intercepts #DB the "
      "handler finds INT1's own RIP (measured under KVM on AMD)",
      int1_rip},
+    {"kvm-int1",
+     "INT1 while single-stepping: KVM intercepts #DB then, goes on in its emulator and raises #UD (SDM vol. 2, INT1: "
+     "#DB; measured)",
+     kvm_int1},
     {"kvm-pvm-emulated",
      "under kvm_pvm a program's #GP, #SS and #UD are not the processor's: KVM's emulator executes the instruction "
      "again, "

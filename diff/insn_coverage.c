@@ -27,17 +27,17 @@ static void faults_text(const struct RowCoverage *c, char *out, size_t n) {
 
 void insn_coverage_text(const struct InsnRun *r, FILE *f) {
     char faults[128];
-    fprintf(f, "%-14s %-12s %-22s %10s %9s %9s  %s\n", "form", "operands", "opcode", "cases", "differ", "explained",
-            "faults");
+    fprintf(f, "%-14s %-12s %-22s %10s %9s %9s  %-14s  %s\n", "form", "operands", "opcode", "cases", "differ",
+            "explained", "mode", "faults seen");
     for (unsigned k = 1; k < x86_row_count; k++) {
         const struct RowCoverage *c = &r->row[k];
         const struct X86Row *row = &x86_rows[k];
         if (c->cases == 0)
             continue;
         faults_text(c, faults, sizeof(faults));
-        fprintf(f, "%-14s %-12s %-22s %10llu %9llu %9llu  %s\n", row->mnemonic, row->operands, row->opcode,
+        fprintf(f, "%-14s %-12s %-22s %10llu %9llu %9llu  %-14s  %s\n", row->mnemonic, row->operands, row->opcode,
                 (unsigned long long)c->cases, (unsigned long long)c->different, (unsigned long long)c->explained,
-                faults);
+                r->mode_name, faults);
     }
     for (unsigned k = 1; k < x86_row_count; k++) {
         const char *why = reason(r, k);

@@ -3,8 +3,8 @@
 # The kvm engine on a complete KVM: QEMU emulates a machine with SVM, Debian's kernel with kvm-amd runs in it, and the
 # built twin86 runs in that: the embedded guest, the unit tests of the engine, pauses and machines by the hundred, the
 # instruction tests, Debian to a shell, and hand-over. nested.sh [JOB...], in the build folder; jobs: embedded unit stress
-# isa lockstep debian debian_irqchip handover exits gdb, and, not done by default: insn, diff insn in every CPU mode
-# (INSN_CASES of each); debian_exits, the exit statistics of Debian's boot as JSON (NESTED_JSON=FILE keeps it), bench, what
+# isa lockstep debian debian_irqchip handover exits gdb insn (diff insn in every CPU mode, INSN_CASES of each), and, not done
+# by default: debian_exits, the exit statistics of Debian's boot as JSON (NESTED_JSON=FILE keeps it), bench, what
 # exits cost there (docs/exits.md; NESTED_JSON=FILE keeps it), debian_lockstep, and sti_hlt.
 #
 # debian_irqchip, Debian with kernel-irqchip=on, has an emulated machine of its own, which prints a line every 10 seconds.
@@ -21,7 +21,7 @@ if [ $# -gt 0 ]; then
     case " $* " in *" debian_irqchip "*) machines="$machines debian_irqchip" ;; esac
     case " $* " in *" gdb "*) machines="$machines gdb" ;; esac
 else
-    machines="embedded,unit,stress,isa,lockstep,debian,exits handover debian_irqchip gdb"
+    machines="embedded,unit,stress,isa,lockstep,debian,exits handover,insn debian_irqchip gdb"
 fi
 jobs=$(echo "$machines" | tr ',' ' ')
 seconds=${NESTED_SECONDS:-600}
@@ -93,7 +93,7 @@ case " $jobs " in
     ;;
 esac
 cp "$srcdir/tests/kvm/init-nested" "$root/init"
-echo "${INSN_CASES:-1K}" > "$root/t/insn-cases"
+echo "${INSN_CASES:-500}" > "$root/t/insn-cases"
 echo "${LOCKSTEP_ARGS:---instructions 1000000}" > "$root/t/lockstep-args"
 chmod 755 "$root/init"
 (cd "$root" && find . | cpio --quiet -o -H newc -R 0:0) | gzip -1 > "$work/initrd.gz"
