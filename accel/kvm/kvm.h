@@ -122,6 +122,12 @@ struct KvmVcpu {
     void *tcg;       /* the software engine's vCPU, made for the first assist */
 };
 
+/** Does anybody want to know where exits come from? When made, and whenever state is put: it may have changed. */
+static inline void kvm_look_for_observers(struct KvmVcpu *v) {
+    const struct CPUState *cpu = v->cpu;
+    v->observed = v->vm->caps.sync_regs && (cpu->exits != NULL || (cpu->trace != NULL && cpu->trace->accesses));
+}
+
 /* ---- caps.c ---- */
 
 /** AccelOps.probe. */

@@ -641,6 +641,7 @@ static int put_debugregs(struct KvmVcpu *v) {
 static int put_all(struct CPUState *cpu, bool soon) {
     struct KvmVcpu *v = cpu->engine;
     CPUX86State *env = &cpu->env;
+    kvm_look_for_observers(v);
     if (!v->vm->assist && kvm_held_db(env) != 0)
         env->int_shadow = SHADOW_NONE; /* nobody could execute the instruction that the trap waits for */
     int r = put_regs(v, soon);

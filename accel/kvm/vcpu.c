@@ -64,7 +64,7 @@ int kvm_vcpu_init(struct CPUState *cpu, struct Accel *accel) {
         return -ENOMEM;
     v->vm = vm;
     v->cpu = cpu;
-    v->observed = vm->caps.sync_regs && (cpu->exits != NULL || (cpu->trace != NULL && cpu->trace->accesses));
+    kvm_look_for_observers(v);
     v->fd = -1;
     pthread_mutex_init(&v->kick_lock, NULL);
     cpu->engine = v;

@@ -28,6 +28,19 @@ has "unknown item 'nonsense'"
 has "start with -d in_asm,irq"
 has "unknown item 'exec nonsense'"
 
+if "$twin86" -accel help | grep -q 'kvm  *works here'; then
+    rom "$tmp/port.rom" "b081 e6f9 ebfa" # OUT to what is not there, for ever
+    # the guest runs for a moment between two commands
+    said=$({ printf 'log exec\nlog guest_errors,pio\ncont\n'; sleep 0.5; printf 'stop\nlog none\nlog\nquit\n'; } |
+        timeout 30 "$twin86" -S -monitor stdio -serial null -accel kvm -bios "$tmp/port.rom" -D "$tmp/log" 2>&1)
+    has "need -accel tcg-lite"
+    has "(nothing is logged)"
+    grep -q '^guest_error: write to unassigned port f9h, size 1 at f000:ff0' "$tmp/log" && grep -q '^pio: out 00f9 .* at f000:' "$tmp/log" &&
+        ok || bad "log guest_errors on kvm: $(head -3 "$tmp/log")"
+else
+    skip 3 "log on kvm: it is not usable here"
+fi
+
 monitor 'step 5\ninfo exits\ninfo trace 2' -bios "$tmp/count.rom" -exit-stats text,file="$tmp/exits" -trace-last 100
 has "Exit statistics of tcg-lite"
 has "3  f000:ff02"
