@@ -7,6 +7,7 @@
 #include "accel/tcg-lite/fuse.h"
 #include "accel/tcg-lite/links.h"
 #include "accel/tcg-lite/liveness.h"
+#include "accel/tcg-lite/profile.h"
 #include "accel/tcg-lite/watch.h"
 #include "cpu/pagewalk.h"
 
@@ -120,8 +121,6 @@ void tcg_blocks_flush(struct Tcg *t) {
     tcg_links_gone(t);
 }
 
-static struct BlockLink *links_of(struct Block *b) { return (struct BlockLink *)&b->insn[b->count + b->falls]; }
-
 static void unhash(struct BlockCache *c, const struct Block *b) {
     for (struct Block **p = &c->hash[hash_of(b->phys, b->mode)]; *p != NULL; p = &(*p)->hash_next) {
         if (*p == b) {
@@ -139,7 +138,7 @@ static bool is_in(const struct Block *b, const uint8_t *segment, size_t size) {
 
 /** Blocks that stay may know the way to some that go. */
 static void forget_links_into(struct Block *b, const uint8_t *segment, size_t size) {
-    struct BlockLink *link = links_of(b);
+    struct BlockLink *link = block_links(b);
     for (unsigned k = 0; k < 2u + b->exits; k++)
         if (is_in(link[k].target, segment, size) || is_in(link[k].hint, segment, size))
             link[k].target = link[k].hint = NULL;
@@ -182,7 +181,7 @@ static void next_segment(struct Tcg *t) {
 /** Links from block to block in a page stay, so those to stale blocks are to be cut. */
 static void cut_links(struct BlockCache *c, struct Block **chain) {
     for (struct Block *b = *chain; b != NULL; b = *chain_next(c, b, chain)) {
-        struct BlockLink *link = links_of(b);
+        struct BlockLink *link = block_links(b);
         for (unsigned k = 0; k < 2u + b->exits; k++)
             if (link[k].target != NULL && link[k].target->stale)
                 link[k].target = link[k].hint = NULL;
@@ -371,6 +370,7 @@ static unsigned decode_run(struct Tcg *t, struct Fetch *f, uint32_t mode, unsign
 /* Of a block of so many instructions, what observers want to know included. */
 static size_t block_size(const struct Tcg *t, unsigned count, unsigned exits, unsigned bytes, size_t *extra_at) {
     *extra_at = sizeof(struct Block) + (count + 1) * sizeof(struct Insn) + (2 + exits) * sizeof(struct BlockLink);
+    *extra_at += UNLIKELY(t->profile != NULL) ? PROFILE_BLOCK_BYTES : 0;
     size_t extra = UNLIKELY(t->watch != NULL) ? tcg_extra_size(t->watch, count, bytes) : 0;
     return (*extra_at + extra + 63) & ~(size_t)63;
 }
@@ -406,7 +406,7 @@ static void fill(struct Block *b, const struct Decoded *d, unsigned n, unsigned 
     b->count = (uint8_t)n;
     b->falls = !d[n - 1].flow;
     b->exits = 0;
-    struct BlockLink *link = links_of(b) + 2;
+    struct BlockLink *link = block_links(b) + 2;
     for (unsigned k = 0; k < n; k++) {
         b->insn[k] = d[k].insn;
         if (!d[k].exit)
@@ -417,7 +417,7 @@ static void fill(struct Block *b, const struct Decoded *d, unsigned n, unsigned 
     if (b->falls)
         b->insn[n] =
             (struct Insn){.fn = tcg_x_fallthrough, .idx = (uint8_t)n, .disp = (int32_t)bytes, .off = (uint16_t)bytes};
-    memset(links_of(b), 0, (2u + b->exits) * sizeof(struct BlockLink));
+    memset(block_links(b), 0, (2u + b->exits) * sizeof(struct BlockLink));
     b->bytes = (uint16_t)bytes;
     b->stale = b->cached = false;
     b->extra = NULL;
@@ -444,7 +444,7 @@ static struct Block *build_break(struct Tcg *t, struct Fetch *f, uint64_t phys, 
     b->falls = b->stale = b->cached = false;
     b->extra = NULL;
     b->insn[0] = (struct Insn){.fn = tcg_x_break, .len = 1};
-    memset(links_of(b), 0, 2 * sizeof(struct BlockLink));
+    memset(block_links(b), 0, 2 * sizeof(struct BlockLink));
     if (f->page->host != NULL)
         insert(t->blocks, b);
     return b;
@@ -468,7 +468,9 @@ static struct Block *build(struct Tcg *t, struct Fetch *f, uint64_t phys, uint32
     if (crosses)
         protect(t, &f->second);
     fill(b, t->blocks->decoded, n, bytes);
-    if (!t->debug_watching) /* a stop must come right behind the access */
+    if (UNLIKELY(t->profile != NULL))
+        tcg_profile_block(t->profile, b, t->blocks->decoded);
+    else if (!t->debug_watching) /* a stop must come right behind the access */
         fuse_pick(t->blocks->fusions, b->insn, n);
     if (UNLIKELY(t->watch != NULL))
         watch_block(t, b, (uint8_t *)b + extra_at);

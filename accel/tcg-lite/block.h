@@ -31,6 +31,11 @@ uint64_t tcg_blocks_flushes(const struct Tcg *t);
 /** AccelOps.describe. */
 void tcg_describe(const void *engine, char *buf, size_t n);
 
+/** The links of b: two of its last instruction, then one for each conditional branch. */
+ALWAYS_INLINE struct BlockLink *block_links(struct Block *b) {
+    return (struct BlockLink *)&b->insn[b->count + b->falls];
+}
+
 /** Pseudo-instructions (loop.c). */
 EXEC_FN tcg_x_fallthrough(CPUX86State *env, const struct Insn *i, struct Tcg *t);
 EXEC_FN tcg_x_stale(CPUX86State *env, const struct Insn *i, struct Tcg *t);

@@ -112,5 +112,7 @@ extern const struct X86Form x86_forms[]; /* parallel to x86_rows; 0 is "no such 
 extern const struct X86Slot x86_slots[MAP_COUNT][256];
 extern const uint16_t x86_candidates[]; /* rows by opcode, most specific first */
 extern const ExecFn x86_fns[];
+extern const unsigned x86_fn_count;
+extern const char x86_fn_names[]; /* of each a string: mark and name, as in profile.h, or "" if it has been named */
 
 #endif

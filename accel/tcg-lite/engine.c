@@ -7,10 +7,12 @@
 #include "accel/tcg-lite/decode.h"
 #include "accel/tcg-lite/links.h"
 #include "accel/tcg-lite/loop.h"
+#include "accel/tcg-lite/profile.h"
 #include "accel/tcg-lite/watch.h"
 
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +29,7 @@ static int probe(char *why, size_t n) {
 struct Options {
     bool plain;
     unsigned tb_size; /* MiB */
+    FILE *profile;    /* where to count sequences of instructions to (profile.h), or NULL */
 };
 
 static bool set_plain(struct Options *o, const char *value) {
@@ -41,10 +44,21 @@ static bool set_tb_size(struct Options *o, const char *value) {
     return isdigit((unsigned char)value[0]) && *end == '\0' && n >= 1 && n <= TB_SIZE_MAX;
 }
 
+static bool set_profile(struct Options *o, const char *value) {
+    if (o->profile != NULL)
+        fclose(o->profile);
+    o->profile = fopen(value, "we");
+    if (o->profile != NULL)
+        fprintf(o->profile, "# twin86: executed sequences of instructions (accel/tcg-lite/profile.h)\n");
+    return o->profile != NULL;
+}
+
 static const struct {
     const char *name, *values;
     bool (*set)(struct Options *o, const char *value);
-} known_options[] = {{"plain", "on|off", set_plain}, {"tb-size", "MIB (1 to 4096)", set_tb_size}};
+} known_options[] = {{"plain", "on|off", set_plain},
+                     {"tb-size", "MIB (1 to 4096)", set_tb_size},
+                     {"profile", "FILE, which can be written", set_profile}};
 
 /* One option, "NAME=VALUE". */
 static int parse_one(struct Options *o, char *text, char *why, size_t n) {
@@ -58,14 +72,14 @@ static int parse_one(struct Options *o, char *text, char *why, size_t n) {
         snprintf(why, n, "-accel tcg-lite: '%s' should be %s=%s", text, known_options[k].name, known_options[k].values);
         return -EINVAL;
     }
-    snprintf(why, n, "-accel tcg-lite: unknown option '%s'; there are plain=%s and tb-size=%s", text,
+    snprintf(why, n, "-accel tcg-lite: unknown option '%s'; there are plain=%s, tb-size=%s and profile=FILE", text,
              known_options[0].values, known_options[1].values);
     return -EINVAL;
 }
 
 static int parse(struct Options *o, const char *options, char *why, size_t n) {
     for (const char *s = options; *s != '\0' && *s != ':';) {
-        char one[64];
+        char one[PATH_MAX];
         size_t len = strcspn(s, ",:");
         snprintf(one, sizeof(one), "%.*s", (int)len, s);
         int r = parse_one(o, one, why, n);
@@ -78,22 +92,26 @@ static int parse(struct Options *o, const char *options, char *why, size_t n) {
     return 0;
 }
 
+static void destroy(struct Accel *accel) {
+    struct Options *o = accel->data;
+    if (o != NULL && o->profile != NULL) {
+        fprintf(o->profile, "end\n");
+        fclose(o->profile);
+    }
+    free(o);
+    accel->data = NULL;
+}
+
 static int init(struct Accel *accel, char *why, size_t n) {
     struct Options *o = calloc(1, sizeof(*o));
     if (o == NULL)
         return -ENOMEM;
     o->tb_size = TB_SIZE_DEFAULT;
     int r = parse(o, accel->options, why, n);
+    accel->data = o;
     if (r != 0)
-        free(o);
-    else
-        accel->data = o;
+        destroy(accel);
     return r;
-}
-
-static void destroy(struct Accel *accel) {
-    free(accel->data);
-    accel->data = NULL;
 }
 
 /* NULL: another engine lets this one execute some instructions; then accel is the other's. */
@@ -144,6 +162,8 @@ static int vcpu_init(struct CPUState *cpu, struct Accel *accel) {
     cpu->engine = t;
     if (tcg_watch_init(t, accel != NULL && accel->ops == &tcg_lite_ops) != 0)
         return -ENOMEM;
+    if (o != NULL && o->profile != NULL && (t->profile = tcg_profile_new(o->profile)) == NULL)
+        return -ENOMEM;
     tcg_tlb_flush(t);
     const struct BusListener listener = {.mapping_changed = mapping_changed, .code_written = code_written, .opaque = t};
     return bus_add_listener(cpu->bus, &listener);
@@ -156,6 +176,7 @@ static void vcpu_destroy(struct CPUState *cpu) {
     bus_remove_listeners(cpu->bus, t);
     tcg_blocks_free(t->blocks);
     tcg_watch_free(t);
+    tcg_profile_free(t->profile);
     links_free(t->links);
     free(t);
     cpu->engine = NULL;

@@ -3,6 +3,7 @@
 #include "accel/tcg-lite/tcg.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /** A hash of x86_fusions by their first two functions; chains of indices + 1. */
 struct FuseIndex {
@@ -43,35 +44,63 @@ void fuse_index_free(struct FuseIndex *index) {
     free(index);
 }
 
+static bool registers_fit(const struct X86Fusion *f, const struct Insn *insn) {
+    uint8_t bound[FUSE_NONE];
+    uint32_t taken = f->fixed;
+
+    memset(bound, 0xff, sizeof(bound));
+    for (unsigned k = 0; k < f->use_count; k++) {
+        const struct X86FusionUse *u = &f->use[k];
+        uint8_t v = ((const uint8_t *)&insn[u->insn])[u->field];
+        if (u->name >= FUSE_NONE) {
+            if (v != (u->name == FUSE_NONE ? INSN_REG_NONE : INSN_REG_RIP))
+                return false;
+            continue;
+        }
+        if (u->name < FUSE_VECTOR && ((v & 7) != u->high || (v >>= 3) >= REG_COUNT))
+            return false;
+        if (u->name >= FUSE_FIXED && u->name < FUSE_VECTOR) {
+            if (v != u->name - FUSE_FIXED)
+                return false;
+            continue;
+        }
+        if (bound[u->name] == v)
+            continue;
+        uint32_t bit = 1u << (u->name < FUSE_VECTOR ? v : v + 16);
+        if (bound[u->name] != 0xff || v >= REG_COUNT || (taken & bit))
+            return false;
+        bound[u->name] = v;
+        taken |= bit;
+    }
+    return true;
+}
+
 static bool fits(const struct X86Fusion *f, const struct Insn *insn, unsigned n) {
     if (f->count > n)
         return false;
     for (unsigned k = 0; k < f->count; k++)
         if (insn[k].fn != f->fn[k])
             return false;
-    for (unsigned k = 0; k < f->same_count; k++) {
-        const uint8_t *a = (const uint8_t *)&insn[f->same[k].insn[0]], *b = (const uint8_t *)&insn[f->same[k].insn[1]];
-        if (a[f->same[k].field[0]] != b[f->same[k].field[1]])
-            return false;
-    }
-    return true;
+    return registers_fit(f, insn);
 }
 
+/** In a sequence that knows its registers an instruction costs less. */
+enum { COST_JUMP = 8, COST_INSN = 2, COST_INSN_NAMED = 1 };
+
 void fuse_pick(const struct FuseIndex *index, struct Insn *insn, unsigned n) {
-    enum { JUMP = 2 * FUSE_SAME_MAX }; /* what a jump costs when an equality saves 1 */
     int cost[BLOCK_MAX_INSNS + 1] = {0};
     const struct X86Fusion *pick[BLOCK_MAX_INSNS] = {0};
 
     for (unsigned k = n; k-- > 0;) {
-        cost[k] = cost[k + 1] + JUMP;
+        cost[k] = cost[k + 1] + COST_JUMP + COST_INSN;
         if (k + 1 == n)
             continue;
         for (unsigned at = index->slot[slot_of(index, insn[k].fn, insn[k + 1].fn)]; at != 0; at = index->next[at - 1]) {
             const struct X86Fusion *f = &x86_fusions[at - 1];
-            if (cost[k + f->count < n ? k + f->count : n] + JUMP - f->same_count >= cost[k] ||
-                !fits(f, insn + k, n - k))
+            int own = COST_JUMP + f->count * (f->use_count > 0 ? COST_INSN_NAMED : COST_INSN);
+            if (cost[k + f->count < n ? k + f->count : n] + own >= cost[k] || !fits(f, insn + k, n - k))
                 continue;
-            cost[k] = cost[k + f->count] + JUMP - f->same_count;
+            cost[k] = cost[k + f->count] + own;
             pick[k] = f;
         }
     }

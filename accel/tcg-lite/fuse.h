@@ -10,17 +10,31 @@
 
 #include <stdbool.h>
 
-enum { FUSE_MAX = 6, FUSE_SAME_MAX = 12 }; /* instructions, equalities */
+enum { FUSE_MAX = 16, FUSE_USES_MAX = 48 }; /* instructions, registers that they name */
 
-/** Instructions with the functions fn[0] ... are done by `all`, if certain fields of theirs are equal: bytes at `field`
- *  in the struct Insn number `insn`. */
+/** Names of registers in a sequence. The same name is the same register, another name another one. */
+enum {
+    FUSE_FIXED = 16,  /* + number: just this one; below: any general register */
+    FUSE_VECTOR = 32, /* + 0 ... 15: any vector register */
+    FUSE_NONE = 48,   /* no base, no index */
+    FUSE_IP = 49,     /* relative to RIP */
+};
+
+/** A field of one of the instructions that names a register. */
+struct X86FusionUse {
+    uint8_t insn;
+    uint8_t field; /* offset in struct Insn */
+    uint8_t name;
+    uint8_t high; /* 1: AH, CH, DH, BH */
+};
+
+/** Instructions with the functions fn[0] ... are done by `all`, if their registers are those of use[0] ... */
 struct X86Fusion {
     ExecFn all;
-    uint8_t count, same_count;
-    ExecFn fn[FUSE_MAX];
-    struct {
-        uint8_t insn[2], field[2];
-    } same[FUSE_SAME_MAX];
+    const ExecFn *fn;
+    const struct X86FusionUse *use;
+    uint8_t count, use_count; /* use_count 0: with any registers */
+    uint16_t fixed;           /* general registers that are no other name's */
 };
 extern const struct X86Fusion x86_fusions[];
 extern const unsigned x86_fusion_count;

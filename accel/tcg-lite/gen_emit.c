@@ -151,6 +151,10 @@ int gen_fn_by_name(const char *name) {
 
 const char *gen_fn_name(int fn) { return fns[fn].name + strlen("x_"); }
 
+const struct Row *gen_fn_row(const struct Gen *g, int fn) { return &g->row[fns[fn].row]; }
+
+enum X86FnKind gen_fn_kind(int fn) { return fns[fn].kind; }
+
 bool gen_fn_flow(const struct Gen *g, int fn) { return g->row[fns[fn].row].form.attr & ATTR_FLOW; }
 
 bool gen_fn_exit(const struct Gen *g, int fn) { return g->row[fns[fn].row].form.attr & ATTR_EXIT; }
@@ -165,36 +169,40 @@ bool gen_fn_stores(const struct Gen *g, int fn) {
 
 bool gen_fn_can_fuse(const struct Gen *g, int fn, bool last) {
     const struct Row *r = &g->row[fns[fn].row];
+    bool avx = (r->form.attr & ATTR_VEX) && (r->form.attr & ATTR_SSE);
+    if (avx || (r->form.attr & (ATTR_X87 | ATTR_MMX))) /* shapes_fuse.h has not their shapes */
+        return false;
     return !r->cpl0 && !gen_is_help(r) && (last || !gen_fn_flow(g, fn));
 }
 
-static void emit_call(const struct Gen *g, FILE *o, int fn, const char *insn) {
+static void emit_call(const struct Gen *g, FILE *o, int fn, struct GenArgs args) {
     const struct Fn *f = &fns[fn];
     const struct Row *r = &g->row[f->row];
     bool kernel = strcmp(r->kernel, "-") != 0;
-    fprintf(o, "%s%s(env, %s, t, %u%s%s, %d, %s%s)", r->shape, kind_call[f->kind], insn, f->bits,
+    fprintf(o, "%s%s(%s, %s, t, %u%s%s, %d, %s%s)", r->shape, kind_call[f->kind], args.env, args.insn, f->bits,
             *kind_ea[f->kind] ? ", " : "", kind_ea[f->kind], !f->no_flags, kernel ? "k_" : "",
             kernel ? r->kernel : "NULL");
 }
 
-void gen_emit_insn(const struct Gen *g, FILE *o, int fn, const char *insn, const char *next, bool last) {
+void gen_emit_insn(const struct Gen *g, FILE *o, int fn, struct GenArgs args, bool last) {
     if (gen_fn_flow(g, fn)) {
         fprintf(o, "    CONTINUE(");
-        emit_call(g, o, fn, insn);
+        emit_call(g, o, fn, args);
         fprintf(o, ");\n");
     } else if (gen_fn_exit(g, fn)) {
         fprintf(o, "    if (");
-        emit_call(g, o, fn, insn);
-        fprintf(o, ")\n        CONTINUE(%s_taken(env, %s, t, %u));\n", g->row[fns[fn].row].shape, insn, fns[fn].bits);
+        emit_call(g, o, fn, args);
+        fprintf(o, ")\n        CONTINUE(%s_taken(%s, %s, t, %u));\n", g->row[fns[fn].row].shape, args.env, args.insn,
+                fns[fn].bits);
     } else {
         fprintf(o, "    ");
-        emit_call(g, o, fn, insn);
+        emit_call(g, o, fn, args);
         fprintf(o, ";\n");
     }
     if (last && !gen_fn_flow(g, fn))
-        fprintf(o, "    CONTINUE(%s);\n", next);
+        fprintf(o, "    CONTINUE(%s);\n", args.next);
     else if (!last && gen_fn_stores(g, fn))
-        fprintf(o, "    if (UNLIKELY((%s)->fn == tcg_x_stale))\n        CONTINUE(%s);\n", next, next);
+        fprintf(o, "    if (UNLIKELY((%s)->fn == tcg_x_stale))\n        CONTINUE(%s);\n", args.next, args.next);
 }
 
 static void emit_function(const struct Gen *g, FILE *o, int fn) {
@@ -211,7 +219,7 @@ static void emit_function(const struct Gen *g, FILE *o, int fn) {
             fprintf(o, "    CONTINUE(%s(env, i, t, h_%s));\n}\n", r->shape, r->kernel);
         return;
     }
-    gen_emit_insn(g, o, fn, "i", "i + 1", true);
+    gen_emit_insn(g, o, fn, (struct GenArgs){"env", "i", "i + 1"}, true);
     fprintf(o, "}\n");
 }
 
@@ -248,9 +256,11 @@ static void emit_unit(struct Gen *g, int u) {
     char *buf, name[128];
     size_t len;
     FILE *o = begin(&buf, &len);
-    fprintf(o, "#pragma GCC diagnostic ignored \"-Wunused-parameter\"\n"
-               "#include \"accel/tcg-lite/helpers.h\"\n#include \"accel/tcg-lite/mem.h\"\n"
-               "#include \"accel/tcg-lite/kernels_cond.h\"\n#include \"accel/tcg-lite/shapes_help.h\"\n");
+    fprintf(o,
+            "#pragma GCC diagnostic ignored \"-Wunused-parameter\"\n%s"
+            "#include \"accel/tcg-lite/helpers.h\"\n#include \"accel/tcg-lite/mem.h\"\n"
+            "#include \"accel/tcg-lite/kernels_cond.h\"\n#include \"accel/tcg-lite/shapes_help.h\"\n",
+            !strcmp(g->unit[u].headers, "fuse") ? "#define TCG_INSN_COPIES 1\n" : "");
     if (g->unit[u].has_kernels)
         fprintf(o, "#include \"accel/tcg-lite/kernels_%s.h\"\n", g->unit[u].headers);
     if (g->unit[u].has_shapes)
@@ -364,6 +374,27 @@ static void emit_slots(const struct Gen *g, FILE *o) {
     fprintf(o, "};\n");
 }
 
+/** x86_fn_names: parallel to x86_fns. */
+static void emit_names(const struct Gen *g, FILE *o) {
+    bool *named = calloc((size_t)fn_count, sizeof *named);
+    fprintf(o, "const unsigned x86_fn_count = %d;\nconst char x86_fn_names[] =\n", table_count);
+    for (int k = 0; k < table_count; k++) {
+        int fn = table[k];
+        bool first = fn >= 0 && !named[fn];
+        char mark = first && gen_fn_can_fuse(g, fn, false) ? '-' : first && gen_fn_can_fuse(g, fn, true) ? '|' : '!';
+        if (first) {
+            fprintf(o, "    \"%c%s ", mark, gen_fn_name(fn));
+            gen_fuse_describe(g, o, fn);
+            fprintf(o, "\\0\"\n");
+            named[fn] = true;
+        } else {
+            fprintf(o, "    \"\\0\"\n");
+        }
+    }
+    fprintf(o, "    \"\";\n");
+    free(named);
+}
+
 static void emit_tables(struct Gen *g) {
     char *buf;
     size_t len;
@@ -375,8 +406,9 @@ static void emit_tables(struct Gen *g) {
     for (int k = 0; k < table_count; k++)
         fprintf(o, "    %s,\n", table[k] < 0 ? "NULL" : fns[table[k]].name);
     fprintf(o, "    NULL};\n");
+    emit_names(g, o);
     emit_rows(g, o);
-    gen_fuse_table(o);
+    gen_fuse_table(g, o);
     finish(g, o, &buf, &len, "x86_tables.c");
 }
 

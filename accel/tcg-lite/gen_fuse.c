@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/** x86gen: sequences of instructions that share one exec function (fuse.tab). */
-#include "accel/tcg-lite/fuse.h"
-#include "accel/tcg-lite/gen_fn.h"
+/** x86gen: reads fuse.tab, sequences of instructions that share one exec function. */
+#include "accel/tcg-lite/gen_fuse.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -9,40 +8,37 @@
 
 enum { WORD_MAX = 512 };
 
-/** Two fields of a sequence's instructions that are equal. */
-struct Same {
-    int insn[2];
-    const char *field[2];
-};
-
-/** A function for `count` instructions. */
-struct Fused {
-    int count, fn[FUSE_MAX];
-    int same_count;
-    struct Same same[FUSE_SAME_MAX];
-    int unit;
-};
-
-static struct Fused *fused;
-static int fused_count, fused_room;
+struct Fused *gen_fused;
+int gen_fused_count;
+static int fused_room;
 
 static bool equal(const struct Fused *a, const struct Fused *b) {
-    if (a->count != b->count || a->same_count != b->same_count || memcmp(a->fn, b->fn, sizeof(a->fn)) != 0)
+    if (a->count != b->count || a->use_count != b->use_count || memcmp(a->fn, b->fn, sizeof(a->fn)) != 0)
         return false;
-    for (int k = 0; k < a->same_count; k++)
-        if (memcmp(a->same[k].insn, b->same[k].insn, sizeof(a->same[k].insn)) != 0 ||
-            a->same[k].field[0] != b->same[k].field[0] || a->same[k].field[1] != b->same[k].field[1])
+    for (int k = 0; k < a->use_count; k++)
+        if (a->use[k].name != b->use[k].name || a->use[k].high != b->use[k].high)
             return false;
     return true;
 }
 
 static void add_fused(const struct Fused *f) {
-    for (int k = 0; k < fused_count; k++)
-        if (equal(&fused[k], f))
+    for (int k = 0; k < gen_fused_count; k++)
+        if (equal(&gen_fused[k], f))
             return;
-    if (fused_count == fused_room)
-        fused = realloc(fused, (size_t)(fused_room = fused_room * 2 + 64) * sizeof *fused);
-    fused[fused_count++] = *f;
+    if (gen_fused_count == fused_room)
+        gen_fused = realloc(gen_fused, (size_t)(fused_room = fused_room * 2 + 64) * sizeof *gen_fused);
+    gen_fused[gen_fused_count++] = *f;
+}
+
+uint16_t gen_fuse_implicit(const struct Gen *g, const struct Fused *f) {
+    uint16_t set = 0;
+    for (int k = 0; k < f->count; k++)
+        set |= gen_fn_local(g, f->fn[k]) ? gen_fn_implicit(g, f->fn[k]) : 0;
+    for (int k = 0; k < f->use_count; k++)
+        set |= f->use[k].name >= FUSE_FIXED && f->use[k].name < FUSE_VECTOR
+                   ? (uint16_t)(1u << (f->use[k].name - FUSE_FIXED))
+                   : 0;
+    return set;
 }
 
 /* ---- reading: each line's words are names of exec functions with {this,that} alternatives ---- */
@@ -68,60 +64,73 @@ struct Line {
     int number, words;
     char word[FUSE_MAX][WORD_MAX];
     struct Fused f; /* count: the words that have been expanded */
+    bool named;     /* registers are given */
 };
 
-static const char *field_name(const char *text, size_t n) {
-    static const char *const names[] = {"rm", "reg", "base", "index"};
-    for (unsigned k = 0; k < sizeof(names) / sizeof(names[0]); k++)
-        if (strlen(names[k]) == n && strncmp(names[k], text, n) == 0)
-            return names[k];
-    return NULL;
+/** One name of a register; false: it is none. */
+static bool take_register(const char *text, size_t n, bool vector, uint8_t *name) {
+    static const char *const fixed[] = {"AX", "CX", "DX", "BX", "SP", "BP", "SI", "DI"};
+    *name = 0xff;
+    if (n == 1 && !vector && text[0] >= 'a' && text[0] <= 'p')
+        *name = (uint8_t)(text[0] - 'a');
+    else if (n == 1 && vector && text[0] >= 'A' && text[0] <= 'P')
+        *name = (uint8_t)(FUSE_VECTOR + text[0] - 'A');
+    else if (n == 1 && text[0] == '-')
+        *name = FUSE_NONE;
+    else if (n == 2 && strncmp(text, "IP", 2) == 0)
+        *name = FUSE_IP;
+    for (unsigned k = 0; n == 2 && k < 8; k++)
+        if (strncmp(text, fixed[k], 2) == 0)
+            *name = (uint8_t)(FUSE_FIXED + k);
+    return *name != 0xff;
 }
 
-/** "rm=1.reg,base=2.rm)" behind the sequence's last word so far. */
-static bool take_same(struct Fused *f, const char *text) {
-    while (*text && *text != ')') {
-        struct Same *s = &f->same[f->same_count];
-        const char *equals = strchr(text, '='), *end = text + strcspn(text, ",)");
-        char *dot;
-        if (f->same_count == FUSE_SAME_MAX || !equals || equals > end)
+/** "a,b.h)" behind the sequence's last word so far. */
+static bool take_registers(const struct Gen *g, struct Fused *f, const char *text) {
+    struct GenUse field[GEN_FIELDS_MAX];
+    int fields = gen_fn_fields(g, f->fn[f->count - 1], field);
+    for (int k = 0; k < fields; k++) {
+        size_t n = strcspn(text, ",)");
+        bool high = n > 2 && strncmp(text + n - 2, ".h", 2) == 0;
+        uint8_t name;
+        if (f->use_count == FUSE_USES_MAX || (high && !field[k].byte) ||
+            !take_register(text, n - (high ? 2 : 0), field[k].vector, &name) || (text[n] != ')') != (k + 1 < fields))
             return false;
-        s->field[0] = field_name(text, (size_t)(equals - text));
-        s->insn[0] = f->count - 1;
-        s->insn[1] = (int)strtol(equals + 1, &dot, 10) - 1;
-        s->field[1] = *dot == '.' ? field_name(dot + 1, (size_t)(end - dot - 1)) : NULL;
-        if (!s->field[0] || !s->field[1] || s->insn[1] < 0 || s->insn[1] >= f->count)
-            return false;
-        f->same_count++;
-        text = end + (*end == ',');
+        f->use[f->use_count].insn = f->count - 1;
+        f->use[f->use_count].field = field[k].field;
+        f->use[f->use_count].name = name;
+        f->use[f->use_count++].high = high;
+        text += n + 1;
     }
-    return true;
+    return fields > 0;
 }
 
 static void take_word(void *opaque, const char *word) {
     struct Line *l = opaque;
     char name[WORD_MAX];
+    struct GenUse field[GEN_FIELDS_MAX];
     size_t n = strcspn(word, "(");
     snprintf(name, sizeof name, "%.*s", (int)n, word);
-    int fn = gen_fn_by_name(name), same_count = l->f.same_count;
+    int fn = gen_fn_by_name(name), use_count = l->f.use_count;
     l->f.fn[l->f.count++] = fn;
     if (fn < 0)
         gen_error(l->g, l->number, "%s: no such exec function", name);
     else if (!gen_fn_can_fuse(l->g, fn, l->f.count == l->words))
         gen_error(l->g, l->number, "%s: a branch or a helper can't stand here", name);
-    else if (word[n] && !take_same(&l->f, word + n + 1))
-        gen_error(l->g, l->number, "%s: expected FIELD=NUMBER.FIELD, up to %d in a sequence", word, FUSE_SAME_MAX);
+    else if (word[n] ? !take_registers(l->g, &l->f, word + n + 1) : l->named && gen_fn_fields(l->g, fn, field) > 0)
+        gen_error(l->g, l->number, "%s: expected a register for each operand that names one", word);
     else if (l->f.count == l->words)
         add_fused(&l->f);
     else
         expand(l->word[l->f.count], 0, take_word, l);
-    l->f.same_count = same_count;
+    l->f.use_count = use_count;
     l->f.fn[--l->f.count] = 0;
 }
 
 static void read_line(struct Line *l, char *text) {
     text[strcspn(text, "#\n")] = 0;
     l->words = 0;
+    l->named = strchr(text, '(') != NULL;
     for (char *word; (word = strsep(&text, " \t"));) {
         if (!*word)
             continue;
@@ -154,62 +163,4 @@ void gen_fuse_parse(struct Gen *g, const char *path) {
         read_line(&l, text);
     }
     fclose(f);
-}
-
-/* ---- writing ---- */
-
-static void put_name(FILE *o, const struct Fused *f) {
-    fputs("y", o);
-    for (int k = 0; k < f->count; k++)
-        fprintf(o, "_%s", gen_fn_name(f->fn[k]));
-    for (int k = 0; k < f->same_count; k++)
-        fprintf(o, "_%s%d%s%d", f->same[k].field[0], f->same[k].insn[0] + 1, f->same[k].field[1],
-                f->same[k].insn[1] + 1);
-}
-
-static void put_function(const struct Gen *g, FILE *o, const struct Fused *f) {
-    fprintf(o, "\nEXEC_FN ");
-    put_name(o, f);
-    fprintf(o, "(CPUX86State *env, const struct Insn *restrict i, struct Tcg *t) {\n");
-    for (int k = 0; k < f->same_count; k++)
-        fprintf(o, "    if (i[%d].%s != i[%d].%s)\n        __builtin_unreachable();\n", f->same[k].insn[0],
-                f->same[k].field[0], f->same[k].insn[1], f->same[k].field[1]);
-    for (int n = 0; n < f->count; n++) {
-        char insn[16], next[16];
-        snprintf(insn, sizeof insn, "i + %d", n);
-        snprintf(next, sizeof next, "i + %d", n + 1);
-        gen_emit_insn(g, o, f->fn[n], insn, next, n == f->count - 1);
-    }
-    fprintf(o, "}\n");
-}
-
-void gen_fuse_unit_functions(const struct Gen *g, FILE *o, int unit) {
-    for (int k = 0; k < fused_count; k++)
-        if (fused[k].unit == unit)
-            put_function(g, o, &fused[k]);
-}
-
-void gen_fuse_declare(FILE *o) {
-    for (int k = 0; k < fused_count; k++) {
-        fprintf(o, "EXEC_FN ");
-        put_name(o, &fused[k]);
-        fprintf(o, "(CPUX86State *env, const struct Insn *i, struct Tcg *t);\n");
-    }
-}
-
-void gen_fuse_table(FILE *o) {
-    fprintf(o, "const struct X86Fusion x86_fusions[] = {\n");
-    for (int k = 0; k < fused_count; k++) {
-        const struct Fused *f = &fused[k];
-        fprintf(o, "    {");
-        put_name(o, f);
-        fprintf(o, ", %d, %d, {", f->count, f->same_count);
-        for (int n = 0; n < f->count; n++)
-            fprintf(o, "x_%s%s", gen_fn_name(f->fn[n]), n < f->count - 1 ? ", " : "}, {");
-        for (int n = 0; n < f->same_count; n++)
-            fprintf(o, "{{%d, %d}, {offsetof(struct Insn, %s), offsetof(struct Insn, %s)}}, ", f->same[n].insn[0],
-                    f->same[n].insn[1], f->same[n].field[0], f->same[n].field[1]);
-        fprintf(o, "}},\n");
-    }
-    fprintf(o, "};\nconst unsigned x86_fusion_count = %d;\n", fused_count);
 }

@@ -48,7 +48,10 @@ typedef const struct Insn *(*ExecFn)(CPUX86State *env, const struct Insn *i, str
  * x87, segment, control and debug registers are plain numbers.
  */
 struct Insn {
-    ExecFn fn;
+    union {
+        ExecFn fn;
+        const struct Insn *original; /* of a copy */
+    };
     union {
         int64_t imm; /* sign-extended immediate; for ptr16:32 selector << 32 | offset; ENTER: level << 16 | size;
                         relative branches: displacement from the END of the instruction */
@@ -56,7 +59,7 @@ struct Insn {
     };
     int32_t disp;      /* ModRM displacement, sign-extended (RIP-relative: from the block's first instruction) */
     uint16_t off;      /* bytes from the block's first instruction */
-    uint8_t idx;       /* index within the block */
+    uint8_t idx;       /* index within the block, or INSN_COPY */
     uint8_t len : 4;   /* bytes, 1..15 */
     uint8_t asize : 2; /* address size: 1 = 16, 2 = 32, 3 = 64 bits */
     uint8_t rep : 2;   /* 0 none, 2 = F2, 3 = F3 as a repeat prefix */
@@ -81,6 +84,25 @@ struct Insn {
     uint8_t more_disp; /* added to disp: the length, when a RIP-relative sum overflows disp (EA_FULL only) */
 };
 _Static_assert(sizeof(struct Insn) == 32, "two instructions a cache line");
+
+/**
+ * In exec functions of fused sequences an instruction may be a copy with other numbers of registers (gen_fuse_emit.c).
+ * Whoever gives `i` to a function that is not inlined gives insn_real(i).
+ */
+enum { INSN_COPY = 0xff };
+ALWAYS_INLINE struct Insn insn_copy(const struct Insn *i) {
+    struct Insn copy = *i;
+    copy.original = i;
+    copy.idx = INSN_COPY;
+    return copy;
+}
+ALWAYS_INLINE const struct Insn *insn_real(const struct Insn *i) {
+#ifdef TCG_INSN_COPIES
+    return i->idx == INSN_COPY ? i->original : i;
+#else
+    return i;
+#endif
+}
 
 #define INSN_REG_NONE ((uint8_t)(REG_COUNT * 8))    /* env->zero */
 #define INSN_REG_RIP ((uint8_t)(REG_COUNT * 8 + 8)) /* env->rip */

@@ -54,7 +54,7 @@ ALWAYS_INLINE uint64_t ea_linear(CPUX86State *env, const struct Insn *i, struct 
             *(const uint64_t *)(g + i->base) + (*(const uint64_t *)(g + i->index) << i->scale) + (int64_t)i->disp;
         return kind == EA_FLAT32 ? (uint32_t)ea : ea;
     }
-    return mem_linear(t, i, i->seg, ea_offset(env, i), size, access);
+    return mem_linear(t, insn_real(i), i->seg, ea_offset(env, i), size, access);
 }
 
 /* Slow paths: TLB miss, page crossing, MMIO, code pages. Current privilege. */
@@ -116,53 +116,53 @@ ALWAYS_INLINE void host_store(void *p, unsigned size, uint64_t v) { memcpy(p, &v
 /** 1, 2, 4 or 8 bytes, any alignment. */
 ALWAYS_INLINE uint64_t mem_load(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
     void *p = mem_host_read(t, linear, size);
-    return LIKELY(p != NULL) ? host_load(p, size) : mem_load_slow(t, i, linear, size);
+    return LIKELY(p != NULL) ? host_load(p, size) : mem_load_slow(t, insn_real(i), linear, size);
 }
 ALWAYS_INLINE void mem_store(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, uint64_t v) {
     void *p = mem_host_write(t, linear, size);
     if (LIKELY(p != NULL))
         host_store(p, size, v);
     else
-        mem_store_slow(t, i, linear, size, v);
+        mem_store_slow(t, insn_real(i), linear, size, v);
 }
 
 ALWAYS_INLINE uint64_t mem_load_stack(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
     void *p = mem_host_read(t, linear, size);
-    return LIKELY(p != NULL) ? host_load(p, size) : mem_load_stack_slow(t, i, linear, size);
+    return LIKELY(p != NULL) ? host_load(p, size) : mem_load_stack_slow(t, insn_real(i), linear, size);
 }
 ALWAYS_INLINE void mem_store_stack(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, uint64_t v) {
     void *p = mem_host_write(t, linear, size);
     if (LIKELY(p != NULL))
         host_store(p, size, v);
     else
-        mem_store_stack_slow(t, i, linear, size, v);
+        mem_store_stack_slow(t, insn_real(i), linear, size, v);
 }
 
 ALWAYS_INLINE uint64_t mem_load_unaligned(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
     void *p = mem_host_read(t, linear, size);
-    return LIKELY(p != NULL) ? host_load(p, size) : mem_load_unaligned_slow(t, i, linear, size);
+    return LIKELY(p != NULL) ? host_load(p, size) : mem_load_unaligned_slow(t, insn_real(i), linear, size);
 }
 
 /** 16 or 32 bytes; `aligned`: a misaligned address raises #GP(0). */
 ALWAYS_INLINE void mem_load_vec(struct Tcg *t, const struct Insn *i, uint64_t linear, void *out, unsigned size,
                                 bool aligned) {
     if (aligned && UNLIKELY(linear & (size - 1)))
-        tcg_raise_error(t, i, VEC_GP, 0);
+        tcg_raise_error(t, insn_real(i), VEC_GP, 0);
     void *p = mem_host_read(t, linear, size);
     if (LIKELY(p != NULL))
         memcpy(out, p, size);
     else
-        mem_load_bytes(t, i, linear, out, size);
+        mem_load_bytes(t, insn_real(i), linear, out, size);
 }
 ALWAYS_INLINE void mem_store_vec(struct Tcg *t, const struct Insn *i, uint64_t linear, const void *in, unsigned size,
                                  bool aligned) {
     if (aligned && UNLIKELY(linear & (size - 1)))
-        tcg_raise_error(t, i, VEC_GP, 0);
+        tcg_raise_error(t, insn_real(i), VEC_GP, 0);
     void *p = mem_host_write(t, linear, size);
     if (LIKELY(p != NULL))
         memcpy(p, in, size);
     else
-        mem_store_bytes(t, i, linear, in, size);
+        mem_store_bytes(t, insn_real(i), linear, in, size);
 }
 
 #endif

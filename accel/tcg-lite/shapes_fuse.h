@@ -4,9 +4,11 @@
 #define TWIN86_TCG_SHAPES_FUSE_H
 
 #include "accel/tcg-lite/block.h"
+#include "accel/tcg-lite/shapes_bmi.h"
 #include "accel/tcg-lite/shapes_flow.h"
 #include "accel/tcg-lite/shapes_int.h"
 #include "accel/tcg-lite/shapes_mov.h"
+#include "accel/tcg-lite/shapes_sse4.h"
 #include "accel/tcg-lite/shapes_stack.h"
 
 #endif

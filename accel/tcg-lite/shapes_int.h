@@ -29,13 +29,13 @@ static NOINLINE uint64_t rmw_begin_slow(struct Tcg *t, const struct Insn *i, uin
 ALWAYS_INLINE uint64_t rmw_begin(struct Rmw *m, const struct Insn *i, struct Tcg *t, uint64_t linear, unsigned size) {
     m->linear = linear;
     m->host = mem_host_write(t, linear, size);
-    return LIKELY(m->host != NULL) ? host_load(m->host, size) : rmw_begin_slow(t, i, linear, size);
+    return LIKELY(m->host != NULL) ? host_load(m->host, size) : rmw_begin_slow(t, insn_real(i), linear, size);
 }
 ALWAYS_INLINE void rmw_end(const struct Rmw *m, const struct Insn *i, struct Tcg *t, unsigned size, uint64_t v) {
     if (LIKELY(m->host != NULL))
         host_store(m->host, size, v);
     else
-        mem_store_slow(t, i, m->linear, size, v);
+        mem_store_slow(t, insn_real(i), m->linear, size, v);
 }
 
 /* Guest memory of any alignment. */
@@ -81,8 +81,8 @@ ALWAYS_INLINE void rmw_any(SHAPE_M, IntKernel k, uint64_t b) {
     if (LIKELY(p != NULL)) {
         host_store(p, bits / 8, k(flags, host_load(p, bits / 8), b, bits));
     } else {
-        uint64_t a = rmw_begin_slow(t, i, linear, bits / 8);
-        mem_store_slow(t, i, linear, bits / 8, k(flags, a, b, bits));
+        uint64_t a = rmw_begin_slow(t, insn_real(i), linear, bits / 8);
+        mem_store_slow(t, insn_real(i), linear, bits / 8, k(flags, a, b, bits));
     }
 }
 ALWAYS_INLINE void rmw_locked(SHAPE_M, IntKernel k, uint64_t b) {
@@ -100,7 +100,7 @@ ALWAYS_INLINE void rmw_locked(SHAPE_M, IntKernel k, uint64_t b) {
             a = host_load(m.host, bits / 8);
         }
     }
-    mem_store_slow(t, i, m.linear, bits / 8, k(flags, a, b, bits));
+    mem_store_slow(t, insn_real(i), m.linear, bits / 8, k(flags, a, b, bits));
 }
 ALWAYS_INLINE void rmw_register(SHAPE_R, IntKernel k, uint64_t b) {
     SHAPE_CC(flags);
@@ -204,7 +204,7 @@ ALWAYS_INLINE void muldiv_any(SHAPE_R, MulDivKernel k, uint64_t src) {
     unsigned hi_reg = bits == 8 ? 1 : REG_DX * 8;
     uint64_t lo = gpr_read(env, REG_AX * 8, bits), hi = gpr_read(env, hi_reg, bits);
     if (UNLIKELY(!k(flags, &lo, &hi, src, bits)))
-        tcg_raise(t, i, VEC_DE);
+        tcg_raise(t, insn_real(i), VEC_DE);
     gpr_write(env, REG_AX * 8, bits, lo);
     gpr_write(env, hi_reg, bits, hi);
 }

@@ -242,8 +242,8 @@ ALWAYS_INLINE void cmpxchg16b_l(SHAPE_M, const void *none) { cmpxchg16b_m(env, i
 /** A 32-bit destination is zero-extended even when the condition is false; the source is read in any case. */
 ALWAYS_INLINE void cmov_r(SHAPE_R, CondFn cond) {
     (void)cc;
-    uint64_t v = gpr_read(env, cond(&t->cc) ? i->rm : i->reg, bits);
-    gpr_write(env, i->reg, bits, v);
+    uint64_t no = gpr_read(env, i->reg, bits), yes = gpr_read(env, i->rm, bits);
+    gpr_write(env, i->reg, bits, cond(&t->cc) ? yes : no);
 }
 ALWAYS_INLINE void cmov_m(SHAPE_M, CondFn cond) {
     uint64_t v = load_rm(env, i, t, bits, ea, cc);

@@ -185,7 +185,8 @@ struct Tcg {
     struct BlockLink *slow_link;
     struct Block *slow_block;
 
-    struct TcgWatch *watch; /* NULL: nobody looks at instructions (watch.h) */
+    struct TcgWatch *watch;     /* NULL: nobody looks at instructions (watch.h) */
+    struct TcgProfile *profile; /* NULL: nobody counts sequences (profile.h) */
 };
 
 enum { TCG_BENIGN = 0x100 }; /* as a first event it never makes a double fault: interrupts, INT n, traps */

@@ -27,6 +27,7 @@ refused "unknown option 'tb=1'" -accel tcg-lite,plain=off,tb=1
 refused "which no engine implements" -cpu x86-64-v1,+la57
 refused "unknown engine 'bochs'" -accel bochs
 refused "unknown option" -accel tcg-lite,fast=1
+refused "should be profile=FILE, which can be written" -accel tcg-lite,profile=/nonexistent/p
 refused "unknown machine 'vax'" -machine vax
 refused "'usb' is not a machine property" -machine pc,usb=on
 refused "kernel-irqchip=on needs -accel kvm" -machine pc,kernel-irqchip=on

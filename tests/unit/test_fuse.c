@@ -1,39 +1,262 @@
 /* SPDX-License-Identifier: MIT */
 /* Sequences of instructions that share an exec function behave as one by one. */
+#include "accel/tcg-lite/block.h"
+#include "accel/tcg-lite/decode_tables.h"
+#include "accel/tcg-lite/fpu_host.h"
 #include "accel/tcg-lite/fuse.h"
 #include "tests/unit/cpu_bench.h"
 #include "tests/unit/suites.h"
 
 #include <check.h>
+#include <stdlib.h>
 #include <string.h>
 
-/* Every sequence of the table is found, unless another one knows more of the same instructions. */
+/* ---- blocks made for a sequence ---- */
+
+enum { ANYTHING = 0xc0 }; /* a number that no register has */
+
+static uint64_t random_state;
+static uint64_t rnd(void) {
+    random_state = random_state * 6364136223846793005u + 1442695040888963407u;
+    return random_state >> 24;
+}
+
+/** What x86_fn_names has: "MARKNAME FIELDS IMPLICIT". */
+static const char *description(ExecFn fn) {
+    const char *text = x86_fn_names;
+    for (unsigned k = 0; k < x86_fn_count; k++, text += strlen(text) + 1)
+        if (*text != '\0' && x86_fns[k] == fn)
+            return text;
+    ck_abort_msg("an exec function without a name");
+}
+
+/** For this field of the instruction. 0 and 8 are numbers of vector registers as well as AX and CX. */
+static uint8_t any_register(const char *fields, const char *field) {
+    if (strcmp(fields, " - 0x0") == 0)
+        return rnd() & 8;
+    for (const char *p = fields; (p = strstr(p, field)) != NULL; p += strlen(field))
+        if (p[-1] == ',' || p[-1] == ' ')
+            return (uint8_t)(strncmp(p + strlen(field), ".v", 2) == 0 ? rnd() & 15 : (rnd() & 15) * 8);
+    return 0;
+}
+
+static uint8_t *field_of(struct Insn *insn, const struct X86FusionUse *u) {
+    return (uint8_t *)&insn[u->insn] + u->field;
+}
+
+/** Registers for what the sequence names, each another one. */
+static void bind(const struct X86Fusion *f, struct Insn *insn) {
+    uint8_t bound[FUSE_NONE];
+    uint32_t taken = f->fixed;
+    memset(bound, 0xff, sizeof(bound));
+    for (unsigned k = 0; k < f->use_count; k++) {
+        const struct X86FusionUse *u = &f->use[k];
+        bool vector = u->name >= FUSE_VECTOR;
+        if (u->name >= FUSE_NONE) {
+            *field_of(insn, u) = u->name == FUSE_NONE ? INSN_REG_NONE : INSN_REG_RIP;
+        } else if (u->name >= FUSE_FIXED && !vector) {
+            *field_of(insn, u) = (uint8_t)((u->name - FUSE_FIXED) * 8 + u->high);
+        } else {
+            while (bound[u->name] == 0xff) {
+                unsigned r = (unsigned)(rnd() & 15) + 16 * vector;
+                if (!(taken >> r & 1))
+                    bound[u->name] = (uint8_t)(r & 15);
+                taken |= 1u << r;
+            }
+            *field_of(insn, u) = vector ? bound[u->name] : (uint8_t)(bound[u->name] * 8 + u->high);
+        }
+    }
+}
+
+/* Every sequence of the table is found. */
 START_TEST(every_sequence_is_found) {
     struct FuseIndex *index = fuse_index_new();
     ck_assert_ptr_nonnull(index);
     ck_assert_uint_gt(x86_fusion_count, 100);
+    random_state = 1;
     for (unsigned k = 0; k < x86_fusion_count; k++) {
         const struct X86Fusion *f = &x86_fusions[k];
         struct Insn insn[FUSE_MAX] = {0};
-        uint8_t *byte[2];
-        for (unsigned n = 0; n < f->count; n++)
-            insn[n] = (struct Insn){.fn = f->fn[n],
-                                    .rm = (uint8_t)(32 * n),
-                                    .reg = (uint8_t)(32 * n + 8),
-                                    .base = (uint8_t)(32 * n + 16),
-                                    .index = (uint8_t)(32 * n + 24)};
-        for (unsigned pass = 0; pass < f->count; pass++) /* an equality may follow from another */
-            for (unsigned n = 0; n < f->same_count; n++) {
-                for (unsigned side = 0; side < 2; side++)
-                    byte[side] = (uint8_t *)&insn[f->same[n].insn[side]] + f->same[n].field[side];
-                *byte[0] = *byte[1] = *byte[0] < *byte[1] ? *byte[0] : *byte[1];
-            }
+        for (unsigned n = 0; n < f->count; n++) /* registers that fit no sequence which names them */
+            insn[n] =
+                (struct Insn){.fn = f->fn[n], .rm = ANYTHING, .reg = ANYTHING, .base = ANYTHING, .index = ANYTHING};
+        bind(f, insn);
         fuse_pick(index, insn, f->count);
-        ck_assert(insn[0].fn == f->all);
+        ck_assert_msg(insn[0].fn == f->all, "sequence %u", k);
         for (unsigned n = 1; n < f->count; n++)
             ck_assert(insn[n].fn == f->fn[n]);
+        if (f->use_count == 0)
+            continue;
+        for (unsigned n = 0; n < f->count; n++)
+            insn[n].fn = f->fn[n];
+        for (unsigned n = 0; n < f->use_count; n++) { /* without what it says of one field it is another */
+            uint8_t *field = field_of(insn, &f->use[n]), old = *field;
+            *field = ANYTHING;
+            fuse_pick(index, insn, f->count);
+            ck_assert_msg(insn[0].fn != f->all, "sequence %u with another %u", k, n);
+            *field = old;
+            for (unsigned m = 0; m < f->count; m++)
+                insn[m].fn = f->fn[m];
+        }
     }
     fuse_index_free(index);
+}
+END_TEST
+
+/* ---- a sequence does what its instructions do one by one ---- */
+
+enum { DATA_SIZE = 0x4000 };
+
+/** A block, with room for links, that leaves the engine at its end and by its branches. */
+struct Trial {
+    uint8_t block[sizeof(struct Block)];
+    struct Insn insn[FUSE_MAX + 1];
+    struct BlockLink links[FUSE_MAX + 2];
+} __attribute__((aligned(64)));
+
+struct Outcome {
+    uint64_t gpr[16], rip, icount;
+    union VecReg vec[16];
+    struct Cc cc;
+    uint32_t mxcsr;
+    bool faulted;
+    struct TcgFault fault;
+    uint8_t data[DATA_SIZE];
+};
+
+static void make_trial(struct Trial *x, const struct X86Fusion *f, const char *const text_of[FUSE_MAX]) {
+    memset(x, 0, sizeof(*x));
+    ((struct Block *)x->block)->count = f->count;
+    for (unsigned n = 0; n < f->count; n++) {
+        const char *text = text_of[n], *fields = strchr(text, ' ');
+        struct Insn *i = &x->insn[n];
+        *i = (struct Insn){.fn = f->fn[n],
+                           .imm = (int64_t)(rnd() & 0x7f) - 0x20,
+                           .disp = (int32_t)(rnd() & 0xff) - 0x40,
+                           .off = (uint16_t)n,
+                           .idx = (uint8_t)n,
+                           .len = 1,
+                           .asize = 3,
+                           .seg = SEG_DS,
+                           .osize = 3,
+                           .scale = rnd() & 3};
+        i->reg = any_register(fields, "reg");
+        i->rm = any_register(fields, "rm");
+        i->vreg = (uint8_t)((rnd() & 15) * 8);
+        i->base = (uint8_t)((rnd() & 15) * 8);
+        i->index = (uint8_t)((rnd() & 15) * 8);
+        if (text[0] == '-' && text[1] == 'J') {
+            i->exit_link = (uint8_t)(&x->links[n] - (struct BlockLink *)i);
+            i->behind = (uint8_t)(f->count - 1 - n);
+        }
+        if (text[0] == '|') /* its links follow */
+            return bind(f, x->insn);
+    }
+    x->insn[f->count] = (struct Insn){.fn = tcg_x_leave, .idx = (uint8_t)f->count};
+    bind(f, x->insn);
+}
+
+static void go(struct Tcg *t, const struct Insn *i) {
+#ifdef TCG_TAIL_CALLS
+    i->fn(t->env, i, t);
+#else
+    while (i != NULL)
+        i = i->fn(t->env, i, t);
+#endif
+}
+
+static void try(struct CpuBench *b, const struct Trial *x, const struct Outcome *before, struct Outcome *after) {
+    struct Tcg *t = b->cpu.engine;
+    memcpy(b->env->gpr, before->gpr, sizeof(before->gpr));
+    memcpy(b->env->vec, before->vec, sizeof(before->vec));
+    memcpy(b->mem + BENCH_DATA, before->data, DATA_SIZE);
+    b->env->rip = BENCH_CODE;
+    t->cc = before->cc;
+    t->icount = 1000;
+    t->fault_raised = false;
+    t->fault = (struct TcgFault){0};
+    host_set_mxcsr(before->mxcsr);
+    if (sigsetjmp(t->unwind, 0) == 0)
+        go(t, x->insn);
+    after->mxcsr = host_mxcsr();
+    memcpy(after->gpr, b->env->gpr, sizeof(after->gpr));
+    memcpy(after->vec, b->env->vec, sizeof(after->vec));
+    memcpy(after->data, b->mem + BENCH_DATA, DATA_SIZE);
+    after->rip = b->env->rip;
+    after->cc = t->cc;
+    after->icount = t->icount;
+    after->faulted = t->fault_raised;
+    after->fault = t->fault;
+}
+
+static void random_outcome(struct Outcome *o) {
+    memset(o, 0, sizeof(*o));
+    for (unsigned k = 0; k < 16; k++) {
+        uint64_t kind = rnd() % 8;
+        o->gpr[k] = kind < 5 ? BENCH_DATA + 0x800 + (rnd() & 0xff8) : kind < 7 ? rnd() & 0x7f : rnd() << 24 ^ rnd();
+        for (unsigned n = 0; n < 4; n++)
+            o->vec[k].q[n] = rnd() & 1 ? 0x3ff0000000000000 + (rnd() << 12) : rnd() << 24 ^ rnd();
+    }
+    o->gpr[REG_SP] = BENCH_DATA + 0x1000 + (rnd() & 0xff8);
+    for (unsigned k = 0; k < DATA_SIZE; k += 8)
+        memcpy(o->data + k, &(uint64_t){rnd() << 24 ^ rnd()}, 8);
+    cc_load(&o->cc, (uint32_t)rnd() & FLAG_ARITH);
+    o->mxcsr = 0x1f80;
+}
+
+static void compare(const struct Outcome *a, const struct Outcome *b, unsigned k) {
+    for (unsigned n = 0; n < 16; n++)
+        ck_assert_msg(a->gpr[n] == b->gpr[n], "sequence %u: register %u", k, n);
+    ck_assert_msg(memcmp(a->vec, b->vec, sizeof(a->vec)) == 0, "sequence %u: vector registers", k);
+    ck_assert_msg(memcmp(a->data, b->data, DATA_SIZE) == 0, "sequence %u: memory", k);
+    ck_assert_msg(cc_flags(&a->cc) == cc_flags(&b->cc), "sequence %u: flags", k);
+    ck_assert_msg(a->rip == b->rip && a->icount == b->icount, "sequence %u: where it ended", k);
+    ck_assert_msg(a->mxcsr == b->mxcsr, "sequence %u: MXCSR", k);
+    ck_assert_msg(a->faulted == b->faulted && memcmp(&a->fault, &b->fault, sizeof(a->fault)) == 0, "sequence %u: fault",
+                  k);
+}
+
+/** The 2 MiB with the data; those with the tables can be read, others not even that. */
+static void only_data_is_writable(struct CpuBench *b) {
+    uint64_t *pd = (uint64_t *)(b->mem + BENCH_PD);
+    for (unsigned k = 0; k < 512; k++)
+        pd[k] &= k == BENCH_DATA >> 21 ? UINT64_MAX : k == 0 ? ~2ull : 0;
+    b->env->cr0 |= CR0_WP;
+    tcg_tlb_flush(b->cpu.engine);
+    tcg_update_mode(b->cpu.engine);
+}
+
+START_TEST(every_sequence_does_the_same) {
+    struct CpuBench *b = cpu_bench_new("max", BENCH_LONG);
+    struct Tcg *t = b->cpu.engine;
+    struct Outcome *before = malloc(3 * sizeof(*before)), *single = before + 1, *fused = before + 2;
+    uint32_t mxcsr = host_mxcsr();
+    unsigned through = 0, faults = 0;
+    CPU_BENCH_RUN(b, 0x90); /* the mode is known from here on */
+    only_data_is_writable(b);
+    t->lookup.fn = t->link.fn = t->edge.fn = tcg_x_leave;
+    random_state = 86;
+    for (unsigned k = 0; k < x86_fusion_count; k++) {
+        const char *text_of[FUSE_MAX];
+        for (unsigned n = 0; n < x86_fusions[k].count; n++)
+            text_of[n] = description(x86_fusions[k].fn[n]);
+        for (unsigned n = 0; n < 8; n++) {
+            struct Trial x;
+            make_trial(&x, &x86_fusions[k], text_of);
+            random_outcome(before);
+            try(b, &x, before, single);
+            x.insn[0].fn = x86_fusions[k].all;
+            try(b, &x, before, fused);
+            host_set_mxcsr(mxcsr);
+            compare(single, fused, k);
+            faults += single->faulted;
+            through += !single->faulted;
+        }
+    }
+    ck_assert_uint_gt(through, 2 * x86_fusion_count);
+    ck_assert_uint_gt(faults, x86_fusion_count);
+    free(before);
+    cpu_bench_free(b);
 }
 END_TEST
 
@@ -90,7 +313,9 @@ END_TEST
 Suite *fuse_suite(void) {
     Suite *s = suite_create("fuse");
     TCase *tc = tcase_create("sequences");
+    tcase_set_timeout(tc, 60);
     tcase_add_test(tc, every_sequence_is_found);
+    tcase_add_test(tc, every_sequence_does_the_same);
     tcase_add_test(tc, first_overwrites_second);
     tcase_add_test(tc, second_faults);
     tcase_add_test(tc, compare_and_branch);

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * x86gen: writes the functions of fuse.tab's sequences.
+ *
+ * Where a sequence names its registers, these are read into a CPUX86State of the function's own, at numbers that are
+ * constants, and instructions work on that, so that the compiler sees variables. What an instruction has written is
+ * stored in the guest's registers at once: a fault in the next finds them complete, and the compiler drops stores that
+ * nobody can see.
+ */
+#include "accel/tcg-lite/gen_fuse.h"
+
+#include <string.h>
+
+static const char *const field_name[] = {
+    [FIELD_RM] = "rm", [FIELD_REG] = "reg", [FIELD_BASE] = "base", [FIELD_INDEX] = "index", [FIELD_VREG] = "vreg"};
+
+static void put_name(FILE *o, int number) {
+    const struct Fused *f = &gen_fused[number];
+    fputs("y", o);
+    for (int k = 0; k < f->count; k++)
+        fprintf(o, "_%s", gen_fn_name(f->fn[k]));
+    for (int k = 0, insn = -1; k < f->use_count; insn = f->use[k++].insn) {
+        uint8_t name = f->use[k].name;
+        fprintf(o, "%s", f->use[k].insn != insn ? "_" : "");
+        if (name < FUSE_FIXED)
+            fprintf(o, "%c%s", 'a' + name, f->use[k].high ? "h" : "");
+        else if (name >= FUSE_VECTOR && name < FUSE_NONE)
+            fprintf(o, "%c", 'A' + name - FUSE_VECTOR);
+        else
+            fprintf(o, "%d", name);
+    }
+}
+
+static bool is_gpr(uint8_t name) { return name < FUSE_VECTOR; }
+static bool is_vector(uint8_t name) { return name >= FUSE_VECTOR && name < FUSE_NONE; }
+
+/** Where a register lives in the function's own state: fixed ones at their numbers, the others where room is. */
+static unsigned slot_of(uint8_t name, uint16_t implicit) {
+    if (is_vector(name))
+        return name - FUSE_VECTOR;
+    if (name >= FUSE_FIXED)
+        return name - FUSE_FIXED;
+    unsigned slot = 0;
+    for (unsigned left = name;; slot++)
+        if (!(implicit >> slot & 1) && left-- == 0)
+            return slot;
+}
+
+/** Registers of the function: from the guest's (or back) for those in the set. */
+static void put_load(FILE *o, unsigned slot, bool vector) {
+    if (vector)
+        fprintf(o, "    xmm_write(&own, %u, xmm_read(env, V%u));\n", slot, slot);
+    else
+        fprintf(o, "    own.gpr[%u] = gpr_read(env, R%u, 64);\n", slot, slot);
+}
+static void put_store(FILE *o, unsigned slot, bool vector) {
+    if (vector)
+        fprintf(o, "    xmm_write(env, V%u, xmm_read(&own, %u));\n", slot, slot);
+    else
+        fprintf(o, "    gpr_write(env, R%u, 64, own.gpr[%u]);\n", slot, slot);
+}
+
+struct Slots {
+    uint16_t implicit;
+    uint32_t gpr, vector; /* sets of those in use */
+};
+
+static void put_loads(FILE *o, const struct Slots *s) {
+    for (unsigned k = 0; k < 16; k++) {
+        if (s->gpr >> k & 1)
+            put_load(o, k, false);
+        if (s->vector >> k & 1)
+            put_load(o, k, true);
+    }
+}
+
+/** Which guest register is which: constants R0 ... (offsets) and V0 ... (numbers). */
+static void put_registers(FILE *o, const struct Fused *f, struct Slots *s) {
+    for (unsigned k = 0; k < 16; k++)
+        if (s->implicit >> k & 1)
+            fprintf(o, "    const unsigned R%u = %u;\n", k, k * 8);
+    s->gpr = s->implicit;
+    s->vector = 0;
+    for (int k = 0; k < f->use_count; k++) {
+        uint8_t name = f->use[k].name;
+        if (!is_gpr(name) && !is_vector(name))
+            continue;
+        unsigned slot = slot_of(name, s->implicit);
+        uint32_t *set = is_vector(name) ? &s->vector : &s->gpr;
+        if (!(*set >> slot & 1))
+            fprintf(o, "    const unsigned %c%u = i[%d].%s%s;\n", is_vector(name) ? 'V' : 'R', slot, f->use[k].insn,
+                    field_name[f->use[k].field], f->use[k].high ? " - 1u" : "");
+        *set |= 1u << slot;
+    }
+    fprintf(o, "    CPUX86State own;\n    own.zero = 0;\n    own.rip = env->rip;\n");
+    put_loads(o, s);
+}
+
+/** Instruction n with the function's own numbers of registers. */
+static void put_copy(FILE *o, const struct Fused *f, int n, const struct Slots *s) {
+    fprintf(o, "    struct Insn i%d = insn_copy(i + %d);\n", n, n);
+    bool named[FIELD_VREG + 1] = {false};
+    for (int k = 0; k < f->use_count; k++) {
+        uint8_t name = f->use[k].name;
+        if (f->use[k].insn != n)
+            continue;
+        fprintf(o, "    i%d.%s = ", n, field_name[f->use[k].field]);
+        if (name == FUSE_NONE || name == FUSE_IP)
+            fprintf(o, "%s;\n", name == FUSE_IP ? "INSN_REG_RIP" : "INSN_REG_NONE");
+        else if (is_vector(name))
+            fprintf(o, "%u;\n", slot_of(name, s->implicit));
+        else
+            fprintf(o, "%u;\n", slot_of(name, s->implicit) * 8 + f->use[k].high);
+        named[f->use[k].field] = true;
+    }
+    for (int field = FIELD_RM; field <= FIELD_REG; field++) /* the decoder leaves 0 there: AX */
+        if (!named[field])
+            fprintf(o, "    i%d.%s = 0;\n", n, field_name[field]);
+}
+
+static void put_own_insn(const struct Gen *g, FILE *o, const struct Fused *f, int n, const struct Slots *s) {
+    struct GenUse field[GEN_FIELDS_MAX];
+    char insn[16], next[16];
+    int fields = gen_fn_fields(g, f->fn[n], field), at = 0;
+    snprintf(insn, sizeof insn, "&i%d", n);
+    snprintf(next, sizeof next, "i + %d", n + 1);
+    put_copy(o, f, n, s);
+    gen_emit_insn(g, o, f->fn[n], (struct GenArgs){"&own", insn, next}, false);
+    while (at < f->use_count && f->use[at].insn != n)
+        at++;
+    for (int k = 0; k < fields; k++)
+        if (field[k].written)
+            put_store(o, slot_of(f->use[at + k].name, s->implicit), field[k].vector);
+    uint16_t implicit = gen_fn_implicit_written(g, f->fn[n]);
+    for (unsigned k = 0; k < 16; k++)
+        if (implicit >> k & 1)
+            put_store(o, k, false);
+}
+
+static void put_function(const struct Gen *g, FILE *o, int number) {
+    const struct Fused *f = &gen_fused[number];
+    struct Slots s = {.implicit = gen_fuse_implicit(g, f)};
+    fprintf(o, "\nEXEC_FN ");
+    put_name(o, number);
+    fprintf(o, "(CPUX86State *env, const struct Insn *restrict i, struct Tcg *t) {\n");
+    if (f->use_count > 0)
+        put_registers(o, f, &s);
+    for (int n = 0; n < f->count; n++) {
+        char insn[16], next[16];
+        bool last = n == f->count - 1;
+        snprintf(insn, sizeof insn, "i + %d", n);
+        snprintf(next, sizeof next, "i + %d", n + 1);
+        if (f->use_count > 0 && gen_fn_local(g, f->fn[n])) {
+            put_own_insn(g, o, f, n, &s);
+            if (last)
+                fprintf(o, "    CONTINUE(%s);\n", next);
+            continue;
+        }
+        gen_emit_insn(g, o, f->fn[n], (struct GenArgs){"env", insn, next}, last);
+        if (f->use_count > 0 && !last && !gen_fn_exit(g, f->fn[n]))
+            put_loads(o, &s);
+    }
+    fprintf(o, "}\n");
+}
+
+void gen_fuse_unit_functions(const struct Gen *g, FILE *o, int unit) {
+    for (int k = 0; k < gen_fused_count; k++)
+        if (gen_fused[k].unit == unit)
+            put_function(g, o, k);
+}
+
+void gen_fuse_declare(FILE *o) {
+    for (int k = 0; k < gen_fused_count; k++) {
+        fprintf(o, "EXEC_FN ");
+        put_name(o, k);
+        fprintf(o, "(CPUX86State *env, const struct Insn *i, struct Tcg *t);\n");
+    }
+}
+
+void gen_fuse_table(const struct Gen *g, FILE *o) {
+    int fns = 0, uses = 0;
+    fprintf(o, "static const ExecFn fusion_fns[] = {\n");
+    for (int k = 0; k < gen_fused_count; k++) {
+        for (int n = 0; n < gen_fused[k].count; n++)
+            fprintf(o, "x_%s, ", gen_fn_name(gen_fused[k].fn[n]));
+        fprintf(o, "\n");
+    }
+    fprintf(o, "NULL};\nstatic const struct X86FusionUse fusion_uses[] = {\n");
+    for (int k = 0; k < gen_fused_count; k++)
+        for (int n = 0; n < gen_fused[k].use_count; n++)
+            fprintf(o, "{%d, offsetof(struct Insn, %s), %d, %d},\n", gen_fused[k].use[n].insn,
+                    field_name[gen_fused[k].use[n].field], gen_fused[k].use[n].name, gen_fused[k].use[n].high);
+    fprintf(o, "{0}};\nconst struct X86Fusion x86_fusions[] = {\n");
+    for (int k = 0; k < gen_fused_count; k++) {
+        const struct Fused *f = &gen_fused[k];
+        fprintf(o, "    {");
+        put_name(o, k);
+        fprintf(o, ", fusion_fns + %d, fusion_uses + %d, %d, %d, 0x%x},\n", fns, uses, f->count, f->use_count,
+                f->use_count > 0 ? gen_fuse_implicit(g, f) : 0);
+        fns += f->count;
+        uses += f->use_count;
+    }
+    fprintf(o, "};\nconst unsigned x86_fusion_count = %d;\n", gen_fused_count);
+}
+
+void gen_fuse_describe(const struct Gen *g, FILE *o, int fn) {
+    struct GenUse field[GEN_FIELDS_MAX];
+    int fields = gen_fn_fields(g, fn, field);
+    for (int k = 0; k < fields; k++)
+        fprintf(o, "%s%s%s", k > 0 ? "," : "", field_name[field[k].field],
+                field[k].vector ? ".v"
+                : field[k].byte ? ".b"
+                                : "");
+    fprintf(o, "%s 0x%x", fields > 0 ? "" : "-", gen_fn_local(g, fn) ? gen_fn_implicit(g, fn) : 0);
+}
