@@ -125,6 +125,8 @@ static void qemu_faults(struct Comparison *c, const struct CompareInsn *i) {
         return;
     if (c->a.vector != DIFF_NO_FAULT && !(c->b.rflags & FLAG_RF))
         c->a.rflags &= ~(uint64_t)FLAG_RF;
+    if (c->a.vector != DIFF_NO_FAULT && is(i, "VCVTPS2PH"))
+        memcpy(c->a.fx + FXSAVE_MXCSR, c->b.fx + FXSAVE_MXCSR, 4);
     if (c->a.vector == VEC_PF && (is(i, "RCL") || is(i, "RCR")))
         c->a.rflags = (c->a.rflags & ~(uint64_t)FLAG_ARITH) | (c->b.rflags & FLAG_ARITH);
     if (c->a.vector == VEC_PF && c->a.error == (c->b.error | PF_W) && c->a.cr2 == c->b.cr2)
@@ -162,7 +164,8 @@ static void qemu_segments(struct Comparison *c, const struct CompareInsn *i) {
     bool limit = c->a.vector == VEC_GP || c->a.vector == VEC_SS;
     bool stack = c->a.vector == VEC_SS && c->b.vector == VEC_GP && c->b.error == 0;
     bool narrow = c->mode == DIFF_REAL16 || c->mode == DIFF_PROT16; /* a handler's stack, too */
-    if (c->qemu && narrow && c->a.vector == DIFF_TRIPLE_FAULT && (uint16_t)c->b.gpr[REG_SP] < 16)
+    bool of_sp = i->insn->reg == REG_SP * 8 || i->insn->rm == REG_SP * 8 || (uint16_t)(c->b.gpr[REG_SP] + 16) < 32;
+    if (c->qemu && narrow && c->a.vector == DIFF_TRIPLE_FAULT && of_sp)
         take_all(c);
     if (c->qemu && (c->mode != DIFF_LONG64 ? limit && c->b.vector != c->a.vector : stack))
         take_all(c);
@@ -192,6 +195,21 @@ static void qemu_branch_prefix(struct Comparison *c, const struct CompareInsn *i
     bool near_branch = i->row->operands[0] == 'J' || is(i, "RET") || is(i, "CALL") || is(i, "JMP");
     bool short_rip = c->mode == DIFF_LONG64 && near_branch && has_prefix(c, i, 0x66);
     if (c->qemu && (loop || short_rip))
+        take_all(c);
+}
+
+/** Where a branch leads beyond CS.limit, or nowhere. */
+static void qemu_branch_target(struct Comparison *c, const struct CompareInsn *i) {
+    bool near_branch = i->row->operands[0] == 'J' || is(i, "RET") || is(i, "CALL") || is(i, "JMP");
+    if (c->qemu && near_branch && c->a.vector == VEC_GP && c->b.vector == VEC_GP && c->a.rip == i->rip &&
+        c->b.rip != i->rip)
+        take_all(c);
+}
+
+/** Reserved bits of control registers. */
+static void qemu_control(struct Comparison *c, const struct CompareInsn *i) {
+    bool control = is(i, "MOV") && i->row->operands[0] == 'C';
+    if (c->qemu && control && c->a.vector == VEC_GP && c->a.error == 0 && c->b.vector == DIFF_NO_FAULT)
         take_all(c);
 }
 
@@ -225,9 +243,11 @@ static void qemu_dr7(struct Comparison *c, const struct CompareInsn *i) {
 
 /** SYSENTER's addresses. */
 static void kvm_sysenter(struct Comparison *c, const struct CompareInsn *i) {
-    enum { ESP = 30, EIP = 31 };
+    enum { CS = 29, ESP = 30, EIP = 31 };
     if (!c->system || !is(i, "WRMSR") || strcmp(c->oracle, "kvm") != 0)
         return;
+    if (c->qemu && c->system_b.v[CS] == (uint16_t)c->system_a.v[CS])
+        c->system_a.v[CS] = c->system_b.v[CS];
     for (unsigned k = ESP; k <= EIP; k++)
         if (c->system_b.v[k] == (uint32_t)c->system_a.v[k])
             c->system_a.v[k] = c->system_b.v[k];
@@ -262,6 +282,14 @@ static void qemu_vex(struct Comparison *c, const struct CompareInsn *i) {
     if (c->qemu && vex &&
         ((c->b.vector == VEC_UD && mode16) || (wide_scalar && (c->b.vector == VEC_UD || c->b.vector == c->a.vector))))
         take_all(c);
+}
+
+/** Vector registers that 32-bit code does not have. */
+static void qemu_vzero(struct Comparison *c, const struct CompareInsn *i) {
+    if (!c->qemu || c->mode == DIFF_LONG64 || strncmp(i->row->mnemonic, "VZERO", 5) != 0)
+        return;
+    memcpy(c->a.fx + FXSAVE_XMM + 8 * 16, c->b.fx + FXSAVE_XMM + 8 * 16, 8 * 16);
+    memcpy(c->a.ymmh[8], c->b.ymmh[8], 8 * 16);
 }
 
 /** Addresses that are looked at, whether or not something is stored there. */
@@ -432,7 +460,8 @@ const struct Explanation explanations[] = {
     {"qemu-x87-pointer", "QEMU's emulation does not keep FIP (measured, 7.2)", qemu_pointers},
     {"qemu-faults",
      "QEMU's emulation does not set RF in the frames of faults (SDM vol. 3, 18.3.1.1), says of the page fault of a "
-     "read-modify-write that it was a read, changes the flags of RCL and RCR before their store faults, and does not "
+     "read-modify-write that it was a read, changes the flags of RCL and RCR and of VCVTPS2PH before their store "
+     "faults, and does not "
      "single-step PAUSE and STI (SDM vol. 3, 6.8.3: MOV and POP to SS only) (measured, 7.2)",
      qemu_faults},
     {"qemu-encodings",
@@ -461,6 +490,9 @@ const struct Explanation explanations[] = {
      "QEMU raises #UD for BMI's instructions in 16-bit protected mode, and for scalar ones with VEX.L, or keeps upper "
      "halves (SDM vol. 2, 3.1.1.2: LIG; measured, 7.2)",
      qemu_vex},
+    {"qemu-vzero",
+     "QEMU's VZEROALL and VZEROUPPER clear all 16 registers in 32-bit code (SDM vol. 2, VZEROUPPER: 8; measured, 7.2)",
+     qemu_vzero},
     {"qemu-touch",
      "QEMU's CLFLUSH does not look at the address (SDM vol. 2, CLFLUSH: #PF as a load), its MASKMOVQ and MASKMOVDQU "
      "look at selected bytes only (measured by `host`: at all) (measured, 7.2)",
@@ -481,6 +513,13 @@ const struct Explanation explanations[] = {
      "Intel's processors do; AMD's take the former for the condition and cut RIP to 16 bits (APM vol. 3, 1.2.2 and "
      "table 1-4; measured)",
      qemu_branch_prefix},
+    {"qemu-branch-target",
+     "near branches beyond CS.limit, or to an address that is not canonical: QEMU's #GP comes at the target, not at "
+     "the "
+     "branch (SDM vol. 2, Jcc, CALL: #GP(0); measured, 7.2)",
+     qemu_branch_target},
+    {"qemu-control", "QEMU ignores reserved bits of control registers (SDM vol. 2, MOV: #GP(0); measured, 7.2)",
+     qemu_control},
     {"qemu-tables",
      "QEMU's SGDT and SIDT with 16-bit operands store 24 bits of the base; processors store all (APM vol. 3, SGDT: "
      "operand-size prefixes are ignored). Its LGDT and LIDT take 24 bits of it in 64-bit code, where the operand size "
@@ -496,8 +535,9 @@ const struct Explanation explanations[] = {
      qemu_shadow},
     {"qemu-dr7", "QEMU keeps reserved bits of DR7 (SDM vol. 3, 18.2.4; measured, 7.2)", qemu_dr7},
     {"kvm-sysenter",
-     "KVM for AMD's processors keeps 32 bits of IA32_SYSENTER_ESP and _EIP, which are 64 bits wide (SDM vol. 4, table "
-     "2-2; measured)",
+     "KVM for AMD's processors keeps 32 bits of IA32_SYSENTER_ESP and _EIP, which are 64 bits wide, and QEMU 16 of "
+     "_CS, "
+     "which is 32 (SDM vol. 4, table 2-2; measured)",
      kvm_sysenter},
     {"qemu-null-ss",
      "QEMU loads a null selector into SS at CPL 0 whatever its RPL (SDM vol. 2, MOV: #GP if RPL is not CPL; measured, "

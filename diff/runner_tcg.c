@@ -14,7 +14,7 @@
 #include <string.h>
 
 /* Iterations of repeated string instructions count as instructions; a case gets as many turns. */
-enum { MAX_TURNS = 70000 };
+enum { MAX_TURNS = 70000, REAL_TOP = 0x110000 };
 
 struct TcgRunner {
     struct DiffRunner head;
@@ -219,37 +219,97 @@ void case_load(const struct DiffCase *c, const struct DiffSpace *s) {
 }
 
 static bool same_pages(const struct TcgRunner *t, const struct DiffCase *c) {
-    return t->case_pages == c->pages && t->head.space.mode == c->mode && t->head.space.cpl == c->cpl &&
-           !memcmp(t->case_page, c->page, c->pages * sizeof(c->page[0]));
+    return c->mode != DIFF_REAL16 && t->case_pages == c->pages && t->head.space.mode == c->mode &&
+           t->head.space.cpl == c->cpl && !memcmp(t->case_page, c->page, c->pages * sizeof(c->page[0]));
+}
+
+/** Blocks made of what a page held must go. */
+static void forget_blocks(struct TcgRunner *t, uint64_t phys) {
+    uint8_t *flags = &t->head.space.ram.page_flags[phys >> 12];
+    if (__atomic_load_n(flags, __ATOMIC_RELAXED) & PAGE_FLAG_CODE) {
+        tcg_code_written(t->cpu.engine, phys, 4096);
+        __atomic_or_fetch(flags, PAGE_FLAG_CODE, __ATOMIC_RELAXED); /* it will hold code again: the TLB knows */
+    }
+}
+
+/** env was written: as put_state, but for what translations the TLB has. */
+static void put_registers(struct TcgRunner *t) {
+    struct Tcg *tcg = t->cpu.engine;
+    cc_load(&tcg->cc, (uint32_t)t->cpu.env.rflags);
+    tcg->insn = NULL;
+    tcg->tf_armed = tcg->shadow_running = false;
+    tcg_update_mode(tcg);
+}
+
+/** In real-address mode all memory is there for any case. What the last one wrote becomes 0 again; false: it wrote to
+ *  the vectors or handlers. */
+static bool clean_real(struct TcgRunner *t) {
+    struct DiffSpace *s = &t->head.space;
+    for (uint64_t at = 0; at < s->ram.size && at < REAL_TOP; at += 4096) {
+        uint8_t *flags = &s->ram.page_flags[at >> 12];
+        if (!(__atomic_load_n(flags, __ATOMIC_RELAXED) & PAGE_FLAG_DIRTY))
+            continue;
+        if (at == 0 || at - s->sys < DIFF_SYS_SIZE)
+            return false;
+        forget_blocks(t, at);
+        memset(s->ram.host + at, 0, 4096);
+        __atomic_and_fetch(flags, (uint8_t)~PAGE_FLAG_DIRTY, __ATOMIC_RELAXED);
+    }
+    return true;
+}
+
+/** Give the space that there is the case's pages. -ENOSPC: that is not enough. */
+static int move_pages(struct TcgRunner *t, const struct DiffCase *c, char *why, size_t n) {
+    struct DiffSpace *s = &t->head.space;
+    bool real = s->mode == DIFF_REAL16;
+    if (t->case_pages == 0 || s->mode != c->mode || s->cpl != c->cpl ||
+        (!real && (s->cpl == 0 || s->pages != c->pages)))
+        return -ENOSPC;
+    if (real && !clean_real(t))
+        return -ENOSPC;
+    for (unsigned k = 0; k < s->pages && !real; k++)
+        forget_blocks(t, k * 4096ull);
+    int r = diff_space_move(s, c->page, c->pages, why, n);
+    if (r == 0 && !real)
+        tcg_tlb_flush_non_global(t->cpu.engine);
+    return r;
 }
 
 /** Make the space that the case wants. */
-static int change_pages(struct TcgRunner *t, const struct DiffCase *c, char *why, size_t n) {
+static int make_pages(struct TcgRunner *t, const struct DiffCase *c, char *why, size_t n) {
     struct CPUState *cpu = &t->cpu;
-    if (t->case_page == NULL && (t->case_page = malloc(CASE_MAX_PAGES * sizeof(*t->case_page))) == NULL)
-        return snprintf(why, n, "%s", strerror(ENOMEM)), -ENOMEM;
     int r = diff_space_change(&t->head.space, c->mode, c->cpl, &cpu->model, c->page, c->pages, why, n);
     if (r != 0)
         return r;
-    memcpy(t->case_page, c->page, c->pages * sizeof(c->page[0]));
-    t->case_pages = c->pages;
-    t->page_host = NULL;
+    memset(t->head.space.ram.page_flags, 0, t->head.space.ram.size >> 12);
+    bus_set_dirty_logging(cpu->bus, c->mode == DIFF_REAL16);
     cpu->env = t->head.space.env;
     tcg_blocks_flush(cpu->engine);
     tcg_lite_ops.put_state(cpu);
     return 0;
 }
 
-/** Blocks made of what the last case had there must go. */
+static int change_pages(struct TcgRunner *t, const struct DiffCase *c, char *why, size_t n) {
+    if (t->case_page == NULL && (t->case_page = malloc(CASE_MAX_PAGES * sizeof(*t->case_page))) == NULL)
+        return snprintf(why, n, "%s", strerror(ENOMEM)), -ENOMEM;
+    int r = move_pages(t, c, why, n);
+    if (r == -ENOSPC)
+        r = make_pages(t, c, why, n);
+    t->page_host = NULL;
+    t->case_pages = r == 0 ? c->pages : 0;
+    if (r == 0)
+        memcpy(t->case_page, c->page, c->pages * sizeof(c->page[0]));
+    return r;
+}
+
+/** The case's own pages are about to be written. */
 static void forget_code(struct TcgRunner *t, const struct DiffCase *c) {
     struct DiffSpace *s = &t->head.space;
     for (unsigned k = 0; k < c->pages; k++) {
         uint64_t phys = diff_space_phys(s, c->page[k].linear);
-        uint8_t *flags = &s->ram.page_flags[phys >> 12];
-        if (__atomic_load_n(flags, __ATOMIC_RELAXED) & PAGE_FLAG_CODE) {
-            tcg_code_written(t->cpu.engine, phys, 4096);
-            __atomic_or_fetch(flags, PAGE_FLAG_CODE, __ATOMIC_RELAXED); /* it will hold code again: the TLB knows */
-        }
+        forget_blocks(t, phys);
+        if (s->mode == DIFF_REAL16)
+            __atomic_or_fetch(&s->ram.page_flags[phys >> 12], PAGE_FLAG_DIRTY, __ATOMIC_RELAXED);
     }
 }
 
@@ -263,8 +323,9 @@ static void load_system(struct TcgRunner *t, const struct CaseSystem *y) {
     env->cr4 = y->has_cr4 ? y->cr4 : env->cr4;
     env->efer = y->has_efer ? y->efer : env->efer;
     env->xcr0 = y->has_xcr0 ? y->xcr0 : env->xcr0;
-    tcg_lite_ops.put_state(&t->cpu);
 }
+
+static bool sets_control(const struct CaseSystem *y) { return y->has_cr0 || y->has_cr4 || y->has_efer || y->has_xcr0; }
 
 static bool is_repeated_string(const struct DiffCase *c) {
     const uint8_t *p = c->bytes + c->code_at;
@@ -289,7 +350,9 @@ int diff_tcg_case(struct DiffRunner *r, const struct DiffCase *c, struct DiffSta
     if (c->system.any) {
         load_system(t, &c->system);
         diff_state_to_env(&c->in, &cpu->env);
-        tcg_lite_ops.put_state(cpu);
+        put_registers(t);
+        if (sets_control(&c->system))
+            tcg_lite_ops.put_state(cpu);
     }
     run_budget(cpu, c->in.insns);
     bool fault = in_handler(t), repeated = c->in.insns == 1 && is_repeated_string(c);
@@ -300,7 +363,9 @@ int diff_tcg_case(struct DiffRunner *r, const struct DiffCase *c, struct DiffSta
     finish(t, out, fault);
     if (c->system.any) { /* the next case finds the mode's own again */
         cpu->env = r->space.env;
-        tcg_lite_ops.put_state(cpu);
+        put_registers(t);
+        if (sets_control(&c->system))
+            tcg_lite_ops.put_state(cpu);
     }
     return 0;
 }

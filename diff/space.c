@@ -271,22 +271,28 @@ static void build(struct DiffSpace *s, const struct CpuModel *model) {
     set_segments(s);
 }
 
+/** The list of pages. */
+static int list_pages(struct DiffSpace *s, const struct DiffPage *page, unsigned pages, char *why, size_t n) {
+    if (pages > s->pages || s->page == NULL) {
+        struct DiffPage *more = realloc(s->page, (pages + 1) * sizeof(*page));
+        if (more == NULL)
+            return snprintf(why, n, "%s", strerror(ENOMEM)), -ENOMEM;
+        s->page = more;
+    }
+    memcpy(s->page, page, pages * sizeof(*page));
+    s->pages = pages;
+    qsort(s->page, pages, sizeof(*page), by_address);
+    return check_pages(s, why, n);
+}
+
 /** Everything but memory. */
 static int describe(struct DiffSpace *s, enum DiffMode mode, unsigned cpl, const struct DiffPage *page, unsigned pages,
                     char *why, size_t n) {
-    struct DiffPage *copy = malloc((pages + 1) * sizeof(*page));
-    if (copy == NULL)
-        return snprintf(why, n, "%s", strerror(ENOMEM)), -ENOMEM;
-    memcpy(copy, page, pages * sizeof(*page));
-    qsort(copy, pages, sizeof(*page), by_address);
-    free(s->page);
-    s->page = copy;
-    s->pages = pages;
     s->mode = mode;
     s->cpl = cpl;
     s->sys = mode == DIFF_REAL16 ? DIFF_SYS_REAL : DIFF_SYS;
     memset(&s->env, 0, sizeof(s->env));
-    return check_pages(s, why, n);
+    return list_pages(s, page, pages, why, n);
 }
 
 int diff_space_init(struct DiffSpace *s, enum DiffMode mode, unsigned cpl, const struct CpuModel *model,
@@ -301,6 +307,21 @@ int diff_space_init(struct DiffSpace *s, enum DiffMode mode, unsigned cpl, const
         return r;
     }
     build(s, model);
+    return 0;
+}
+
+int diff_space_move(struct DiffSpace *s, const struct DiffPage *page, unsigned pages, char *why, size_t n) {
+    bool same = pages == s->pages;
+    uint64_t used = ram_size(s), tables = s->sys_phys + DIFF_SYS_SIZE;
+    if (!is_real(s) && !same)
+        return -ENOSPC;
+    int r = list_pages(s, page, pages, why, n);
+    if (r != 0 || is_real(s))
+        return r;
+    if (ram_size(s) > s->ram.size)
+        return -ENOSPC;
+    memset(s->ram.host + tables, 0, used - tables);
+    make_tables(&(struct Tables){.s = s, .next = tables});
     return 0;
 }
 

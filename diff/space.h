@@ -85,6 +85,8 @@ int diff_space_init(struct DiffSpace *s, enum DiffMode mode, unsigned cpl, const
 /** Make it another space, in the memory that it has. -ENOSPC: that is not enough. */
 int diff_space_change(struct DiffSpace *s, enum DiffMode mode, unsigned cpl, const struct CpuModel *model,
                       const struct DiffPage *page, unsigned pages, char *why, size_t n);
+/** The same space with other pages, whose memory is as it was; -ENOSPC: it must be made anew. */
+int diff_space_move(struct DiffSpace *s, const struct DiffPage *page, unsigned pages, char *why, size_t n);
 void diff_space_destroy(struct DiffSpace *s);
 
 /** The page of a linear address, or NULL. */

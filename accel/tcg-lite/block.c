@@ -286,7 +286,8 @@ static void protect(struct Tcg *t, const struct ExecTlbEntry *e) {
     if (e->page_flags == NULL || (__atomic_load_n(e->page_flags, __ATOMIC_RELAXED) & PAGE_FLAG_CODE))
         return;
     __atomic_or_fetch(e->page_flags, PAGE_FLAG_CODE, __ATOMIC_SEQ_CST);
-    tcg_tlb_protect_code(t, e->phys);
+    if (!bus_dirty_logging(t->cpu->bus)) /* all stores are slow then */
+        tcg_tlb_protect_code(t, e->phys);
 }
 
 /**
