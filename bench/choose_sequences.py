@@ -12,6 +12,7 @@ import argparse
 import bisect
 import collections
 import heapq
+import re
 import sys
 import zlib
 
@@ -102,12 +103,30 @@ def texts(block, k, n):
     return [(plain, False)] + ([(with_names, True)] if with_names and with_names != plain else [])
 
 
-class Cutter:
-    """The blocks, and what it costs to execute them with the sequences chosen so far."""
+def expansions(text):
+    """A line of fuse.tab without its {this,that}."""
+    braces = re.search(r"\{([^{}]*)\}", text)
+    if not braces:
+        return [text]
+    return [e for word in braces[1].split(",") for e in expansions(text[:braces.start()] + word + text[braces.end():])]
 
-    def __init__(self, blocks):
+
+def table(path):
+    """The sequences that fuse.tab has."""
+    with open(path) as f:
+        lines = [" ".join(line.split("#")[0].split()) for line in f]
+    return {e for line in lines if line and line[0] != "%" for e in expansions(line)}
+
+
+class Cutter:
+    """The blocks, and what it costs to execute them with the sequences there are so far."""
+
+    def __init__(self, blocks, longest, there):
         self.blocks = blocks
         self.found = [collections.defaultdict(list) for _ in blocks]  # [block][first] = [(length, named)]
+        for b, block in enumerate(blocks if there else []):
+            for k, n in windows(block, longest):
+                self.found[b][k] += [(n, has_names) for text, has_names in texts(block, k, n) if text in there]
         self.cost = [self.cost_of(b) for b in range(len(blocks))]
 
     def cut(self, b, more=()):
@@ -172,7 +191,8 @@ def candidates(blocks, longest, least):
 
 def choose(blocks, args):
     total = sum(i.count for block in blocks for i in block)
-    cutter = Cutter(blocks)
+    cutter = Cutter(blocks, args.longest, table(args.keep) if args.keep else set())
+    print(f"jumps in an instruction: {cutter.jumps() / total:.3f}", file=sys.stderr)
     found = candidates(blocks, args.longest, total * args.least)
     print(f"{len(found)} candidates", file=sys.stderr)
     heap = []
@@ -219,6 +239,8 @@ def main():
     parser.add_argument("--least", type=float, default=1e-4, help="what a sequence has to save, in parts of an instruction's cost")
     parser.add_argument("--extra", type=float, default=2, help="what a sequence takes beside its instructions, in instructions")
     parser.add_argument("--share", type=float, default=0.97, help="how much of the instructions to look at (0.97)")
+    parser.add_argument("--keep", metavar="FUSE.TAB", help="choose what is worth having beside these")
+    parser.add_argument("--units", type=int, default=5, help="how many C files to spread them over (5)")
     parser.add_argument("--gains", action="store_true", help="say beside each what it saves")
     args = parser.parse_args()
 
@@ -229,10 +251,11 @@ def main():
     blocks = hottest(blocks, args.share)
     print(f"{len(blocks)} blocks", file=sys.stderr)
     chosen = sorted(choose(blocks, args))
-    room, done = sum(len(text.split()) for text, _ in chosen), 0
+    room, done, unit = sum(len(text.split()) for text, _ in chosen), 0, 0
     for text, gain in chosen:
-        if done * args.units % room < len(text.split()) * args.units or done == 0:
-            print(f"%unit fuse_hot{done * args.units // room + 1}")
+        if done * args.units // room + 1 != unit:
+            unit = done * args.units // room + 1
+            print(f"%unit fuse_hot{unit}")
         done += len(text.split())
         print(text + (f"  # {gain:.5f}" if args.gains else ""))
 
