@@ -26,6 +26,8 @@ static bool has_prefix(const struct Comparison *c, const struct CompareInsn *i, 
     return false;
 }
 
+static bool canonical(uint64_t v) { return (uint64_t)((int64_t)(v << 16) >> 16) == v; }
+
 static bool has_rex_w(const struct Comparison *c, const struct CompareInsn *i) {
     for (uint8_t rex = 0x48; rex < 0x50; rex++)
         if (has_prefix(c, i, rex))
@@ -119,7 +121,8 @@ static void qemu_pointers(struct Comparison *c, const struct CompareInsn *i) {
 
 /** Under QEMU: RF is not set in what a fault pushes; the fault of a read-modify-write is its read's. */
 static void qemu_faults(struct Comparison *c, const struct CompareInsn *i) {
-    if (c->qemu && (is(i, "PAUSE") || is(i, "STI")) && c->a.vector == VEC_DB && c->b.vector == DIFF_NO_FAULT)
+    if (c->qemu && (is(i, "PAUSE") || is(i, "STI") || is(i, "HLT")) && c->a.vector == VEC_DB &&
+        c->b.vector == DIFF_NO_FAULT)
         take_all(c);
     if (!c->qemu || c->a.vector != c->b.vector)
         return;
@@ -174,6 +177,9 @@ static void qemu_segments(struct Comparison *c, const struct CompareInsn *i) {
 static void qemu_operand_size(struct Comparison *c, const struct CompareInsn *i) {
     bool concerned = is(i, "MOVBE") || is(i, "CRC32") || is(i, "BSWAP") || is(i, "SHLD") || is(i, "SHRD");
     bool narrow = i->insn->osize == 1 || (is(i, "MOVBE") && has_prefix(c, i, 0x66));
+    bool mode16 = c->mode != DIFF_PROT32 && c->mode != DIFF_COMPAT32 && c->mode != DIFF_LONG64;
+    if (c->qemu && mode16 && (is(i, "MOVBE") || is(i, "CRC32")))
+        take_all(c);
     bool no_stack = c->a.vector == DIFF_TRIPLE_FAULT || c->b.vector == DIFF_TRIPLE_FAULT; /* of SP */
     if (c->qemu && concerned && narrow && (c->a.vector == c->b.vector || no_stack))
         take_all(c);
@@ -195,6 +201,37 @@ static void qemu_branch_prefix(struct Comparison *c, const struct CompareInsn *i
     bool near_branch = i->row->operands[0] == 'J' || is(i, "RET") || is(i, "CALL") || is(i, "JMP");
     bool short_rip = c->mode == DIFF_LONG64 && near_branch && has_prefix(c, i, 0x66);
     if (c->qemu && (loop || short_rip))
+        take_all(c);
+}
+
+static void qemu_operands(struct Comparison *c, const struct CompareInsn *i) {
+    bool zero = (is(i, "BSF") || is(i, "BSR")) && (c->b.rflags & FLAG_ZF) && i->insn->osize == 2;
+    if (!c->qemu)
+        return;
+    if (zero && c->a.vector == c->b.vector)
+        c->a.gpr[i->insn->reg / 8] = c->b.gpr[i->insn->reg / 8];
+    if ((is(i, "SHLD") || is(i, "SHRD")) && i->insn->mem && i->insn->base == INSN_REG_RIP)
+        take_all(c);
+    if (is(i, "ENTER") && c->a.vector != DIFF_NO_FAULT && c->b.vector == DIFF_NO_FAULT)
+        take_all(c);
+}
+
+/** An operand that begins at a canonical address and ends at none. */
+static bool crosses_canonical(const struct Comparison *c) {
+    bool fault = (c->a.vector == VEC_GP || c->a.vector == VEC_SS) && c->a.error == 0 && c->b.vector == VEC_PF;
+    return fault && c->a.rip == c->b.rip && canonical(c->b.cr2) && !canonical(c->b.cr2 + 127);
+}
+
+static void qemu_canonical_end(struct Comparison *c, const struct CompareInsn *i) {
+    if (c->qemu && i->insn->mem && crosses_canonical(c))
+        take_all(c);
+}
+
+/** x87 operands of more than 8 bytes, which are read and written in parts. */
+static void x87_parts(struct Comparison *c, const struct CompareInsn *i) {
+    bool environment = is(i, "FNSTENV") || is(i, "FNSAVE") || is(i, "FLDENV") || is(i, "FRSTOR");
+    bool parts = environment || !strcmp(i->row->operands, "Mt");
+    if (parts && crosses_canonical(c) && c->b.cr2 == operand(c, i))
         take_all(c);
 }
 
@@ -321,8 +358,6 @@ static void qemu_msr(struct Comparison *c, const struct CompareInsn *i) {
     if (c->qemu && base && c->a.vector == VEC_GP && c->b.vector == DIFF_NO_FAULT)
         take_all(c);
 }
-
-static bool canonical(uint64_t v) { return (uint64_t)((int64_t)(v << 16) >> 16) == v; }
 
 static void call_target_and_stack(struct Comparison *c, const struct CompareInsn *i) {
     bool stack = c->b.vector == VEC_AC || (c->b.vector == VEC_SS && !canonical(c->in->gpr[REG_SP] - 8));
@@ -462,7 +497,7 @@ const struct Explanation explanations[] = {
      "QEMU's emulation does not set RF in the frames of faults (SDM vol. 3, 18.3.1.1), says of the page fault of a "
      "read-modify-write that it was a read, changes the flags of RCL and RCR and of VCVTPS2PH before their store "
      "faults, and does not "
-     "single-step PAUSE and STI (SDM vol. 3, 6.8.3: MOV and POP to SS only) (measured, 7.2)",
+     "single-step PAUSE, STI and HLT (SDM vol. 3, 6.8.3: MOV and POP to SS only) (measured, 7.2)",
      qemu_faults},
     {"qemu-encodings",
      "QEMU does not know TEST as F6 /1 and F7 /1 (SDM vol. 2, table A-6), and takes LOCK and other prefixes where they "
@@ -518,6 +553,20 @@ const struct Explanation explanations[] = {
      "the "
      "branch (SDM vol. 2, Jcc, CALL: #GP(0); measured, 7.2)",
      qemu_branch_target},
+    {"qemu-operands",
+     "QEMU's BSF and BSR of 0 clear the upper half of the register (undefined: SDM vol. 2; `host` leaves it); SHLD and "
+     "SHRD with RIP-relative operands leave the immediate out of the address (SDM vol. 2, 2.2.1.6); ENTER does not "
+     "look at the new stack's top (SDM vol. 2, ENTER) (measured, 7.2)",
+     qemu_operands},
+    {"qemu-canonical-end",
+     "QEMU looks at the first byte only to see whether an operand is canonical (SDM vol. 1, 3.3.7.1; measured, 7.2)",
+     qemu_canonical_end},
+    {"x87-parts",
+     "an x87 operand of 10 bytes or more that begins at a canonical address and ends at none: the SDM names #PF and "
+     "#GP "
+     "without an order (vol. 2, FLD); AMD's processors access parts of 8 bytes at most, and #PF of the first comes "
+     "first (measured)",
+     x87_parts},
     {"qemu-control", "QEMU ignores reserved bits of control registers (SDM vol. 2, MOV: #GP(0); measured, 7.2)",
      qemu_control},
     {"qemu-tables",
