@@ -212,8 +212,13 @@ static void qemu_operands(struct Comparison *c, const struct CompareInsn *i) {
         c->a.gpr[i->insn->reg / 8] = c->b.gpr[i->insn->reg / 8];
     if ((is(i, "SHLD") || is(i, "SHRD")) && i->insn->mem && i->insn->base == INSN_REG_RIP)
         take_all(c);
-    if (is(i, "ENTER") && c->a.vector != DIFF_NO_FAULT && c->b.vector == DIFF_NO_FAULT)
+    bool went_on = c->b.vector == DIFF_NO_FAULT || c->b.vector == DIFF_TRIPLE_FAULT;
+    if (is(i, "ENTER") && c->a.vector != DIFF_NO_FAULT && went_on)
         take_all(c);
+    if ((is(i, "WRFSBASE") || is(i, "WRGSBASE")) && has_prefix(c, i, 0x66) && c->a.vector == c->b.vector)
+        c->a.fs_base = c->b.fs_base, c->a.gs_base = c->b.gs_base;
+    if (is(i, "CALL") && c->a.vector == VEC_PF && c->b.vector == VEC_PF && c->a.error == (c->b.error | PF_U))
+        c->a.error = c->b.error;
 }
 
 /** An operand that begins at a canonical address and ends at none. */
@@ -556,7 +561,8 @@ const struct Explanation explanations[] = {
     {"qemu-operands",
      "QEMU's BSF and BSR of 0 clear the upper half of the register (undefined: SDM vol. 2; `host` leaves it); SHLD and "
      "SHRD with RIP-relative operands leave the immediate out of the address (SDM vol. 2, 2.2.1.6); ENTER does not "
-     "look at the new stack's top (SDM vol. 2, ENTER) (measured, 7.2)",
+     "look at the new stack's top (SDM vol. 2, ENTER); WRFSBASE and WRGSBASE with 66 are others (`host` ignores it); "
+     "page faults of far CALL's pushes are the supervisor's (SDM vol. 3, 4.7) (measured, 7.2)",
      qemu_operands},
     {"qemu-canonical-end",
      "QEMU looks at the first byte only to see whether an operand is canonical (SDM vol. 1, 3.3.7.1; measured, 7.2)",
