@@ -242,9 +242,8 @@ static void x87_parts(struct Comparison *c, const struct CompareInsn *i) {
 
 /** Where a branch leads beyond CS.limit, or nowhere. */
 static void qemu_branch_target(struct Comparison *c, const struct CompareInsn *i) {
-    bool near_branch = i->row->operands[0] == 'J' || is(i, "RET") || is(i, "CALL") || is(i, "JMP");
-    if (c->qemu && near_branch && c->a.vector == VEC_GP && c->b.vector == VEC_GP && c->a.rip == i->rip &&
-        c->b.rip != i->rip)
+    bool branch = i->row->operands[0] == 'J' || is(i, "RET") || is(i, "CALL") || is(i, "JMP") || is(i, "IRET");
+    if (c->qemu && branch && c->a.vector == VEC_GP && c->b.vector == VEC_GP && c->a.rip == i->rip && c->b.rip != i->rip)
         take_all(c);
 }
 
@@ -554,9 +553,9 @@ const struct Explanation explanations[] = {
      "table 1-4; measured)",
      qemu_branch_prefix},
     {"qemu-branch-target",
-     "near branches beyond CS.limit, or to an address that is not canonical: QEMU's #GP comes at the target, not at "
-     "the "
-     "branch (SDM vol. 2, Jcc, CALL: #GP(0); measured, 7.2)",
+     "near branches and IRET beyond CS.limit, or to an address that is not canonical: QEMU's #GP comes at the target, "
+     "not "
+     "at the branch (SDM vol. 2, Jcc, CALL, IRET: #GP(0); measured, 7.2)",
      qemu_branch_target},
     {"qemu-operands",
      "QEMU's BSF and BSR of 0 clear the upper half of the register (undefined: SDM vol. 2; `host` leaves it); SHLD and "

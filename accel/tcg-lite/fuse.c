@@ -66,8 +66,10 @@ static bool registers_fit(const struct X86Fusion *f, const struct Insn *insn) {
         }
         if (bound[u->name] == v)
             continue;
-        uint32_t bit = 1u << (u->name < FUSE_VECTOR ? v : v + 16);
-        if (bound[u->name] != 0xff || v >= REG_COUNT || (taken & bit))
+        if (bound[u->name] != 0xff || v >= REG_COUNT)
+            return false;
+        uint32_t bit = 1u << (u->name < FUSE_VECTOR ? v : v + REG_COUNT);
+        if (taken & bit)
             return false;
         bound[u->name] = v;
         taken |= bit;
