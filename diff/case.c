@@ -262,9 +262,13 @@ static int read_fault(struct Line *l) {
         c->fault = FAULT_NONE;
         return want_end(l);
     }
-    if (!parse_number(w, &v) || v > 255)
-        return fail(l, "'%.*s' is no exception; none or a vector up to 255 is wanted", SHOW(w));
     c->fault = FAULT_IS;
+    if (is(w, "triple")) {
+        c->out.vector = DIFF_TRIPLE_FAULT;
+        return want_end(l);
+    }
+    if (!parse_number(w, &v) || v >= DIFF_TRIPLE_FAULT)
+        return fail(l, "'%.*s' is no exception; none, triple or a vector up to 253 is wanted", SHOW(w));
     c->out.vector = (uint32_t)v;
     for (w = next_word(l); w.n != 0; w = next_word(l)) {
         bool error = is(w, "error");
@@ -539,7 +543,9 @@ void case_write(const struct DiffCase *c, FILE *f) {
         write_bytes(f, "expect mem", c->piece[k].linear, c->bytes + c->piece[k].at, c->piece[k].n);
     if (c->fault == FAULT_NONE)
         fprintf(f, "expect fault none\n");
-    if (c->fault == FAULT_IS) {
+    if (c->fault == FAULT_IS && c->out.vector == DIFF_TRIPLE_FAULT) {
+        fprintf(f, "expect fault triple\n");
+    } else if (c->fault == FAULT_IS) {
         fprintf(f, "expect fault %u", c->out.vector);
         if (c->fault_parts & CASE_FAULT_ERROR)
             fprintf(f, " error %#x", c->out.error);

@@ -166,6 +166,9 @@ static void qemu_segments(struct Comparison *c, const struct CompareInsn *i) {
     (void)i;
     bool limit = c->a.vector == VEC_GP || c->a.vector == VEC_SS;
     bool stack = c->a.vector == VEC_SS && c->b.vector == VEC_GP && c->b.error == 0;
+    bool both = c->a.vector == DIFF_TRIPLE_FAULT && c->b.vector == DIFF_TRIPLE_FAULT; /* but what went before? */
+    if (c->qemu && both && c->mode != DIFF_LONG64 && i->insn->mem && i->insn->seg == SEG_CS)
+        take_all(c);
     bool narrow = c->mode == DIFF_REAL16 || c->mode == DIFF_PROT16; /* a handler's stack, too */
     bool of_sp = i->insn->reg == REG_SP * 8 || i->insn->rm == REG_SP * 8 || (uint16_t)(c->b.gpr[REG_SP] + 16) < 32;
     if (c->qemu && narrow && c->a.vector == DIFF_TRIPLE_FAULT && of_sp)
@@ -251,6 +254,14 @@ static void qemu_branch_target(struct Comparison *c, const struct CompareInsn *i
 static void qemu_control(struct Comparison *c, const struct CompareInsn *i) {
     bool control = is(i, "MOV") && i->row->operands[0] == 'C';
     if (c->qemu && control && c->a.vector == VEC_GP && c->a.error == 0 && c->b.vector == DIFF_NO_FAULT)
+        take_all(c);
+}
+
+/** Gathers that fault, or whose index is in register 4, which as a general register means none. */
+static void qemu_gather(struct Comparison *c, const struct CompareInsn *i) {
+    bool gather = !strncmp(i->row->mnemonic, "VGATHER", 7) || !strncmp(i->row->mnemonic, "VPGATHER", 8);
+    bool fault = c->a.vector != DIFF_NO_FAULT || c->b.vector != DIFF_NO_FAULT;
+    if (c->qemu && gather && (fault || i->insn->index == 4))
         take_all(c);
 }
 
@@ -557,6 +568,11 @@ const struct Explanation explanations[] = {
      "not "
      "at the branch (SDM vol. 2, Jcc, CALL, IRET: #GP(0); measured, 7.2)",
      qemu_branch_target},
+    {"qemu-gather",
+     "QEMU's gathers take another register where the index is XMM4 or YMM4; when they fault, 67 has not cut addresses "
+     "to 32 bits, "
+     "elements before the fault are not kept, checks come in another order (SDM vol. 2, VPGATHERDD; ours as `host`)",
+     qemu_gather},
     {"qemu-operands",
      "QEMU's BSF and BSR of 0 clear the upper half of the register (undefined: SDM vol. 2; `host` leaves it); SHLD and "
      "SHRD with RIP-relative operands leave the immediate out of the address (SDM vol. 2, 2.2.1.6); ENTER does not "

@@ -26,6 +26,8 @@ void diff_report_state(FILE *f, const struct Comparison *c) {
             fprintf(f, "  %-9s", k == 0 ? "tcg-lite" : c->oracle);
             if (s[k]->vector == DIFF_NO_FAULT)
                 fprintf(f, "no fault\n");
+            else if (s[k]->vector >= DIFF_TRIPLE_FAULT)
+                fprintf(f, s[k]->vector == DIFF_TRIPLE_FAULT ? "triple fault\n" : "no end\n");
             else
                 fprintf(f, "fault %u, error %#x, cr2 %#llx, dr6 %#x\n", s[k]->vector, s[k]->error,
                         (unsigned long long)s[k]->cr2, s[k]->dr6);

@@ -139,10 +139,12 @@ static bool at_pad(struct TcgRunner *r) {
     return r->page_host != NULL && !memcmp(p, pad_bytes, sizeof(pad_bytes));
 }
 
-static void run_budget(struct CPUState *cpu, uint64_t insns) {
+/** False: a triple fault. */
+static bool run_budget(struct CPUState *cpu, uint64_t insns) {
     cpu->insn_limit = cpu->insn_count + insns;
-    tcg_lite_ops.exec(cpu);
+    bool alive = tcg_lite_ops.exec(cpu) != VCPU_EXIT_SHUTDOWN;
     tcg_lite_ops.get_state(cpu);
+    return alive;
 }
 
 /** What the handler finds on its stack becomes the result. */
@@ -153,8 +155,12 @@ static void read_frame(struct TcgRunner *r, struct DiffState *out) {
     out->left = frame.cs != s->env.seg[SEG_CS].selector;
 }
 
-static void finish(struct TcgRunner *r, struct DiffState *out, bool fault) {
+static void finish(struct TcgRunner *r, struct DiffState *out, bool fault, bool alive) {
     CPUX86State *env = &r->cpu.env;
+    if (!alive) {
+        *out = (struct DiffState){.vector = DIFF_TRIPLE_FAULT};
+        return;
+    }
     if (r->pointers32)
         env->fip = (uint32_t)env->fip, env->fdp = (uint32_t)env->fdp;
     diff_state_from_env(out, env);
@@ -175,13 +181,12 @@ static void finish(struct TcgRunner *r, struct DiffState *out, bool fault) {
 static void run_one(struct TcgRunner *r, const struct DiffState *in, struct DiffState *out) {
     struct CPUState *cpu = &r->cpu;
     load(r, in);
-    run_budget(cpu, in->insns + 1);
-    bool fault = in_handler(r);
-    for (unsigned turn = 0; !fault && turn < MAX_TURNS && !at_pad(r); turn++) {
-        run_budget(cpu, 1);
+    bool alive = run_budget(cpu, in->insns + 1), fault = in_handler(r);
+    for (unsigned turn = 0; alive && !fault && turn < MAX_TURNS && !at_pad(r); turn++) {
+        alive = run_budget(cpu, 1);
         fault = in_handler(r);
     }
-    finish(r, out, fault);
+    finish(r, out, fault, alive);
 }
 
 static int run(struct DiffRunner *r, const struct DiffState *in, struct DiffState *out, const uint16_t *which,
@@ -354,13 +359,13 @@ int diff_tcg_case(struct DiffRunner *r, const struct DiffCase *c, struct DiffSta
         if (sets_control(&c->system))
             tcg_lite_ops.put_state(cpu);
     }
-    run_budget(cpu, c->in.insns);
+    bool alive = run_budget(cpu, c->in.insns);
     bool fault = in_handler(t), repeated = c->in.insns == 1 && is_repeated_string(c);
-    for (unsigned turn = 0; repeated && !fault && turn < MAX_TURNS && cpu->env.rip == c->in.rip; turn++) {
-        run_budget(cpu, 1);
+    for (unsigned turn = 0; alive && repeated && !fault && turn < MAX_TURNS && cpu->env.rip == c->in.rip; turn++) {
+        alive = run_budget(cpu, 1);
         fault = in_handler(t);
     }
-    finish(t, out, fault);
+    finish(t, out, fault, alive);
     if (c->system.any) { /* the next case finds the mode's own again */
         cpu->env = r->space.env;
         put_registers(t);

@@ -78,6 +78,10 @@ static void fault_text(const struct DiffState *s, unsigned parts, char *out, siz
         snprintf(out, n, "none");
         return;
     }
+    if (s->vector == DIFF_TRIPLE_FAULT) {
+        snprintf(out, n, "triple");
+        return;
+    }
     int used = snprintf(out, n, "%u", s->vector);
     if (parts & CASE_FAULT_ERROR)
         used += snprintf(out + used, n - (size_t)used, " error %#x", s->error);

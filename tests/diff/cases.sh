@@ -30,7 +30,7 @@ malformed() {
     [ "$(wc -l < "$work/out")" -eq 1 ] || { echo "FAIL more than one line:"; cat "$work/out"; failed=$((failed + 1)); }
 }
 
-expect 0 '^28 cases, 0 failed' "$twin86" diff vectors "$srcdir/tests/diff/modes.case"
+expect 0 '^29 cases, 0 failed' "$twin86" diff vectors "$srcdir/tests/diff/modes.case"
 expect 0 '^23 cases, 0 failed' "$twin86" diff vectors "$srcdir/tests/diff/measured.case"
 printf 'case a\ncode 0x10000000 90\nexpect rax 1\nend\n' > "$work/wrong.case"
 expect 1 'rax  *expected 0x1, got 0x0' "$twin86" diff vectors "$work/wrong.case"

@@ -37,7 +37,7 @@ static void random_case(struct DiffRng *r, struct DiffCase *c) {
         }
     c->fault = (enum CaseFault)diff_below(r, 3);
     if (c->fault == FAULT_IS) {
-        c->out.vector = diff_below(r, 256);
+        c->out.vector = diff_below(r, DIFF_TRIPLE_FAULT);
         c->fault_parts = diff_below(r, 4);
         c->out.error = c->fault_parts & CASE_FAULT_ERROR ? (uint32_t)diff_rnd(r) : 0;
         c->out.cr2 = c->fault_parts & CASE_FAULT_CR2 ? diff_rnd(r) : 0;
