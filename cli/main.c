@@ -155,8 +155,16 @@ static bool next_engine(const struct Run *r, char *item, size_t n) {
     return strncmp(item, now, name) != 0 || strchr(",", item[name]) == NULL;
 }
 
+/* When the next hand-over is due. A guest that had less time than the change itself took would hardly get on: each
+ * engine begins with its translations forgotten. */
+static int64_t next_handover(const struct Run *r, int64_t began) {
+    int64_t now = now_us(), every = (int64_t)r->options.handover_us, least = 2 * (now - began);
+    return every == 0 ? -1 : now + (every > least ? every : least);
+}
+
 /* Let the guest go on in the next engine. */
 static void hand_over(struct Run *r) {
+    int64_t began = now_us();
     char item[256], why[512] = "", text[600];
     bool asked = r->console.handover;
     r->console.handover = false;
@@ -169,7 +177,7 @@ static void hand_over(struct Run *r) {
         snprintf(text, sizeof(text), "\r\ntwin86: %s%s\r\n", ok ? "the guest goes on in " : "", ok ? item : why);
         sink_put(&r->serial, (const uint8_t *)text, strlen(text));
     }
-    r->handover_at = ok && r->options.handover_us != 0 ? now_us() + (int64_t)r->options.handover_us : -1;
+    r->handover_at = ok ? next_handover(r, began) : -1;
 }
 
 static bool handover_due(const struct Run *r) {
@@ -335,7 +343,7 @@ static int run_guest(struct Run *r) {
     int code;
     r->deadline = r->options.timeout_ms < 0 ? -1 : now_us() + r->options.timeout_ms * 1000;
     start_console(r);
-    r->handover_at = r->options.handover_us != 0 ? now_us() + (int64_t)r->options.handover_us : -1;
+    r->handover_at = next_handover(r, now_us());
     twin86_session_start(r->session, r->options.stopped);
     bool ended = serve(r, &event);
     flush_outputs(r);
