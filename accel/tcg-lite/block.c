@@ -421,7 +421,7 @@ static void fill(struct Block *b, const struct Decoded *d, unsigned n, unsigned 
     memset(block_links(b), 0, (2u + b->exits) * sizeof(struct BlockLink));
     b->bytes = (uint16_t)bytes;
     b->stale = b->cached = false;
-    b->extra = NULL;
+    b->extra_at = 0;
 }
 
 static void watch_block(struct Tcg *t, struct Block *b, void *room) {
@@ -443,7 +443,7 @@ static struct Block *build_break(struct Tcg *t, struct Fetch *f, uint64_t phys, 
     b->bytes = 1;
     b->exits = 0;
     b->falls = b->stale = b->cached = false;
-    b->extra = NULL;
+    b->extra_at = 0;
     b->insn[0] = (struct Insn){.fn = tcg_x_break, .len = 1};
     memset(block_links(b), 0, 2 * sizeof(struct BlockLink));
     if (f->page->host != NULL)

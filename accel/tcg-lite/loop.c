@@ -174,7 +174,7 @@ static void trace_insn(struct Tcg *t, const struct Block *b) {
     t->env->rflags = tcg_rflags(t);
     t->env->mxcsr = tcg_mxcsr(t);
     tcg_sync_count(t, NULL);
-    t->cpu->insn_bytes = b->extra != NULL ? b->extra->bytes : NULL;
+    t->cpu->insn_bytes = b->extra_at != 0 ? block_extra(b)->bytes : NULL;
     t->cpu->insn_size = b->bytes;
     t->cpu->trace->insn(t->cpu->trace->opaque, t->cpu);
     t->cpu->insn_bytes = NULL;

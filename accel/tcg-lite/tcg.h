@@ -100,12 +100,13 @@ struct Block {
     uint64_t phys_next;         /* physical page of the bytes that reach into the next page, if any */
     uint32_t mode;
     uint16_t bytes;
-    uint8_t count;            /* guest instructions */
-    uint8_t exits;            /* conditional branches */
-    bool stale;               /* its bytes were overwritten */
-    bool falls;               /* the last instruction is not the end of the block by itself */
-    bool cached;              /* it can be found again */
-    struct BlockExtra *extra; /* what observers want to know (watch.h), or NULL */
+    uint8_t count;     /* guest instructions */
+    uint8_t exits;     /* conditional branches */
+    bool stale;        /* its bytes were overwritten */
+    bool falls;        /* the last instruction is not the end of the block by itself */
+    bool cached;       /* it can be found again */
+    uint32_t extra_at; /* what observers want to know is so many bytes from here (watch.h), or 0 */
+    ExecFn first;      /* for them: the exec function behind the hook of the first instruction */
     /* count of them, then, if it falls, a pseudo-instruction that leads on; then struct BlockLink: the last
      * instruction's, [0] not taken or fall through, [1] taken, and one for each conditional branch, taken */
     struct Insn insn[] __attribute__((aligned(32)));

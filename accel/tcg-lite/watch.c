@@ -9,38 +9,64 @@
 
 /* ---- hooks ---- */
 
-ALWAYS_INLINE void record(CPUX86State *env, const struct Block *b, struct Tcg *t) {
-    struct TcgWatch *w = t->watch;
-    struct HistoryEntry *e = &w->entry[w->next++ & w->mask];
+#ifdef TCG_TAIL_CALLS
+#define GO_ON(fn) __attribute__((musttail)) return (fn)(env, i, t)
+#else
+#define GO_ON(fn) return (fn)(env, i, t)
+#endif
+
+ALWAYS_INLINE bool half_done(const struct TcgWatch *w, uint64_t count) {
+    return UNLIKELY(count >= w->turn || w->next == w->end);
+}
+
+/* The other half of the history begins anew. */
+static void turn(struct TcgWatch *w, uint64_t count) {
+    w->older = (unsigned)(w->next - w->entry[w->current]);
+    w->current = !w->current;
+    w->next = w->entry[w->current];
+    w->end = w->next + w->size;
+    w->turn = count + w->size;
+}
+
+ALWAYS_INLINE void record(CPUX86State *env, const struct Block *b, struct TcgWatch *w, uint64_t count) {
+    struct HistoryEntry *e = w->next++;
     e->block = b;
     e->rip = env->rip;
-    e->count_cs = (t->icount - b->count) << 16 | env->seg[SEG_CS].selector;
+    e->count_cs = count << 16 | env->seg[SEG_CS].selector;
+}
+
+static EXEC_FN x_record(CPUX86State *env, const struct Insn *i, struct Tcg *t);
+
+/* Apart, so that x_record makes no call. */
+static NOINLINE EXEC_FN x_turn(CPUX86State *env, const struct Insn *i, struct Tcg *t) {
+    turn(t->watch, t->icount - block_of(i)->count);
+    GO_ON(x_record);
 }
 
 /* The first instruction of a block: it goes into the history. */
 static EXEC_FN x_record(CPUX86State *env, const struct Insn *i, struct Tcg *t) {
-    const struct Block *b = block_of(i);
-    record(env, b, t);
-#ifdef TCG_TAIL_CALLS
-    __attribute__((musttail)) return b->extra->first(env, i, t);
-#else
-    return b->extra->first(env, i, t);
-#endif
+    const struct Block *b = (const struct Block *)((const uint8_t *)i - offsetof(struct Block, insn));
+    uint64_t count = t->icount - b->count;
+    if (half_done(t->watch, count))
+        GO_ON(x_turn);
+    record(env, b, t->watch, count);
+    GO_ON(b->first);
 }
 
 /* An instruction that begins a block, is counted, or follows one that was. */
 static EXEC_FN x_counted(CPUX86State *env, const struct Insn *i, struct Tcg *t) {
     const struct Block *b = block_of(i);
+    const struct BlockExtra *x = block_extra(b);
     exits_end(t->cpu->exits);
-    if (i->idx == 0 && t->watch->entry != NULL)
-        record(env, b, t);
-    if (b->extra->kind[i->idx] != 0)
-        tcg_exit_insn(t, i, b->extra->kind[i->idx]);
-#ifdef TCG_TAIL_CALLS
-    __attribute__((musttail)) return b->extra->fn[i->idx](env, i, t);
-#else
-    return b->extra->fn[i->idx](env, i, t);
-#endif
+    if (i->idx == 0 && t->watch->size != 0) {
+        uint64_t count = t->icount - b->count;
+        if (half_done(t->watch, count))
+            turn(t->watch, count);
+        record(env, b, t->watch, count);
+    }
+    if (x->kind[i->idx] != 0)
+        tcg_exit_insn(t, i, x->kind[i->idx]);
+    GO_ON(x->fn[i->idx]);
 }
 
 size_t tcg_extra_size(const struct TcgWatch *w, unsigned n, unsigned bytes) {
@@ -54,10 +80,11 @@ void tcg_extra_fill(struct Tcg *t, struct Block *b, void *room, const struct Dec
     ExecFn *fn = (ExecFn *)(x + 1);
     uint8_t *kind = (uint8_t *)(fn + (w->counting ? b->count : 0)), *copy = kind + (w->counting ? b->count : 0);
     memcpy(copy, bytes, b->bytes);
-    *x = (struct BlockExtra){.first = b->insn[0].fn, .bytes = copy};
-    b->extra = x;
+    *x = (struct BlockExtra){.bytes = copy};
+    b->extra_at = (uint32_t)((uint8_t *)x - (uint8_t *)b);
+    b->first = b->insn[0].fn;
     if (!w->counting) {
-        if (w->entry != NULL)
+        if (w->size != 0)
             b->insn[0].fn = x_record;
         return;
     }
@@ -91,11 +118,18 @@ static bool left_by(const struct HistoryEntry *e, const struct Insn *i, uint64_t
     return branch && ((e->block->mode & MODE_CODE) == MODE_CODE64 ? target == rip : (uint32_t)target == (uint32_t)rip);
 }
 
+/* How many entries there are; number 0 is the oldest. */
+static unsigned entries(const struct TcgWatch *w) { return w->older + (unsigned)(w->next - w->entry[w->current]); }
+
+static struct HistoryEntry *entry_at(const struct TcgWatch *w, unsigned at) {
+    return at < w->older ? &w->entry[!w->current][at] : &w->entry[w->current][at - w->older];
+}
+
 /* How many instructions of entry `at` were begun: one that did not complete has faulted, unless what follows begins
  * with it again or a branch led there. */
-static unsigned begun(const struct TcgWatch *w, uint64_t at, const struct CPUState *cpu) {
-    const struct HistoryEntry *e = &w->entry[at & w->mask], *next = &w->entry[(at + 1) & w->mask];
-    bool last = at + 1 == w->next;
+static unsigned begun(const struct TcgWatch *w, unsigned at, const struct CPUState *cpu) {
+    bool last = at + 1 == entries(w);
+    const struct HistoryEntry *e = entry_at(w, at), *next = last ? NULL : entry_at(w, at + 1);
     uint64_t rip = last ? cpu->env.rip : next->rip;
     unsigned n = done_in(e, last ? cpu->insn_count : next->count_cs >> 16);
     if (n == e->block->count || (n > 0 && left_by(e, &e->block->insn[n - 1], rip)))
@@ -113,7 +147,7 @@ static void tell(const struct HistoryEntry *e, unsigned k, void (*fn)(void *opaq
         .cs = (uint16_t)e->count_cs,
         .bits = bits[e->block->mode & MODE_CODE],
         .size = i->len,
-        .bytes = e->block->extra->bytes + i->off,
+        .bytes = block_extra(e->block)->bytes + i->off,
     };
     fn(opaque, &x);
 }
@@ -122,18 +156,18 @@ void tcg_history(struct CPUState *cpu, unsigned n, void (*fn)(void *opaque, cons
                  void *opaque) {
     const struct Tcg *t = cpu->engine;
     const struct TcgWatch *w = t->watch;
-    if (w == NULL || w->entry == NULL)
+    if (w == NULL || w->size == 0)
         return;
-    uint64_t oldest = w->next > w->mask + 1 ? w->next - w->mask - 1 : 0, at = w->next, sum = 0;
+    unsigned at = entries(w), sum = 0;
     if (n > cpu->trace->history)
         n = cpu->trace->history;
-    while (at > oldest && sum < n)
+    while (at > 0 && sum < n)
         sum += begun(w, --at, cpu);
-    unsigned skip = sum > n ? (unsigned)(sum - n) : 0; /* of the first entry */
-    for (; at < w->next; at++, skip = 0) {
+    unsigned skip = sum > n ? sum - n : 0; /* of the first entry */
+    for (; at < entries(w); at++, skip = 0) {
         unsigned end = begun(w, at, cpu);
         for (unsigned k = skip; k < end; k++)
-            tell(&w->entry[at & w->mask], k, fn, opaque);
+            tell(entry_at(w, at), k, fn, opaque);
     }
 }
 
@@ -147,24 +181,30 @@ static const struct Block *keep(const struct Block *b, uint8_t *at) {
     memcpy(copy, b, sizeof(*b) + b->count * sizeof(struct Insn));
     struct BlockExtra *x = (struct BlockExtra *)&copy->insn[b->count];
     *x = (struct BlockExtra){.bytes = (uint8_t *)(x + 1)};
-    memcpy(x + 1, b->extra->bytes, b->bytes);
-    copy->extra = x;
+    memcpy(x + 1, block_extra(b)->bytes, b->bytes);
+    copy->extra_at = (uint32_t)((uint8_t *)x - at);
     return copy;
 }
 
+/* Nothing of what was is kept. */
+static void begin_anew(struct TcgWatch *w) {
+    w->next = w->entry[w->current];
+    w->older = 0;
+}
+
 void tcg_history_keep(struct TcgWatch *w) {
-    if (w == NULL || w->entry == NULL)
+    if (w == NULL || w->size == 0)
         return;
-    uint64_t oldest = w->next > w->mask + 1 ? w->next - w->mask - 1 : 0;
+    unsigned n = entries(w);
     size_t size = 0, used = 0;
-    for (uint64_t k = oldest; k < w->next; k++)
-        size += kept_size(w->entry[k & w->mask].block);
+    for (unsigned k = 0; k < n; k++)
+        size += kept_size(entry_at(w, k)->block);
     uint8_t *pool = size != 0 ? aligned_alloc(64, (size + 63) & ~(size_t)63) : NULL;
-    if (pool == NULL) /* nothing to keep, or no memory: the history begins anew */
-        w->next = 0;
+    if (pool == NULL)
+        begin_anew(w);
     const struct Block *last = NULL, *copy = NULL;
-    for (uint64_t k = oldest; pool != NULL && k < w->next; k++) {
-        struct HistoryEntry *e = &w->entry[k & w->mask];
+    for (unsigned k = 0; pool != NULL && k < n; k++) {
+        struct HistoryEntry *e = entry_at(w, k);
         if (e->block != last) {
             last = e->block;
             copy = keep(last, pool + used);
@@ -179,12 +219,14 @@ void tcg_history_keep(struct TcgWatch *w) {
 /* ---- life ---- */
 
 static int init_history(struct TcgWatch *w, unsigned wanted) {
-    uint64_t size = 1;
-    while (size < wanted)
-        size *= 2;
-    w->mask = size - 1;
-    w->entry = calloc(size, sizeof(*w->entry));
-    return w->entry != NULL ? 0 : -ENOMEM;
+    for (unsigned k = 0; k < 2; k++)
+        if ((w->entry[k] = calloc(wanted, sizeof(*w->entry[k]))) == NULL)
+            return -ENOMEM;
+    w->size = wanted;
+    w->next = w->entry[0];
+    w->end = w->next + wanted;
+    w->turn = 0; /* at once, which does no harm */
+    return 0;
 }
 
 int tcg_watch_init(struct Tcg *t, bool own) {
@@ -208,7 +250,8 @@ void tcg_watch_free(struct Tcg *t) {
     if (t->watch == NULL)
         return;
     free((void *)t->watch->kinds);
-    free(t->watch->entry);
+    free(t->watch->entry[0]);
+    free(t->watch->entry[1]);
     free(t->watch->kept);
     free(t->watch);
     t->watch = NULL;

@@ -16,11 +16,15 @@
 
 /** What is known of a block beside what executing it needs. In the arena, behind the block. */
 struct BlockExtra {
-    ExecFn first; /* the exec function behind the hook of the first instruction */
     const uint8_t *bytes;
-    const ExecFn *fn;    /* by index, likewise; NULL: only the first instruction has a hook */
+    const ExecFn *fn;    /* by index: the exec functions behind the hooks; NULL: only the first instruction has one */
     const uint8_t *kind; /* by index: what is counted (exits.c), 0: nothing */
 };
+
+/** The block has one (extra_at). */
+static inline const struct BlockExtra *block_extra(const struct Block *b) {
+    return (const struct BlockExtra *)((const uint8_t *)b + b->extra_at);
+}
 
 /** A block was entered. The instructions executed in it are those until the next entry. */
 struct HistoryEntry {
@@ -29,11 +33,20 @@ struct HistoryEntry {
     uint64_t count_cs; /* number of instructions executed before << 16 | CS */
 };
 
+/**
+ * The history is in two halves. When the one has the number of instructions that were asked for, or is full, the other
+ * begins anew; so both together have enough of them, and as most blocks have several instructions, no more memory is
+ * written than the host's first cache holds with ease.
+ */
 struct TcgWatch {
-    struct HistoryEntry *entry; /* a ring; NULL: no history is kept */
-    uint64_t next;              /* how many entries were made */
-    uint64_t mask;              /* size of the ring - 1 */
-    void *kept;                 /* copies of blocks that were flushed, to which entries point */
+    struct HistoryEntry *next; /* where the next entry goes */
+    struct HistoryEntry *end;  /* of this half */
+    uint64_t turn;             /* the number of instructions executed at which the other half begins */
+    unsigned size;             /* of each half, entries, and instructions that it must have; 0: no history is kept */
+    unsigned current;          /* which half */
+    unsigned older;            /* entries in the other one */
+    struct HistoryEntry *entry[2];
+    void *kept; /* copies of blocks that were flushed, to which entries point */
 
     bool counting;           /* the instructions that would exit */
     const uint8_t *kinds;    /* of rows of x86.tab, if counting */
