@@ -36,7 +36,7 @@ static const char usage_vectors[] =
 static const char usage_replay[] =
     "Usage: twin86 diff replay [options] FILE...       cases from files, on two engines\n"
     "  --cpu MODEL[,+FEATURE]...      as -cpu; what the host lacks is left out (max)\n"
-    "  --engines A,B                  of tcg-lite, host (this processor), kvm (tcg-lite,host)\n"
+    "  --engines A,B                  of tcg-lite, host (this processor), kvm, plain (tcg-lite,host)\n"
     "  --shrink                       reduce differing cases to what matters, and print them\n"
     "Exit codes: 0 nothing differs but what is explained, 1 something differs, 2 bad usage, 6 could not go on.\n";
 

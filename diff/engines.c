@@ -39,7 +39,7 @@ int diff_find_engines(const char *list, bool fast, const struct DiffRunnerOps **
     const struct DiffRunnerOps *const *from = fast ? fast_runners : runners;
     const struct DiffRunnerOps *first = comma != NULL ? find(from, list, (size_t)(comma - list)) : NULL;
     *b = comma != NULL ? find(from, comma + 1, strlen(comma + 1)) : NULL;
-    if (first == NULL || *b == NULL || (a == NULL && first != &diff_tcg_runner))
+    if (first == NULL || *b == NULL || (a == NULL && strcmp(first->name, diff_tcg_runner.name) != 0))
         return snprintf(
                    why, n,
                    "--engines '%s': two are wanted, as in tcg-lite,host; there are tcg-lite, kvm, plain (tcg-lite with "

@@ -20,6 +20,8 @@ uint64_t mem_linear(struct Tcg *t, const struct Insn *i, unsigned seg, uint64_t 
 
     if ((t->mode & MODE_CODE) == MODE_CODE64) {
         uint64_t linear = offset + (seg >= SEG_FS ? s->base : 0);
+        if ((access & ACCESS_ALIGNED) && (linear & (size - 1)))
+            tcg_raise_error(t, i, VEC_GP, 0);
         if (!x86_canonical(t->env, linear) || !x86_canonical(t->env, linear + size - 1))
             segment_fault(t, i, seg);
         /* AMD's processors want the offset alone to be canonical, too (measured on Zen; the APM does not say it). */
@@ -38,7 +40,10 @@ uint64_t mem_linear(struct Tcg *t, const struct Insn *i, unsigned seg, uint64_t 
     }
     if (!segment_holds(s, (uint32_t)offset, size))
         segment_fault(t, i, seg);
-    return (uint32_t)(s->base + offset);
+    uint32_t linear = (uint32_t)(s->base + offset);
+    if ((access & ACCESS_ALIGNED) && (linear & (size - 1)))
+        tcg_raise_error(t, i, VEC_GP, 0);
+    return linear;
 }
 
 /** The translation of one page for reading or writing. */

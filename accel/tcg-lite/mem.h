@@ -19,7 +19,12 @@ enum EaKind {
     EA_FULL,   /* any address size, segment base, limit and type checks */
 };
 
-enum Access { ACCESS_READ = 1, ACCESS_WRITE = 2, ACCESS_RMW = 3 };
+enum Access {
+    ACCESS_READ = 1,
+    ACCESS_WRITE = 2,
+    ACCESS_RMW = 3,
+    ACCESS_ALIGNED = 4 /* beside these: a misaligned address raises #GP(0), in 64-bit code before it may raise #SS */
+};
 
 /** The offset part alone (LEA), wrapped to the address size. */
 ALWAYS_INLINE uint64_t ea_offset(const CPUX86State *env, const struct Insn *i) {
@@ -48,11 +53,14 @@ ALWAYS_INLINE uint64_t ea_linear(CPUX86State *env, const struct Insn *i, struct 
                                  enum Access access) {
     if (kind != EA_FULL) {
         const uint8_t *g = (const uint8_t *)env->gpr;
-        if (kind == EA_BASE)
-            return *(const uint64_t *)(g + i->base) + (int64_t)i->disp;
-        uint64_t ea =
-            *(const uint64_t *)(g + i->base) + (*(const uint64_t *)(g + i->index) << i->scale) + (int64_t)i->disp;
-        return kind == EA_FLAT32 ? (uint32_t)ea : ea;
+        uint64_t ea = *(const uint64_t *)(g + i->base) + (int64_t)i->disp;
+        if (kind != EA_BASE)
+            ea += *(const uint64_t *)(g + i->index) << i->scale;
+        if (kind == EA_FLAT32)
+            ea = (uint32_t)ea;
+        if ((access & ACCESS_ALIGNED) && UNLIKELY(ea & (size - 1)))
+            tcg_raise_error(t, insn_real(i), VEC_GP, 0);
+        return ea;
     }
     return mem_linear(t, insn_real(i), i->seg, ea_offset(env, i), size, access);
 }
@@ -143,21 +151,15 @@ ALWAYS_INLINE uint64_t mem_load_unaligned(struct Tcg *t, const struct Insn *i, u
     return LIKELY(p != NULL) ? host_load(p, size) : mem_load_unaligned_slow(t, insn_real(i), linear, size);
 }
 
-/** 16 or 32 bytes; `aligned`: a misaligned address raises #GP(0). */
-ALWAYS_INLINE void mem_load_vec(struct Tcg *t, const struct Insn *i, uint64_t linear, void *out, unsigned size,
-                                bool aligned) {
-    if (aligned && UNLIKELY(linear & (size - 1)))
-        tcg_raise_error(t, insn_real(i), VEC_GP, 0);
+/** More than 8 bytes, at once if they can be. */
+ALWAYS_INLINE void mem_load_vec(struct Tcg *t, const struct Insn *i, uint64_t linear, void *out, unsigned size) {
     void *p = mem_host_read(t, linear, size);
     if (LIKELY(p != NULL))
         memcpy(out, p, size);
     else
         mem_load_bytes(t, insn_real(i), linear, out, size);
 }
-ALWAYS_INLINE void mem_store_vec(struct Tcg *t, const struct Insn *i, uint64_t linear, const void *in, unsigned size,
-                                 bool aligned) {
-    if (aligned && UNLIKELY(linear & (size - 1)))
-        tcg_raise_error(t, insn_real(i), VEC_GP, 0);
+ALWAYS_INLINE void mem_store_vec(struct Tcg *t, const struct Insn *i, uint64_t linear, const void *in, unsigned size) {
     void *p = mem_host_write(t, linear, size);
     if (LIKELY(p != NULL))
         memcpy(p, in, size);

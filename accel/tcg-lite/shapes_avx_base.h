@@ -67,11 +67,9 @@ static NOINLINE void ymm_store_slow(struct Tcg *t, const struct Insn *i, uint64_
 ALWAYS_INLINE V256 ymm_load(CPUX86State *env, const struct Insn *i, struct Tcg *t, enum EaKind ea, unsigned bits,
                             enum YmmMem m) {
     unsigned size = ymm_mem_size(bits, m);
-    uint64_t linear = ea_linear(env, i, t, ea, size, ACCESS_READ);
+    uint64_t linear = ea_linear(env, i, t, ea, size, ACCESS_READ | (m == MEM_VL_ALIGNED ? ACCESS_ALIGNED : 0));
     if (size < 16)
         return (V256){(V128){(long long)mem_load(t, i, linear, size), 0}, _mm_setzero_si128()};
-    if (m == MEM_VL_ALIGNED && UNLIKELY(linear & (size - 1)))
-        tcg_raise_error(t, i, VEC_GP, 0);
     const V128 *p = mem_host_read(t, linear, size);
     if (UNLIKELY(p == NULL))
         p = ymm_load_slow(t, i, linear, size);
@@ -81,13 +79,11 @@ ALWAYS_INLINE V256 ymm_load(CPUX86State *env, const struct Insn *i, struct Tcg *
 ALWAYS_INLINE void ymm_store(CPUX86State *env, const struct Insn *i, struct Tcg *t, enum EaKind ea, unsigned bits,
                              enum YmmMem m, V256 v) {
     unsigned size = ymm_mem_size(bits, m);
-    uint64_t linear = ea_linear(env, i, t, ea, size, ACCESS_WRITE);
+    uint64_t linear = ea_linear(env, i, t, ea, size, ACCESS_WRITE | (m == MEM_VL_ALIGNED ? ACCESS_ALIGNED : 0));
     if (size < 16) {
         mem_store(t, i, linear, size, (uint64_t)v.lo[0]);
         return;
     }
-    if (m == MEM_VL_ALIGNED && UNLIKELY(linear & (size - 1)))
-        tcg_raise_error(t, i, VEC_GP, 0);
     V128 *p = mem_host_write(t, linear, size), *to = p != NULL ? p : (V128 *)t->operand;
     _mm_storeu_si128(to, v.lo);
     if (size == 32)

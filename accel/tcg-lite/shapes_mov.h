@@ -210,10 +210,7 @@ ALWAYS_INLINE void cmpxchg8b_l(SHAPE_M, const void *none) { cmpxchg8b_m(env, i, 
 
 ALWAYS_INLINE void cmpxchg16b_m(SHAPE_M, const void *none) {
     (void)bits, (void)cc, (void)none;
-    /* Alignment comes first: a misaligned address that is not canonical is #GP where SS would make it #SS. */
-    if ((ea_offset(env, i) + (i->seg >= SEG_FS ? env->seg[i->seg].base : 0)) & 15)
-        tcg_raise_error(t, i, VEC_GP, 0);
-    uint64_t linear = ea_linear(env, i, t, ea, 16, ACCESS_RMW), old[2];
+    uint64_t linear = ea_linear(env, i, t, ea, 16, ACCESS_RMW | ACCESS_ALIGNED), old[2];
     void *p = mem_host_write(t, linear, 16);
     uint64_t new[2] = {env->gpr[REG_BX], env->gpr[REG_CX]};
     bool equal;

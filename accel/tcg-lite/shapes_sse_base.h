@@ -28,9 +28,7 @@ static NOINLINE void xmm_store_slow(struct Tcg *t, const struct Insn *i, uint64_
 ALWAYS_INLINE V128 xmm_load(CPUX86State *env, const struct Insn *i, struct Tcg *t, enum EaKind ea, enum VecWidth w) {
     if (w < VEC_128)
         return (V128){(long long)mem_load(t, i, ea_linear(env, i, t, ea, w, ACCESS_READ), w), 0};
-    uint64_t linear = ea_linear(env, i, t, ea, 16, ACCESS_READ);
-    if (w == VEC_128 && UNLIKELY(linear & 15))
-        tcg_raise_error(t, insn_real(i), VEC_GP, 0);
+    uint64_t linear = ea_linear(env, i, t, ea, 16, ACCESS_READ | (w == VEC_128 ? ACCESS_ALIGNED : 0));
     const V128 *p = mem_host_read(t, linear, 16);
     return LIKELY(p != NULL) ? _mm_loadu_si128(p) : xmm_load_slow(t, insn_real(i), linear);
 }
@@ -40,9 +38,7 @@ ALWAYS_INLINE void xmm_store(CPUX86State *env, const struct Insn *i, struct Tcg 
         mem_store(t, i, ea_linear(env, i, t, ea, w, ACCESS_WRITE), w, (uint64_t)v[0]);
         return;
     }
-    uint64_t linear = ea_linear(env, i, t, ea, 16, ACCESS_WRITE);
-    if (w == VEC_128 && UNLIKELY(linear & 15))
-        tcg_raise_error(t, insn_real(i), VEC_GP, 0);
+    uint64_t linear = ea_linear(env, i, t, ea, 16, ACCESS_WRITE | (w == VEC_128 ? ACCESS_ALIGNED : 0));
     V128 *p = mem_host_write(t, linear, 16);
     if (LIKELY(p != NULL))
         _mm_storeu_si128(p, v);

@@ -385,7 +385,7 @@ ALWAYS_INLINE void x87_load_bcd_m(SHAPE_M, X87Load k) {
     (void)bits, (void)cc;
     x87_wait(env, i, t);
     uint64_t v[2] = {0};
-    mem_load_vec(t, i, ea_linear(env, i, t, ea, 10, ACCESS_READ), v, 10, false);
+    mem_load_vec(t, i, ea_linear(env, i, t, ea, 10, ACCESS_READ), v, 10);
     x87_code_pointer(env, i);
     x87_data_pointer(env, i);
     if (!x87_room(env))
@@ -399,7 +399,7 @@ ALWAYS_INLINE void x87_load80_m(SHAPE_M, const void *k) {
     (void)bits, (void)cc, (void)k;
     x87_wait(env, i, t);
     struct X87Reg r = {0};
-    mem_load_vec(t, i, ea_linear(env, i, t, ea, 10, ACCESS_READ), &r, 10, false);
+    mem_load_vec(t, i, ea_linear(env, i, t, ea, 10, ACCESS_READ), &r, 10);
     x87_code_pointer(env, i);
     x87_data_pointer(env, i);
     if (!x87_room(env))
@@ -455,7 +455,7 @@ ALWAYS_INLINE void x87_store(CPUX86State *env, const struct Insn *i, struct Tcg 
     uint64_t v[2] = {0};
     uint32_t sw = k(&r, v);
     if (!(sw & X87_LEFT_ONE))
-        mem_store_vec(t, i, linear, v, size, false);
+        mem_store_vec(t, i, linear, v, size);
     x87_code_pointer(env, i);
     x87_data_pointer(env, i);
     x87_commit(env, sw, under ? 0 : FSW_C1);
@@ -491,7 +491,7 @@ ALWAYS_INLINE void x87_store80_m(SHAPE_M, const void *k) {
             return;
         }
     }
-    mem_store_vec(t, i, linear, &r, 10, false);
+    mem_store_vec(t, i, linear, &r, 10);
     x87_code_pointer(env, i);
     x87_data_pointer(env, i);
     if (!under)
