@@ -15,24 +15,37 @@
 #define GO_ON(fn) return (fn)(env, i, t)
 #endif
 
-ALWAYS_INLINE bool half_done(const struct TcgWatch *w, uint64_t count) {
-    return UNLIKELY(count >= w->turn || w->next == w->end);
+enum { HISTORY_LOOK = 64 }; /* entries from one look to the next */
+
+static void look_later(struct TcgWatch *w) {
+    size_t left = (size_t)(w->entry[w->current] + w->size - w->next);
+    w->end = w->next + (left < HISTORY_LOOK ? left : HISTORY_LOOK);
 }
 
-/* The other half of the history begins anew. */
-static void turn(struct TcgWatch *w, uint64_t count) {
-    w->older = (unsigned)(w->next - w->entry[w->current]);
-    w->current = !w->current;
+static void begin_half(struct TcgWatch *w, uint64_t count) {
     w->next = w->entry[w->current];
-    w->end = w->next + w->size;
-    w->turn = count + w->size;
+    w->began = count;
+    look_later(w);
 }
 
-ALWAYS_INLINE void record(CPUX86State *env, const struct Block *b, struct TcgWatch *w, uint64_t count) {
-    struct HistoryEntry *e = w->next++;
+/* The other half of the history begins anew if this one is full or has what it must have. */
+static void turn(struct TcgWatch *w, uint64_t count) {
+    unsigned n = (unsigned)(w->next - w->entry[w->current]);
+    if (n < w->size && count - w->began < w->size) {
+        look_later(w);
+        return;
+    }
+    w->older = n;
+    w->current = !w->current;
+    begin_half(w, count);
+}
+
+ALWAYS_INLINE void record(CPUX86State *env, const struct Block *b, const struct Tcg *t) {
+    struct HistoryEntry *e = t->watch->next++;
     e->block = b;
     e->rip = env->rip;
-    e->count_cs = count << 16 | env->seg[SEG_CS].selector;
+    e->count = t->icount;
+    e->word[3] = env->seg[SEG_CS].selector;
 }
 
 static EXEC_FN x_record(CPUX86State *env, const struct Insn *i, struct Tcg *t);
@@ -46,10 +59,9 @@ static NOINLINE EXEC_FN x_turn(CPUX86State *env, const struct Insn *i, struct Tc
 /* The first instruction of a block: it goes into the history. */
 static EXEC_FN x_record(CPUX86State *env, const struct Insn *i, struct Tcg *t) {
     const struct Block *b = (const struct Block *)((const uint8_t *)i - offsetof(struct Block, insn));
-    uint64_t count = t->icount - b->count;
-    if (half_done(t->watch, count))
+    if (UNLIKELY(t->watch->next == t->watch->end))
         GO_ON(x_turn);
-    record(env, b, t->watch, count);
+    record(env, b, t);
     GO_ON(b->first);
 }
 
@@ -59,10 +71,9 @@ static EXEC_FN x_counted(CPUX86State *env, const struct Insn *i, struct Tcg *t) 
     const struct BlockExtra *x = block_extra(b);
     exits_end(t->cpu->exits);
     if (i->idx == 0 && t->watch->size != 0) {
-        uint64_t count = t->icount - b->count;
-        if (half_done(t->watch, count))
-            turn(t->watch, count);
-        record(env, b, t->watch, count);
+        if (t->watch->next == t->watch->end)
+            turn(t->watch, t->icount - b->count);
+        record(env, b, t);
     }
     if (x->kind[i->idx] != 0)
         tcg_exit_insn(t, i, x->kind[i->idx]);
@@ -100,8 +111,11 @@ void tcg_extra_fill(struct Tcg *t, struct Block *b, void *room, const struct Dec
 
 /* ---- history ---- */
 
+/* Number of instructions executed before, 48 bits. */
+static uint64_t count_at(const struct HistoryEntry *e) { return (e->count - e->block->count) & (UINT64_MAX >> 16); }
+
 static unsigned done_in(const struct HistoryEntry *e, uint64_t end) {
-    uint64_t n = (end - (e->count_cs >> 16)) & (UINT64_MAX >> 16);
+    uint64_t n = (end - count_at(e)) & (UINT64_MAX >> 16);
     return n < e->block->count ? (unsigned)n : e->block->count;
 }
 
@@ -131,7 +145,7 @@ static unsigned begun(const struct TcgWatch *w, unsigned at, const struct CPUSta
     bool last = at + 1 == entries(w);
     const struct HistoryEntry *e = entry_at(w, at), *next = last ? NULL : entry_at(w, at + 1);
     uint64_t rip = last ? cpu->env.rip : next->rip;
-    unsigned n = done_in(e, last ? cpu->insn_count : next->count_cs >> 16);
+    unsigned n = done_in(e, last ? cpu->insn_count : count_at(next));
     if (n == e->block->count || (n > 0 && left_by(e, &e->block->insn[n - 1], rip)))
         return n;
     return n + ((rip == insn_rip(e, n)) == last); /* of the last one RIP says whether it has faulted */
@@ -142,9 +156,9 @@ static void tell(const struct HistoryEntry *e, unsigned k, void (*fn)(void *opaq
     static const uint8_t bits[] = {[MODE_CODE16] = 16, [MODE_CODE32] = 32, [MODE_CODE64] = 64};
     const struct Insn *i = &e->block->insn[k];
     const struct AccelExecuted x = {
-        .number = (e->count_cs >> 16) + k,
+        .number = count_at(e) + k,
         .rip = insn_rip(e, k),
-        .cs = (uint16_t)e->count_cs,
+        .cs = e->word[3],
         .bits = bits[e->block->mode & MODE_CODE],
         .size = i->len,
         .bytes = block_extra(e->block)->bytes + i->off,
@@ -188,8 +202,8 @@ static const struct Block *keep(const struct Block *b, uint8_t *at) {
 
 /* Nothing of what was is kept. */
 static void begin_anew(struct TcgWatch *w) {
-    w->next = w->entry[w->current];
     w->older = 0;
+    begin_half(w, 0); /* "since then", which may be less: the half is full then before its time */
 }
 
 void tcg_history_keep(struct TcgWatch *w) {
@@ -223,9 +237,7 @@ static int init_history(struct TcgWatch *w, unsigned wanted) {
         if ((w->entry[k] = calloc(wanted, sizeof(*w->entry[k]))) == NULL)
             return -ENOMEM;
     w->size = wanted;
-    w->next = w->entry[0];
-    w->end = w->next + wanted;
-    w->turn = 0; /* at once, which does no harm */
+    begin_half(w, 0);
     return 0;
 }
 

@@ -30,7 +30,10 @@ static inline const struct BlockExtra *block_extra(const struct Block *b) {
 struct HistoryEntry {
     const struct Block *block;
     uint64_t rip;
-    uint64_t count_cs; /* number of instructions executed before << 16 | CS */
+    union {
+        uint64_t count;   /* number of instructions executed when the block will have ended, 48 bits */
+        uint16_t word[4]; /* [3]: CS */
+    };
 };
 
 /**
@@ -40,8 +43,8 @@ struct HistoryEntry {
  */
 struct TcgWatch {
     struct HistoryEntry *next; /* where the next entry goes */
-    struct HistoryEntry *end;  /* of this half */
-    uint64_t turn;             /* the number of instructions executed at which the other half begins */
+    struct HistoryEntry *end;  /* where to look whether this half is done */
+    uint64_t began;            /* the number of instructions executed when it began */
     unsigned size;             /* of each half, entries, and instructions that it must have; 0: no history is kept */
     unsigned current;          /* which half */
     unsigned older;            /* entries in the other one */
