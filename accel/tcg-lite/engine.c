@@ -12,7 +12,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,12 +58,13 @@ static const struct {
 } known_options[] = {{"plain", "on|off", set_plain},
                      {"tb-size", "MIB (1 to 4096)", set_tb_size},
                      {"profile", "FILE, which can be written", set_profile}};
+enum { KNOWN_OPTIONS = sizeof(known_options) / sizeof(known_options[0]) };
 
 /* One option, "NAME=VALUE". */
 static int parse_one(struct Options *o, char *text, char *why, size_t n) {
     char *value = strchr(text, '=');
     size_t len = value != NULL ? (size_t)(value - text) : strlen(text);
-    for (size_t k = 0; k < sizeof(known_options) / sizeof(known_options[0]); k++) {
+    for (size_t k = 0; k < KNOWN_OPTIONS; k++) {
         if (strlen(known_options[k].name) != len || memcmp(known_options[k].name, text, len) != 0)
             continue;
         if (value != NULL && known_options[k].set(o, value + 1))
@@ -72,17 +72,21 @@ static int parse_one(struct Options *o, char *text, char *why, size_t n) {
         snprintf(why, n, "-accel tcg-lite: '%s' should be %s=%s", text, known_options[k].name, known_options[k].values);
         return -EINVAL;
     }
-    snprintf(why, n, "-accel tcg-lite: unknown option '%s'; there are plain=%s, tb-size=%s and profile=FILE", text,
-             known_options[0].values, known_options[1].values);
+    size_t used = (size_t)snprintf(why, n, "-accel tcg-lite: unknown option '%s'; there are", text);
+    for (size_t k = 0; k < KNOWN_OPTIONS && used < n; k++) {
+        const char *before = k == 0 ? "" : k == KNOWN_OPTIONS - 1 ? " and" : ",";
+        used +=
+            (size_t)snprintf(why + used, n - used, "%s %s=%s", before, known_options[k].name, known_options[k].values);
+    }
     return -EINVAL;
 }
 
 static int parse(struct Options *o, const char *options, char *why, size_t n) {
     for (const char *s = options; *s != '\0' && *s != ':';) {
-        char one[PATH_MAX];
         size_t len = strcspn(s, ",:");
-        snprintf(one, sizeof(one), "%.*s", (int)len, s);
-        int r = parse_one(o, one, why, n);
+        char *one = strndup(s, len);
+        int r = one != NULL ? parse_one(o, one, why, n) : (snprintf(why, n, "%s", strerror(ENOMEM)), -ENOMEM);
+        free(one);
         if (r != 0)
             return r;
         s += len;
