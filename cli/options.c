@@ -284,41 +284,47 @@ static bool set_rtc(struct Context *c, char *arg) {
     return true;
 }
 
-static bool set_debug_exit(struct Context *c, char *list) {
-    Twin86Config *config = &c->o->config;
-    char *key, *value;
-    uint64_t v;
-    config->debug_exit = true;
-    while (next_item(&list, &key, &value)) {
-        bool base = strcmp(key, "iobase") == 0;
-        if (value == NULL || (!base && strcmp(key, "iosize") != 0))
-            return wrong(c, "isa-debug-exit has no property '%s'; iobase= and iosize= exist", key);
-        if (!parse_number(value, base ? 0xfffc : 4, &v) || (!base && v == 0))
-            return wrong(c, "%s=%s is out of range; %s", key, value, base ? "ports end at 0xfffc" : "1 to 4 are right");
-        if (base)
-            config->debug_exit_port = (uint16_t)v;
-        else
-            config->debug_exit_ports = (uint16_t)v;
-    }
-    return true;
-}
+static void add_debug_exit(Twin86Config *config) { config->debug_exit = true; }
+static void set_exit_port(Twin86Config *config, uint64_t v) { config->debug_exit_port = (uint16_t)v; }
+static void set_exit_ports(Twin86Config *config, uint64_t v) { config->debug_exit_ports = (uint16_t)v; }
+static void add_pvpanic(Twin86Config *config) { config->pvpanic = true; }
+static void set_panic_port(Twin86Config *config, uint64_t v) { config->pvpanic_port = (uint16_t)v; }
+static void set_panic_events(Twin86Config *config, uint64_t v) { config->pvpanic_events = (uint8_t)v; }
 
-static bool set_pvpanic(struct Context *c, char *list) {
-    Twin86Config *config = &c->o->config;
+struct Property {
+    const char *name;
+    uint64_t least, most;
+    const char *range; /* in words */
+    void (*set)(Twin86Config *config, uint64_t v);
+};
+
+/* What -device adds to the machine. */
+static const struct {
+    const char *name;
+    void (*add)(Twin86Config *config);
+    struct Property property[2];
+} optional_devices[] = {
+    {"isa-debug-exit",
+     add_debug_exit,
+     {{"iobase", 0, 0xfffc, "ports end at 0xfffc", set_exit_port},
+      {"iosize", 1, 4, "1 to 4 are right", set_exit_ports}}},
+    {"pvpanic",
+     add_pvpanic,
+     {{"ioport", 1, 0xffff, "1 to 0xffff are right", set_panic_port},
+      {"events", 1, 3, "1 to 3 are right", set_panic_events}}},
+};
+enum { OPTIONAL_DEVICES = sizeof(optional_devices) / sizeof(optional_devices[0]) };
+
+static bool set_properties(struct Context *c, const char *device, const struct Property p[2], char *list) {
     char *key, *value;
     uint64_t v;
-    config->pvpanic = true;
     while (next_item(&list, &key, &value)) {
-        bool port = strcmp(key, "ioport") == 0;
-        if (value == NULL || (!port && strcmp(key, "events") != 0))
-            return wrong(c, "pvpanic has no property '%s'; ioport= and events= exist", key);
-        if (!parse_number(value, port ? 0xffff : 3, &v) || v == 0)
-            return wrong(c, "%s=%s is out of range; %s", key, value,
-                         port ? "1 to 0xffff are right" : "1 to 3 are right");
-        if (port)
-            config->pvpanic_port = (uint16_t)v;
-        else
-            config->pvpanic_events = (uint8_t)v;
+        const struct Property *known = strcmp(key, p[0].name) == 0 ? &p[0] : &p[1];
+        if (value == NULL || strcmp(key, known->name) != 0)
+            return wrong(c, "%s has no property '%s'; %s= and %s= exist", device, key, p[0].name, p[1].name);
+        if (!parse_number(value, known->most, &v) || v < known->least)
+            return wrong(c, "%s=%s is out of range; %s", key, value, known->range);
+        known->set(&c->o->config, v);
     }
     return true;
 }
@@ -327,11 +333,13 @@ static bool set_device(struct Context *c, char *arg) {
     char *list = arg, *name = strsep(&list, ",");
     if (strcmp(name, "help") == 0 || strcmp(name, "?") == 0)
         return c->o->action = ACTION_DEVICE, true;
-    if (strcmp(name, "pvpanic") == 0)
-        return set_pvpanic(c, list);
-    if (strcmp(name, "isa-debug-exit") != 0)
-        return wrong(c, "unknown device '%s'; there are isa-debug-exit and pvpanic", name);
-    return set_debug_exit(c, list);
+    for (unsigned k = 0; k < OPTIONAL_DEVICES; k++) {
+        if (strcmp(name, optional_devices[k].name) != 0)
+            continue;
+        optional_devices[k].add(&c->o->config);
+        return set_properties(c, name, optional_devices[k].property, list);
+    }
+    return wrong(c, "unknown device '%s'; there are isa-debug-exit and pvpanic", name);
 }
 
 /* The index of `value` in the list; -1 and a message that names them all. */
