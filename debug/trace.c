@@ -215,6 +215,14 @@ void trace_reset(struct Trace *t, const struct CPUState *cpu) {
     t->have_last = false;
 }
 
+void trace_engine(struct Trace *t, const char *name, bool shows_instructions) {
+    if ((t->items & TRACE_INSTRUCTIONS) == 0)
+        return;
+    fprintf(t->file, "engine: the guest goes on in %s%s\n", name,
+            shows_instructions ? "" : ", where hardware shows no instructions, registers and exceptions");
+    fflush(t->file);
+}
+
 unsigned trace_chain_length(const struct Trace *t, const CPUX86State *env) {
     unsigned n = 0;
     while (n < TRACE_RECENT && n < t->recent_count) {

@@ -32,6 +32,9 @@ enum TraceItem {
     TRACE_IRQ = 1 << 9,           /* wires, and what the interrupt controllers do */
     TRACE_MSR = 1 << 10,          /* RDMSR, WRMSR */
     TRACE_GUEST_ERRORS = 1 << 11, /* what the guest does wrong with devices */
+
+    /* what only an engine that executes instructions itself can show */
+    TRACE_INSTRUCTIONS = TRACE_EXEC | TRACE_REGS | TRACE_CPU | TRACE_FPU | TRACE_INT | TRACE_IN_ASM,
 };
 
 enum { TRACE_RECENT = 8, TRACE_BUFFER = 65536, TRACE_LAST_MAX = 1000000 };
@@ -102,6 +105,9 @@ void trace_wire(struct Trace *t, const char *name, int line, bool level);
 
 /** The machine is about to be reset: log that, and forget what led here. env up to date. */
 void trace_reset(struct Trace *t, const struct CPUState *cpu);
+
+/** The guest goes on in another engine. If instructions are logged, say which one it is and whether it shows them. */
+void trace_engine(struct Trace *t, const char *name, bool shows_instructions);
 
 /**
  * The CPU shut down: tell in one line of `text` where, and which exceptions could not be delivered. Also logged. env

@@ -16,8 +16,7 @@
 static const char kernel_irqchip_stays[] =
     "with kernel-irqchip=on the interrupt controllers are the engine's, and can't go to another one";
 
-static const char statistics_stay[] =
-    "exit statistics are of one engine; -exit-stats and -handover don't go together";
+static const char statistics_stay[] = "exit statistics are of one engine; -exit-stats and -handover don't go together";
 
 static int fail(char *why, size_t n, const char *name, int r) {
     snprintf(why, n, "%s: %s", name, strerror(-r));
@@ -243,6 +242,7 @@ static int hand_over(struct Machine *m, struct Engine *e, char *why, size_t n) {
     }
     m->engine = e;
     m->handovers++;
+    trace_engine(&m->trace, e->accel.ops->name, e->accel.ops == &tcg_lite_ops);
     cpu->env_changed = false;
     /* while it was away, code and page tables may have changed without its notice */
     cpu_post(cpu, CPU_EVENT_CODE | CPU_EVENT_MAP);

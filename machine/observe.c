@@ -59,7 +59,6 @@ void machine_wire_observers(struct Machine *m) {
 
 int machine_set_trace(struct Machine *m, const char *list, char *why, size_t n) {
     const unsigned from_the_start = TRACE_IN_ASM | TRACE_IRQ; /* decoded code and wires are not seen otherwise */
-    const unsigned any_engine = TRACE_MMIO | TRACE_PIO | TRACE_IRQ | TRACE_MSR | TRACE_GUEST_ERRORS | TRACE_RESET;
     unsigned items;
     int r = trace_parse(list, &items, why, n);
     if (r != 0)
@@ -67,7 +66,7 @@ int machine_set_trace(struct Machine *m, const char *list, char *why, size_t n) 
     const char *wrong = NULL;
     if (items != 0 && m->config.trace_output == NULL)
         wrong = "nobody takes the log";
-    else if ((items & ~any_engine) != 0 && m->engine->accel.ops != &tcg_lite_ops)
+    else if ((items & TRACE_INSTRUCTIONS) != 0 && m->engine->accel.ops != &tcg_lite_ops)
         wrong = "exec, in_asm, regs, cpu, fpu and int need -accel tcg-lite: hardware does not show them";
     else if ((items & from_the_start & ~m->trace.config.items) != 0)
         wrong = "in_asm and irq can't be switched on later; start with -d in_asm,irq";

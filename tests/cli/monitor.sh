@@ -37,8 +37,12 @@ if "$twin86" -accel help | grep -q 'kvm  *works here'; then
     has "(nothing is logged)"
     grep -q '^guest_error: write to unassigned port f9h, size 1 at f000:ff0' "$tmp/log" && grep -q '^pio: out 00f9 .* at f000:' "$tmp/log" &&
         ok || bad "log guest_errors on kvm: $(head -3 "$tmp/log")"
+    said=$({ printf 'log int\ncont\n'; sleep 0.7; printf 'quit\n'; } |
+        timeout 30 "$twin86" -S -monitor stdio -serial null -accel tcg-lite:kvm -handover every=20 -bios "$tmp/port.rom" -D "$tmp/log" 2>&1)
+    grep -q '^engine: the guest goes on in kvm, where hardware shows no' "$tmp/log" &&
+        grep -q '^engine: the guest goes on in tcg-lite$' "$tmp/log" && ok || bad "log int and hand-over: $said $(head -3 "$tmp/log")"
 else
-    skip 3 "log on kvm: it is not usable here"
+    skip 4 "log on kvm: it is not usable here"
 fi
 
 monitor 'step 5\ninfo exits\ninfo trace 2' -bios "$tmp/count.rom" -exit-stats text,file="$tmp/exits" -trace-last 100
