@@ -7,10 +7,9 @@
 # by default: debian_exits, the exit statistics of Debian's boot as JSON (NESTED_JSON=FILE keeps it), bench, what
 # exits cost there (docs/exits.md; NESTED_JSON=FILE keeps it), debian_lockstep, and sti_hlt.
 #
-# debian_irqchip, Debian with kernel-irqchip=on, has an emulated machine of its own, which prints a line every 10 seconds.
-# In 2 of 36 such boots that machine or the guest stood still; guests did because QEMU's SVM loses STI's shadow
-# (docs/kvm-run.md; sti_hlt shows it, and fails), which nohz=off makes harmless. Should that not have been all: a machine that says
-# nothing for 100 seconds is begun anew, twice, and the output says so.
+# Each emulated machine has one of the host's processors: on two, QEMU loses interrupts. And guests get nohz=off: QEMU's SVM loses
+# STI's shadow (sti_hlt shows it, and fails). docs/kvm-run.md has both. Machines print a line every 10 seconds; should that
+# not have been all, one that says nothing for a minute is begun anew, twice, and the output says so.
 #
 # SKIPs (exit code 77) where QEMU or the kernel packages can't be had.
 set -u
@@ -158,14 +157,14 @@ kill
 END
 }
 
-# emulate JOB,JOB...: run them in an emulated machine, in the background. Its serial line goes to raw.JOB,JOB...
+# emulate JOB,JOB... CPU: run them in an emulated machine, in the background. Its serial line goes to raw.JOB,JOB...
 emulate() {
     rm -f "$work/ended.$1"
     serial="-serial stdio"
     [ "$1" != gdb ] || serial="-chardev socket,id=gdb,path=$work/gdb.socket,server=on,wait=off -serial stdio -serial chardev:gdb"
     {
         # shellcheck disable=SC2086
-        timeout "$seconds" qemu-system-x86_64 -accel tcg -cpu max,+svm,+npt -m 2048 -nographic -no-reboot -nodefaults \
+        timeout "$seconds" taskset -c "$2" qemu-system-x86_64 -accel tcg -cpu max,+svm,+npt -m 2048 -nographic -no-reboot -nodefaults \
             $serial -kernel "$guest/vmlinuz" -initrd "$work/initrd.gz" \
             -append "console=ttyS0 quiet panic=-1 tsc=reliable jobs=$1" < /dev/null > "$work/raw.$1" &
         echo $! > "$work/pid.$1"
@@ -181,23 +180,27 @@ alive() {
         sleep 1
         before=$size size=$(wc -c < "$work/raw.$1") still=$((still + 1))
         [ "$size" = "$before" ] || still=0
-        if [ "$1" = debian_irqchip ] && [ $still -ge 100 ]; then
+        if [ $still -ge 60 ]; then
             kill "$(cat "$work/pid.$1")"
             return 1
         fi
     done
 }
 
+# machine JOB,JOB... CPU
 machine() {
-    if [ "$1" = gdb ]; then
-        drive_gdb > "$work/gdb.verdict" &
-        gdb_pid=$!
-    fi
     for try in 1 2 3; do
-        emulate "$1"
+        : > "$work/raw.$1"
+        emulate "$1" "$2"
+        emulation=$!
+        if [ "$1" = gdb ]; then
+            drive_gdb > "$work/gdb.verdict" &
+            gdb_pid=$!
+        fi
         alive "$1" && break
         echo "  $1: the emulated machine stood still (run $try)" >> "$work/still.$1"
-        wait
+        wait $emulation
+        [ "$1" != gdb ] || kill $gdb_pid
     done
     tr -d '\r' < "$work/raw.$1" > "$work/log.$1"
     if [ "$1" = gdb ]; then
@@ -206,21 +209,19 @@ machine() {
     fi
 }
 
-if [ "$(nproc)" -gt 1 ]; then
-    # shellcheck disable=SC2086
-    set -- $machines
-    machine "$1" &
-    [ $# -lt 2 ] || machine "$2"
+cpus=$(sed -n 's/^Cpus_allowed_list:[[:space:]]*//p' /proc/self/status)
+first=${cpus%%[,-]*} last=${cpus##*[,-]}
+# shellcheck disable=SC2086
+set -- $machines
+if [ "$first" != "$last" ] && [ $# -gt 1 ]; then
+    machine "$1" "$first" &
+    machine "$2" "$last"
     wait
-    shift $(($# < 2 ? $# : 2))
-    for m; do
-        machine "$m"
-    done
-else
-    for m in $machines; do
-        machine "$m"
-    done
+    shift 2
 fi
+for m; do
+    machine "$m" "$first"
+done
 ended=true
 for m in $machines; do
     cat "$work/log.$m" >> "$work/log"
