@@ -156,8 +156,8 @@ def main():
     with tempfile.TemporaryDirectory() as folder, open(args.log, "w") as log:
         image = make_image(folder, guest, names, args.n, APPEND + (" quiet" if args.quiet else ""))
         cpu = str(min(os.sched_getaffinity(0)))  # on two, QEMU loses interrupts: docs/kvm-run.md
-        results = measure(["taskset", "-c", cpu, "qemu-system-x86_64", "-accel", "tcg", "-cpu", "max,+svm,+npt", "-m", "2048", "-nographic",
-                           "-no-reboot", "-nodefaults", "-serial", "stdio", "-kernel", os.path.join(guest, "vmlinuz"),
+        results = measure(["taskset", "-c", cpu, "qemu-system-x86_64", "-accel", "tcg", "-cpu", "max,+svm,+npt",
+                           "-m", "2048", "-nographic", "-no-reboot", "-nodefaults", "-serial", "stdio", "-kernel", os.path.join(guest, "vmlinuz"),
                            "-initrd", image, "-append", "console=ttyS0 quiet panic=-1 tsc=reliable"] +
                           (["-icount", "shift=1,sleep=off"] if args.icount else []), args.limit, log)
     print(f"\nmedian of {args.n}:")

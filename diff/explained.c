@@ -564,14 +564,13 @@ const struct Explanation explanations[] = {
      "table 1-4; measured)",
      qemu_branch_prefix},
     {"qemu-branch-target",
-     "near branches and IRET beyond CS.limit, or to an address that is not canonical: QEMU's #GP comes at the target, "
-     "not "
-     "at the branch (SDM vol. 2, Jcc, CALL, IRET: #GP(0); measured, 7.2)",
+     "near branches and IRET beyond CS.limit, or to an address that is not canonical: QEMU's #GP comes at the target "
+     "(SDM vol. 2, Jcc, CALL, IRET: at the branch; measured, 7.2)",
      qemu_branch_target},
     {"qemu-gather",
      "QEMU's gathers take another register where the index is XMM4 or YMM4; when they fault, 67 has not cut addresses "
-     "to 32 bits, "
-     "elements before the fault are not kept, checks come in another order (SDM vol. 2, VPGATHERDD; ours as `host`)",
+     "to 32 bits, elements before the fault are not kept, checks come in another order (SDM vol. 2, VPGATHERDD; ours "
+     "as `host`)",
      qemu_gather},
     {"qemu-operands",
      "QEMU's BSF and BSR of 0 clear the upper half of the register (undefined: SDM vol. 2; `host` leaves it); SHLD and "

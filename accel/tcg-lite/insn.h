@@ -3,7 +3,8 @@
  * The decoded instruction and the convention by which exec functions call one another.
  *
  * Each exec function does one instruction and ends in CONTINUE(next): a tail call to the next instruction's function
- * where the compiler guarantees one, a return to a plain loop elsewhere.
+ * where the compiler guarantees one, a return to a plain loop elsewhere. GO_ON(fn) ends a hook: fn does the
+ * instruction.
  */
 #ifndef TWIN86_TCG_INSN_H
 #define TWIN86_TCG_INSN_H
@@ -34,11 +35,13 @@ typedef void (*EXEC_CC ExecFn)(CPUX86State *env, const struct Insn *i, struct Tc
         const struct Insn *next_ = (next);                                                                             \
         __attribute__((musttail)) return next_->fn(env, next_, t);                                                     \
     } while (0)
+#define GO_ON(fn) __attribute__((musttail)) return (fn)(env, i, t)
 #else
 #define EXEC_CC
 typedef const struct Insn *(*ExecFn)(CPUX86State *env, const struct Insn *i, struct Tcg *t);
 #define EXEC_FN const struct Insn *
 #define CONTINUE(next) return (next)
+#define GO_ON(fn) return (fn)(env, i, t)
 #endif
 
 /**

@@ -20,8 +20,7 @@ uint64_t mem_linear(struct Tcg *t, const struct Insn *i, unsigned seg, uint64_t 
 
     if ((t->mode & MODE_CODE) == MODE_CODE64) {
         uint64_t linear = offset + (seg >= SEG_FS ? s->base : 0);
-        if ((access & ACCESS_ALIGNED) && (linear & (size - 1)))
-            tcg_raise_error(t, i, VEC_GP, 0);
+        mem_check_aligned(t, i, linear, size, access);
         if (!x86_canonical(t->env, linear) || !x86_canonical(t->env, linear + size - 1))
             segment_fault(t, i, seg);
         /* AMD's processors want the offset alone to be canonical, too (measured on Zen; the APM does not say it). */
@@ -41,8 +40,7 @@ uint64_t mem_linear(struct Tcg *t, const struct Insn *i, unsigned seg, uint64_t 
     if (!segment_holds(s, (uint32_t)offset, size))
         segment_fault(t, i, seg);
     uint32_t linear = (uint32_t)(s->base + offset);
-    if ((access & ACCESS_ALIGNED) && (linear & (size - 1)))
-        tcg_raise_error(t, i, VEC_GP, 0);
+    mem_check_aligned(t, i, linear, size, access);
     return linear;
 }
 

@@ -48,6 +48,13 @@ static inline bool segment_holds(const struct X86Segment *s, uint32_t offset, un
 uint64_t mem_linear(struct Tcg *t, const struct Insn *i, unsigned seg, uint64_t offset, unsigned size,
                     enum Access access);
 
+/** #GP(0) if `access` asks for alignment and the address has none. */
+ALWAYS_INLINE void mem_check_aligned(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size,
+                                     enum Access access) {
+    if (UNLIKELY(linear & (size - 1)) && (access & ACCESS_ALIGNED))
+        tcg_raise_error(t, i, VEC_GP, 0);
+}
+
 /** The ModRM memory operand's linear address. */
 ALWAYS_INLINE uint64_t ea_linear(CPUX86State *env, const struct Insn *i, struct Tcg *t, enum EaKind kind, unsigned size,
                                  enum Access access) {
@@ -58,8 +65,7 @@ ALWAYS_INLINE uint64_t ea_linear(CPUX86State *env, const struct Insn *i, struct 
             ea += *(const uint64_t *)(g + i->index) << i->scale;
         if (kind == EA_FLAT32)
             ea = (uint32_t)ea;
-        if ((access & ACCESS_ALIGNED) && UNLIKELY(ea & (size - 1)))
-            tcg_raise_error(t, insn_real(i), VEC_GP, 0);
+        mem_check_aligned(t, insn_real(i), ea, size, access);
         return ea;
     }
     return mem_linear(t, insn_real(i), i->seg, ea_offset(env, i), size, access);

@@ -38,11 +38,7 @@ static struct Record **record_of(const struct Block *b) {
 static EXEC_FN x_profile(CPUX86State *env, const struct Insn *i, struct Tcg *t) {
     struct Counted *c = &(*record_of(block_of(i)))->insn[i->idx];
     c->times++;
-#ifdef TCG_TAIL_CALLS
-    __attribute__((musttail)) return c->fn(env, i, t);
-#else
-    return c->fn(env, i, t);
-#endif
+    GO_ON(c->fn);
 }
 
 /** A conditional branch has no registers, and its link is at another place in each block. */

@@ -9,12 +9,6 @@
 
 /* ---- hooks ---- */
 
-#ifdef TCG_TAIL_CALLS
-#define GO_ON(fn) __attribute__((musttail)) return (fn)(env, i, t)
-#else
-#define GO_ON(fn) return (fn)(env, i, t)
-#endif
-
 enum { HISTORY_LOOK = 64 }; /* entries from one look to the next */
 
 static void look_later(struct TcgWatch *w) {
@@ -56,7 +50,7 @@ static NOINLINE EXEC_FN x_turn(CPUX86State *env, const struct Insn *i, struct Tc
     GO_ON(x_record);
 }
 
-/* The first instruction of a block: it goes into the history. */
+/* The first instruction of a block, so block_of need not look at its index: it goes into the history. */
 static EXEC_FN x_record(CPUX86State *env, const struct Insn *i, struct Tcg *t) {
     const struct Block *b = (const struct Block *)((const uint8_t *)i - offsetof(struct Block, insn));
     if (UNLIKELY(t->watch->next == t->watch->end))

@@ -102,7 +102,7 @@ grep -E '^ +[0-9]+  ' "$tmp/log" | uniq >"$tmp/exec" # a repeated string instruc
 for last in 1 2 7 40 123 2000; do
     exits 4 -bios "$tmp/loop.rom" -no-reboot -trace-last $last
     sed '1,/^The last instructions/d' "$tmp/err" >"$tmp/last"
-    tail -n $last "$tmp/exec" | cmp -s - "$tmp/last" && [ -s "$tmp/last" ] && ok ||
+    tail -n $last "$tmp/exec" | cmp -s - "$tmp/last" && [ "$(wc -l <"$tmp/last")" -ge $((last < 40 ? last : 40)) ] && ok ||
         bad "-trace-last $last and -d exec differ: $(tail -n $last "$tmp/exec" | diff - "$tmp/last" | head)"
 done
 refused "is no number of instructions" -trace-last 0
