@@ -166,7 +166,7 @@ ALWAYS_INLINE bool compare(const struct StringOp *s, bool with_source) {
     while (left > 0) {
         uint64_t a = with_source ? mem_load(t, s->i, source(s), s->size) : gpr_read(t->env, REG_AX * 8, bits);
         uint64_t b = mem_load(t, s->i, target(s, ACCESS_READ), s->size);
-        cc_set_sub(&cc, a, b, a - b, bits);
+        cc_set_sub(&cc, b, a - b, bits);
         if (with_source)
             reg_add(s, REG_SI, s->step);
         reg_add(s, REG_DI, s->step);

@@ -122,7 +122,7 @@ ALWAYS_INLINE uint64_t k_adcx(struct Cc *cc, uint64_t a, uint64_t b, unsigned bi
 ALWAYS_INLINE uint64_t k_adox(struct Cc *cc, uint64_t a, uint64_t b, unsigned bits) {
     bool carry = cc_of(cc);
     uint64_t r = adx_sum(a, b, &carry, bits);
-    cc_put_cf_of(cc, cc_cf(cc), carry);
+    cc_put_of(cc, carry);
     return r;
 }
 

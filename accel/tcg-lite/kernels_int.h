@@ -18,22 +18,22 @@ ALWAYS_INLINE bool int_bit(uint64_t v, unsigned n) { return (v >> n) & 1; }
 
 ALWAYS_INLINE uint64_t k_add(struct Cc *cc, uint64_t a, uint64_t b, unsigned bits) {
     uint64_t r = a + b;
-    cc_set_add(cc, a, b, r, bits);
+    cc_set_add(cc, b, r, bits);
     return r;
 }
 ALWAYS_INLINE uint64_t k_adc(struct Cc *cc, uint64_t a, uint64_t b, unsigned bits) {
     uint64_t r = a + b + cc_cf(cc);
-    cc_set_add(cc, a, b, r, bits);
+    cc_set_adc(cc, a, b, r, bits);
     return r;
 }
 ALWAYS_INLINE uint64_t k_sub(struct Cc *cc, uint64_t a, uint64_t b, unsigned bits) {
     uint64_t r = a - b;
-    cc_set_sub(cc, a, b, r, bits);
+    cc_set_sub(cc, b, r, bits);
     return r;
 }
 ALWAYS_INLINE uint64_t k_sbb(struct Cc *cc, uint64_t a, uint64_t b, unsigned bits) {
     uint64_t r = a - b - cc_cf(cc);
-    cc_set_sub(cc, a, b, r, bits);
+    cc_set_sbb(cc, a, b, r, bits);
     return r;
 }
 ALWAYS_INLINE uint64_t k_and(struct Cc *cc, uint64_t a, uint64_t b, unsigned bits) {
@@ -51,23 +51,18 @@ ALWAYS_INLINE uint64_t k_xor(struct Cc *cc, uint64_t a, uint64_t b, unsigned bit
 
 /* ---- one operand (b is not used) ---- */
 
-/** Put the CF of before back into flags just set by an addition or subtraction. */
-ALWAYS_INLINE void int_keep_cf(struct Cc *cc, uint32_t old_aux) {
-    uint32_t cf = old_aux & (1u << CC_AUX_CF), of = (cc->aux ^ (cc->aux << 1)) & (1u << CC_AUX_CF);
-    cc->aux = cf | ((cf ^ of) >> 1) | (cc->aux & (1u << CC_AUX_AF));
-}
 ALWAYS_INLINE uint64_t k_inc(struct Cc *cc, uint64_t a, uint64_t b, unsigned bits) {
     (void)b;
-    uint32_t old = cc->aux;
+    bool cf = cc_cf(cc);
     uint64_t r = k_add(cc, a, 1, bits);
-    int_keep_cf(cc, old);
+    cc_put_cf(cc, cf);
     return r;
 }
 ALWAYS_INLINE uint64_t k_dec(struct Cc *cc, uint64_t a, uint64_t b, unsigned bits) {
     (void)b;
-    uint32_t old = cc->aux;
+    bool cf = cc_cf(cc);
     uint64_t r = k_sub(cc, a, 1, bits);
-    int_keep_cf(cc, old);
+    cc_put_cf(cc, cf);
     return r;
 }
 ALWAYS_INLINE uint64_t k_not(struct Cc *cc, uint64_t a, uint64_t b, unsigned bits) {
@@ -221,8 +216,8 @@ ALWAYS_INLINE bool k_imul(struct Cc *cc, uint64_t *lo, uint64_t *hi, uint64_t sr
 
 /** After a division: AF is 1, SF, ZF, PF are 0, CF and OF stay. */
 ALWAYS_INLINE void divide_flags(struct Cc *cc) {
+    cc->aux = cc_kept_cf_of(cc) | 1u << CC_AUX_AF;
     cc->res = 1;
-    cc->aux = (cc->aux & (3u << 30)) | 1u << CC_AUX_AF;
 }
 
 /** hi:lo / src for hi < src, so that the quotient fits. */

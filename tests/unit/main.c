@@ -48,6 +48,7 @@ static const struct SuiteEntry suites[] = {
     {"monitor", monitor_suite},
     {"decode", decode_suite},
     {"kernels", kernels_suite},
+    {"cc", cc_suite},
     {"portable", portable_suite},
     {"avx", avx_suite},
     {"sse4", sse4_suite},

@@ -47,6 +47,7 @@ Suite *session_suite(void);
 /* tcg-lite: decoder and kernels */
 Suite *decode_suite(void);
 Suite *kernels_suite(void);
+Suite *cc_suite(void);
 Suite *portable_suite(void);
 Suite *avx_suite(void);
 Suite *sse4_suite(void);
