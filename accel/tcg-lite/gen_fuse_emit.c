@@ -92,7 +92,12 @@ static void put_registers(FILE *o, const struct Fused *f, struct Slots *s) {
                     field_name[f->use[k].field], f->use[k].high ? " - 1u" : "");
         *set |= 1u << slot;
     }
-    fprintf(o, "    CPUX86State own;\n    own.zero = 0;\n    own.rip = env->rip;\n");
+    fprintf(o, "    CPUX86State own;\n    own.zero = 0;\n");
+    for (int k = 0; k < f->use_count; k++)
+        if (f->use[k].name == FUSE_IP) {
+            fprintf(o, "    own.rip = env->rip;\n");
+            break;
+        }
     put_loads(o, s);
 }
 
@@ -142,7 +147,7 @@ static void put_function(const struct Gen *g, FILE *o, int number) {
     struct Slots s = {.implicit = gen_fuse_implicit(g, f)};
     fprintf(o, "\nEXEC_FN ");
     put_name(o, number);
-    fprintf(o, "(CPUX86State *env, const struct Insn *restrict i, struct Tcg *t) {\n");
+    fprintf(o, "(CPUX86State *env, const struct Insn *restrict i, struct Tcg *restrict t) {\n");
     if (f->use_count > 0)
         put_registers(o, f, &s);
     for (int n = 0; n < f->count; n++) {
