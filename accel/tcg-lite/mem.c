@@ -48,7 +48,7 @@ uint64_t mem_linear(struct Tcg *t, const struct Insn *i, unsigned seg, uint64_t 
 static struct TlbEntry *translate(struct Tcg *t, const struct Insn *i, unsigned mmu, uint64_t linear, bool write) {
     struct TlbEntry *e = &t->tlbs[mmu][(linear >> 12) & (TLB_SIZE - 1)];
     uint64_t tag = write ? e->tag_write : e->tag_read;
-    if (!(tag & TLB_NONE) && (tag & ~0xfffull) == (linear & ~0xfffull))
+    if (((tag ^ (linear & ~0xfffull)) & ~(uint64_t)TLB_SLOW) == 0)
         return e;
     return tcg_tlb_fill(t, i, mmu, linear, write);
 }
@@ -94,7 +94,7 @@ static void note_access(struct Tcg *t, const struct Insn *i, uint64_t linear, un
 
 /** RAM was written through a slow tag: keep the dirty log, let decoded code of that page become stale, and make the
  *  tag fast once nothing needs it slow. */
-static void note_write(struct Tcg *t, struct TlbEntry *e, uint64_t phys, unsigned size) {
+static void note_write(struct Tcg *t, struct TlbEntry *e, uint64_t page, uint64_t phys, unsigned size) {
     uint64_t offset, avail;
     struct Region *r = bus_find(t->cpu->bus, phys, &offset, &avail);
     if (r == NULL || r->page_flags == NULL)
@@ -106,9 +106,9 @@ static void note_write(struct Tcg *t, struct TlbEntry *e, uint64_t phys, unsigne
     if (__atomic_load_n(flags, __ATOMIC_RELAXED) & PAGE_FLAG_CODE)
         tcg_code_written(t, phys, size);
     bool code = __atomic_load_n(flags, __ATOMIC_RELAXED) & PAGE_FLAG_CODE;
-    bool watched = t->debug_watching && cpu_watched(&t->cpu->debug, e->tag_write & ~0xfffull, 4096);
+    bool watched = t->debug_watching && cpu_watched(&t->cpu->debug, page, 4096);
     if (!code && !logging && !watched && !t->watching && e < t->tlbs[MMU_ALIGN] && !(e->tag_write & TLB_NONE))
-        e->tag_write &= ~(uint64_t)TLB_SLOW;
+        e->tag_write = page;
 }
 
 /** A device has seen an access. What it asks for (an interrupt, a timer) comes right after the instruction, as it does
@@ -146,7 +146,7 @@ __attribute__((noinline)) static void store_device(struct Tcg *t, const struct I
 ALWAYS_INLINE uint64_t load_in_page(struct Tcg *t, const struct Insn *i, struct TlbEntry *e, uint64_t linear,
                                     unsigned size) {
     if (LIKELY(e->phys & (TLB_RAM | TLB_ROM)))
-        return host_load((const void *)(e->addend + linear), size);
+        return host_load((const void *)(e->host + (linear & 0xfff)), size);
     return load_device(t, i, (e->phys & ~0xfffull) | (linear & 0xfff), size);
 }
 
@@ -154,8 +154,8 @@ ALWAYS_INLINE void store_in_page(struct Tcg *t, const struct Insn *i, struct Tlb
                                  unsigned size, uint64_t v) {
     uint64_t phys = (e->phys & ~0xfffull) | (linear & 0xfff);
     if (LIKELY(e->phys & TLB_RAM)) {
-        host_store((void *)(e->addend + linear), size, v);
-        note_write(t, e, phys, size);
+        host_store((void *)(e->host + (linear & 0xfff)), size, v);
+        note_write(t, e, linear & ~0xfffull, phys, size);
     } else {
         store_device(t, i, phys, size, v);
     }

@@ -102,9 +102,12 @@ ALWAYS_INLINE struct TlbEntry *tlb_entry(struct Tcg *t, uint64_t linear) {
     return &t->tlb[(linear >> 12) & (TLB_SIZE - 1)];
 }
 
-/** addend + linear, which the compiler may take for non-NULL. */
-ALWAYS_INLINE void *tlb_host(const struct TlbEntry *e, uint64_t linear) {
-    void *p = (void *)(e->addend + linear);
+/** Host address of [linear, linear + size) in the page that a tag and its host address stand for, else NULL. */
+ALWAYS_INLINE void *tlb_host(uint64_t tag, uintptr_t host, uint64_t linear, unsigned size) {
+    uint64_t offset = linear - tag;
+    if (UNLIKELY(offset > 4096 - size))
+        return NULL;
+    void *p = (void *)(host + offset);
     if (p == NULL)
         __builtin_unreachable();
     return p;
@@ -112,12 +115,12 @@ ALWAYS_INLINE void *tlb_host(const struct TlbEntry *e, uint64_t linear) {
 
 /** Host address of [linear, linear + size) when one compare shows that it may be read (written), else NULL. */
 ALWAYS_INLINE void *mem_host_read(struct Tcg *t, uint64_t linear, unsigned size) {
-    struct TlbEntry *e = tlb_entry(t, linear);
-    return LIKELY(e->tag_read == ((linear + size - 1) & ~0xfffull)) ? tlb_host(e, linear) : NULL;
+    const struct TlbEntry *e = tlb_entry(t, linear);
+    return tlb_host(e->tag_read, e->host, linear, size);
 }
 ALWAYS_INLINE void *mem_host_write(struct Tcg *t, uint64_t linear, unsigned size) {
-    struct TlbEntry *e = tlb_entry(t, linear);
-    return LIKELY(e->tag_write == ((linear + size - 1) & ~0xfffull)) ? tlb_host(e, linear) : NULL;
+    const struct TlbEntry *e = tlb_entry(t, linear);
+    return tlb_host(e->tag_write, e->host, linear, size);
 }
 
 ALWAYS_INLINE uint64_t host_load(const void *p, unsigned size) {

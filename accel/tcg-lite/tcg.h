@@ -56,24 +56,27 @@ enum { EXEC_TLB_BITS = 8, EXEC_TLB_SIZE = 1 << EXEC_TLB_BITS };
 /** After so many fills of non-global entries a flush clears whole TLBs rather than the entries noted. */
 enum { TLB_NOTED_MAX = 512 };
 
-/** Low bits of a TLB tag; with any of them set the tag matches nothing and the access takes the slow path. */
+/**
+ * A TLB tag is the linear address of the page, or that with one of these, with which it matches nothing: an address of
+ * another entry's, so that linear address - tag is never an offset within a page, and the access takes the slow path.
+ */
 enum {
-    TLB_SLOW = 1 << 0, /* translated, but every access is looked at: MMIO, ROM, watched, decoded code */
-    TLB_NONE = 1 << 1, /* not translated for this kind of access */
+    TLB_SLOW = 1 << 13, /* this bit inverted: translated, but every access is looked at: MMIO, ROM, watched, code */
+    TLB_NONE = 1 << 0,  /* beside TLB_SLOW: not translated for this kind of access */
 };
 
 /** Low bits of TlbEntry.phys. */
 enum {
     TLB_GLOBAL = 1 << 0,
-    TLB_RAM = 1 << 1, /* addend is valid and page_flags exist */
-    TLB_ROM = 1 << 2, /* addend is valid for reads */
+    TLB_RAM = 1 << 1, /* host is valid and page_flags exist */
+    TLB_ROM = 1 << 2, /* host is valid for reads */
 };
 
-/** A translation. A tag is the linear page address with TLB_SLOW or TLB_NONE. */
+/** A translation. */
 struct TlbEntry {
     uint64_t tag_read, tag_write;
-    uintptr_t addend; /* host address = addend + linear address */
-    uint64_t phys;    /* physical page address and TLB_GLOBAL ... */
+    uintptr_t host; /* address of the page */
+    uint64_t phys;  /* physical page address and TLB_GLOBAL ... */
 };
 
 /** A translation for instruction fetch. */

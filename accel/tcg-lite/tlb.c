@@ -7,14 +7,15 @@
 
 #include <string.h>
 
-static const struct TlbEntry tlb_empty = {.tag_read = TLB_NONE, .tag_write = TLB_NONE};
-
-static void clear_entry(struct TlbEntry *e) { *e = tlb_empty; }
+static void clear_entry(struct Tcg *t, unsigned mmu, unsigned n) {
+    uint64_t tag = ((uint64_t)n << 12 ^ TLB_SLOW) | TLB_NONE;
+    t->tlbs[mmu][n] = (struct TlbEntry){.tag_read = tag, .tag_write = tag};
+}
 
 void tcg_tlb_flush(struct Tcg *t) {
     for (unsigned k = 0; k < MMU_TLBS; k++) {
         for (unsigned n = 0; n < TLB_SIZE; n++)
-            clear_entry(&t->tlbs[k][n]);
+            clear_entry(t, k, n);
     }
     t->noted = 0;
     t->pkeys_cached = 0;
@@ -25,15 +26,15 @@ void tcg_tlb_flush(struct Tcg *t) {
 void tcg_tlb_flush_non_global(struct Tcg *t) {
     if (t->noted < TLB_NOTED_MAX) {
         for (unsigned k = 0; k < t->noted; k++) {
-            struct TlbEntry *e = &t->tlbs[t->noted_at[k] >> TLB_BITS][t->noted_at[k] & (TLB_SIZE - 1)];
-            if (!(e->phys & TLB_GLOBAL))
-                clear_entry(e);
+            unsigned mmu = t->noted_at[k] >> TLB_BITS, n = t->noted_at[k] & (TLB_SIZE - 1);
+            if (!(t->tlbs[mmu][n].phys & TLB_GLOBAL))
+                clear_entry(t, mmu, n);
         }
     } else {
         for (unsigned k = 0; k < MMU_TLBS; k++) {
             for (unsigned n = 0; n < TLB_SIZE; n++) {
                 if (!(t->tlbs[k][n].phys & TLB_GLOBAL))
-                    clear_entry(&t->tlbs[k][n]);
+                    clear_entry(t, k, n);
             }
         }
     }
@@ -47,7 +48,7 @@ void tcg_tlb_flush_page(struct Tcg *t, uint64_t linear) {
         return;
     }
     for (unsigned k = 0; k < MMU_TLBS; k++)
-        clear_entry(&t->tlbs[k][(linear >> 12) & (TLB_SIZE - 1)]);
+        clear_entry(t, k, (linear >> 12) & (TLB_SIZE - 1));
     tcg_forget_page(t, linear);
 }
 
@@ -56,8 +57,8 @@ void tcg_tlb_protect_code(struct Tcg *t, uint64_t phys) {
     for (unsigned k = 0; k < MMU_TLBS; k++) {
         for (unsigned n = 0; n < TLB_SIZE; n++) {
             struct TlbEntry *e = &t->tlbs[k][n];
-            if ((e->phys & ~0xfffull) == phys && !(e->tag_write & TLB_NONE))
-                e->tag_write |= TLB_SLOW;
+            if ((e->phys & ~0xfffull) == phys && (e->tag_write >> 12 & (TLB_SIZE - 1)) == n)
+                e->tag_write ^= TLB_SLOW;
         }
     }
 }
@@ -92,16 +93,17 @@ struct TlbEntry *tcg_tlb_fill(struct Tcg *t, const struct Insn *i, unsigned mmu,
         t->watching || mmu == MMU_ALIGN || (UNLIKELY(t->debug_watching) && cpu_watched(&cpu->debug, page, 4096));
 
     *e = (struct TlbEntry){.phys = (w.phys & ~0xfffull) | (w.global ? TLB_GLOBAL : 0)};
-    e->tag_read = page | TLB_SLOW;
-    e->tag_write = w.writable && w.dirty ? page | TLB_SLOW : TLB_NONE;
+    bool may_write = w.writable && w.dirty;
+    e->tag_read = page ^ TLB_SLOW;
+    e->tag_write = (page ^ TLB_SLOW) | (may_write ? 0 : TLB_NONE);
     if (region != NULL && region->kind != REGION_MMIO && avail >= 4096) {
         bool ram = region->kind == REGION_RAM;
-        e->addend = (uintptr_t)region->host + offset - page;
+        e->host = (uintptr_t)region->host + offset;
         e->phys |= ram ? TLB_RAM : TLB_ROM;
         if (!always_slow) {
             e->tag_read = page;
             uint8_t flags = ram ? __atomic_load_n(&region->page_flags[offset >> 12], __ATOMIC_RELAXED) : PAGE_FLAG_CODE;
-            if (e->tag_write != TLB_NONE && !(flags & PAGE_FLAG_CODE) && !bus_dirty_logging(cpu->bus))
+            if (may_write && !(flags & PAGE_FLAG_CODE) && !bus_dirty_logging(cpu->bus))
                 e->tag_write = page;
         }
     }
