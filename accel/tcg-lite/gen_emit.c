@@ -155,11 +155,13 @@ const struct Row *gen_fn_row(const struct Gen *g, int fn) { return &g->row[fns[f
 
 enum X86FnKind gen_fn_kind(int fn) { return fns[fn].kind; }
 
+unsigned gen_fn_bits(int fn) { return fns[fn].bits; }
+
 bool gen_fn_flow(const struct Gen *g, int fn) { return g->row[fns[fn].row].form.attr & ATTR_FLOW; }
 
 bool gen_fn_exit(const struct Gen *g, int fn) { return g->row[fns[fn].row].form.attr & ATTR_EXIT; }
 
-bool gen_fn_stores(const struct Gen *g, int fn) {
+static bool stores(const struct Gen *g, int fn) {
     const struct Row *r = &g->row[fns[fn].row];
     if (!strncmp(r->mnemonic, "PUSH", 4) || !strncmp(r->mnemonic, "ENTER", 5))
         return true;
@@ -167,15 +169,26 @@ bool gen_fn_stores(const struct Gen *g, int fn) {
     return fns[fn].kind != FN_REG && !reads;
 }
 
+bool gen_fn_stack(const struct Gen *g, int fn) {
+    static const char *const shapes[] = {"push_reg", "push", "push_imm", "pop_reg", "call_rel", "call_ind", "ret"};
+    const struct Row *r = &g->row[fns[fn].row];
+    if (fns[fn].bits != 64 || fns[fn].kind > FN_FLAT)
+        return false;
+    for (unsigned k = 0; k < sizeof shapes / sizeof shapes[0]; k++)
+        if (!strcmp(shapes[k], r->shape))
+            return true;
+    return false;
+}
+
 bool gen_fn_can_fuse(const struct Gen *g, int fn, bool last) {
     const struct Row *r = &g->row[fns[fn].row];
     bool avx = (r->form.attr & ATTR_VEX) && (r->form.attr & ATTR_SSE);
-    if (avx || (r->form.attr & (ATTR_X87 | ATTR_MMX))) /* shapes_fuse.h has not their shapes */
+    if (avx || (r->form.attr & (ATTR_X87 | ATTR_MMX | ATTR_REP))) /* shapes_fuse.h has not their shapes */
         return false;
     return !r->cpl0 && !gen_is_help(r) && (last || !gen_fn_flow(g, fn));
 }
 
-static void emit_call(const struct Gen *g, FILE *o, int fn, struct GenArgs args) {
+void gen_emit_call(const struct Gen *g, FILE *o, int fn, struct GenArgs args) {
     const struct Fn *f = &fns[fn];
     const struct Row *r = &g->row[f->row];
     bool kernel = strcmp(r->kernel, "-") != 0;
@@ -187,22 +200,31 @@ static void emit_call(const struct Gen *g, FILE *o, int fn, struct GenArgs args)
 void gen_emit_insn(const struct Gen *g, FILE *o, int fn, struct GenArgs args, bool last) {
     if (gen_fn_flow(g, fn)) {
         fprintf(o, "    CONTINUE(");
-        emit_call(g, o, fn, args);
+        gen_emit_call(g, o, fn, args);
         fprintf(o, ");\n");
     } else if (gen_fn_exit(g, fn)) {
         fprintf(o, "    if (");
-        emit_call(g, o, fn, args);
+        gen_emit_call(g, o, fn, args);
         fprintf(o, ")\n        CONTINUE(%s_taken(%s, %s, t, %u));\n", g->row[fns[fn].row].shape, args.env, args.insn,
                 fns[fn].bits);
     } else {
         fprintf(o, "    ");
-        emit_call(g, o, fn, args);
+        gen_emit_call(g, o, fn, args);
         fprintf(o, ";\n");
     }
     if (last && !gen_fn_flow(g, fn))
         fprintf(o, "    CONTINUE(%s);\n", args.next);
-    else if (!last && gen_fn_stores(g, fn))
-        fprintf(o, "    if (UNLIKELY((%s)->fn == tcg_x_stale))\n        CONTINUE(%s);\n", args.next, args.next);
+}
+
+void gen_emit_check(const struct Gen *g, FILE *o, int fn, struct GenArgs args) {
+    if (gen_fn_flow(g, fn) || !stores(g, fn))
+        return;
+    fprintf(o, "    if (UNLIKELY(");
+    if (args.copy)
+        fprintf(o, "%.*s.stale", (int)strcspn(args.insn + 1, "."), args.insn + 1);
+    else
+        fprintf(o, "(%s)->fn == tcg_x_stale", args.next);
+    fprintf(o, "))\n        CONTINUE(%s);\n", args.next);
 }
 
 static void emit_function(const struct Gen *g, FILE *o, int fn) {
@@ -219,7 +241,7 @@ static void emit_function(const struct Gen *g, FILE *o, int fn) {
             fprintf(o, "    CONTINUE(%s(env, i, t, h_%s));\n}\n", r->shape, r->kernel);
         return;
     }
-    gen_emit_insn(g, o, fn, (struct GenArgs){"env", "i", "i + 1"}, true);
+    gen_emit_insn(g, o, fn, (struct GenArgs){"env", "i", "i + 1", false}, true);
     fprintf(o, "}\n");
 }
 

@@ -12,17 +12,23 @@ int gen_fn_by_name(const char *name); /* without "x_"; -1: there is none */
 const char *gen_fn_name(int fn);      /* without "x_" */
 const struct Row *gen_fn_row(const struct Gen *g, int fn);
 enum X86FnKind gen_fn_kind(int fn);
+unsigned gen_fn_bits(int fn);
 bool gen_fn_flow(const struct Gen *g, int fn);
 /** A conditional branch: its shape says whether it is taken, "SHAPE_taken" what to go on with then. */
 bool gen_fn_exit(const struct Gen *g, int fn);
 /** What stands for the arguments of a function: the state, the instruction, its successor in the block. */
 struct GenArgs {
     const char *env, *insn, *next;
+    bool copy; /* insn is that of a struct InsnCopy */
 };
-/** Write the call that carries out an instruction, with the jumps out of the block. */
+/** Write the call of the shape. */
+void gen_emit_call(const struct Gen *g, FILE *o, int fn, struct GenArgs args);
+/** The same as a statement, with the jumps out of the block. */
 void gen_emit_insn(const struct Gen *g, FILE *o, int fn, struct GenArgs args, bool last);
-/** It may write guest memory, and so overwrite the code that comes next. */
-bool gen_fn_stores(const struct Gen *g, int fn);
+/** Between two: leave if the first has overwritten the second. */
+void gen_emit_check(const struct Gen *g, FILE *o, int fn, struct GenArgs args);
+/** It pushes or pops 64 bits. */
+bool gen_fn_stack(const struct Gen *g, int fn);
 /** It can be a part of a longer function: any straight one, and as the last a branch. */
 bool gen_fn_can_fuse(const struct Gen *g, int fn, bool last);
 /** A unit for fused functions. */

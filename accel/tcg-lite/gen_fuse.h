@@ -22,6 +22,9 @@ struct Fused {
 extern struct Fused *gen_fused;
 extern int gen_fused_count;
 
+/** Write what instruction n, a copy, takes over from those before it (gen_near.c). */
+void gen_near(const struct Gen *g, FILE *o, const struct Fused *f, int n);
+
 /** The registers that an instruction uses without naming them in a field, for all instructions. */
 uint16_t gen_fuse_implicit(const struct Gen *g, const struct Fused *f);
 

@@ -101,15 +101,20 @@ static void put_registers(FILE *o, const struct Fused *f, struct Slots *s) {
     put_loads(o, s);
 }
 
+static void put_copy(const struct Gen *g, FILE *o, const struct Fused *f, int n) {
+    fprintf(o, "    struct InsnCopy i%d = insn_copy(i + %d);\n", n, n);
+    gen_near(g, o, f, n);
+}
+
 /** Instruction n with the function's own numbers of registers. */
-static void put_copy(FILE *o, const struct Fused *f, int n, const struct Slots *s) {
-    fprintf(o, "    struct Insn i%d = insn_copy(i + %d);\n", n, n);
+static void put_own_copy(const struct Gen *g, FILE *o, const struct Fused *f, int n, const struct Slots *s) {
+    put_copy(g, o, f, n);
     bool named[FIELD_VREG + 1] = {false};
     for (int k = 0; k < f->use_count; k++) {
         uint8_t name = f->use[k].name;
         if (f->use[k].insn != n)
             continue;
-        fprintf(o, "    i%d.%s = ", n, field_name[f->use[k].field]);
+        fprintf(o, "    i%d.insn.%s = ", n, field_name[f->use[k].field]);
         if (name == FUSE_NONE || name == FUSE_IP)
             fprintf(o, "%s;\n", name == FUSE_IP ? "INSN_REG_RIP" : "INSN_REG_NONE");
         else if (is_vector(name))
@@ -120,17 +125,13 @@ static void put_copy(FILE *o, const struct Fused *f, int n, const struct Slots *
     }
     for (int field = FIELD_RM; field <= FIELD_REG; field++) /* the decoder leaves 0 there: AX */
         if (!named[field])
-            fprintf(o, "    i%d.%s = 0;\n", n, field_name[field]);
+            fprintf(o, "    i%d.insn.%s = 0;\n", n, field_name[field]);
 }
 
-static void put_own_insn(const struct Gen *g, FILE *o, const struct Fused *f, int n, const struct Slots *s) {
+/** What instruction n has written goes to the guest's registers. */
+static void put_stores(const struct Gen *g, FILE *o, const struct Fused *f, int n, const struct Slots *s) {
     struct GenUse field[GEN_FIELDS_MAX];
-    char insn[16], next[16];
     int fields = gen_fn_fields(g, f->fn[n], field), at = 0;
-    snprintf(insn, sizeof insn, "&i%d", n);
-    snprintf(next, sizeof next, "i + %d", n + 1);
-    put_copy(o, f, n, s);
-    gen_emit_insn(g, o, f->fn[n], (struct GenArgs){"&own", insn, next}, false);
     while (at < f->use_count && f->use[at].insn != n)
         at++;
     for (int k = 0; k < fields; k++)
@@ -142,6 +143,29 @@ static void put_own_insn(const struct Gen *g, FILE *o, const struct Fused *f, in
             put_store(o, k, false);
 }
 
+static void put_own_insn(const struct Gen *g, FILE *o, const struct Fused *f, int n, const struct Slots *s) {
+    char insn[16], next[16];
+    bool last = n == f->count - 1;
+    snprintf(insn, sizeof insn, "&i%d.insn", n);
+    snprintf(next, sizeof next, "i + %d", n + 1);
+    struct GenArgs args = {"&own", insn, next, true};
+    put_own_copy(g, o, f, n, s);
+    if (gen_fn_flow(g, f->fn[n])) {
+        fprintf(o, "    own.rip = env->rip;\n    const struct Insn *to = ");
+        gen_emit_call(g, o, f->fn[n], args);
+        fprintf(o, ";\n    env->rip = own.rip;\n");
+        put_stores(g, o, f, n, s);
+        fprintf(o, "    CONTINUE(to);\n");
+        return;
+    }
+    gen_emit_insn(g, o, f->fn[n], args, false);
+    put_stores(g, o, f, n, s);
+    if (last)
+        fprintf(o, "    CONTINUE(%s);\n", next);
+    else
+        gen_emit_check(g, o, f->fn[n], args);
+}
+
 static void put_function(const struct Gen *g, FILE *o, int number) {
     const struct Fused *f = &gen_fused[number];
     struct Slots s = {.implicit = gen_fuse_implicit(g, f)};
@@ -151,17 +175,20 @@ static void put_function(const struct Gen *g, FILE *o, int number) {
     if (f->use_count > 0)
         put_registers(o, f, &s);
     for (int n = 0; n < f->count; n++) {
-        char insn[16], next[16];
-        bool last = n == f->count - 1;
-        snprintf(insn, sizeof insn, "i + %d", n);
-        snprintf(next, sizeof next, "i + %d", n + 1);
         if (f->use_count > 0 && gen_fn_local(g, f->fn[n])) {
             put_own_insn(g, o, f, n, &s);
-            if (last)
-                fprintf(o, "    CONTINUE(%s);\n", next);
             continue;
         }
-        gen_emit_insn(g, o, f->fn[n], (struct GenArgs){"env", insn, next}, last);
+        char insn[16], next[16];
+        bool last = n == f->count - 1, copy = gen_fn_local(g, f->fn[n]);
+        snprintf(insn, sizeof insn, copy ? "&i%d.insn" : "i + %d", n);
+        snprintf(next, sizeof next, "i + %d", n + 1);
+        if (copy)
+            put_copy(g, o, f, n);
+        struct GenArgs args = {"env", insn, next, copy};
+        gen_emit_insn(g, o, f->fn[n], args, last);
+        if (!last)
+            gen_emit_check(g, o, f->fn[n], args);
         if (f->use_count > 0 && !last && !gen_fn_exit(g, f->fn[n]))
             put_loads(o, &s);
     }

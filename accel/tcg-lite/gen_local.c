@@ -8,10 +8,10 @@
 /** What a shape does to its operands. */
 enum Writes { WRITES_NOTHING, WRITES_FIRST, WRITES_FIRST_TWO };
 
-enum { AX = 1 << 0, CX = 1 << 1, DX = 1 << 2 };
+enum { AX = 1 << 0, CX = 1 << 1, DX = 1 << 2, SP = 1 << 4, BP = 1 << 5 };
 
-/** The shapes that reach registers through gpr_read, gpr_write, xmm_read, xmm_write, env->vec and ea_linear alone, and
- *  give `env` to no function that is not inlined, and `i` only by insn_real. */
+/** The shapes that reach registers through gpr_read, gpr_write, xmm_read, xmm_write, env->gpr, env->vec, env->rip and
+ *  ea_linear alone, and give `env` to no function that is not inlined, and `i` only by insn_real. */
 static const struct Local {
     const char *shape;
     enum Writes writes;
@@ -44,6 +44,15 @@ static const struct Local {
     {"cmov", WRITES_FIRST, 0, 0},
     {"setcc", WRITES_FIRST, 0, 0},
     {"nop", WRITES_NOTHING, 0, 0},
+    {"push_reg", WRITES_NOTHING, SP, SP},
+    {"push", WRITES_NOTHING, SP, SP},
+    {"push_imm", WRITES_NOTHING, SP, SP},
+    {"pop_reg", WRITES_FIRST, SP, SP},
+    {"leave", WRITES_NOTHING, SP | BP, SP | BP},
+    {"call_rel", WRITES_NOTHING, SP, SP},
+    {"call_ind", WRITES_NOTHING, SP, SP},
+    {"ret", WRITES_NOTHING, SP, SP},
+    {"jmp_ind", WRITES_NOTHING, 0, 0},
     {"vex_op", WRITES_FIRST, 0, 0},
     {"vex_op_rev", WRITES_FIRST, 0, 0},
     {"vex_un", WRITES_FIRST, 0, 0},
@@ -78,6 +87,16 @@ static const struct Local {
     {"sse_stored", WRITES_FIRST, 0, 0},
 };
 
+/** Stack and indirect branches: only 64-bit code has no segments in their way. */
+static bool needs_64(const struct Row *r) {
+    static const char *const shapes[] = {"push_reg", "push",     "push_imm", "pop_reg", "leave",
+                                         "call_rel", "call_ind", "ret",      "jmp_ind"};
+    for (unsigned k = 0; k < sizeof(shapes) / sizeof(shapes[0]); k++)
+        if (!strcmp(shapes[k], r->shape))
+            return true;
+    return false;
+}
+
 static const struct Local *local_of(const struct Row *r) {
     for (unsigned k = 0; k < sizeof(locals) / sizeof(locals[0]); k++)
         if (!strcmp(locals[k].shape, r->shape))
@@ -91,7 +110,7 @@ static bool operand_known(const char *op) {
     for (unsigned k = 0; k < sizeof(others) / sizeof(others[0]); k++)
         if (!strcmp(op, others[k]))
             return true;
-    return strchr("EGZRMVWUBI", op[0]) != NULL;
+    return strchr("EGZRMVWUBIJ", op[0]) != NULL;
 }
 
 bool gen_fn_local(const struct Gen *g, int fn) {
@@ -99,7 +118,9 @@ bool gen_fn_local(const struct Gen *g, int fn) {
     enum X86FnKind kind = gen_fn_kind(fn);
     if (!local_of(r) || (kind != FN_REG && kind != FN_BASE && kind != FN_FLAT))
         return false;
-    if (r->form.attr & (ATTR_FLOW | ATTR_EXIT) || ((r->form.attr & ATTR_VEX) && (r->form.attr & ATTR_SSE)))
+    if ((r->form.attr & ATTR_EXIT) || ((r->form.attr & ATTR_VEX) && (r->form.attr & ATTR_SSE)))
+        return false;
+    if (needs_64(r) && gen_fn_bits(fn) != 64)
         return false;
     for (int k = 0; k < r->operand_count; k++)
         if (!operand_known(r->operand[k]))
@@ -119,7 +140,7 @@ int gen_fn_fields(const struct Gen *g, int fn, struct GenUse out[GEN_FIELDS_MAX]
         bool byte = r->operand[k][1] == 'b',
              fixed = strlen(r->operand[k]) > 1 && !islower((unsigned char)r->operand[k][1]);
         struct GenUse u = {.byte = byte, .vector = strchr("VWU", code) != NULL, .written = (unsigned)k < written};
-        if (fixed || strchr("1FIrAC", code))
+        if (fixed || strchr("1FIJrAC", code))
             continue;
         if (strchr("GV", code))
             u.field = FIELD_REG;

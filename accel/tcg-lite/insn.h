@@ -11,6 +11,8 @@
 
 #include "cpu/env.h"
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
@@ -51,10 +53,7 @@ typedef const struct Insn *(*ExecFn)(CPUX86State *env, const struct Insn *i, str
  * x87, segment, control and debug registers are plain numbers.
  */
 struct Insn {
-    union {
-        ExecFn fn;
-        const struct Insn *original; /* of a copy */
-    };
+    ExecFn fn;
     union {
         int64_t imm; /* sign-extended immediate; for ptr16:32 selector << 32 | offset; ENTER: level << 16 | size;
                         relative branches: displacement from the END of the instruction */
@@ -88,23 +87,41 @@ struct Insn {
 };
 _Static_assert(sizeof(struct Insn) == 32, "two instructions a cache line");
 
+/** What a sequence remembers of the TLB entry that it used last for addresses that begin alike. */
+struct PageNear {
+    uint64_t tag;
+    uintptr_t host;
+    enum { NEAR_NOTHING, NEAR_READ, NEAR_WRITE } knows; /* NEAR_WRITE: a page that may be written and so read, too */
+};
+
 /**
- * In exec functions of fused sequences an instruction may be a copy with other numbers of registers (gen_fuse_emit.c).
- * Whoever gives `i` to a function that is not inlined gives insn_real(i).
+ * In exec functions of fused sequences instructions are copies, which may have other numbers of registers and know more
+ * (gen_fuse_emit.c). Whoever gives `i` to a function that is not inlined gives insn_real(i).
  */
 enum { INSN_COPY = 0xff };
-ALWAYS_INLINE struct Insn insn_copy(const struct Insn *i) {
-    struct Insn copy = *i;
-    copy.original = i;
-    copy.idx = INSN_COPY;
+struct InsnCopy {
+    struct Insn insn; /* its idx is INSN_COPY */
+    const struct Insn *original;
+    struct PageNear operand, stack; /* for the memory operand and for the stack */
+    bool stale;                     /* its store has overwritten the block */
+};
+ALWAYS_INLINE struct InsnCopy insn_copy(const struct Insn *i) {
+    struct InsnCopy copy = {.insn = *i, .original = i};
+    copy.insn.idx = INSN_COPY;
     return copy;
 }
-ALWAYS_INLINE const struct Insn *insn_real(const struct Insn *i) {
+/** NULL: it is none. */
+ALWAYS_INLINE struct InsnCopy *insn_is_copy(const struct Insn *i) {
 #ifdef TCG_INSN_COPIES
-    return i->idx == INSN_COPY ? i->original : i;
+    return i->idx == INSN_COPY ? (struct InsnCopy *)(uintptr_t)i : NULL;
 #else
-    return i;
+    (void)i;
+    return NULL;
 #endif
+}
+ALWAYS_INLINE const struct Insn *insn_real(const struct Insn *i) {
+    const struct InsnCopy *copy = insn_is_copy(i);
+    return copy != NULL ? copy->original : i;
 }
 
 #define INSN_REG_NONE ((uint8_t)(REG_COUNT * 8))    /* env->zero */

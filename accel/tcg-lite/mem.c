@@ -202,12 +202,20 @@ static void store(struct Tcg *t, const struct Insn *i, unsigned mmu, uint64_t li
     }
 }
 
+/* Sequences come here, too, when an address is not in the page where they expect it. */
 uint64_t mem_load_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
-    return load(t, i, t->mmu, linear, size);
+    const void *p = mem_host_read(t, linear, size);
+    return p != NULL ? host_load(p, size) : load(t, i, t->mmu, linear, size);
 }
 
-void mem_store_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, uint64_t v) {
+bool mem_store_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, uint64_t v) {
+    void *p = mem_host_write(t, linear, size);
+    if (p != NULL) {
+        host_store(p, size, v);
+        return false;
+    }
     store(t, i, t->mmu, linear, size, v);
+    return block_of(i)->stale;
 }
 
 uint64_t mem_load_stack_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
@@ -216,10 +224,11 @@ uint64_t mem_load_stack_slow(struct Tcg *t, const struct Insn *i, uint64_t linea
     return load(t, i, t->mmu, linear, size);
 }
 
-void mem_store_stack_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, uint64_t v) {
+bool mem_store_stack_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, uint64_t v) {
     if (!canonical_range(t, linear, size))
         segment_fault(t, i, SEG_SS);
     store(t, i, t->mmu, linear, size, v);
+    return block_of(i)->stale;
 }
 
 void mem_probe_write(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
@@ -285,8 +294,9 @@ static void store_bytes(struct Tcg *t, const struct Insn *i, unsigned mmu, uint6
     }
 }
 
-void mem_store_bytes(struct Tcg *t, const struct Insn *i, uint64_t linear, const void *buf, unsigned n) {
+bool mem_store_bytes(struct Tcg *t, const struct Insn *i, uint64_t linear, const void *buf, unsigned n) {
     store_bytes(t, i, t->mmu, linear, buf, n);
+    return block_of(i)->stale;
 }
 
 void mem_store_bytes_unaligned(struct Tcg *t, const struct Insn *i, uint64_t linear, const void *buf, unsigned n) {

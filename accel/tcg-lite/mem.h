@@ -71,12 +71,13 @@ ALWAYS_INLINE uint64_t ea_linear(CPUX86State *env, const struct Insn *i, struct 
     return mem_linear(t, insn_real(i), i->seg, ea_offset(env, i), size, access);
 }
 
-/* Slow paths: TLB miss, page crossing, MMIO, code pages. Current privilege. */
+/* Slow paths: TLB miss, page crossing, MMIO, code pages. Current privilege. Stores return true when the block of i has
+ * become stale: its next instruction is not to be executed. */
 uint64_t mem_load_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size);
-void mem_store_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, uint64_t value);
+bool mem_store_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, uint64_t value);
 /* The same for the stack: a non-canonical address raises #SS. */
 uint64_t mem_load_stack_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size);
-void mem_store_stack_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, uint64_t value);
+bool mem_store_stack_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, uint64_t value);
 /** Raise the fault that a write of `size` bytes would raise; otherwise return having done nothing. */
 void mem_probe_write(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size);
 /* Without alignment checks, whatever CR0.AM and RFLAGS.AC say: moves under a mask, gathers (SDM vol. 2). */
@@ -88,7 +89,7 @@ void mem_probe_write_unaligned(struct Tcg *t, const struct Insn *i, uint64_t lin
 void mem_probe_read(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size);
 /** n bytes with current privilege, all-or-nothing: every page is checked before the first byte moves. */
 void mem_load_bytes(struct Tcg *t, const struct Insn *i, uint64_t linear, void *buf, unsigned n);
-void mem_store_bytes(struct Tcg *t, const struct Insn *i, uint64_t linear, const void *buf, unsigned n);
+bool mem_store_bytes(struct Tcg *t, const struct Insn *i, uint64_t linear, const void *buf, unsigned n);
 
 /** Supervisor (implicit) accesses: descriptor tables, TSS, interrupt frames that are pushed at CPL < 3. */
 uint64_t mem_load_sys(struct Tcg *t, uint64_t linear, unsigned size);
@@ -123,6 +124,52 @@ ALWAYS_INLINE void *mem_host_write(struct Tcg *t, uint64_t linear, unsigned size
     return tlb_host(e->tag_write, e->host, linear, size);
 }
 
+/** The same through what a sequence remembers, if i is a copy. */
+ALWAYS_INLINE void *near_read(struct Tcg *t, struct PageNear *near, uint64_t linear, unsigned size) {
+    if (near->knows == NEAR_NOTHING) {
+        const struct TlbEntry *e = tlb_entry(t, linear);
+        near->tag = e->tag_read;
+        near->host = e->host;
+        near->knows = NEAR_READ;
+    }
+    return tlb_host(near->tag, near->host, linear, size);
+}
+ALWAYS_INLINE void *near_write(struct Tcg *t, struct PageNear *near, uint64_t linear, unsigned size) {
+    if (near->knows != NEAR_WRITE) {
+        const struct TlbEntry *e = tlb_entry(t, linear);
+        near->tag = e->tag_write;
+        near->host = e->host;
+        near->knows = NEAR_WRITE;
+    }
+    return tlb_host(near->tag, near->host, linear, size);
+}
+/** The same as insn_is_copy where the compiler knows, else NULL: fast paths are not to ask at run time. */
+ALWAYS_INLINE struct InsnCopy *insn_known_copy(const struct Insn *i) {
+    return __builtin_constant_p(i->idx) ? insn_is_copy(i) : NULL;
+}
+ALWAYS_INLINE void *operand_host_read(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
+    struct InsnCopy *copy = insn_known_copy(i);
+    return copy ? near_read(t, &copy->operand, linear, size) : mem_host_read(t, linear, size);
+}
+ALWAYS_INLINE void *operand_host_write(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
+    struct InsnCopy *copy = insn_known_copy(i);
+    return copy ? near_write(t, &copy->operand, linear, size) : mem_host_write(t, linear, size);
+}
+ALWAYS_INLINE void *stack_host_read(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
+    struct InsnCopy *copy = insn_known_copy(i);
+    return copy ? near_read(t, &copy->stack, linear, size) : mem_host_read(t, linear, size);
+}
+ALWAYS_INLINE void *stack_host_write(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
+    struct InsnCopy *copy = insn_known_copy(i);
+    return copy ? near_write(t, &copy->stack, linear, size) : mem_host_write(t, linear, size);
+}
+/** What a slow store returned, for the sequence. */
+ALWAYS_INLINE void insn_stored(const struct Insn *i, bool stale) {
+    struct InsnCopy *copy = insn_is_copy(i);
+    if (copy != NULL)
+        copy->stale = stale;
+}
+
 ALWAYS_INLINE uint64_t host_load(const void *p, unsigned size) {
     uint64_t v = 0;
     memcpy(&v, p, size);
@@ -132,27 +179,27 @@ ALWAYS_INLINE void host_store(void *p, unsigned size, uint64_t v) { memcpy(p, &v
 
 /** 1, 2, 4 or 8 bytes, any alignment. */
 ALWAYS_INLINE uint64_t mem_load(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
-    void *p = mem_host_read(t, linear, size);
+    void *p = operand_host_read(t, i, linear, size);
     return LIKELY(p != NULL) ? host_load(p, size) : mem_load_slow(t, insn_real(i), linear, size);
 }
 ALWAYS_INLINE void mem_store(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, uint64_t v) {
-    void *p = mem_host_write(t, linear, size);
+    void *p = operand_host_write(t, i, linear, size);
     if (LIKELY(p != NULL))
         host_store(p, size, v);
     else
-        mem_store_slow(t, insn_real(i), linear, size, v);
+        insn_stored(i, mem_store_slow(t, insn_real(i), linear, size, v));
 }
 
 ALWAYS_INLINE uint64_t mem_load_stack(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
-    void *p = mem_host_read(t, linear, size);
+    void *p = stack_host_read(t, i, linear, size);
     return LIKELY(p != NULL) ? host_load(p, size) : mem_load_stack_slow(t, insn_real(i), linear, size);
 }
 ALWAYS_INLINE void mem_store_stack(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, uint64_t v) {
-    void *p = mem_host_write(t, linear, size);
+    void *p = stack_host_write(t, i, linear, size);
     if (LIKELY(p != NULL))
         host_store(p, size, v);
     else
-        mem_store_stack_slow(t, insn_real(i), linear, size, v);
+        insn_stored(i, mem_store_stack_slow(t, insn_real(i), linear, size, v));
 }
 
 ALWAYS_INLINE uint64_t mem_load_unaligned(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
@@ -173,7 +220,7 @@ ALWAYS_INLINE void mem_store_vec(struct Tcg *t, const struct Insn *i, uint64_t l
     if (LIKELY(p != NULL))
         memcpy(p, in, size);
     else
-        mem_store_bytes(t, insn_real(i), linear, in, size);
+        insn_stored(i, mem_store_bytes(t, insn_real(i), linear, in, size));
 }
 
 #endif

@@ -18,10 +18,11 @@ ALWAYS_INLINE uint64_t flow_target(const CPUX86State *env, int64_t delta, unsign
 
 /** A target beyond the code segment's limit, or not canonical, faults on the branch itself. */
 ALWAYS_INLINE void flow_check(CPUX86State *env, const struct Insn *i, struct Tcg *t, uint64_t target, unsigned bits) {
-    bool bad = bits == 64 ? !x86_canonical(env, target)
-                          : target > env->seg[SEG_CS].limit && (t->mode & MODE_CODE) != MODE_CODE64;
+    (void)env; /* may be a sequence's own */
+    bool bad = bits == 64 ? !x86_canonical(t->env, target)
+                          : target > t->env->seg[SEG_CS].limit && (t->mode & MODE_CODE) != MODE_CODE64;
     if (UNLIKELY(bad))
-        tcg_raise_error(t, i, VEC_GP, 0);
+        tcg_raise_error(t, insn_real(i), VEC_GP, 0);
 }
 
 /** Take a relative branch. A 64-bit one can only leave the canonical range from its very edge: fetch faults then. */
@@ -66,7 +67,7 @@ ALWAYS_INLINE const struct Insn *call_rel_r(CPUX86State *env, const struct Insn 
     if (bits != 64)
         flow_check(env, i, t, flow_target(env, i->imm, bits), bits);
     stack_push(env, i, t, flow_target(env, i->disp, bits), bits);
-    return flow_taken(env, i, t, bits);
+    return flow_taken(env, insn_real(i), t, bits);
 }
 
 /** The block at an indirect branch's target; NULL, where none is known, after the checks of the target. */

@@ -28,14 +28,14 @@ static NOINLINE uint64_t rmw_begin_slow(struct Tcg *t, const struct Insn *i, uin
 }
 ALWAYS_INLINE uint64_t rmw_begin(struct Rmw *m, const struct Insn *i, struct Tcg *t, uint64_t linear, unsigned size) {
     m->linear = linear;
-    m->host = mem_host_write(t, linear, size);
+    m->host = operand_host_write(t, i, linear, size);
     return LIKELY(m->host != NULL) ? host_load(m->host, size) : rmw_begin_slow(t, insn_real(i), linear, size);
 }
 ALWAYS_INLINE void rmw_end(const struct Rmw *m, const struct Insn *i, struct Tcg *t, unsigned size, uint64_t v) {
     if (LIKELY(m->host != NULL))
         host_store(m->host, size, v);
     else
-        mem_store_slow(t, insn_real(i), m->linear, size, v);
+        insn_stored(i, mem_store_slow(t, insn_real(i), m->linear, size, v));
 }
 
 /* Guest memory of any alignment. */
@@ -77,12 +77,12 @@ ALWAYS_INLINE uint64_t host_xchg(void *p, unsigned size, uint64_t v) {
 ALWAYS_INLINE void rmw_any(SHAPE_M, IntKernel k, uint64_t b) {
     SHAPE_CC(flags);
     uint64_t linear = ea_linear(env, i, t, ea, bits / 8, ACCESS_RMW);
-    void *p = mem_host_write(t, linear, bits / 8);
+    void *p = operand_host_write(t, i, linear, bits / 8);
     if (LIKELY(p != NULL)) {
         host_store(p, bits / 8, k(flags, host_load(p, bits / 8), b, bits));
     } else {
         uint64_t a = rmw_begin_slow(t, insn_real(i), linear, bits / 8);
-        mem_store_slow(t, insn_real(i), linear, bits / 8, k(flags, a, b, bits));
+        insn_stored(i, mem_store_slow(t, insn_real(i), linear, bits / 8, k(flags, a, b, bits)));
     }
 }
 ALWAYS_INLINE void rmw_locked(SHAPE_M, IntKernel k, uint64_t b) {
@@ -100,7 +100,7 @@ ALWAYS_INLINE void rmw_locked(SHAPE_M, IntKernel k, uint64_t b) {
             a = host_load(m.host, bits / 8);
         }
     }
-    mem_store_slow(t, insn_real(i), m.linear, bits / 8, k(flags, a, b, bits));
+    insn_stored(i, mem_store_slow(t, insn_real(i), m.linear, bits / 8, k(flags, a, b, bits)));
 }
 ALWAYS_INLINE void rmw_register(SHAPE_R, IntKernel k, uint64_t b) {
     SHAPE_CC(flags);

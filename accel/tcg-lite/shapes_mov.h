@@ -119,8 +119,8 @@ ALWAYS_INLINE void xchg_m(SHAPE_M, const void *none) {
     if (LIKELY(p != NULL)) {
         old = host_xchg(p, bits / 8, v);
     } else {
-        old = rmw_begin_slow(t, i, linear, bits / 8);
-        mem_store_slow(t, i, linear, bits / 8, v);
+        old = rmw_begin_slow(t, insn_real(i), linear, bits / 8);
+        insn_stored(i, mem_store_slow(t, insn_real(i), linear, bits / 8, v));
     }
     gpr_write(env, i->reg, bits, old);
 }

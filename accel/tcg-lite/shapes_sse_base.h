@@ -21,15 +21,15 @@ static NOINLINE V128 xmm_load_slow(struct Tcg *t, const struct Insn *i, uint64_t
     mem_load_bytes(t, i, linear, &v, 16);
     return v;
 }
-static NOINLINE void xmm_store_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, V128 v) {
-    mem_store_bytes(t, i, linear, &v, 16);
+static NOINLINE bool xmm_store_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, V128 v) {
+    return mem_store_bytes(t, i, linear, &v, 16);
 }
 
 ALWAYS_INLINE V128 xmm_load(CPUX86State *env, const struct Insn *i, struct Tcg *t, enum EaKind ea, enum VecWidth w) {
     if (w < VEC_128)
         return (V128){(long long)mem_load(t, i, ea_linear(env, i, t, ea, w, ACCESS_READ), w), 0};
     uint64_t linear = ea_linear(env, i, t, ea, 16, ACCESS_READ | (w == VEC_128 ? ACCESS_ALIGNED : 0));
-    const V128 *p = mem_host_read(t, linear, 16);
+    const V128 *p = operand_host_read(t, i, linear, 16);
     return LIKELY(p != NULL) ? _mm_loadu_si128(p) : xmm_load_slow(t, insn_real(i), linear);
 }
 ALWAYS_INLINE void xmm_store(CPUX86State *env, const struct Insn *i, struct Tcg *t, enum EaKind ea, enum VecWidth w,
@@ -39,11 +39,11 @@ ALWAYS_INLINE void xmm_store(CPUX86State *env, const struct Insn *i, struct Tcg 
         return;
     }
     uint64_t linear = ea_linear(env, i, t, ea, 16, ACCESS_WRITE | (w == VEC_128 ? ACCESS_ALIGNED : 0));
-    V128 *p = mem_host_write(t, linear, 16);
+    V128 *p = operand_host_write(t, i, linear, 16);
     if (LIKELY(p != NULL))
         _mm_storeu_si128(p, v);
     else
-        xmm_store_slow(t, insn_real(i), linear, v);
+        insn_stored(i, xmm_store_slow(t, insn_real(i), linear, v));
 }
 
 /* ---- unmasked exceptions ---- */

@@ -58,7 +58,7 @@ ALWAYS_INLINE void stack_drop(CPUX86State *env, const struct Tcg *t, unsigned n,
 ALWAYS_INLINE void push_reg_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc,
                               const void *kernel) {
     (void)cc, (void)kernel;
-    stack_push(env, i, t, gpr_read(env, i->reg, bits), bits);
+    stack_push(env, i, t, gpr_read(env, i->rm, bits), bits);
 }
 
 ALWAYS_INLINE void push_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc,
@@ -90,7 +90,7 @@ ALWAYS_INLINE void stack_pop_to(CPUX86State *env, const struct Insn *i, struct T
 ALWAYS_INLINE void pop_reg_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc,
                              const void *kernel) {
     (void)cc, (void)kernel;
-    stack_pop_to(env, i, t, i->reg, bits);
+    stack_pop_to(env, i, t, i->rm, bits);
 }
 
 ALWAYS_INLINE void pop_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc,
@@ -118,8 +118,12 @@ ALWAYS_INLINE void leave_r(CPUX86State *env, const struct Insn *i, struct Tcg *t
                            const void *kernel) {
     (void)cc, (void)kernel;
     uint64_t frame = env->gpr[REG_BP];
-    uint64_t v = mem_load_stack(t, i, stack_linear(i, t, frame, bits / 8, ACCESS_READ), bits / 8);
-    stack_set(env, t, frame + bits / 8);
+    uint64_t linear = bits == 64 ? frame : stack_linear(i, t, frame, bits / 8, ACCESS_READ);
+    uint64_t v = mem_load_stack(t, i, linear, bits / 8);
+    if (bits == 64)
+        env->gpr[REG_SP] = frame + 8;
+    else
+        stack_set(env, t, frame + bits / 8);
     gpr_write(env, REG_BP * 8, bits, v);
 }
 
