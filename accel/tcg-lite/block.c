@@ -376,11 +376,14 @@ static size_t block_size(const struct Tcg *t, unsigned count, unsigned exits, un
     return (*extra_at + extra + 63) & ~(size_t)63;
 }
 
+/* So that the first instruction shares a cache line with the half of struct Block that is read on the way to it. */
+enum { BLOCK_SHIFT = 32 };
+
 static struct Block *arena_take(struct Tcg *t, size_t size) {
     struct BlockCache *c = t->blocks;
-    if (c->used + size > c->segment_size)
+    if (c->used + size + BLOCK_SHIFT > c->segment_size)
         next_segment(t);
-    struct Block *b = (struct Block *)(c->arena + c->current * c->segment_size + c->used);
+    struct Block *b = (struct Block *)(c->arena + c->current * c->segment_size + c->used + BLOCK_SHIFT);
     c->used += size;
     c->built++;
     return b;

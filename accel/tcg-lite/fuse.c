@@ -89,6 +89,14 @@ static bool fits(const struct X86Fusion *f, const struct Insn *insn, unsigned n)
 /** In a sequence that knows its registers an instruction costs less. */
 enum { COST_JUMP = 8, COST_INSN = 2, COST_INSN_NAMED = 1 };
 
+void fuse_put(const struct X86Fusion *f, struct Insn *insn) {
+    struct Insn old[FUSE_MAX];
+    memcpy(old, insn, f->count * sizeof(*insn));
+    for (unsigned k = 0; k < f->move_count; k++)
+        memcpy((uint8_t *)insn + f->move[k].to, (const uint8_t *)old + f->move[k].from, f->move[k].size);
+    insn->fn = f->all;
+}
+
 void fuse_pick(const struct FuseIndex *index, struct Insn *insn, unsigned n) {
     int cost[BLOCK_MAX_INSNS + 1] = {0};
     const struct X86Fusion *pick[BLOCK_MAX_INSNS] = {0};
@@ -108,6 +116,6 @@ void fuse_pick(const struct FuseIndex *index, struct Insn *insn, unsigned n) {
     }
     for (unsigned k = 0; k < n; k += pick[k] != NULL ? pick[k]->count : 1) {
         if (pick[k] != NULL)
-            insn[k].fn = pick[k]->all;
+            fuse_put(pick[k], insn + k);
     }
 }

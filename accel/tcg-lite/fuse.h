@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /**
- * Frequent sequences of instructions that one exec function does (fuse.tab). Their struct Insn stay as they are, one by
- * one: only the first one's function is another, which goes through all of them.
+ * Frequent sequences of instructions that one exec function does (fuse.tab). Each keeps its struct Insn, with what
+ * faults and slow paths want to know: only the first one's function is another, which goes through all of them, and
+ * operands may have been moved to the first ones, where it finds them side by side.
  */
 #ifndef TWIN86_TCG_FUSE_H
 #define TWIN86_TCG_FUSE_H
@@ -28,13 +29,21 @@ struct X86FusionUse {
     uint8_t high; /* 1: AH, CH, DH, BH */
 };
 
+/** A field that is put elsewhere: offsets from the sequence's first instruction (gen_pack.c). */
+struct X86FusionMove {
+    uint16_t from, to;
+    uint8_t size;
+};
+
 /** Instructions with the functions fn[0] ... are done by `all`, if their registers are those of use[0] ... */
 struct X86Fusion {
     ExecFn all;
     const ExecFn *fn;
     const struct X86FusionUse *use;
+    const struct X86FusionMove *move;
     uint8_t count, use_count; /* use_count 0: with any registers */
-    uint16_t fixed;           /* general registers that are no other name's */
+    uint8_t move_count;
+    uint16_t fixed; /* general registers that are no other name's */
 };
 extern const struct X86Fusion x86_fusions[];
 extern const unsigned x86_fusion_count;
@@ -46,5 +55,7 @@ struct FuseIndex *fuse_index_new(void);
 void fuse_index_free(struct FuseIndex *index);
 /** Put fused functions into a block's n instructions: those that leave the fewest jumps and know the most of each. */
 void fuse_pick(const struct FuseIndex *index, struct Insn *insn, unsigned n);
+/** Make the instructions from this one on a sequence; they have to fit. */
+void fuse_put(const struct X86Fusion *f, struct Insn *insn);
 
 #endif

@@ -22,6 +22,25 @@ struct Fused {
 extern struct Fused *gen_fused;
 extern int gen_fused_count;
 
+/** Offset in struct Insn. */
+size_t gen_field_at(enum GenField field);
+
+/** A field that moves: offsets from the first instruction. */
+struct Packed {
+    uint16_t from, to;
+    uint8_t size;
+};
+enum { PACK_MAX = FUSE_USES_MAX + 3 * FUSE_MAX };
+struct Pack {
+    int count; /* 0: nothing moves */
+    struct Packed item[PACK_MAX];
+};
+
+/** Decide where the fields go that the function reads. */
+void gen_pack(const struct Gen *g, const struct Fused *f, struct Pack *pack);
+/** Where the function finds a field, as an offset from its first instruction; -1: it has not asked for that. */
+int gen_packed_at(const struct Pack *pack, int insn, size_t field);
+
 /** Write what instruction n, a copy, takes over from those before it (gen_near.c). */
 void gen_near(const struct Gen *g, FILE *o, const struct Fused *f, int n);
 

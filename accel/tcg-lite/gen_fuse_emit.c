@@ -75,7 +75,7 @@ static void put_loads(FILE *o, const struct Slots *s) {
 }
 
 /** Which guest register is which: constants R0 ... (offsets) and V0 ... (numbers). */
-static void put_registers(FILE *o, const struct Fused *f, struct Slots *s) {
+static void put_registers(FILE *o, const struct Fused *f, const struct Pack *pack, struct Slots *s) {
     for (unsigned k = 0; k < 16; k++)
         if (s->implicit >> k & 1)
             fprintf(o, "    const unsigned R%u = %u;\n", k, k * 8);
@@ -88,8 +88,8 @@ static void put_registers(FILE *o, const struct Fused *f, struct Slots *s) {
         unsigned slot = slot_of(name, s->implicit);
         uint32_t *set = is_vector(name) ? &s->vector : &s->gpr;
         if (!(*set >> slot & 1))
-            fprintf(o, "    const unsigned %c%u = i[%d].%s%s;\n", is_vector(name) ? 'V' : 'R', slot, f->use[k].insn,
-                    field_name[f->use[k].field], f->use[k].high ? " - 1u" : "");
+            fprintf(o, "    const unsigned %c%u = packed_byte(i, %d)%s;\n", is_vector(name) ? 'V' : 'R', slot,
+                    gen_packed_at(pack, f->use[k].insn, gen_field_at(f->use[k].field)), f->use[k].high ? " - 1u" : "");
         *set |= 1u << slot;
     }
     fprintf(o, "    CPUX86State own;\n    own.zero = 0;\n");
@@ -101,19 +101,40 @@ static void put_registers(FILE *o, const struct Fused *f, struct Slots *s) {
     put_loads(o, s);
 }
 
+/** The fields of instruction n that have been moved. */
+static void put_packed(FILE *o, int n, const struct Pack *pack) {
+    static const char *const reader[] = {[1] = "byte", [4] = "int", [8] = "long"};
+    for (int k = 0; k < pack->count; k++) {
+        const struct Packed *p = &pack->item[k];
+        size_t field = p->from % sizeof(struct Insn);
+        if (p->from / sizeof(struct Insn) != (size_t)n)
+            continue;
+        const char *name = field == offsetof(struct Insn, disp)    ? "disp"
+                           : field == offsetof(struct Insn, imm)   ? "imm"
+                           : field == offsetof(struct Insn, scale) ? "scale"
+                                                                   : NULL;
+        if (name != NULL)
+            fprintf(o, "    i%d.insn.%s = packed_%s(i, %d);\n", n, name, reader[p->size], p->to);
+    }
+}
+
 static void put_copy(const struct Gen *g, FILE *o, const struct Fused *f, int n) {
     fprintf(o, "    struct InsnCopy i%d = insn_copy(i + %d);\n", n, n);
     gen_near(g, o, f, n);
 }
 
 /** Instruction n with the function's own numbers of registers. */
-static void put_own_copy(const struct Gen *g, FILE *o, const struct Fused *f, int n, const struct Slots *s) {
+static void put_own_copy(const struct Gen *g, FILE *o, const struct Fused *f, int n, const struct Pack *pack,
+                         const struct Slots *s) {
     put_copy(g, o, f, n);
+    put_packed(o, n, pack);
     bool named[FIELD_VREG + 1] = {false};
     for (int k = 0; k < f->use_count; k++) {
         uint8_t name = f->use[k].name;
         if (f->use[k].insn != n)
             continue;
+        if (f->use[k].field == FIELD_INDEX && name == FUSE_NONE)
+            fprintf(o, "    i%d.insn.scale = 0;\n", n);
         fprintf(o, "    i%d.insn.%s = ", n, field_name[f->use[k].field]);
         if (name == FUSE_NONE || name == FUSE_IP)
             fprintf(o, "%s;\n", name == FUSE_IP ? "INSN_REG_RIP" : "INSN_REG_NONE");
@@ -143,13 +164,14 @@ static void put_stores(const struct Gen *g, FILE *o, const struct Fused *f, int 
             put_store(o, k, false);
 }
 
-static void put_own_insn(const struct Gen *g, FILE *o, const struct Fused *f, int n, const struct Slots *s) {
+static void put_own_insn(const struct Gen *g, FILE *o, const struct Fused *f, int n, const struct Pack *pack,
+                         const struct Slots *s) {
     char insn[16], next[16];
     bool last = n == f->count - 1;
     snprintf(insn, sizeof insn, "&i%d.insn", n);
     snprintf(next, sizeof next, "i + %d", n + 1);
     struct GenArgs args = {"&own", insn, next, true};
-    put_own_copy(g, o, f, n, s);
+    put_own_copy(g, o, f, n, pack, s);
     if (gen_fn_flow(g, f->fn[n])) {
         fprintf(o, "    own.rip = env->rip;\n    const struct Insn *to = ");
         gen_emit_call(g, o, f->fn[n], args);
@@ -169,14 +191,16 @@ static void put_own_insn(const struct Gen *g, FILE *o, const struct Fused *f, in
 static void put_function(const struct Gen *g, FILE *o, int number) {
     const struct Fused *f = &gen_fused[number];
     struct Slots s = {.implicit = gen_fuse_implicit(g, f)};
+    struct Pack pack;
+    gen_pack(g, f, &pack);
     fprintf(o, "\nEXEC_FN ");
     put_name(o, number);
     fprintf(o, "(CPUX86State *env, const struct Insn *restrict i, struct Tcg *restrict t) {\n");
     if (f->use_count > 0)
-        put_registers(o, f, &s);
+        put_registers(o, f, &pack, &s);
     for (int n = 0; n < f->count; n++) {
         if (f->use_count > 0 && gen_fn_local(g, f->fn[n])) {
-            put_own_insn(g, o, f, n, &s);
+            put_own_insn(g, o, f, n, &pack, &s);
             continue;
         }
         char insn[16], next[16];
@@ -209,8 +233,19 @@ void gen_fuse_declare(FILE *o) {
     }
 }
 
+static void put_moves(const struct Gen *g, FILE *o) {
+    struct Pack pack;
+    fprintf(o, "static const struct X86FusionMove fusion_moves[] = {\n");
+    for (int k = 0; k < gen_fused_count; k++) {
+        gen_pack(g, &gen_fused[k], &pack);
+        for (int n = 0; n < pack.count; n++)
+            fprintf(o, "{%d, %d, %d},\n", pack.item[n].from, pack.item[n].to, pack.item[n].size);
+    }
+    fprintf(o, "{0}};\n");
+}
+
 void gen_fuse_table(const struct Gen *g, FILE *o) {
-    int fns = 0, uses = 0;
+    int fns = 0, uses = 0, moves = 0;
     fprintf(o, "static const ExecFn fusion_fns[] = {\n");
     for (int k = 0; k < gen_fused_count; k++) {
         for (int n = 0; n < gen_fused[k].count; n++)
@@ -222,15 +257,20 @@ void gen_fuse_table(const struct Gen *g, FILE *o) {
         for (int n = 0; n < gen_fused[k].use_count; n++)
             fprintf(o, "{%d, offsetof(struct Insn, %s), %d, %d},\n", gen_fused[k].use[n].insn,
                     field_name[gen_fused[k].use[n].field], gen_fused[k].use[n].name, gen_fused[k].use[n].high);
-    fprintf(o, "{0}};\nconst struct X86Fusion x86_fusions[] = {\n");
+    fprintf(o, "{0}};\n");
+    put_moves(g, o);
+    fprintf(o, "const struct X86Fusion x86_fusions[] = {\n");
     for (int k = 0; k < gen_fused_count; k++) {
         const struct Fused *f = &gen_fused[k];
+        struct Pack pack;
+        gen_pack(g, f, &pack);
         fprintf(o, "    {");
         put_name(o, k);
-        fprintf(o, ", fusion_fns + %d, fusion_uses + %d, %d, %d, 0x%x},\n", fns, uses, f->count, f->use_count,
-                f->use_count > 0 ? gen_fuse_implicit(g, f) : 0);
+        fprintf(o, ", fusion_fns + %d, fusion_uses + %d, fusion_moves + %d, %d, %d, %d, 0x%x},\n", fns, uses, moves,
+                f->count, f->use_count, pack.count, f->use_count > 0 ? gen_fuse_implicit(g, f) : 0);
         fns += f->count;
         uses += f->use_count;
+        moves += pack.count;
     }
     fprintf(o, "};\nconst unsigned x86_fusion_count = %d;\n", gen_fused_count);
 }

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 #define NOINLINE __attribute__((noinline))
@@ -109,6 +110,18 @@ ALWAYS_INLINE struct InsnCopy insn_copy(const struct Insn *i) {
     struct InsnCopy copy = {.insn = *i, .original = i};
     copy.insn.idx = INSN_COPY;
     return copy;
+}
+/** Fields where gen_pack.c has put them. */
+ALWAYS_INLINE uint8_t packed_byte(const struct Insn *i, unsigned at) { return ((const uint8_t *)i)[at]; }
+ALWAYS_INLINE int32_t packed_int(const struct Insn *i, unsigned at) {
+    int32_t v;
+    memcpy(&v, (const uint8_t *)i + at, sizeof(v));
+    return v;
+}
+ALWAYS_INLINE int64_t packed_long(const struct Insn *i, unsigned at) {
+    int64_t v;
+    memcpy(&v, (const uint8_t *)i + at, sizeof(v));
+    return v;
 }
 /** NULL: it is none. */
 ALWAYS_INLINE struct InsnCopy *insn_is_copy(const struct Insn *i) {
