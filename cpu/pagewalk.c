@@ -59,28 +59,32 @@ static bool entry_set_bits(struct Bus *bus, const struct EntryRef *e, unsigned s
     return __atomic_compare_exchange_n((uint64_t *)p, &old, old | bits, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
 }
 
-/** Bits that must be 0 in an entry at `level` (1 is the leaf table). SDM vol. 3, 4.3 to 4.5. */
+/** Bits that must be 0 in every 8-byte entry. SDM vol. 3, 4.4 and 4.5. */
+static uint64_t reserved_always(const CPUX86State *env, const struct CpuModel *m) {
+    uint64_t r = PTE_ADDRESS & ~((1ull << m->phys_bits) - 1);
+    if (!(env->efer & EFER_NXE))
+        r |= PTE_NX;
+    if (!x86_long_mode(env))
+        r |= 0x7ff0000000000000ull; /* PAE: bits 62-52 */
+    return r;
+}
+
+/** Those beside them at `level` (1 is the leaf table). SDM vol. 3, 4.3 to 4.5. */
 static uint64_t reserved_bits(const CPUX86State *env, const struct CpuModel *m, const struct PagingMode *mode,
                               unsigned level, uint64_t entry) {
-    bool large = level > 1 && (entry & PTE_PS);
+    if (level == 1 || (level < 4 && !(entry & PTE_PS)))
+        return 0;
     if (mode->entry_size == 4) {
-        if (!large || !(env->cr4 & CR4_PSE))
+        if (!(env->cr4 & CR4_PSE))
             return 0;
         if (!cpu_has(m, CPUID_PSE36))
             return 0x003fe000;
         unsigned high = m->phys_bits > 40 ? 40 : m->phys_bits; /* address bits 39-32 are entry bits 20-13 */
         return 1u << 21 | (high < 40 ? (0xffu << (13 + high - 32)) & 0x001fe000 : 0);
     }
-    uint64_t r = PTE_ADDRESS & ~(((1ull << m->phys_bits) - 1) & PTE_ADDRESS);
-    if (!(env->efer & EFER_NXE))
-        r |= PTE_NX;
-    if (!x86_long_mode(env))
-        r |= 0x7ff0000000000000ull; /* PAE: bits 62-52 */
     if (level >= 4 || (level == 3 && !cpu_has(m, CPUID_PDPE1GB)))
-        r |= PTE_PS;
-    else if (large)
-        r |= level == 3 ? 0x3fffe000 : 0x001fe000;
-    return r;
+        return PTE_PS;
+    return level == 3 ? 0x3fffe000 : 0x001fe000;
 }
 
 static bool is_large(const CPUX86State *env, const struct PagingMode *mode, unsigned level, uint64_t entry) {
@@ -159,11 +163,14 @@ static enum WalkStep walk_once(const CPUX86State *env, const struct CpuModel *mo
     const struct PagingMode *mode;
     struct EntryRef visited[5];
     bool nx = false;
+    uint64_t nx_bit, always;
 
     if (!walk_start(env, linear, &mode, &table)) {
         r->error = fault_code(env, how, 0);
         return STEP_FAULT;
     }
+    nx_bit = mode->entry_size == 8 && (env->efer & EFER_NXE) ? PTE_NX : 0;
+    always = mode->entry_size == 8 ? reserved_always(env, model) : 0;
     for (unsigned level = mode->levels, n = 0;; level--, n++) {
         unsigned shift = 12 + (level - 1) * mode->index_bits;
         uint64_t index = (linear >> shift) & ((1u << mode->index_bits) - 1);
@@ -175,12 +182,12 @@ static enum WalkStep walk_once(const CPUX86State *env, const struct CpuModel *mo
             r->error = fault_code(env, how, 0);
             return STEP_FAULT;
         }
-        if (!(how & WALK_PEEK) && (entry & reserved_bits(env, model, mode, level, entry))) {
+        if (!(how & WALK_PEEK) && (entry & (always | reserved_bits(env, model, mode, level, entry)))) {
             r->error = fault_code(env, how, PF_P | PF_RSVD);
             return STEP_FAULT;
         }
         rights &= entry;
-        nx |= mode->entry_size == 8 && (env->efer & EFER_NXE) && (entry & PTE_NX);
+        nx |= (entry & nx_bit) != 0;
         if (level > 1 && !is_large(env, mode, level, entry)) {
             table = mode->entry_size == 4 ? entry & 0xfffff000 : entry & PTE_ADDRESS;
             continue;

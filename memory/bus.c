@@ -251,8 +251,16 @@ static size_t first_ending_at(const struct View *v, size_t n, uint64_t gpa) {
     return lo;
 }
 
-static struct Region *view_find(const struct View *v, size_t n, uint64_t gpa, uint64_t *offset, uint64_t *avail) {
-    size_t i = first_ending_at(v, n, gpa);
+static bool holds(const struct Range *r, uint64_t gpa) {
+    return atomic_load_explicit(&r->base, memory_order_acquire) <= gpa &&
+           gpa <= atomic_load_explicit(&r->last, memory_order_acquire);
+}
+
+/** `guess` is a range to look at first; set to the one found if it is RAM. */
+static struct Region *view_find(const struct View *v, size_t n, _Atomic size_t *guess, uint64_t gpa, uint64_t *offset,
+                                uint64_t *avail) {
+    size_t g = atomic_load_explicit(guess, memory_order_relaxed);
+    size_t i = g < n && holds(&v->range[g], gpa) ? g : first_ending_at(v, n, gpa);
     *offset = 0;
     if (i == n) {
         *avail = gpa ? UINT64_MAX - gpa + 1 : UINT64_MAX;
@@ -267,7 +275,11 @@ static struct Region *view_find(const struct View *v, size_t n, uint64_t gpa, ui
     uint64_t last = atomic_load_explicit(&r->last, memory_order_acquire);
     *offset = gpa - base + atomic_load_explicit(&r->offset, memory_order_acquire);
     *avail = last - gpa == UINT64_MAX ? UINT64_MAX : last - gpa + 1;
-    return atomic_load_explicit(&r->region, memory_order_acquire);
+    struct Region *region = atomic_load_explicit(&r->region, memory_order_acquire);
+    if (i != g && region && region->kind == REGION_RAM) {
+        atomic_store_explicit(guess, i, memory_order_relaxed);
+    }
+    return region;
 }
 
 struct Region *bus_find(struct Bus *bus, uint64_t gpa, uint64_t *offset, uint64_t *avail) {
@@ -277,7 +289,7 @@ struct Region *bus_find(struct Bus *bus, uint64_t gpa, uint64_t *offset, uint64_
         size_t n = atomic_load_explicit(&bus->range_count, memory_order_acquire);
         /* The count may belong to a newer, larger array than the one just loaded. */
         if (seq % 2 == 0 && (!v || n <= v->capacity)) {
-            struct Region *r = view_find(v, v ? n : 0, gpa, offset, avail);
+            struct Region *r = view_find(v, v ? n : 0, &bus->last_ram, gpa, offset, avail);
             /* Acquire loads above keep this one last. */
             if (atomic_load_explicit(&bus->sequence, memory_order_relaxed) == seq) {
                 return r;

@@ -51,6 +51,7 @@ struct Bus {
     _Atomic uint64_t sequence; /* odd while the view changes */
     struct View *_Atomic view;
     _Atomic size_t range_count;
+    _Atomic size_t last_ram; /* the range of RAM that was found last: most often the next one, too */
 
     struct PortRange *port_ranges; /* in order of priority */
     size_t port_range_count, port_range_capacity;
