@@ -51,10 +51,10 @@ enum {
     MMU_TLBS,
 };
 
-enum { TLB_BITS = 10, TLB_SIZE = 1 << TLB_BITS, JUMP_CACHE_BITS = 12, JUMP_CACHE_SIZE = 1 << JUMP_CACHE_BITS };
+enum { TLB_BITS = 12, TLB_SIZE = 1 << TLB_BITS, JUMP_CACHE_BITS = 12, JUMP_CACHE_SIZE = 1 << JUMP_CACHE_BITS };
 enum { EXEC_TLB_BITS = 8, EXEC_TLB_SIZE = 1 << EXEC_TLB_BITS };
 /** After so many fills of non-global entries a flush clears whole TLBs rather than the entries noted. */
-enum { TLB_NOTED_MAX = 512 };
+enum { TLB_NOTED_MAX = 2048 };
 
 /**
  * A TLB tag is the linear address of the page, or that with one of these, with which it matches nothing: an address of
