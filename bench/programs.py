@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Debian's own programs in a guest: twin86 and QEMU's TCG in turn, with the same kernel and initramfs.
 
-bench/programs/work.sh has the workloads. Each one's output has to be the host's. docs/performance.md explains the table.
+bench/programs/set-*.sh have the workloads. Each one's output has to be the host's. docs/performance.md explains the table.
 """
 import argparse
 import json
@@ -19,7 +19,7 @@ from guest_run import ROOT, Failed, boot_image, debian, run
 
 HERE = os.path.join(ROOT, "bench", "programs")
 # What a level is called: twin86's -cpu, QEMU's. None: what one gets without -cpu: all that is implemented, and SSE2.
-V3 = "qemu64,+ssse3,+sse4.1,+sse4.2,+popcnt,+xsave,+avx,+avx2,+bmi1,+bmi2,+fma,+f16c,+abm,+movbe"
+V3 = "qemu64,+ssse3,+sse4.1,+sse4.2,+popcnt,+xsave,+avx,+avx2,+bmi1,+bmi2,+fma,+f16c,+abm,+movbe,+xsaveopt"
 CPUS = {"default": (None, None), "sse2": ("x86-64-v1", "qemu64"), "v3": ("x86-64-v3", V3), "max": ("max", "max")}
 
 
@@ -56,8 +56,8 @@ class Guests:
 
     def __init__(self, args, folder):
         guest = debian()
-        image = os.path.join(os.path.dirname(guest), "bench")
-        subprocess.run([os.path.join(HERE, "make-image.sh"), os.path.join(guest, "busybox"), image], check=True)
+        image = os.path.join(os.path.dirname(guest), f"bench-{args.set}")
+        subprocess.run([os.path.join(HERE, "make-image.sh"), args.set, os.path.join(guest, "busybox"), image], check=True)
         self.work = os.path.join(image, "jobs")
         self.boot = boot_image(guest, folder)
         self.programs = os.path.join(image, "initramfs")
@@ -180,6 +180,8 @@ def main():
     parser.add_argument("--engines", default="twin86,qemu", metavar="NAME,...",
                         help="which to run in turn (twin86,qemu); NAME=PROGRAM is another twin86, such as an older one")
     parser.add_argument("--cpu", default="default", help="default, sse2, v3 (AVX2 on both), max, or a name both know")
+    parser.add_argument("--set", default="main", choices=("main", "other"),
+                        help="main: what the project measures itself by; other: programs that it was not tuned for")
     parser.add_argument("--only", metavar="NAME,...", help="these workloads (boot is one, too)")
     parser.add_argument("--no-count", action="store_true", help="leave out the run that counts instructions")
     parser.add_argument("--json", metavar="FILE", help="the same as JSON, with every run's seconds")
@@ -193,7 +195,7 @@ def main():
         named = [n for n in only if n != "boot"]
         host = on_host(guests.work, named) if named or not only else {}
         engines = commands(args)
-        bench = Bench(list(engines), only or ["boot"] + list(host))
+        bench = Bench(list(engines), only or ["boot"] * (args.set == "main") + list(host))
         for i in range(args.n):
             for engine, command in engines.items():
                 bench.once(engine, command, guests, host)

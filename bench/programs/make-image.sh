@@ -1,20 +1,23 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Make the guest of bench/programs.py: make-image.sh BUSYBOX FOLDER
+# Make the guest of bench/programs.py: make-image.sh SET BUSYBOX FOLDER
 #
-# FOLDER/jobs: what work.sh works on, for the host; FOLDER/initramfs: the same with Debian's programs and their libraries, not
-# compressed, so that unpacking is no part of the boot. Nothing is done when both are newer than this folder's files.
+# SET is one of set-*.sh. FOLDER/jobs: what work.sh works on, for the host; FOLDER/initramfs: the same with Debian's programs and
+# their libraries, not compressed, so that unpacking is no part of the boot. Nothing is done when both are newer than this
+# folder's files.
 set -eu
-if [ $# -ne 2 ]; then
-    echo "usage: $0 BUSYBOX FOLDER" >&2
+here=$(cd "$(dirname "$0")" && pwd)
+if [ $# -ne 3 ] || [ ! -e "$here/set-$1.sh" ]; then
+    echo "usage: $0 SET BUSYBOX FOLDER, where SET is one of: $(cd "$here" && echo set-*.sh | sed 's/set-//g; s/\.sh//g')" >&2
     exit 2
 fi
-here=$(cd "$(dirname "$0")" && pwd)
 boot=$here/../../tests/boot
-busybox=$1 out=$2
+set=$here/set-$1.sh busybox=$2 out=$3
 . "$boot/packages.sh"
 . "$boot/copy-programs.sh"
-need_packages bash dash coreutils gzip xz-utils mawk python3 perl-base sqlite3 bc openssl cpio >&2
+. "$set"
+need_packages $packages cpio openssl >&2
+. "$set" # it may look for what has just been installed
 if [ -e "$out/initramfs" ] && [ -z "$(find "$here" "$busybox" -newer "$out/initramfs")" ]; then
     exit 0
 fi
@@ -24,25 +27,23 @@ tree=$(mktemp -d "$out/tree.XXXXXX")
 trap 'rm -rf "$tree"' EXIT
 rm -rf "$out/jobs"
 mkdir -p "$out/jobs" "$tree"/{bin,dev,proc,tmp,etc,usr/bin}
-cp "$here"/{work.sh,work.sql,hash.pl,recursion.py,float.py,dict.py} "$out/jobs"
-/usr/bin/python3 "$here/data.py" "$out/jobs"
-openssl genrsa -out "$out/jobs/rsa.pem" 2048 2> /dev/null
-openssl rsa -in "$out/jobs/rsa.pem" -pubout -out "$out/jobs/rsa.pub" 2> /dev/null
+cp "$here/work.sh" "$out/jobs"
+cp "$set" "$out/jobs/set.sh"
+(cd "$here" && cp $scripts "$out/jobs")
+/usr/bin/python3 "$here/data.py" "$out/jobs" $data
+make_keys "$out/jobs" 2> /dev/null
 
-programs=$(for p in bash dash md5sum sha256sum gzip xz sort head tail cat mktemp true mawk python3 perl sqlite3 bc openssl; do
-    echo "/usr/bin/$p"
-done)
-modules=$(cd "$out/jobs" && PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -S -c '
-import sys, os, encodings, encodings.ascii, encodings.latin_1, math
+files=$(for p in bash md5sum head tail cat mktemp $programs; do (cd /usr/bin && realpath -s "$p"); done)
+loaded=$(cd "$out/jobs" && PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -S -c '
+import sys, os, encodings, encodings.ascii, encodings.latin_1
+for m in sys.argv[1:]: __import__(m)
 for m in list(sys.modules.values()):
-    if getattr(m, "__file__", None): print(m.__file__)')
-copy_files "$tree" $programs $modules
-copy_files "$tree" $(libraries $programs $(echo "$modules" | grep '\.so' || true))
+    if getattr(m, "__file__", None): print(m.__file__)' $modules)
+copy_files "$tree" $files $loaded
+copy_files "$tree" $(libraries $files $(echo "$loaded" | grep '\.so' || true))
 cp "$busybox" "$tree/bin/busybox"
-for p in bash dash; do ln -s ../usr/bin/$p "$tree/bin/$p"; done
-ln -s dash "$tree/bin/sh"
-for p in true mktemp; do ln -s ../usr/bin/$p "$tree/bin/$p"; done
-ln -s mawk "$tree/usr/bin/awk"
+ln -s ../usr/bin/bash "$tree/bin/bash"
+ln -s ../usr/bin/mktemp "$tree/bin/mktemp"
 cp -r "$out/jobs" "$tree/jobs"
 cp "$here/init" "$tree/init"
 chmod 755 "$tree/init" "$tree/bin/busybox"
