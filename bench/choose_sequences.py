@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Choose sequences of instructions for accel/tcg-lite/fuse.tab from what guests executed.
+"""Choose sequences of instructions for accel/tcg-lite/fuse_measured.tab from what guests executed.
 
     twin86 -accel tcg-lite,profile=FILE ...
     python3 bench/choose_sequences.py FILE[:WEIGHT]... > lines
@@ -111,10 +111,12 @@ def expansions(text):
     return [e for word in braces[1].split(",") for e in expansions(text[:braces.start()] + word + text[braces.end():])]
 
 
-def table(path):
-    """The sequences that fuse.tab has."""
-    with open(path) as f:
-        lines = [" ".join(line.split("#")[0].split()) for line in f]
+def table(paths):
+    """The sequences that these files have."""
+    lines = []
+    for path in paths:
+        with open(path) as f:
+            lines += [" ".join(line.split("#")[0].split()) for line in f]
     return {e for line in lines if line and line[0] != "%" for e in expansions(line)}
 
 
@@ -191,7 +193,7 @@ def candidates(blocks, longest, least):
 
 def choose(blocks, args):
     total = sum(i.count for block in blocks for i in block)
-    cutter = Cutter(blocks, args.longest, table(args.keep) if args.keep else set())
+    cutter = Cutter(blocks, args.longest, table(args.keep))
     print(f"jumps in an instruction: {cutter.jumps() / total:.3f}", file=sys.stderr)
     found = candidates(blocks, args.longest, total * args.least)
     print(f"{len(found)} candidates", file=sys.stderr)
@@ -239,7 +241,8 @@ def main():
     parser.add_argument("--least", type=float, default=1e-4, help="what a sequence has to save, in parts of an instruction's cost")
     parser.add_argument("--extra", type=float, default=2, help="what a sequence takes beside its instructions, in instructions")
     parser.add_argument("--share", type=float, default=0.97, help="how much of the instructions to look at (0.97)")
-    parser.add_argument("--keep", metavar="FUSE.TAB", help="choose what is worth having beside these")
+    parser.add_argument("--keep", action="append", default=[], metavar="FUSE.TAB",
+                        help="choose what is worth having beside these (can be given again)")
     parser.add_argument("--units", type=int, default=5, help="how many C files to spread them over (5)")
     parser.add_argument("--gains", action="store_true", help="say beside each what it saves")
     args = parser.parse_args()

@@ -18,7 +18,7 @@ try() {
     shift
     { echo "%unit t"; for row; do echo "$row"; done; } > "$dir/t.tab"
     cases=$((cases + 1))
-    if ./x86gen "$dir/t.tab" /dev/null "$dir" "$dir/out" > "$dir/log" 2>&1; then
+    if ./x86gen "$dir/t.tab" "$dir" "$dir/out" > "$dir/log" 2>&1; then
         got=ok
     else
         got=$(cat "$dir/log")
@@ -56,7 +56,7 @@ try_fusion() {
     printf '%%unit f\n%s\n' "$2" > "$dir/f.tab"
     cases=$((cases + 1))
     printf '%%unit t\n01 ADD Ev,Gv op add w=oszapc\nfa CLI - help cli\n' > "$dir/t.tab"
-    if ./x86gen "$dir/t.tab" "$dir/f.tab" "$dir" "$dir/out" > "$dir/log" 2>&1; then got=ok; else got=$(cat "$dir/log"); fi
+    if ./x86gen "$dir/t.tab" "$dir" "$dir/out" "$dir/f.tab" > "$dir/log" 2>&1; then got=ok; else got=$(cat "$dir/log"); fi
     case $got in
     *"$1"*) ;;
     *) echo "x86gen.sh: for '$2' wanted '$1', got: $got"; failed=$((failed + 1)) ;;
@@ -68,7 +68,7 @@ try_fusion "f.tab:2: error: SUB_Ev_Gv_32_reg: no such exec function" "ADD_Ev_Gv_
 try_fusion "a branch or a helper can't stand here" "CLI ADD_Ev_Gv_32_reg"
 try_fusion "a single instruction" "ADD_Ev_Gv_32_reg"
 
-if ./x86gen "$src/accel/tcg-lite/x86.tab" "$src/accel/tcg-lite/fuse.tab" "$src/accel/tcg-lite" "$dir/out" > "$dir/log" 2>&1; then :; else
+if ./x86gen "$src/accel/tcg-lite/x86.tab" "$src/accel/tcg-lite" "$dir/out" "$src"/accel/tcg-lite/fuse*.tab > "$dir/log" 2>&1; then :; else
     cat "$dir/log"
     failed=$((failed + 1))
 fi

@@ -80,11 +80,11 @@ int main(int argc, char **argv) {
     int a = 1;
     if (a < argc && !strcmp(argv[a], "--lenient"))
         g->lenient = true, a++;
-    if (argc - a != 4) {
-        fprintf(stderr, "usage: x86gen [--lenient] TABLE FUSIONS HEADER-FOLDER OUTPUT-FOLDER\n");
+    if (argc - a < 3) {
+        fprintf(stderr, "usage: x86gen [--lenient] TABLE HEADER-FOLDER OUTPUT-FOLDER [FUSIONS...]\n");
         return 2;
     }
-    g->tab = argv[a], g->fusions = argv[a + 1], g->headers = argv[a + 2], g->out = argv[a + 3];
+    g->tab = argv[a], g->headers = argv[a + 1], g->out = argv[a + 2], g->fusions = (const char *const *)argv + a + 3;
     gen_parse(g);
     read_headers(g);
     gen_check(g);

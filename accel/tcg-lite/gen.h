@@ -31,7 +31,8 @@ struct Unit {
 };
 
 struct Gen {
-    const char *tab, *fusions, *headers, *out;
+    const char *tab, *headers, *out;
+    const char *const *fusions; /* files, then NULL */
     bool lenient;
     int line, errors;
     struct Unit unit[MAX_UNITS];

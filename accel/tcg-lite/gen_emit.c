@@ -436,7 +436,8 @@ static void emit_tables(struct Gen *g) {
 
 void gen_emit(struct Gen *g) {
     make_functions(g);
-    gen_fuse_parse(g, g->fusions);
+    for (const char *const *path = g->fusions; *path != NULL; path++)
+        gen_fuse_parse(g, *path);
     for (int u = 0; u < g->unit_count; u++)
         emit_unit(g, u);
     emit_exec_h(g);

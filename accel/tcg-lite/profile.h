@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /**
- * Which sequences of instructions a guest executes, and how often: what fuse.tab is chosen by (option profile=FILE,
- * bench/choose_sequences.py).
+ * Which sequences of instructions a guest executes, and how often: what fuse_measured.tab is chosen by (option
+ * profile=FILE, bench/choose_sequences.py).
  *
  * While this is on, each block's instructions are also in a record, which blocks of the same content share. Exec
  * functions of those that may be entered from elsewhere (the block's first, and those behind conditional branches)
