@@ -122,11 +122,11 @@ struct AccelOps {
      *  HLT; SHUTDOWN; KICK: not done, CPU_EVENT_LEAVE was posted meanwhile; ERROR: cpu->error. May be NULL: this engine
      *  can't follow. */
     enum VcpuExit (*step)(struct CPUState *cpu, const struct AccelStep *s);
-    /** Whether this engine can stop at all these points: 0, or -errno with the reason in `why`. Parked; `engine` is this
-     *  engine's part of the vCPU, which need not be in use. NULL: it can. */
+    /** Whether this engine can stop at all these points: 0, or -errno with the reason in `why`. Parked; `engine` is
+     * this engine's part of the vCPU, which need not be in use. NULL: it can. */
     int (*check_points)(struct CPUState *cpu, const void *engine, const struct CpuDebug *d, char *why, size_t n);
-    /** Call `fn` for the last instructions, at most `n` and at most as many as CpuTrace.history asked for, oldest first.
-     *  Parked, or in the vCPU's thread outside of exec. May be NULL: this engine does not see them. */
+    /** Call `fn` for the last instructions, at most `n` and at most as many as CpuTrace.history asked for, oldest
+     * first. Parked, or in the vCPU's thread outside of exec. May be NULL: this engine does not see them. */
     void (*history)(struct CPUState *cpu, unsigned n, void (*fn)(void *opaque, const struct AccelExecuted *e),
                     void *opaque);
     /** Call `fn` for each kind of exit that was counted below the engine, where it sees none of them one by one: the

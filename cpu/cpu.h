@@ -83,9 +83,11 @@ struct CpuTrace {
     /** Before an exception, interrupt (external) or INT n (software) is delivered; env is the interrupted state. */
     void (*event)(void *opaque, struct CPUState *cpu, uint8_t vector, bool has_error, uint32_t error, bool external,
                   bool software);
-    /** Instructions were decoded that begin at CS:rip: a block. `bytes` are theirs; those that follow `size` are not. */
+    /** Instructions were decoded that begin at CS:rip: a block. `bytes` are theirs; those that follow `size` are not.
+     */
     void (*decoded)(void *opaque, struct CPUState *cpu, uint64_t rip, const uint8_t *bytes, unsigned size);
-    /** RDMSR has read, WRMSR has written `value`; not `ok`: it raises #GP. An engine shows those that it gets to see. */
+    /** RDMSR has read, WRMSR has written `value`; not `ok`: it raises #GP. An engine shows those that it gets to see.
+     */
     void (*msr)(void *opaque, struct CPUState *cpu, bool write, uint32_t msr, uint64_t value, bool ok);
     void *opaque;
     /** Every event is wanted, not only those that an engine gets to see: an engine that sees few refuses. */
@@ -148,9 +150,9 @@ struct CPUState {
     struct CpuAccess access;      /* within device code, see CpuTrace.accesses */
     const uint8_t *insn_bytes;    /* within CpuTrace.insn: the bytes of the instruction, if the engine knows them */
     unsigned insn_size;
-    struct ExitStats *exits; /* NULL: nobody counts (cpu/exits.h). As of vcpu_init */
-    char error[256];              /* with VCPU_EXIT_ERROR: one line for the person */
-    struct VcpuThread *thread;    /* owned by vcpu.c */
+    struct ExitStats *exits;   /* NULL: nobody counts (cpu/exits.h). As of vcpu_init */
+    char error[256];           /* with VCPU_EXIT_ERROR: one line for the person */
+    struct VcpuThread *thread; /* owned by vcpu.c */
 };
 
 /** Power-on or INIT reset of env (SDM vol. 3, table 9-1). `init`: INIT keeps x87/SSE state, MTRRs and some MSRs. */

@@ -363,8 +363,10 @@ static int apply_item(struct CpuModel *m, uint32_t *wanted, char *item, char *wh
     else if (value != NULL && (strcmp(value, "on") == 0 || strcmp(value, "off") == 0))
         on = strcmp(value, "on") == 0;
     else {
-        snprintf(why, n, "CPU option '%s%s%s' is not understood; use +FEATURE, -FEATURE, FEATURE=on|off, vendor=NAME or kvm=off",
-                 item, value != NULL ? "=" : "", value != NULL ? value : "");
+        snprintf(
+            why, n,
+            "CPU option '%s%s%s' is not understood; use +FEATURE, -FEATURE, FEATURE=on|off, vendor=NAME or kvm=off",
+            item, value != NULL ? "=" : "", value != NULL ? value : "");
         return -EINVAL;
     }
     enum X86Feature f = cpu_feature_by_name(item);

@@ -81,7 +81,7 @@ struct Lapic {
     struct ApicBus *bus;
     struct Clock *clock;
     struct Timer timer;
-    struct Lapic *next; /* on the bus */
+    struct Lapic *next;          /* on the bus */
     const struct DeviceLog *log; /* NULL: nobody looks */
 };
 

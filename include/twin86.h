@@ -72,17 +72,17 @@ typedef struct Twin86Config {
     const char *trace;             /* what to log while the guest runs: "exec,int", see twin86_trace_item_name; NULL:
                                       nothing */
     Twin86Output *trace_output;    /* lines of the log, many at a time; the machine's lock need not be held */
-    bool handover;       /* make every engine that `accel` names, each of which must work here, and take out of
-                            the CPU model what any of them can't give: the guest then can go from one to the
-                            other (twin86_set_accel). It starts in the first. Default off */
-    bool exit_stats;     /* count what leaves the guest, see twin86_exit_stats; not together with handover; default off */
+    bool handover;   /* make every engine that `accel` names, each of which must work here, and take out of
+                        the CPU model what any of them can't give: the guest then can go from one to the
+                        other (twin86_set_accel). It starts in the first. Default off */
+    bool exit_stats; /* count what leaves the guest, see twin86_exit_stats; not together with handover; default off */
     unsigned trace_last; /* keep so many of the last instructions for twin86_crash_report; tcg-lite only; default 0 */
     const char *trace_filter; /* log the instructions in these ranges of addresses: "0x1000..0x1fff,0x3000+0x10"; NULL:
                                  all */
-    const char *symbols; /* path of an ELF file, or of what nm or System.map have, for names of addresses; NULL: what the
-                            kernel file has */
-    bool kernel_irqchip; /* the host kernel's PICs, I/O APIC and local APIC in place of the machine's; the
-                            engine must be kvm; default off */
+    const char *symbols;    /* path of an ELF file, or of what nm or System.map have, for names of addresses; NULL: what
+                               the    kernel file has */
+    bool kernel_irqchip;    /* the host kernel's PICs, I/O APIC and local APIC in place of the machine's; the
+                               engine must be kvm; default off */
     bool pvpanic;           /* put in the device by which a guest's kernel tells that it has panicked */
     uint16_t pvpanic_port;  /* its port; default 505h */
     uint8_t pvpanic_events; /* what it takes: bit 0 panics, bit 1 panics of which a crash kernel takes care;
@@ -194,8 +194,8 @@ TWIN86_API void twin86_power_button(Twin86Machine *machine);
 /* ---- sessions ------------------------------------------------------------------------------------------------ */
 
 /**
- * A session is one machine with everybody who looks at it: the loop of the program's main thread, in which debuggers and
- * monitors are served, and through which the machine is started and stopped instead of by twin86_start, twin86_wait
+ * A session is one machine with everybody who looks at it: the loop of the program's main thread, in which debuggers
+ * and monitors are served, and through which the machine is started and stopped instead of by twin86_start, twin86_wait
  * and twin86_pause. All functions are for one thread, that which calls twin86_session_poll; handlers may call them.
  */
 typedef struct Twin86Session Twin86Session;
@@ -299,8 +299,8 @@ TWIN86_API void twin86_monitor_complete(const char *line, void (*fn)(void *opaqu
  */
 TWIN86_API int twin86_serve_monitor(Twin86Session *session, const char *where, char *why, size_t why_size);
 TWIN86_API int twin86_serve_qmp(Twin86Session *session, const char *where, char *why, size_t why_size);
-/** The same for gdb, one at a time; behind `where` may stand ",arch=i8086|i386|i386:x86-64", as what the CPU is described
- *  instead of by its mode when gdb connects (docs/debugging.md). */
+/** The same for gdb, one at a time; behind `where` may stand ",arch=i8086|i386|i386:x86-64", as what the CPU is
+ * described instead of by its mode when gdb connects (docs/debugging.md). */
 TWIN86_API int twin86_serve_gdb(Twin86Session *session, const char *where, char *why, size_t why_size);
 
 /* ---- serial port --------------------------------------------------------------------------------------------- */
@@ -451,8 +451,8 @@ typedef struct Twin86ExitsCompare {
     bool all; /* also what is rare */
 } Twin86ExitsCompare;
 
-/** Write them side by side. 0, or with one line in `why` -EINVAL, -ENOENT ... (a file can't be read, or is none of these)
- *  or -ENOTSUP (built without a JSON library). */
+/** Write them side by side. 0, or with one line in `why` -EINVAL, -ENOENT ... (a file can't be read, or is none of
+ * these) or -ENOTSUP (built without a JSON library). */
 TWIN86_API int twin86_exits_compare(const Twin86ExitsCompare *options, FILE *f, char *why, size_t why_size);
 
 /* ---- comparing engines --------------------------------------------------------------------------------------- */

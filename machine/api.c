@@ -15,7 +15,9 @@ struct Twin86Machine {
     struct Machine m;
 };
 
-struct Machine *machine_of(Twin86Machine *machine) { return &machine->m; }
+struct Machine *machine_of(Twin86Machine *machine) {
+    return &machine->m;
+}
 
 const char *twin86_version(void) { return PACKAGE_VERSION; }
 
@@ -157,8 +159,7 @@ void twin86_pause(Twin86Machine *machine) { machine_pause(&machine->m); }
 
 static struct CpuPoint cpu_point(const Twin86Point *p) {
     bool valid = (unsigned)p->kind <= TWIN86_WATCH_ACCESS;
-    return (struct CpuPoint){
-        .address = p->address, .length = p->length, .kind = valid ? (uint8_t)p->kind : UINT8_MAX};
+    return (struct CpuPoint){.address = p->address, .length = p->length, .kind = valid ? (uint8_t)p->kind : UINT8_MAX};
 }
 
 int twin86_point_insert(Twin86Machine *machine, const Twin86Point *point, char *why, size_t why_size) {

@@ -11,8 +11,8 @@
 
 #include "accel/accel.h"
 #include "cpu/cpu.h"
-#include "cpu/vcpu.h"
 #include "cpu/exits.h"
+#include "cpu/vcpu.h"
 #include "debug/trace.h"
 #include "devices/acpi_pm.h"
 #include "devices/apic_bus.h"
@@ -126,7 +126,7 @@ struct Machine {
     struct Hook *hooks;
     struct SerialQueue serial;
     struct EventSlot slot;
-    int reset_fd; /* eventfd: resets since it was last read */
+    int reset_fd;        /* eventfd: resets since it was last read */
     Twin86Event pending; /* under the machine lock: the event that the stop on its way will report */
     _Atomic bool power_button;
     _Atomic uint64_t resets;

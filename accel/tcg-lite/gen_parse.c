@@ -138,8 +138,8 @@ static void parse_attr(struct Gen *g, struct Row *r, const char *a) {
         const char *name;
         uint32_t bit;
     } bits[] = {
-        {"lock", ATTR_LOCK}, {"prot", ATTR_PROT}, {"d64", ATTR_D64}, {"f64", ATTR_F64}, {"x87", ATTR_X87},
-        {"wait", ATTR_WAIT}, {"mmx", ATTR_MMX},   {"sse", ATTR_SSE}, {"rep", ATTR_REP}, {"repz", ATTR_REP},
+        {"lock", ATTR_LOCK}, {"prot", ATTR_PROT}, {"d64", ATTR_D64}, {"f64", ATTR_F64},   {"x87", ATTR_X87},
+        {"wait", ATTR_WAIT}, {"mmx", ATTR_MMX},   {"sse", ATTR_SSE}, {"rep", ATTR_REP},   {"repz", ATTR_REP},
         {"vsib", ATTR_VSIB}, {"flow", ATTR_FLOW}, {"io", ATTR_IO},   {"exit", ATTR_EXIT},
     };
     const struct {

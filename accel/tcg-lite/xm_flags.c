@@ -36,11 +36,12 @@ static struct X87Reg extend(uint64_t v, bool doubles) {
     return (struct X87Reg){mantissa << up, (uint16_t)(sign | (X87_BIAS - bias + 1 - up))};
 }
 
-/** (What the x87 did before must not count: FNCLEX.) PE of x OP y with fcw's precision and rounding and the x87's range of exponents. */
+/** (What the x87 did before must not count: FNCLEX.) PE of x OP y with fcw's precision and rounding and the x87's range
+ * of exponents. */
 #define X87_INEXACT(NAME, CODE)                                                                                        \
     static bool NAME(struct X87Reg x, struct X87Reg y, uint16_t fcw) {                                                 \
         uint16_t own, sw;                                                                                              \
-        __asm__ volatile("fnclex\n\tfnstcw %1\n\tfldcw %2\n\tfldt %3\n\tfldt %4\n\t.byte " CODE                                  \
+        __asm__ volatile("fnclex\n\tfnstcw %1\n\tfldcw %2\n\tfldt %3\n\tfldt %4\n\t.byte " CODE                        \
                          "\n\tfnstsw %%ax\n\tfstp %%st(0)\n\tfnclex\n\tfldcw %1"                                       \
                          : "=&a"(sw), "=m"(own)                                                                        \
                          : "m"(fcw), "m"(x), "m"(y)                                                                    \

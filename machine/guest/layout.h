@@ -6,9 +6,9 @@
 /* Page tables: one page each. */
 #define PML4 0x1000
 #define PDPT 0x2000
-#define PD_LOW 0x3000 /* addresses 0-1 GiB */
+#define PD_LOW 0x3000  /* addresses 0-1 GiB */
 #define PD_APIC 0x4000 /* addresses 3-4 GiB */
-#define PT_LOW 0x5000 /* 0-2 MiB in 4 KiB pages */
+#define PT_LOW 0x5000  /* 0-2 MiB in 4 KiB pages */
 #define PT_USER 0x6000 /* 4-6 MiB: the user program's world */
 
 #define KERNEL_STACK_TOP 0x10000

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* libFuzzer: bytes as lines of the monitor, with -DFUZZ_QMP as what a QMP client sends, with -DFUZZ_GDB as what gdb does,
- * on a small machine. Nothing
- * may crash, hang, leak, or leave the session unusable. */
+/* libFuzzer: bytes as lines of the monitor, with -DFUZZ_QMP as what a QMP client sends, with -DFUZZ_GDB as what gdb
+ * does, on a small machine. Nothing may crash, hang, leak, or leave the session unusable. */
 #include "debug/gdb/gdb.h"
 #include "debug/monitor/monitor.h"
 #include "debug/qmp/qmp.h"

@@ -207,18 +207,17 @@ END_TEST
 /* ---- panics ---- */
 
 /* Tells of a crash kernel, of a panic, and goes on. */
-__asm__(
-    ".pushsection .rodata\n"
-    ".code16\n"
-    "engines_panic:\n"
-    "  mov $0x505, %dx\n  in %dx, %al\n  mov %al, %bl\n"
-    "  mov $2, %al\n  out %al, %dx\n  mov $'a', %al\n  out %al, $0xe9\n"
-    "  mov $1, %al\n  out %al, %dx\n  mov $'b', %al\n  out %al, $0xe9\n"
-    "  mov %bl, %al\n  out %al, $0xf4\n"
-    "1: hlt\n  jmp 1b\n"
-    "engines_panic_end:\n"
-    ".code64\n"
-    ".popsection\n");
+__asm__(".pushsection .rodata\n"
+        ".code16\n"
+        "engines_panic:\n"
+        "  mov $0x505, %dx\n  in %dx, %al\n  mov %al, %bl\n"
+        "  mov $2, %al\n  out %al, %dx\n  mov $'a', %al\n  out %al, $0xe9\n"
+        "  mov $1, %al\n  out %al, %dx\n  mov $'b', %al\n  out %al, $0xe9\n"
+        "  mov %bl, %al\n  out %al, $0xf4\n"
+        "1: hlt\n  jmp 1b\n"
+        "engines_panic_end:\n"
+        ".code64\n"
+        ".popsection\n");
 extern const uint8_t engines_panic[], engines_panic_end[];
 
 START_TEST(guest_panics) {

@@ -56,12 +56,12 @@ ALL(HOST2, add)
 ALL(HOST2, adc)
 ALL(HOST2, sub)
 ALL(HOST2, sbb)
-ALL(HOST2, and) ALL(HOST2, or) ALL(HOST2, xor) ALL(HOST1, inc) ALL(HOST1, dec) ALL(HOST1, not ) ALL(HOST1, neg)
-    ALL(HOST_CL, shl) ALL(HOST_CL, shr) ALL(HOST_CL, sar) ALL(HOST_CL, rol) ALL(HOST_CL, ror) ALL(HOST_CL, rcl)
-        ALL(HOST_CL, rcr) WIDE(HOST2, imul) WIDE(HOST2, bsf) WIDE(HOST2, bsr) WIDE(HOST2, tzcnt) WIDE(HOST2, lzcnt)
-            WIDE(HOST2, popcnt)
+ALL(HOST2, and)
+ALL(HOST2, or) ALL(HOST2, xor) ALL(HOST1, inc) ALL(HOST1, dec) ALL(HOST1, not ) ALL(HOST1, neg) ALL(HOST_CL, shl)
+    ALL(HOST_CL, shr) ALL(HOST_CL, sar) ALL(HOST_CL, rol) ALL(HOST_CL, ror) ALL(HOST_CL, rcl) ALL(HOST_CL, rcr)
+        WIDE(HOST2, imul) WIDE(HOST2, bsf) WIDE(HOST2, bsr) WIDE(HOST2, tzcnt) WIDE(HOST2, lzcnt) WIDE(HOST2, popcnt)
 
-                static const struct Op {
+            static const struct Op {
     const char *name;
     IntKernel kernel;
     HostFn host[4];
@@ -248,7 +248,8 @@ HOST_WIDE_BYTE(mul)
 HOST_WIDE_BYTE(imul)
 HOST_WIDE_BYTE(div)
 HOST_WIDE_BYTE(idiv)
-WIDE(HOST_WIDE, mul) WIDE(HOST_WIDE, imul) WIDE(HOST_WIDE, div) WIDE(HOST_WIDE, idiv)
+WIDE(HOST_WIDE, mul)
+WIDE(HOST_WIDE, imul) WIDE(HOST_WIDE, div) WIDE(HOST_WIDE, idiv)
 
     typedef void (*HostWide)(uint64_t *lo, uint64_t *hi, uint64_t src, uint32_t *flags);
 #define WIDE_OP(op)                                                                                                    \
