@@ -475,7 +475,7 @@ static struct Block *build(struct Tcg *t, struct Fetch *f, uint64_t phys, uint32
     if (UNLIKELY(t->profile != NULL))
         tcg_profile_block(t->profile, b, t->blocks->decoded);
     else if (!t->debug_watching) /* a stop must come right behind the access */
-        fuse_pick(t->blocks->fusions, b->insn, n);
+        fuse_pick(t->blocks->fusions, b->insn, n, t->watch == NULL);
     if (UNLIKELY(t->watch != NULL))
         watch_block(t, b, (uint8_t *)b + extra_at);
     if (f->page->host != NULL) /* what is not memory may read differently next time */

@@ -86,8 +86,8 @@ static bool fits(const struct X86Fusion *f, const struct Insn *insn, unsigned n)
     return registers_fit(f, insn);
 }
 
-/** In a sequence that knows its registers an instruction costs less. */
-enum { COST_JUMP = 8, COST_INSN = 2, COST_INSN_NAMED = 1 };
+/** In a sequence that knows its registers an instruction costs less. Next to what a loop saves nothing counts. */
+enum { COST_JUMP = 8, COST_INSN = 2, COST_INSN_NAMED = 1, COST_LOOP = -BLOCK_MAX_INSNS * (COST_JUMP + COST_INSN) };
 
 void fuse_put(const struct X86Fusion *f, struct Insn *insn) {
     struct Insn old[FUSE_MAX];
@@ -97,7 +97,20 @@ void fuse_put(const struct X86Fusion *f, struct Insn *insn) {
     insn->fn = f->all;
 }
 
-void fuse_pick(const struct FuseIndex *index, struct Insn *insn, unsigned n) {
+/** The block's first instructions, which it begins anew with the last of them. */
+static bool is_loop(const struct X86Fusion *f, const struct Insn *insn) {
+    return f->loop != NULL && insn->off == 0 && insn[f->count - 1].imm == 0;
+}
+
+bool fuse_put_loop(const struct X86Fusion *f, struct Insn *insn) {
+    if (!is_loop(f, insn))
+        return false;
+    fuse_put(f, insn);
+    insn->fn = f->loop;
+    return true;
+}
+
+void fuse_pick(const struct FuseIndex *index, struct Insn *insn, unsigned n, bool loops) {
     int cost[BLOCK_MAX_INSNS + 1] = {0};
     const struct X86Fusion *pick[BLOCK_MAX_INSNS] = {0};
 
@@ -108,6 +121,8 @@ void fuse_pick(const struct FuseIndex *index, struct Insn *insn, unsigned n) {
         for (unsigned at = index->slot[slot_of(index, insn[k].fn, insn[k + 1].fn)]; at != 0; at = index->next[at - 1]) {
             const struct X86Fusion *f = &x86_fusions[at - 1];
             int own = COST_JUMP + f->count * (f->use_count > 0 ? COST_INSN_NAMED : COST_INSN);
+            if (f->count <= n - k && loops && is_loop(f, insn + k))
+                own = COST_LOOP;
             if (cost[k + f->count < n ? k + f->count : n] + own >= cost[k] || !fits(f, insn + k, n - k))
                 continue;
             cost[k] = cost[k + f->count] + own;
@@ -115,7 +130,7 @@ void fuse_pick(const struct FuseIndex *index, struct Insn *insn, unsigned n) {
         }
     }
     for (unsigned k = 0; k < n; k += pick[k] != NULL ? pick[k]->count : 1) {
-        if (pick[k] != NULL)
+        if (pick[k] != NULL && !(loops && fuse_put_loop(pick[k], insn + k)))
             fuse_put(pick[k], insn + k);
     }
 }

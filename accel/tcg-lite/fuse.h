@@ -38,6 +38,7 @@ struct X86FusionMove {
 /** Instructions with the functions fn[0] ... are done by `all`, if their registers are those of use[0] ... */
 struct X86Fusion {
     ExecFn all;
+    ExecFn loop; /* NULL, or the same for a block that the last instruction, a conditional branch, begins anew */
     const ExecFn *fn;
     const struct X86FusionUse *use;
     const struct X86FusionMove *move;
@@ -53,9 +54,12 @@ struct FuseIndex;
 /** NULL when out of memory. */
 struct FuseIndex *fuse_index_new(void);
 void fuse_index_free(struct FuseIndex *index);
-/** Put fused functions into a block's n instructions: those that leave the fewest jumps and know the most of each. */
-void fuse_pick(const struct FuseIndex *index, struct Insn *insn, unsigned n);
+/** Put fused functions into a block's n instructions: those that leave the fewest jumps and know the most of each.
+ *  `loops`: nobody wants to know how often the block is entered. */
+void fuse_pick(const struct FuseIndex *index, struct Insn *insn, unsigned n, bool loops);
 /** Make the instructions from this one on a sequence; they have to fit. */
 void fuse_put(const struct X86Fusion *f, struct Insn *insn);
+/** The same for a block that is a loop as a whole; false, and nothing is done, where it is none. */
+bool fuse_put_loop(const struct X86Fusion *f, struct Insn *insn);
 
 #endif

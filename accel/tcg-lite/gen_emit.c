@@ -315,7 +315,7 @@ static void emit_exec_h(struct Gen *g) {
     fprintf(o, "#ifndef TWIN86_TCG_X86_EXEC_H\n#define TWIN86_TCG_X86_EXEC_H\n#include \"accel/tcg-lite/insn.h\"\n");
     for (int k = 0; k < fn_count; k++)
         fprintf(o, "EXEC_FN %s(CPUX86State *env, const struct Insn *i, struct Tcg *t);\n", fns[k].name);
-    gen_fuse_declare(o);
+    gen_fuse_declare(g, o);
     fprintf(o, "#endif\n");
     finish(g, o, &buf, &len, "x86_exec.h");
 }

@@ -55,7 +55,7 @@ uint16_t gen_fn_implicit_written(const struct Gen *g, int fn);
 
 void gen_fuse_parse(struct Gen *g, const char *path);
 void gen_fuse_unit_functions(const struct Gen *g, FILE *o, int unit);
-void gen_fuse_declare(FILE *o);
+void gen_fuse_declare(const struct Gen *g, FILE *o);
 /** What profile.h says of a function's registers: "reg,rm.b 0x5". */
 void gen_fuse_describe(const struct Gen *g, FILE *o, int fn);
 void gen_fuse_table(const struct Gen *g, FILE *o);

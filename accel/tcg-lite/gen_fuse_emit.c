@@ -14,7 +14,7 @@
 static const char *const field_name[] = {
     [FIELD_RM] = "rm", [FIELD_REG] = "reg", [FIELD_BASE] = "base", [FIELD_INDEX] = "index", [FIELD_VREG] = "vreg"};
 
-static void put_name(FILE *o, int number) {
+static void put_name(FILE *o, int number, bool loop) {
     const struct Fused *f = &gen_fused[number];
     fputs("y", o);
     for (int k = 0; k < f->count; k++)
@@ -29,6 +29,8 @@ static void put_name(FILE *o, int number) {
         else
             fprintf(o, "%d", name);
     }
+    if (loop)
+        fputs("_loop", o);
 }
 
 static bool is_gpr(uint8_t name) { return name < FUSE_VECTOR; }
@@ -188,16 +190,31 @@ static void put_own_insn(const struct Gen *g, FILE *o, const struct Fused *f, in
         gen_emit_check(g, o, f->fn[n], args);
 }
 
-static void put_function(const struct Gen *g, FILE *o, int number) {
+/** A block that consists of the sequence, and that its last instruction begins anew: registers stay where they are. */
+static bool can_loop(const struct Gen *g, const struct Fused *f) {
+    int last = f->fn[f->count - 1];
+    return f->use_count > 0 && gen_fn_exit(g, last) && gen_fn_bits(last) == 64;
+}
+
+static void put_loop_end(const struct Gen *g, FILE *o, int fn, struct GenArgs args) {
+    fprintf(o, "    if (!");
+    gen_emit_call(g, o, fn, args);
+    fprintf(o, ")\n        CONTINUE(%s);\n    if (!tcg_loop(t, i, %s))\n", args.next, args.insn);
+    fprintf(o, "        CONTINUE(%s_taken(%s, %s, t, 64));\n    }\n", gen_fn_row(g, fn)->shape, args.env, args.insn);
+}
+
+static void put_function(const struct Gen *g, FILE *o, int number, bool loop) {
     const struct Fused *f = &gen_fused[number];
     struct Slots s = {.implicit = gen_fuse_implicit(g, f)};
     struct Pack pack;
     gen_pack(g, f, &pack);
     fprintf(o, "\nEXEC_FN ");
-    put_name(o, number);
+    put_name(o, number, loop);
     fprintf(o, "(CPUX86State *env, const struct Insn *restrict i, struct Tcg *restrict t) {\n");
     if (f->use_count > 0)
         put_registers(o, f, &pack, &s);
+    if (loop)
+        fprintf(o, "    for (;;) {\n");
     for (int n = 0; n < f->count; n++) {
         if (f->use_count > 0 && gen_fn_local(g, f->fn[n])) {
             put_own_insn(g, o, f, n, &pack, &s);
@@ -210,6 +227,10 @@ static void put_function(const struct Gen *g, FILE *o, int number) {
         if (copy)
             put_copy(g, o, f, n);
         struct GenArgs args = {"env", insn, next, copy};
+        if (last && loop) {
+            put_loop_end(g, o, f->fn[n], args);
+            break;
+        }
         gen_emit_insn(g, o, f->fn[n], args, last);
         if (!last)
             gen_emit_check(g, o, f->fn[n], args);
@@ -221,15 +242,24 @@ static void put_function(const struct Gen *g, FILE *o, int number) {
 
 void gen_fuse_unit_functions(const struct Gen *g, FILE *o, int unit) {
     for (int k = 0; k < gen_fused_count; k++)
-        if (gen_fused[k].unit == unit)
-            put_function(g, o, k);
+        if (gen_fused[k].unit == unit) {
+            put_function(g, o, k, false);
+            if (can_loop(g, &gen_fused[k]))
+                put_function(g, o, k, true);
+        }
 }
 
-void gen_fuse_declare(FILE *o) {
+static void declare(FILE *o, int number, bool loop) {
+    fprintf(o, "EXEC_FN ");
+    put_name(o, number, loop);
+    fprintf(o, "(CPUX86State *env, const struct Insn *i, struct Tcg *t);\n");
+}
+
+void gen_fuse_declare(const struct Gen *g, FILE *o) {
     for (int k = 0; k < gen_fused_count; k++) {
-        fprintf(o, "EXEC_FN ");
-        put_name(o, k);
-        fprintf(o, "(CPUX86State *env, const struct Insn *i, struct Tcg *t);\n");
+        declare(o, k, false);
+        if (can_loop(g, &gen_fused[k]))
+            declare(o, k, true);
     }
 }
 
@@ -265,7 +295,12 @@ void gen_fuse_table(const struct Gen *g, FILE *o) {
         struct Pack pack;
         gen_pack(g, f, &pack);
         fprintf(o, "    {");
-        put_name(o, k);
+        put_name(o, k, false);
+        fprintf(o, ", ");
+        if (can_loop(g, f))
+            put_name(o, k, true);
+        else
+            fprintf(o, "NULL");
         fprintf(o, ", fusion_fns + %d, fusion_uses + %d, fusion_moves + %d, %d, %d, %d, 0x%x},\n", fns, uses, moves,
                 f->count, f->use_count, pack.count, f->use_count > 0 ? gen_fuse_implicit(g, f) : 0);
         fns += f->count;

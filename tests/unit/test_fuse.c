@@ -78,12 +78,12 @@ START_TEST(every_sequence_is_found) {
         const struct X86Fusion *f = &x86_fusions[k];
         struct Insn insn[FUSE_MAX] = {0};
         for (unsigned n = 0; n < f->count; n++) /* registers that fit no sequence which names them */
-            insn[n] =
-                (struct Insn){.fn = f->fn[n], .rm = ANYTHING, .reg = ANYTHING, .base = ANYTHING, .index = ANYTHING};
+            insn[n] = (struct Insn){
+                .fn = f->fn[n], .imm = 1, .rm = ANYTHING, .reg = ANYTHING, .base = ANYTHING, .index = ANYTHING};
         bind(f, insn);
         struct Insn alone[FUSE_MAX];
         memcpy(alone, insn, sizeof(alone));
-        fuse_pick(index, insn, f->count);
+        fuse_pick(index, insn, f->count, true);
         ck_assert_msg(insn[0].fn == f->all, "sequence %u", k);
         for (unsigned n = 1; n < f->count; n++)
             ck_assert(insn[n].fn == f->fn[n]);
@@ -92,8 +92,9 @@ START_TEST(every_sequence_is_found) {
         for (unsigned n = 0; n < f->use_count; n++) { /* without what it says of one field it is another */
             memcpy(insn, alone, sizeof(alone));
             *field_of(insn, &f->use[n]) = ANYTHING;
-            fuse_pick(index, insn, f->count);
-            ck_assert_msg(insn[0].fn != f->all, "sequence %u with another %u", k, n);
+            fuse_pick(index, insn, f->count, true);
+            ck_assert_msg(insn[0].fn != f->all && (f->loop == NULL || insn[0].fn != f->loop),
+                          "sequence %u with another %u", k, n);
         }
     }
     fuse_index_free(index);
@@ -213,30 +214,45 @@ static void compare(const struct Outcome *a, const struct Outcome *b, unsigned k
                   k);
 }
 
-/** The 2 MiB with the data; those with the tables can be read, others not even that. */
+/** Of the 2 MiB with the data just those that a trial starts with; those with the tables can be read, others not even
+ *  that. */
 static void only_data_is_writable(struct CpuBench *b) {
-    uint64_t *pd = (uint64_t *)(b->mem + BENCH_PD);
-    for (unsigned k = 0; k < 512; k++)
-        pd[k] &= k == BENCH_DATA >> 21 ? UINT64_MAX : k == 0 ? ~2ull : 0;
+    enum { PT = 0x7000 };
+    uint64_t *pd = (uint64_t *)(b->mem + BENCH_PD), *pt = (uint64_t *)(b->mem + PT);
+    for (unsigned k = 0; k < 512; k++) {
+        pd[k] &= k == 0 ? ~2ull : 0;
+        pt[k] = k < DATA_SIZE / 0x1000 ? (BENCH_DATA + k * 0x1000) | 7 : 0;
+    }
+    pd[BENCH_DATA >> 21] = PT | 7;
     b->env->cr0 |= CR0_WP;
     tcg_tlb_flush(b->cpu.engine);
     tcg_update_mode(b->cpu.engine);
 }
 
-START_TEST(every_sequence_does_the_same) {
+/** For blocks that make_trial has made: the way out of them leads out of the engine. */
+static struct CpuBench *trial_bench(void) {
     struct CpuBench *b = cpu_bench_new("max", BENCH_LONG);
     struct Tcg *t = b->cpu.engine;
-    struct Outcome *before = malloc(3 * sizeof(*before)), *single = before + 1, *fused = before + 2;
-    uint32_t mxcsr = host_mxcsr();
-    unsigned through = 0, faults = 0;
     CPU_BENCH_RUN(b, 0x90); /* the mode is known from here on */
     only_data_is_writable(b);
     t->lookup.fn = t->link.fn = t->edge.fn = tcg_x_leave;
     random_state = 86;
+    return b;
+}
+
+static void describe(const struct X86Fusion *f, const char *text_of[FUSE_MAX]) {
+    for (unsigned n = 0; n < f->count; n++)
+        text_of[n] = description(f->fn[n]);
+}
+
+START_TEST(every_sequence_does_the_same) {
+    struct CpuBench *b = trial_bench();
+    struct Outcome *before = malloc(3 * sizeof(*before)), *single = before + 1, *fused = before + 2;
+    uint32_t mxcsr = host_mxcsr();
+    unsigned through = 0, faults = 0;
     for (unsigned k = 0; k < x86_fusion_count; k++) {
         const char *text_of[FUSE_MAX];
-        for (unsigned n = 0; n < x86_fusions[k].count; n++)
-            text_of[n] = description(x86_fusions[k].fn[n]);
+        describe(&x86_fusions[k], text_of);
         for (unsigned n = 0; n < 8; n++) {
             struct Trial x;
             make_trial(&x, &x86_fusions[k], text_of);
@@ -252,6 +268,47 @@ START_TEST(every_sequence_does_the_same) {
     }
     ck_assert_uint_gt(through, 2 * x86_fusion_count);
     ck_assert_uint_gt(faults, x86_fusion_count);
+    free(before);
+    cpu_bench_free(b);
+}
+END_TEST
+
+/* A loop that is one sequence does what its instructions do, again and again: until its branch is not taken, one of
+ * them faults, or something is due. */
+START_TEST(every_loop_does_the_same) {
+    struct CpuBench *b = trial_bench();
+    struct Tcg *t = b->cpu.engine;
+    struct Outcome *before = malloc(3 * sizeof(*before)), *single = before + 1, *fused = before + 2;
+    uint32_t mxcsr = host_mxcsr();
+    unsigned loops = 0, again = 0, faults = 0, due = 0;
+    for (unsigned k = 0; k < x86_fusion_count; k++) {
+        const struct X86Fusion *f = &x86_fusions[k];
+        const char *text_of[FUSE_MAX];
+        if (f->loop == NULL)
+            continue;
+        loops++;
+        describe(f, text_of);
+        for (unsigned n = 0; n < 16; n++) {
+            struct Trial x;
+            make_trial(&x, f, text_of);
+            x.insn[f->count - 1].imm = 0;
+            x.links[f->count - 1].target = (struct Block *)x.block;
+            random_outcome(before);
+            atomic_store(&t->limit, 1000 + rnd() % 5 * f->count);
+            try(b, &x, before, single);
+            ck_assert(fuse_put_loop(f, x.insn));
+            try(b, &x, before, fused);
+            host_set_mxcsr(mxcsr);
+            compare(single, fused, k);
+            again += single->icount > 1000;
+            faults += single->faulted;
+            due += single->icount > atomic_load(&t->limit);
+        }
+    }
+    ck_assert_uint_gt(loops, 100);
+    ck_assert_uint_gt(again, 4 * loops);
+    ck_assert_uint_gt(faults, loops);
+    ck_assert_uint_gt(due, loops);
     free(before);
     cpu_bench_free(b);
 }
@@ -313,6 +370,7 @@ Suite *fuse_suite(void) {
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, every_sequence_is_found);
     tcase_add_test(tc, every_sequence_does_the_same);
+    tcase_add_test(tc, every_loop_does_the_same);
     tcase_add_test(tc, first_overwrites_second);
     tcase_add_test(tc, second_faults);
     tcase_add_test(tc, compare_and_branch);
