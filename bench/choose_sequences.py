@@ -98,7 +98,7 @@ def windows(block, longest):
 def texts(block, k, n):
     """The sequence with and without registers."""
     part = block[k:k + n]
-    with_names = named(part) if sum(len(i.fields) for i in part) <= 48 else None
+    with_names = named(part) if sum(len(i.fields) for i in part) <= 192 else None
     plain = " ".join(i.name for i in part)
     return [(plain, False)] + ([(with_names, True)] if with_names and with_names != plain else [])
 
@@ -237,7 +237,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("profiles", nargs="+", metavar="FILE[:WEIGHT]", help="what profile= wrote")
     parser.add_argument("--room", type=int, default=9000, help="instructions in all sequences together (9000)")
-    parser.add_argument("--longest", type=int, default=16, help="instructions in one sequence (16)")
+    parser.add_argument("--longest", type=int, default=64, help="instructions in one sequence (64)")
     parser.add_argument("--least", type=float, default=1e-4, help="what a sequence has to save, in parts of an instruction's cost")
     parser.add_argument("--extra", type=float, default=2, help="what a sequence takes beside its instructions, in instructions")
     parser.add_argument("--share", type=float, default=0.97, help="how much of the instructions to look at (0.97)")

@@ -11,7 +11,7 @@
 
 #include <stdbool.h>
 
-enum { FUSE_MAX = 16, FUSE_USES_MAX = 48 }; /* instructions, registers that they name */
+enum { FUSE_MAX = 64, FUSE_USES_MAX = 192 }; /* instructions, registers that they name */
 
 /** Names of registers in a sequence. The same name is the same register, another name another one. */
 enum {

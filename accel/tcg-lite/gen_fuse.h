@@ -30,7 +30,7 @@ struct Packed {
     uint16_t from, to;
     uint8_t size;
 };
-enum { PACK_MAX = FUSE_USES_MAX + 3 * FUSE_MAX };
+enum { PACK_MAX = UINT8_MAX }; /* X86Fusion.move_count */
 struct Pack {
     int count; /* 0: nothing moves */
     struct Packed item[PACK_MAX];
