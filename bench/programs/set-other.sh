@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# Sourced by make-image.sh and work.sh, as set-main.sh: what else people run. Nothing of it was known when fuse.tab's sequences
-# were first chosen.
+# Sourced by make-image.sh and work.sh, as set-main.sh: what else people run. Nothing of it was known when the set
+# main's sequences were chosen.
 all="bzip2 zstd unzstd gcc lua luajit gawk sed grep perl-regex py-json jq bash lame sox webp chacha ed25519"
 packages="bash coreutils bzip2 zstd gcc lua5.4 luajit gawk sed grep perl-base python3 jq lame sox webp openssl"
 cc1=$(echo /usr/lib/gcc/x86_64-linux-gnu/*/cc1)
