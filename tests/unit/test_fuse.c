@@ -101,6 +101,37 @@ START_TEST(every_sequence_is_found) {
 }
 END_TEST
 
+/* A block that its last branch begins anew: the function that loops, unless its entries are counted. */
+START_TEST(loops_are_found) {
+    struct FuseIndex *index = fuse_index_new();
+    unsigned loops = 0;
+    ck_assert_ptr_nonnull(index);
+    random_state = 1;
+    for (unsigned k = 0; k < x86_fusion_count; k++) {
+        const struct X86Fusion *f = &x86_fusions[k];
+        if (f->loop == NULL)
+            continue;
+        struct Insn alone[FUSE_MAX] = {0}, insn[FUSE_MAX + 1];
+        for (unsigned n = 0; n < f->count; n++)
+            alone[n] = (struct Insn){.fn = f->fn[n], .imm = n + 1 < f->count};
+        bind(f, alone);
+        memcpy(insn, alone, sizeof(alone));
+        fuse_pick(index, insn, f->count, true);
+        ck_assert_msg(insn[0].fn == f->loop, "sequence %u", k);
+        memcpy(insn, alone, sizeof(alone));
+        fuse_pick(index, insn, f->count, false);
+        ck_assert_msg(insn[0].fn == f->all, "sequence %u while entries are counted", k);
+        memcpy(insn + 1, alone, sizeof(alone)); /* the branch leads back, but not to the sequence */
+        for (unsigned n = 0; n < f->count; n++)
+            insn[n + 1].off = 1;
+        ck_assert(!fuse_put_loop(f, insn + 1));
+        loops++;
+    }
+    ck_assert_uint_gt(loops, 100);
+    fuse_index_free(index);
+}
+END_TEST
+
 /* ---- a sequence does what its instructions do one by one ---- */
 
 enum { DATA_SIZE = 0x4000 };
@@ -369,6 +400,7 @@ Suite *fuse_suite(void) {
     TCase *tc = tcase_create("sequences");
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, every_sequence_is_found);
+    tcase_add_test(tc, loops_are_found);
     tcase_add_test(tc, every_sequence_does_the_same);
     tcase_add_test(tc, every_loop_does_the_same);
     tcase_add_test(tc, first_overwrites_second);
