@@ -19,6 +19,7 @@ import zlib
 FIXED = ["AX", "CX", "DX", "BX", "SP", "BP", "SI", "DI"]
 NONE, IP, REGISTERS = 128, 136, 16
 JUMP, INSN, NAMED = 8, 2, 1  # as in fuse.c
+USES_MAX = 192  # as in fuse.h
 
 
 class Insn:
@@ -98,7 +99,7 @@ def windows(block, longest):
 def texts(block, k, n):
     """The sequence with and without registers."""
     part = block[k:k + n]
-    with_names = named(part) if sum(len(i.fields) for i in part) <= 192 else None
+    with_names = named(part) if sum(len(i.fields) for i in part) <= USES_MAX else None
     plain = " ".join(i.name for i in part)
     return [(plain, False)] + ([(with_names, True)] if with_names and with_names != plain else [])
 

@@ -26,6 +26,14 @@ def debian(arch="amd64"):
                           check=True).stdout.split("\n")[-2]
 
 
+SETS = ("main", "other")  # bench/programs/set-*.sh
+
+
+def programs_image(guest, name):
+    """The folder that bench/programs/make-image.sh fills for this set."""
+    return os.path.join(os.path.dirname(guest), f"bench-{name}")
+
+
 def boot_image(guest, folder):
     """An initramfs of busybox and tests/boot/init-bench."""
     initrd = os.path.join(folder, "initrd.gz")

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 
-from guest_run import ROOT, Failed, debian, run
+from guest_run import ROOT, SETS, Failed, debian, programs_image, run
 
 # The first pattern that a function's name matches says what it belongs to.
 GROUPS = [(name, re.compile(pattern)) for name, pattern in (
@@ -52,16 +52,16 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--twin86", default=os.path.join(ROOT, "build", "twin86"), help="program to look at")
     parser.add_argument("--cpu", help="its -cpu")
-    parser.add_argument("--set", default="main", choices=("main", "other"), help="the workloads, as in bench/programs.py")
+    parser.add_argument("--set", default="main", choices=SETS, help="the workloads, as in bench/programs.py")
     parser.add_argument("--only", default="", metavar="NAME,...", help="these workloads")
     parser.add_argument("--top", type=int, default=15, help="functions to list for each workload (15)")
     parser.add_argument("--limit", type=float, default=600, help="seconds it may take")
     args = parser.parse_args()
 
     guest = debian()
-    initrd = os.path.join(os.path.dirname(guest), f"bench-{args.set}", "initramfs")
+    initrd = os.path.join(programs_image(guest, args.set), "initramfs")
     if not os.path.exists(initrd):
-        sys.exit("run bench/programs.py once: it makes the guest")
+        sys.exit(f"run bench/programs.py --set {args.set} once: it makes the guest")
     with tempfile.TemporaryDirectory() as folder:
         data = os.path.join(folder, "perf.data")
         command = ["perf", "record", "-q", "-k", "CLOCK_MONOTONIC", "-F", "1500", "-e", "cpu-clock", "-o", data, "--",

@@ -15,7 +15,7 @@ import sys
 import tempfile
 
 import chart
-from guest_run import ROOT, Failed, boot_image, debian, run
+from guest_run import ROOT, SETS, Failed, boot_image, debian, programs_image, run
 
 HERE = os.path.join(ROOT, "bench", "programs")
 # What a level is called: twin86's -cpu, QEMU's. None: what one gets without -cpu: all that is implemented, and SSE2.
@@ -56,7 +56,7 @@ class Guests:
 
     def __init__(self, args, folder):
         guest = debian()
-        image = os.path.join(os.path.dirname(guest), f"bench-{args.set}")
+        image = programs_image(guest, args.set)
         subprocess.run([os.path.join(HERE, "make-image.sh"), args.set, os.path.join(guest, "busybox"), image], check=True)
         self.work = os.path.join(image, "jobs")
         self.boot = boot_image(guest, folder)
@@ -180,7 +180,7 @@ def main():
     parser.add_argument("--engines", default="twin86,qemu", metavar="NAME,...",
                         help="which to run in turn (twin86,qemu); NAME=PROGRAM is another twin86, such as an older one")
     parser.add_argument("--cpu", default="default", help="default, sse2, v3 (AVX2 on both), max, or a name both know")
-    parser.add_argument("--set", default="main", choices=("main", "other"),
+    parser.add_argument("--set", default="main", choices=SETS,
                         help="main: what the project measures itself by; other: what else people run")
     parser.add_argument("--only", metavar="NAME,...", help="these workloads (boot is one, too)")
     parser.add_argument("--no-count", action="store_true", help="leave out the run that counts instructions")

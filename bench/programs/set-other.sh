@@ -3,7 +3,7 @@
 # main's sequences were chosen.
 all="bzip2 zstd unzstd gcc lua luajit gawk sed grep perl-regex py-json jq bash lame sox webp chacha ed25519"
 packages="bash coreutils bzip2 zstd gcc lua5.4 luajit gawk sed grep perl-base python3 jq lame sox webp openssl"
-cc1=$(echo /usr/lib/gcc/x86_64-linux-gnu/*/cc1)
+cc1=(/usr/lib/gcc/x86_64-linux-gnu/*/cc1) # $cc1: the first, where there are several
 programs="$cc1 bzip2 zstd lua5.4 luajit gawk sed grep perl python3 jq lame sox cwebp openssl"
 modules="json re"
 scripts="mix.lua regex.pl objects.py"
