@@ -116,7 +116,11 @@ struct Block {
 };
 
 #define BLOCK_NO_PAGE UINT64_MAX /* Block.phys_next: there is none */
-enum { BLOCK_MAX_INSNS = 64, BLOCK_MAX_EXITS = 8 };
+enum { BLOCK_MAX_INSNS = 112, BLOCK_MAX_EXITS = 8 };
+/* struct Insn.exit_link of the first instruction: over all of them, the pseudo-instruction and the other links */
+_Static_assert((BLOCK_MAX_INSNS + 1) * (sizeof(struct Insn) / sizeof(struct BlockLink)) + 2 + BLOCK_MAX_EXITS <=
+                   UINT8_MAX,
+               "a link that the first instruction can't reach");
 
 struct JumpCacheEntry {
     uint64_t rip, key;

@@ -178,6 +178,35 @@ static void restart_with(struct CpuBench *b, const char *options) {
     tcg_lite_ops.put_state(&b->cpu);
 }
 
+/* Of the branches at the beginning of a block as long as can be each finds its own link, the first has the longest way.
+ */
+START_TEST(links_of_the_longest_block) {
+    enum { BRANCHES = BLOCK_MAX_EXITS - 1, JCC = 6, NOPS = 300, START = 2, OUT = START + BRANCHES * JCC + NOPS };
+    for (unsigned taken = 0; taken < BRANCHES; taken++) {
+        uint8_t code[OUT + 8];
+        memset(code, 0x90, sizeof(code));
+        memcpy(code, "\x09\xc9", 2); /* or ecx, ecx: not zero */
+        for (unsigned n = 0; n < BRANCHES; n++) {
+            int32_t to = n == taken ? (int32_t)(OUT - START - (n + 1) * JCC) : 0x1000;
+            memcpy(code + START + n * JCC, n == taken ? "\x0f\x85" : "\x0f\x84", 2); /* jnz out; jz elsewhere */
+            memcpy(code + START + n * JCC + 2, &to, 4);
+        }
+        int32_t back = -(OUT + 8);
+        memcpy(code + OUT, "\xff\xc9", 2); /* dec ecx; jnz to the beginning */
+        memcpy(code + OUT + 2, "\x0f\x85", 2);
+        memcpy(code + OUT + 4, &back, 4);
+        struct CpuBench *b = cpu_bench_new("x86-64-v1", BENCH_LONG);
+        cpu_bench_code(b, code, sizeof(code));
+        put(b, BENCH_CODE + sizeof(code), "\xf4", 1);
+        b->env->gpr[REG_CX] = 5;
+        ck_assert_int_eq(cpu_bench_run(b, 10000), VCPU_EXIT_HALT);
+        ck_assert_uint_eq(b->env->rip, BENCH_CODE + sizeof(code) + 1);
+        ck_assert_uint_eq(b->cpu.insn_count, 5 * (taken + 4) + 1);
+        cpu_bench_free(b);
+    }
+}
+END_TEST
+
 /* More code than there is room for blocks, on ways that differ from pass to pass: 16-byte slots that go to the next one
  * or the one after it, as RAX's bits say. Links within pages lead to blocks that were forgotten, and must not. */
 START_TEST(recycled_blocks) {
@@ -226,6 +255,7 @@ Suite *links_suite(void) {
     tcase_add_test(tc, the_next_instruction_is_elsewhere);
     tcase_add_test(tc, another_page);
     tcase_add_test(tc, overwritten_target);
+    tcase_add_test(tc, links_of_the_longest_block);
     tcase_add_test(tc, recycled_blocks);
     tcase_add_test(tc, counts_with_conditional_branches);
     suite_add_tcase(s, tc);
