@@ -37,6 +37,15 @@ enum {
 };
 #define CC_AUX_CF_PO (3u << CC_AUX_PO)
 
+/** A copy, without what says nothing. */
+ALWAYS_INLINE void cc_store(struct Cc *to, const struct Cc *from) {
+    uint32_t lazy = from->aux & CC_LAZY;
+    to->res = from->res;
+    if (!__builtin_constant_p(lazy) || lazy != 0)
+        to->src = from->src;
+    to->aux = from->aux;
+}
+
 ALWAYS_INLINE int64_t cc_sext(uint64_t v, unsigned bits) {
     switch (bits) {
     case 8: return (int8_t)v;

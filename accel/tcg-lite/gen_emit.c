@@ -149,7 +149,7 @@ int gen_fn_by_name(const char *name) {
     return -1;
 }
 
-const char *gen_fn_name(int fn) { return fns[fn].name + strlen("x_"); }
+const char *gen_fn_name(int fn) { return fn < fn_count ? fns[fn].name + strlen("x_") : NULL; }
 
 const struct Row *gen_fn_row(const struct Gen *g, int fn) { return &g->row[fns[fn].row]; }
 
@@ -161,7 +161,12 @@ bool gen_fn_flow(const struct Gen *g, int fn) { return g->row[fns[fn].row].form.
 
 bool gen_fn_exit(const struct Gen *g, int fn) { return g->row[fns[fn].row].form.attr & ATTR_EXIT; }
 
-static bool stores(const struct Gen *g, int fn) {
+bool gen_fn_flags(const struct Gen *g, int fn) {
+    const struct Row *r = &g->row[fns[fn].row];
+    return !fns[fn].no_flags && (r->flags_sure | r->flags_maybe | r->flags_undefined);
+}
+
+bool gen_fn_stores(const struct Gen *g, int fn) {
     const struct Row *r = &g->row[fns[fn].row];
     if (!strncmp(r->mnemonic, "PUSH", 4) || !strncmp(r->mnemonic, "ENTER", 5))
         return true;
@@ -216,17 +221,6 @@ void gen_emit_insn(const struct Gen *g, FILE *o, int fn, struct GenArgs args, bo
         fprintf(o, "    CONTINUE(%s);\n", args.next);
 }
 
-void gen_emit_check(const struct Gen *g, FILE *o, int fn, struct GenArgs args) {
-    if (gen_fn_flow(g, fn) || !stores(g, fn))
-        return;
-    fprintf(o, "    if (UNLIKELY(");
-    if (args.copy)
-        fprintf(o, "%.*s.stale", (int)strcspn(args.insn + 1, "."), args.insn + 1);
-    else
-        fprintf(o, "(%s)->fn == tcg_x_stale", args.next);
-    fprintf(o, "))\n        CONTINUE(%s);\n", args.next);
-}
-
 static void emit_function(const struct Gen *g, FILE *o, int fn) {
     const struct Fn *f = &fns[fn];
     const struct Row *r = &g->row[f->row];
@@ -241,8 +235,14 @@ static void emit_function(const struct Gen *g, FILE *o, int fn) {
             fprintf(o, "    CONTINUE(%s(env, i, t, h_%s));\n}\n", r->shape, r->kernel);
         return;
     }
-    gen_emit_insn(g, o, fn, (struct GenArgs){"env", "i", "i + 1", false}, true);
+    struct GenArgs args = {"env", "i", "i + 1"};
+    gen_emit_insn(g, o, fn, args, true);
     fprintf(o, "}\n");
+    if (gen_fuse_calls(g, fn)) {
+        fprintf(o, "void z_%s(CPUX86State *env, const struct Insn *i, struct Tcg *t) {\n", gen_fn_name(fn));
+        gen_emit_insn(g, o, fn, args, false);
+        fprintf(o, "}\n");
+    }
 }
 
 static FILE *begin(char **buf, size_t *len) {

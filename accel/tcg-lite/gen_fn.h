@@ -9,7 +9,7 @@
 /* ---- gen_emit.c: functions are numbers from 0 ---- */
 
 int gen_fn_by_name(const char *name); /* without "x_"; -1: there is none */
-const char *gen_fn_name(int fn);      /* without "x_" */
+const char *gen_fn_name(int fn);      /* without "x_"; NULL: there are not so many */
 const struct Row *gen_fn_row(const struct Gen *g, int fn);
 enum X86FnKind gen_fn_kind(int fn);
 unsigned gen_fn_bits(int fn);
@@ -19,14 +19,15 @@ bool gen_fn_exit(const struct Gen *g, int fn);
 /** What stands for the arguments of a function: the state, the instruction, its successor in the block. */
 struct GenArgs {
     const char *env, *insn, *next;
-    bool copy; /* insn is that of a struct InsnCopy */
 };
 /** Write the call of the shape. */
 void gen_emit_call(const struct Gen *g, FILE *o, int fn, struct GenArgs args);
 /** The same as a statement, with the jumps out of the block. */
 void gen_emit_insn(const struct Gen *g, FILE *o, int fn, struct GenArgs args, bool last);
-/** Between two: leave if the first has overwritten the second. */
-void gen_emit_check(const struct Gen *g, FILE *o, int fn, struct GenArgs args);
+/** It stores to memory, so it may overwrite its own block. */
+bool gen_fn_stores(const struct Gen *g, int fn);
+/** It leaves new flags. */
+bool gen_fn_flags(const struct Gen *g, int fn);
 /** It pushes or pops 64 bits. */
 bool gen_fn_stack(const struct Gen *g, int fn);
 /** It can be a part of a longer function: any straight one, and as the last a branch. */
@@ -56,6 +57,8 @@ uint16_t gen_fn_implicit_written(const struct Gen *g, int fn);
 void gen_fuse_parse(struct Gen *g, const char *path);
 void gen_fuse_unit_functions(const struct Gen *g, FILE *o, int unit);
 void gen_fuse_declare(const struct Gen *g, FILE *o);
+/** A sequence calls it as "z_NAME", which does the instruction and returns. */
+bool gen_fuse_calls(const struct Gen *g, int fn);
 /** What profile.h says of a function's registers: "reg,rm.b 0x5". */
 void gen_fuse_describe(const struct Gen *g, FILE *o, int fn);
 void gen_fuse_table(const struct Gen *g, FILE *o);

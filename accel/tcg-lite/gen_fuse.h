@@ -44,6 +44,22 @@ int gen_packed_at(const struct Pack *pack, int insn, size_t field);
 /** Write what instruction n, a copy, takes over from those before it (gen_near.c). */
 void gen_near(const struct Gen *g, FILE *o, const struct Fused *f, int n);
 
+/** Registers and flags of a sequence: sets by the numbers that registers have in its function. */
+struct Dirty {
+    uint16_t gpr, vector;
+    bool cc;
+};
+/** When the guest's state gets what the function has in variables (gen_dirty.c): what it lacks before and behind each
+ *  instruction, and what of that is stored then. */
+struct DirtyPlan {
+    struct Dirty before[FUSE_MAX], behind[FUSE_MAX], store[FUSE_MAX];
+};
+void gen_dirty(const struct Gen *g, const struct Fused *f, bool loop, struct DirtyPlan *plan);
+/** The number in the function: fixed registers have theirs, the others what is free. */
+unsigned gen_fuse_slot(uint8_t name, uint16_t implicit);
+/** Instruction n works on the guest's state itself. */
+bool gen_fuse_foreign(const struct Gen *g, const struct Fused *f, int n);
+
 /** The registers that an instruction uses without naming them in a field, for all instructions. */
 uint16_t gen_fuse_implicit(const struct Gen *g, const struct Fused *f);
 

@@ -2,10 +2,9 @@
 /**
  * x86gen: writes the functions of fuse.tab's sequences.
  *
- * Where a sequence names its registers, these are read into a CPUX86State of the function's own, at numbers that are
- * constants, and instructions work on that, so that the compiler sees variables. What an instruction has written is
- * stored in the guest's registers at once: a fault in the next finds them complete, and the compiler drops stores that
- * nobody can see.
+ * Flags, and the registers where a sequence names them, are read into a struct FusedState (fused.h), at numbers that
+ * are constants, and instructions work on that, so that the compiler sees variables. gen_dirty.c decides when they are
+ * stored: so that a fault finds what has been done, and nothing else.
  */
 #include "accel/tcg-lite/gen_fuse.h"
 
@@ -36,8 +35,7 @@ static void put_name(FILE *o, int number, bool loop) {
 static bool is_gpr(uint8_t name) { return name < FUSE_VECTOR; }
 static bool is_vector(uint8_t name) { return name >= FUSE_VECTOR && name < FUSE_NONE; }
 
-/** Where a register lives in the function's own state: fixed ones at their numbers, the others where room is. */
-static unsigned slot_of(uint8_t name, uint16_t implicit) {
+unsigned gen_fuse_slot(uint8_t name, uint16_t implicit) {
     if (is_vector(name))
         return name - FUSE_VECTOR;
     if (name >= FUSE_FIXED)
@@ -48,59 +46,53 @@ static unsigned slot_of(uint8_t name, uint16_t implicit) {
             return slot;
 }
 
-/** Registers of the function: from the guest's (or back) for those in the set. */
-static void put_load(FILE *o, unsigned slot, bool vector) {
-    if (vector)
-        fprintf(o, "    xmm_write(&own, %u, xmm_read(env, V%u));\n", slot, slot);
-    else
-        fprintf(o, "    own.gpr[%u] = gpr_read(env, R%u, 64);\n", slot, slot);
-}
-static void put_store(FILE *o, unsigned slot, bool vector) {
-    if (vector)
-        fprintf(o, "    xmm_write(env, V%u, xmm_read(&own, %u));\n", slot, slot);
-    else
-        fprintf(o, "    gpr_write(env, R%u, 64, own.gpr[%u]);\n", slot, slot);
-}
-
 struct Slots {
     uint16_t implicit;
     uint32_t gpr, vector; /* sets of those in use */
 };
 
+/** The function's own state from the guest's. */
 static void put_loads(FILE *o, const struct Slots *s) {
+    fprintf(o, "    s.cc = t->cc;\n");
     for (unsigned k = 0; k < 16; k++) {
         if (s->gpr >> k & 1)
-            put_load(o, k, false);
+            fprintf(o, "    s.own.gpr[%u] = gpr_read(env, s.gpr_at[%u], 64);\n", k, k);
         if (s->vector >> k & 1)
-            put_load(o, k, true);
+            fprintf(o, "    xmm_write(&s.own, %u, xmm_read(env, s.vec_at[%u]));\n", k, k);
     }
 }
 
-/** Which guest register is which: constants R0 ... (offsets) and V0 ... (numbers). */
+static void put_dirty(FILE *o, struct Dirty d) {
+    fprintf(o, "(struct FusedDirty){0x%x, 0x%x, %d}", d.gpr, d.vector, d.cc);
+}
+static void put_commit(FILE *o, const char *indent, struct Dirty d) {
+    if (!d.gpr && !d.vector && !d.cc)
+        return;
+    fprintf(o, "%sfused_commit(&s, ", indent);
+    put_dirty(o, d);
+    fprintf(o, ");\n");
+}
+
+/** Which guest register is which. */
 static void put_registers(FILE *o, const struct Fused *f, const struct Pack *pack, struct Slots *s) {
     for (unsigned k = 0; k < 16; k++)
         if (s->implicit >> k & 1)
-            fprintf(o, "    const unsigned R%u = %u;\n", k, k * 8);
+            fprintf(o, "    s.gpr_at[%u] = %u;\n", k, k * 8);
     s->gpr = s->implicit;
-    s->vector = 0;
+    bool rip = false;
     for (int k = 0; k < f->use_count; k++) {
         uint8_t name = f->use[k].name;
+        rip |= name == FUSE_IP;
         if (!is_gpr(name) && !is_vector(name))
             continue;
-        unsigned slot = slot_of(name, s->implicit);
+        unsigned slot = gen_fuse_slot(name, s->implicit);
         uint32_t *set = is_vector(name) ? &s->vector : &s->gpr;
         if (!(*set >> slot & 1))
-            fprintf(o, "    const unsigned %c%u = packed_byte(i, %d)%s;\n", is_vector(name) ? 'V' : 'R', slot,
-                    gen_packed_at(pack, f->use[k].insn, gen_field_at(f->use[k].field)), f->use[k].high ? " - 1u" : "");
+            fprintf(o, "    s.%s_at[%u] = packed_byte(i, %d)%s;\n", is_vector(name) ? "vec" : "gpr", slot,
+                    gen_packed_at(pack, f->use[k].insn, gen_field_at(f->use[k].field)), f->use[k].high ? " - 1" : "");
         *set |= 1u << slot;
     }
-    fprintf(o, "    CPUX86State own;\n    own.zero = 0;\n");
-    for (int k = 0; k < f->use_count; k++)
-        if (f->use[k].name == FUSE_IP) {
-            fprintf(o, "    own.rip = env->rip;\n");
-            break;
-        }
-    put_loads(o, s);
+    fprintf(o, "    s.own.zero = 0;\n%s", rip ? "    s.own.rip = env->rip;\n" : "");
 }
 
 /** The fields of instruction n that have been moved. */
@@ -120,15 +112,8 @@ static void put_packed(FILE *o, int n, const struct Pack *pack) {
     }
 }
 
-static void put_copy(const struct Gen *g, FILE *o, const struct Fused *f, int n) {
-    fprintf(o, "    struct InsnCopy i%d = insn_copy(i + %d);\n", n, n);
-    gen_near(g, o, f, n);
-}
-
 /** Instruction n with the function's own numbers of registers. */
-static void put_own_copy(const struct Gen *g, FILE *o, const struct Fused *f, int n, const struct Pack *pack,
-                         const struct Slots *s) {
-    put_copy(g, o, f, n);
+static void put_numbers(FILE *o, const struct Fused *f, int n, const struct Pack *pack, const struct Slots *s) {
     put_packed(o, n, pack);
     bool named[FIELD_VREG + 1] = {false};
     for (int k = 0; k < f->use_count; k++) {
@@ -141,9 +126,9 @@ static void put_own_copy(const struct Gen *g, FILE *o, const struct Fused *f, in
         if (name == FUSE_NONE || name == FUSE_IP)
             fprintf(o, "%s;\n", name == FUSE_IP ? "INSN_REG_RIP" : "INSN_REG_NONE");
         else if (is_vector(name))
-            fprintf(o, "%u;\n", slot_of(name, s->implicit));
+            fprintf(o, "%u;\n", gen_fuse_slot(name, s->implicit));
         else
-            fprintf(o, "%u;\n", slot_of(name, s->implicit) * 8 + f->use[k].high);
+            fprintf(o, "%u;\n", gen_fuse_slot(name, s->implicit) * 8 + f->use[k].high);
         named[f->use[k].field] = true;
     }
     for (int field = FIELD_RM; field <= FIELD_REG; field++) /* the decoder leaves 0 there: AX */
@@ -151,43 +136,88 @@ static void put_own_copy(const struct Gen *g, FILE *o, const struct Fused *f, in
             fprintf(o, "    i%d.insn.%s = 0;\n", n, field_name[field]);
 }
 
-/** What instruction n has written goes to the guest's registers. */
-static void put_stores(const struct Gen *g, FILE *o, const struct Fused *f, int n, const struct Slots *s) {
-    struct GenUse field[GEN_FIELDS_MAX];
-    int fields = gen_fn_fields(g, f->fn[n], field), at = 0;
-    while (at < f->use_count && f->use[at].insn != n)
-        at++;
-    for (int k = 0; k < fields; k++)
-        if (field[k].written)
-            put_store(o, slot_of(f->use[at + k].name, s->implicit), field[k].vector);
-    uint16_t implicit = gen_fn_implicit_written(g, f->fn[n]);
-    for (unsigned k = 0; k < 16; k++)
-        if (implicit >> k & 1)
-            put_store(o, k, false);
+static void put_copy(FILE *o, int n, const struct DirtyPlan *plan) {
+    fprintf(o, "    struct InsnCopy i%d = insn_copy(i + %d, &s, ", n, n);
+    put_dirty(o, plan->before[n]);
+    fprintf(o, ");\n");
 }
 
-static void put_own_insn(const struct Gen *g, FILE *o, const struct Fused *f, int n, const struct Pack *pack,
-                         const struct Slots *s) {
+/** An instruction that works on the function's own state. */
+static void put_local(const struct Gen *g, FILE *o, const struct Fused *f, int n, const struct Pack *pack,
+                      const struct Slots *s, const struct DirtyPlan *plan) {
     char insn[16], next[16];
-    bool last = n == f->count - 1;
+    bool own = f->use_count > 0;
     snprintf(insn, sizeof insn, "&i%d.insn", n);
     snprintf(next, sizeof next, "i + %d", n + 1);
-    struct GenArgs args = {"&own", insn, next, true};
-    put_own_copy(g, o, f, n, pack, s);
+    struct GenArgs args = {own ? "&s.own" : "env", insn, next};
+
+    put_copy(o, n, plan);
+    gen_near(g, o, f, n);
+    if (own)
+        put_numbers(o, f, n, pack, s);
     if (gen_fn_flow(g, f->fn[n])) {
-        fprintf(o, "    own.rip = env->rip;\n    const struct Insn *to = ");
+        fprintf(o, "%s    const struct Insn *to = ", own ? "    s.own.rip = env->rip;\n" : "");
         gen_emit_call(g, o, f->fn[n], args);
-        fprintf(o, ";\n    env->rip = own.rip;\n");
-        put_stores(g, o, f, n, s);
+        fprintf(o, ";\n%s", own ? "    env->rip = s.own.rip;\n" : "");
+        put_commit(o, "    ", plan->store[n]);
         fprintf(o, "    CONTINUE(to);\n");
         return;
     }
     gen_emit_insn(g, o, f->fn[n], args, false);
-    put_stores(g, o, f, n, s);
-    if (last)
+    if (n < f->count - 1 && gen_fn_stores(g, f->fn[n])) {
+        fprintf(o, "    if (UNLIKELY(i%d.stale)) {\n", n);
+        put_commit(o, "        ", plan->behind[n]);
+        fprintf(o, "        CONTINUE(%s);\n    }\n", next);
+    }
+    put_commit(o, "    ", plan->store[n]);
+    if (n == f->count - 1)
         fprintf(o, "    CONTINUE(%s);\n", next);
-    else
-        gen_emit_check(g, o, f->fn[n], args);
+}
+
+/** One that works on the guest's state: in the middle a call, at the end a jump to its function. */
+static void put_foreign(const struct Gen *g, FILE *o, const struct Fused *f, int n, const struct Slots *s,
+                        const struct DirtyPlan *plan) {
+    const char *name = gen_fn_name(f->fn[n]);
+    put_commit(o, "    ", plan->before[n]);
+    if (n == f->count - 1) {
+        fprintf(o, "    GO_ON_AT(x_%s, i + %d);\n", name, n);
+        return;
+    }
+    fprintf(o, "    z_%s(env, i + %d, t);\n", name, n);
+    if (gen_fn_stores(g, f->fn[n]))
+        fprintf(o, "    if (UNLIKELY((i + %d)->fn == tcg_x_stale))\n        CONTINUE(i + %d);\n", n + 1, n + 1);
+    put_loads(o, s);
+}
+
+bool gen_fuse_calls(const struct Gen *g, int fn) {
+    for (int k = 0; k < gen_fused_count; k++)
+        for (int n = 0; n < gen_fused[k].count - 1; n++)
+            if (gen_fused[k].fn[n] == fn && gen_fuse_foreign(g, &gen_fused[k], n))
+                return true;
+    return false;
+}
+
+static void put_taken(const struct Gen *g, FILE *o, const struct Fused *f, int n, struct Dirty dirty) {
+    put_commit(o, "        ", dirty);
+    fprintf(o, "        CONTINUE(%s_taken(env, &i%d.insn, t, %u));\n    }\n", gen_fn_row(g, f->fn[n])->shape, n,
+            gen_fn_bits(f->fn[n]));
+}
+
+/** A conditional branch. */
+static void put_exit(const struct Gen *g, FILE *o, const struct Fused *f, int n, const struct DirtyPlan *plan) {
+    put_copy(o, n, plan);
+    fprintf(o, "    if (k_%s(&s.cc)) {\n", gen_fn_row(g, f->fn[n])->kernel);
+    put_taken(g, o, f, n, plan->before[n]);
+    if (n == f->count - 1)
+        fprintf(o, "    CONTINUE(i + %d);\n", n + 1);
+}
+
+/** A branch to somewhere that is known, at the end. */
+static void put_jump(const struct Gen *g, FILE *o, const struct Fused *f, int n, const struct DirtyPlan *plan) {
+    char insn[16];
+    snprintf(insn, sizeof insn, "&i%d.insn", n);
+    put_copy(o, n, plan);
+    gen_emit_insn(g, o, f->fn[n], (struct GenArgs){"env", insn, "NULL"}, true);
 }
 
 /** A block that consists of the sequence, and that its last instruction begins anew: registers stay where they are. */
@@ -196,48 +226,43 @@ static bool can_loop(const struct Gen *g, const struct Fused *f) {
     return f->use_count > 0 && gen_fn_exit(g, last) && gen_fn_bits(last) == 64;
 }
 
-static void put_loop_end(const struct Gen *g, FILE *o, int fn, struct GenArgs args) {
-    fprintf(o, "    if (!");
-    gen_emit_call(g, o, fn, args);
-    fprintf(o, ")\n        CONTINUE(%s);\n    if (!tcg_loop(t, i, %s))\n", args.next, args.insn);
-    fprintf(o, "        CONTINUE(%s_taken(%s, %s, t, 64));\n    }\n", gen_fn_row(g, fn)->shape, args.env, args.insn);
+static void put_loop_end(const struct Gen *g, FILE *o, const struct Fused *f, int n, const struct DirtyPlan *plan) {
+    put_copy(o, n, plan);
+    fprintf(o, "    if (!k_%s(&s.cc)) {\n", gen_fn_row(g, f->fn[n])->kernel);
+    put_commit(o, "        ", plan->before[n]);
+    fprintf(o, "        CONTINUE(i + %d);\n    }\n    if (!tcg_loop(t, i, i + %d)) {\n", n + 1, n);
+    put_taken(g, o, f, n, plan->before[n]);
 }
 
 static void put_function(const struct Gen *g, FILE *o, int number, bool loop) {
     const struct Fused *f = &gen_fused[number];
     struct Slots s = {.implicit = gen_fuse_implicit(g, f)};
     struct Pack pack;
+    struct DirtyPlan plan;
     gen_pack(g, f, &pack);
+    gen_dirty(g, f, loop, &plan);
     fprintf(o, "\nEXEC_FN ");
     put_name(o, number, loop);
-    fprintf(o, "(CPUX86State *env, const struct Insn *restrict i, struct Tcg *restrict t) {\n");
+    fprintf(o, "(CPUX86State *env, const struct Insn *restrict i, struct Tcg *restrict t) {\n"
+               "    struct FusedState s;\n    s.env = env, s.t = t;\n");
     if (f->use_count > 0)
         put_registers(o, f, &pack, &s);
+    put_loads(o, &s);
     if (loop)
         fprintf(o, "    for (;;) {\n");
     for (int n = 0; n < f->count; n++) {
-        if (f->use_count > 0 && gen_fn_local(g, f->fn[n])) {
-            put_own_insn(g, o, f, n, &pack, &s);
-            continue;
-        }
-        char insn[16], next[16];
-        bool last = n == f->count - 1, copy = gen_fn_local(g, f->fn[n]);
-        snprintf(insn, sizeof insn, copy ? "&i%d.insn" : "i + %d", n);
-        snprintf(next, sizeof next, "i + %d", n + 1);
-        if (copy)
-            put_copy(g, o, f, n);
-        struct GenArgs args = {"env", insn, next, copy};
-        if (last && loop) {
-            put_loop_end(g, o, f->fn[n], args);
-            break;
-        }
-        gen_emit_insn(g, o, f->fn[n], args, last);
-        if (!last)
-            gen_emit_check(g, o, f->fn[n], args);
-        if (f->use_count > 0 && !last && !gen_fn_exit(g, f->fn[n]))
-            put_loads(o, &s);
+        if (loop && n == f->count - 1)
+            put_loop_end(g, o, f, n, &plan);
+        else if (gen_fn_exit(g, f->fn[n]))
+            put_exit(g, o, f, n, &plan);
+        else if (!strcmp(gen_fn_row(g, f->fn[n])->shape, "jmp_rel"))
+            put_jump(g, o, f, n, &plan);
+        else if (gen_fuse_foreign(g, f, n))
+            put_foreign(g, o, f, n, &s, &plan);
+        else
+            put_local(g, o, f, n, &pack, &s, &plan);
     }
-    fprintf(o, "}\n");
+    fprintf(o, "%s}\n", loop ? "    }\n" : "");
 }
 
 void gen_fuse_unit_functions(const struct Gen *g, FILE *o, int unit) {
@@ -256,6 +281,9 @@ static void declare(FILE *o, int number, bool loop) {
 }
 
 void gen_fuse_declare(const struct Gen *g, FILE *o) {
+    for (int fn = 0; gen_fn_name(fn) != NULL; fn++)
+        if (gen_fuse_calls(g, fn))
+            fprintf(o, "void z_%s(CPUX86State *env, const struct Insn *i, struct Tcg *t);\n", gen_fn_name(fn));
     for (int k = 0; k < gen_fused_count; k++) {
         declare(o, k, false);
         if (can_loop(g, &gen_fused[k]))

@@ -11,7 +11,7 @@ enum Writes { WRITES_NOTHING, WRITES_FIRST, WRITES_FIRST_TWO };
 enum { AX = 1 << 0, CX = 1 << 1, DX = 1 << 2, SP = 1 << 4, BP = 1 << 5 };
 
 /** The shapes that reach registers through gpr_read, gpr_write, xmm_read, xmm_write, env->gpr, env->vec, env->rip and
- *  ea_linear alone, and give `env` to no function that is not inlined, and `i` only by insn_real. */
+ *  ea_linear alone, and give `env` to no function that is not inlined, and `i` only by insn_commit. */
 static const struct Local {
     const char *shape;
     enum Writes writes;

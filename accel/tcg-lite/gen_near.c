@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/** x86gen: which memory accesses of a sequence are likely to meet in a page (struct PageNear in insn.h). */
+/** x86gen: which memory accesses of a sequence are likely to meet in a page (struct PageNear in fused.h). */
 #include "accel/tcg-lite/gen_fuse.h"
 
 #include <string.h>

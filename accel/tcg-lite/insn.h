@@ -4,7 +4,7 @@
  *
  * Each exec function does one instruction and ends in CONTINUE(next): a tail call to the next instruction's function
  * where the compiler guarantees one, a return to a plain loop elsewhere. GO_ON(fn) ends a hook: fn does the
- * instruction.
+ * instruction, GO_ON_AT(fn, at): and that is another.
  */
 #ifndef TWIN86_TCG_INSN_H
 #define TWIN86_TCG_INSN_H
@@ -38,14 +38,15 @@ typedef void (*EXEC_CC ExecFn)(CPUX86State *env, const struct Insn *i, struct Tc
         const struct Insn *next_ = (next);                                                                             \
         __attribute__((musttail)) return next_->fn(env, next_, t);                                                     \
     } while (0)
-#define GO_ON(fn) __attribute__((musttail)) return (fn)(env, i, t)
+#define GO_ON_AT(fn, at) __attribute__((musttail)) return (fn)(env, at, t)
 #else
 #define EXEC_CC
 typedef const struct Insn *(*ExecFn)(CPUX86State *env, const struct Insn *i, struct Tcg *t);
 #define EXEC_FN const struct Insn *
 #define CONTINUE(next) return (next)
-#define GO_ON(fn) return (fn)(env, i, t)
+#define GO_ON_AT(fn, at) return (fn)(env, at, t)
 #endif
+#define GO_ON(fn) GO_ON_AT(fn, i)
 
 /**
  * One decoded instruction, 32 bytes. General registers are byte offsets into env->gpr (AH is 1, CX is 8 ...), so that
@@ -62,7 +63,7 @@ struct Insn {
     };
     int32_t disp;      /* ModRM displacement, sign-extended (RIP-relative: from the block's first instruction) */
     uint16_t off;      /* bytes from the block's first instruction */
-    uint8_t idx;       /* index within the block, or INSN_COPY */
+    uint8_t idx;       /* index within the block */
     uint8_t len : 4;   /* bytes, 1..15 */
     uint8_t asize : 2; /* address size: 1 = 16, 2 = 32, 3 = 64 bits */
     uint8_t rep : 2;   /* 0 none, 2 = F2, 3 = F3 as a repeat prefix */
@@ -87,55 +88,6 @@ struct Insn {
     uint8_t more_disp; /* added to disp: the length, when a RIP-relative sum overflows disp (EA_FULL only) */
 };
 _Static_assert(sizeof(struct Insn) == 32, "two instructions a cache line");
-
-/** What a sequence remembers of the TLB entry that it used last for addresses that begin alike. */
-struct PageNear {
-    uint64_t tag;
-    uintptr_t host;
-    enum { NEAR_NOTHING, NEAR_READ, NEAR_WRITE } knows; /* NEAR_WRITE: a page that may be written and so read, too */
-};
-
-/**
- * In exec functions of fused sequences instructions are copies, which may have other numbers of registers and know more
- * (gen_fuse_emit.c). Whoever gives `i` to a function that is not inlined gives insn_real(i).
- */
-enum { INSN_COPY = 0xff };
-struct InsnCopy {
-    struct Insn insn; /* its idx is INSN_COPY */
-    const struct Insn *original;
-    struct PageNear operand, stack; /* for the memory operand and for the stack */
-    bool stale;                     /* its store has overwritten the block */
-};
-ALWAYS_INLINE struct InsnCopy insn_copy(const struct Insn *i) {
-    struct InsnCopy copy = {.insn = *i, .original = i};
-    copy.insn.idx = INSN_COPY;
-    return copy;
-}
-/** Fields where gen_pack.c has put them. */
-ALWAYS_INLINE uint8_t packed_byte(const struct Insn *i, unsigned at) { return ((const uint8_t *)i)[at]; }
-ALWAYS_INLINE int32_t packed_int(const struct Insn *i, unsigned at) {
-    int32_t v;
-    memcpy(&v, (const uint8_t *)i + at, sizeof(v));
-    return v;
-}
-ALWAYS_INLINE int64_t packed_long(const struct Insn *i, unsigned at) {
-    int64_t v;
-    memcpy(&v, (const uint8_t *)i + at, sizeof(v));
-    return v;
-}
-/** NULL: it is none. */
-ALWAYS_INLINE struct InsnCopy *insn_is_copy(const struct Insn *i) {
-#ifdef TCG_INSN_COPIES
-    return i->idx == INSN_COPY ? (struct InsnCopy *)(uintptr_t)i : NULL;
-#else
-    (void)i;
-    return NULL;
-#endif
-}
-ALWAYS_INLINE const struct Insn *insn_real(const struct Insn *i) {
-    const struct InsnCopy *copy = insn_is_copy(i);
-    return copy != NULL ? copy->original : i;
-}
 
 #define INSN_REG_NONE ((uint8_t)(REG_COUNT * 8))    /* env->zero */
 #define INSN_REG_RIP ((uint8_t)(REG_COUNT * 8 + 8)) /* env->rip */

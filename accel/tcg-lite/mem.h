@@ -7,7 +7,7 @@
 #ifndef TWIN86_TCG_MEM_H
 #define TWIN86_TCG_MEM_H
 
-#include "accel/tcg-lite/tcg.h"
+#include "accel/tcg-lite/fused.h"
 
 #include <string.h>
 
@@ -52,7 +52,7 @@ uint64_t mem_linear(struct Tcg *t, const struct Insn *i, unsigned seg, uint64_t 
 ALWAYS_INLINE void mem_check_aligned(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size,
                                      enum Access access) {
     if (UNLIKELY(linear & (size - 1)) && (access & ACCESS_ALIGNED))
-        tcg_raise_error(t, i, VEC_GP, 0);
+        tcg_raise_error(t, insn_commit(i), VEC_GP, 0);
 }
 
 /** The ModRM memory operand's linear address. */
@@ -65,10 +65,10 @@ ALWAYS_INLINE uint64_t ea_linear(CPUX86State *env, const struct Insn *i, struct 
             ea += *(const uint64_t *)(g + i->index) << i->scale;
         if (kind == EA_FLAT32)
             ea = (uint32_t)ea;
-        mem_check_aligned(t, insn_real(i), ea, size, access);
+        mem_check_aligned(t, i, ea, size, access);
         return ea;
     }
-    return mem_linear(t, insn_real(i), i->seg, ea_offset(env, i), size, access);
+    return mem_linear(t, insn_commit(i), i->seg, ea_offset(env, i), size, access);
 }
 
 /* Slow paths: TLB miss, page crossing, MMIO, code pages. Current privilege. Stores return true when the block of i has
@@ -143,24 +143,20 @@ ALWAYS_INLINE void *near_write(struct Tcg *t, struct PageNear *near, uint64_t li
     }
     return tlb_host(near->tag, near->host, linear, size);
 }
-/** The same as insn_is_copy where the compiler knows, else NULL: fast paths are not to ask at run time. */
-ALWAYS_INLINE struct InsnCopy *insn_known_copy(const struct Insn *i) {
-    return __builtin_constant_p(i->idx) ? insn_is_copy(i) : NULL;
-}
 ALWAYS_INLINE void *operand_host_read(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
-    struct InsnCopy *copy = insn_known_copy(i);
+    struct InsnCopy *copy = insn_is_copy(i);
     return copy ? near_read(t, &copy->operand, linear, size) : mem_host_read(t, linear, size);
 }
 ALWAYS_INLINE void *operand_host_write(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
-    struct InsnCopy *copy = insn_known_copy(i);
+    struct InsnCopy *copy = insn_is_copy(i);
     return copy ? near_write(t, &copy->operand, linear, size) : mem_host_write(t, linear, size);
 }
 ALWAYS_INLINE void *stack_host_read(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
-    struct InsnCopy *copy = insn_known_copy(i);
+    struct InsnCopy *copy = insn_is_copy(i);
     return copy ? near_read(t, &copy->stack, linear, size) : mem_host_read(t, linear, size);
 }
 ALWAYS_INLINE void *stack_host_write(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
-    struct InsnCopy *copy = insn_known_copy(i);
+    struct InsnCopy *copy = insn_is_copy(i);
     return copy ? near_write(t, &copy->stack, linear, size) : mem_host_write(t, linear, size);
 }
 /** What a slow store returned, for the sequence. */
@@ -180,31 +176,31 @@ ALWAYS_INLINE void host_store(void *p, unsigned size, uint64_t v) { memcpy(p, &v
 /** 1, 2, 4 or 8 bytes, any alignment. */
 ALWAYS_INLINE uint64_t mem_load(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
     void *p = operand_host_read(t, i, linear, size);
-    return LIKELY(p != NULL) ? host_load(p, size) : mem_load_slow(t, insn_real(i), linear, size);
+    return LIKELY(p != NULL) ? host_load(p, size) : mem_load_slow(t, insn_commit(i), linear, size);
 }
 ALWAYS_INLINE void mem_store(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, uint64_t v) {
     void *p = operand_host_write(t, i, linear, size);
     if (LIKELY(p != NULL))
         host_store(p, size, v);
     else
-        insn_stored(i, mem_store_slow(t, insn_real(i), linear, size, v));
+        insn_stored(i, mem_store_slow(t, insn_commit(i), linear, size, v));
 }
 
 ALWAYS_INLINE uint64_t mem_load_stack(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
     void *p = stack_host_read(t, i, linear, size);
-    return LIKELY(p != NULL) ? host_load(p, size) : mem_load_stack_slow(t, insn_real(i), linear, size);
+    return LIKELY(p != NULL) ? host_load(p, size) : mem_load_stack_slow(t, insn_commit(i), linear, size);
 }
 ALWAYS_INLINE void mem_store_stack(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, uint64_t v) {
     void *p = stack_host_write(t, i, linear, size);
     if (LIKELY(p != NULL))
         host_store(p, size, v);
     else
-        insn_stored(i, mem_store_stack_slow(t, insn_real(i), linear, size, v));
+        insn_stored(i, mem_store_stack_slow(t, insn_commit(i), linear, size, v));
 }
 
 ALWAYS_INLINE uint64_t mem_load_unaligned(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
     void *p = mem_host_read(t, linear, size);
-    return LIKELY(p != NULL) ? host_load(p, size) : mem_load_unaligned_slow(t, insn_real(i), linear, size);
+    return LIKELY(p != NULL) ? host_load(p, size) : mem_load_unaligned_slow(t, insn_commit(i), linear, size);
 }
 
 /** More than 8 bytes, at once if they can be. */
@@ -213,14 +209,14 @@ ALWAYS_INLINE void mem_load_vec(struct Tcg *t, const struct Insn *i, uint64_t li
     if (LIKELY(p != NULL))
         memcpy(out, p, size);
     else
-        mem_load_bytes(t, insn_real(i), linear, out, size);
+        mem_load_bytes(t, insn_commit(i), linear, out, size);
 }
 ALWAYS_INLINE void mem_store_vec(struct Tcg *t, const struct Insn *i, uint64_t linear, const void *in, unsigned size) {
     void *p = mem_host_write(t, linear, size);
     if (LIKELY(p != NULL))
         memcpy(p, in, size);
     else
-        insn_stored(i, mem_store_bytes(t, insn_real(i), linear, in, size));
+        insn_stored(i, mem_store_bytes(t, insn_commit(i), linear, in, size));
 }
 
 #endif

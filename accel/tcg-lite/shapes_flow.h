@@ -22,7 +22,7 @@ ALWAYS_INLINE void flow_check(CPUX86State *env, const struct Insn *i, struct Tcg
     bool bad = bits == 64 ? !x86_canonical(t->env, target)
                           : target > t->env->seg[SEG_CS].limit && (t->mode & MODE_CODE) != MODE_CODE64;
     if (UNLIKELY(bad))
-        tcg_raise_error(t, insn_real(i), VEC_GP, 0);
+        tcg_raise_error(t, insn_commit(i), VEC_GP, 0);
 }
 
 /** Take a relative branch. A 64-bit one can only leave the canonical range from its very edge: fetch faults then. */
@@ -31,20 +31,20 @@ ALWAYS_INLINE const struct Insn *flow_taken(CPUX86State *env, const struct Insn 
     if (bits != 64)
         flow_check(env, i, t, target, bits);
     env->rip = target;
-    return tcg_follow(t, i, &tcg_links(i)[1]);
+    return tcg_follow(t, insn_real(i), &tcg_links(insn_real(i))[1]);
 }
 
 ALWAYS_INLINE const struct Insn *flow_not_taken(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits) {
     uint64_t next = env->rip + (uint64_t)(int64_t)i->disp;
     /* 16-bit branches exist in 64-bit code too (decode.c) */
     env->rip = bits == 64 || (t->mode & MODE_CODE) == MODE_CODE64 ? next : (uint32_t)next;
-    return tcg_follow(t, i, &tcg_links(i)[0]);
+    return tcg_follow(t, insn_real(i), &tcg_links(insn_real(i))[0]);
 }
 
 /** Jcc: is it taken? If not, the block goes on. */
 ALWAYS_INLINE bool jcc_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, CondFn cond) {
-    (void)env, (void)i, (void)bits, (void)cc;
-    return cond(&t->cc);
+    (void)env, (void)bits, (void)cc;
+    return cond(insn_cc(t, i));
 }
 ALWAYS_INLINE const struct Insn *jcc_taken(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits) {
     uint64_t target = flow_target(env, i->imm, bits);
@@ -52,7 +52,7 @@ ALWAYS_INLINE const struct Insn *jcc_taken(CPUX86State *env, const struct Insn *
         flow_check(env, i, t, target, bits);
     env->rip = target;
     t->icount -= i->behind;
-    return tcg_follow(t, i, tcg_exit_link(i));
+    return tcg_follow(t, insn_real(i), tcg_exit_link(insn_real(i)));
 }
 
 ALWAYS_INLINE const struct Insn *jmp_rel_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc,
@@ -67,7 +67,7 @@ ALWAYS_INLINE const struct Insn *call_rel_r(CPUX86State *env, const struct Insn 
     if (bits != 64)
         flow_check(env, i, t, flow_target(env, i->imm, bits), bits);
     stack_push(env, i, t, flow_target(env, i->disp, bits), bits);
-    return flow_taken(env, insn_real(i), t, bits);
+    return flow_taken(env, i, t, bits);
 }
 
 /** The block at an indirect branch's target; NULL, where none is known, after the checks of the target. */

@@ -12,8 +12,8 @@
 
 /** Where a kernel may put flags: for the flagless variants a copy that nobody reads. */
 #define SHAPE_CC(name)                                                                                                 \
-    struct Cc copy_ = t->cc;                                                                                           \
-    struct Cc *name = cc ? &t->cc : &copy_
+    struct Cc *cc_ = insn_cc(t, i), copy_ = *cc_;                                                                      \
+    struct Cc *name = cc ? cc_ : &copy_
 
 /** A memory destination on its way through load, kernel and store. host is NULL on the slow path. */
 struct Rmw {
@@ -21,7 +21,8 @@ struct Rmw {
     void *host;
 };
 
-/** Off the hot path: page crossing, TLB misses, devices. Afterwards the store cannot fault. */
+/** Off the hot path: page crossing, TLB misses, devices. Afterwards the store cannot fault, so it needs no second
+ *  insn_commit. */
 static NOINLINE uint64_t rmw_begin_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
     mem_probe_write(t, i, linear, size);
     return mem_load_slow(t, i, linear, size);
@@ -29,7 +30,7 @@ static NOINLINE uint64_t rmw_begin_slow(struct Tcg *t, const struct Insn *i, uin
 ALWAYS_INLINE uint64_t rmw_begin(struct Rmw *m, const struct Insn *i, struct Tcg *t, uint64_t linear, unsigned size) {
     m->linear = linear;
     m->host = operand_host_write(t, i, linear, size);
-    return LIKELY(m->host != NULL) ? host_load(m->host, size) : rmw_begin_slow(t, insn_real(i), linear, size);
+    return LIKELY(m->host != NULL) ? host_load(m->host, size) : rmw_begin_slow(t, insn_commit(i), linear, size);
 }
 ALWAYS_INLINE void rmw_end(const struct Rmw *m, const struct Insn *i, struct Tcg *t, unsigned size, uint64_t v) {
     if (LIKELY(m->host != NULL))
@@ -81,7 +82,7 @@ ALWAYS_INLINE void rmw_any(SHAPE_M, IntKernel k, uint64_t b) {
     if (LIKELY(p != NULL)) {
         host_store(p, bits / 8, k(flags, host_load(p, bits / 8), b, bits));
     } else {
-        uint64_t a = rmw_begin_slow(t, insn_real(i), linear, bits / 8);
+        uint64_t a = rmw_begin_slow(t, insn_commit(i), linear, bits / 8);
         insn_stored(i, mem_store_slow(t, insn_real(i), linear, bits / 8, k(flags, a, b, bits)));
     }
 }
@@ -204,7 +205,7 @@ ALWAYS_INLINE void muldiv_any(SHAPE_R, MulDivKernel k, uint64_t src) {
     unsigned hi_reg = bits == 8 ? 1 : REG_DX * 8;
     uint64_t lo = gpr_read(env, REG_AX * 8, bits), hi = gpr_read(env, hi_reg, bits);
     if (UNLIKELY(!k(flags, &lo, &hi, src, bits)))
-        tcg_raise(t, insn_real(i), VEC_DE);
+        tcg_raise(t, insn_commit(i), VEC_DE);
     gpr_write(env, REG_AX * 8, bits, lo);
     gpr_write(env, hi_reg, bits, hi);
 }
@@ -224,13 +225,13 @@ ALWAYS_INLINE void aam_r(SHAPE_R, const void *none) {
     if (base == 0)
         tcg_raise(t, i, VEC_DE);
     gpr_write(env, REG_AX * 8, 16, (uint64_t)(al / base) << 8 | al % base);
-    cc_set_logic(&t->cc, al % base, 8);
+    cc_set_logic(insn_cc(t, i), al % base, 8);
 }
 ALWAYS_INLINE void aad_r(SHAPE_R, const void *none) {
     (void)bits, (void)cc, (void)none;
     uint16_t ax = (uint16_t)gpr_read(env, REG_AX * 8, 16);
     uint8_t al = (uint8_t)ax, tens = (uint8_t)((ax >> 8) * (uint8_t)i->imm);
-    gpr_write(env, REG_AX * 8, 16, (uint8_t)k_add(&t->cc, al, tens, 8));
+    gpr_write(env, REG_AX * 8, 16, (uint8_t)k_add(insn_cc(t, i), al, tens, 8));
 }
 /** CBW, CWDE, CDQE */
 ALWAYS_INLINE void cbw_r(SHAPE_R, const void *none) {
@@ -248,7 +249,7 @@ ALWAYS_INLINE void cwd_r(SHAPE_R, const void *none) {
 ALWAYS_INLINE void bt_word(SHAPE_R, BitKernel k, uint64_t bit) {
     uint64_t word = gpr_read(env, i->rm, bits), mask = 1ull << (bit & (bits - 1));
     if (cc)
-        cc_put_cf(&t->cc, (word & mask) != 0);
+        cc_put_cf(insn_cc(t, i), (word & mask) != 0);
     if (k != k_bt)
         gpr_write(env, i->rm, bits, k(word, mask));
 }
@@ -268,7 +269,7 @@ ALWAYS_INLINE void bt_memory(SHAPE_R, BitKernel k, uint64_t bit, uint64_t linear
         }
     }
     if (cc)
-        cc_put_cf(&t->cc, (word & mask) != 0);
+        cc_put_cf(insn_cc(t, i), (word & mask) != 0);
 }
 /** A bit offset in a register reaches beyond the operand: whole operands of its size are skipped, up or down. */
 ALWAYS_INLINE uint64_t bt_linear(SHAPE_M, BitKernel k, uint64_t bit) {

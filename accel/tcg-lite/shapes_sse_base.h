@@ -30,7 +30,7 @@ ALWAYS_INLINE V128 xmm_load(CPUX86State *env, const struct Insn *i, struct Tcg *
         return (V128){(long long)mem_load(t, i, ea_linear(env, i, t, ea, w, ACCESS_READ), w), 0};
     uint64_t linear = ea_linear(env, i, t, ea, 16, ACCESS_READ | (w == VEC_128 ? ACCESS_ALIGNED : 0));
     const V128 *p = operand_host_read(t, i, linear, 16);
-    return LIKELY(p != NULL) ? _mm_loadu_si128(p) : xmm_load_slow(t, insn_real(i), linear);
+    return LIKELY(p != NULL) ? _mm_loadu_si128(p) : xmm_load_slow(t, insn_commit(i), linear);
 }
 ALWAYS_INLINE void xmm_store(CPUX86State *env, const struct Insn *i, struct Tcg *t, enum EaKind ea, enum VecWidth w,
                              V128 v) {
@@ -43,7 +43,7 @@ ALWAYS_INLINE void xmm_store(CPUX86State *env, const struct Insn *i, struct Tcg 
     if (LIKELY(p != NULL))
         _mm_storeu_si128(p, v);
     else
-        insn_stored(i, xmm_store_slow(t, insn_real(i), linear, v));
+        insn_stored(i, xmm_store_slow(t, insn_commit(i), linear, v));
 }
 
 /* ---- unmasked exceptions ---- */

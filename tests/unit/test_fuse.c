@@ -290,6 +290,8 @@ START_TEST(every_sequence_does_the_same) {
             random_outcome(before);
             try(b, &x, before, single);
             fuse_put(&x86_fusions[k], x.insn);
+            if (n & 1) /* the first access to each page takes the slow path */
+                tcg_tlb_flush(b->cpu.engine);
             try(b, &x, before, fused);
             host_set_mxcsr(mxcsr);
             compare(single, fused, k);
@@ -328,6 +330,8 @@ START_TEST(every_loop_does_the_same) {
             atomic_store(&t->limit, 1000 + rnd() % 5 * f->count);
             try(b, &x, before, single);
             ck_assert(fuse_put_loop(f, x.insn));
+            if (n & 1)
+                tcg_tlb_flush(t);
             try(b, &x, before, fused);
             host_set_mxcsr(mxcsr);
             compare(single, fused, k);
@@ -340,6 +344,50 @@ START_TEST(every_loop_does_the_same) {
     ck_assert_uint_gt(again, 4 * loops);
     ck_assert_uint_gt(faults, loops);
     ck_assert_uint_gt(due, loops);
+    free(before);
+    cpu_bench_free(b);
+}
+END_TEST
+
+static const struct Insn *left_at;
+static EXEC_FN note_and_leave(CPUX86State *env, const struct Insn *i, struct Tcg *t) {
+    left_at = i;
+    GO_ON(tcg_x_leave);
+}
+
+/* A sequence that has overwritten its own block stops behind the instruction that did, with all done up to there. */
+START_TEST(every_sequence_stops_where_it_is_stale) {
+    struct CpuBench *b = trial_bench();
+    struct Outcome *before = malloc(3 * sizeof(*before)), *single = before + 1, *fused = before + 2;
+    uint32_t mxcsr = host_mxcsr();
+    unsigned stopped = 0;
+    for (unsigned k = 0; k < x86_fusion_count; k++) {
+        const struct X86Fusion *f = &x86_fusions[k];
+        const char *text_of[FUSE_MAX];
+        describe(f, text_of);
+        for (unsigned n = 0; n < 4; n++) {
+            struct Trial x, y;
+            make_trial(&x, f, text_of);
+            memcpy(&y, &x, sizeof(y));
+            random_outcome(before);
+            fuse_put(f, y.insn);
+            for (unsigned m = 1; m < f->count; m++)
+                y.insn[m].fn = note_and_leave;
+            ((struct Block *)y.block)->stale = true; /* slow stores say so */
+            tcg_tlb_flush(b->cpu.engine);
+            left_at = NULL;
+            try(b, &y, before, fused);
+            host_set_mxcsr(mxcsr);
+            if (left_at == NULL)
+                continue;
+            stopped++;
+            x.insn[left_at - y.insn].fn = tcg_x_leave;
+            try(b, &x, before, single);
+            host_set_mxcsr(mxcsr);
+            compare(single, fused, k);
+        }
+    }
+    ck_assert_uint_gt(stopped, x86_fusion_count / 4);
     free(before);
     cpu_bench_free(b);
 }
@@ -403,6 +451,7 @@ Suite *fuse_suite(void) {
     tcase_add_test(tc, loops_are_found);
     tcase_add_test(tc, every_sequence_does_the_same);
     tcase_add_test(tc, every_loop_does_the_same);
+    tcase_add_test(tc, every_sequence_stops_where_it_is_stale);
     tcase_add_test(tc, first_overwrites_second);
     tcase_add_test(tc, second_faults);
     tcase_add_test(tc, compare_and_branch);
