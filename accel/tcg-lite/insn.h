@@ -4,7 +4,8 @@
  *
  * Each exec function does one instruction and ends in CONTINUE(next): a tail call to the next instruction's function
  * where the compiler guarantees one, a return to a plain loop elsewhere. GO_ON(fn) ends a hook: fn does the
- * instruction, GO_ON_AT(fn, at): and that is another.
+ * instruction, GO_ON_AT(fn, at): and that is another. SLOW_CC
+ * marks functions that are seldom called: they keep all general registers, so that their callers need not.
  */
 #ifndef TWIN86_TCG_INSN_H
 #define TWIN86_TCG_INSN_H
@@ -28,8 +29,10 @@ struct Insn;
 #define TCG_TAIL_CALLS 1
 #ifdef HAVE_PRESERVE_NONE
 #define EXEC_CC __attribute__((preserve_none))
+#define SLOW_CC __attribute__((preserve_most))
 #else
 #define EXEC_CC
+#define SLOW_CC
 #endif
 typedef void (*EXEC_CC ExecFn)(CPUX86State *env, const struct Insn *i, struct Tcg *t);
 #define EXEC_FN void EXEC_CC
@@ -41,6 +44,7 @@ typedef void (*EXEC_CC ExecFn)(CPUX86State *env, const struct Insn *i, struct Tc
 #define GO_ON_AT(fn, at) __attribute__((musttail)) return (fn)(env, at, t)
 #else
 #define EXEC_CC
+#define SLOW_CC
 typedef const struct Insn *(*ExecFn)(CPUX86State *env, const struct Insn *i, struct Tcg *t);
 #define EXEC_FN const struct Insn *
 #define CONTINUE(next) return (next)

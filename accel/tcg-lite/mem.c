@@ -203,12 +203,12 @@ static void store(struct Tcg *t, const struct Insn *i, unsigned mmu, uint64_t li
 }
 
 /* Sequences come here, too, when an address is not in the page where they expect it. */
-uint64_t mem_load_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
+SLOW_CC uint64_t mem_load_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
     const void *p = mem_host_read(t, linear, size);
     return p != NULL ? host_load(p, size) : load(t, i, t->mmu, linear, size);
 }
 
-bool mem_store_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, uint64_t v) {
+SLOW_CC bool mem_store_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, uint64_t v) {
     void *p = mem_host_write(t, linear, size);
     if (p != NULL) {
         host_store(p, size, v);
@@ -218,13 +218,13 @@ bool mem_store_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsign
     return block_of(i)->stale;
 }
 
-uint64_t mem_load_stack_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
+SLOW_CC uint64_t mem_load_stack_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
     if (!canonical_range(t, linear, size))
         segment_fault(t, i, SEG_SS);
     return load(t, i, t->mmu, linear, size);
 }
 
-bool mem_store_stack_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, uint64_t v) {
+SLOW_CC bool mem_store_stack_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, uint64_t v) {
     if (!canonical_range(t, linear, size))
         segment_fault(t, i, SEG_SS);
     store(t, i, t->mmu, linear, size, v);

@@ -73,11 +73,11 @@ ALWAYS_INLINE uint64_t ea_linear(CPUX86State *env, const struct Insn *i, struct 
 
 /* Slow paths: TLB miss, page crossing, MMIO, code pages. Current privilege. Stores return true when the block of i has
  * become stale: its next instruction is not to be executed. */
-uint64_t mem_load_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size);
-bool mem_store_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, uint64_t value);
+SLOW_CC uint64_t mem_load_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size);
+SLOW_CC bool mem_store_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, uint64_t value);
 /* The same for the stack: a non-canonical address raises #SS. */
-uint64_t mem_load_stack_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size);
-bool mem_store_stack_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, uint64_t value);
+SLOW_CC uint64_t mem_load_stack_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size);
+SLOW_CC bool mem_store_stack_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, uint64_t value);
 /** Raise the fault that a write of `size` bytes would raise; otherwise return having done nothing. */
 void mem_probe_write(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size);
 /* Without alignment checks, whatever CR0.AM and RFLAGS.AC say: moves under a mask, gathers (SDM vol. 2). */

@@ -23,7 +23,7 @@ struct Rmw {
 
 /** Off the hot path: page crossing, TLB misses, devices. Afterwards the store cannot fault, so it needs no second
  *  insn_commit. */
-static NOINLINE uint64_t rmw_begin_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
+SLOW_CC static NOINLINE uint64_t rmw_begin_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
     mem_probe_write(t, i, linear, size);
     return mem_load_slow(t, i, linear, size);
 }

@@ -16,12 +16,12 @@ ALWAYS_INLINE void xmm_write(CPUX86State *env, unsigned n, V128 v) { _mm_store_s
 enum VecWidth { VEC_8 = 1, VEC_16 = 2, VEC_32 = 4, VEC_64 = 8, VEC_128 = 16, VEC_128_ANY = 17 /* any alignment */ };
 
 /* Out of line, so that the fast path needs no stack. */
-static NOINLINE V128 xmm_load_slow(struct Tcg *t, const struct Insn *i, uint64_t linear) {
+SLOW_CC static NOINLINE V128 xmm_load_slow(struct Tcg *t, const struct Insn *i, uint64_t linear) {
     V128 v;
     mem_load_bytes(t, i, linear, &v, 16);
     return v;
 }
-static NOINLINE bool xmm_store_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, V128 v) {
+SLOW_CC static NOINLINE bool xmm_store_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, V128 v) {
     return mem_store_bytes(t, i, linear, &v, 16);
 }
 
