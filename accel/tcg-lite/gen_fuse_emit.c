@@ -243,8 +243,9 @@ static void put_function(const struct Gen *g, FILE *o, int number, bool loop) {
     gen_dirty(g, f, loop, &plan);
     fprintf(o, "\nEXEC_FN ");
     put_name(o, number, loop);
-    fprintf(o, "(CPUX86State *env, const struct Insn *restrict i, struct Tcg *restrict t) {\n"
-               "    struct FusedState s;\n    s.env = env, s.t = t;\n");
+    fprintf(
+        o, "(CPUX86State *env, const struct Insn *restrict i, struct Tcg *restrict t) {\n"
+           "    struct FusedState s __attribute__((unused)); /* where all are foreign */\n    s.env = env, s.t = t;\n");
     if (f->use_count > 0)
         put_registers(o, f, &pack, &s);
     put_loads(o, &s);
