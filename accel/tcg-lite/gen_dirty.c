@@ -4,7 +4,7 @@
  *
  * What is written for the last time is stored at once: it has to be some time, and then its variable is free. What is
  * written again later in the sequence waits, and is stored only on ways out: a branch that is taken, the slow path of a
- * memory access, which may fault. A loop stores nothing but on its ways out.
+ * memory access, which may fault. A loop stores only there, and before an instruction that works on the guest's state.
  */
 #include "accel/tcg-lite/gen_fuse.h"
 
