@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Choose sequences of instructions for accel/tcg-lite/fuse_measured.tab from what guests executed.
+"""Choose sequences of instructions for accel/tcg-lite/run/fuse_measured.tab from what guests executed.
 
     twin86 -accel tcg-lite,profile=FILE ...
     python3 bench/choose_sequences.py FILE[:WEIGHT]... > lines

@@ -2,7 +2,7 @@
 /* One case on two engines. */
 #include "diff/case_run.h"
 
-#include "accel/tcg-lite/tcg.h"
+#include "accel/tcg-lite/run/tcg.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
 #ifndef TWIN86_DIFF_COMPARE_H
 #define TWIN86_DIFF_COMPARE_H
 
-#include "accel/tcg-lite/decode.h"
+#include "isa/decode.h"
 #include "diff/fields.h"
 #include "diff/frame.h"
 

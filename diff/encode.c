@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "diff/encode.h"
 
-#include "accel/tcg-lite/tcg.h"
+#include "accel/tcg-lite/run/tcg.h"
 
 #include <stdlib.h>
 #include <string.h>

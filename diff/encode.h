@@ -5,8 +5,8 @@
 #ifndef TWIN86_DIFF_ENCODE_H
 #define TWIN86_DIFF_ENCODE_H
 
-#include "accel/tcg-lite/decode.h"
-#include "accel/tcg-lite/decode_tables.h"
+#include "isa/decode.h"
+#include "isa/decode_tables.h"
 #include "diff/values.h"
 
 /** Where a row is found: the decoder's tables turned round. */

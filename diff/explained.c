@@ -3,8 +3,8 @@
  * Differences between tcg-lite and hardware that are no bugs: each with the SDM's section or what was measured. The
  * report counts them by name. Flags that the SDM leaves undefined are in x86.tab, not here.
  */
-#include "accel/tcg-lite/decode_tables.h"
-#include "accel/tcg-lite/mem.h"
+#include "isa/decode_tables.h"
+#include "accel/tcg-lite/run/mem.h"
 #include "diff/compare.h"
 #include "diff/tune.h"
 

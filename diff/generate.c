@@ -2,7 +2,7 @@
 /* Batches: code slots, windows, random state; what single instructions need on top is in tune.c. */
 #include "diff/generate.h"
 
-#include "accel/tcg-lite/tcg.h"
+#include "accel/tcg-lite/run/tcg.h"
 #include "diff/tune.h"
 
 #include <stdlib.h>

@@ -3,8 +3,8 @@
 #ifndef TWIN86_DIFF_LOCKSTEP_FOLLOW_H
 #define TWIN86_DIFF_LOCKSTEP_FOLLOW_H
 
-#include "accel/tcg-lite/decode.h"
-#include "accel/tcg-lite/mem.h"
+#include "isa/decode.h"
+#include "accel/tcg-lite/run/mem.h"
 #include "diff/guest_explained.h"
 #include "diff/lockstep.h"
 

@@ -5,7 +5,7 @@
  * become what they were.
  */
 #include "accel/accel.h"
-#include "accel/tcg-lite/tcg.h"
+#include "accel/tcg-lite/run/tcg.h"
 #include "diff/diff.h"
 #include "diff/frame.h"
 #include "diff/runner.h"

@@ -4,7 +4,7 @@
  * translations stay warm.
  */
 #include "accel/accel.h"
-#include "accel/tcg-lite/tcg.h"
+#include "accel/tcg-lite/run/tcg.h"
 #include "diff/case_run.h"
 #include "diff/stub.h"
 

@@ -4,8 +4,8 @@
  * the generator's cases, run on the broken engine and on the sound one, must tell them apart. A fixed seed, and few
  * cases: what is found here by chance alone would be found too late in practice.
  */
-#include "accel/tcg-lite/decode.h"
-#include "accel/tcg-lite/tcg.h"
+#include "isa/decode.h"
+#include "accel/tcg-lite/run/tcg.h"
 #include "diff/insn.h"
 
 #include <stdio.h>

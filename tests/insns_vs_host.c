@@ -4,9 +4,9 @@
  * with random operands, once by tcg-lite and once by the host CPU. Registers, flags, vector and x87 state, memory and
  * faults must come out the same; flags that the SDM leaves undefined count on AMD Zen hosts only.
  */
-#include "accel/tcg-lite/decode.h"
-#include "accel/tcg-lite/decode_tables.h"
-#include "accel/tcg-lite/mem.h"
+#include "isa/decode.h"
+#include "isa/decode_tables.h"
+#include "accel/tcg-lite/run/mem.h"
 #include "tests/host_features.h"
 #include "tests/host_insn.h"
 #include "tests/unit/cpu_bench.h"

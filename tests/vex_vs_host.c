@@ -4,8 +4,8 @@
  * 64- and 32-bit code) on the host CPU: it raises #UD where the decoder says so, and nowhere else, and instructions
  * have the same length. What the host has and twin86 has not is listed in beyond().
  */
-#include "accel/tcg-lite/decode.h"
-#include "accel/tcg-lite/tcg.h"
+#include "isa/decode.h"
+#include "accel/tcg-lite/run/tcg.h"
 #include "tests/host_features.h"
 #include "tests/host_insn.h"
 

@@ -68,7 +68,7 @@ try_fusion "f.tab:2: error: SUB_Ev_Gv_32_reg: no such exec function" "ADD_Ev_Gv_
 try_fusion "a branch or a helper can't stand here" "CLI ADD_Ev_Gv_32_reg"
 try_fusion "a single instruction" "ADD_Ev_Gv_32_reg"
 
-if ./x86gen "$src/accel/tcg-lite/x86.tab" "$src/accel/tcg-lite" "$dir/out" "$src"/accel/tcg-lite/fuse*.tab > "$dir/log" 2>&1; then :; else
+if ./x86gen "$src/isa/x86.tab" "$src/accel/tcg-lite" "$dir/out" "$src"/accel/tcg-lite/run/fuse*.tab > "$dir/log" 2>&1; then :; else
     cat "$dir/log"
     failed=$((failed + 1))
 fi

@@ -9,7 +9,7 @@
 #define TWIN86_TESTS_CPU_BENCH_H
 
 #include "accel/accel.h"
-#include "accel/tcg-lite/tcg.h"
+#include "accel/tcg-lite/run/tcg.h"
 
 enum {
     BENCH_RAM = 16 << 20,

@@ -4,9 +4,9 @@
  * operands over a page's end, faults that write nothing, MXCSR; and the portable kernels of AVX, F16C and FMA against
  * the host's instructions.
  */
-#include "accel/tcg-lite/kernels_avx.h"
-#include "accel/tcg-lite/kernels_fma.h"
-#include "accel/tcg-lite/shapes_mmx.h"
+#include "accel/tcg-lite/exec/vec/kernels_avx.h"
+#include "accel/tcg-lite/exec/vec/kernels_fma.h"
+#include "accel/tcg-lite/exec/vec/shapes_mmx.h"
 #include "tests/unit/cpu_bench.h"
 #include "tests/unit/suites.h"
 

@@ -2,7 +2,7 @@
 /* Lazy flags: whatever ADD, SUB, NEG, INC and DEC leave of any size, every reader and every instruction that keeps
  * some flags gets from it what it gets from the same flags as bits. Once with the kind known at compile time, as in a
  * fused sequence, once not. */
-#include "accel/tcg-lite/kernels_bmi.h"
+#include "accel/tcg-lite/exec/kernels_bmi.h"
 #include "tests/unit/suites.h"
 
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The decoder: fields, lengths, prefixes, legality and gating by mode and feature. */
-#include "accel/tcg-lite/decode.h"
-#include "accel/tcg-lite/tcg.h"
+#include "isa/decode.h"
+#include "accel/tcg-lite/run/tcg.h"
 #include "tests/unit/suites.h"
 
 #include <string.h>

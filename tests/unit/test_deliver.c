@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Delivery of exceptions and interrupts by tcg-lite: frames, stacks, error codes, double faults; and debug registers.
  */
-#include "accel/tcg-lite/debug_regs.h"
-#include "accel/tcg-lite/sys.h"
+#include "accel/tcg-lite/sys/debug_regs.h"
+#include "accel/tcg-lite/sys/sys.h"
 #include "tests/unit/cpu_bench.h"
 #include "tests/unit/suites.h"
 

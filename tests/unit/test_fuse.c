@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Sequences of instructions that share an exec function behave as one by one. */
-#include "accel/tcg-lite/block.h"
-#include "accel/tcg-lite/decode_tables.h"
-#include "accel/tcg-lite/fpu_host.h"
-#include "accel/tcg-lite/fuse.h"
+#include "accel/tcg-lite/run/block.h"
+#include "isa/decode_tables.h"
+#include "accel/tcg-lite/exec/x87/fpu_host.h"
+#include "accel/tcg-lite/run/fuse.h"
 #include "tests/unit/cpu_bench.h"
 #include "tests/unit/suites.h"
 

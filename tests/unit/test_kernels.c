@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Integer kernels against the host's own instructions: results and flags, random and boundary operands. Flags that the
  * SDM leaves undefined are compared on AMD Zen hosts only, whose behaviour the kernels follow. */
-#include "accel/tcg-lite/kernels_bmi.h"
+#include "accel/tcg-lite/exec/kernels_bmi.h"
 #include "tests/unit/suites.h"
 
 #include <cpuid.h>

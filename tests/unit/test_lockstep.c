@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* twin86 diff guest: it finds what was planted, names the instruction, and stays silent otherwise. */
-#include "accel/tcg-lite/block.h"
+#include "accel/tcg-lite/run/block.h"
 #include "diff/lockstep_follow.h"
 #include "tests/unit/suites.h"
 

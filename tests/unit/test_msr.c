@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Model-specific, control and debug registers and port permissions of tcg-lite. */
-#include "accel/tcg-lite/debug_regs.h"
-#include "accel/tcg-lite/sys.h"
+#include "accel/tcg-lite/sys/debug_regs.h"
+#include "accel/tcg-lite/sys/sys.h"
 #include "tests/unit/cpu_bench.h"
 #include "tests/unit/suites.h"
 

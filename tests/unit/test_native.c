@@ -7,8 +7,8 @@
  * TWIN86_NATIVE_ROUNDS, TWIN86_NATIVE_SEED and TWIN86_NATIVE_ONLY=MNEMONIC change what is run; TWIN86_NATIVE_STRICT
  * compares undefined flags too, TWIN86_NATIVE_COVERAGE lists the rows that were not reached.
  */
-#include "accel/tcg-lite/decode.h"
-#include "accel/tcg-lite/decode_tables.h"
+#include "isa/decode.h"
+#include "isa/decode_tables.h"
 #include "cpu/xsave.h"
 #include "tests/host_features.h"
 #include "tests/unit/cpu_bench.h"

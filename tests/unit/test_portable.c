@@ -3,11 +3,11 @@
  * The portable vector kernels against those that are the host's own instruction: results, and for floating point the
  * flags in MXCSR, over random and corner values, every imm8, every rounding mode. What the host lacks is not compared.
  */
-#include "accel/tcg-lite/kernels_vec_crypto.h"
-#include "accel/tcg-lite/kernels_vec_sse3.h"
-#include "accel/tcg-lite/kernels_vec_sse41.h"
-#include "accel/tcg-lite/kernels_vec_sse41_fp.h"
-#include "accel/tcg-lite/kernels_vec_sse42.h"
+#include "accel/tcg-lite/exec/vec/kernels_vec_crypto.h"
+#include "accel/tcg-lite/exec/vec/kernels_vec_sse3.h"
+#include "accel/tcg-lite/exec/vec/kernels_vec_sse41.h"
+#include "accel/tcg-lite/exec/vec/kernels_vec_sse41_fp.h"
+#include "accel/tcg-lite/exec/vec/kernels_vec_sse42.h"
 #include "tests/unit/suites.h"
 
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Segment loads, far transfers and task switches of tcg-lite, one instruction at a time on descriptors in RAM. */
-#include "accel/tcg-lite/sys.h"
+#include "accel/tcg-lite/sys/sys.h"
 #include "tests/unit/cpu_bench.h"
 #include "tests/unit/suites.h"
 

@@ -3,7 +3,7 @@
  * SSE3 to SSE4.2, AES, PCLMULQDQ, SHA and GFNI: what forbids them, what must be aligned. Their results are compared
  * with the host in test_native.c.
  */
-#include "accel/tcg-lite/fpu_host.h"
+#include "accel/tcg-lite/exec/x87/fpu_host.h"
 #include "tests/unit/cpu_bench.h"
 #include "tests/unit/suites.h"
 

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/* Halting, identification and time: HLT, MONITOR, MWAIT, CPUID, RDTSC and kin (SDM vol. 2). */
+#include "accel/tcg-lite/exec/helpers.h"
+#include "accel/tcg-lite/sys/sys.h"
+#include "cpu/xsave.h"
+
+void h_hlt(struct Tcg *t, const struct Insn *i) {
+    (void)i;
+    tcg_request_exit(t, VCPU_EXIT_HALT);
+}
+
+/* ---- MONITOR, MWAIT: a wait may always end early, so the monitored line is never watched ---- */
+
+static void monitor_allowed(struct Tcg *t) {
+    if (x86_cpl(t->env) != 0)
+        tcg_fault(t, VEC_UD);
+}
+
+void h_monitor(struct Tcg *t, const struct Insn *i) {
+    CPUX86State *env = t->env;
+    monitor_allowed(t);
+    if ((uint32_t)env->gpr[REG_CX] != 0)
+        tcg_fault_error(t, VEC_GP, 0);
+    uint64_t offset = gpr_read(env, REG_AX * 8, 8u << i->asize);
+    mem_load(t, i, mem_linear(t, i, i->seg, offset, 1, ACCESS_READ), 1);
+}
+
+void h_mwait(struct Tcg *t, const struct Insn *i) {
+    (void)i;
+    monitor_allowed(t);
+    if ((uint32_t)t->env->gpr[REG_CX] > 1)
+        tcg_fault_error(t, VEC_GP, 0);
+    if (t->env->rflags & FLAG_IF) /* else nothing but ECX bit 0's break event could end it: end at once */
+        tcg_request_exit(t, VCPU_EXIT_HALT);
+}
+
+/* ---- CPUID ---- */
+
+enum {
+    CPUID1_EDX_APIC = 1 << 9,
+    CPUID1_ECX_OSXSAVE = 1 << 27,
+    CPUID7_ECX_OSPKE = 1 << 4,
+    APIC_BASE_ENABLE = 1 << 11,
+};
+
+static bool apic_enabled(struct Tcg *t) {
+    struct CPUState *cpu = t->cpu;
+    if (cpu->apic == NULL || cpu->apic->get_base == NULL)
+        return false;
+    pthread_mutex_lock(cpu->lock);
+    uint64_t base = cpu->apic->get_base(cpu->apic_opaque);
+    pthread_mutex_unlock(cpu->lock);
+    return (base & APIC_BASE_ENABLE) != 0;
+}
+
+/* What of CPUID follows the processor's state. */
+static void cpuid_dynamic(struct Tcg *t, uint32_t leaf, uint32_t subleaf, uint32_t out[4]) {
+    const CPUX86State *env = t->env;
+    unsigned id = t->cpu->index;
+    bool xsave = cpu_has(&t->cpu->model, CPUID_XSAVE);
+    switch (leaf) {
+    case 1:
+        out[1] = (out[1] & 0x00ffffff) | id << 24;
+        out[2] = env->cr4 & CR4_OSXSAVE ? out[2] | CPUID1_ECX_OSXSAVE : out[2] & ~(uint32_t)CPUID1_ECX_OSXSAVE;
+        if (!apic_enabled(t))
+            out[3] &= ~(uint32_t)CPUID1_EDX_APIC;
+        break;
+    case 7:
+        if (subleaf == 0 && (env->cr4 & CR4_PKE))
+            out[2] |= CPUID7_ECX_OSPKE;
+        break;
+    case 0xb: out[3] = id; break;
+    case 0xd:
+        if (xsave && subleaf == 0)
+            out[1] = xsave_size(&t->cpu->model, env->xcr0, false);
+        else if (subleaf == 1 && out[1] != 0)
+            out[1] = xsave_size(&t->cpu->model, env->xcr0 | env->xss, true);
+        break;
+    case 0x80000001:
+        if ((out[3] & CPUID1_EDX_APIC) && !apic_enabled(t))
+            out[3] &= ~(uint32_t)CPUID1_EDX_APIC;
+        break;
+    case 0x8000001e: out[0] = id; break;
+    default: break;
+    }
+}
+
+void h_cpuid(struct Tcg *t, const struct Insn *i) {
+    static const uint8_t regs[4] = {REG_AX, REG_BX, REG_CX, REG_DX};
+    CPUX86State *env = t->env;
+    uint32_t leaf = (uint32_t)env->gpr[REG_AX], subleaf = (uint32_t)env->gpr[REG_CX], out[4];
+    (void)i;
+    cpu_model_cpuid(&t->cpu->model, leaf, subleaf, out);
+    cpuid_dynamic(t, leaf, subleaf, out);
+    for (unsigned k = 0; k < 4; k++)
+        env->gpr[regs[k]] = out[k];
+}
+
+/* ---- time ---- */
+
+static void read_tsc(struct Tcg *t, const struct Insn *i) {
+    CPUX86State *env = t->env;
+    if ((env->cr4 & CR4_TSD) && x86_cpl(env) != 0)
+        tcg_fault_error(t, VEC_GP, 0);
+    tcg_sync_count(t, i);
+    uint64_t tsc = cpu_read_tsc(t->cpu);
+    env->gpr[REG_AX] = (uint32_t)tsc;
+    env->gpr[REG_DX] = tsc >> 32;
+}
+
+void h_rdtsc(struct Tcg *t, const struct Insn *i) { read_tsc(t, i); }
+
+void h_rdtscp(struct Tcg *t, const struct Insn *i) {
+    read_tsc(t, i);
+    t->env->gpr[REG_CX] = (uint32_t)t->env->tsc_aux;
+}
+
+void h_rdpid(struct Tcg *t, const struct Insn *i) { gpr_write(t->env, i->rm, 64, (uint32_t)t->env->tsc_aux); }
+
+/* There are no performance counters, so no counter number is valid. */
+void h_rdpmc(struct Tcg *t, const struct Insn *i) {
+    (void)i;
+    tcg_fault_error(t, VEC_GP, 0);
+}
+
+/* ---- random numbers, 64-byte stores ---- */
+
+/* RDRAND, RDSEED. CF says whether there was a number; the other flags are 0. */
+void h_rdrand(struct Tcg *t, const struct Insn *i) {
+    uint64_t v = 0;
+    bool ok = cpu_random(t->cpu, &v);
+    gpr_write(t->env, i->rm, insn_bits(i), ok ? v : 0);
+    cc_load(&t->cc, ok ? FLAG_CF : 0);
+}
+
+/* The register is an address in ES, whatever the override; one that is not a multiple of 64 is #GP(0). */
+void h_movdir64b(struct Tcg *t, const struct Insn *i) {
+    CPUX86State *env = t->env;
+    uint8_t line[64];
+    mem_load_bytes(t, i, mem_linear(t, i, i->seg, ea_offset(env, i), sizeof(line), ACCESS_READ), line, sizeof(line));
+    uint64_t offset = gpr_read(env, i->reg, 8u << i->asize);
+    uint64_t to = mem_linear(t, i, SEG_ES, offset, sizeof(line), ACCESS_WRITE);
+    if (to & 63)
+        tcg_fault_error(t, VEC_GP, 0);
+    mem_store_bytes(t, i, to, line, sizeof(line));
+}

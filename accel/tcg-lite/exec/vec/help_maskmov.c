@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* MASKMOVQ and MASKMOVDQU: bytes whose mask has the sign bit set go to [rDI]. */
+#include "accel/tcg-lite/exec/x87/fpu_host.h"
+#include "accel/tcg-lite/exec/helpers.h"
+
+static uint64_t destination(const struct Tcg *t, const struct Insn *i) {
+    uint64_t di = t->env->gpr[REG_DI];
+    return i->asize == 3 ? di : i->asize == 2 ? (uint32_t)di : (uint16_t)di;
+}
+
+/** A run of selected bytes at a time. Every byte of the destination has to be writable, selected or not: the SDM leaves
+ *  that open, and it is what Zen does. */
+static void store_masked(struct Tcg *t, const struct Insn *i, const uint8_t *data, const uint8_t *mask, unsigned n) {
+    uint64_t linear = mem_linear(t, i, i->seg, destination(t, i), n, ACCESS_WRITE);
+    mem_probe_write(t, i, linear, 8); /* for Zen checks an alignment of 8, whatever the length */
+    mem_probe_write_unaligned(t, i, linear, n);
+    for (unsigned k = 0; k < n;) {
+        unsigned run = 0;
+        while (k + run < n && (mask[k + run] & 0x80))
+            run++;
+        if (run != 0)
+            mem_store_bytes_unaligned(t, i, linear + k, data + k, run);
+        k += run + 1;
+    }
+}
+
+void h_maskmovq(struct Tcg *t, const struct Insn *i) {
+    CPUX86State *env = t->env;
+    if ((env->fsw & FSW_ES) && (env->cr0 & CR0_NE))
+        tcg_raise(t, i, VEC_MF);
+    uint8_t data[8], mask[8];
+    host_store(data, 8, env->fpr[i->reg].mantissa);
+    host_store(mask, 8, env->fpr[i->rm].mantissa);
+    env->fsw &= (uint16_t)~FSW_TOP; /* MMX state: on Zen even when the store faults */
+    env->ftw = 0xff;
+    store_masked(t, i, data, mask, 8);
+}
+
+void h_maskmovdqu(struct Tcg *t, const struct Insn *i) {
+    store_masked(t, i, t->env->vec[i->reg].b, t->env->vec[i->rm].b, 16);
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/** What the shapes of SSE instructions share: registers, memory operands, unmasked exceptions. */
+#ifndef TWIN86_TCG_SHAPES_SSE_BASE_H
+#define TWIN86_TCG_SHAPES_SSE_BASE_H
+
+#include "accel/tcg-lite/exec/vec/kernels_vec_fp.h"
+#include "accel/tcg-lite/exec/vec/kernels_vec_sse3.h"
+#include "accel/tcg-lite/exec/vec/shapes_mmx.h"
+#include "accel/tcg-lite/exec/vec/xm_flags.h"
+
+ALWAYS_INLINE V128 xmm_read(const CPUX86State *env, unsigned n) { return _mm_load_si128((const V128 *)&env->vec[n]); }
+ALWAYS_INLINE void xmm_write(CPUX86State *env, unsigned n, V128 v) { _mm_store_si128((V128 *)&env->vec[n], v); }
+
+/* ---- memory operands ---- */
+
+enum VecWidth { VEC_8 = 1, VEC_16 = 2, VEC_32 = 4, VEC_64 = 8, VEC_128 = 16, VEC_128_ANY = 17 /* any alignment */ };
+
+/* Out of line, so that the fast path needs no stack. */
+SLOW_CC static NOINLINE V128 xmm_load_slow(struct Tcg *t, const struct Insn *i, uint64_t linear) {
+    V128 v;
+    mem_load_bytes(t, i, linear, &v, 16);
+    return v;
+}
+SLOW_CC static NOINLINE bool xmm_store_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, V128 v) {
+    return mem_store_bytes(t, i, linear, &v, 16);
+}
+
+ALWAYS_INLINE V128 xmm_load(CPUX86State *env, const struct Insn *i, struct Tcg *t, enum EaKind ea, enum VecWidth w) {
+    if (w < VEC_128)
+        return (V128){(long long)mem_load(t, i, ea_linear(env, i, t, ea, w, ACCESS_READ), w), 0};
+    uint64_t linear = ea_linear(env, i, t, ea, 16, ACCESS_READ | (w == VEC_128 ? ACCESS_ALIGNED : 0));
+    const V128 *p = operand_host_read(t, i, linear, 16);
+    return LIKELY(p != NULL) ? _mm_loadu_si128(p) : xmm_load_slow(t, insn_commit(i), linear);
+}
+ALWAYS_INLINE void xmm_store(CPUX86State *env, const struct Insn *i, struct Tcg *t, enum EaKind ea, enum VecWidth w,
+                             V128 v) {
+    if (w < VEC_128) {
+        mem_store(t, i, ea_linear(env, i, t, ea, w, ACCESS_WRITE), w, (uint64_t)v[0]);
+        return;
+    }
+    uint64_t linear = ea_linear(env, i, t, ea, 16, ACCESS_WRITE | (w == VEC_128 ? ACCESS_ALIGNED : 0));
+    V128 *p = operand_host_write(t, i, linear, 16);
+    if (LIKELY(p != NULL))
+        _mm_storeu_si128(p, v);
+    else
+        insn_stored(i, xmm_store_slow(t, insn_commit(i), linear, v));
+}
+
+/* ---- unmasked exceptions ---- */
+
+enum { MXCSR_BEFORE_COMPUTING = 7 /* IE, DE, ZE */ };
+
+/** Start gathering flags afresh; returns MXCSR as it was on the host. FTZ means nothing when underflow is unmasked. */
+ALWAYS_INLINE uint32_t xm_begin(const struct Tcg *t) {
+    uint32_t before = host_mxcsr(), now = before & ~(uint32_t)MXCSR_FLAGS;
+    if (!(t->env->mxcsr & MXCSR_UM))
+        now &= ~(uint32_t)MXCSR_FTZ;
+    host_set_mxcsr(now);
+    return before;
+}
+/**
+ * Raise what the guest has unmasked, or keep the new flags beside the old ones. Unmasked underflow comes of any tiny
+ * result (`tiny`), masked underflow (which is what ran) only of inexact ones. o (or NULL) is what was computed, where
+ * that can overflow or underflow: then PE must be found anew.
+ */
+static NOINLINE void xm_end_of(struct Tcg *t, const struct Insn *i, uint32_t before, bool tiny,
+                               const struct XmOperation *o) {
+    uint32_t masks = t->env->mxcsr, flags = host_mxcsr() & MXCSR_FLAGS;
+    if (!(masks & MXCSR_UM) && tiny)
+        flags |= MXCSR_UE;
+    uint32_t unmasked = flags & ~(masks >> MXCSR_MASK_SHIFT) & MXCSR_FLAGS;
+    if (unmasked & MXCSR_BEFORE_COMPUTING)
+        flags &= MXCSR_BEFORE_COMPUTING; /* nothing is computed then */
+    else if (o != NULL && (unmasked & (MXCSR_OE | MXCSR_UE)))
+        flags = xm_flags(o, (before & ~(uint32_t)MXCSR_MASKS) | (masks & MXCSR_MASKS));
+    host_set_mxcsr(before | flags);
+    if (unmasked)
+        tcg_raise(t, i, t->env->cr4 & CR4_OSXMMEXCPT ? VEC_XM : VEC_UD);
+}
+/** For kernels that neither overflow nor underflow. */
+ALWAYS_INLINE void xm_end(struct Tcg *t, const struct Insn *i, uint32_t before) {
+    xm_end_of(t, i, before, false, NULL);
+}
+/** Overflow or underflow that the guest has unmasked is about to be raised. */
+ALWAYS_INLINE bool xm_out_of_range(const struct Tcg *t, bool tiny) {
+    uint32_t masks = t->env->mxcsr;
+    return (!(masks & MXCSR_UM) && tiny) || (host_mxcsr() & ~(masks >> MXCSR_MASK_SHIFT) & (MXCSR_OE | MXCSR_UE)) != 0;
+}
+
+/** What kernel k does. */
+ALWAYS_INLINE enum XmKind xm_kind(VecBinary k) {
+    if (k == k_addps || k == k_addpd || k == k_addss || k == k_addsd || k == k_haddps || k == k_haddpd)
+        return XM_ADD;
+    if (k == k_subps || k == k_subpd || k == k_subss || k == k_subsd || k == k_hsubps || k == k_hsubpd)
+        return XM_SUB;
+    if (k == k_mulps || k == k_mulpd || k == k_mulss || k == k_mulsd)
+        return XM_MUL;
+    if (k == k_divps || k == k_divpd || k == k_divss || k == k_divsd)
+        return XM_DIV;
+    return k == k_addsubps || k == k_addsubpd ? XM_SUB_ADD : k == k_cvtsd2ss ? XM_NARROW : XM_NONE;
+}
+/** Give o the operands of k in half h of a result; horizontal kernels bring theirs together first. */
+ALWAYS_INLINE void xm_operands(struct XmOperation *o, unsigned h, V128 a, V128 b, VecBinary k) {
+    bool floats = k == k_haddps || k == k_hsubps, doubles = k == k_haddpd || k == k_hsubpd;
+    o->a[h] = floats ? even_floats(a, b) : doubles ? _mm_unpacklo_epi64(a, b) : a;
+    o->b[h] = floats ? odd_floats(a, b) : doubles ? _mm_unpackhi_epi64(a, b) : b;
+}
+/** After r = k(a, b). */
+ALWAYS_INLINE void xm_end_binary(struct Tcg *t, const struct Insn *i, uint32_t before, V128 a, V128 b, V128 r,
+                                 enum VecLanes lanes, VecBinary k) {
+    struct XmOperation o = {.kind = xm_kind(k), .lanes = lanes, .halves = 1};
+    xm_operands(&o, 0, a, b, k);
+    xm_end_of(t, i, before, lanes != LANES_NONE && vec_tiny(r, lanes), lanes != LANES_NONE ? &o : NULL);
+}
+
+#endif

@@ -1,0 +1,520 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Building, finding and forgetting blocks.
+ */
+#include "accel/tcg-lite/run/block.h"
+#include "isa/decode.h"
+#include "accel/tcg-lite/run/fuse.h"
+#include "accel/tcg-lite/run/links.h"
+#include "accel/tcg-lite/run/liveness.h"
+#include "accel/tcg-lite/run/profile.h"
+#include "accel/tcg-lite/run/watch.h"
+#include "cpu/pagewalk.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+enum { HASH_BITS = 17, PAGE_HASH_BITS = 12 };
+enum { SEGMENTS = 8 };
+enum { INSN_MAX_BYTES = 15 };
+
+struct BlockCache {
+    struct Block *hash[1 << HASH_BITS];
+    struct Block *page_hash[1 << PAGE_HASH_BITS]; /* chains of blocks that have bytes in a page with this hash */
+    uint8_t *arena;
+    size_t arena_size, segment_size;
+    size_t used;             /* bytes of segment[current] */
+    unsigned current, begun; /* segments, the first `begun` of which have blocks */
+    uint64_t flushes, recycled, built;
+    struct Decoded decoded[BLOCK_MAX_INSNS];         /* while a block is being built */
+    uint8_t bytes[BLOCK_MAX_INSNS * INSN_MAX_BYTES]; /* likewise, if somebody watches */
+    bool *harmless;                                  /* by row: see liveness.h */
+    struct FuseIndex *fusions;
+};
+
+struct BlockCache *tcg_blocks_new(size_t arena_bytes) {
+    struct BlockCache *c = calloc(1, sizeof(*c));
+    if (c == NULL)
+        return NULL;
+    c->arena_size = arena_bytes;
+    c->segment_size = arena_bytes / SEGMENTS;
+    c->begun = 1;
+    c->arena = mmap(NULL, arena_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    c->harmless = liveness_classify();
+    c->fusions = fuse_index_new();
+    if (c->arena != MAP_FAILED && c->harmless != NULL && c->fusions != NULL)
+        return c;
+    tcg_blocks_free(c);
+    return NULL;
+}
+
+void tcg_blocks_free(struct BlockCache *c) {
+    if (c == NULL)
+        return;
+    if (c->arena != MAP_FAILED)
+        munmap(c->arena, c->arena_size);
+    free(c->harmless);
+    fuse_index_free(c->fusions);
+    free(c);
+}
+
+uint64_t tcg_blocks_flushes(const struct Tcg *t) { return t->blocks->flushes; }
+
+static size_t bytes_in_use(const struct BlockCache *c) {
+    bool last = c->current + 1 == c->begun;
+    return last ? c->current * c->segment_size + c->used : c->begun * c->segment_size;
+}
+
+void tcg_describe(const void *engine, char *buf, size_t n) {
+    const struct BlockCache *c = ((const struct Tcg *)engine)->blocks;
+    snprintf(buf, n, "blocks: %" PRIu64 " decoded, %.1f of %zu MiB used, %" PRIu64 " segments recycled", c->built,
+             (double)bytes_in_use(c) / (1 << 20), c->arena_size >> 20, c->recycled);
+}
+
+static unsigned hash_of(uint64_t phys, uint32_t mode) {
+    uint64_t h = (phys ^ ((uint64_t)mode << 40)) * 0x9e3779b97f4a7c15ull;
+    return (unsigned)(h >> (64 - HASH_BITS));
+}
+
+static struct Block **page_chain(struct BlockCache *c, uint64_t page) {
+    return &c->page_hash[(page >> 12) & ((1u << PAGE_HASH_BITS) - 1)];
+}
+
+static bool has_bytes_in(const struct Block *b, uint64_t page) {
+    return (b->phys & ~0xfffull) == page || b->phys_next == page;
+}
+
+/** What follows b in `chain`. A block in two chains has a link for each. */
+static struct Block **chain_next(struct BlockCache *c, struct Block *b, struct Block **chain) {
+    return &b->page_next[page_chain(c, b->phys & ~0xfffull) == chain ? 0 : 1];
+}
+
+/* ---- forgetting ---- */
+
+static void clear_code_flag(struct Tcg *t, uint64_t page) {
+    uint64_t offset, avail;
+    struct Region *r = bus_find(t->cpu->bus, page, &offset, &avail);
+    if (r != NULL && r->page_flags != NULL)
+        __atomic_and_fetch(&r->page_flags[offset >> 12], (uint8_t)~PAGE_FLAG_CODE, __ATOMIC_RELAXED);
+}
+
+void tcg_blocks_flush(struct Tcg *t) {
+    struct BlockCache *c = t->blocks;
+    tcg_history_keep(t->watch);
+    for (unsigned k = 0; k < 1u << PAGE_HASH_BITS; k++) {
+        for (struct Block *b = c->page_hash[k], *next; b != NULL; b = next) {
+            next = *chain_next(c, b, &c->page_hash[k]);
+            clear_code_flag(t, b->phys & ~0xfffull);
+            if (b->phys_next != BLOCK_NO_PAGE)
+                clear_code_flag(t, b->phys_next);
+            c->hash[hash_of(b->phys, b->mode)] = NULL;
+        }
+        c->page_hash[k] = NULL;
+    }
+    madvise(c->arena, c->begun * c->segment_size, MADV_DONTNEED);
+    c->used = c->current = 0;
+    c->begun = 1;
+    c->flushes++;
+    tcg_links_gone(t);
+}
+
+static void unhash(struct BlockCache *c, const struct Block *b) {
+    for (struct Block **p = &c->hash[hash_of(b->phys, b->mode)]; *p != NULL; p = &(*p)->hash_next) {
+        if (*p == b) {
+            *p = b->hash_next;
+            break;
+        }
+    }
+}
+
+/* ---- recycling ---- */
+
+static bool is_in(const struct Block *b, const uint8_t *segment, size_t size) {
+    return (uintptr_t)b - (uintptr_t)segment < size;
+}
+
+/** Blocks that stay may know the way to some that go. */
+static void forget_links_into(struct Block *b, const uint8_t *segment, size_t size) {
+    struct BlockLink *link = block_links(b);
+    for (unsigned k = 0; k < 2u + b->exits; k++)
+        if (is_in(link[k].target, segment, size) || is_in(link[k].hint, segment, size))
+            link[k].target = link[k].hint = NULL;
+}
+
+/** Forget the blocks of a segment: those that were decoded longest ago. Pages that lose their last one keep
+ *  PAGE_FLAG_CODE until something is written there. */
+static void recycle(struct Tcg *t, const uint8_t *segment, size_t size) {
+    struct BlockCache *c = t->blocks;
+    tcg_history_keep(t->watch);
+    tcg_forget_ways(t, WAYS_ALL); /* also the list of links, some of which go */
+    for (unsigned k = 0; k < 1u << PAGE_HASH_BITS; k++) {
+        for (struct Block **p = &c->page_hash[k]; *p != NULL;) {
+            struct Block *b = *p, **next = chain_next(c, b, &c->page_hash[k]);
+            if (is_in(b, segment, size)) {
+                unhash(c, b);
+                *p = *next;
+            } else {
+                forget_links_into(b, segment, size);
+                p = next;
+            }
+        }
+    }
+    c->flushes++;
+    c->recycled++;
+}
+
+static void next_segment(struct Tcg *t) {
+    struct BlockCache *c = t->blocks;
+    c->current = (c->current + 1) % SEGMENTS;
+    c->used = 0;
+    if (c->current == c->begun)
+        c->begun++;
+    else
+        recycle(t, c->arena + c->current * c->segment_size, c->segment_size);
+}
+
+/* ---- staleness ---- */
+
+/** Links from block to block in a page stay, so those to stale blocks are to be cut. */
+static void cut_links(struct BlockCache *c, struct Block **chain) {
+    for (struct Block *b = *chain; b != NULL; b = *chain_next(c, b, chain)) {
+        struct BlockLink *link = block_links(b);
+        for (unsigned k = 0; k < 2u + b->exits; k++)
+            if (link[k].target != NULL && link[k].target->stale)
+                link[k].target = link[k].hint = NULL;
+    }
+}
+
+/** Nobody finds it any more; whoever is in it leaves it at the next instruction. Its memory stays until its segment
+ *  is recycled. */
+static void make_stale(struct BlockCache *c, struct Block *b) {
+    unhash(c, b);
+    b->stale = true;
+    unsigned slots = b->count + (unsigned)b->falls;
+    for (unsigned k = 0; k < slots; k++)
+        b->insn[k].fn = tcg_x_stale;
+}
+
+void tcg_block_cut(struct Tcg *t, const struct Insn *i) {
+    struct Block *b = block_of(i);
+    if (i->idx + 1u < b->count && !b->stale) {
+        make_stale(t->blocks, b);
+        cut_links(t->blocks, page_chain(t->blocks, b->phys));
+    }
+}
+
+static bool in_map(const struct Block *b, const uint64_t map[64]) {
+    for (unsigned k = 0; k < b->bytes; k++) {
+        unsigned at = (unsigned)(b->phys + k) & 0xfff;
+        if ((map[at >> 6] >> (at & 63)) & 1)
+            return true;
+    }
+    return false;
+}
+
+void tcg_blocks_cut_at(struct Tcg *t, const uint64_t map[64]) {
+    struct BlockCache *c = t->blocks;
+    for (unsigned k = 0; k < 1u << PAGE_HASH_BITS; k++)
+        for (struct Block *b = c->page_hash[k]; b != NULL; b = *chain_next(c, b, &c->page_hash[k]))
+            if (!b->stale && in_map(b, map))
+                make_stale(c, b);
+    for (unsigned k = 0; k < 1u << PAGE_HASH_BITS; k++)
+        cut_links(c, &c->page_hash[k]);
+}
+
+static bool overlaps(const struct Block *b, uint64_t phys, uint64_t size) {
+    if (b->phys < phys + size && phys < b->phys + b->bytes)
+        return true;
+    return b->phys_next != BLOCK_NO_PAGE && b->phys_next < phys + size && phys < b->phys_next + INSN_MAX_BYTES;
+}
+
+/** Blocks with bytes in [phys, phys + size), which lies in one page, become stale. */
+static void page_written(struct Tcg *t, uint64_t phys, uint64_t size) {
+    uint64_t page = phys & ~0xfffull;
+    struct Block **chain = page_chain(t->blocks, page);
+    bool any_left = false, any_gone = false;
+    for (struct Block **p = chain; *p != NULL;) {
+        struct Block *b = *p, **next = chain_next(t->blocks, b, chain);
+        if (!b->stale && overlaps(b, phys, size))
+            make_stale(t->blocks, b);
+        if (b->stale) {
+            any_gone = true;
+            *p = *next;
+            continue;
+        }
+        any_left |= has_bytes_in(b, page);
+        p = next;
+    }
+    if (any_gone)
+        cut_links(t->blocks, chain);
+    if (!any_left)
+        clear_code_flag(t, page);
+}
+
+void tcg_code_written(struct Tcg *t, uint64_t phys, uint64_t size) {
+    while (size > 0) {
+        uint64_t in_page = 4096 - (phys & 0xfff);
+        uint64_t n = size < in_page ? size : in_page;
+        page_written(t, phys, n);
+        phys += n;
+        size -= n;
+    }
+}
+
+/* ---- building ---- */
+
+/** Where the bytes of the block come from. */
+struct Fetch {
+    const struct ExecTlbEntry *page;
+    struct ExecTlbEntry second; /* the next page, once a first instruction has reached into it */
+    uint64_t linear;            /* of the block's first byte */
+    uint64_t limit;             /* bytes from there that CS allows */
+};
+
+static void page_bytes(struct Tcg *t, const struct ExecTlbEntry *e, unsigned offset, uint8_t *out, unsigned n) {
+    if (e->host != NULL)
+        memcpy(out, e->host + offset, n);
+    else
+        bus_read(t->cpu->bus, e->phys + offset, out, n);
+}
+
+/** A page about to hold decoded code: writes to it must be seen from now on. */
+static void protect(struct Tcg *t, const struct ExecTlbEntry *e) {
+    if (e->page_flags == NULL || (__atomic_load_n(e->page_flags, __ATOMIC_RELAXED) & PAGE_FLAG_CODE))
+        return;
+    __atomic_or_fetch(e->page_flags, PAGE_FLAG_CODE, __ATOMIC_SEQ_CST);
+    if (!bus_dirty_logging(t->cpu->bus)) /* all stores are slow then */
+        tcg_tlb_protect_code(t, e->phys);
+}
+
+/**
+ * Up to 15 bytes at `off` from the block's start, within CS.limit. Only the block's first instruction may reach into
+ * the next page (`cross`), for fetching from there can fault.
+ */
+static unsigned fetch(struct Tcg *t, struct Fetch *f, unsigned off, bool cross, uint8_t out[INSN_MAX_BYTES]) {
+    unsigned in_page = (unsigned)((f->linear + off) & 0xfff), n = 4096 - in_page;
+    uint64_t allowed = f->limit - off;
+    if (n > INSN_MAX_BYTES)
+        n = INSN_MAX_BYTES;
+    if (n > allowed)
+        n = (unsigned)allowed;
+    page_bytes(t, f->page, in_page, out, n);
+    if (!cross || n == INSN_MAX_BYTES || n == allowed)
+        return n;
+    uint64_t next = f->linear + off + n;
+    f->second = *tcg_exec_page(t, (t->mode & MODE_CODE) == MODE_CODE64 ? next : (uint32_t)next);
+    protect(t, &f->second);
+    unsigned more = INSN_MAX_BYTES - n;
+    if (more > allowed - n)
+        more = (unsigned)(allowed - n);
+    page_bytes(t, &f->second, 0, out + n, more);
+    return n + more;
+}
+
+/** What only the block builder knows: positions. False: this instruction must begin a block of its own. */
+static bool place(struct Decoded *d, unsigned off, unsigned idx) {
+    struct Insn *i = &d->insn;
+    i->off = (uint16_t)off;
+    i->idx = (uint8_t)idx;
+    if (d->rip_relative) {
+        int64_t disp = (int64_t)i->disp + off;
+        if (disp > INT32_MAX)
+            return false;
+        i->disp = (int32_t)disp;
+    }
+    if (x86_rows[d->row].operands[0] == 'J') { /* see shapes_flow.h */
+        i->imm += off + i->len;
+        i->disp = (int32_t)(off + i->len);
+    }
+    return true;
+}
+
+/** Decode from the block's start; returns the number of instructions (at least 1), *bytes, and how many *exits it has.
+ */
+static unsigned decode_run(struct Tcg *t, struct Fetch *f, uint32_t mode, unsigned *bytes, unsigned *exits) {
+    struct Decoded *d = t->blocks->decoded;
+    unsigned max = mode & MODE_STEP ? 1 : BLOCK_MAX_INSNS, off = 0, n = 0;
+    uint8_t buf[INSN_MAX_BYTES];
+
+    *exits = 0;
+    while (n < max && (n == 0 || !tcg_break_offset(t, f->linear + off)) &&
+           (n == 0 || (((f->linear + off) & ~0xfffull) == (f->linear & ~0xfffull) && off < f->limit))) {
+        unsigned have = fetch(t, f, off, false, buf);
+        enum DecodeStatus s = x86_decode(&t->cpu->model, mode, buf, have, &d[n]);
+        if (s == DECODE_MORE && n > 0)
+            break;
+        if (s == DECODE_MORE) {
+            have = fetch(t, f, off, true, buf);
+            s = x86_decode(&t->cpu->model, mode, buf, have, &d[n]);
+        }
+        if (s != DECODE_OK) { /* too long, or beyond CS.limit */
+            if (n > 0)
+                break;
+            tcg_raise_error(t, NULL, VEC_GP, 0);
+        }
+        if (!place(&d[n], off, n))
+            break;
+        if (UNLIKELY(t->watch != NULL))
+            memcpy(t->blocks->bytes + off, buf, d[n].insn.len);
+        off += d[n].insn.len;
+        *exits += d[n].exit;
+        if (d[n++].flow || *exits == BLOCK_MAX_EXITS)
+            break;
+    }
+    *bytes = off;
+    return n;
+}
+
+/* Of a block of so many instructions, what observers want to know included. */
+static size_t block_size(const struct Tcg *t, unsigned count, unsigned exits, unsigned bytes, size_t *extra_at) {
+    *extra_at = sizeof(struct Block) + (count + 1) * sizeof(struct Insn) + (2 + exits) * sizeof(struct BlockLink);
+    *extra_at += UNLIKELY(t->profile != NULL) ? PROFILE_BLOCK_BYTES : 0;
+    size_t extra = UNLIKELY(t->watch != NULL) ? tcg_extra_size(t->watch, count, bytes) : 0;
+    return (*extra_at + extra + 63) & ~(size_t)63;
+}
+
+/* So that the first instruction shares a cache line with the half of struct Block that is read on the way to it. */
+enum { BLOCK_SHIFT = 32 };
+
+static struct Block *arena_take(struct Tcg *t, size_t size) {
+    struct BlockCache *c = t->blocks;
+    if (c->used + size + BLOCK_SHIFT > c->segment_size)
+        next_segment(t);
+    struct Block *b = (struct Block *)(c->arena + c->current * c->segment_size + c->used + BLOCK_SHIFT);
+    c->used += size;
+    c->built++;
+    return b;
+}
+
+static void insert(struct BlockCache *c, struct Block *b) {
+    b->cached = true;
+    struct Block **h = &c->hash[hash_of(b->phys, b->mode)];
+    b->hash_next = *h;
+    *h = b;
+    struct Block **p = page_chain(c, b->phys & ~0xfffull);
+    b->page_next[0] = *p;
+    *p = b;
+    if (b->phys_next == BLOCK_NO_PAGE)
+        return;
+    struct Block **p2 = page_chain(c, b->phys_next);
+    if (p2 == p) /* one chain serves both pages */
+        return;
+    b->page_next[1] = *p2;
+    *p2 = b;
+}
+
+static void fill(struct Block *b, const struct Decoded *d, unsigned n, unsigned bytes) {
+    b->count = (uint8_t)n;
+    b->falls = !d[n - 1].flow;
+    b->exits = 0;
+    struct BlockLink *link = block_links(b) + 2;
+    for (unsigned k = 0; k < n; k++) {
+        b->insn[k] = d[k].insn;
+        if (!d[k].exit)
+            continue;
+        b->insn[k].exit_link = (uint8_t)(link + b->exits++ - (struct BlockLink *)&b->insn[k]);
+        b->insn[k].behind = (uint8_t)(n - 1 - k);
+    }
+    if (b->falls)
+        b->insn[n] =
+            (struct Insn){.fn = tcg_x_fallthrough, .idx = (uint8_t)n, .disp = (int32_t)bytes, .off = (uint16_t)bytes};
+    memset(block_links(b), 0, (2u + b->exits) * sizeof(struct BlockLink));
+    b->bytes = (uint16_t)bytes;
+    b->stale = b->cached = false;
+    b->extra_at = 0;
+}
+
+static void watch_block(struct Tcg *t, struct Block *b, void *room) {
+    const struct CpuTrace *trace = t->cpu->trace;
+    tcg_extra_fill(t, b, room, t->blocks->decoded, t->blocks->bytes);
+    if (trace != NULL && trace->decoded != NULL)
+        trace->decoded(trace->opaque, t->cpu, t->env->rip, t->blocks->bytes, b->bytes);
+}
+
+/** Where a debugger has a breakpoint, at this address or one with the same offset in its page. */
+static struct Block *build_break(struct Tcg *t, struct Fetch *f, uint64_t phys, uint32_t mode) {
+    protect(t, f->page);
+    size_t extra_at;
+    struct Block *b = arena_take(t, block_size(t, 1, 0, 0, &extra_at));
+    b->phys = phys;
+    b->phys_next = BLOCK_NO_PAGE;
+    b->mode = mode;
+    b->count = 1;
+    b->bytes = 1;
+    b->exits = 0;
+    b->falls = b->stale = b->cached = false;
+    b->extra_at = 0;
+    b->insn[0] = (struct Insn){.fn = tcg_x_break, .len = 1};
+    memset(block_links(b), 0, 2 * sizeof(struct BlockLink));
+    if (f->page->host != NULL)
+        insert(t->blocks, b);
+    return b;
+}
+
+static struct Block *build(struct Tcg *t, struct Fetch *f, uint64_t phys, uint32_t mode) {
+    unsigned bytes, exits;
+
+    if (UNLIKELY(tcg_break_offset(t, f->linear)) && !(mode & MODE_STEP))
+        return build_break(t, f, phys, mode);
+    protect(t, f->page);
+    unsigned n = decode_run(t, f, mode, &bytes, &exits);
+    if (!(mode & MODE_STEP))
+        liveness_pick(t->blocks->decoded, n, t->blocks->harmless);
+    size_t extra_at, size = block_size(t, n, exits, bytes, &extra_at);
+    struct Block *b = arena_take(t, size);
+    bool crosses = (phys & 0xfff) + bytes > 4096;
+    b->phys = phys;
+    b->phys_next = crosses ? f->second.phys : BLOCK_NO_PAGE;
+    b->mode = mode;
+    if (crosses)
+        protect(t, &f->second);
+    fill(b, t->blocks->decoded, n, bytes);
+    if (UNLIKELY(t->profile != NULL))
+        tcg_profile_block(t->profile, b, t->blocks->decoded);
+    else if (!t->debug_watching) /* a stop must come right behind the access */
+        fuse_pick(t->blocks->fusions, b->insn, n, t->watch == NULL);
+    if (UNLIKELY(t->watch != NULL))
+        watch_block(t, b, (uint8_t *)b + extra_at);
+    if (f->page->host != NULL) /* what is not memory may read differently next time */
+        insert(t->blocks, b);
+    return b;
+}
+
+/** The second page of a block that crosses must still be where it was. */
+static bool still_maps(struct Tcg *t, const struct Block *b, uint64_t linear) {
+    if (LIKELY(b->phys_next == BLOCK_NO_PAGE))
+        return true;
+    uint64_t next = (linear | 0xfff) + 1;
+    return tcg_exec_page(t, (t->mode & MODE_CODE) == MODE_CODE64 ? next : (uint32_t)next)->phys == b->phys_next;
+}
+
+static bool is_at(struct Tcg *t, const struct Block *b, uint64_t phys, uint32_t mode, const struct Fetch *f) {
+    return b->phys == phys && b->mode == mode && b->bytes <= f->limit && still_maps(t, b, f->linear);
+}
+
+struct Block *tcg_block_find(struct Tcg *t, uint32_t mode, struct Block *hint) {
+    CPUX86State *env = t->env;
+    bool code64 = (mode & MODE_CODE) == MODE_CODE64;
+    uint64_t linear = env->rip;
+
+    if (!code64) {
+        if (env->rip > t->cs_limit)
+            tcg_raise_error(t, NULL, VEC_GP, 0);
+        linear = (uint32_t)(t->cs_base + env->rip);
+    }
+    struct Fetch f = {.page = tcg_exec_page(t, linear), .linear = linear};
+    f.limit = code64 ? UINT64_MAX : t->cs_limit - env->rip + 1;
+    uint64_t phys = f.page->phys | (linear & 0xfff);
+    if (hint != NULL && !hint->stale && is_at(t, hint, phys, mode, &f))
+        return hint;
+    for (struct Block *b = t->blocks->hash[hash_of(phys, mode)]; b != NULL; b = b->hash_next) {
+        if (is_at(t, b, phys, mode, &f))
+            return b;
+    }
+    struct ExecTlbEntry first = *f.page; /* the TLB slot may be refilled by the next page's translation */
+    f.page = &first;
+    return build(t, &f, phys, mode);
+}

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tcg-lite behind the engine interface: life-cycle, kicks, state sync, what the bus announces.
+ */
+#include "accel/accel.h"
+#include "accel/tcg-lite/run/block.h"
+#include "isa/decode.h"
+#include "accel/tcg-lite/run/links.h"
+#include "accel/tcg-lite/run/loop.h"
+#include "accel/tcg-lite/run/profile.h"
+#include "accel/tcg-lite/run/watch.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* MiB for decoded blocks. */
+enum { TB_SIZE_DEFAULT = 32, TB_SIZE_MAX = 4096 };
+
+static int probe(char *why, size_t n) {
+    (void)why, (void)n;
+    return 0;
+}
+
+/* Machine-wide: what the options say. */
+struct Options {
+    bool plain;
+    unsigned tb_size; /* MiB */
+    FILE *profile;    /* where to count sequences of instructions to (profile.h), or NULL */
+};
+
+static bool set_plain(struct Options *o, const char *value) {
+    o->plain = strcmp(value, "on") == 0;
+    return o->plain || strcmp(value, "off") == 0;
+}
+
+static bool set_tb_size(struct Options *o, const char *value) {
+    char *end;
+    unsigned long n = strtoul(value, &end, 10);
+    o->tb_size = (unsigned)n;
+    return isdigit((unsigned char)value[0]) && *end == '\0' && n >= 1 && n <= TB_SIZE_MAX;
+}
+
+static bool set_profile(struct Options *o, const char *value) {
+    if (o->profile != NULL)
+        fclose(o->profile);
+    o->profile = fopen(value, "we");
+    if (o->profile != NULL)
+        fprintf(o->profile, "# twin86: executed sequences of instructions (accel/tcg-lite/run/profile.h)\n");
+    return o->profile != NULL;
+}
+
+static const struct {
+    const char *name, *values;
+    bool (*set)(struct Options *o, const char *value);
+} known_options[] = {{"plain", "on|off", set_plain},
+                     {"tb-size", "MIB (1 to 4096)", set_tb_size},
+                     {"profile", "FILE, which can be written", set_profile}};
+enum { KNOWN_OPTIONS = sizeof(known_options) / sizeof(known_options[0]) };
+
+/* One option, "NAME=VALUE". */
+static int parse_one(struct Options *o, char *text, char *why, size_t n) {
+    char *value = strchr(text, '=');
+    size_t len = value != NULL ? (size_t)(value - text) : strlen(text);
+    for (size_t k = 0; k < KNOWN_OPTIONS; k++) {
+        if (strlen(known_options[k].name) != len || memcmp(known_options[k].name, text, len) != 0)
+            continue;
+        if (value != NULL && known_options[k].set(o, value + 1))
+            return 0;
+        snprintf(why, n, "-accel tcg-lite: '%s' should be %s=%s", text, known_options[k].name, known_options[k].values);
+        return -EINVAL;
+    }
+    size_t used = (size_t)snprintf(why, n, "-accel tcg-lite: unknown option '%s'; there are", text);
+    for (size_t k = 0; k < KNOWN_OPTIONS && used < n; k++) {
+        const char *before = k == 0 ? "" : k == KNOWN_OPTIONS - 1 ? " and" : ",";
+        used +=
+            (size_t)snprintf(why + used, n - used, "%s %s=%s", before, known_options[k].name, known_options[k].values);
+    }
+    return -EINVAL;
+}
+
+static int parse(struct Options *o, const char *options, char *why, size_t n) {
+    for (const char *s = options; *s != '\0' && *s != ':';) {
+        size_t len = strcspn(s, ",:");
+        char *one = strndup(s, len);
+        int r = one != NULL ? parse_one(o, one, why, n) : (snprintf(why, n, "%s", strerror(ENOMEM)), -ENOMEM);
+        free(one);
+        if (r != 0)
+            return r;
+        s += len;
+        if (*s == ',')
+            s++;
+    }
+    return 0;
+}
+
+static void destroy(struct Accel *accel) {
+    struct Options *o = accel->data;
+    if (o != NULL && o->profile != NULL) {
+        fprintf(o->profile, "end\n");
+        fclose(o->profile);
+    }
+    free(o);
+    accel->data = NULL;
+}
+
+static int init(struct Accel *accel, char *why, size_t n) {
+    struct Options *o = calloc(1, sizeof(*o));
+    if (o == NULL)
+        return -ENOMEM;
+    o->tb_size = TB_SIZE_DEFAULT;
+    int r = parse(o, accel->options, why, n);
+    accel->data = o;
+    if (r != 0)
+        destroy(accel);
+    return r;
+}
+
+/* NULL: another engine lets this one execute some instructions; then accel is the other's. */
+static const struct Options *options_of(const struct Accel *accel) {
+    return accel != NULL && accel->ops == &tcg_lite_ops ? accel->data : NULL;
+}
+
+static void kick(struct CPUState *cpu) {
+    struct Tcg *t = cpu->engine;
+    if (t != NULL)
+        atomic_store(&t->limit, 0);
+}
+
+static void mapping_changed(void *opaque, uint64_t gpa, uint64_t size) {
+    struct Tcg *t = opaque;
+    (void)gpa, (void)size;
+    cpu_post(t->cpu, CPU_EVENT_MAP);
+}
+
+static void code_written(void *opaque, uint64_t gpa, uint64_t size) {
+    struct Tcg *t = opaque;
+    (void)gpa, (void)size;
+    cpu_post(t->cpu, CPU_EVENT_CODE);
+}
+
+static int vcpu_init(struct CPUState *cpu, struct Accel *accel) {
+    const struct Options *o = options_of(accel);
+    struct Tcg *t = calloc(1, sizeof(*t));
+    if (t == NULL)
+        return -ENOMEM;
+    t->links = links_new();
+    t->blocks = tcg_blocks_new((size_t)(o != NULL ? o->tb_size : TB_SIZE_DEFAULT) << 20);
+    if (t->links == NULL || t->blocks == NULL) {
+        links_free(t->links);
+        tcg_blocks_free(t->blocks);
+        free(t);
+        return -ENOMEM;
+    }
+    cpu->model.feature[FEAT_KVM] = 0; /* paravirtual interfaces need KVM */
+    t->cpu = cpu;
+    t->env = &cpu->env;
+    t->delivering = -1;
+    t->plain = o != NULL && o->plain;
+    t->leave.fn = tcg_x_leave;
+    t->lookup.fn = tcg_x_lookup;
+    t->link.fn = tcg_x_link;
+    t->edge.fn = tcg_x_edge;
+    cpu->engine = t;
+    if (tcg_watch_init(t, accel != NULL && accel->ops == &tcg_lite_ops) != 0)
+        return -ENOMEM;
+    if (o != NULL && o->profile != NULL && (t->profile = tcg_profile_new(o->profile)) == NULL)
+        return -ENOMEM;
+    tcg_tlb_flush(t);
+    const struct BusListener listener = {.mapping_changed = mapping_changed, .code_written = code_written, .opaque = t};
+    return bus_add_listener(cpu->bus, &listener);
+}
+
+static void vcpu_destroy(struct CPUState *cpu) {
+    struct Tcg *t = cpu->engine;
+    if (t == NULL)
+        return;
+    bus_remove_listeners(cpu->bus, t);
+    tcg_blocks_free(t->blocks);
+    tcg_watch_free(t);
+    tcg_profile_free(t->profile);
+    links_free(t->links);
+    free(t);
+    cpu->engine = NULL;
+}
+
+static void get_state(struct CPUState *cpu) {
+    struct Tcg *t = cpu->engine;
+    cpu->env.rflags = tcg_rflags(t);
+}
+
+static int put_state(struct CPUState *cpu) {
+    struct Tcg *t = cpu->engine;
+    cc_load(&t->cc, (uint32_t)cpu->env.rflags);
+    cpu->env.zero = 0;
+    t->insn = NULL;
+    t->tf_armed = t->shadow_running = false;
+    tcg_tlb_flush(t);
+    tcg_update_mode(t);
+    return 0;
+}
+
+const char *tcg_lite_mnemonic(struct CPUState *cpu, const uint8_t *bytes, size_t n) {
+    struct Tcg *t = cpu->engine;
+    struct Decoded d;
+    return x86_decode(&cpu->model, t->mode, bytes, n, &d) == DECODE_OK ? x86_rows[d.row].mnemonic
+                                                                       : x86_rows[0].mnemonic;
+}
+
+const struct AccelOps tcg_lite_ops = {
+    .name = "tcg-lite",
+    .probe = probe,
+    .init = init,
+    .destroy = destroy,
+    .vcpu_init = vcpu_init,
+    .vcpu_destroy = vcpu_destroy,
+    .exec = tcg_exec,
+    .kick = kick,
+    .get_state = get_state,
+    .put_state = put_state,
+    .describe = tcg_describe,
+    .step = tcg_step,
+    .history = tcg_history,
+};

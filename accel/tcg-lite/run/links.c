@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+#include "accel/tcg-lite/run/links.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { LINKS_MAX = 1 << 14, PAGE_BITS = 12 };
+
+/** A physical page that was executed. [0] by supervisor, [1] by user code. */
+struct CodePage {
+    uint64_t phys;
+    uint64_t linear[2], generation[2]; /* where, and in which generation of ways */
+    struct CodePage *next;
+};
+
+struct Links {
+    struct BlockLink *link[2][LINKS_MAX]; /* those to be forgotten, of supervisor and user code */
+    unsigned count[2];
+    bool local_super;        /* supervisor code was executed in a page that is not global */
+    uint64_t entered[2][64]; /* hashes of the linear pages that were executed */
+    struct CodePage *page[1 << PAGE_BITS];
+};
+
+struct Links *links_new(void) {
+    return calloc(1, sizeof(struct Links));
+}
+
+void links_free(struct Links *l) {
+    for (unsigned k = 0; l != NULL && k < 1u << PAGE_BITS; k++)
+        for (struct CodePage *p = l->page[k], *next; p != NULL; p = next) {
+            next = p->next;
+            free(p);
+        }
+    free(l);
+}
+
+static void clear_exec(struct Tcg *t, bool user) {
+    for (unsigned n = 0; n < EXEC_TLB_SIZE; n++)
+        t->exec_tlb[user][n].tag = TLB_NONE;
+}
+
+static unsigned entered_bit(uint64_t linear) { return (unsigned)((linear >> 12 ^ linear >> 24) & 4095); }
+
+static void forget(struct Tcg *t, bool user) {
+    struct Links *l = t->links;
+    for (unsigned k = 0; k < l->count[user]; k++)
+        l->link[user][k]->target = NULL;
+    l->count[user] = 0;
+    clear_exec(t, user);
+    memset(l->entered[user], 0, sizeof(l->entered[user]));
+    t->ways_generation[user]++;
+    if (!user)
+        l->local_super = false;
+}
+
+static void new_key(struct Tcg *t) {
+    t->mode_key = t->ways_generation[(t->mode & MODE_USER) != 0] << MODE_BITS | t->mode;
+}
+
+void tcg_forget_ways(struct Tcg *t, unsigned which) {
+    if (which & WAYS_SUPER)
+        forget(t, false);
+    if (which & WAYS_USER)
+        forget(t, true);
+    new_key(t);
+}
+
+void tcg_forget_page(struct Tcg *t, uint64_t linear) {
+    unsigned bit = entered_bit(linear), which = 0;
+    for (unsigned user = 0; user < 2; user++)
+        if (t->links->entered[user][bit >> 6] >> (bit & 63) & 1)
+            which |= user ? WAYS_USER : WAYS_SUPER;
+    tcg_forget_ways(t, which);
+}
+
+void tcg_forget_local_ways(struct Tcg *t) { tcg_forget_ways(t, t->links->local_super ? WAYS_ALL : WAYS_USER); }
+
+void tcg_links_gone(struct Tcg *t) {
+    t->links->count[0] = t->links->count[1] = 0;
+    tcg_forget_ways(t, WAYS_ALL);
+}
+
+/** Both lie in one page, and only there. In other than 64-bit code CS has a say, too. */
+static bool stays_in_page(const struct Block *from, const struct Block *to) {
+    return (from->mode & MODE_CODE) == MODE_CODE64 && ((from->phys ^ to->phys) & ~0xfffull) == 0 &&
+           from->phys_next == BLOCK_NO_PAGE && to->phys_next == BLOCK_NO_PAGE;
+}
+
+void tcg_link(struct Tcg *t, const struct Insn *from, struct BlockLink *link, struct Block *b) {
+    struct Links *l = t->links;
+    bool user = (t->mode & MODE_USER) != 0;
+    if (!b->cached)
+        return;
+    link->hint = b;
+    if (from == NULL || !stays_in_page(block_of(from), b)) {
+        if (l->count[user] == LINKS_MAX)
+            tcg_forget_ways(t, user ? WAYS_USER : WAYS_SUPER);
+        l->link[user][l->count[user]++] = link;
+    }
+    link->target = b;
+}
+
+static struct CodePage *code_page(struct Links *l, uint64_t phys) {
+    struct CodePage **slot = &l->page[(phys >> 12) & ((1u << PAGE_BITS) - 1)];
+    for (struct CodePage *p = *slot; p != NULL; p = p->next)
+        if (p->phys == phys)
+            return p;
+    struct CodePage *p = calloc(1, sizeof(*p));
+    if (p != NULL) {
+        *p = (struct CodePage){.phys = phys, .generation = {UINT64_MAX, UINT64_MAX}, .next = *slot};
+        *slot = p;
+    }
+    return p;
+}
+
+void tcg_page_entered(struct Tcg *t, struct ExecTlbEntry *e, uint64_t linear, uint64_t phys, bool user, bool global) {
+    struct CodePage *p = code_page(t->links, phys);
+    if (p == NULL || (p->generation[user] == t->ways_generation[user] && p->linear[user] != linear))
+        tcg_forget_ways(t, user ? WAYS_USER : WAYS_SUPER);
+    if (p != NULL) {
+        p->linear[user] = linear;
+        p->generation[user] = t->ways_generation[user];
+    }
+    t->links->entered[user][entered_bit(linear) >> 6] |= 1ull << (entered_bit(linear) & 63);
+    if (!user && !global)
+        t->links->local_super = true;
+    e->tag = linear;
+    e->phys = phys;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * Flag liveness within a block.
+ */
+#ifndef TWIN86_TCG_LIVENESS_H
+#define TWIN86_TCG_LIVENESS_H
+
+#include "isa/decode.h"
+
+/**
+ * Give each of d[0..n) that writes flags nobody can see the variant that computes none. Whoever may fault sees all
+ * flags (the handler's frame shows them), and so does whatever follows the block.
+ */
+void liveness_pick(struct Decoded *d, unsigned n, const bool *harmless);
+
+/** By row: cannot fault unless its operand is in memory. To be freed; NULL when out of memory. */
+bool *liveness_classify(void);
+
+#endif

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Segment checks and the slow paths of guest memory accesses: TLB misses, page crossing, MMIO, ROM, decoded code,
+ * watched addresses, alignment checks.
+ */
+#include "accel/tcg-lite/run/mem.h"
+#include "accel/tcg-lite/run/block.h"
+#include "accel/tcg-lite/sys/debug_regs.h"
+#include "accel/tcg-lite/run/tlb.h"
+#include "accel/tcg-lite/run/watch.h"
+#include "cpu/exits.h"
+
+static _Noreturn void segment_fault(struct Tcg *t, const struct Insn *i, unsigned seg) {
+    tcg_raise_error(t, i, seg == SEG_SS ? VEC_SS : VEC_GP, 0);
+}
+
+uint64_t mem_linear(struct Tcg *t, const struct Insn *i, unsigned seg, uint64_t offset, unsigned size,
+                    enum Access access) {
+    const struct X86Segment *s = &t->env->seg[seg];
+
+    if ((t->mode & MODE_CODE) == MODE_CODE64) {
+        uint64_t linear = offset + (seg >= SEG_FS ? s->base : 0);
+        mem_check_aligned(t, i, linear, size, access);
+        if (!x86_canonical(t->env, linear) || !x86_canonical(t->env, linear + size - 1))
+            segment_fault(t, i, seg);
+        /* AMD's processors want the offset alone to be canonical, too (measured on Zen; the APM does not say it). */
+        if (!x86_canonical(t->env, offset) && t->cpu->model.vendor == VENDOR_AMD)
+            segment_fault(t, i, seg);
+        return linear;
+    }
+    if (!(t->mode & (MODE_REAL | MODE_VM86))) {
+        if (s->ar & AR_UNUSABLE)
+            segment_fault(t, i, seg);
+        bool code = (s->ar & AR_CODE) != 0;
+        if ((access & ACCESS_WRITE) && (code || !(s->ar & AR_WRITABLE)))
+            segment_fault(t, i, seg);
+        if ((access & ACCESS_READ) && code && !(s->ar & AR_READABLE))
+            segment_fault(t, i, seg);
+    }
+    if (!segment_holds(s, (uint32_t)offset, size))
+        segment_fault(t, i, seg);
+    uint32_t linear = (uint32_t)(s->base + offset);
+    mem_check_aligned(t, i, linear, size, access);
+    return linear;
+}
+
+/** The translation of one page for reading or writing. */
+static struct TlbEntry *translate(struct Tcg *t, const struct Insn *i, unsigned mmu, uint64_t linear, bool write) {
+    struct TlbEntry *e = &t->tlbs[mmu][(linear >> 12) & (TLB_SIZE - 1)];
+    uint64_t tag = write ? e->tag_write : e->tag_read;
+    if (((tag ^ (linear & ~0xfffull)) & ~(uint64_t)TLB_SLOW) == 0)
+        return e;
+    return tcg_tlb_fill(t, i, mmu, linear, write);
+}
+
+/** Linear addresses wrap at 4 GiB outside 64-bit code. */
+static uint64_t wrap(const struct Tcg *t, uint64_t linear) { return x86_long_mode(t->env) ? linear : (uint32_t)linear; }
+
+static bool canonical_range(const struct Tcg *t, uint64_t linear, unsigned size) {
+    return !x86_long_mode(t->env) || (x86_canonical(t->env, linear) && x86_canonical(t->env, linear + size - 1));
+}
+
+/** What alignment checking asks of an operand of n bytes: its natural alignment, but of vectors no more than 16, of
+ *  80-bit numbers 8, of the x87's state 2 or 4 (SDM vol. 3, table 7-6; vectors as measured on Zen). */
+static unsigned alignment(unsigned n) {
+    switch (n) {
+    case 1:
+    case 2:
+    case 4:
+    case 8:
+    case 16: return n;
+    case 32: return 16;
+    case 10: return 8;
+    case 14:
+    case 94: return 2;
+    default: return 4;
+    }
+}
+
+/** Checks that precede translation: canonical form, and alignment at CPL 3 when CR0.AM and EFLAGS.AC ask for it. */
+static void check_address(struct Tcg *t, const struct Insn *i, unsigned mmu, uint64_t linear, unsigned size) {
+    if (UNLIKELY(!canonical_range(t, linear, size)))
+        segment_fault(t, i, i != NULL && i->mem ? i->seg : SEG_DS);
+    if (mmu == MMU_ALIGN && (linear & (alignment(size) - 1)))
+        tcg_raise_error(t, i, VEC_AC, 0);
+}
+
+static void note_access(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, bool write) {
+    if (UNLIKELY(t->watching))
+        t->env->pending_db |= dr_match_data(t->env, linear, size, write);
+    if (UNLIKELY(t->debug_watching))
+        tcg_debug_access(t, i, linear, size, write);
+}
+
+/** RAM was written through a slow tag: keep the dirty log, let decoded code of that page become stale, and make the
+ *  tag fast once nothing needs it slow. */
+static void note_write(struct Tcg *t, struct TlbEntry *e, uint64_t page, uint64_t phys, unsigned size) {
+    uint64_t offset, avail;
+    struct Region *r = bus_find(t->cpu->bus, phys, &offset, &avail);
+    if (r == NULL || r->page_flags == NULL)
+        return;
+    uint8_t *flags = &r->page_flags[offset >> 12];
+    bool logging = bus_dirty_logging(t->cpu->bus);
+    if (logging)
+        __atomic_or_fetch(flags, PAGE_FLAG_DIRTY, __ATOMIC_RELAXED);
+    if (__atomic_load_n(flags, __ATOMIC_RELAXED) & PAGE_FLAG_CODE)
+        tcg_code_written(t, phys, size);
+    bool code = __atomic_load_n(flags, __ATOMIC_RELAXED) & PAGE_FLAG_CODE;
+    bool watched = t->debug_watching && cpu_watched(&t->cpu->debug, page, 4096);
+    if (!code && !logging && !watched && !t->watching && e < t->tlbs[MMU_ALIGN] && !(e->tag_write & TLB_NONE))
+        e->tag_write = page;
+}
+
+/** A device has seen an access. What it asks for (an interrupt, a timer) comes right after the instruction, as it does
+ *  on hardware, and as it would if the instruction were alone in its block. */
+static void after_device(struct Tcg *t, const struct Insn *i) {
+    if (UNLIKELY(i != NULL && tcg_event_due(t)))
+        tcg_block_cut(t, i);
+}
+
+/* What is no memory: apart, so that the ways to RAM need no stack frame for its sake. */
+__attribute__((noinline)) static uint64_t load_device(struct Tcg *t, const struct Insn *i, uint64_t phys,
+                                                      unsigned size) {
+    tcg_sync_count(t, i);
+    if (UNLIKELY(t->cpu->exits != NULL))
+        tcg_exit_access(t, i, EXIT_EPT_MISCONFIG, phys, false);
+    uint64_t v = bus_read_uint(t->cpu->bus, phys, size);
+    if (UNLIKELY(t->cpu->exits != NULL))
+        exits_end(t->cpu->exits);
+    after_device(t, i);
+    return v;
+}
+
+__attribute__((noinline)) static void store_device(struct Tcg *t, const struct Insn *i, uint64_t phys, unsigned size,
+                                                   uint64_t v) {
+    tcg_sync_count(t, i);
+    if (UNLIKELY(t->cpu->exits != NULL))
+        tcg_exit_access(t, i, EXIT_EPT_MISCONFIG, phys, true);
+    bus_write_uint(t->cpu->bus, phys, v, size);
+    if (UNLIKELY(t->cpu->exits != NULL))
+        exits_end(t->cpu->exits);
+    after_device(t, i);
+}
+
+/** One access that stays within a page. */
+ALWAYS_INLINE uint64_t load_in_page(struct Tcg *t, const struct Insn *i, struct TlbEntry *e, uint64_t linear,
+                                    unsigned size) {
+    if (LIKELY(e->phys & (TLB_RAM | TLB_ROM)))
+        return host_load((const void *)(e->host + (linear & 0xfff)), size);
+    return load_device(t, i, (e->phys & ~0xfffull) | (linear & 0xfff), size);
+}
+
+ALWAYS_INLINE void store_in_page(struct Tcg *t, const struct Insn *i, struct TlbEntry *e, uint64_t linear,
+                                 unsigned size, uint64_t v) {
+    uint64_t phys = (e->phys & ~0xfffull) | (linear & 0xfff);
+    if (LIKELY(e->phys & TLB_RAM)) {
+        host_store((void *)(e->host + (linear & 0xfff)), size, v);
+        note_write(t, e, linear & ~0xfffull, phys, size);
+    } else {
+        store_device(t, i, phys, size, v);
+    }
+}
+
+static bool crosses(uint64_t linear, unsigned size) { return (linear & 0xfff) + size > 4096; }
+
+static uint64_t load(struct Tcg *t, const struct Insn *i, unsigned mmu, uint64_t linear, unsigned size) {
+    check_address(t, i, mmu, linear, size);
+    if (LIKELY(!crosses(linear, size))) {
+        struct TlbEntry *e = translate(t, i, mmu, linear, false);
+        note_access(t, i, linear, size, false);
+        return load_in_page(t, i, e, linear, size);
+    }
+    unsigned first = 4096 - (linear & 0xfff);
+    uint64_t second = wrap(t, linear + first), v = 0;
+    translate(t, i, mmu, linear, false); /* fault before any device sees anything */
+    translate(t, i, mmu, second, false);
+    note_access(t, i, linear, size, false);
+    for (unsigned k = 0; k < size; k++) {
+        uint64_t at = k < first ? linear + k : second + (k - first);
+        v |= load_in_page(t, i, translate(t, i, mmu, at, false), at, 1) << (8 * k);
+    }
+    return v;
+}
+
+static void probe_write(struct Tcg *t, const struct Insn *i, unsigned mmu, uint64_t linear, unsigned size) {
+    check_address(t, i, mmu, linear, size);
+    translate(t, i, mmu, linear, true);
+    if (crosses(linear, size))
+        translate(t, i, mmu, wrap(t, (linear | 0xfff) + 1), true);
+}
+
+static void store(struct Tcg *t, const struct Insn *i, unsigned mmu, uint64_t linear, unsigned size, uint64_t v) {
+    probe_write(t, i, mmu, linear, size);
+    note_access(t, i, linear, size, true);
+    if (LIKELY(!crosses(linear, size))) {
+        store_in_page(t, i, translate(t, i, mmu, linear, true), linear, size, v);
+        return;
+    }
+    for (unsigned k = 0; k < size; k++) {
+        uint64_t at = wrap(t, linear + k);
+        store_in_page(t, i, translate(t, i, mmu, at, true), at, 1, v >> (8 * k));
+    }
+}
+
+/* Sequences come here, too, when an address is not in the page where they expect it. */
+SLOW_CC uint64_t mem_load_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
+    const void *p = mem_host_read(t, linear, size);
+    return p != NULL ? host_load(p, size) : load(t, i, t->mmu, linear, size);
+}
+
+SLOW_CC bool mem_store_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, uint64_t v) {
+    void *p = mem_host_write(t, linear, size);
+    if (p != NULL) {
+        host_store(p, size, v);
+        return false;
+    }
+    store(t, i, t->mmu, linear, size, v);
+    return block_of(i)->stale;
+}
+
+SLOW_CC uint64_t mem_load_stack_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
+    if (!canonical_range(t, linear, size))
+        segment_fault(t, i, SEG_SS);
+    return load(t, i, t->mmu, linear, size);
+}
+
+SLOW_CC bool mem_store_stack_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, uint64_t v) {
+    if (!canonical_range(t, linear, size))
+        segment_fault(t, i, SEG_SS);
+    store(t, i, t->mmu, linear, size, v);
+    return block_of(i)->stale;
+}
+
+void mem_probe_write(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
+    probe_write(t, i, t->mmu, linear, size);
+}
+
+static unsigned mmu_unaligned(const struct Tcg *t) { return t->mmu == MMU_ALIGN ? MMU_USER : t->mmu; }
+
+uint64_t mem_load_unaligned_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
+    return load(t, i, mmu_unaligned(t), linear, size);
+}
+
+void mem_store_unaligned(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, uint64_t v) {
+    store(t, i, mmu_unaligned(t), linear, size, v);
+}
+
+void mem_probe_write_unaligned(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
+    probe_write(t, i, mmu_unaligned(t), linear, size);
+}
+
+void mem_probe_read(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
+    check_address(t, i, t->mmu, linear, size);
+    translate(t, i, t->mmu, linear, false);
+    if (crosses(linear, size))
+        translate(t, i, t->mmu, wrap(t, (linear | 0xfff) + 1), false);
+}
+
+/** Check every page of a long operand, for reading or writing. */
+static void probe_range(struct Tcg *t, const struct Insn *i, unsigned mmu, uint64_t linear, unsigned n, bool write) {
+    check_address(t, i, mmu, linear, n);
+    for (uint64_t at = linear & ~0xfffull; at < linear + n; at += 4096)
+        translate(t, i, mmu, wrap(t, at < linear ? linear : at), write);
+}
+
+/** The largest natural piece of a long operand at `at`: the pieces in which devices see it. */
+static unsigned piece(uint64_t at, unsigned left) {
+    unsigned n = 8;
+    while (n > left || (at & (n - 1)))
+        n >>= 1;
+    return n;
+}
+
+void mem_load_bytes(struct Tcg *t, const struct Insn *i, uint64_t linear, void *buf, unsigned n) {
+    probe_range(t, i, t->mmu, linear, n, false);
+    note_access(t, i, linear, n, false);
+    for (unsigned k = 0; k < n;) {
+        uint64_t at = wrap(t, linear + k);
+        unsigned size = piece(at, n - k);
+        host_store((uint8_t *)buf + k, size, load_in_page(t, i, translate(t, i, t->mmu, at, false), at, size));
+        k += size;
+    }
+}
+
+static void store_bytes(struct Tcg *t, const struct Insn *i, unsigned mmu, uint64_t linear, const void *buf,
+                        unsigned n) {
+    probe_range(t, i, mmu, linear, n, true);
+    note_access(t, i, linear, n, true);
+    for (unsigned k = 0; k < n;) {
+        uint64_t at = wrap(t, linear + k);
+        unsigned size = piece(at, n - k);
+        store_in_page(t, i, translate(t, i, mmu, at, true), at, size, host_load((const uint8_t *)buf + k, size));
+        k += size;
+    }
+}
+
+bool mem_store_bytes(struct Tcg *t, const struct Insn *i, uint64_t linear, const void *buf, unsigned n) {
+    store_bytes(t, i, t->mmu, linear, buf, n);
+    return block_of(i)->stale;
+}
+
+void mem_store_bytes_unaligned(struct Tcg *t, const struct Insn *i, uint64_t linear, const void *buf, unsigned n) {
+    store_bytes(t, i, mmu_unaligned(t), linear, buf, n);
+}
+
+uint64_t mem_load_sys(struct Tcg *t, uint64_t linear, unsigned size) {
+    return load(t, t->insn, MMU_SUPER, wrap(t, linear), size);
+}
+
+void mem_store_sys(struct Tcg *t, uint64_t linear, unsigned size, uint64_t value) {
+    store(t, t->insn, MMU_SUPER, wrap(t, linear), size, value);
+}
+
+void mem_probe_write_sys(struct Tcg *t, uint64_t linear, unsigned size) {
+    probe_write(t, t->insn, MMU_SUPER, wrap(t, linear), size);
+}
+
+uint64_t mem_load_as(struct Tcg *t, bool user, uint64_t linear, unsigned size) {
+    return load(t, t->insn, user ? MMU_USER : MMU_SUPER, wrap(t, linear), size);
+}
+
+void mem_store_as(struct Tcg *t, bool user, uint64_t linear, unsigned size, uint64_t value) {
+    store(t, t->insn, user ? MMU_USER : MMU_SUPER, wrap(t, linear), size, value);
+}

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * Guest memory as instructions see it: effective address, segment check, TLB, and the slow paths behind.
+ *
+ * Every function may raise a fault on behalf of instruction i. Sizes are in bytes. Values are little-endian.
+ */
+#ifndef TWIN86_TCG_MEM_H
+#define TWIN86_TCG_MEM_H
+
+#include "accel/tcg-lite/run/fused.h"
+
+#include <string.h>
+
+/** How a ModRM memory operand becomes a linear address; a compile-time constant in exec functions. */
+enum EaKind {
+    EA_BASE,   /* EA_FLAT without index */
+    EA_FLAT,   /* 64-bit addressing without segment base */
+    EA_FLAT32, /* 32-bit addressing through a flat ES, SS or DS, or in 64-bit code without segment base */
+    EA_FULL,   /* any address size, segment base, limit and type checks */
+};
+
+enum Access {
+    ACCESS_READ = 1,
+    ACCESS_WRITE = 2,
+    ACCESS_RMW = 3,
+    ACCESS_ALIGNED = 4 /* beside these: a misaligned address raises #GP(0), in 64-bit code before it may raise #SS */
+};
+
+/** The offset part alone (LEA), wrapped to the address size. */
+ALWAYS_INLINE uint64_t ea_offset(const CPUX86State *env, const struct Insn *i) {
+    const uint8_t *g = (const uint8_t *)env->gpr;
+    uint64_t ea = *(const uint64_t *)(g + i->base) + (*(const uint64_t *)(g + i->index) << i->scale) +
+                  (int64_t)i->disp + i->more_disp;
+    return i->asize == 3 ? ea : i->asize == 2 ? (uint32_t)ea : (uint16_t)ea;
+}
+
+/** True when [offset, offset + size) lies within the segment (SDM vol. 3, 5.3); expand-down counts from the limit up.
+ */
+static inline bool segment_holds(const struct X86Segment *s, uint32_t offset, unsigned size) {
+    uint64_t last = (uint64_t)offset + size - 1;
+    if ((s->ar & (AR_S | AR_CODE | AR_EXPAND_DOWN)) == (AR_S | AR_EXPAND_DOWN))
+        return offset > s->limit && last <= (s->ar & AR_DB ? 0xffffffffu : 0xffffu);
+    return last <= s->limit;
+}
+
+/** offset -> linear through segment `seg` with limit, type and null checks (in 64-bit mode only FS/GS bases and the
+ *  canonical check). Raises #SS(0) for SS, #GP(0) otherwise. */
+uint64_t mem_linear(struct Tcg *t, const struct Insn *i, unsigned seg, uint64_t offset, unsigned size,
+                    enum Access access);
+
+/** #GP(0) if `access` asks for alignment and the address has none. */
+ALWAYS_INLINE void mem_check_aligned(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size,
+                                     enum Access access) {
+    if (UNLIKELY(linear & (size - 1)) && (access & ACCESS_ALIGNED))
+        tcg_raise_error(t, insn_commit(i), VEC_GP, 0);
+}
+
+/** The ModRM memory operand's linear address. */
+ALWAYS_INLINE uint64_t ea_linear(CPUX86State *env, const struct Insn *i, struct Tcg *t, enum EaKind kind, unsigned size,
+                                 enum Access access) {
+    if (kind != EA_FULL) {
+        const uint8_t *g = (const uint8_t *)env->gpr;
+        uint64_t ea = *(const uint64_t *)(g + i->base) + (int64_t)i->disp;
+        if (kind != EA_BASE)
+            ea += *(const uint64_t *)(g + i->index) << i->scale;
+        if (kind == EA_FLAT32)
+            ea = (uint32_t)ea;
+        mem_check_aligned(t, i, ea, size, access);
+        return ea;
+    }
+    return mem_linear(t, insn_commit(i), i->seg, ea_offset(env, i), size, access);
+}
+
+/* Slow paths: TLB miss, page crossing, MMIO, code pages. Current privilege. Stores return true when the block of i has
+ * become stale: its next instruction is not to be executed. */
+SLOW_CC uint64_t mem_load_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size);
+SLOW_CC bool mem_store_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, uint64_t value);
+/* The same for the stack: a non-canonical address raises #SS. */
+SLOW_CC uint64_t mem_load_stack_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size);
+SLOW_CC bool mem_store_stack_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, uint64_t value);
+/** Raise the fault that a write of `size` bytes would raise; otherwise return having done nothing. */
+void mem_probe_write(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size);
+/* Without alignment checks, whatever CR0.AM and RFLAGS.AC say: moves under a mask, gathers (SDM vol. 2). */
+uint64_t mem_load_unaligned_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size);
+void mem_store_unaligned(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, uint64_t v);
+void mem_store_bytes_unaligned(struct Tcg *t, const struct Insn *i, uint64_t linear, const void *buf, unsigned n);
+void mem_probe_write_unaligned(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size);
+/** The fault of a read of `size` bytes, as mem_probe_write; no device sees anything. */
+void mem_probe_read(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size);
+/** n bytes with current privilege, all-or-nothing: every page is checked before the first byte moves. */
+void mem_load_bytes(struct Tcg *t, const struct Insn *i, uint64_t linear, void *buf, unsigned n);
+bool mem_store_bytes(struct Tcg *t, const struct Insn *i, uint64_t linear, const void *buf, unsigned n);
+
+/** Supervisor (implicit) accesses: descriptor tables, TSS, interrupt frames that are pushed at CPL < 3. */
+uint64_t mem_load_sys(struct Tcg *t, uint64_t linear, unsigned size);
+void mem_store_sys(struct Tcg *t, uint64_t linear, unsigned size, uint64_t value);
+void mem_probe_write_sys(struct Tcg *t, uint64_t linear, unsigned size);
+/** Accesses at a given privilege (user: as CPL 3), for frames on a stack of another level. */
+uint64_t mem_load_as(struct Tcg *t, bool user, uint64_t linear, unsigned size);
+void mem_store_as(struct Tcg *t, bool user, uint64_t linear, unsigned size, uint64_t value);
+
+ALWAYS_INLINE struct TlbEntry *tlb_entry(struct Tcg *t, uint64_t linear) {
+    return &t->tlb[(linear >> 12) & (TLB_SIZE - 1)];
+}
+
+/** Host address of [linear, linear + size) in the page that a tag and its host address stand for, else NULL. */
+ALWAYS_INLINE void *tlb_host(uint64_t tag, uintptr_t host, uint64_t linear, unsigned size) {
+    uint64_t offset = linear - tag;
+    if (UNLIKELY(offset > 4096 - size))
+        return NULL;
+    void *p = (void *)(host + offset);
+    if (p == NULL)
+        __builtin_unreachable();
+    return p;
+}
+
+/** Host address of [linear, linear + size) when one compare shows that it may be read (written), else NULL. */
+ALWAYS_INLINE void *mem_host_read(struct Tcg *t, uint64_t linear, unsigned size) {
+    const struct TlbEntry *e = tlb_entry(t, linear);
+    return tlb_host(e->tag_read, e->host, linear, size);
+}
+ALWAYS_INLINE void *mem_host_write(struct Tcg *t, uint64_t linear, unsigned size) {
+    const struct TlbEntry *e = tlb_entry(t, linear);
+    return tlb_host(e->tag_write, e->host, linear, size);
+}
+
+/** The same through what a sequence remembers, if i is a copy. */
+ALWAYS_INLINE void *near_read(struct Tcg *t, struct PageNear *near, uint64_t linear, unsigned size) {
+    if (near->knows == NEAR_NOTHING) {
+        const struct TlbEntry *e = tlb_entry(t, linear);
+        near->tag = e->tag_read;
+        near->host = e->host;
+        near->knows = NEAR_READ;
+    }
+    return tlb_host(near->tag, near->host, linear, size);
+}
+ALWAYS_INLINE void *near_write(struct Tcg *t, struct PageNear *near, uint64_t linear, unsigned size) {
+    if (near->knows != NEAR_WRITE) {
+        const struct TlbEntry *e = tlb_entry(t, linear);
+        near->tag = e->tag_write;
+        near->host = e->host;
+        near->knows = NEAR_WRITE;
+    }
+    return tlb_host(near->tag, near->host, linear, size);
+}
+ALWAYS_INLINE void *operand_host_read(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
+    struct InsnCopy *copy = insn_is_copy(i);
+    return copy ? near_read(t, &copy->operand, linear, size) : mem_host_read(t, linear, size);
+}
+ALWAYS_INLINE void *operand_host_write(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
+    struct InsnCopy *copy = insn_is_copy(i);
+    return copy ? near_write(t, &copy->operand, linear, size) : mem_host_write(t, linear, size);
+}
+ALWAYS_INLINE void *stack_host_read(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
+    struct InsnCopy *copy = insn_is_copy(i);
+    return copy ? near_read(t, &copy->stack, linear, size) : mem_host_read(t, linear, size);
+}
+ALWAYS_INLINE void *stack_host_write(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
+    struct InsnCopy *copy = insn_is_copy(i);
+    return copy ? near_write(t, &copy->stack, linear, size) : mem_host_write(t, linear, size);
+}
+/** What a slow store returned, for the sequence. */
+ALWAYS_INLINE void insn_stored(const struct Insn *i, bool stale) {
+    struct InsnCopy *copy = insn_is_copy(i);
+    if (copy != NULL)
+        copy->stale = stale;
+}
+
+ALWAYS_INLINE uint64_t host_load(const void *p, unsigned size) {
+    uint64_t v = 0;
+    memcpy(&v, p, size);
+    return v;
+}
+ALWAYS_INLINE void host_store(void *p, unsigned size, uint64_t v) { memcpy(p, &v, size); }
+
+/** 1, 2, 4 or 8 bytes, any alignment. */
+ALWAYS_INLINE uint64_t mem_load(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
+    void *p = operand_host_read(t, i, linear, size);
+    return LIKELY(p != NULL) ? host_load(p, size) : mem_load_slow(t, insn_commit(i), linear, size);
+}
+ALWAYS_INLINE void mem_store(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, uint64_t v) {
+    void *p = operand_host_write(t, i, linear, size);
+    if (LIKELY(p != NULL))
+        host_store(p, size, v);
+    else
+        insn_stored(i, mem_store_slow(t, insn_commit(i), linear, size, v));
+}
+
+ALWAYS_INLINE uint64_t mem_load_stack(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
+    void *p = stack_host_read(t, i, linear, size);
+    return LIKELY(p != NULL) ? host_load(p, size) : mem_load_stack_slow(t, insn_commit(i), linear, size);
+}
+ALWAYS_INLINE void mem_store_stack(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, uint64_t v) {
+    void *p = stack_host_write(t, i, linear, size);
+    if (LIKELY(p != NULL))
+        host_store(p, size, v);
+    else
+        insn_stored(i, mem_store_stack_slow(t, insn_commit(i), linear, size, v));
+}
+
+ALWAYS_INLINE uint64_t mem_load_unaligned(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
+    void *p = mem_host_read(t, linear, size);
+    return LIKELY(p != NULL) ? host_load(p, size) : mem_load_unaligned_slow(t, insn_commit(i), linear, size);
+}
+
+/** More than 8 bytes, at once if they can be. */
+ALWAYS_INLINE void mem_load_vec(struct Tcg *t, const struct Insn *i, uint64_t linear, void *out, unsigned size) {
+    void *p = mem_host_read(t, linear, size);
+    if (LIKELY(p != NULL))
+        memcpy(out, p, size);
+    else
+        mem_load_bytes(t, insn_commit(i), linear, out, size);
+}
+ALWAYS_INLINE void mem_store_vec(struct Tcg *t, const struct Insn *i, uint64_t linear, const void *in, unsigned size) {
+    void *p = mem_host_write(t, linear, size);
+    if (LIKELY(p != NULL))
+        memcpy(p, in, size);
+    else
+        insn_stored(i, mem_store_bytes(t, insn_commit(i), linear, in, size));
+}
+
+#endif

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: MIT */
+/* FXSAVE, the XSAVE family, LDMXCSR and STMXCSR (SDM vol. 1, 10.5 and 13.7 to 13.12). */
+#include "accel/tcg-lite/exec/x87/fpu_host.h"
+#include "accel/tcg-lite/exec/x87/help_x87.h"
+#include "accel/tcg-lite/exec/helpers.h"
+#include "cpu/cpu.h"
+#include "cpu/xsave.h"
+
+enum { MXCSR_INIT = 0x1f80 };
+
+static void gp(struct Tcg *t, const struct Insn *i) { tcg_raise_error(t, i, VEC_GP, 0); }
+
+static bool code64(const struct Tcg *t) { return (t->mode & MODE_CODE) == MODE_CODE64; }
+
+/** #GP; for FXSAVE and FXRSTOR #AC may take its place (SDM vol. 2, FXSAVE): on Zen when doublewords are not aligned. */
+static void misaligned(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned align) {
+    tcg_raise_error(t, i, t->mmu == MMU_ALIGN && align == 16 && (linear & 3) ? VEC_AC : VEC_GP, 0);
+}
+
+/** The memory operand's linear address. In 64-bit code #GP for alignment comes before #SS or #GP for the address. */
+static uint64_t area(struct Tcg *t, const struct Insn *i, unsigned size, unsigned align, enum Access access) {
+    const CPUX86State *env = t->env;
+    uint64_t offset = ea_offset(env, i), base = i->seg >= SEG_FS ? env->seg[i->seg].base : 0;
+    if (code64(t) && ((offset + base) & (align - 1)))
+        misaligned(t, i, offset + base, align);
+    uint64_t linear = mem_linear(t, i, i->seg, offset, size, access);
+    if (linear & (align - 1))
+        misaligned(t, i, linear, align);
+    return linear;
+}
+static unsigned xmm_count(const struct Tcg *t) { return code64(t) ? 16 : 8; }
+
+void h_ldmxcsr(struct Tcg *t, const struct Insn *i) {
+    uint32_t v = (uint32_t)mem_load(t, i, area(t, i, 4, 1, ACCESS_READ), 4);
+    if (v & ~tcg_mxcsr_mask(t))
+        gp(t, i);
+    tcg_set_mxcsr(t, v);
+    tcg_update_mode(t);
+}
+
+void h_stmxcsr(struct Tcg *t, const struct Insn *i) {
+    mem_store(t, i, area(t, i, 4, 1, ACCESS_WRITE), 4, tcg_mxcsr(t));
+}
+
+/* ---- pieces of an image ---- */
+
+/** Bytes 0-23 and ST(0)-ST(7). AMD's processors show the pointers only while an exception is pending. */
+static void put_x87(const struct Tcg *t, unsigned osize, uint8_t *p) {
+    const CPUX86State *env = t->env;
+    memset(p, 0, FXSAVE_MXCSR);
+    host_store(p + FXSAVE_FCW, 2, env->fcw);
+    host_store(p + FXSAVE_FSW, 2, env->fsw);
+    p[FXSAVE_FTW] = env->ftw;
+    if ((env->fsw & FSW_ES) || t->cpu->model.vendor != VENDOR_AMD) {
+        host_store(p + FXSAVE_FOP, 2, env->fop & 0x7ff);
+        if (osize == 3) {
+            host_store(p + FXSAVE_FIP, 8, env->fip);
+            host_store(p + FXSAVE_FDP, 8, env->fdp);
+        } else {
+            host_store(p + FXSAVE_FIP, 8, (uint32_t)env->fip | (uint64_t)env->fcs << 32);
+            host_store(p + FXSAVE_FDP, 8, (uint32_t)env->fdp | (uint64_t)env->fds << 32);
+        }
+    }
+    memset(p + FXSAVE_ST, 0, 128);
+    for (unsigned k = 0; k < 8; k++) {
+        const struct X87Reg *r = &env->fpr[((env->fsw >> FSW_TOP_SHIFT) + k) & 7];
+        host_store(p + FXSAVE_ST + 16 * k, 8, r->mantissa);
+        host_store(p + FXSAVE_ST + 16 * k + 8, 2, r->sign_exp);
+    }
+}
+
+static void take_x87(struct Tcg *t, unsigned osize, const uint8_t *p) {
+    CPUX86State *env = t->env;
+    env->fsw = (uint16_t)host_load(p + FXSAVE_FSW, 2);
+    env->ftw = p[FXSAVE_FTW];
+    env->fop = host_load(p + FXSAVE_FOP, 2) & 0x7ff;
+    env->fip = host_load(p + FXSAVE_FIP, osize == 3 ? 8 : 4);
+    env->fdp = host_load(p + FXSAVE_FDP, osize == 3 ? 8 : 4);
+    if (osize != 3) {
+        env->fcs = (uint16_t)host_load(p + FXSAVE_FIP + 4, 2);
+        env->fds = (uint16_t)host_load(p + FXSAVE_FDP + 4, 2);
+    } else {
+        env->fcs = env->fds = 0;
+    }
+    for (unsigned k = 0; k < 8; k++) {
+        struct X87Reg *r = &env->fpr[((env->fsw >> FSW_TOP_SHIFT) + k) & 7];
+        r->mantissa = host_load(p + FXSAVE_ST + 16 * k, 8);
+        r->sign_exp = (uint16_t)host_load(p + FXSAVE_ST + 16 * k + 8, 2);
+    }
+    tcg_set_fcw(t, (uint16_t)host_load(p + FXSAVE_FCW, 2)); /* settles ES too */
+}
+
+static void put_mxcsr(const struct Tcg *t, uint8_t *p) {
+    host_store(p + FXSAVE_MXCSR, 4, tcg_mxcsr(t));
+    host_store(p + FXSAVE_MXCSR_MASK, 4, tcg_mxcsr_mask(t));
+}
+
+/** Halves of vector registers between env and an image: half 0 is XMM, half 1 what AVX adds. */
+static void put_halves(const struct Tcg *t, unsigned half, uint8_t *p) {
+    for (unsigned k = 0; k < xmm_count(t); k++)
+        memcpy(p + 16 * k, &t->env->vec[k].q[2 * half], 16);
+}
+static void take_halves(struct Tcg *t, unsigned half, const uint8_t *p) {
+    for (unsigned k = 0; k < xmm_count(t); k++) {
+        if (p != NULL)
+            memcpy(&t->env->vec[k].q[2 * half], p + 16 * k, 16);
+        else
+            memset(&t->env->vec[k].q[2 * half], 0, 16);
+    }
+}
+
+/* ---- FXSAVE, FXRSTOR ---- */
+
+/** AMD's EFER.FFXSR: the vector registers are left out at CPL 0 in 64-bit mode (APM vol. 2, 3.1.7). */
+static bool fast_fxsave(const struct Tcg *t) {
+    return (t->env->efer & EFER_FFXSR) && code64(t) && x86_cpl(t->env) == 0;
+}
+
+void h_fxsave(struct Tcg *t, const struct Insn *i) {
+    uint8_t image[FXSAVE_WRITTEN];
+    uint64_t linear = area(t, i, FXSAVE_SIZE, 16, ACCESS_WRITE);
+    put_x87(t, i->osize, image);
+    put_mxcsr(t, image);
+    put_halves(t, 0, image + FXSAVE_XMM);
+    mem_store_bytes(t, i, linear, image, fast_fxsave(t) ? FXSAVE_XMM : FXSAVE_XMM + 16 * xmm_count(t));
+}
+
+void h_fxrstor(struct Tcg *t, const struct Insn *i) {
+    uint8_t image[FXSAVE_SIZE];
+    mem_load_bytes(t, i, area(t, i, FXSAVE_SIZE, 16, ACCESS_READ), image, FXSAVE_SIZE);
+    uint32_t mxcsr = (uint32_t)host_load(image + FXSAVE_MXCSR, 4);
+    if (mxcsr & ~tcg_mxcsr_mask(t))
+        gp(t, i);
+    take_x87(t, i->osize, image);
+    tcg_set_mxcsr(t, mxcsr);
+    if (!fast_fxsave(t))
+        take_halves(t, 0, image + FXSAVE_XMM);
+    tcg_update_mode(t);
+}
+
+/* ---- XSAVE and its kin ---- */
+
+static void check_xsave(struct Tcg *t, const struct Insn *i) {
+    if (!(t->env->cr4 & CR4_OSXSAVE))
+        tcg_raise(t, i, VEC_UD);
+    if (t->env->cr0 & CR0_TS)
+        tcg_raise(t, i, VEC_NM);
+}
+
+static uint64_t requested(const struct Tcg *t) { return (uint32_t)t->env->gpr[REG_AX] | t->env->gpr[REG_DX] << 32; }
+
+static bool halves_in_use(const struct Tcg *t, unsigned half) {
+    uint64_t any = 0;
+    for (unsigned k = 0; k < xmm_count(t); k++)
+        any |= t->env->vec[k].q[2 * half] | t->env->vec[k].q[2 * half + 1];
+    return any != 0;
+}
+
+static bool x87_in_use(const CPUX86State *env) {
+    uint64_t any = env->fsw | env->ftw | env->fop | env->fcs | env->fds | env->fip | env->fdp;
+    for (unsigned k = 0; k < 8; k++)
+        any |= env->fpr[k].mantissa | env->fpr[k].sign_exp;
+    return env->fcw != FCW_INIT || any != 0;
+}
+
+/** XINUSE: components that are not in their initial state. */
+static uint64_t in_use(const struct Tcg *t) {
+    return (x87_in_use(t->env) ? XCR0_X87 : 0) | (halves_in_use(t, 0) ? XCR0_SSE : 0) |
+           (halves_in_use(t, 1) ? XCR0_AVX : 0) | (t->env->pkru != 0 ? XCR0_PKRU : 0);
+}
+
+uint64_t tcg_xinuse(const struct Tcg *t) { return in_use(t) | (tcg_mxcsr(t) != MXCSR_INIT ? XCR0_SSE : 0); }
+
+/** An area as it shall be, and which parts of it are written. */
+struct Save {
+    uint64_t rfbm;   /* components asked for and enabled */
+    uint64_t stored; /* those whose data is written */
+    bool compacted;
+    struct {
+        uint16_t at, n;
+    } part[8];
+    unsigned parts;
+    uint8_t image[XSAVE_MAX_SIZE];
+};
+
+static void add_part(struct Save *s, unsigned at, unsigned n) {
+    s->part[s->parts].at = (uint16_t)at;
+    s->part[s->parts++].n = (uint16_t)n;
+}
+
+static void compose_legacy(const struct Tcg *t, const struct Insn *i, struct Save *s) {
+    if (s->stored & XCR0_X87) {
+        put_x87(t, i->osize, s->image);
+        add_part(s, 0, FXSAVE_MXCSR);
+        add_part(s, FXSAVE_ST, 128);
+    }
+    if (s->compacted ? s->stored & XCR0_SSE : s->rfbm & (XCR0_SSE | XCR0_AVX)) {
+        put_mxcsr(t, s->image);
+        add_part(s, FXSAVE_MXCSR, 8);
+    }
+    if (s->stored & XCR0_SSE) {
+        put_halves(t, 0, s->image + FXSAVE_XMM);
+        add_part(s, FXSAVE_XMM, 16 * xmm_count(t));
+    }
+}
+
+static void compose_extended(const struct Tcg *t, struct Save *s) {
+    for (unsigned k = 0; k < XSAVE_COMPONENT_COUNT; k++) {
+        const struct XsaveComponent *c = &xsave_components[k];
+        unsigned at = xsave_offset(&t->cpu->model, c, s->rfbm, s->compacted);
+        if (!(s->stored & c->mask))
+            continue;
+        if (c->mask == XCR0_AVX)
+            put_halves(t, 1, s->image + at);
+        else
+            host_store(s->image + at, 8, t->env->pkru);
+        add_part(s, at, c->mask == XCR0_AVX ? 16 * xmm_count(t) : c->size);
+    }
+}
+
+/** Of the header only XSTATE_BV and in the compacted format XCOMP_BV are written. */
+static void compose_header(struct Tcg *t, const struct Insn *i, uint64_t linear, struct Save *s) {
+    uint64_t bv = s->stored;
+    if (!s->compacted) {
+        mem_probe_write(t, i, linear + XSAVE_XSTATE_BV, 8);
+        bv = (mem_load(t, i, linear + XSAVE_XSTATE_BV, 8) & ~s->rfbm) | (in_use(t) & s->rfbm);
+    }
+    host_store(s->image + XSAVE_XSTATE_BV, 8, bv);
+    host_store(s->image + XSAVE_XCOMP_BV, 8, s->rfbm | XSAVE_COMPACTED);
+    add_part(s, XSAVE_XSTATE_BV, s->compacted ? 16 : 8);
+}
+
+/**
+ * XSAVE and its kin. What is in use is known, what was modified since the last XRSTOR is not: every component counts as
+ * modified (SDM vol. 1, 13.6 leaves that to the processor). Nothing is written if any byte of it may not be.
+ */
+static void save_instruction(struct Tcg *t, const struct Insn *i, uint64_t enabled, bool compacted, bool optimized) {
+    check_xsave(t, i);
+    struct Save s; /* most of the image is never looked at */
+    s.rfbm = requested(t) & enabled;
+    s.compacted = compacted;
+    s.parts = 0;
+    uint64_t linear = area(t, i, xsave_size(&t->cpu->model, s.rfbm, compacted), 64, ACCESS_WRITE);
+    mem_probe_write(t, i, linear, 1); /* where processors begin, whatever is stored (measured on AMD family 19h) */
+    s.stored = s.rfbm & (compacted ? tcg_xinuse(t) : optimized ? in_use(t) : ~0ull);
+    compose_header(t, i, linear, &s);
+    compose_legacy(t, i, &s);
+    compose_extended(t, &s);
+    for (unsigned k = 0; k < s.parts; k++)
+        mem_probe_write(t, i, linear + s.part[k].at, s.part[k].n);
+    for (unsigned k = 0; k < s.parts; k++)
+        mem_store_bytes(t, i, linear + s.part[k].at, s.image + s.part[k].at, s.part[k].n);
+}
+
+void h_xsave(struct Tcg *t, const struct Insn *i) { save_instruction(t, i, t->env->xcr0, false, false); }
+void h_xsaveopt(struct Tcg *t, const struct Insn *i) { save_instruction(t, i, t->env->xcr0, false, true); }
+void h_xsavec(struct Tcg *t, const struct Insn *i) { save_instruction(t, i, t->env->xcr0, true, true); }
+void h_xsaves(struct Tcg *t, const struct Insn *i) { save_instruction(t, i, t->env->xcr0 | t->env->xss, true, true); }
+
+/** The header, or #GP(0) where the SDM wants one (vol. 1, 13.8 and 13.12). True: compacted. */
+static bool check_header(struct Tcg *t, const struct Insn *i, const uint8_t *image, uint64_t enabled, bool supervisor) {
+    uint64_t bv = host_load(image + XSAVE_XSTATE_BV, 8), comp = host_load(image + XSAVE_XCOMP_BV, 8);
+    bool compacted = comp & XSAVE_COMPACTED;
+    if (compacted && !cpu_has(&t->cpu->model, CPUID_XSAVEC))
+        gp(t, i);
+    if (!compacted && (supervisor || comp != 0))
+        gp(t, i);
+    if (bv & ~enabled)
+        gp(t, i);
+    if (compacted && ((comp & ~XSAVE_COMPACTED & ~enabled) || (bv & ~comp)))
+        gp(t, i);
+    unsigned reserved = XSAVE_XCOMP_BV + 8, end = compacted ? XSAVE_HEADER + XSAVE_HEADER_SIZE : reserved + 8;
+    for (; reserved < end; reserved++)
+        if (image[reserved] != 0)
+            gp(t, i);
+    return compacted;
+}
+
+static void restore_instruction(struct Tcg *t, const struct Insn *i, uint64_t enabled, bool supervisor) {
+    check_xsave(t, i);
+    uint8_t image[XSAVE_MAX_SIZE];
+    uint64_t linear = area(t, i, XSAVE_EXTENDED, 64, ACCESS_READ);
+    mem_load_bytes(t, i, linear, image, XSAVE_EXTENDED);
+    bool compacted = check_header(t, i, image, enabled, supervisor);
+    uint64_t bv = host_load(image + XSAVE_XSTATE_BV, 8), rfbm = requested(t) & enabled, from = rfbm & bv;
+    uint64_t comp = compacted ? host_load(image + XSAVE_XCOMP_BV, 8) : 0;
+    unsigned at[XSAVE_COMPONENT_COUNT];
+    linear = area(t, i, xsave_size(&t->cpu->model, compacted ? comp : from, compacted), 64, ACCESS_READ);
+    for (unsigned k = 0; k < XSAVE_COMPONENT_COUNT; k++) {
+        const struct XsaveComponent *c = &xsave_components[k];
+        at[k] = xsave_offset(&t->cpu->model, c, comp, compacted);
+        if (from & c->mask)
+            mem_load_bytes(t, i, linear + at[k], image + at[k], c->size);
+    }
+    uint32_t mxcsr = (uint32_t)host_load(image + FXSAVE_MXCSR, 4);
+    /* The standard format loads MXCSR whatever XSTATE_BV says; the compacted one treats it as part of SSE. */
+    bool load_mxcsr = compacted ? from & XCR0_SSE : rfbm & (XCR0_SSE | XCR0_AVX);
+    if (load_mxcsr && (mxcsr & ~tcg_mxcsr_mask(t)))
+        gp(t, i);
+    if (from & XCR0_X87) {
+        take_x87(t, i->osize, image);
+    } else if (rfbm & XCR0_X87) {
+        x87_init(t);
+        memset(t->env->fpr, 0, sizeof(t->env->fpr));
+    }
+    if (load_mxcsr)
+        tcg_set_mxcsr(t, mxcsr);
+    else if (compacted && (rfbm & XCR0_SSE))
+        tcg_set_mxcsr(t, MXCSR_INIT);
+    if (rfbm & XCR0_SSE)
+        take_halves(t, 0, from & XCR0_SSE ? image + FXSAVE_XMM : NULL);
+    for (unsigned k = 0; k < XSAVE_COMPONENT_COUNT; k++) {
+        uint32_t mask = xsave_components[k].mask;
+        if (!(rfbm & mask))
+            continue;
+        if (mask == XCR0_AVX)
+            take_halves(t, 1, from & mask ? image + at[k] : NULL);
+        else
+            tcg_set_pkru(t, from & mask ? (uint32_t)host_load(image + at[k], 4) : 0);
+    }
+    tcg_update_mode(t);
+}
+
+void h_xrstor(struct Tcg *t, const struct Insn *i) { restore_instruction(t, i, t->env->xcr0, false); }
+void h_xrstors(struct Tcg *t, const struct Insn *i) { restore_instruction(t, i, t->env->xcr0 | t->env->xss, true); }

@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: MIT */
+/** x86gen: writes x86_tables.c, x86_exec.h and one x86_UNIT.c per unit. Files that would not change are left alone. */
+#include "isa/decode.h"
+#include "isa/gen/gen_fn.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+/** An exec function; rows whose functions would be the same share one. */
+struct Fn {
+    char name[128];
+    int unit, row;
+    unsigned bits;
+    enum X86FnKind kind;
+    bool no_flags;
+};
+
+static struct Fn *fns;
+static int fn_count, fn_room;
+static int *table; /* x86_fns: index into fns, or -1 */
+static int table_count, table_room;
+
+static const char *const kind_suffix[FN_KINDS] = {"reg",  "base",      "flat",    "flat32", "full",
+                                                  "lock", "lock_full", "reg_chk", "mem_chk"};
+static const char *const kind_ea[FN_KINDS] = {"",        "EA_BASE", "EA_FLAT", "EA_FLAT32", "EA_FULL",
+                                              "EA_FLAT", "EA_FULL", "",        "EA_FULL"};
+static const char *const kind_call[FN_KINDS] = {"_r", "_m", "_m", "_m", "_m", "_l", "_l", "_rc", "_mc"};
+
+static bool same_code(const struct Gen *g, const struct Fn *a, const struct Fn *b) {
+    const struct Row *x = &g->row[a->row], *y = &g->row[b->row];
+    return a->unit == b->unit && a->kind == b->kind && a->bits == b->bits && a->no_flags == b->no_flags &&
+           x->cpl0 == y->cpl0 && ((x->form.attr ^ y->form.attr) & (ATTR_FLOW | ATTR_EXIT)) == 0 &&
+           !strcmp(x->shape, y->shape) && !strcmp(x->kernel, y->kernel);
+}
+
+static void make_name(const struct Gen *g, struct Fn *f, bool with_opcode) {
+    const struct Row *r = &g->row[f->row];
+    char *p = f->name, *end = f->name + sizeof f->name - 1;
+    p += snprintf(p, (size_t)(end - p), "x_%s", r->mnemonic);
+    for (int k = 0; k < r->operand_count; k++)
+        p += snprintf(p, (size_t)(end - p), "_%s", r->operand[k]);
+    if (with_opcode)
+        p += snprintf(p, (size_t)(end - p), "_%s", r->opcode);
+    if (!gen_is_help(r)) {
+        if (f->bits)
+            p += snprintf(p, (size_t)(end - p), "_%u", f->bits);
+        if ((r->form.attr & ATTR_MODRM) || f->kind != FN_REG)
+            p += snprintf(p, (size_t)(end - p), "_%s", kind_suffix[f->kind]);
+        if (f->no_flags)
+            p += snprintf(p, (size_t)(end - p), "_nf");
+    }
+    for (p = f->name; *p; p++)
+        if (!isalnum((unsigned char)*p))
+            *p = '_';
+}
+
+static int find_fn(const struct Gen *g, int row, unsigned bits, enum X86FnKind kind, bool no_flags) {
+    struct Fn f = {.unit = g->row[row].unit, .row = row, .bits = bits, .kind = kind, .no_flags = no_flags};
+    for (int k = 0; k < fn_count; k++)
+        if (same_code(g, &fns[k], &f))
+            return k;
+    make_name(g, &f, false);
+    for (int k = 0; k < fn_count; k++)
+        if (!strcmp(fns[k].name, f.name))
+            make_name(g, &f, true);
+    if (fn_count == fn_room)
+        fns = realloc(fns, (size_t)(fn_room = fn_room * 2 + 64) * sizeof *fns);
+    fns[fn_count] = f;
+    return fn_count++;
+}
+
+static void put_table(int fn) {
+    if (table_count == table_room)
+        table = realloc(table, (size_t)(table_room = table_room * 2 + 64) * sizeof *table);
+    table[table_count++] = fn;
+}
+
+/** The BITS constants of a size, in the order of the decoder's size slots. */
+static int size_bits(enum X86Size s, unsigned bits[3]) {
+    static const unsigned list[SIZE_COUNT][3] = {
+        [SIZE_B] = {8},          [SIZE_W] = {16},        [SIZE_D] = {32},     [SIZE_Q] = {64},
+        [SIZE_V] = {16, 32, 64}, [SIZE_Z] = {16, 32},    [SIZE_Y] = {32, 64}, [SIZE_X] = {128},
+        [SIZE_256] = {256},      [SIZE_VL] = {128, 256}, [SIZE_MMX] = {64}};
+    memcpy(bits, list[s], sizeof list[s]);
+    return s == SIZE_V ? 3 : s == SIZE_Z || s == SIZE_Y || s == SIZE_VL ? 2 : 1;
+}
+
+static bool kind_exists(const struct Row *r, enum X86FnKind k) {
+    switch (k) {
+    case FN_REG: return r->has_reg;
+    case FN_BASE: return r->has_mem && r->hot;
+    case FN_FLAT: return r->has_mem && !r->cold;
+    case FN_FLAT32: return r->has_mem && !r->cold && !((r->form.attr & ATTR_VEX) && (r->form.attr & ATTR_SSE));
+    case FN_FULL: return r->has_mem;
+    case FN_LOCK_FLAT: return (r->form.attr & ATTR_LOCK) && !r->cold;
+    case FN_LOCK_FULL: return r->form.attr & ATTR_LOCK;
+    case FN_REG_CHECK: return r->xmchk && r->has_reg;
+    default: return r->xmchk && r->has_mem;
+    }
+}
+
+static void make_functions(struct Gen *g) {
+    for (int n = 1; n < g->row_count; n++) {
+        struct Row *r = &g->row[n];
+        r->form.fn = (uint32_t)table_count;
+        r->form.fn_kinds = gen_is_help(r) || !r->has_mem ? 1 : FN_KINDS;
+        if (!r->has_mem && r->xmchk)
+            r->form.fn_kinds = FN_KINDS;
+        unsigned bits[3];
+        int sizes = size_bits(r->form.size, bits);
+        bool flags = (r->form.flags_written | r->form.flags_maybe) && !r->cold && !gen_is_help(r);
+        for (int s = 0; s < sizes; s++) {
+            int at[FN_KINDS][2];
+            for (int k = 0; k < r->form.fn_kinds; k++)
+                for (int nf = 0; nf < 2; nf++) {
+                    bool help = gen_is_help(r);
+                    if (!help && !kind_exists(r, (enum X86FnKind)k))
+                        at[k][nf] = -1;
+                    else if (nf && !flags)
+                        at[k][nf] = at[k][0];
+                    else
+                        at[k][nf] = find_fn(g, n, help ? 0 : bits[s], help ? FN_REG : (enum X86FnKind)k, nf);
+                }
+            for (int k = 0; k < r->form.fn_kinds; k++)
+                for (int nf = 0; nf < 2; nf++) {
+                    /* What a row lacks is done by its general form. */
+                    int v = at[k][nf];
+                    if (v < 0 && k == FN_BASE)
+                        v = at[FN_FLAT][nf];
+                    if (v < 0 && (k == FN_BASE || k == FN_FLAT || k == FN_FLAT32))
+                        v = at[FN_FULL][nf];
+                    if (v < 0 && k == FN_LOCK_FLAT)
+                        v = at[FN_LOCK_FULL][nf];
+                    if (v < 0 && k == FN_REG_CHECK)
+                        v = at[FN_REG][nf];
+                    if (v < 0 && k == FN_MEM_CHECK)
+                        v = at[FN_FULL][nf];
+                    put_table(v);
+                }
+        }
+    }
+}
+
+int gen_fn_by_name(const char *name) {
+    for (int k = 0; k < fn_count; k++)
+        if (!strcmp(fns[k].name + strlen("x_"), name))
+            return k;
+    return -1;
+}
+
+const char *gen_fn_name(int fn) { return fn < fn_count ? fns[fn].name + strlen("x_") : NULL; }
+
+const struct Row *gen_fn_row(const struct Gen *g, int fn) { return &g->row[fns[fn].row]; }
+
+enum X86FnKind gen_fn_kind(int fn) { return fns[fn].kind; }
+
+unsigned gen_fn_bits(int fn) { return fns[fn].bits; }
+
+bool gen_fn_flow(const struct Gen *g, int fn) { return g->row[fns[fn].row].form.attr & ATTR_FLOW; }
+
+bool gen_fn_exit(const struct Gen *g, int fn) { return g->row[fns[fn].row].form.attr & ATTR_EXIT; }
+
+bool gen_fn_flags(const struct Gen *g, int fn) {
+    const struct Row *r = &g->row[fns[fn].row];
+    return !fns[fn].no_flags && (r->flags_sure | r->flags_maybe | r->flags_undefined);
+}
+
+bool gen_fn_stores(const struct Gen *g, int fn) {
+    const struct Row *r = &g->row[fns[fn].row];
+    if (!strncmp(r->mnemonic, "PUSH", 4) || !strncmp(r->mnemonic, "ENTER", 5))
+        return true;
+    bool reads = strchr("GVP", r->operand[0][0]) || !strncmp(r->shape, "compare", 7);
+    return fns[fn].kind != FN_REG && !reads;
+}
+
+bool gen_fn_stack(const struct Gen *g, int fn) {
+    static const char *const shapes[] = {"push_reg", "push", "push_imm", "pop_reg", "call_rel", "call_ind", "ret"};
+    const struct Row *r = &g->row[fns[fn].row];
+    if (fns[fn].bits != 64 || fns[fn].kind > FN_FLAT)
+        return false;
+    for (unsigned k = 0; k < sizeof shapes / sizeof shapes[0]; k++)
+        if (!strcmp(shapes[k], r->shape))
+            return true;
+    return false;
+}
+
+bool gen_fn_can_fuse(const struct Gen *g, int fn, bool last) {
+    const struct Row *r = &g->row[fns[fn].row];
+    bool avx = (r->form.attr & ATTR_VEX) && (r->form.attr & ATTR_SSE);
+    if (avx || (r->form.attr & (ATTR_X87 | ATTR_MMX | ATTR_REP))) /* shapes_fuse.h has not their shapes */
+        return false;
+    return !r->cpl0 && !gen_is_help(r) && (last || !gen_fn_flow(g, fn));
+}
+
+void gen_emit_call(const struct Gen *g, FILE *o, int fn, struct GenArgs args) {
+    const struct Fn *f = &fns[fn];
+    const struct Row *r = &g->row[f->row];
+    bool kernel = strcmp(r->kernel, "-") != 0;
+    fprintf(o, "%s%s(%s, %s, t, %u%s%s, %d, %s%s)", r->shape, kind_call[f->kind], args.env, args.insn, f->bits,
+            *kind_ea[f->kind] ? ", " : "", kind_ea[f->kind], !f->no_flags, kernel ? "k_" : "",
+            kernel ? r->kernel : "NULL");
+}
+
+void gen_emit_insn(const struct Gen *g, FILE *o, int fn, struct GenArgs args, bool last) {
+    if (gen_fn_flow(g, fn)) {
+        fprintf(o, "    CONTINUE(");
+        gen_emit_call(g, o, fn, args);
+        fprintf(o, ");\n");
+    } else if (gen_fn_exit(g, fn)) {
+        fprintf(o, "    if (");
+        gen_emit_call(g, o, fn, args);
+        fprintf(o, ")\n        CONTINUE(%s_taken(%s, %s, t, %u));\n", g->row[fns[fn].row].shape, args.env, args.insn,
+                fns[fn].bits);
+    } else {
+        fprintf(o, "    ");
+        gen_emit_call(g, o, fn, args);
+        fprintf(o, ";\n");
+    }
+    if (last && !gen_fn_flow(g, fn))
+        fprintf(o, "    CONTINUE(%s);\n", args.next);
+}
+
+static void emit_function(const struct Gen *g, FILE *o, int fn) {
+    const struct Fn *f = &fns[fn];
+    const struct Row *r = &g->row[f->row];
+    fprintf(o, "\n#line %d \"%s\"\nEXEC_FN %s(CPUX86State *env, const struct Insn *restrict i, struct Tcg *t) {\n",
+            r->line, "isa/x86.tab", f->name);
+    if (r->cpl0)
+        fprintf(o, "    tcg_check_cpl0(env, i, t);\n");
+    if (gen_is_help(r)) {
+        if (!strcmp(r->shape, "help"))
+            fprintf(o, "    help(env, i, t, h_%s);\n    CONTINUE(i + 1);\n}\n", r->kernel);
+        else
+            fprintf(o, "    CONTINUE(%s(env, i, t, h_%s));\n}\n", r->shape, r->kernel);
+        return;
+    }
+    struct GenArgs args = {"env", "i", "i + 1"};
+    gen_emit_insn(g, o, fn, args, true);
+    fprintf(o, "}\n");
+    if (gen_fuse_calls(g, fn)) {
+        fprintf(o, "void z_%s(CPUX86State *env, const struct Insn *i, struct Tcg *t) {\n", gen_fn_name(fn));
+        gen_emit_insn(g, o, fn, args, false);
+        fprintf(o, "}\n");
+    }
+}
+
+static FILE *begin(char **buf, size_t *len) {
+    FILE *o = open_memstream(buf, len);
+    fprintf(o, "/* SPDX-License-Identifier: MIT */\n/* Made by x86gen from x86.tab. */\n");
+    return o;
+}
+
+/** Write the file unless it holds just that already: what has not changed need not be compiled again. */
+static void finish(struct Gen *g, FILE *o, char **buf, size_t *len, const char *name) {
+    fclose(o);
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%s", g->out, name);
+    FILE *f = fopen(path, "r");
+    bool same = false;
+    if (f) {
+        char *old = malloc(*len + 1);
+        same = fread(old, 1, *len + 1, f) == *len && !memcmp(old, *buf, *len);
+        free(old);
+        fclose(f);
+    }
+    if (!same) {
+        f = fopen(path, "w");
+        if (!f || fwrite(*buf, 1, *len, f) != *len || fclose(f)) {
+            fprintf(stderr, "x86gen: cannot write %s\n", path);
+            g->errors++;
+        }
+    }
+    free(*buf);
+}
+
+static void emit_unit(struct Gen *g, int u) {
+    char *buf, name[128];
+    size_t len;
+    FILE *o = begin(&buf, &len);
+    fprintf(o,
+            "#pragma GCC diagnostic ignored \"-Wunused-parameter\"\n%s"
+            "#include \"accel/tcg-lite/exec/helpers.h\"\n#include \"accel/tcg-lite/run/mem.h\"\n"
+            "#include \"accel/tcg-lite/exec/kernels_cond.h\"\n#include \"accel/tcg-lite/exec/shapes_help.h\"\n",
+            !strcmp(g->unit[u].headers, "fuse") ? "#define TCG_INSN_COPIES 1\n" : "");
+    if (g->unit[u].kernels[0])
+        fprintf(o, "#include \"accel/tcg-lite/%s\"\n", g->unit[u].kernels);
+    if (g->unit[u].shapes[0])
+        fprintf(o, "#include \"accel/tcg-lite/%s\"\n", g->unit[u].shapes);
+    fprintf(o, "#include \"accel/tcg-lite/exec/x86_exec.h\"\n");
+    for (int k = 0; k < fn_count; k++)
+        if (fns[k].unit == u)
+            emit_function(g, o, k);
+    gen_fuse_unit_functions(g, o, u);
+    snprintf(name, sizeof name, "x86_%s.c", g->unit[u].name);
+    finish(g, o, &buf, &len, name);
+}
+
+int gen_fuse_unit(struct Gen *g, const char *name) {
+    struct Unit *u = &g->unit[g->unit_count];
+    if (g->unit_count == MAX_UNITS) {
+        gen_error(g, 0, "too many units");
+        return 0;
+    }
+    snprintf(u->name, sizeof u->name, "%s", name);
+    snprintf(u->headers, sizeof u->headers, "fuse");
+    snprintf(u->shapes, sizeof u->shapes, "run/shapes_fuse.h");
+    return g->unit_count++;
+}
+
+static void emit_exec_h(struct Gen *g) {
+    char *buf;
+    size_t len;
+    FILE *o = begin(&buf, &len);
+    fprintf(o, "#ifndef TWIN86_TCG_X86_EXEC_H\n#define TWIN86_TCG_X86_EXEC_H\n#include \"isa/insn.h\"\n");
+    for (int k = 0; k < fn_count; k++)
+        fprintf(o, "EXEC_FN %s(CPUX86State *env, const struct Insn *i, struct Tcg *t);\n", fns[k].name);
+    gen_fuse_declare(g, o);
+    fprintf(o, "#endif\n");
+    finish(g, o, &buf, &len, "x86_exec.h");
+}
+
+static void emit_rows(const struct Gen *g, FILE *o) {
+    fprintf(o, "const struct X86Row x86_rows[] = {\n");
+    for (int k = 0; k < g->row_count; k++) {
+        const struct Row *r = &g->row[k];
+        char feature[48] = "NONE";
+        for (unsigned c = 0; r->feature[c]; c++) {
+            feature[c] = (char)toupper((unsigned char)r->feature[c]);
+            feature[c + 1] = 0;
+        }
+        fprintf(o, "#line %d \"isa/x86.tab\"\n    {\"%s\", \"%s\", \"%s\", CPUID_%s, %u, %u, %u},\n",
+                r->line, r->mnemonic, r->operands, r->opcode, feature, r->flags_read, r->flags_sure | r->flags_maybe,
+                r->flags_undefined | r->flags_kept);
+    }
+    fprintf(o, "};\nconst unsigned x86_row_count = %d;\n", g->row_count);
+    fprintf(o, "const struct X86Form x86_forms[] = {\n");
+    for (int k = 0; k < g->row_count; k++) {
+        const struct X86Form *f = &g->row[k].form;
+        char feature[48] = "NONE";
+        for (unsigned c = 0; g->row[k].feature[c]; c++) {
+            feature[c] = (char)toupper((unsigned char)g->row[k].feature[c]);
+            feature[c + 1] = 0;
+        }
+        fprintf(o,
+                "    {%u, %u, %u, %u, %u, 0x%02x, 0x%02x, %d, %d, %u, %u, %u, %u, %u, %u, %u, %u, CPUID_%s, %u, 0x%x, "
+                "%u}, /* %s %s */\n",
+                f->prefixes, f->when, f->rex_b, f->vex_l, f->vex_w, f->modrm_mask, f->modrm_value, f->mod_mem,
+                f->mod_reg, f->size, f->reg_kind, f->rm_kind, f->vvvv_kind, f->imm_kind, f->flags_read,
+                f->flags_written, f->flags_maybe, feature, f->fn_kinds, f->attr, f->fn, g->row[k].mnemonic,
+                g->row[k].operands);
+    }
+    fprintf(o, "};\n");
+}
+
+/** How many encodings of its opcode a row takes: fewer is more specific. */
+static unsigned breadth(const struct Row *r) {
+    const struct X86Form *f = &r->form;
+    unsigned n = (unsigned)__builtin_popcount(f->prefixes) * (unsigned)__builtin_popcount(f->rex_b) *
+                 (unsigned)__builtin_popcount(f->when) * (unsigned)__builtin_popcount(f->vex_l) *
+                 (unsigned)__builtin_popcount(f->vex_w) * ((unsigned)f->mod_mem + f->mod_reg);
+    return n * (64u >> __builtin_popcount(f->modrm_mask));
+}
+
+static const struct Gen *sort_gen;
+static int by_breadth(const void *a, const void *b) {
+    int x = *(const int *)a, y = *(const int *)b;
+    unsigned bx = breadth(&sort_gen->row[x]), by = breadth(&sort_gen->row[y]);
+    return bx != by ? (bx < by ? -1 : 1) : x - y;
+}
+
+static void emit_slots(const struct Gen *g, FILE *o) {
+    static struct X86Slot slot[MAP_COUNT][256];
+    unsigned n = 0;
+    fprintf(o, "const uint16_t x86_candidates[] = {\n");
+    sort_gen = g;
+    for (unsigned m = 0; m < MAP_COUNT; m++) {
+        for (unsigned op = 0; op < 256; op++) {
+            int list[256], count = 0;
+            for (int k = 1; k < g->row_count && count < 256; k++)
+                if (g->row[k].map == m && g->row[k].first <= op && op <= g->row[k].last)
+                    list[count++] = k;
+            qsort(list, (size_t)count, sizeof list[0], by_breadth);
+            slot[m][op] = (struct X86Slot){(uint16_t)n, (uint16_t)count};
+            for (int k = 0; k < count; k++, n++)
+                fprintf(o, "%d,%s", list[k], n % 16 == 15 ? "\n" : " ");
+        }
+    }
+    fprintf(o, "0};\nconst struct X86Slot x86_slots[MAP_COUNT][256] = {\n");
+    for (unsigned m = 0; m < MAP_COUNT; m++) {
+        fprintf(o, "    {");
+        for (unsigned op = 0; op < 256; op++)
+            fprintf(o, "{%u, %u},%s", slot[m][op].first, slot[m][op].count, op % 8 == 7 ? "\n     " : " ");
+        fprintf(o, "},\n");
+    }
+    fprintf(o, "};\n");
+}
+
+/** x86_fn_names: parallel to x86_fns. */
+static void emit_names(const struct Gen *g, FILE *o) {
+    bool *named = calloc((size_t)fn_count, sizeof *named);
+    fprintf(o, "const unsigned x86_fn_count = %d;\nconst char x86_fn_names[] =\n", table_count);
+    for (int k = 0; k < table_count; k++) {
+        int fn = table[k];
+        bool first = fn >= 0 && !named[fn];
+        char mark = first && gen_fn_can_fuse(g, fn, false) ? '-' : first && gen_fn_can_fuse(g, fn, true) ? '|' : '!';
+        if (first) {
+            fprintf(o, "    \"%c%s ", mark, gen_fn_name(fn));
+            gen_fuse_describe(g, o, fn);
+            fprintf(o, "\\0\"\n");
+            named[fn] = true;
+        } else {
+            fprintf(o, "    \"\\0\"\n");
+        }
+    }
+    fprintf(o, "    \"\";\n");
+    free(named);
+}
+
+static void emit_tables(struct Gen *g) {
+    char *buf;
+    size_t len;
+    FILE *o = begin(&buf, &len);
+    fprintf(o, "#include \"isa/decode.h\"\n#include \"isa/decode_tables.h\"\n"
+               "#include \"accel/tcg-lite/run/fuse.h\"\n#include \"accel/tcg-lite/exec/x86_exec.h\"\n");
+    emit_slots(g, o);
+    fprintf(o, "const ExecFn x86_fns[] = {\n");
+    for (int k = 0; k < table_count; k++)
+        fprintf(o, "    %s,\n", table[k] < 0 ? "NULL" : fns[table[k]].name);
+    fprintf(o, "    NULL};\n");
+    emit_names(g, o);
+    emit_rows(g, o);
+    gen_fuse_table(g, o);
+    finish(g, o, &buf, &len, "x86_tables.c");
+}
+
+void gen_emit(struct Gen *g) {
+    make_functions(g);
+    for (const char *const *path = g->fusions; *path != NULL; path++)
+        gen_fuse_parse(g, *path);
+    for (int u = 0; u < g->unit_count; u++)
+        emit_unit(g, u);
+    emit_exec_h(g);
+    emit_tables(g);
+    printf("x86gen: %d rows, %d exec functions in %d units\n", g->row_count - 1, fn_count, g->unit_count);
+}
