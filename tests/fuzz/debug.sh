@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Fuzzes the gdb stub, the monitor and QMP with libFuzzer and sanitizers: debug.sh BUILD-DIR [SECONDS for each]
-# Compiles debug/gdb, debug/monitor, debug/qmp and debug/session anew and takes the rest from the build. Skipped where clang has no
+# Compiles control/gdb, control/monitor, control/qmp and control/session anew and takes the rest from the build. Skipped where clang has no
 # libFuzzer.
 . "$(dirname "$0")/lib.sh"
 seconds=${2:-5}
@@ -13,7 +13,7 @@ failed=0 passed=0 skipped=0
 
 # fuzz NAME FLAGS...: the sources are compiled once
 objects=
-for source in "$root"/debug/gdb/*.c "$root"/debug/monitor/*.c "$root"/debug/session/*.c "$root"/debug/qmp/*.c; do
+for source in "$root"/control/gdb/*.c "$root"/control/monitor/*.c "$root"/control/session/*.c "$root"/control/qmp/*.c; do
     case $source in
     */qmp/none.c) continue ;;
     */qmp/*) grep -q 'define HAVE_JSON_C' config.h || continue ;;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* libFuzzer: bytes as lines of the monitor, with -DFUZZ_QMP as what a QMP client sends, with -DFUZZ_GDB as what gdb
  * does, on a small machine. Nothing may crash, hang, leak, or leave the session unusable. */
-#include "debug/gdb/gdb.h"
-#include "debug/monitor/monitor.h"
-#include "debug/qmp/qmp.h"
-#include "debug/session/listen.h"
+#include "control/gdb/gdb.h"
+#include "control/monitor/monitor.h"
+#include "control/qmp/qmp.h"
+#include "control/session/listen.h"
 
 #include <errno.h>
 #include <stdio.h>

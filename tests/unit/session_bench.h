@@ -3,7 +3,7 @@
 #ifndef TWIN86_TESTS_SESSION_BENCH_H
 #define TWIN86_TESTS_SESSION_BENCH_H
 
-#include "debug/session/session.h"
+#include "control/session/session.h"
 
 #include <check.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The gdb stub: packets, registers and commands, without gdb and without sockets. */
-#include "debug/gdb/gdb.h"
+#include "control/gdb/gdb.h"
 #include "tests/unit/session_bench.h"
 #include "tests/unit/suites.h"
 

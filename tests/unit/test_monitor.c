@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The monitor's commands, on a machine that stands. */
-#include "debug/monitor/expr.h"
-#include "debug/monitor/monitor.h"
-#include "debug/monitor/paging.h"
+#include "control/monitor/expr.h"
+#include "control/monitor/monitor.h"
+#include "control/monitor/paging.h"
 #include "tests/unit/session_bench.h"
 #include "tests/unit/suites.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Run control, listening sockets and their clients. */
-#include "debug/session/listen.h"
-#include "debug/session/session.h"
-#include "debug/session/stream.h"
+#include "control/session/listen.h"
+#include "control/session/session.h"
+#include "control/session/stream.h"
 #include "tests/unit/session_bench.h"
 #include "tests/unit/suites.h"
 

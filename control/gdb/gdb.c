@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/* A client comes, says something, goes. See gdb.h. */
+#include "control/gdb/gdb.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- replies ---- */
+
+void gdb_send(struct Gdb *g) {
+    const char *packet;
+    size_t n = gdb_out_end(&g->out, &packet);
+    if (n == 0) { /* it did not fit */
+        gdb_error(g, 7);
+        return;
+    }
+    g->sent = n;
+    g->last = packet;
+    g->send(g->opaque, packet, n);
+}
+
+void gdb_reply(struct Gdb *g, const char *text) {
+    gdb_out_begin(&g->out);
+    gdb_out_text(&g->out, text);
+    gdb_send(g);
+}
+
+void gdb_error(struct Gdb *g, int e) {
+    char text[4] = {'E', (char)('0' + e / 10 % 10), (char)('0' + e % 10), '\0'};
+    gdb_reply(g, text);
+}
+
+void gdb_console(struct Gdb *g, const char *text, size_t n) {
+    while (n > 0) {
+        size_t part = n < GDB_PACKET_MAX / 2 ? n : GDB_PACKET_MAX / 2;
+        gdb_out_begin(&g->out);
+        gdb_out_text(&g->out, "O");
+        gdb_out_hex(&g->out, text, part);
+        gdb_send(g);
+        text += part;
+        n -= part;
+    }
+}
+
+/* ---- commands ---- */
+
+static const struct GdbCommand *const tables[] = {gdb_query_commands, gdb_run_commands, gdb_memory_commands,
+                                                  gdb_register_commands};
+
+static const struct GdbCommand *find(const char *packet) {
+    for (unsigned i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
+        for (const struct GdbCommand *c = tables[i]; c->name != NULL; c++)
+            if (strncmp(packet, c->name, strlen(c->name)) == 0)
+                return c;
+    return NULL;
+}
+
+/* Whatever comes meanwhile from a monitor or QMP, the guest stands still while gdb looks. */
+static void run_packet(struct Gdb *g) {
+    const struct GdbCommand *c = find(g->in.data);
+    if (c == NULL) {
+        gdb_reply(g, ""); /* "I don't know this" */
+        return;
+    }
+    session_hold(g->session);
+    c->run(g, g->in.data + strlen(c->name));
+    session_release(g->session);
+}
+
+static void interrupt(struct Gdb *g) {
+    if (!g->awaiting) /* it has heard of a stop, or is about to */
+        return;
+    g->interrupted = true;
+    session_stop(g->session);
+    g->interrupted = false;
+}
+
+void gdb_input(struct Gdb *g, const uint8_t *data, size_t size) {
+    for (size_t i = 0; i < size && g->attached; i++) {
+        switch (gdb_in_byte(&g->in, data[i])) {
+        case GDB_INPUT_PACKET:
+            if (!g->no_ack)
+                g->send(g->opaque, "+", 1);
+            run_packet(g);
+            break;
+        case GDB_INPUT_BAD:
+            if (!g->no_ack)
+                g->send(g->opaque, "-", 1);
+            break;
+        case GDB_INPUT_NAK:
+            if (!g->no_ack && g->sent > 0)
+                g->send(g->opaque, g->last, g->sent);
+            break;
+        case GDB_INPUT_INTERRUPT: interrupt(g); break;
+        case GDB_INPUT_ACK:
+        case GDB_INPUT_NONE: break;
+        }
+    }
+}
+
+/* ---- what happens to the guest ---- */
+
+static void on_stopped(void *opaque, const struct SessionStop *stop) {
+    struct Gdb *g = opaque;
+    if (!g->awaiting)
+        return;
+    g->awaiting = false;
+    session_hold(g->session);
+    gdb_tell_mode(g);
+    gdb_stop_reply(g, stop);
+    session_release(g->session);
+}
+
+static void on_shutdown(void *opaque, const Twin86Event *event) {
+    struct Gdb *g = opaque;
+    if (!g->awaiting || session_state(g->session) != SESSION_SHUTDOWN)
+        return; /* -no-shutdown: a stop follows */
+    g->awaiting = false;
+    gdb_out_begin(&g->out);
+    gdb_out_text(&g->out, "W");
+    uint8_t code = event->kind == TWIN86_EVENT_DEBUG_EXIT ? (uint8_t)event->value : 0;
+    gdb_out_hex(&g->out, &code, 1);
+    gdb_send(g);
+}
+
+/* ---- coming and going ---- */
+
+void gdb_attach(struct Gdb *g, struct Session *s, const enum GdbArch *arch, GdbSend *send, void *opaque) {
+    g->session = s;
+    g->m = session_machine(s);
+    g->cpu = &g->m->cpu;
+    g->send = send;
+    g->opaque = opaque;
+    session_stop(s);
+    session_hold(s);
+    g->arch = g->told = arch != NULL ? *arch : gdb_arch(&g->cpu->env);
+    session_release(s);
+    g->attached = true;
+    g->observer = (struct SessionObserver){.stopped = on_stopped, .shutdown = on_shutdown, .opaque = g};
+    session_observe(s, &g->observer);
+}
+
+void gdb_detach(struct Gdb *g) {
+    if (!g->attached)
+        return;
+    g->attached = g->awaiting = false;
+    session_unobserve(g->session, &g->observer);
+    session_hold(g->session);
+    while (g->cpu->debug.count > 0) {
+        struct CpuPoint p = g->cpu->debug.point[0];
+        machine_remove_point(g->m, &p);
+    }
+    g->cpu->debug.steps_let_in = false;
+    session_release(g->session);
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of what `info` shows, and the short ones. */
+#include "debug/cpu_dump.h"
+#include "control/monitor/command.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+static void info_registers(struct Monitor *mon, char *args) {
+    if (!monitor_no_more(mon, args))
+        return;
+    cpu_dump(&mon->cpu->env, mon->out);
+    cpu_dump_fpu(&mon->cpu->env, mon->out);
+}
+
+static void info_cpus(struct Monitor *mon, char *args) {
+    if (!monitor_no_more(mon, args))
+        return;
+    fprintf(mon->out, "* CPU #%u: pc=0x%016" PRIx64 "%s thread_id=%d\n", mon->cpu->index, mon->cpu->env.rip,
+            mon->cpu->shut_down ? " (shut down)"
+            : mon->cpu->halted  ? " (halted)"
+                                : "",
+            vcpu_thread_id(mon->cpu));
+}
+
+static void info_status(struct Monitor *mon, char *args) {
+    if (!monitor_no_more(mon, args))
+        return;
+    enum SessionState state = session_state(mon->session);
+    if (state == SESSION_RUNNING || state == SESSION_PAUSED)
+        fprintf(mon->out, "VM status: %s\n", session_state_name(state));
+    else
+        fprintf(mon->out, "VM status: paused (%s)\n", session_state_name(state));
+    const struct SessionStop *stop = session_last_stop(mon->session);
+    if (state != SESSION_RUNNING && stop->event != NULL && stop->event->message[0] != '\0')
+        fprintf(mon->out, "%s\n", stop->event->message);
+}
+
+static void info_version(struct Monitor *mon, char *args) {
+    if (monitor_no_more(mon, args))
+        fprintf(mon->out, "%s\n", twin86_version());
+}
+
+static void info_block(struct Monitor *mon, char *args) {
+    if (monitor_no_more(mon, args))
+        fputs("this machine has no disks\n", mon->out);
+}
+
+static void info_exits(struct Monitor *mon, char *args) {
+    if (monitor_no_more(mon, args) && machine_print_exits(mon->m, false, mon->out) != 0)
+        fputs("nothing is counted; start twin86 with -exit-stats\n", mon->out);
+}
+
+/* The last instructions: the latest 20, or as many as asked for. */
+static void info_trace(struct Monitor *mon, char *args) {
+    char *end = args;
+    unsigned long count = args[0] != '\0' ? strtoul(args, &end, 0) : 20;
+    if (*end != '\0' || args[0] == '-' || count == 0 || count > TRACE_LAST_MAX)
+        fprintf(mon->out, "'%.40s' is no number of instructions; 1 to %d are\n", args, TRACE_LAST_MAX);
+    else if (!machine_print_last(mon->m, (unsigned)count, mon->out))
+        fputs("no instructions are kept; start twin86 with -trace-last N (and -accel tcg-lite)\n", mon->out);
+}
+
+/* ---- memory map ---- */
+
+static void print_mapping(void *opaque, const struct BusMapping *m, uint64_t offset) {
+    static const char *const kinds[] = {[REGION_RAM] = "ram", [REGION_ROM] = "rom", [REGION_MMIO] = "i/o"};
+    struct Monitor *mon = opaque;
+    fprintf(mon->out, "  %016" PRIx64 "-%016" PRIx64 " (prio 0, %s): %s", m->base, m->base + m->size - 1,
+            kinds[m->region->kind], m->region->name);
+    if (offset != 0)
+        fprintf(mon->out, " @%016" PRIx64, offset);
+    fputc('\n', mon->out);
+}
+
+static void print_ports(void *opaque, uint16_t first, uint16_t last, const char *name) {
+    struct Monitor *mon = opaque;
+    fprintf(mon->out, "  %016x-%016x (prio 0, i/o): %s\n", first, last, name);
+}
+
+static void info_mtree(struct Monitor *mon, char *args) {
+    if (!monitor_no_more(mon, args))
+        return;
+    fputs("address-space: memory\n", mon->out);
+    bus_for_each(mon->m->bus, print_mapping, mon);
+    fputs("\naddress-space: I/O\n", mon->out);
+    bus_for_each_ports(mon->m->bus, print_ports, mon);
+}
+
+const struct MonitorCommand monitor_infos[] = {
+    {"registers", NULL, "", "all registers of the CPU", COMMAND_LOOKS, info_registers},
+    {"mem", NULL, "", "linear memory that is mapped, by rights", COMMAND_LOOKS, monitor_info_mem},
+    {"tlb", NULL, "", "every page that is mapped: linear, physical, flags", COMMAND_LOOKS, monitor_info_tlb},
+    {"mtree", NULL, "", "physical memory and ports", COMMAND_LOOKS, info_mtree},
+    {"pic", NULL, "", "the 8259s", COMMAND_LOOKS, monitor_info_pic},
+    {"lapic", NULL, "", "the local APIC", COMMAND_LOOKS, monitor_info_lapic},
+    {"ioapic", NULL, "", "the I/O APIC", COMMAND_LOOKS, monitor_info_ioapic},
+    {"irq", NULL, "", "where each interrupt line leads, and its level", COMMAND_LOOKS, monitor_info_irq},
+    {"exits", NULL, "", "what has left the guest, or would under hardware virtualization", COMMAND_LOOKS, info_exits},
+    {"trace", NULL, "[N]", "the last instructions", COMMAND_LOOKS, info_trace},
+    {"block", NULL, "", "disks", 0, info_block},
+    {"cpus", NULL, "", "the CPUs", COMMAND_LOOKS, info_cpus},
+    {"status", NULL, "", "whether the guest runs, and why not", 0, info_status},
+    {"version", NULL, "", "of twin86", 0, info_version},
+    {0},
+};

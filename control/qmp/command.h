@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/** What qmp.c and the commands share. */
+#ifndef TWIN86_DEBUG_QMP_COMMAND_H
+#define TWIN86_DEBUG_QMP_COMMAND_H
+
+#include "control/session/session.h"
+
+#include <json-c/json.h>
+
+/** One command that is being executed. */
+struct QmpCall {
+    struct Session *session;
+    struct json_object *arguments; /* NULL: none were given */
+    bool failed;
+    char why[300]; /* failed: one line */
+    bool quit;     /* end the session once the answer has been sent */
+};
+
+struct QmpCommand {
+    const char *name;
+    const char *parameters[3]; /* those it knows; NULL: no more */
+    /** The value to return, NULL for {}; or with call->failed nothing. */
+    struct json_object *(*run)(struct QmpCall *call);
+};
+
+/** Ended by an empty row. */
+extern const struct QmpCommand qmp_commands[];
+
+/** {"qemu": {"major": ...}, "package": ...}, of the greeting and query-version. */
+struct json_object *qmp_version(void);
+
+#endif

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/* QMP's commands. */
+#include "control/monitor/monitor.h"
+#include "control/qmp/command.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+__attribute__((format(printf, 2, 3))) static struct json_object *fail(struct QmpCall *call, const char *format, ...) {
+    va_list ap;
+    va_start(ap, format);
+    vsnprintf(call->why, sizeof(call->why), format, ap);
+    va_end(ap);
+    call->failed = true;
+    return NULL;
+}
+
+static void put(struct json_object *object, const char *key, struct json_object *value) {
+    json_object_object_add(object, key, value);
+}
+
+struct json_object *qmp_version(void) {
+    struct json_object *version = json_object_new_object(), *numbers = json_object_new_object();
+    unsigned major = 0, minor = 0, micro = 0;
+    char package[40];
+    sscanf(twin86_version(), "%u.%u.%u", &major, &minor, &micro);
+    snprintf(package, sizeof(package), "twin86 %s", twin86_version());
+    put(numbers, "micro", json_object_new_int((int)micro));
+    put(numbers, "minor", json_object_new_int((int)minor));
+    put(numbers, "major", json_object_new_int((int)major));
+    put(version, "qemu", numbers);
+    put(version, "package", json_object_new_string(package));
+    return version;
+}
+
+/* ---- queries ---- */
+
+static struct json_object *query_version(struct QmpCall *call) { return (void)call, qmp_version(); }
+static struct json_object *query_name(struct QmpCall *call) { return (void)call, NULL; }
+
+static struct json_object *query_status(struct QmpCall *call) {
+    struct json_object *o = json_object_new_object();
+    enum SessionState state = session_state(call->session);
+    put(o, "running", json_object_new_boolean(state == SESSION_RUNNING));
+    put(o, "status", json_object_new_string(session_state_name(state)));
+    return o;
+}
+
+static struct json_object *query_cpus_fast(struct QmpCall *call) {
+    struct json_object *list = json_object_new_array(), *cpu = json_object_new_object();
+    struct json_object *props = json_object_new_object();
+    put(props, "core-id", json_object_new_int(0));
+    put(props, "thread-id", json_object_new_int(0));
+    put(props, "socket-id", json_object_new_int(0));
+    put(cpu, "cpu-index", json_object_new_int(0));
+    put(cpu, "qom-path", json_object_new_string("/machine/cpu[0]"));
+    put(cpu, "thread-id", json_object_new_int(vcpu_thread_id(&session_machine(call->session)->cpu)));
+    put(cpu, "target", json_object_new_string("x86_64"));
+    put(cpu, "props", props);
+    json_object_array_add(list, cpu);
+    return list;
+}
+
+static struct json_object *query_kvm(struct QmpCall *call) {
+    struct json_object *o = json_object_new_object();
+    const struct Machine *m = session_machine(call->session);
+    char why[200];
+    const struct AccelOps *kvm = accel_find("kvm");
+    bool present = kvm != NULL && (kvm->probe == NULL || kvm->probe(why, sizeof(why)) == 0);
+    put(o, "enabled", json_object_new_boolean(kvm != NULL && m->engine->accel.ops == kvm));
+    put(o, "present", json_object_new_boolean(present));
+    return o;
+}
+
+static struct json_object *query_commands(struct QmpCall *call) {
+    struct json_object *list = json_object_new_array();
+    (void)call;
+    for (const struct QmpCommand *c = qmp_commands; c->name != NULL; c++) {
+        struct json_object *o = json_object_new_object();
+        put(o, "name", json_object_new_string(c->name));
+        json_object_array_add(list, o);
+    }
+    return list;
+}
+
+/* ---- run control ---- */
+
+static struct json_object *stop(struct QmpCall *call) { return session_stop(call->session), NULL; }
+static struct json_object *reset(struct QmpCall *call) { return session_reset(call->session), NULL; }
+static struct json_object *powerdown(struct QmpCall *call) { return session_powerdown(call->session), NULL; }
+static struct json_object *nmi(struct QmpCall *call) { return session_nmi(call->session), NULL; }
+static struct json_object *quit(struct QmpCall *call) { return call->quit = true, NULL; }
+
+static struct json_object *cont(struct QmpCall *call) {
+    char why[200];
+    return session_cont(call->session, why, sizeof(why)) == 0 ? NULL : fail(call, "%s", why);
+}
+
+/* The index of argument `name` in the list; -1: not given; -2: failed, it is none of these. */
+static int choice(struct QmpCall *call, const char *name, const char *const *list) {
+    struct json_object *o;
+    if (call->arguments == NULL || !json_object_object_get_ex(call->arguments, name, &o))
+        return -1;
+    for (int i = 0; json_object_is_type(o, json_type_string) && list[i] != NULL; i++)
+        if (strcmp(json_object_get_string(o), list[i]) == 0)
+            return i;
+    fail(call, "Parameter '%s' does not accept this value", name);
+    return -2;
+}
+
+static struct json_object *set_action(struct QmpCall *call) {
+    static const char *const reboots[] = {"reset", "shutdown", NULL}, *const shutdowns[] = {"poweroff", "pause", NULL},
+                             *const panics[] = {"shutdown", "pause", "none", "exit-failure", NULL};
+    static const enum Twin86PanicAction actions[] = {TWIN86_PANIC_SHUTDOWN, TWIN86_PANIC_PAUSE, TWIN86_PANIC_NONE,
+                                                     TWIN86_PANIC_SHUTDOWN};
+    int reboot = choice(call, "reboot", reboots), shutdown = choice(call, "shutdown", shutdowns);
+    int panic = choice(call, "panic", panics);
+    if (call->failed)
+        return NULL;
+    if (reboot >= 0)
+        session_set_no_reboot(call->session, reboot == 1);
+    if (shutdown >= 0)
+        session_set_no_shutdown(call->session, shutdown == 1);
+    if (panic >= 0)
+        session_set_panic_action(call->session, actions[panic]);
+    return NULL;
+}
+
+/* ---- the monitor's commands ---- */
+
+/* As text must be in JSON: what is no UTF-8 (a name cut in the middle of a character) loses its high bytes. */
+static void make_utf8(char *text) {
+    const unsigned char *p = (const unsigned char *)text;
+    while (*p != '\0') {
+        unsigned more = *p < 0x80 ? 0 : *p >= 0xc2 && *p < 0xe0 ? 1 : *p >= 0xe0 && *p < 0xf0 ? 2 : *p < 0xf5 ? 3 : 9;
+        bool good = more <= 3 && (*p < 0x80 || *p >= 0xc2);
+        for (unsigned i = 1; good && i <= more; i++)
+            good = (p[i] & 0xc0) == 0x80;
+        if (!good)
+            break;
+        p += more + 1;
+    }
+    if (*p == '\0')
+        return;
+    for (char *c = text; *c != '\0'; c++)
+        if ((unsigned char)*c >= 0x80)
+            *c = '?';
+}
+
+static struct json_object *human_monitor_command(struct QmpCall *call) {
+    struct json_object *line;
+    char *text;
+    if (call->arguments == NULL || !json_object_object_get_ex(call->arguments, "command-line", &line))
+        return fail(call, "Parameter 'command-line' is missing");
+    if (!json_object_is_type(line, json_type_string))
+        return fail(call, "Parameter 'command-line' must be a string");
+    if (monitor_run_text(call->session, json_object_get_string(line), &text) < 0)
+        return fail(call, "out of memory");
+    make_utf8(text);
+    struct json_object *answer = json_object_new_string(text);
+    free(text);
+    return answer;
+}
+
+const struct QmpCommand qmp_commands[] = {
+    {"qmp_capabilities", {"enable"}, NULL}, /* qmp.c's */
+    {"query-status", {0}, query_status},
+    {"query-cpus-fast", {0}, query_cpus_fast},
+    {"query-version", {0}, query_version},
+    {"query-commands", {0}, query_commands},
+    {"query-name", {0}, query_name},
+    {"query-kvm", {0}, query_kvm},
+    {"stop", {0}, stop},
+    {"cont", {0}, cont},
+    {"system_reset", {0}, reset},
+    {"system_powerdown", {0}, powerdown},
+    {"inject-nmi", {0}, nmi},
+    {"set-action", {"reboot", "shutdown", "panic"}, set_action},
+    {"human-monitor-command", {"command-line", "cpu-index"}, human_monitor_command},
+    {"quit", {0}, quit},
+    {0},
+};
