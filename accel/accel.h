@@ -58,7 +58,7 @@ enum AccelStepFlags {
 
 /**
  * One step of a vCPU that follows another one, the leader, which has just done it: the same instruction, or the
- * delivery of the same interrupt (diff/lockstep.h).
+ * delivery of the same interrupt (diff/guest/lockstep.h).
  */
 struct AccelStep {
     int inject;               /* deliver this interrupt, an NMI if it is 2, and execute nothing; -1: none */

@@ -4,7 +4,7 @@
 #define TWIN86_DIFF_CASE_H
 
 #include "diff/fields.h"
-#include "diff/space.h"
+#include "diff/generate/space.h"
 
 #include <stdio.h>
 

@@ -5,7 +5,7 @@
 
 #include "diff/case.h"
 #include "diff/compare.h"
-#include "diff/runner.h"
+#include "diff/run/runner.h"
 
 /** INT3: what pages with code are filled with, where a case says nothing else. */
 enum { CASE_FILLER = 0xcc };

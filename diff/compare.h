@@ -6,7 +6,7 @@
 
 #include "isa/decode.h"
 #include "diff/fields.h"
-#include "diff/frame.h"
+#include "diff/run/frame.h"
 
 enum { COMPARE_RANGES = 256, COMPARE_INSNS = 16 };
 

@@ -3,7 +3,7 @@
 #ifndef TWIN86_DIFF_DIFF_H
 #define TWIN86_DIFF_DIFF_H
 
-#include "diff/runner.h"
+#include "diff/run/runner.h"
 
 #include "include/twin86.h"
 

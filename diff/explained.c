@@ -6,7 +6,7 @@
 #include "isa/decode_tables.h"
 #include "accel/tcg-lite/run/mem.h"
 #include "diff/compare.h"
-#include "diff/tune.h"
+#include "diff/generate/tune.h"
 
 #include <string.h>
 #include <unistd.h>

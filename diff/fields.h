@@ -3,7 +3,7 @@
 #ifndef TWIN86_DIFF_FIELDS_H
 #define TWIN86_DIFF_FIELDS_H
 
-#include "diff/state.h"
+#include "diff/run/state.h"
 
 struct DiffField {
     char name[8];

@@ -4,7 +4,7 @@
 
 #include "debug/disas.h"
 #include "diff/diff.h"
-#include "diff/stub_layout.h"
+#include "diff/run/stub_layout.h"
 
 #include <errno.h>
 #include <fnmatch.h>

@@ -4,7 +4,7 @@
 #define TWIN86_DIFF_INSN_H
 
 #include "diff/compare.h"
-#include "diff/generate.h"
+#include "diff/generate/generate.h"
 #include "include/twin86.h"
 
 #include <stdio.h>

@@ -5,7 +5,7 @@
 
 #include "debug/disas.h"
 #include "diff/compare.h"
-#include "diff/space.h"
+#include "diff/generate/space.h"
 
 #include <stdio.h>
 

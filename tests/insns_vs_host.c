@@ -9,7 +9,7 @@
 #include "accel/tcg-lite/run/mem.h"
 #include "tests/host_features.h"
 #include "tests/host_insn.h"
-#include "tests/unit/cpu_bench.h"
+#include "tests/unit/tcg/cpu_bench.h"
 
 #include <check.h>
 #include <ctype.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* info pic, lapic, ioapic and irq: the interrupt controllers of the machine. */
 #include "control/monitor/command.h"
-#include "devices/lapic_internal.h"
+#include "devices/apic/lapic_internal.h"
 
 #include <inttypes.h>
 

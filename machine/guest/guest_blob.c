@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Takes the embedded guest's ROM image, built from this folder, into the library. */
-#include "machine/boot.h"
+#include "machine/boot/boot.h"
 
 _Static_assert(sizeof(size_t) == 8, "the size below is a quad word");
 

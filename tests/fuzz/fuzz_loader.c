@@ -12,8 +12,8 @@
  * An input's first byte chooses what the rest is: bits 0-1: kernel, kernel with the RAM disk behind it, firmware,
  * kernel with two modules; bit 2: no long mode; bit 3: 4 MiB of memory instead of 32.
  */
-#include "machine/boot.h"
-#include "tests/unit/boot_images.h"
+#include "machine/boot/boot.h"
+#include "tests/unit/machine/boot_images.h"
 
 #include <pthread.h>
 #include <stdio.h>

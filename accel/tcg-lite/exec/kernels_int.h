@@ -2,7 +2,7 @@
 /**
  * Integer kernels: values in, value out, flags into *cc. Operands are zero-extended from `bits` (immediates
  * sign-extended), results may have rubbish above `bits`. Flags that the SDM leaves undefined are as AMD's Zen leaves
- * them, which never depends on anything odd: measured, and compared with the host by tests/unit/test_kernels.c.
+ * them, which never depends on anything odd: measured, and compared with the host by tests/unit/tcg/test_kernels.c.
  */
 #ifndef TWIN86_TCG_KERNELS_INT_H
 #define TWIN86_TCG_KERNELS_INT_H

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+/* PCI host bridge, its ISA bridge, and the way of interrupts. */
+#include "devices/pci/pci_internal.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { PORT_BASE = 0xcf8, PORT_COUNT = 8, OFFSET_RESET = 1, OFFSET_DATA = 4 };
+
+#define ADDRESS_ENABLE (1u << 31)
+#define ADDRESS_BITS 0x80fffffcu
+#define ADDRESS_RESERVED 0x7f000000u
+
+enum { PIRQ_ROUTE = 0x60, PIRQ_OFF = 0x80, PIRQ_IRQ = 0x0f };
+enum { ISA_SLOT = 1 };
+
+/* IRQs that a PIRQ can be routed to (82371SB data sheet, "PIRQRC"): not 0, 1, 2, 8, 13. */
+#define PIRQ_LEGAL 0xdef8u
+
+/* ---- interrupts ---- */
+
+static uint16_t isa_levels(const struct PciHost *host) {
+    uint16_t levels = 0;
+    for (unsigned n = 0; n < PCI_PIRQS; n++) {
+        uint8_t route = host->state.isa.config[PIRQ_ROUTE + n];
+        if (host->state.pirq_count[n] && !(route & PIRQ_OFF))
+            levels |= 1u << (route & PIRQ_IRQ) & PIRQ_LEGAL;
+    }
+    return levels;
+}
+
+/* Several PIRQs may share an ISA interrupt. */
+static void update_isa(struct PciHost *host) {
+    uint16_t levels = isa_levels(host), changed = levels ^ host->state.isa_levels;
+    host->state.isa_levels = levels;
+    for (unsigned irq = 0; irq < 16; irq++) {
+        if (changed >> irq & 1) {
+            struct IrqWire w = host->config.isa;
+            w.line += irq;
+            irq_set(&w, levels >> irq & 1);
+        }
+    }
+}
+
+void pci_drive_pirq(struct PciHost *host, unsigned n, bool assert) {
+    uint8_t *count = &host->state.pirq_count[n];
+    bool before = *count != 0;
+    *count += assert ? 1 : -1;
+    if (before == (*count != 0))
+        return;
+    struct IrqWire w = host->config.pirq;
+    w.line += n;
+    irq_set(&w, *count != 0);
+    update_isa(host);
+}
+
+static void isa_config_written(struct PciDevice *dev, unsigned offset, unsigned size) {
+    (void)offset, (void)size;
+    update_isa(dev->host);
+}
+
+void pci_route_pirq(struct PciHost *host, unsigned n, unsigned irq) {
+    if (n < PCI_PIRQS && irq < 16 && PIRQ_LEGAL >> irq & 1) {
+        host->state.isa.config[PIRQ_ROUTE + n] = irq;
+        update_isa(host);
+    }
+}
+
+/* ---- configuration accesses ---- */
+
+static struct PciDevice *find(struct PciHost *host, unsigned bus, unsigned devfn) {
+    return bus == 0 && devfn < PCI_SLOTS * PCI_FUNCTIONS ? host->devices[devfn] : NULL;
+}
+
+static bool is_legal_access(unsigned offset, unsigned size) {
+    return (size == 1 || size == 2 || size == 4) && offset < PCI_CONFIG_SIZE && offset % 4 + size <= 4;
+}
+
+uint32_t pci_config_read(struct PciHost *host, unsigned bus, unsigned devfn, unsigned offset, unsigned size) {
+    struct PciDevice *dev = find(host, bus, devfn);
+    return dev && is_legal_access(offset, size) ? pci_device_read(dev, offset, size) : UINT32_MAX;
+}
+
+void pci_config_write(struct PciHost *host, unsigned bus, unsigned devfn, unsigned offset, uint32_t value,
+                      unsigned size) {
+    struct PciDevice *dev = find(host, bus, devfn);
+    if (dev && is_legal_access(offset, size))
+        pci_device_write(dev, offset, value, size);
+}
+
+static const char *not_addressed(uint64_t offset) {
+    return offset < OFFSET_DATA ? "the address register takes double words only, port"
+                                : "data without an address in CF8h, port";
+}
+
+static void set_address(struct PciHost *host, uint64_t value) {
+    if (value & ADDRESS_RESERVED)
+        device_error(host->log, "PCI", "reserved bits in the configuration address", value);
+    host->state.address = value & ADDRESS_BITS;
+}
+
+static uint64_t port_read(void *opaque, uint64_t offset, unsigned size) {
+    struct PciHost *host = opaque;
+    uint32_t a = host->state.address;
+    if (offset == 0 && size == 4)
+        return a;
+    if (offset == OFFSET_RESET && size == 1 && host->config.reset_ops)
+        return host->config.reset_ops->read(host->config.reset_opaque, 0, 1);
+    if (offset < OFFSET_DATA || !(a & ADDRESS_ENABLE)) {
+        device_error(host->log, "PCI", not_addressed(offset), PORT_BASE + offset);
+        return UINT32_MAX;
+    }
+    return pci_config_read(host, a >> 16 & 0xff, a >> 8 & 0xff, (a & 0xfc) + (offset - OFFSET_DATA), size);
+}
+
+/* Only a dword write reaches the address register; smaller ones are ordinary I/O (specification 3.2.2.3.2). */
+static void port_write(void *opaque, uint64_t offset, uint64_t value, unsigned size) {
+    struct PciHost *host = opaque;
+    uint32_t a = host->state.address;
+    if (offset == 0 && size == 4)
+        set_address(host, value);
+    else if (offset == OFFSET_RESET && size == 1 && host->config.reset_ops)
+        host->config.reset_ops->write(host->config.reset_opaque, 0, value, 1);
+    else if (offset >= OFFSET_DATA && a & ADDRESS_ENABLE)
+        pci_config_write(host, a >> 16 & 0xff, a >> 8 & 0xff, (a & 0xfc) + (offset - OFFSET_DATA), value, size);
+    else
+        device_error(host->log, "PCI", not_addressed(offset), PORT_BASE + offset);
+}
+
+static const struct IoOps port_ops = {.read = port_read, .write = port_write, .min_size = 1, .max_size = 4};
+
+/* ---- life ---- */
+
+int pci_add_device(struct PciHost *host, struct PciDevice *dev, unsigned slot, unsigned function) {
+    if (slot >= PCI_SLOTS || function >= PCI_FUNCTIONS)
+        return -EINVAL;
+    unsigned devfn = slot * PCI_FUNCTIONS + function;
+    if (host->devices[devfn])
+        return -EBUSY;
+    dev->host = host;
+    dev->devfn = devfn;
+    host->devices[devfn] = dev;
+    pci_device_reset(dev);
+    return 0;
+}
+
+void pci_reset(struct PciHost *host) {
+    for (unsigned i = 0; i < PCI_SLOTS * PCI_FUNCTIONS; i++) {
+        if (host->devices[i])
+            pci_device_reset(host->devices[i]);
+    }
+    host->state.address = 0;
+    update_isa(host);
+}
+
+int pci_map(struct PciHost *host) {
+    return bus_map_ports(host->bus, PORT_BASE, PORT_COUNT, "pci-config", &port_ops, host);
+}
+
+void pci_init(struct PciHost *host, struct Bus *bus, const struct PciHostConfig *config) {
+    memset(host, 0, sizeof *host);
+    host->bus = bus;
+    host->config = *config;
+    pci_device_init(&host->bridge, &host->state.bridge, "host bridge", 0x8086, 0x1237, 0x060000, 2);
+    pci_device_init(&host->isa, &host->state.isa, "isa bridge", 0x8086, 0x7000, 0x060100, 0);
+    for (unsigned n = 0; n < PCI_PIRQS; n++) {
+        host->isa.initial[PIRQ_ROUTE + n] = PIRQ_OFF;
+        host->isa.writable[PIRQ_ROUTE + n] = PIRQ_OFF | PIRQ_IRQ;
+    }
+    host->isa.config_written = isa_config_written;
+    pci_add_device(host, &host->bridge, 0, 0);
+    pci_add_device(host, &host->isa, ISA_SLOT, 0);
+}

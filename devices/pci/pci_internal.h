@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* What pci.c (host bridge) and pci_device.c share. */
+#ifndef TWIN86_DEVICES_PCI_INTERNAL_H
+#define TWIN86_DEVICES_PCI_INTERNAL_H
+
+#include "devices/pci/pci.h"
+
+/* pci_device.c; accesses lie within the 256 bytes */
+void pci_device_reset(struct PciDevice *dev);
+uint32_t pci_device_read(const struct PciDevice *dev, unsigned offset, unsigned size);
+void pci_device_write(struct PciDevice *dev, unsigned offset, uint32_t value, unsigned size);
+void pci_device_update_bars(struct PciDevice *dev);
+void pci_device_update_irq(struct PciDevice *dev);
+
+/* pci.c: one device more or less asserts PIRQ n */
+void pci_drive_pirq(struct PciHost *host, unsigned n, bool assert);
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/** What the handlers of a space (space.h) find on their stack, and the system's registers as a list of numbers. */
+#ifndef TWIN86_DIFF_FRAME_H
+#define TWIN86_DIFF_FRAME_H
+
+#include "diff/generate/space.h"
+#include "diff/run/state.h"
+
+/** CS and SS as an exception found them. */
+struct DiffFrame {
+    uint64_t cs, ss;
+    uint64_t linear; /* where the frame lies */
+    unsigned bytes;
+};
+
+/** True when RIP is in one of the space's handlers. */
+bool diff_in_handler(const struct DiffSpace *s, const CPUX86State *env);
+
+/**
+ * `env` is at the beginning of a handler, or behind its HLT: make `out` what the exception found, vector, error code,
+ * CR2 and DR6 included, and data segments of v8086 mode in `env`. All else of `out` has been taken from env before.
+ */
+void diff_frame_read(const struct DiffSpace *s, CPUX86State *env, struct DiffState *out, struct DiffFrame *frame);
+
+enum { DIFF_SYSTEM = 54 };
+
+/** What a program at CPL 0 can see beyond struct DiffState. */
+struct DiffSystem {
+    uint64_t v[DIFF_SYSTEM];
+};
+extern const char diff_system_names[DIFF_SYSTEM][12];
+
+void diff_system_read(const CPUX86State *env, const struct DiffFrame *frame, struct DiffSystem *out);
+
+#endif

@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tcg-lite: one vCPU without machine or thread. Between cases only what cases can change is loaded, so that blocks and
+ * translations stay warm.
+ */
+#include "accel/accel.h"
+#include "accel/tcg-lite/run/tcg.h"
+#include "diff/case_run.h"
+#include "diff/run/stub.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Iterations of repeated string instructions count as instructions; a case gets as many turns. */
+enum { MAX_TURNS = 70000, REAL_TOP = 0x110000 };
+
+struct TcgRunner {
+    struct DiffRunner head;
+    struct CPUState cpu;
+    struct Accel accel;
+    pthread_mutex_t lock;
+    uint64_t page; /* where RIP was last looked up: linear, and its host address */
+    const uint8_t *page_host;
+    bool pointers32;
+    struct DiffPage *case_page; /* for diff_tcg_case: what the space was made of, in the case's order */
+    unsigned case_pages;
+};
+
+static void close_runner(struct DiffRunner *r) {
+    struct TcgRunner *t = (struct TcgRunner *)r;
+    if (t->cpu.engine != NULL)
+        tcg_lite_ops.vcpu_destroy(&t->cpu);
+    if (t->cpu.bus != NULL)
+        bus_free(t->cpu.bus);
+    if (t->cpu.clock != NULL)
+        clock_free(t->cpu.clock);
+    diff_space_destroy(&r->space);
+    pthread_mutex_destroy(&t->lock);
+    free(t->case_page);
+    free(t);
+}
+
+static int make_cpu(struct TcgRunner *t, const struct CpuModel *model) {
+    struct CPUState *cpu = &t->cpu;
+    bus_lock_init(&t->lock);
+    cpu->bus = bus_new(&t->lock);
+    cpu->clock = clock_new(CLOCK_HOST);
+    if (cpu->bus == NULL || cpu->clock == NULL)
+        return -ENOMEM;
+    cpu->lock = &t->lock;
+    cpu->bootstrap = true;
+    cpu->tsc_hz = 1000000000;
+    cpu->model = *model;
+    t->accel =
+        (struct Accel){.ops = &tcg_lite_ops, .bus = cpu->bus, .clock = cpu->clock, .lock = &t->lock, .options = ""};
+    cpu->accel = &t->accel;
+    int r = bus_map(cpu->bus, 0, &t->head.space.ram);
+    if (r == 0)
+        r = tcg_lite_ops.vcpu_init(cpu, &t->accel);
+    if (r == 0) {
+        cpu_reset(cpu, false);
+        cpu->env = t->head.space.env;
+        tcg_lite_ops.put_state(cpu);
+    }
+    return r;
+}
+
+static int open_runner(struct DiffRunner **out, const struct DiffSetup *setup, char *why, size_t n) {
+    struct TcgRunner *t = calloc(1, sizeof(*t));
+    if (t == NULL)
+        return snprintf(why, n, "%s", strerror(ENOMEM)), -ENOMEM;
+    t->head.ops = &diff_tcg_runner;
+    t->pointers32 = setup->pointers32;
+    int r = diff_space_init(&t->head.space, setup->mode, setup->cpl, setup->model, setup->page, setup->pages, why, n);
+    if (r != 0) {
+        free(t);
+        return r;
+    }
+    r = make_cpu(t, setup->model);
+    if (r != 0) {
+        snprintf(why, n, "tcg-lite: %s", strerror(-r));
+        close_runner(&t->head);
+        return r;
+    }
+    *out = &t->head;
+    return 0;
+}
+
+static const uint8_t pad_bytes[2] = {0xeb, 0xfe};
+
+/** A jump to itself: whatever instructions are left of the budget end here. */
+static void put_pad(struct DiffRunner *r, uint8_t *at, uint64_t linear) {
+    if (r->oracle_pads)
+        diff_stub_pad(at, linear);
+    else
+        memcpy(at, pad_bytes, sizeof(pad_bytes));
+}
+
+static void code_changed(struct DiffRunner *r) {
+    struct TcgRunner *t = (struct TcgRunner *)r;
+    tcg_blocks_flush(t->cpu.engine);
+}
+
+/* ---- one case ---- */
+
+static void load(struct TcgRunner *r, const struct DiffState *in) {
+    struct Tcg *t = r->cpu.engine;
+    CPUX86State *env = &r->cpu.env;
+    const CPUX86State *fresh = &r->head.space.env;
+    if (r->head.space.cpl != 3) { /* anything may have changed */
+        bool flush = memcmp(&env->cr0, &fresh->cr0, sizeof(env->cr0)) != 0 || env->cr3 != fresh->cr3 ||
+                     env->cr4 != fresh->cr4 || env->efer != fresh->efer || env->dr[7] != fresh->dr[7];
+        *env = *fresh;
+        if (flush)
+            tcg_lite_ops.put_state(&r->cpu);
+    } else {
+        memcpy(env->seg, fresh->seg, sizeof(env->seg));
+        env->dr[6] = fresh->dr[6];
+    }
+    diff_state_to_env(in, env);
+    env->cr2 = 0;
+    cc_load(&t->cc, (uint32_t)in->rflags);
+    tcg_update_mode(t);
+    r->cpu.halted = false;
+}
+
+static bool in_handler(const struct TcgRunner *r) { return diff_in_handler(&r->head.space, &r->cpu.env); }
+
+static bool at_pad(struct TcgRunner *r) {
+    const CPUX86State *env = &r->cpu.env;
+    uint64_t linear = env->rip + (x86_code64(env) ? 0 : env->seg[SEG_CS].base);
+    if ((linear & ~0xfffull) != r->page || r->page_host == NULL) {
+        r->page = linear & ~0xfffull;
+        r->page_host = diff_space_at(&r->head.space, r->page);
+    }
+    const uint8_t *p = r->page_host + (linear & 0xfff);
+    return r->page_host != NULL && !memcmp(p, pad_bytes, sizeof(pad_bytes));
+}
+
+/** False: a triple fault. */
+static bool run_budget(struct CPUState *cpu, uint64_t insns) {
+    cpu->insn_limit = cpu->insn_count + insns;
+    bool alive = tcg_lite_ops.exec(cpu) != VCPU_EXIT_SHUTDOWN;
+    tcg_lite_ops.get_state(cpu);
+    return alive;
+}
+
+/** What the handler finds on its stack becomes the result. */
+static void read_frame(struct TcgRunner *r, struct DiffState *out) {
+    const struct DiffSpace *s = &r->head.space;
+    struct DiffFrame frame;
+    diff_frame_read(s, &r->cpu.env, out, &frame);
+    out->left = frame.cs != s->env.seg[SEG_CS].selector;
+}
+
+static void finish(struct TcgRunner *r, struct DiffState *out, bool fault, bool alive) {
+    CPUX86State *env = &r->cpu.env;
+    if (!alive) {
+        *out = (struct DiffState){.vector = DIFF_TRIPLE_FAULT};
+        return;
+    }
+    if (r->pointers32)
+        env->fip = (uint32_t)env->fip, env->fdp = (uint32_t)env->fdp;
+    diff_state_from_env(out, env);
+    out->vector = DIFF_NO_FAULT;
+    out->left = env->seg[SEG_CS].selector != r->head.space.env.seg[SEG_CS].selector;
+    out->error = out->dr6 = 0;
+    out->cr2 = 0;
+    if (fault)
+        read_frame(r, out);
+    if (r->head.oracle_pads && out->vector == VEC_PF && out->cr2 == STUB_CONTROL + offsetof(struct StubControl, rip)) {
+        out->vector = DIFF_NO_FAULT; /* the first instruction of a pad */
+        out->error = 0;
+        out->cr2 = 0;
+        out->rflags &= ~(uint64_t)FLAG_RF;
+    }
+}
+
+static void run_one(struct TcgRunner *r, const struct DiffState *in, struct DiffState *out) {
+    struct CPUState *cpu = &r->cpu;
+    load(r, in);
+    bool alive = run_budget(cpu, in->insns + 1), fault = in_handler(r);
+    for (unsigned turn = 0; alive && !fault && turn < MAX_TURNS && !at_pad(r); turn++) {
+        alive = run_budget(cpu, 1);
+        fault = in_handler(r);
+    }
+    finish(r, out, fault, alive);
+}
+
+static int run(struct DiffRunner *r, const struct DiffState *in, struct DiffState *out, const uint16_t *which,
+               unsigned count, char *why, size_t n) {
+    (void)why, (void)n;
+    for (unsigned k = 0; k < count; k++)
+        run_one((struct TcgRunner *)r, &in[which[k]], &out[which[k]]);
+    return 0;
+}
+
+const struct DiffRunnerOps diff_tcg_runner = {
+    .name = "tcg-lite",
+    .open = open_runner,
+    .close = close_runner,
+    .pad = put_pad,
+    .code_changed = code_changed,
+    .run = run,
+};
+
+/* ---- cases from files ---- */
+
+void case_load(const struct DiffCase *c, const struct DiffSpace *s) {
+    for (unsigned k = 0; k < c->pages; k++) {
+        bool code = ((c->page[k].linear ^ c->code) & ~0xfffull) == 0;
+        memset(diff_space_at(s, c->page[k].linear), code ? CASE_FILLER : 0, 4096);
+    }
+    for (unsigned k = 0; k < c->expected_from; k++) {
+        const struct CasePiece *p = &c->piece[k];
+        for (unsigned at = 0, part; at < p->n; at += part) {
+            part = 4096 - ((p->linear + at) & 0xfff);
+            part = part < p->n - at ? part : p->n - at;
+            memcpy(diff_space_at(s, p->linear + at), c->bytes + p->at + at, part);
+        }
+    }
+}
+
+static bool same_pages(const struct TcgRunner *t, const struct DiffCase *c) {
+    return c->mode != DIFF_REAL16 && t->case_pages == c->pages && t->head.space.mode == c->mode &&
+           t->head.space.cpl == c->cpl && !memcmp(t->case_page, c->page, c->pages * sizeof(c->page[0]));
+}
+
+/** Blocks made of what a page held must go. */
+static void forget_blocks(struct TcgRunner *t, uint64_t phys) {
+    uint8_t *flags = &t->head.space.ram.page_flags[phys >> 12];
+    if (__atomic_load_n(flags, __ATOMIC_RELAXED) & PAGE_FLAG_CODE) {
+        tcg_code_written(t->cpu.engine, phys, 4096);
+        __atomic_or_fetch(flags, PAGE_FLAG_CODE, __ATOMIC_RELAXED); /* it will hold code again: the TLB knows */
+    }
+}
+
+/** env was written: as put_state, but for what translations the TLB has. */
+static void put_registers(struct TcgRunner *t) {
+    struct Tcg *tcg = t->cpu.engine;
+    cc_load(&tcg->cc, (uint32_t)t->cpu.env.rflags);
+    tcg->insn = NULL;
+    tcg->tf_armed = tcg->shadow_running = false;
+    tcg_update_mode(tcg);
+}
+
+/** In real-address mode all memory is there for any case. What the last one wrote becomes 0 again; false: it wrote to
+ *  the vectors or handlers. */
+static bool clean_real(struct TcgRunner *t) {
+    struct DiffSpace *s = &t->head.space;
+    for (uint64_t at = 0; at < s->ram.size && at < REAL_TOP; at += 4096) {
+        uint8_t *flags = &s->ram.page_flags[at >> 12];
+        if (!(__atomic_load_n(flags, __ATOMIC_RELAXED) & PAGE_FLAG_DIRTY))
+            continue;
+        if (at == 0 || at - s->sys < DIFF_SYS_SIZE)
+            return false;
+        forget_blocks(t, at);
+        memset(s->ram.host + at, 0, 4096);
+        __atomic_and_fetch(flags, (uint8_t)~PAGE_FLAG_DIRTY, __ATOMIC_RELAXED);
+    }
+    return true;
+}
+
+/** Give the space that there is the case's pages. -ENOSPC: that is not enough. */
+static int move_pages(struct TcgRunner *t, const struct DiffCase *c, char *why, size_t n) {
+    struct DiffSpace *s = &t->head.space;
+    bool real = s->mode == DIFF_REAL16;
+    if (t->case_pages == 0 || s->mode != c->mode || s->cpl != c->cpl ||
+        (!real && (s->cpl == 0 || s->pages != c->pages)))
+        return -ENOSPC;
+    if (real && !clean_real(t))
+        return -ENOSPC;
+    for (unsigned k = 0; k < s->pages && !real; k++)
+        forget_blocks(t, k * 4096ull);
+    int r = diff_space_move(s, c->page, c->pages, why, n);
+    if (r == 0 && !real)
+        tcg_tlb_flush_non_global(t->cpu.engine);
+    return r;
+}
+
+/** Make the space that the case wants. */
+static int make_pages(struct TcgRunner *t, const struct DiffCase *c, char *why, size_t n) {
+    struct CPUState *cpu = &t->cpu;
+    int r = diff_space_change(&t->head.space, c->mode, c->cpl, &cpu->model, c->page, c->pages, why, n);
+    if (r != 0)
+        return r;
+    memset(t->head.space.ram.page_flags, 0, t->head.space.ram.size >> 12);
+    bus_set_dirty_logging(cpu->bus, c->mode == DIFF_REAL16);
+    cpu->env = t->head.space.env;
+    tcg_blocks_flush(cpu->engine);
+    tcg_lite_ops.put_state(cpu);
+    return 0;
+}
+
+static int change_pages(struct TcgRunner *t, const struct DiffCase *c, char *why, size_t n) {
+    if (t->case_page == NULL && (t->case_page = malloc(CASE_MAX_PAGES * sizeof(*t->case_page))) == NULL)
+        return snprintf(why, n, "%s", strerror(ENOMEM)), -ENOMEM;
+    int r = move_pages(t, c, why, n);
+    if (r == -ENOSPC)
+        r = make_pages(t, c, why, n);
+    t->page_host = NULL;
+    t->case_pages = r == 0 ? c->pages : 0;
+    if (r == 0)
+        memcpy(t->case_page, c->page, c->pages * sizeof(c->page[0]));
+    return r;
+}
+
+/** The case's own pages are about to be written. */
+static void forget_code(struct TcgRunner *t, const struct DiffCase *c) {
+    struct DiffSpace *s = &t->head.space;
+    for (unsigned k = 0; k < c->pages; k++) {
+        uint64_t phys = diff_space_phys(s, c->page[k].linear);
+        forget_blocks(t, phys);
+        if (s->mode == DIFF_REAL16)
+            __atomic_or_fetch(&s->ram.page_flags[phys >> 12], PAGE_FLAG_DIRTY, __ATOMIC_RELAXED);
+    }
+}
+
+/** Segments and control registers that the case gives. */
+static void load_system(struct TcgRunner *t, const struct CaseSystem *y) {
+    CPUX86State *env = &t->cpu.env;
+    for (unsigned k = 0; k < SEG_COUNT; k++)
+        if (y->segments >> k & 1)
+            env->seg[k] = y->seg[k];
+    env->cr0 = y->has_cr0 ? y->cr0 : env->cr0;
+    env->cr4 = y->has_cr4 ? y->cr4 : env->cr4;
+    env->efer = y->has_efer ? y->efer : env->efer;
+    env->xcr0 = y->has_xcr0 ? y->xcr0 : env->xcr0;
+}
+
+static bool sets_control(const struct CaseSystem *y) { return y->has_cr0 || y->has_cr4 || y->has_efer || y->has_xcr0; }
+
+static bool is_repeated_string(const struct DiffCase *c) {
+    const uint8_t *p = c->bytes + c->code_at;
+    bool repeat = false;
+    for (unsigned k = 0; k < c->code_bytes && k < 15; k++) {
+        if ((p[k] >= 0xa4 && p[k] <= 0xaf && p[k] != 0xa8 && p[k] != 0xa9) || (p[k] >= 0x6c && p[k] <= 0x6f))
+            return repeat;
+        repeat |= p[k] == 0xf2 || p[k] == 0xf3;
+    }
+    return false;
+}
+
+int diff_tcg_case(struct DiffRunner *r, const struct DiffCase *c, struct DiffState *out, char *why, size_t n) {
+    struct TcgRunner *t = (struct TcgRunner *)r;
+    struct CPUState *cpu = &t->cpu;
+    int e = same_pages(t, c) ? 0 : change_pages(t, c, why, n);
+    if (e != 0)
+        return e;
+    forget_code(t, c);
+    case_load(c, &r->space);
+    load(t, &c->in);
+    if (c->system.any) {
+        load_system(t, &c->system);
+        diff_state_to_env(&c->in, &cpu->env);
+        put_registers(t);
+        if (sets_control(&c->system))
+            tcg_lite_ops.put_state(cpu);
+    }
+    bool alive = run_budget(cpu, c->in.insns);
+    bool fault = in_handler(t), repeated = c->in.insns == 1 && is_repeated_string(c);
+    for (unsigned turn = 0; alive && repeated && !fault && turn < MAX_TURNS && cpu->env.rip == c->in.rip; turn++) {
+        alive = run_budget(cpu, 1);
+        fault = in_handler(t);
+    }
+    finish(t, out, fault, alive);
+    if (c->system.any) { /* the next case finds the mode's own again */
+        cpu->env = r->space.env;
+        put_registers(t);
+        if (sets_control(&c->system))
+            tcg_lite_ops.put_state(cpu);
+    }
+    return 0;
+}

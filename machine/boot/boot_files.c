@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/* Reading the files that -kernel, -initrd and -bios name. */
+#include "machine/boot/boot.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { CHUNK = 1 << 20 };
+#define FILE_SIZE_MAX (4ull << 30)
+
+/* What boot_open allocated: everything in one chain, so that boot_close is one loop. */
+struct Owned {
+    struct Owned *next;
+    void *memory;
+};
+
+__attribute__((format(printf, 4, 5))) static int fail(char *why, size_t n, int err, const char *format, ...) {
+    va_list ap;
+
+    va_start(ap, format);
+    vsnprintf(why, n, format, ap);
+    va_end(ap);
+    return err;
+}
+
+static int own(struct BootInput *in, void *memory) {
+    struct Owned *o = malloc(sizeof(*o));
+
+    if (o == NULL) {
+        free(memory);
+        return -ENOMEM;
+    }
+    *o = (struct Owned){in->owned, memory};
+    in->owned = o;
+    return 0;
+}
+
+void boot_close(struct BootInput *in) {
+    for (struct Owned *o = in->owned; o != NULL;) {
+        struct Owned *next = o->next;
+        free(o->memory);
+        free(o);
+        o = next;
+    }
+    *in = (struct BootInput){0};
+}
+
+static int read_all(int fd, size_t expected, uint8_t **data, size_t *size) {
+    size_t room = expected + 1, used = 0; /* one more, so that the end of a regular file is seen at once */
+    uint8_t *buf = malloc(room);
+
+    while (buf != NULL) {
+        ssize_t got = read(fd, buf + used, room - used);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0) {
+            int err = -errno;
+            free(buf);
+            return err;
+        }
+        if (got == 0) {
+            *data = buf;
+            *size = used;
+            return 0;
+        }
+        used += (size_t)got;
+        if (used > FILE_SIZE_MAX) {
+            free(buf);
+            return -EFBIG;
+        }
+        if (used == room) {
+            uint8_t *bigger = realloc(buf, room += room / 2 + CHUNK);
+            if (bigger == NULL)
+                free(buf);
+            buf = bigger;
+        }
+    }
+    return -ENOMEM;
+}
+
+static int read_file(struct BootInput *in, struct BootFile *file, const char *name, const char *what, char *why,
+                     size_t n) {
+    int fd = open(name, O_RDONLY | O_CLOEXEC);
+    struct stat st;
+    uint8_t *data = NULL;
+    size_t size = 0;
+
+    if (fd < 0)
+        return fail(why, n, -errno, "%s: can't open the %s: %s", name, what, strerror(errno));
+    if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
+        close(fd);
+        return fail(why, n, -EISDIR, "%s: is a directory; the %s must be a file", name, what);
+    }
+    int r = read_all(fd, S_ISREG(st.st_mode) && (uint64_t)st.st_size <= FILE_SIZE_MAX ? (size_t)st.st_size : CHUNK,
+                     &data, &size);
+    close(fd);
+    if (r == 0)
+        r = own(in, data);
+    if (r != 0)
+        return fail(why, n, r, "%s: can't read the %s: %s", name, what, strerror(-r));
+    if (size == 0)
+        return fail(why, n, -EINVAL, "%s: is empty; the %s must have contents", name, what);
+    *file = (struct BootFile){.name = name, .data = data, .size = size, .args = ""};
+    return 0;
+}
+
+/* Cut the first "file args" off *list in place; two commas stand for one. */
+static char *cut_item(char **list) {
+    char *start = *list, *to = start, *from = start;
+
+    while (*from != '\0') {
+        if (*from == ',' && from[1] != ',')
+            break;
+        if (*from == ',')
+            from++;
+        *to++ = *from++;
+    }
+    *list = *from == ',' ? from + 1 : NULL;
+    *to = '\0';
+    return start;
+}
+
+static int open_modules(struct BootInput *in, const char *initrd, char *why, size_t n) {
+    char *list = strdup(initrd);
+
+    if (list == NULL || own(in, list) != 0)
+        return fail(why, n, -ENOMEM, "out of memory");
+    while (list != NULL) {
+        char *name = cut_item(&list);
+        char *space = strchr(name, ' ');
+        char *args = "";
+
+        if (in->module_count == BOOT_MODULE_MAX)
+            return fail(why, n, -EINVAL, "-initrd: more than %d modules", BOOT_MODULE_MAX);
+        if (space != NULL) {
+            *space = '\0';
+            args = space + 1;
+        }
+        if (name[0] == '\0')
+            return fail(why, n, -EINVAL, "-initrd %s: a file name is missing; \"file args,file2\" would be right",
+                        initrd);
+        int r = read_file(in, &in->module[in->module_count], name, "module", why, n);
+        if (r != 0)
+            return r;
+        in->module[in->module_count++].args = args;
+    }
+    return 0;
+}
+
+static int open_files(struct BootInput *in, const char *kernel, const char *initrd, const char *append,
+                      const char *bios, char *why, size_t n) {
+    if (kernel != NULL && bios != NULL)
+        return fail(why, n, -EINVAL, "-kernel and -bios: use one of them");
+    if (kernel == NULL && initrd != NULL)
+        return fail(why, n, -EINVAL, "%s: -initrd needs a -kernel that takes it", initrd);
+    if (kernel == NULL && append != NULL)
+        return fail(why, n, -EINVAL, "-append needs a -kernel that takes it");
+    in->cmdline = append;
+    if (bios != NULL) {
+        int r = read_file(in, &in->firmware, bios, "firmware ROM", why, n);
+        return r == 0 && boot_kind(in, why, n) == BOOT_UNKNOWN ? -EINVAL : r;
+    }
+    if (kernel == NULL)
+        return 0;
+
+    int r = read_file(in, &in->kernel, kernel, "kernel", why, n);
+    if (r != 0)
+        return r;
+    enum BootKind kind = boot_kind(in, why, n);
+    if (kind == BOOT_UNKNOWN)
+        return -EINVAL;
+    if (initrd == NULL)
+        return 0;
+    if (kind != BOOT_BZIMAGE)
+        return open_modules(in, initrd, why, n);
+    in->module_count = 1;
+    return read_file(in, &in->module[0], initrd, "initial RAM disk", why, n);
+}
+
+int boot_open(struct BootInput *in, const char *kernel, const char *initrd, const char *append, const char *bios,
+              char *why, size_t n) {
+    *in = (struct BootInput){0};
+    int r = open_files(in, kernel, initrd, append, bios, why, n);
+    if (r != 0)
+        boot_close(in);
+    return r;
+}
+
+void boot_use_embedded(struct BootInput *in) {
+    in->firmware = (struct BootFile){.name = "embedded guest", .data = embedded_guest, .size = embedded_guest_size};
+}

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <string.h>
+
+#include "devices/pci/pci.h"
+#include "tests/unit/devices/device_bench.h"
+#include "tests/unit/suites.h"
+
+static struct DeviceBench b;
+static struct PciHost host;
+static struct WireLog pirq[4], isa[16];
+static uint8_t reset_register;
+
+static void pirq_set(void *opaque, int line, bool level) {
+    (void)opaque;
+    ck_assert(line >= 16 && line < 20);
+    wire_log_set(&pirq[line - 16], line, level);
+}
+
+static void isa_set(void *opaque, int line, bool level) {
+    (void)opaque;
+    wire_log_set(&isa[line], line, level);
+}
+
+static uint64_t reset_read(void *opaque, uint64_t offset, unsigned size) {
+    ck_assert(opaque == &reset_register && offset == 0 && size == 1);
+    return reset_register;
+}
+
+static void reset_write(void *opaque, uint64_t offset, uint64_t value, unsigned size) {
+    ck_assert(opaque == &reset_register && offset == 0 && size == 1);
+    reset_register = value;
+}
+
+static const struct IoOps reset_ops = {reset_read, reset_write, 1, 1};
+
+static void open_bench(void) {
+    bench_open(&b);
+    memset(pirq, 0, sizeof pirq);
+    memset(isa, 0, sizeof isa);
+    reset_register = 0;
+    struct PciHostConfig config = {
+        .mmio_base = 0xc0000000,
+        .mmio_end = 0xfec00000,
+        .mmio64_base = 1ull << 36,
+        .mmio64_end = 1ull << 37,
+        .pirq = {pirq_set, NULL, 16},
+        .isa = {isa_set, NULL, 0},
+        .reset_ops = &reset_ops,
+        .reset_opaque = &reset_register,
+    };
+    pci_init(&host, b.bus, &config);
+    ck_assert_int_eq(pci_map(&host), 0);
+}
+
+static void select_reg(unsigned slot, unsigned reg) {
+    bus_port_write(b.bus, 0xcf8, 1u << 31 | slot << 11 | (reg & 0xfc), 4);
+}
+
+static uint32_t cfg_read(unsigned slot, unsigned reg, unsigned size) {
+    select_reg(slot, reg);
+    return bus_port_read(b.bus, 0xcfc + reg % 4, size);
+}
+
+static void cfg_write(unsigned slot, unsigned reg, uint32_t value, unsigned size) {
+    select_reg(slot, reg);
+    bus_port_write(b.bus, 0xcfc + reg % 4, value, size);
+}
+
+/* A device with every kind of BAR. */
+struct Toy {
+    struct PciDeviceState state;
+    struct PciDevice pci;
+    struct Region small, big;
+    uint64_t last_offset, last_value;
+    unsigned writes_seen;
+};
+
+static uint64_t toy_read(void *opaque, uint64_t offset, unsigned size) {
+    (void)opaque, (void)size;
+    return 0x5a000000 | offset;
+}
+
+static void toy_write(void *opaque, uint64_t offset, uint64_t value, unsigned size) {
+    struct Toy *t = opaque;
+    (void)size;
+    t->last_offset = offset;
+    t->last_value = value;
+}
+
+static const struct IoOps toy_ops = {toy_read, toy_write, 1, 4};
+
+static void toy_config_written(struct PciDevice *dev, unsigned offset, unsigned size) {
+    struct Toy *t = dev->opaque;
+    (void)offset, (void)size;
+    t->writes_seen++;
+}
+
+static void toy_init(struct Toy *t, uint8_t pin) {
+    memset(t, 0, sizeof *t);
+    pci_device_init(&t->pci, &t->state, "toy", 0x1af4, 0x10ff, 0x028000, 3);
+    pci_device_set_subsystem(&t->pci, 0x1234, 0x5678);
+    pci_device_set_pin(&t->pci, pin);
+    t->pci.opaque = t;
+    t->pci.config_written = toy_config_written;
+    region_init_mmio(&t->small, "toy small", 0x1000, &toy_ops, t);
+    region_init_mmio(&t->big, "toy big", 1 << 20, &toy_ops, t);
+    ck_assert_int_eq(pci_device_add_bar(&t->pci, 0, &t->small, 0), 0);
+    ck_assert_int_eq(pci_device_add_io_bar(&t->pci, 1, 32, &toy_ops, t), 0);
+    ck_assert_int_eq(pci_device_add_bar(&t->pci, 2, &t->big, PCI_BAR_64 | PCI_BAR_PREFETCH), 0);
+}
+
+START_TEST(mechanism_1) {
+    open_bench();
+    ck_assert_uint_eq(cfg_read(0, 0, 4), 0x12378086);
+    ck_assert_uint_eq(cfg_read(0, 8, 4), 0x06000002);
+    ck_assert_uint_eq(cfg_read(1, 0, 4), 0x70008086);
+    ck_assert_uint_eq(cfg_read(1, 10, 2), 0x0601);
+    ck_assert_uint_eq(cfg_read(0, 2, 2), 0x1237);
+    ck_assert_uint_eq(cfg_read(0, 1, 1), 0x80);
+    ck_assert_uint_eq(cfg_read(2, 0, 4), 0xffffffff);
+    bus_port_write(b.bus, 0xcf8, 0xffffffff, 4);
+    ck_assert_uint_eq(bus_port_read(b.bus, 0xcf8, 4), 0x80fffffc);
+    ck_assert_uint_eq(bus_port_read(b.bus, 0xcfc, 4), 0xffffffff); /* bus 255 */
+    bus_port_write(b.bus, 0xcf8, 0, 4);
+    ck_assert_uint_eq(bus_port_read(b.bus, 0xcfc, 4), 0xffffffff); /* not enabled */
+    /* only dwords reach the address register */
+    bus_port_write(b.bus, 0xcf8, 0x12, 1);
+    bus_port_write(b.bus, 0xcfa, 0x3456, 2);
+    ck_assert_uint_eq(bus_port_read(b.bus, 0xcf8, 4), 0);
+    ck_assert_uint_eq(bus_port_read(b.bus, 0xcf8, 1), 0xff);
+    /* CF9h is the reset control register */
+    bus_port_write(b.bus, 0xcf9, 6, 1);
+    ck_assert_uint_eq(reset_register, 6);
+    ck_assert_uint_eq(bus_port_read(b.bus, 0xcf9, 1), 6);
+    select_reg(0, 0);
+    ck_assert_uint_eq(reset_register, 6);
+    bench_close(&b);
+}
+END_TEST
+
+START_TEST(header_masks) {
+    open_bench();
+    struct Toy t;
+    toy_init(&t, 1);
+    ck_assert_int_eq(pci_add_device(&host, &t.pci, 1, 0), -EBUSY);
+    ck_assert_int_eq(pci_add_device(&host, &t.pci, 32, 0), -EINVAL);
+    ck_assert_int_eq(pci_add_device(&host, &t.pci, 3, 0), 0);
+    for (unsigned reg = 0; reg < 256; reg += 4)
+        cfg_write(3, reg, 0xffffffff, 4);
+    ck_assert_uint_eq(t.writes_seen, 64);
+    ck_assert_uint_eq(cfg_read(3, 0, 4), 0x10ff1af4);
+    ck_assert_uint_eq(cfg_read(3, PCI_COMMAND, 2), 0x547);
+    ck_assert_uint_eq(cfg_read(3, PCI_STATUS, 2), 0);
+    ck_assert_uint_eq(cfg_read(3, PCI_REVISION, 4), 0x02800003);
+    ck_assert_uint_eq(cfg_read(3, 0x0c, 4), 0x0000ffff);
+    ck_assert_uint_eq(cfg_read(3, 0x2c, 4), 0x56781234);
+    ck_assert_uint_eq(cfg_read(3, 0x3c, 4), 0x000001ff);
+    ck_assert_uint_eq(cfg_read(3, 0xfc, 4), 0);
+    /* errors are cleared by 1 */
+    t.state.config[PCI_STATUS + 1] = 0x20;
+    cfg_write(3, PCI_STATUS, 0, 2);
+    ck_assert_uint_eq(cfg_read(3, PCI_STATUS, 2), 0x2000);
+    cfg_write(3, PCI_STATUS, 0x2000, 2);
+    ck_assert_uint_eq(cfg_read(3, PCI_STATUS, 2), 0);
+    /* direct accesses that leave the dword or the space */
+    ck_assert_uint_eq(pci_config_read(&host, 0, 3 << 3, 3, 2), 0xffffffff);
+    ck_assert_uint_eq(pci_config_read(&host, 0, 3 << 3, 256, 4), 0xffffffff);
+    ck_assert_uint_eq(pci_config_read(&host, 0, 999, 0, 4), 0xffffffff);
+    pci_config_write(&host, 0, 3 << 3, 0x3e, 1, 4);
+    pci_reset(&host);
+    ck_assert_uint_eq(cfg_read(3, PCI_COMMAND, 4), 0);
+    bench_close(&b);
+}
+END_TEST
+
+START_TEST(bars) {
+    open_bench();
+    struct Toy t;
+    toy_init(&t, 1);
+    ck_assert_int_eq(pci_device_add_bar(&t.pci, 3, &t.big, 0), -EINVAL); /* bar 2's upper half */
+    ck_assert_int_eq(pci_device_add_bar(&t.pci, 5, &t.big, PCI_BAR_64), -EINVAL);
+    ck_assert_int_eq(pci_device_add_bar(&t.pci, 0, &t.big, 0), -EINVAL);
+    ck_assert_int_eq(pci_device_add_io_bar(&t.pci, 4, 24, &toy_ops, &t), -EINVAL);
+    ck_assert_int_eq(pci_add_device(&host, &t.pci, 3, 0), 0);
+    /* sizing */
+    for (unsigned n = 0; n < 6; n++)
+        cfg_write(3, PCI_BAR0 + 4 * n, 0xffffffff, 4);
+    ck_assert_uint_eq(cfg_read(3, PCI_BAR0, 4), 0xfffff000);
+    ck_assert_uint_eq(cfg_read(3, PCI_BAR0 + 4, 4), 0xffffffe1);
+    ck_assert_uint_eq(cfg_read(3, PCI_BAR0 + 8, 4), 0xfff0000c);
+    ck_assert_uint_eq(cfg_read(3, PCI_BAR0 + 12, 4), 0xffffffff);
+    ck_assert_uint_eq(cfg_read(3, PCI_BAR0 + 16, 4), 0);
+    cfg_write(3, PCI_BAR0, 0xd0000000, 4);
+    cfg_write(3, PCI_BAR0 + 4, 0xc000, 4);
+    cfg_write(3, PCI_BAR0 + 8, 0x00100000, 4);
+    cfg_write(3, PCI_BAR0 + 12, 0x10, 4);
+    /* no decoding yet */
+    ck_assert_uint_eq(bus_read_uint(b.bus, 0xd0000010, 4), 0xffffffff);
+    cfg_write(3, PCI_COMMAND, PCI_COMMAND_MEMORY, 2);
+    ck_assert_uint_eq(bus_read_uint(b.bus, 0xd0000010, 4), 0x5a000010);
+    ck_assert_uint_eq(bus_read_uint(b.bus, 0x1000100020, 4), 0x5a000020);
+    ck_assert_uint_eq(bus_port_read(b.bus, 0xc004, 4), 0xffffffff);
+    cfg_write(3, PCI_COMMAND, PCI_COMMAND_MEMORY | PCI_COMMAND_IO, 2);
+    ck_assert_uint_eq(bus_port_read(b.bus, 0xc004, 4), 0x5a000004);
+    bus_port_write(b.bus, 0xc01f, 0x77, 1);
+    ck_assert_uint_eq(t.last_offset, 0x1f);
+    ck_assert_uint_eq(t.last_value, 0x77);
+    /* moved, and away */
+    cfg_write(3, PCI_BAR0, 0xd1000000, 4);
+    ck_assert_uint_eq(bus_read_uint(b.bus, 0xd0000010, 4), 0xffffffff);
+    ck_assert_uint_eq(bus_read_uint(b.bus, 0xd1000010, 4), 0x5a000010);
+    cfg_write(3, PCI_BAR0 + 4, 0x0060, 4); /* the mainboard's ports are not for BARs */
+    ck_assert_uint_eq(bus_port_read(b.bus, 0x60, 4), 0xffffffff);
+    cfg_write(3, PCI_BAR0, 0x00100000, 4); /* neither is RAM */
+    ck_assert_uint_eq(bus_read_uint(b.bus, 0x00100000, 4), 0xffffffff);
+    cfg_write(3, PCI_COMMAND, 0, 2);
+    ck_assert_uint_eq(bus_read_uint(b.bus, 0x1000100020, 4), 0xffffffff);
+    cfg_write(3, PCI_COMMAND, PCI_COMMAND_MEMORY, 2);
+    pci_reset(&host);
+    ck_assert_uint_eq(bus_read_uint(b.bus, 0x1000100020, 4), 0xffffffff);
+    bench_close(&b);
+}
+END_TEST
+
+START_TEST(capabilities) {
+    open_bench();
+    struct Toy t;
+    toy_init(&t, 0);
+    ck_assert_int_eq(pci_device_add_capability(&t.pci, 9, 16), 0x40);
+    ck_assert_int_eq(pci_device_add_capability(&t.pci, 0x11, 10), 0x50);
+    ck_assert_int_eq(pci_device_add_capability(&t.pci, 9, 0xa4), 0x5c);
+    ck_assert_int_eq(pci_device_add_capability(&t.pci, 9, 4), -ENOSPC);
+    ck_assert_int_eq(pci_add_device(&host, &t.pci, 4, 0), 0);
+    ck_assert_uint_eq(cfg_read(4, PCI_STATUS, 2), PCI_STATUS_CAPABILITIES);
+    ck_assert_uint_eq(cfg_read(4, PCI_CAPABILITIES, 1), 0x5c);
+    ck_assert_uint_eq(cfg_read(4, 0x5c, 2), 0x5009);
+    ck_assert_uint_eq(cfg_read(4, 0x50, 2), 0x4011);
+    ck_assert_uint_eq(cfg_read(4, 0x40, 2), 0x0009);
+    bench_close(&b);
+}
+END_TEST
+
+START_TEST(interrupts) {
+    open_bench();
+    struct Toy t[3];
+    for (unsigned i = 0; i < 3; i++)
+        toy_init(&t[i], i == 2 ? 2 : 1);
+    pci_set_irq(&t[0].pci, true);                                /* not plugged in: nothing */
+    ck_assert_int_eq(pci_add_device(&host, &t[0].pci, 3, 0), 0); /* PIRQ 3 */
+    ck_assert_int_eq(pci_add_device(&host, &t[1].pci, 7, 0), 0); /* PIRQ 3 */
+    ck_assert_int_eq(pci_add_device(&host, &t[2].pci, 4, 0), 0); /* INTB: PIRQ 1 */
+    pci_route_pirq(&host, 3, 11);
+    pci_route_pirq(&host, 1, 11);
+    pci_route_pirq(&host, 0, 8); /* not for PIRQs: stays off */
+    ck_assert_uint_eq(cfg_read(1, 0x60, 4), 0x0b800b80);
+    pci_set_irq(&t[0].pci, true);
+    ck_assert(pirq[3].level && isa[11].level);
+    ck_assert_uint_eq(cfg_read(3, PCI_STATUS, 2), PCI_STATUS_INTX);
+    pci_set_irq(&t[1].pci, true); /* shared */
+    pci_set_irq(&t[0].pci, false);
+    ck_assert(pirq[3].level);
+    pci_set_irq(&t[2].pci, true);
+    ck_assert(pirq[1].level);
+    pci_set_irq(&t[1].pci, false);
+    ck_assert(!pirq[3].level && isa[11].level);
+    ck_assert_uint_eq(isa[11].rises, 1);
+    /* INTx disable */
+    cfg_write(4, PCI_COMMAND, PCI_COMMAND_INTX_OFF, 2);
+    ck_assert(!pirq[1].level && !isa[11].level);
+    ck_assert_uint_eq(cfg_read(4, PCI_STATUS, 2), PCI_STATUS_INTX);
+    cfg_write(4, PCI_COMMAND, 0, 2);
+    ck_assert(pirq[1].level && isa[11].level);
+    /* routed elsewhere, and nowhere */
+    cfg_write(1, 0x61, 10, 1);
+    ck_assert(!isa[11].level && isa[10].level);
+    cfg_write(1, 0x61, 0x80, 1);
+    ck_assert(!isa[10].level && pirq[1].level);
+    cfg_write(1, 0x61, 0x00, 1); /* IRQ 0 can't be chosen */
+    ck_assert(!isa[0].level);
+    pci_reset(&host);
+    ck_assert(!pirq[1].level);
+    bench_close(&b);
+}
+END_TEST
+
+START_TEST(survives_anything) {
+    open_bench();
+    struct Toy t;
+    uint32_t seed = 3;
+    toy_init(&t, 1);
+    ck_assert_int_eq(pci_add_device(&host, &t.pci, 3, 0), 0);
+    for (unsigned i = 0; i < 20000; i++) {
+        seed = seed * 1664525 + 1013904223;
+        unsigned slot = seed >> 10 & 3, reg = seed >> 12 & 0xff, size = 1u << (seed >> 20) % 3;
+        uint32_t value = seed * 2654435761u;
+        if (reg % 4 + size > 4)
+            continue;
+        if (seed >> 24 & 1)
+            cfg_write(slot, seed >> 25 & 1 ? 4 : reg, value, seed >> 25 & 1 ? 2 : size);
+        else
+            cfg_read(slot, reg, size);
+        pci_set_irq(&t.pci, seed >> 30 & 1);
+    }
+    bench_close(&b);
+}
+END_TEST
+
+Suite *pci_suite(void) {
+    Suite *s = suite_create("pci");
+    TCase *t = tcase_create("pci");
+    tcase_add_test(t, mechanism_1);
+    tcase_add_test(t, header_masks);
+    tcase_add_test(t, bars);
+    tcase_add_test(t, capabilities);
+    tcase_add_test(t, interrupts);
+    tcase_add_test(t, survives_anything);
+    suite_add_tcase(s, t);
+    return s;
+}
