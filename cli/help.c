@@ -49,8 +49,11 @@ static void print_cpus(void) {
 static void print_accels(void) {
     char why[128];
     puts("Engines:");
-    for (unsigned i = 0; twin86_accel_name(i) != NULL; i++)
-        printf("  %-10s %s\n", twin86_accel_name(i), twin86_accel_probe(i, why, sizeof(why)) == 0 ? "works here" : why);
+    for (unsigned i = 0; twin86_accel_name(i) != NULL; i++) {
+        bool works = twin86_accel_probe(i, why, sizeof(why)) == 0;
+        why[strcspn(why, ";")] = '\0'; /* what to do about it is doctor's */
+        printf("  %-10s %s\n", twin86_accel_name(i), works ? "works here" : why);
+    }
 }
 
 static void print_doctor(void) {
@@ -77,10 +80,13 @@ void options_print(enum Action action) {
     case ACTION_DOCTOR: print_doctor(); break;
     case ACTION_DEVICE:
         puts("Devices:\n  isa-debug-exit,iobase=0xf4,iosize=4   writing V ends with code (V << 1) | 1\n"
-             "  pvpanic,ioport=0x505,events=3         by which the guest tells of its panics");
+             "  pvpanic,ioport=0x505,events=3         by which the guest tells of its panics\n"
+             "  pc-testdev                            QEMU's, for test suites of kernels"
+             "...");
         break;
     case ACTION_MACHINE:
         puts("Machines:\n  twin86   a PC with ISA devices, APICs, ACPI, PCI (also called pc, q35)\n"
+             "  hpet=on|off, acpi=on|off   what is left out when off (on)\n"
              "  kernel-irqchip=on|off  -accel kvm: interrupt controllers in the kernel (off)");
         break;
     case ACTION_LOG: print_log_items(); break;

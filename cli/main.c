@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -418,6 +419,8 @@ int main(int argc, char **argv) {
         options_print(run.options.action);
         return fflush(stdout) == 0 ? EXIT_OK : EXIT_INTERNAL;
     }
+    if (run.options.process_name != NULL)
+        prctl(PR_SET_NAME, run.options.process_name);
     run.signal_fd = block_signals();
     int code = make_machine(&run);
     if (code == 0)

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* The command line: one table of options, named as QEMU names them. See options.h. */
 #include "options.h"
+#include "values.h"
 
 #include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,63 +31,6 @@ __attribute__((format(printf, 2, 3))) static bool wrong(const struct Context *c,
     return false;
 }
 
-/* ---- values ---- */
-
-/* The next "key=value" or "value" of a comma-separated list; false at its end. The list is cut up. */
-static bool next_item(char **list, char **key, char **value) {
-    if (*list == NULL)
-        return false;
-    *key = strsep(list, ",");
-    *value = strchr(*key, '=');
-    if (*value != NULL)
-        *(*value)++ = '\0';
-    return true;
-}
-
-static bool parse_number(const char *text, uint64_t max, uint64_t *number) {
-    char *end;
-    if (!isdigit((unsigned char)text[0]))
-        return false;
-    errno = 0;
-    *number = strtoull(text, &end, 0);
-    return *end == '\0' && errno == 0 && *number <= max;
-}
-
-/* A size with an optional suffix; MiB without one. */
-static bool parse_size(const char *text, uint64_t *bytes) {
-    static const char suffixes[] = "BKMGT";
-    char *end;
-    if (!isdigit((unsigned char)text[0]))
-        return false;
-    errno = 0;
-    uint64_t v = strtoull(text, &end, 10);
-    unsigned power = 2;
-    if (*end != '\0') {
-        const char *s = strchr(suffixes, toupper((unsigned char)*end));
-        if (s == NULL || end[1] != '\0')
-            return false;
-        power = (unsigned)(s - suffixes);
-    }
-    if (errno != 0 || v > UINT64_MAX >> (10 * power))
-        return false;
-    *bytes = v << (10 * power);
-    return true;
-}
-
-/* "2026-01-31" or "2026-01-31T12:00:00", UTC. */
-static bool parse_date(const char *text, int64_t *seconds) {
-    struct tm tm = {0};
-    const char *end = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
-    if (end == NULL) {
-        tm = (struct tm){0};
-        end = strptime(text, "%Y-%m-%d", &tm);
-    }
-    if (end == NULL || *end != '\0')
-        return false;
-    *seconds = timegm(&tm);
-    return true;
-}
-
 /* ---- options ---- */
 
 static bool set_kernel(struct Context *c, char *arg) { return c->o->guest.kernel = arg, true; }
@@ -97,6 +43,8 @@ static bool set_version(struct Context *c, char *arg) { return (void)arg, c->o->
 static bool set_no_reboot(struct Context *c, char *arg) { return (void)arg, c->o->config.no_reboot = true; }
 static bool set_no_shutdown(struct Context *c, char *arg) { return (void)arg, c->o->no_shutdown = true; }
 static bool set_stopped(struct Context *c, char *arg) { return (void)arg, c->o->stopped = true; }
+static bool set_no_hpet(struct Context *c, char *arg) { return (void)arg, c->o->config.no_hpet = true; }
+static bool set_no_acpi(struct Context *c, char *arg) { return (void)arg, c->o->config.no_acpi = true; }
 static bool accept(struct Context *c, char *arg) { return (void)c, (void)arg, true; }
 
 static bool set_memory(struct Context *c, char *arg) {
@@ -126,53 +74,153 @@ static bool set_cpu(struct Context *c, char *arg) {
     return true;
 }
 
+/* A list of engines, in which "tcg", QEMU's name for execution in software, is tcg-lite. */
+static bool choose_accel(struct Context *c, const char *list) {
+    static const char alias[] = "tcg";
+    char *text = c->o->accel;
+    size_t used = 0, size = sizeof(c->o->accel);
+    for (const char *item = list; item != NULL && used < size;) {
+        size_t length = strcspn(item, ":"), name = strcspn(item, ":,");
+        bool is_alias = name == strlen(alias) && memcmp(item, alias, name) == 0;
+        used += (size_t)snprintf(text + used, size - used, "%s%.*s%s", is_alias ? "tcg-lite" : "",
+                                 (int)(length - (is_alias ? name : 0)), item + (is_alias ? name : 0),
+                                 item[length] == ':' ? ":" : "");
+        item = item[length] == ':' ? item + length + 1 : NULL;
+    }
+    c->o->config.accel = text;
+    return used < size || wrong(c, "the list of engines is too long");
+}
+
 static bool set_accel(struct Context *c, char *arg) {
     if (strcmp(arg, "help") == 0)
         c->o->action = ACTION_ACCEL;
-    c->o->config.accel = arg;
-    return true;
+    return choose_accel(c, arg);
 }
 
 static bool set_enable_kvm(struct Context *c, char *arg) { return (void)arg, c->o->config.accel = "kvm", true; }
 
-static bool set_irqchip(struct Context *c, const char *value) {
-    c->o->config.kernel_irqchip = strcmp(value, "on") == 0;
-    return strcmp(value, "on") == 0 || strcmp(value, "off") == 0 ||
-           wrong(c, "kernel-irqchip=%s is not supported; on and off are", value);
+/* Properties of -machine that are on or off. */
+static const struct Switch {
+    const char *name;
+    bool inverse; /* the library's member is true for "off" */
+    size_t member;
+} machine_switches[] = {
+    {"kernel-irqchip", false, offsetof(Twin86Config, kernel_irqchip)},
+    {"kernel_irqchip", false, offsetof(Twin86Config, kernel_irqchip)},
+    {"hpet", true, offsetof(Twin86Config, no_hpet)},
+    {"acpi", true, offsetof(Twin86Config, no_acpi)},
+};
+enum { MACHINE_SWITCHES = sizeof(machine_switches) / sizeof(machine_switches[0]) };
+
+static const struct Switch *find_switch(const char *name) {
+    for (unsigned i = 0; i < MACHINE_SWITCHES; i++)
+        if (strcmp(machine_switches[i].name, name) == 0)
+            return &machine_switches[i];
+    return NULL;
+}
+
+static bool set_switch(struct Context *c, const struct Switch *s, const char *value) {
+    bool on;
+    if (!parse_switch(value, &on))
+        return wrong(c, "%s=%s is not supported; on and off are", s->name, value);
+    *(bool *)((char *)&c->o->config + s->member) = on != s->inverse;
+    return true;
+}
+
+static bool set_machine_type(struct Context *c, const char *type) {
+    static const char *const known[] = {"twin86", "pc", "q35", NULL};
+    if (strcmp(type, "help") == 0) {
+        c->o->action = ACTION_MACHINE;
+        return true;
+    }
+    for (unsigned i = 0; known[i] != NULL; i++)
+        if (strcmp(known[i], type) == 0)
+            return true;
+    return wrong(c, "unknown machine '%s'; there is one, called twin86, pc or q35", type);
 }
 
 static bool set_machine(struct Context *c, char *arg) {
-    static const char *const known[] = {"twin86", "pc", "q35", NULL};
+    char *key, *value, *list = arg;
+    bool good = true;
+    for (bool first = true; good && next_item(&list, &key, &value); first = false) {
+        const struct Switch *s = find_switch(key);
+        if (value != NULL && strcmp(key, "accel") == 0)
+            good = choose_accel(c, value);
+        else if (value != NULL && s != NULL)
+            good = set_switch(c, s, value);
+        else if (value != NULL ? strcmp(key, "type") == 0 : first)
+            good = set_machine_type(c, value != NULL ? value : key);
+        else
+            good = wrong(c, "'%s' is not a machine property; type=, accel=, kernel-irqchip=, hpet= and acpi= are", key);
+    }
+    return good;
+}
+
+/* Processors and how they sit in sockets; what is not given follows from the rest, or is 1. */
+static bool set_smp(struct Context *c, char *arg) {
+    static const char *const keys[] = {"cpus", "maxcpus", "sockets", "dies", "clusters", "cores", "threads"};
+    enum { CPUS, MAXCPUS, LEVELS, KEYS = sizeof(keys) / sizeof(keys[0]) };
+    uint64_t number[KEYS] = {0}, product = 1;
     char *key, *value, *list = arg;
     for (bool first = true; next_item(&list, &key, &value); first = false) {
-        if (value != NULL && strcmp(key, "accel") == 0) {
-            c->o->config.accel = value;
-            continue;
-        }
-        if (value != NULL && (strcmp(key, "kernel-irqchip") == 0 || strcmp(key, "kernel_irqchip") == 0)) {
-            if (!set_irqchip(c, value))
-                return false;
-            continue;
-        }
-        if ((value == NULL && !first) || (value != NULL && strcmp(key, "type") != 0))
-            return wrong(c, "'%s' is not a machine property; type=, accel= and kernel-irqchip= are", key);
-        const char *type = value != NULL ? value : key;
-        if (strcmp(type, "help") == 0) {
-            c->o->action = ACTION_MACHINE;
-            return true;
-        }
-        unsigned i = 0;
-        while (known[i] != NULL && strcmp(known[i], type) != 0)
-            i++;
-        if (known[i] == NULL)
-            return wrong(c, "unknown machine '%s'; there is one, called twin86, pc or q35", type);
+        unsigned k = 0;
+        while (k < KEYS && strcmp(keys[k], value != NULL ? key : first ? "cpus" : "") != 0)
+            k++;
+        if (k == KEYS)
+            return wrong(c,
+                         "'%s' is not known; a number, cpus=, maxcpus=, sockets=, dies=, clusters=, cores= and "
+                         "threads= are",
+                         key);
+        const char *text = value != NULL ? value : key;
+        if (!parse_number(text, 1u << 16, &number[k]) || number[k] == 0)
+            return wrong(c, "'%s' is no number of %s; 1 is right", text, keys[k]);
+    }
+    for (unsigned k = LEVELS; k < KEYS; k++)
+        product *= number[k] != 0 ? number[k] : 1;
+    uint64_t cpus = number[CPUS] != 0 ? number[CPUS] : number[MAXCPUS] != 0 ? number[MAXCPUS] : product;
+    uint64_t most = number[MAXCPUS] > cpus ? number[MAXCPUS] : cpus;
+    if (cpus > 1 || most > 1)
+        return wrong(c, "%" PRIu64 " processors are not supported yet; use -smp 1", most);
+    if (product > 1)
+        return wrong(c, "the topology has %" PRIu64 " processors, and cpus= says %" PRIu64 "; they must agree", product,
+                     cpus);
+    return true;
+}
+
+static bool set_name(struct Context *c, char *arg) {
+    char *key, *value, *list = arg;
+    bool on;
+    for (bool first = true; next_item(&list, &key, &value); first = false) {
+        if (value == NULL ? first : strcmp(key, "guest") == 0)
+            c->o->config.name = value != NULL ? value : key;
+        else if (value != NULL && strcmp(key, "process") == 0)
+            c->o->process_name = value;
+        else if (value != NULL && strcmp(key, "debug-threads") == 0 && parse_switch(value, &on))
+            ; /* threads have names in any case */
+        else
+            return wrong(c, "'%s' is not known; NAME, guest=NAME, process=NAME and debug-threads=on|off are", key);
     }
     return true;
 }
 
-static bool set_smp(struct Context *c, char *arg) {
-    char *value = strncmp(arg, "cpus=", 5) == 0 ? arg + 5 : arg;
-    return strcmp(value, "1") == 0 || wrong(c, "%s processors are not supported yet; use -smp 1", arg);
+static bool set_uuid(struct Context *c, char *arg) {
+    c->o->config.uuid = c->o->uuid;
+    return parse_uuid(arg, c->o->uuid) || wrong(c,
+                                                "'%s' is no UUID; 32 hexadecimal digits as 8-4-4-4-12 are, such as "
+                                                "6ba7b810-9dad-11d1-80b4-00c04fd430c8",
+                                                arg);
+}
+
+/* The keyboard's layout, for displays that have characters where the guest wants keys. There is none yet. */
+static bool set_layout(struct Context *c, char *arg) {
+    static const char *const known[] = {"ar", "bepo",  "cz", "da", "de",    "de-ch", "en-gb", "en-us", "es",
+                                        "et", "fi",    "fo", "fr", "fr-be", "fr-ca", "fr-ch", "hr",    "hu",
+                                        "is", "it",    "ja", "lt", "lv",    "mk",    "nl",    "no",    "pl",
+                                        "pt", "pt-br", "ru", "sl", "sv",    "th",    "tr"};
+    for (unsigned i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+        if (strcmp(known[i], arg) == 0)
+            return true;
+    return wrong(c, "unknown keyboard layout '%s'; such as en-us, de or fr-ch are known", arg);
 }
 
 static bool parse_sink(struct Context *c, char *arg, struct SinkOption *sink) {
@@ -288,6 +336,7 @@ static void add_debug_exit(Twin86Config *config) { config->debug_exit = true; }
 static void set_exit_port(Twin86Config *config, uint64_t v) { config->debug_exit_port = (uint16_t)v; }
 static void set_exit_ports(Twin86Config *config, uint64_t v) { config->debug_exit_ports = (uint16_t)v; }
 static void add_pvpanic(Twin86Config *config) { config->pvpanic = true; }
+static void add_testdev(Twin86Config *config) { config->pc_testdev = true; }
 static void set_panic_port(Twin86Config *config, uint64_t v) { config->pvpanic_port = (uint16_t)v; }
 static void set_panic_events(Twin86Config *config, uint64_t v) { config->pvpanic_events = (uint8_t)v; }
 
@@ -312,6 +361,7 @@ static const struct {
      add_pvpanic,
      {{"ioport", 1, 0xffff, "1 to 0xffff are right", set_panic_port},
       {"events", 1, 3, "1 to 3 are right", set_panic_events}}},
+    {"pc-testdev", add_testdev, {{0}}},
 };
 enum { OPTIONAL_DEVICES = sizeof(optional_devices) / sizeof(optional_devices[0]) };
 
@@ -319,6 +369,8 @@ static bool set_properties(struct Context *c, const char *device, const struct P
     char *key, *value;
     uint64_t v;
     while (next_item(&list, &key, &value)) {
+        if (p[0].name == NULL)
+            return wrong(c, "%s has no property '%s'; it has none at all", device, key);
         const struct Property *known = strcmp(key, p[0].name) == 0 ? &p[0] : &p[1];
         if (value == NULL || strcmp(key, known->name) != 0)
             return wrong(c, "%s has no property '%s'; %s= and %s= exist", device, key, p[0].name, p[1].name);
@@ -339,7 +391,7 @@ static bool set_device(struct Context *c, char *arg) {
         optional_devices[k].add(&c->o->config);
         return set_properties(c, name, optional_devices[k].property, list);
     }
-    return wrong(c, "unknown device '%s'; there are isa-debug-exit and pvpanic", name);
+    return wrong(c, "unknown device '%s'; there are isa-debug-exit, pvpanic and pc-testdev", name);
 }
 
 /* The index of `value` in the list; -1 and a message that names them all. */
@@ -475,6 +527,10 @@ static const struct OptionRow {
     {"net", ARG_NEEDED, "none", set_none},
     {"nic", ARG_NEEDED, "none", set_none},
     {"nodefaults", ARG_NONE, NULL, accept},
+    {"no-user-config", ARG_NONE, NULL, accept},
+    {"no-hpet", ARG_NONE, NULL, set_no_hpet},
+    {"no-acpi", ARG_NONE, NULL, set_no_acpi},
+    {"k", ARG_NEEDED, "a keyboard layout, such as en-us", set_layout},
     {"no-reboot", ARG_NONE, NULL, set_no_reboot},
     {"no-shutdown", ARG_NONE, NULL, set_no_shutdown},
     {"action", ARG_NEEDED, "reboot=, shutdown= or panic=", set_action},
@@ -489,7 +545,8 @@ static const struct OptionRow {
     {"symbols", ARG_NEEDED, "a FILE: ELF, or text as of nm or System.map", set_symbols},
     {"exit-stats", ARG_OPTIONAL, "json, text, file=PATH", set_exit_stats},
     {"timeout", ARG_NEEDED, "SECONDS", set_timeout},
-    {"name", ARG_NEEDED, "a name", accept},
+    {"name", ARG_NEEDED, "a name", set_name},
+    {"uuid", ARG_NEEDED, "a UUID", set_uuid},
     {"h", ARG_NONE, NULL, set_help},
     {"help", ARG_NONE, NULL, set_help},
     {"version", ARG_NONE, NULL, set_version},

@@ -55,7 +55,10 @@ struct Options {
     bool no_shutdown;                /* -no-shutdown */
     enum Twin86PanicAction on_panic; /* -action panic= */
     bool log_stats, log_hash;
-    char trace[128]; /* the library's items of -d; config.trace points here */
+    char trace[128];          /* the library's items of -d; config.trace points here */
+    char accel[512];          /* config.accel points here once an engine was named */
+    uint8_t uuid[16];         /* config.uuid points here */
+    const char *process_name; /* NULL: the program's own */
     const char *log_file;
     bool exit_json;        /* -exit-stats json */
     const char *exit_file; /* -exit-stats file=: NULL: where the log goes */

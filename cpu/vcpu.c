@@ -314,6 +314,9 @@ static enum VcpuStop run(struct CPUState *cpu) {
 static void *thread_main(void *arg) {
     struct CPUState *cpu = arg;
     struct VcpuThread *t = cpu->thread;
+    char name[16];
+    snprintf(name, sizeof(name), "CPU %u", cpu->index);
+    pthread_setname_np(pthread_self(), name);
     atomic_store(&t->tid, gettid());
     pthread_mutex_lock(&t->mutex);
     for (;;) {

@@ -364,6 +364,12 @@ void uart_reset(struct Uart *u) {
     offer_room(u);
 }
 
+void uart_set_firmware_state(struct Uart *u) {
+    u->state.divisor = 12;
+    u->state.lcr = LCR_LENGTH /* 8 bits */;
+    u->state.mcr = MCR_DTR | MCR_RTS;
+}
+
 void uart_init(struct Uart *u, struct Clock *clock, struct IrqWire irq, struct CharBackend backend) {
     memset(u, 0, sizeof *u);
     u->irq = irq;

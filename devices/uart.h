@@ -48,6 +48,9 @@ struct Uart {
 /** CTS, DSR and DCD start asserted, as if a terminal were connected. */
 void uart_init(struct Uart *u, struct Clock *clock, struct IrqWire irq, struct CharBackend backend);
 void uart_reset(struct Uart *u);
+/** Leave it as PC firmware does, for guests that start without any: 9600 baud, 8 data bits, no parity, 1 stop bit, the
+ *  modem's lines on, no interrupts. After uart_reset. */
+void uart_set_firmware_state(struct Uart *u);
 /** Map the 8 registers at port `base`. Returns 0 or -errno. */
 int uart_map(struct Uart *u, struct Bus *bus, uint16_t base);
 

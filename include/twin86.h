@@ -87,6 +87,11 @@ typedef struct Twin86Config {
     uint16_t pvpanic_port;  /* its port; default 505h */
     uint8_t pvpanic_events; /* what it takes: bit 0 panics, bit 1 panics of which a crash kernel takes care;
                                default 3 */
+    bool pc_testdev;        /* put in QEMU's device for test suites; default off */
+    const char *name;       /* what monitor and QMP call the machine; NULL: nothing */
+    const uint8_t *uuid;    /* 16 bytes, as RFC 4122 writes them; NULL: it has none */
+    bool no_hpet;           /* leave the HPET out; default off */
+    bool no_acpi;           /* leave ACPI out: tables, timer, power button and soft-off; default off */
 } Twin86Config;
 
 /** Fill in the defaults. */

@@ -28,11 +28,10 @@ static void put_ram(struct Sha256 *s, const struct Region *ram) {
     }
 }
 
-#define STATE(device)                                                                                                  \
-    { #device, offsetof(struct Machine, device.state), sizeof(((struct Machine *)0)->device.state) }
+#define STATE(device) {#device, offsetof(struct Machine, device.state), sizeof(((struct Machine *)0)->device.state)}
 const struct DeviceState machine_device_states[] = {
     STATE(pic),   STATE(pit),    STATE(rtc),  STATE(com1),    STATE(i8042), STATE(port92), STATE(dma),
-    STATE(lapic), STATE(ioapic), STATE(hpet), STATE(acpi_pm), STATE(pci),   STATE(fw_cfg),
+    STATE(lapic), STATE(ioapic), STATE(hpet), STATE(acpi_pm), STATE(pci),   STATE(fw_cfg), STATE(testdev),
 };
 #undef STATE
 const unsigned machine_device_state_count = sizeof(machine_device_states) / sizeof(machine_device_states[0]);

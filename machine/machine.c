@@ -61,6 +61,16 @@ static int create_base(struct Machine *m) {
     return 0;
 }
 
+/* Who the machine is, as its owner calls it. */
+static int create_identity(struct Machine *m, const Twin86Config *config) {
+    m->has_uuid = config->uuid != NULL;
+    if (m->has_uuid)
+        memcpy(m->uuid, config->uuid, sizeof(m->uuid));
+    if (config->name != NULL && (m->name = strdup(config->name)) == NULL)
+        return -ENOMEM;
+    return 0;
+}
+
 /* The engines and the vCPU's thread. */
 static int create_cpu(struct Machine *m, char *why, size_t n) {
     struct CPUState *cpu = &m->cpu;
@@ -108,6 +118,8 @@ int machine_create(struct Machine *m, const Twin86Config *config, char *why, siz
         return fail(why, n, r, "event descriptor");
     if ((r = check_config(config, why, n)) != 0 || (r = cpu_model_parse(&m->cpu.model, config->cpu, why, n)) != 0)
         return r;
+    if ((r = create_identity(m, config)) != 0)
+        return fail(why, n, r, "name");
     if ((r = machine_create_observers(m, why, n)) != 0)
         return r;
     if ((r = create_base(m)) != 0)
@@ -159,6 +171,7 @@ void machine_destroy(struct Machine *m) {
     }
     if (m->clock != NULL)
         clock_free(m->clock);
+    free(m->name);
     event_slot_destroy(&m->slot);
     if (m->reset_fd >= 0)
         close(m->reset_fd);
@@ -176,6 +189,8 @@ static int load_guest(struct Machine *m, char *why, size_t n) {
     if (r != 0)
         return fail(why, n, r, "ACPI tables");
     r = boot_load(&m->boot, m->bus, &m->cpu.env, why, n);
+    if (m->boot.firmware.name == NULL)
+        uart_set_firmware_state(&m->com1);
     cpu_state_changed(&m->cpu);
     return r;
 }

@@ -16,14 +16,15 @@
 #include "debug/trace.h"
 #include "devices/acpi_pm.h"
 #include "devices/apic/apic_bus.h"
+#include "devices/apic/ioapic.h"
+#include "devices/apic/lapic.h"
 #include "devices/debugcon.h"
 #include "devices/dma.h"
 #include "devices/fw_cfg.h"
 #include "devices/hpet.h"
 #include "devices/input/i8042.h"
-#include "devices/apic/ioapic.h"
 #include "devices/isa_debug_exit.h"
-#include "devices/apic/lapic.h"
+#include "devices/pc_testdev.h"
 #include "devices/pci/pci.h"
 #include "devices/pic.h"
 #include "devices/pit.h"
@@ -82,6 +83,9 @@ struct Engine {
 
 struct Machine {
     Twin86Config config; /* strings in it are not kept */
+    char *name;          /* NULL: it has none */
+    bool has_uuid;
+    uint8_t uuid[16];
     struct Engine *engines;
     struct Engine *_Atomic engine; /* in use */
     _Atomic uint64_t handovers;
@@ -118,6 +122,7 @@ struct Machine {
     struct Debugcon debugcon;
     struct IsaDebugExit debug_exit;
     struct Pvpanic pvpanic;
+    struct PcTestdev testdev;
 
     struct BootInput boot;
     char *guest_strings[4]; /* what the caller named: boot keeps pointers into them */

@@ -253,8 +253,8 @@ static int wire_acpi(struct Machine *m) {
     };
     hpet_init(&m->hpet, m->clock, &wires);
     acpi_pm_init(&m->acpi_pm, m->clock, isa_wire(m, 9), &pm_ops, m);
-    int r = bus_map(m->bus, HPET_DEFAULT_BASE, &m->hpet.region);
-    if (r == 0)
+    int r = m->config.no_hpet ? 0 : bus_map(m->bus, HPET_DEFAULT_BASE, &m->hpet.region);
+    if (r == 0 && !m->config.no_acpi)
         r = acpi_pm_map(&m->acpi_pm, m->bus, ACPI_PM_BASE);
     return r;
 }
@@ -309,6 +309,9 @@ static int wire_isa(struct Machine *m) {
     debugcon_init(&m->debugcon, (struct CharBackend){debugcon_write, NULL, m});
     isa_debug_exit_init(&m->debug_exit, debug_exit, m);
     pvpanic_init(&m->pvpanic, m->config.pvpanic_events, panic_reported, m);
+    pc_testdev_init(&m->testdev);
+    for (int i = 0; i < PC_TESTDEV_LINES; i++)
+        m->testdev.line[i] = i < 16 ? isa_wire(m, i) : ioapic_wire(m, i);
     wire_cmos(m);
     if ((r = dma_map(&m->dma, bus)) != 0 || (r = pit_map(&m->pit, bus, 0x40)) != 0 ||
         (r = pit_map_port61(&m->pit, bus, 0x61)) != 0 || (r = i8042_map(&m->i8042, bus, 0x60)) != 0 ||
@@ -318,6 +321,8 @@ static int wire_isa(struct Machine *m) {
     if (m->config.debugcon && (r = debugcon_map(&m->debugcon, bus, m->config.debugcon_port)) != 0)
         return r;
     if (m->config.pvpanic && (r = pvpanic_map(&m->pvpanic, bus, m->config.pvpanic_port)) != 0)
+        return r;
+    if (m->config.pc_testdev && (r = pc_testdev_map(&m->testdev, bus)) != 0)
         return r;
     if (m->config.debug_exit)
         r = isa_debug_exit_map(&m->debug_exit, bus, m->config.debug_exit_port, m->config.debug_exit_ports);
@@ -356,4 +361,5 @@ void machine_reset_devices(struct Machine *m) {
     i8042_reset(&m->i8042);
     port92_reset(&m->port92);
     dma_reset(&m->dma);
+    pc_testdev_reset(&m->testdev);
 }

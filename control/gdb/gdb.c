@@ -133,7 +133,7 @@ void gdb_attach(struct Gdb *g, struct Session *s, const enum GdbArch *arch, GdbS
     g->opaque = opaque;
     session_stop(s);
     session_hold(s);
-    g->arch = g->told = arch != NULL ? *arch : gdb_arch(&g->cpu->env);
+    g->arch = g->told = arch != NULL ? *arch : gdb_guest_arch(boot_kernel_bits(&g->m->boot), &g->cpu->env);
     session_release(s);
     g->attached = true;
     g->observer = (struct SessionObserver){.stopped = on_stopped, .shutdown = on_shutdown, .opaque = g};

@@ -33,14 +33,10 @@ struct Row {
     const char *type;
 };
 
-#define GPR64(text, reg)                                                                                               \
-    { text, "", GPR, reg, 8, CORE, 1, 0, "int64" }
-#define GPR32(text, reg)                                                                                               \
-    { text, "", GPR, reg, 4, CORE, 0, 1, "int32" }
-#define SEL(text, seg)                                                                                                 \
-    { text, "", SELECTOR, seg, 4, CORE, 1, 1, "int32" }
-#define FPU(text, part)                                                                                                \
-    { text, "", X87, part, 4, CORE, 1, 1, "int" }
+#define GPR64(text, reg) {text, "", GPR, reg, 8, CORE, 1, 0, "int64"}
+#define GPR32(text, reg) {text, "", GPR, reg, 4, CORE, 0, 1, "int32"}
+#define SEL(text, seg) {text, "", SELECTOR, seg, 4, CORE, 1, 1, "int32"}
+#define FPU(text, part) {text, "", X87, part, 4, CORE, 1, 1, "int"}
 /* 64-bit registers, then 32-bit ones, each in gdb's order */
 static const struct Row rows[] = {
     GPR64("rax", REG_AX),
@@ -112,6 +108,11 @@ enum GdbArch gdb_arch(const CPUX86State *env) {
     if (x86_long_mode(env))
         return GDB_X86_64;
     return env->seg[SEG_CS].ar & AR_DB ? GDB_I386 : GDB_I8086;
+}
+
+enum GdbArch gdb_guest_arch(unsigned kernel_bits, const CPUX86State *env) {
+    enum GdbArch now = gdb_arch(env), least = kernel_bits == 64 ? GDB_X86_64 : kernel_bits == 32 ? GDB_I386 : GDB_I8086;
+    return now > least ? now : least;
 }
 
 const char *gdb_arch_name(enum GdbArch arch) {
@@ -268,7 +269,7 @@ static bool cr_set(struct CPUState *cpu, unsigned n, uint64_t v) {
 static uint64_t word_get(struct CPUState *cpu, const struct Row *r, unsigned index) {
     const CPUX86State *env = &cpu->env;
     switch (r->kind) {
-    case GPR: return env->gpr[index];
+    case GPR: return x86_long_mode(env) ? env->gpr[index] : index < 8 ? (uint32_t)env->gpr[index] : 0;
     case PC: return cpu_linear_rip(cpu);
     case FLAGS: return env->rflags;
     case SELECTOR: return env->seg[index].selector;
@@ -319,7 +320,11 @@ static uint64_t merge(uint64_t old, uint64_t v, unsigned size) {
 static bool word_set(struct CPUState *cpu, const struct Row *r, unsigned index, uint64_t v) {
     CPUX86State *env = &cpu->env;
     switch (r->kind) {
-    case GPR: env->gpr[index] = merge(env->gpr[index], v, r->size); break;
+    case GPR:
+        if (!x86_long_mode(env) && index >= 8)
+            return false;
+        env->gpr[index] = merge(env->gpr[index], v, x86_long_mode(env) ? r->size : 4);
+        break;
     case PC: return pc_set(env, v);
     case FLAGS:
         if ((v ^ env->rflags) & FLAG_VM)

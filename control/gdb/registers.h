@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * The registers that gdb sees, in its order, and their description in XML (gdb's manual, appendix G). gdb asks for the
- * description when it connects and can't change it later, so it depends on the CPU's mode at that time.
+ * description when it connects and can't change it later, so it depends on the guest's kernel, or on the CPU's mode at
+ * that time. Outside of long mode 64-bit registers show their lower halves alone, which is what is there to be seen.
  *
  * The program counter is linear in every mode: CS.base + IP. gdb knows no segments; so its breakpoints, `x/i $pc` and
  * symbols of flat ELF files are right in real mode, too.
@@ -24,6 +25,10 @@ enum { GDB_REGISTER_MAX = 16 }; /* bytes of the largest */
 
 /** The one that fits the CPU's present mode. env up to date. */
 enum GdbArch gdb_arch(const CPUX86State *env);
+/** The one that fits a guest: by its kernel's file, since gdb is given that file, and a kernel of 64-bit code begins in
+ *  32-bit mode; or more, if the CPU's present mode has more; without one by that mode. `kernel_bits`: boot_kernel_bits.
+ */
+enum GdbArch gdb_guest_arch(unsigned kernel_bits, const CPUX86State *env);
 /** As gdb names it: "i386:x86-64". */
 const char *gdb_arch_name(enum GdbArch arch);
 

@@ -14,7 +14,7 @@ enum { SIGNAL_INT = 2, SIGNAL_QUIT = 3, SIGNAL_TRAP = 5, SIGNAL_ABRT = 6 };
 /* gdb keeps the description that it got when it connected. */
 void gdb_tell_mode(struct Gdb *g) {
     static const char *const modes[GDB_ARCHES] = {"16-bit", "32-bit", "long"};
-    enum GdbArch now = gdb_arch(&g->cpu->env);
+    enum GdbArch now = gdb_guest_arch(boot_kernel_bits(&g->m->boot), &g->cpu->env);
     char text[256];
     if (now == g->told || g->arch == GDB_X86_64)
         return;

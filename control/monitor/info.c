@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The table of what `info` shows, and the short ones. */
-#include "debug/cpu_dump.h"
 #include "control/monitor/command.h"
+#include "debug/cpu_dump.h"
+#include "machine/uuid.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -39,6 +40,19 @@ static void info_status(struct Monitor *mon, char *args) {
 static void info_version(struct Monitor *mon, char *args) {
     if (monitor_no_more(mon, args))
         fprintf(mon->out, "%s\n", twin86_version());
+}
+
+static void info_name(struct Monitor *mon, char *args) {
+    if (monitor_no_more(mon, args) && mon->m->name != NULL)
+        fprintf(mon->out, "%s\n", mon->m->name);
+}
+
+static void info_uuid(struct Monitor *mon, char *args) {
+    char text[UUID_TEXT_SIZE];
+    if (!monitor_no_more(mon, args))
+        return;
+    uuid_format(mon->m->uuid, text);
+    fprintf(mon->out, "%s\n", text);
 }
 
 static void info_block(struct Monitor *mon, char *args) {
@@ -102,5 +116,7 @@ const struct MonitorCommand monitor_infos[] = {
     {"cpus", NULL, "", "the CPUs", COMMAND_LOOKS, info_cpus},
     {"status", NULL, "", "whether the guest runs, and why not", 0, info_status},
     {"version", NULL, "", "of twin86", 0, info_version},
+    {"name", NULL, "", "what -name called the machine", 0, info_name},
+    {"uuid", NULL, "", "what -uuid gave it", 0, info_uuid},
     {0},
 };

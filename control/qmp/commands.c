@@ -2,6 +2,7 @@
 /* QMP's commands. */
 #include "control/monitor/monitor.h"
 #include "control/qmp/command.h"
+#include "machine/uuid.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -39,7 +40,22 @@ struct json_object *qmp_version(void) {
 /* ---- queries ---- */
 
 static struct json_object *query_version(struct QmpCall *call) { return (void)call, qmp_version(); }
-static struct json_object *query_name(struct QmpCall *call) { return (void)call, NULL; }
+static struct json_object *query_name(struct QmpCall *call) {
+    const struct Machine *m = session_machine(call->session);
+    struct json_object *o = json_object_new_object();
+    if (m->name != NULL)
+        put(o, "name", json_object_new_string(m->name));
+    return o;
+}
+
+static struct json_object *query_uuid(struct QmpCall *call) {
+    const struct Machine *m = session_machine(call->session);
+    struct json_object *o = json_object_new_object();
+    char text[UUID_TEXT_SIZE];
+    uuid_format(m->uuid, text);
+    put(o, "UUID", json_object_new_string(text));
+    return o;
+}
 
 static struct json_object *query_status(struct QmpCall *call) {
     struct json_object *o = json_object_new_object();
@@ -172,6 +188,7 @@ const struct QmpCommand qmp_commands[] = {
     {"query-version", {0}, query_version},
     {"query-commands", {0}, query_commands},
     {"query-name", {0}, query_name},
+    {"query-uuid", {0}, query_uuid},
     {"query-kvm", {0}, query_kvm},
     {"stop", {0}, stop},
     {"cont", {0}, cont},

@@ -2,6 +2,7 @@
 /* One QMP client: bytes to JSON values to commands, and events. See qmp.h. */
 #include "control/qmp/qmp.h"
 #include "control/qmp/command.h"
+#include "control/qmp/quotes.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -16,6 +17,7 @@ struct Qmp {
     void (*write)(void *opaque, const void *data, size_t size);
     void *opaque;
     struct json_tokener *tokener;
+    struct QmpQuotes quotes;
     size_t size;   /* bytes of the value that is being read; 0: none has begun */
     bool skip;     /* it was wrong: ignore the rest of the line */
     bool commands; /* capabilities are negotiated: commands may come, and events go */
@@ -298,18 +300,29 @@ static size_t parse(struct Qmp *q, const char *data, size_t size) {
     return taken;
 }
 
-void qmp_input(struct Qmp *q, const uint8_t *data, size_t size) {
+/* Bytes in which strings have JSON's quotes. */
+static void input(struct Qmp *q, const char *data, size_t size) {
     for (size_t i = 0; i < size;) {
         if (q->skip) {
             q->skip = data[i++] != '\n';
-        } else if (q->size == 0 && isspace(data[i])) {
+        } else if (q->size == 0 && isspace((unsigned char)data[i])) {
             i++;
         } else if (data[i] == '\0') {
-            refuse(q, "JSON parse error, ", "a zero byte");
+            refuse(q, "JSON parse error, ", "a zero byte, or a line that ends within a string");
         } else {
-            const uint8_t *zero = memchr(data + i, '\0', size - i);
-            i += parse(q, (const char *)data + i, zero != NULL ? (size_t)(zero - (data + i)) : size - i);
+            const char *zero = memchr(data + i, '\0', size - i);
+            i += parse(q, data + i, zero != NULL ? (size_t)(zero - (data + i)) : size - i);
         }
+    }
+}
+
+void qmp_input(struct Qmp *q, const uint8_t *data, size_t size) {
+    char text[QMP_QUOTES_GROW * 1024];
+    while (size > 0) {
+        size_t n = size < 1024 ? size : 1024;
+        input(q, text, qmp_quotes(&q->quotes, data, n, text));
+        data += n;
+        size -= n;
     }
 }
 

@@ -19,7 +19,7 @@ static struct AcpiConfig describe(struct Machine *m, uint32_t tables_base) {
         .ioapic_id = MACHINE_IOAPIC_ID,
         .sci_irq = 9,
         .pm_base = ACPI_PM_BASE,
-        .hpet_base = HPET_DEFAULT_BASE,
+        .hpet_base = m->config.no_hpet ? 0 : HPET_DEFAULT_BASE,
         .hpet_id = (uint32_t)hpet_ops.read(&m->hpet, 0, 4),
         .mmio_base = m->pci.config.mmio_base,
         .mmio_end = m->pci.config.mmio_end,
@@ -42,8 +42,8 @@ int machine_acpi_to_ram(struct Machine *m) {
     struct AcpiImage image;
     uint64_t base = ram_acpi_base(&m->layout);
     m->boot.acpi_base = m->boot.acpi_size = m->boot.rsdp = 0;
-    if (base == 0)
-        return 0; /* too little RAM to give some away */
+    if (base == 0 || m->config.no_acpi)
+        return 0; /* too little RAM to give some away; or not wanted */
     uint8_t *buf = calloc(1, TABLES_SIZE);
     if (buf == NULL)
         return -ENOMEM;
@@ -62,6 +62,8 @@ int machine_acpi_to_ram(struct Machine *m) {
 
 int machine_acpi_to_fw_cfg(struct Machine *m) {
     struct AcpiImage image;
+    if (m->config.no_acpi)
+        return 0;
     uint8_t *buf = calloc(1, TABLES_SIZE + SCRIPT_SIZE);
     if (buf == NULL)
         return -ENOMEM;

@@ -77,6 +77,10 @@ enum BootKind boot_kind(const struct BootInput *in, char *why, size_t n);
 /** "Linux bzImage", "multiboot kernel"... */
 const char *boot_kind_name(enum BootKind kind);
 
+/** Whether the kernel is made of 64-bit or of 32-bit code, by its ELF class or, of a bzImage, by its entry points,
+ * whatever mode it begins in; 0: there is none, or it does not tell. */
+unsigned boot_kernel_bits(const struct BootInput *in);
+
 /**
  * With a firmware: make *rom and map it so that it ends at 4 GiB. The caller keeps *rom as long as the bus and
  * destroys it with region_destroy. Without a firmware: does nothing (*rom zeroed, region_destroy not needed).

@@ -82,6 +82,13 @@ bool bzimage_is(const void *data, size_t size) {
     return size >= HDR_VERSION && get_le16(d + HDR_BOOT_FLAG) == 0xaa55 && memcmp(d + HDR_MAGIC, "HdrS", 4) == 0;
 }
 
+unsigned bzimage_bits(const void *data, size_t size) {
+    const uint8_t *d = data;
+    if (size < HDR_END_MAX || get_le16(d + HDR_VERSION) < 0x20c)
+        return 32;
+    return get_le16(d + HDR_XLOADFLAGS) & XLF_KERNEL_64 ? 64 : 32;
+}
+
 static int check_header(struct Loader *l, struct Setup *s) {
     const struct BootFile *k = &l->in->kernel;
     const uint8_t *d = s->file;

@@ -10,6 +10,8 @@
 
 /** By the boot sector's signature and the magic "HdrS". */
 bool bzimage_is(const void *data, size_t size);
+/** 64 if it has a 64-bit entry, else 32. Of what bzimage_is. */
+unsigned bzimage_bits(const void *data, size_t size);
 int bzimage_load(struct Loader *l);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "machine/boot/load_multiboot.h"
 
-#include "machine/bytes.h"
 #include "machine/boot/elf.h"
+#include "machine/bytes.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -14,6 +14,9 @@ enum {
     HEADER_MAGIC = 0x1badb002,
     LOADER_MAGIC = 0x2badb002,
     SEARCH_SIZE = 8192,
+    HEADER2_MAGIC = 0xe85250d6, /* of version 2, and where it may lie */
+    HEADER2_SIZE = 16,
+    SEARCH_SIZE_2 = 32768,
     HEADER_SIZE = 12,
     HEADER_SIZE_ADDRESSES = 32,
     FLAG_KNOWN = 0x7, /* page-aligned modules, memory information, video mode (which we do not set: no display) */
@@ -41,6 +44,35 @@ static bool find_header(const uint8_t *d, size_t size, size_t *offset) {
             continue;
         if (get_le32(d + i) + get_le32(d + i + 4) + get_le32(d + i + 8) == 0) {
             *offset = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A header of version 1 or 2 with which something is wrong, so that the person learns what was seen. */
+bool multiboot_explain(const void *data, size_t size, char *why, size_t n) {
+    const uint8_t *d = data;
+    for (size_t i = 0; i + HEADER2_SIZE <= size && i < SEARCH_SIZE_2; i += 4) {
+        uint32_t magic = get_le32(d + i), sum = magic + get_le32(d + i + 4) + get_le32(d + i + 8);
+        if (magic == HEADER_MAGIC && i + HEADER_SIZE <= SEARCH_SIZE) {
+            snprintf(why, n,
+                     "has a multiboot header at offset %zu whose magic number, flags (%" PRIx32
+                     "h) and checksum (%" PRIx32 "h) add up to %" PRIx32 "h; 0 would be right",
+                     i, get_le32(d + i + 4), get_le32(d + i + 8), sum);
+            return true;
+        }
+        if (magic == HEADER_MAGIC) {
+            snprintf(why, n, "has a multiboot header at offset %zu; it must lie within the first %d bytes of the file",
+                     i, SEARCH_SIZE);
+            return true;
+        }
+        if (magic == HEADER2_MAGIC && i % 8 == 0 && sum + get_le32(d + i + 12) == 0) {
+            snprintf(
+                why, n,
+                "is a multiboot 2 kernel (its header is at offset %zu), which is not supported; multiboot 1 or a PVH "
+                "note would be right, or a boot loader such as GRUB in between",
+                i);
             return true;
         }
     }

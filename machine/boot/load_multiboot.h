@@ -10,6 +10,8 @@
 
 /** A header with a right checksum lies in the first 8 KiB. */
 bool multiboot_is(const void *data, size_t size);
+/** Of what is none: whether a header was meant to be there, of version 1 or 2, and in `why` what is wrong with it. */
+bool multiboot_explain(const void *data, size_t size, char *why, size_t n);
 int multiboot_load(struct Loader *l);
 
 #endif

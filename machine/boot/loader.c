@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "machine/boot/loader.h"
 
-#include "machine/bytes.h"
 #include "machine/boot/elf.h"
 #include "machine/boot/load_bzimage.h"
 #include "machine/boot/load_firmware.h"
 #include "machine/boot/load_multiboot.h"
 #include "machine/boot/load_pvh.h"
+#include "machine/bytes.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -28,8 +28,16 @@ int loader_fail(struct Loader *l, const struct BootFile *file, int err, const ch
     return err;
 }
 
+/* Below 1 MiB, where firmware would be, which does not run: linkers put the file's headers there, a page below code at
+ * 1 MiB. The first page holds the ACPI root pointer. */
+static bool is_free_shadow(const struct Loader *l, uint64_t addr, uint64_t size) {
+    uint64_t below = EXTENDED_MEMORY_BASE - addr;
+    return addr >= BIOS_AREA_BASE + 4096 && addr < EXTENDED_MEMORY_BASE &&
+           (size <= below || e820_is_ram(&l->e820, EXTENDED_MEMORY_BASE, size - below));
+}
+
 static int check_ram(struct Loader *l, const struct BootFile *file, const char *what, uint64_t addr, uint64_t size) {
-    if (e820_is_ram(&l->e820, addr, size) && bus_ram_ptr(l->bus, addr, size) != NULL)
+    if ((e820_is_ram(&l->e820, addr, size) || is_free_shadow(l, addr, size)) && bus_ram_ptr(l->bus, addr, size) != NULL)
         return 0;
     if (addr >= RAM_SIZE_MIN && (addr >= l->ram.below_4g || size > l->ram.below_4g - addr))
         return loader_fail(l, file, -ENOMEM,
@@ -182,6 +190,11 @@ static const struct {
 };
 
 static enum BootKind explain_unknown(struct Loader *l, const struct BootFile *k) {
+    char why[200];
+    if (multiboot_explain(k->data, k->size, why, sizeof(why))) {
+        loader_fail(l, k, 0, "%s", why);
+        return BOOT_UNKNOWN;
+    }
     for (unsigned i = 0; i < sizeof(not_kernels) / sizeof(not_kernels[0]); i++) {
         if (range_within(not_kernels[i].offset, not_kernels[i].size, k->size) &&
             memcmp((const uint8_t *)k->data + not_kernels[i].offset, not_kernels[i].magic, not_kernels[i].size) == 0) {
@@ -216,6 +229,8 @@ static enum BootKind kernel_kind(struct Loader *l, const struct BootFile *k) {
     }
     if (pvh_entry(&elf, &entry))
         return BOOT_PVH;
+    if (multiboot_explain(k->data, k->size, why, sizeof(why)))
+        return loader_fail(l, k, 0, "%s", why), BOOT_UNKNOWN;
     loader_fail(l, k, 0,
                 "is an ELF file with neither a multiboot header in its first 8 KiB nor a PVH note; one of "
                 "them must say how to start it (for Linux give the bzImage)");
@@ -248,6 +263,19 @@ enum BootKind boot_kind(const struct BootInput *in, char *why, size_t n) {
 
     loader_init(&l, in, why, n);
     return input_kind(&l);
+}
+
+unsigned boot_kernel_bits(const struct BootInput *in) {
+    const struct BootFile *k = &in->kernel;
+    char why[160];
+    struct Elf elf;
+    if (k->name == NULL)
+        return 0;
+    if (bzimage_is(k->data, k->size))
+        return bzimage_bits(k->data, k->size);
+    if (!elf_is(k->data, k->size) || elf_open(&elf, k->data, k->size, why, sizeof(why)) != 0)
+        return 0;
+    return elf.is64 ? 64 : 32;
 }
 
 int boot_map_firmware(const struct BootInput *in, struct Bus *bus, struct Region *rom, char *why, size_t n) {

@@ -33,6 +33,21 @@ refused "'usb' is not a machine property" -machine pc,usb=on
 refused "kernel-irqchip=on needs -accel kvm" -machine pc,kernel-irqchip=on
 refused "kernel-irqchip=split is not supported" -machine kernel-irqchip=split
 refused "use -smp 1" -smp 4
+refused "2 processors are not supported yet" -smp cpus=1,maxcpus=2
+refused "6 processors are not supported yet" -smp cores=3,threads=2
+refused "the topology has 2 processors" -smp 1,cores=2
+refused "'nodes' is not known" -smp 1,nodes=1
+refused "'0' is no number of cores" -smp 1,cores=0
+refused "'x' is no number of cpus" -smp x
+refused "hpet=maybe is not supported" -machine hpet=maybe
+refused "unknown engine 'tcgx'" -accel tcgx
+refused "unknown engine 'none'" -machine accel=kvm:none
+refused "is no UUID" -uuid 6ba7b810-9dad-11d1-80b4-00c04fd430cg
+refused "is no UUID" -uuid 6ba7b8109dad-11d1-80b4-00c04fd430c8-
+refused "is no UUID" -uuid 1
+refused "'color' is not known" -name a,color=red
+refused "'debug-threads' is not known" -name a,debug-threads=maybe
+refused "unknown keyboard layout 'xx'" -k xx
 refused "'pty' is not supported" -serial pty
 refused "given twice" -serial null -serial null
 refused "'telnet:x' is not supported" -debugcon telnet:x
@@ -50,6 +65,7 @@ refused "no property 'foo'" -device isa-debug-exit,foo=1
 refused "iosize=9 is out of range" -device isa-debug-exit,iosize=9
 refused "no property 'iobase'" -device pvpanic,iobase=1
 refused "ioport=0 is out of range" -device pvpanic,ioport=0
+refused "pc-testdev has no property 'x'; it has none" -device pc-testdev,x=1
 refused "events=4 is out of range" -device pvpanic,events=4
 refused "panic=reset is not known; panic=shutdown|pause|none|exit-failure is right" -action panic=reset
 refused "reboot= is not known; reboot=reset|shutdown" -action shutdown=pause,reboot
@@ -79,6 +95,16 @@ refused "-initrd" -initrd "$tmp/text"
 rom "$tmp/exit.rom" "b003 e6f4 f4 ebfd"
 refused "/nonexistent/log can't be written" -bios "$tmp/exit.rom" -serial file:/nonexistent/log
 refused "/nonexistent/log can't be written" -bios "$tmp/exit.rom" -D /nonexistent/log
+
+# What QEMU's users type: taken, and the guest runs.
+for options in "-smp 1,cores=1,threads=1,sockets=1,dies=1,maxcpus=1 -no-user-config -nodefaults" "-no-hpet -no-acpi -k de-ch" \
+    "-uuid 6ba7b810-9dad-11d1-80b4-00c04fd430c8 -name guest=a,debug-threads=on" "-smp cpus=1 -accel tcg" \
+    "-accel tcg,tb-size=16" "-machine pc,accel=tcg,hpet=off,acpi=off"; do
+    # shellcheck disable=SC2086
+    exits 7 -bios "$tmp/exit.rom" -device isa-debug-exit $options
+done
+# kvm where it works, else software
+exits 7 -bios "$tmp/exit.rom" -device isa-debug-exit -machine accel=kvm:tcg
 
 refused "-monitor: 'nonsense' is no socket" -monitor nonsense
 refused "-monitor: 'x' is not a port" -monitor tcp:localhost:x

@@ -200,7 +200,7 @@ def test_qmp():
 
     # what is wrong is answered, and the next line works
     for bad in ("{]\n", "nonsense\n", "[1]\n", '"x"\n', "5 \n", "null\n", "{}\n", '{"execute":5}\n', '{"execute":"stop","x":1}\n',
-                '{"execute":"stop","arguments":[]}\n', "[" * 100 + "\n", b'{"execute":"\xff"}\n', b"\0\n", '{"execute":"stop","id":NaN}\n', "{'execute':'stop'}\n",
+                '{"execute":"stop","arguments":[]}\n', "[" * 100 + "\n", b'{"execute":"\xff"}\n', b"\0\n", '{"execute":"stop","id":NaN}\n', "{'execute':'stop\"}\n", "{'execute':'st\n",
                 '{"execute":"' + "x" * 70000 + '"}\n'):
         q.send(bad)
         o = q.answer()
@@ -214,6 +214,14 @@ def test_qmp():
     q.send('{"execute":"query-status"}{"execute":"query-status"} {"execute":"query-name"}')
     check("three at once", [q.answer().get("return") is not None for _ in range(3)] == [True] * 3)
 
+    for text in ("{'execute':'query-status','id':'a\\'b\"c'}\n", "{'execute':\"query-status\",\"id\":'a\\'b\\\"c'}\n",
+                 '{"execute":"query-status","id":"a\\\'b\\"c"}\n'):  # QEMU's single quotes
+        for pieces in ([text], text):
+            for c in pieces:
+                q.send(c)
+            o = q.answer()
+            check("single quotes", o.get("id") == "a'b\"c" and o["return"]["running"], (text, o))
+
     other.send('{"execute": "query-')  # goes in the middle of a line
     other.close()
     third = Qmp()
@@ -222,6 +230,22 @@ def test_qmp():
     check("quit", q.call("quit") == {"return": {}, "id": ["quit", 1]})
     check("SHUTDOWN", q.event("SHUTDOWN").get("data") == {"guest": False, "reason": "host-qmp-quit"})
     end(p, 0, "quit")
+    q.close()
+
+
+def test_identity():
+    uuid = "6ba7b810-9dad-11d1-80b4-00c04fd430c8"
+    p = start("-bios", spin, "-qmp", f"unix:{path},server,nowait", "-name", "guest=web,process=web1",
+              "-uuid", uuid.upper())
+    q = Qmp()
+    check("name", q.call("query-name")["return"] == {"name": "web"})
+    check("uuid", q.call("query-uuid")["return"] == {"UUID": uuid})
+    check("info name", q.hmp("info name") == "web\n")
+    check("info uuid", q.hmp("info uuid") == uuid + "\n")
+    with open(f"/proc/{p.pid}/comm") as f:
+        check("process name", f.read() == "web1\n")
+    q.call("quit")
+    end(p, 0, "identity")
     q.close()
 
 
@@ -405,7 +429,7 @@ def main():
         print("SKIP qmp.py: built without json-c")
         sys.exit(77)
     try:
-        for test in (test_qmp, test_panic, test_pvpanic, test_guest_reset_and_waiting, test_monitor, test_gdbserver, test_loopback, test_stale):
+        for test in (test_qmp, test_identity, test_panic, test_pvpanic, test_guest_reset_and_waiting, test_monitor, test_gdbserver, test_loopback, test_stale):
             began = time.time()
             test()
             print(f"{test.__name__}: {time.time() - began:.1f} s")

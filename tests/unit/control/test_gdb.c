@@ -225,8 +225,18 @@ START_TEST(long_mode_registers) {
     ck_assert_int_eq(cpu_model_parse(&cpu->model, "max", why, sizeof(why)), 0);
     ck_assert_uint_eq(gdb_register_count(cpu, GDB_X86_64), 24 + 16 + 17 + 16 + 2 + 1 + 6);
     ck_assert_uint_eq(total(cpu, GDB_X86_64), 17 * 8 + 7 * 4 + 80 + 32 + 256 + 4 + 256 + 9 * 8);
+    ck_assert_int_eq(gdb_guest_arch(64, env), GDB_X86_64); /* a kernel of 64-bit code that begins in 16-bit mode: */
+    ck_assert_int_eq(gdb_guest_arch(32, env), GDB_I386);
+    ck_assert_int_eq(gdb_guest_arch(0, env), GDB_I8086);
+    env->gpr[REG_BX] = 0x1122334455667788;
+    ck_assert_uint_eq(gdb_register_get(cpu, GDB_X86_64, 1, bytes), 8);
+    ck_assert_mem_eq(bytes, "\x88\x77\x66\x55\0\0\0", 8); /* it can see the lower halves */
+    ck_assert(gdb_register_set(cpu, GDB_X86_64, 1, (const uint8_t *)"\1\2\3\4\5\6\7\x8"));
+    ck_assert_uint_eq(env->gpr[REG_BX], 0x1122334404030201);
+    ck_assert(!gdb_register_set(cpu, GDB_X86_64, 8, (const uint8_t *)"\1\2\3\4\5\6\7\x8")); /* r8 */
     env->efer = EFER_LMA | EFER_LME;
     ck_assert_int_eq(gdb_arch(env), GDB_X86_64);
+    ck_assert_int_eq(gdb_guest_arch(32, env), GDB_X86_64); /* such as a small loader around a 64-bit kernel */
     env->gpr[REG_BX] = 0x1122334455667788;
     ck_assert_uint_eq(gdb_register_get(cpu, GDB_X86_64, 1, bytes), 8);
     ck_assert_int_eq(memcmp(bytes, &env->gpr[REG_BX], 8), 0);

@@ -3,6 +3,7 @@
 #include "devices/debugcon.h"
 #include "devices/dma.h"
 #include "devices/isa_debug_exit.h"
+#include "devices/pc_testdev.h"
 #include "devices/port92.h"
 #include "devices/pvpanic.h"
 
@@ -181,6 +182,54 @@ START_TEST(dma_registers) {
 }
 END_TEST
 
+static uint32_t levels; /* of pc-testdev's lines */
+
+static void on_line(void *opaque, int line, bool level) {
+    (void)opaque;
+    levels = level ? levels | 1u << line : levels & ~(1u << line);
+}
+
+START_TEST(pc_testdev_ports_and_memory) {
+    static struct PcTestdev t;
+    uint64_t v = 0x1122334455667788;
+
+    pc_testdev_init(&t);
+    for (int i = 0; i < PC_TESTDEV_LINES; i++)
+        t.line[i] = (struct IrqWire){on_line, NULL, i};
+    ck_assert_int_eq(pc_testdev_map(&t, bench.bus), 0);
+
+    bus_port_write(bench.bus, 0xe0, 0xdeadbeef, 4);
+    ck_assert_uint_eq(bus_port_read(bench.bus, 0xe0, 4), 0xdeadbeef);
+    ck_assert_uint_eq(bus_port_read(bench.bus, 0xe2, 2), 0xdead);
+    bus_port_write(bench.bus, 0xe1, 0x55, 1);
+    ck_assert_uint_eq(bus_port_read(bench.bus, 0xe8, 4), 0xdead55ef); /* the same bytes */
+    bus_port_write(bench.bus, 0xe8, 0x12345678, 4);
+    ck_assert_uint_eq(bus_port_read(bench.bus, 0xe0, 4), 0x12345678);
+    bus_port_write(bench.bus, 0xe4, 0x1000, 4);
+    ck_assert_uint_eq(bus_port_read(bench.bus, 0xe4, 4), 0);
+
+    for (unsigned i = 0; i < PC_TESTDEV_LINES; i++) {
+        bench_out(&bench, (uint16_t)(0x2000 + i), (uint8_t)(i + 1));
+        ck_assert_uint_eq(levels, 1u << i);
+        bench_out(&bench, (uint16_t)(0x2000 + i), 0);
+        ck_assert_uint_eq(levels, 0);
+    }
+    ck_assert_uint_eq(bench_in(&bench, 0x2018), 0xff);
+
+    for (uint64_t at = PC_TESTDEV_BASE; at < PC_TESTDEV_BASE + PC_TESTDEV_MEMORY; at += 0xfff8)
+        bus_write(bench.bus, at, &v, 8);
+    ck_assert_uint_eq(bus_read_uint(bench.bus, PC_TESTDEV_BASE + 0xfff8, 8), v);
+    ck_assert_uint_eq(bus_read_uint(bench.bus, PC_TESTDEV_BASE + 3, 4), 0x22334455);
+    ck_assert_uint_eq(bus_read_uint(bench.bus, PC_TESTDEV_BASE + 0xffff, 1), 0x11);
+
+    bench_out(&bench, 0x2009, 1);
+    pc_testdev_reset(&t);
+    ck_assert_uint_eq(levels, 0);
+    ck_assert_uint_eq(bus_port_read(bench.bus, 0xe0, 4), 0);
+    ck_assert_uint_eq(bus_read_uint(bench.bus, PC_TESTDEV_BASE, 8), 0);
+}
+END_TEST
+
 Suite *isa_ports_suite(void) {
     Suite *s = suite_create("isa_ports");
     TCase *tc = tcase_create("ports");
@@ -192,6 +241,7 @@ Suite *isa_ports_suite(void) {
     tcase_add_test(tc, debug_exit_elsewhere);
     tcase_add_test(tc, pvpanic_events);
     tcase_add_test(tc, dma_registers);
+    tcase_add_test(tc, pc_testdev_ports_and_memory);
     suite_add_tcase(s, tc);
     return s;
 }

@@ -2,12 +2,14 @@
 /* The library's public interface, with guests of a few bytes. */
 #include "include/twin86.h"
 #include "machine/sha256.h"
+#include "tests/unit/machine/boot_images.h"
 #include "tests/unit/suites.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -253,6 +255,37 @@ START_TEST(serial_echo) {
 }
 END_TEST
 
+/* A kernel that was told nothing of COM1's state, and does not set it up, can use it: 9600 baud, 8N1. A firmware, for
+ * which nobody did that, finds the chip's own state. */
+START_TEST(com1_without_firmware) {
+    static struct Output o;
+    static const uint8_t code[] = {0xba, 0xf8, 0x03, 0,    0, 0xb0, 'z',  0xee,
+                                   0xb0, 0xf6, 0xee, 0xb0, 0, 0xe6, 0xf4, 0xf4};
+    char path[] = "/tmp/twin86-kernel-XXXXXX", why[300];
+    struct Image image = image_multiboot_flat(1 << 20);
+    Twin86Config c = config();
+    memcpy(image.data + 64, code, 3);
+    image.data[67] = 0x00, image.data[68] = 0x00; /* mov edx, 3f8h is 5 bytes long in 32-bit code */
+    memcpy(image.data + 69, code + 5, sizeof(code) - 5);
+    int fd = mkstemp(path);
+    ck_assert_int_eq(write(fd, image.data, image.size), (ssize_t)image.size);
+    close(fd);
+    o.used = 0;
+    c.serial_output = serial_output;
+    c.debug_exit = true;
+    c.opaque = &o;
+    Twin86Machine *m = machine(&c);
+    ck_assert_msg(twin86_load(m, &(Twin86Guest){.kernel = path}, why, sizeof(why)) == 0, "%s", why);
+    twin86_start(m, 0);
+    ck_assert_int_eq(wait_event(m).kind, TWIN86_EVENT_DEBUG_EXIT);
+    ck_assert_uint_eq(o.used, 2);
+    ck_assert_mem_eq(o.data, "z\xf6", 2);
+    unlink(path);
+    free(image.data);
+    twin86_destroy(m);
+}
+END_TEST
+
 /* The embedded guest: everything from the reset vector to power-off. */
 static void run_embedded(bool icount, struct Output *o, uint8_t hash[32], Twin86Stats *s) {
     Twin86Config c = config();
@@ -394,6 +427,7 @@ Suite *machine_suite(void) {
     tcase_add_test(t, resets);
     tcase_add_test(t, triple_fault_and_debug_exit);
     tcase_add_test(t, serial_echo);
+    tcase_add_test(t, com1_without_firmware);
     tcase_add_test(t, icount_runs_repeat);
     tcase_add_test(t, machines_side_by_side);
     tcase_add_test(t, icount_survives_pauses);

@@ -134,7 +134,67 @@ END_TEST
 START_TEST(needs_a_valid_checksum) {
     use(image_elf(false, true, false, MIB, MIB));
     image.data[0x188]++;
+    bench_load_fails(-EINVAL,
+                     "at offset 384 whose magic number, flags (3h) and checksum (e4524ffch) add up to 1h; 0 would");
+    image.data[0x180]++;
     bench_load_fails(-EINVAL, "neither a multiboot header");
+}
+END_TEST
+
+START_TEST(says_where_a_header_lies_too_late) {
+    use(image_multiboot_flat(2 * MIB));
+    struct Image late = {calloc(1, 8192 + image.size), 8192 + image.size};
+    memcpy(late.data + 8192, image.data, image.size);
+    free(image.data);
+    image = late;
+    bench_kernel(late);
+    bench_load_fails(-EINVAL, "a multiboot header at offset 8208; it must lie within the first 8192 bytes");
+}
+END_TEST
+
+START_TEST(names_multiboot_2) {
+    use(image_elf(_i, true, false, MIB, MIB));
+    uint8_t *h = image.data + 0x180;
+    put_le32(h, 0xe85250d6);
+    put_le32(h + 4, 0);
+    put_le32(h + 8, 24);
+    put_le32(h + 12, 0u - 0xe85250d6 - 24);
+    bench_load_fails(-EINVAL, "is a multiboot 2 kernel (its header is at offset 384)");
+    h[12]++;
+    bench_load_fails(-EINVAL, "neither a multiboot header");
+}
+END_TEST
+
+/* ld -Ttext 0x100000: the file's headers are loaded a page below the code. */
+START_TEST(loads_headers_below_1_mib) {
+    use(image_elf(false, true, false, 0xff000, 0xff000));
+    put_le32(image.data + 24, 0x100040);    /* entry */
+    put_le32(image.data + 52 + 20, 0x3000); /* size in memory */
+    bench_in.rsdp = BIOS_AREA_BASE;
+    bench_load_ok();
+    ck_assert_uint_eq(bench_read32(0xff000), 0x04030201);
+    ck_assert_uint_eq(bench_env.rip, 0x100040);
+    bench_env = (CPUX86State){.rip = 0xfff0};
+    put_le32(image.data + 52 + 12, 0xe0000); /* the ACPI root pointer's page */
+    bench_load_fails(-ENOMEM, "e0000h");
+    put_le32(image.data + 52 + 12, 0xff000);
+    put_le32(image.data + 52 + 20, 0xffffff); /* more than there is */
+    bench_load_fails(-ENOMEM, "ff000h");
+}
+END_TEST
+
+START_TEST(tells_the_kind_of_code) {
+    ck_assert_uint_eq(boot_kernel_bits(&bench_in), 0);
+    use(image_elf(_i, true, false, MIB, MIB));
+    ck_assert_uint_eq(boot_kernel_bits(&bench_in), _i ? 64 : 32);
+    free(image.data);
+    image = image_bzimage(_i, 4096);
+    bench_kernel(image);
+    ck_assert_uint_eq(boot_kernel_bits(&bench_in), _i ? 64 : 32);
+    free(image.data);
+    image = image_multiboot_flat(MIB);
+    bench_kernel(image);
+    ck_assert_uint_eq(boot_kernel_bits(&bench_in), 0);
 }
 END_TEST
 
@@ -164,6 +224,10 @@ Suite *multiboot_suite(void) {
     tcase_add_test(t, refuses_what_does_not_fit);
     tcase_add_test(t, refuses_unknown_demands);
     tcase_add_test(t, needs_a_valid_checksum);
+    tcase_add_test(t, says_where_a_header_lies_too_late);
+    tcase_add_loop_test(t, names_multiboot_2, 0, 2);
+    tcase_add_test(t, loads_headers_below_1_mib);
+    tcase_add_loop_test(t, tells_the_kind_of_code, 0, 2);
     tcase_add_loop_test(t, refuses_truncated_files, 0, 2);
     suite_add_tcase(s, t);
     return s;
