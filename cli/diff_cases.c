@@ -30,12 +30,15 @@ static const char usage_insn[] =
 
 static const char usage_vectors[] =
     "Usage: twin86 diff vectors [options] FILE...      cases with expectations, on tcg-lite\n"
-    "  --cpu MODEL[,+FEATURE]...      as -cpu (max)\n"
+    "  --cpu MODEL[,+FEATURE]...      as -cpu, whatever the files say (what they name, else max)\n"
+    "  --only PATTERN[,PATTERN]...    cases with such names, as in 'loopcc*' (all)\n"
+    "  --show N|all                   how many failures are shown (20)\n"
     "Exit codes: 0 all expectations are met, 1 some are not, 2 bad usage or a malformed file.\n";
 
 static const char usage_replay[] =
     "Usage: twin86 diff replay [options] FILE...       cases from files, on two engines\n"
-    "  --cpu MODEL[,+FEATURE]...      as -cpu; what the host lacks is left out (max)\n"
+    "  --cpu MODEL[,+FEATURE]...      as -cpu, whatever the files say; what the host lacks is left out\n"
+    "  --only PATTERN[,PATTERN]...    cases with such names, as in 'loopcc*' (all)\n"
     "  --engines A,B                  of tcg-lite, host (this processor), kvm, plain (tcg-lite,host)\n"
     "  --shrink                       reduce differing cases to what matters, and print them\n"
     "Exit codes: 0 nothing differs but what is explained, 1 something differs, 2 bad usage, 6 could not go on.\n";
@@ -155,21 +158,30 @@ int diff_insn_main(int argc, char **argv) {
 }
 
 int diff_vectors_main(int argc, char **argv) {
-    Twin86DiffVectors o = {.file = (const char *const *)(argv + 1)};
-    const struct Option options[OPTIONS] = {{"--cpu", &o.cpu, NULL, NULL}};
+    Twin86DiffVectors o = {.file = (const char *const *)(argv + 1), .show = 20};
+    const char *show = NULL;
+    const struct Option options[OPTIONS] = {
+        {"--cpu", &o.cpu, NULL, NULL}, {"--only", &o.only, NULL, NULL}, {"--show", &show, NULL, NULL}};
     char why[512];
     int e = parse(options, usage_vectors, argc, argv, &o.files);
     if (e >= 0)
         return e;
     if (o.files == 0)
         return complain("vectors", "which FILE? docs/diff-cases.md describes them");
+    if (show != NULL && strcmp(show, "all") == 0)
+        o.show = UINT64_MAX;
+    else if (show != NULL && !parse_count(show, &o.show))
+        return complain("vectors", "--show '%s' is neither a number, such as 100, nor all", show);
     return result("vectors", twin86_diff_vectors(&o, stdout, why, sizeof(why)), why);
 }
 
 int diff_replay_main(int argc, char **argv) {
     Twin86DiffReplay o = {.file = (const char *const *)(argv + 1)};
     const struct Option options[OPTIONS] = {
-        {"--cpu", &o.cpu, NULL, NULL}, {"--engines", &o.engines, NULL, NULL}, {"--shrink", NULL, NULL, &o.shrink}};
+        {"--cpu", &o.cpu, NULL, NULL},
+        {"--only", &o.only, NULL, NULL},
+        {"--engines", &o.engines, NULL, NULL},
+        {"--shrink", NULL, NULL, &o.shrink}};
     char why[512];
     int e = parse(options, usage_replay, argc, argv, &o.files);
     if (e >= 0)

@@ -11,7 +11,7 @@ void case_reader_init(struct CaseReader *r, const char *file, const char *text, 
 }
 
 void case_init(struct DiffCase *c, enum DiffMode mode, unsigned cpl) {
-    c->name[0] = '\0';
+    c->name[0] = c->cpu[0] = '\0';
     c->mode = mode;
     c->cpl = cpl;
     diff_state_init(&c->in);
@@ -389,8 +389,20 @@ static int read_name(struct Line *l) {
     return want_end(l);
 }
 
+/** A CPU model; whether there is such a one is seen when it is wanted. */
+static int read_cpu(struct Line *l, char cpu[CASE_CPU]) {
+    struct Word w = next_word(l);
+    if (w.n == 0 || w.n >= CASE_CPU)
+        return fail(l, "a CPU model of 1 to %d characters is wanted, such as max,vendor=GenuineIntel", CASE_CPU - 1);
+    memcpy(cpu, w.p, w.n);
+    cpu[w.n] = '\0';
+    return want_end(l);
+}
+
 static int read_line(struct Line *l, struct Word word) {
     struct DiffCase *c = l->c;
+    if (is(word, "cpu"))
+        return read_cpu(l, c->cpu);
     if (is(word, "mode"))
         return read_mode(l);
     if (is(word, "mem"))
@@ -414,7 +426,9 @@ static int read_line(struct Line *l, struct Word word) {
         r = read_system(l, word);
     return r != -1
                ? r
-               : fail(l, "'%.*s' is not known; there are mode, code, mem, page, insns, expect, mask, end and registers",
+               : fail(l,
+                      "'%.*s' is not known; there are mode, cpu, code, mem, page, insns, expect, mask, end and "
+                      "registers",
                       SHOW(word));
 }
 
@@ -460,9 +474,12 @@ int case_read(struct CaseReader *r, struct DiffCase *c, char *why, size_t n) {
             if (begun)
                 return fail(&l, "the case that begins in line %u has no `end`", c->line);
             case_init(c, DIFF_LONG64, 3);
+            memcpy(c->cpu, r->cpu, sizeof(c->cpu));
             c->line = r->line;
             begun = true;
             e = read_name(&l);
+        } else if (!begun && is(w, "cpu")) {
+            e = read_cpu(&l, r->cpu);
         } else if (!begun) {
             return fail(&l, "'%.*s' stands outside of a case; `case NAME` begins one", SHOW(w));
         } else if (is(w, "end")) {
@@ -522,6 +539,8 @@ void case_write(const struct DiffCase *c, FILE *f) {
     struct DiffState usual;
     diff_state_init(&usual);
     fprintf(f, "case %s\nmode %s %u\n", c->name[0] != '\0' ? c->name : "unnamed", diff_mode_names[c->mode], c->cpl);
+    if (c->cpu[0] != '\0')
+        fprintf(f, "cpu %s\n", c->cpu);
     if (c->in.insns != 1)
         fprintf(f, "insns %u\n", c->in.insns);
     for (unsigned k = 0; k < c->pages; k++) {

@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 
-enum { CASE_NAME = 64, CASE_MAX_PAGES = 256, CASE_MAX_PIECES = 1024, CASE_MAX_BYTES = 65536 };
+enum { CASE_NAME = 64, CASE_CPU = 128, CASE_MAX_PAGES = 256, CASE_MAX_PIECES = 1024, CASE_MAX_BYTES = 65536 };
 
 /** Bytes of memory. */
 struct CasePiece {
@@ -41,6 +41,7 @@ enum { CASE_FAULT_ERROR = 1, CASE_FAULT_CR2 = 2 };
 struct DiffCase {
     char name[CASE_NAME];
     unsigned line; /* where it begins in its file */
+    char cpu[CASE_CPU]; /* the CPU model that it is for, as -cpu takes it; "": it does not say */
     enum DiffMode mode;
     unsigned cpl;
     struct DiffState in;
@@ -65,6 +66,7 @@ struct CaseReader {
     const char *file; /* for messages */
     const char *p, *end;
     unsigned line;
+    char cpu[CASE_CPU]; /* of the `cpu` line outside of cases that was met last */
 };
 
 void case_reader_init(struct CaseReader *r, const char *file, const char *text, size_t n);

@@ -18,6 +18,13 @@ void diff_host_model(struct CpuModel *m);
 int diff_find_engines(const char *list, bool fast, const struct DiffRunnerOps **a, const struct DiffRunnerOps **b,
                       char *why, size_t n);
 
+enum { DIFF_PATTERN = 64 };
+
+/** The first of patterns that are joined by commas, into `word`; what comes after it. */
+const char *diff_next_pattern(const char *list, char *word, size_t n);
+/** Whether one of these patterns (fnmatch(3), upper and lower case alike) is the name's. */
+bool diff_name_wanted(const char *patterns, const char *name);
+
 /** A file's contents (to be freed), or NULL with one line in `why`. */
 char *diff_read_file(const char *path, size_t *size, char *why, size_t n);
 

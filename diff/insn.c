@@ -18,11 +18,9 @@ enum { FAULTS_ENOUGH = 48, FAULTS_FEW = 64 };
 
 /** `patterns`: separated by commas; each matches a mnemonic, or a feature as in "cpuid=sse4_1". */
 static bool wanted(const struct X86Row *row, const char *patterns) {
-    char word[64];
-    for (const char *p = patterns; *p != '\0'; p += *p == ',') {
-        size_t n = strcspn(p, ",");
-        snprintf(word, sizeof(word), "%.*s", (int)(n < sizeof(word) ? n : sizeof(word) - 1), p);
-        p += n;
+    char word[DIFF_PATTERN];
+    while (*patterns != '\0') {
+        patterns = diff_next_pattern(patterns, word, sizeof(word));
         if (!strncmp(word, "cpuid=", 6) ? row->feature != CPUID_NONE && row->feature == cpu_feature_by_name(word + 6)
                                         : fnmatch(word, row->mnemonic, FNM_CASEFOLD) == 0)
             return true;

@@ -11,25 +11,39 @@
 #include <string.h>
 
 struct Replay {
-    struct CpuModel model;
+    const Twin86DiffReplay *options;
+    struct CpuModel model; /* of the case that is being run */
     const struct DiffRunnerOps *oracle;
     struct DiffCase *c;
     struct Comparison *cmp;
     struct Disas *disas;
-    bool shrink;
     FILE *report;
     uint64_t cases, different;
 };
+
+/** The model that is given, else the one that the case names; without what the host's processor lacks. */
+static int choose_model(struct Replay *r, const char *path, char *why, size_t n) {
+    const char *given = r->options->cpu;
+    char reason[256];
+    int e = cpu_model_parse(&r->model, given != NULL ? given : r->c->cpu[0] != '\0' ? r->c->cpu : "max", reason,
+                            sizeof(reason));
+    if (e != 0)
+        return snprintf(why, n, "%s:%u: %s", path, r->c->line, reason), e;
+    diff_host_model(&r->model);
+    return 0;
+}
 
 static int run_case(struct Replay *r, const char *path, char *why, size_t n) {
     struct CasePair pair;
     enum Verdict verdict;
     unsigned explained;
-    int e = case_pair_open(&pair, r->c, r->oracle, &r->model, why, n);
+    int e = choose_model(r, path, why, n);
+    if (e == 0)
+        e = case_pair_open(&pair, r->c, r->oracle, &r->model, why, n);
     if (e != 0)
         return e;
     e = case_pair_run(&pair, r->c, r->cmp, &verdict, &explained, why, n);
-    if (e == 0 && verdict == DIFFERENT && r->shrink) {
+    if (e == 0 && verdict == DIFFERENT && r->options->shrink) {
         case_shrink(&pair, r->c);
         e = case_pair_run(&pair, r->c, r->cmp, &verdict, &explained, why, n);
     }
@@ -41,7 +55,7 @@ static int run_case(struct Replay *r, const char *path, char *why, size_t n) {
             r->different++;
             diff_report_state(r->report, r->cmp);
             diff_report_memory(r->report, r->cmp);
-            if (r->shrink)
+            if (r->options->shrink)
                 case_write(r->c, r->report);
         } else {
             fprintf(r->report, "  %s\n",
@@ -61,21 +75,22 @@ static int run_file(struct Replay *r, const char *path, char *why, size_t n) {
     if (text == NULL)
         return -EINVAL;
     case_reader_init(&reader, path, text, size);
-    int e;
-    while ((e = case_read(&reader, r->c, why, n)) > 0 && (e = run_case(r, path, why, n)) == 0)
-        ;
+    const char *only = r->options->only;
+    int e = 1, failed;
+    while (e > 0 && (e = case_read(&reader, r->c, why, n)) > 0)
+        if (only == NULL || diff_name_wanted(only, r->c->name))
+            e = (failed = run_case(r, path, why, n)) == 0 ? 1 : failed;
     free(text);
     return e;
 }
 
 int twin86_diff_replay(const Twin86DiffReplay *o, FILE *report, char *why, size_t why_size) {
-    struct Replay r = {.report = report, .shrink = o->shrink};
-    int e = cpu_model_parse(&r.model, o->cpu != NULL ? o->cpu : "max", why, why_size);
+    struct Replay r = {.options = o, .report = report};
+    int e = o->cpu != NULL ? cpu_model_parse(&r.model, o->cpu, why, why_size) : 0;
     if (e == 0)
         e = diff_find_engines(o->engines, true, NULL, &r.oracle, why, why_size);
     if (e != 0)
         return e;
-    diff_host_model(&r.model);
     r.c = malloc(sizeof(*r.c));
     r.cmp = malloc(sizeof(*r.cmp));
     r.disas = disas_new();
@@ -83,6 +98,8 @@ int twin86_diff_replay(const Twin86DiffReplay *o, FILE *report, char *why, size_
         e = (snprintf(why, why_size, "%s", strerror(ENOMEM)), -ENOMEM);
     for (unsigned k = 0; e == 0 && k < o->files; k++)
         e = run_file(&r, o->file[k], why, why_size);
+    if (e == 0 && r.cases == 0 && o->only != NULL)
+        e = (snprintf(why, why_size, "--only '%s': no case has such a name", o->only), -EINVAL);
     if (e == 0) {
         fprintf(report, "%llu cases, %llu differ\n", (unsigned long long)r.cases, (unsigned long long)r.different);
         e = r.different != 0;

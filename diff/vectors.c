@@ -7,11 +7,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SHOWN = 20, START_PAGES = 512 };
+enum { MODELS = 4, START_PAGES = 512 };
 
-struct Vectors {
+/** A CPU model that cases are for, and an engine of it. */
+struct ModelRunner {
+    char cpu[CASE_CPU]; /* as cases name it; "": the one that the options give, or max */
     struct CpuModel model;
     struct DiffRunner *runner;
+};
+
+struct Vectors {
+    const Twin86DiffVectors *options;
+    struct ModelRunner model[MODELS]; /* the last one used comes first */
+    struct DiffRunner *runner;        /* of the case that is being run */
     struct DiffCase *c;
     struct DiffState out;
     FILE *report;
@@ -23,7 +31,7 @@ struct Vectors {
 /* ---- judging ---- */
 
 static void complain(struct Vectors *v, const char *what) {
-    if (v->said || v->failed >= SHOWN) {
+    if (v->said || v->failed >= v->options->show) {
         v->said = true;
         return;
     }
@@ -33,7 +41,7 @@ static void complain(struct Vectors *v, const char *what) {
 
 static void show(struct Vectors *v, const char *name, const char *expected, const char *got) {
     complain(v, "differs");
-    if (v->failed < SHOWN)
+    if (v->failed < v->options->show)
         fprintf(v->report, "  %-7s expected %s, got %s\n", name, expected, got);
 }
 
@@ -145,60 +153,91 @@ char *diff_read_file(const char *path, size_t *size, char *why, size_t n) {
     return text;
 }
 
-static int run_file(struct Vectors *v, const char *path, char *why, size_t n) {
-    struct CaseReader reader;
-    size_t size;
-    char *text = diff_read_file(path, &size, why, n);
-    int r = text == NULL ? -EINVAL : 1;
-    v->file = path;
-    if (text != NULL)
-        case_reader_init(&reader, path, text, size);
-    while (r > 0 && (r = case_read(&reader, v->c, why, n)) > 0) {
-        int e = diff_tcg_case(v->runner, v->c, &v->out, why, n);
-        if (e != 0) {
-            char reason[256];
-            snprintf(reason, sizeof(reason), "%s", why);
-            snprintf(why, n, "%s:%u: %s", path, v->c->line, reason);
-            r = -EINVAL;
-            break;
-        }
-        judge(v);
-    }
-    free(text);
-    return r;
-}
-
 /** A runner with room for the pages of any case. */
-static int open_runner(struct Vectors *v, char *why, size_t n) {
+static int open_runner(struct ModelRunner *m, char *why, size_t n) {
     struct DiffPage *page = calloc(START_PAGES, sizeof(*page));
     if (page == NULL)
         return snprintf(why, n, "%s", strerror(ENOMEM)), -ENOMEM;
     for (unsigned k = 0; k < START_PAGES; k++) /* apart, so that there are page tables for all of them */
         page[k].linear = k * 0x200000ull + (k >= 384 ? 0x1000000000 : 0);
     const struct DiffSetup setup = {
-        .mode = DIFF_LONG64, .cpl = 3, .model = &v->model, .page = page, .pages = START_PAGES};
-    int r = diff_tcg_runner.open(&v->runner, &setup, why, n);
+        .mode = DIFF_LONG64, .cpl = 3, .model = &m->model, .page = page, .pages = START_PAGES};
+    int r = diff_tcg_runner.open(&m->runner, &setup, why, n);
     free(page);
     return r;
 }
 
+static void close_runner(struct ModelRunner *m) {
+    if (m->runner != NULL)
+        m->runner->ops->close(m->runner);
+    m->runner = NULL;
+}
+
+/** The runner of the model that the case is for becomes the one in use. */
+static int choose_runner(struct Vectors *v, char *why, size_t n) {
+    const char *given = v->options->cpu, *cpu = given == NULL ? v->c->cpu : "";
+    unsigned k = 0;
+    while (k < MODELS - 1 && v->model[k].runner != NULL && strcmp(v->model[k].cpu, cpu) != 0)
+        k++;
+    struct ModelRunner m = v->model[k];
+    memmove(v->model + 1, v->model, k * sizeof(m));
+    v->model[0] = m;
+    int r = 0;
+    if (m.runner == NULL || strcmp(m.cpu, cpu) != 0) {
+        close_runner(&v->model[0]);
+        snprintf(v->model[0].cpu, CASE_CPU, "%s", cpu);
+        r = cpu_model_parse(&v->model[0].model, given != NULL ? given : cpu[0] != '\0' ? cpu : "max", why, n);
+        if (r == 0)
+            r = open_runner(&v->model[0], why, n);
+    }
+    v->runner = v->model[0].runner;
+    return r;
+}
+
+static int run_case(struct Vectors *v, char *why, size_t n) {
+    char reason[256];
+    int e = choose_runner(v, reason, sizeof(reason));
+    if (e == 0)
+        e = diff_tcg_case(v->runner, v->c, &v->out, reason, sizeof(reason));
+    if (e != 0)
+        return snprintf(why, n, "%s:%u: %s", v->file, v->c->line, reason), e == -ENOMEM ? e : -EINVAL;
+    judge(v);
+    return 0;
+}
+
+static int run_file(struct Vectors *v, const char *path, char *why, size_t n) {
+    const char *only = v->options->only;
+    struct CaseReader reader;
+    size_t size;
+    char *text = diff_read_file(path, &size, why, n);
+    int r = text == NULL ? -EINVAL : 1, e;
+    v->file = path;
+    if (text != NULL)
+        case_reader_init(&reader, path, text, size);
+    while (r > 0 && (r = case_read(&reader, v->c, why, n)) > 0)
+        if (only == NULL || diff_name_wanted(only, v->c->name))
+            r = (e = run_case(v, why, n)) == 0 ? 1 : e;
+    free(text);
+    return r;
+}
+
 int twin86_diff_vectors(const Twin86DiffVectors *o, FILE *report, char *why, size_t why_size) {
-    struct Vectors v = {.report = report};
-    int r = cpu_model_parse(&v.model, o->cpu != NULL ? o->cpu : "max", why, why_size);
-    if (r != 0)
-        return r;
+    struct Vectors v = {.options = o, .report = report};
     v.c = malloc(sizeof(*v.c));
     if (v.c == NULL)
         return snprintf(why, why_size, "%s", strerror(ENOMEM)), -ENOMEM;
-    r = open_runner(&v, why, why_size);
+    struct CpuModel model;
+    int r = o->cpu != NULL ? cpu_model_parse(&model, o->cpu, why, why_size) : 0;
     for (unsigned k = 0; r == 0 && k < o->files; k++)
         r = run_file(&v, o->file[k], why, why_size);
+    if (r == 0 && v.cases == 0 && o->only != NULL)
+        r = (snprintf(why, why_size, "--only '%s': no case has such a name", o->only), -EINVAL);
     if (r == 0) {
         fprintf(report, "%llu cases, %llu failed\n", (unsigned long long)v.cases, (unsigned long long)v.failed);
         r = v.failed != 0;
     }
-    if (v.runner != NULL)
-        v.runner->ops->close(v.runner);
+    for (unsigned k = 0; k < MODELS; k++)
+        close_runner(&v.model[k]);
     free(v.c);
     return r;
 }

@@ -510,7 +510,10 @@ TWIN86_API int twin86_diff_insn(const Twin86DiffInsn *options, FILE *out, char *
 typedef struct Twin86DiffVectors {
     const char *const *file;
     unsigned files;
-    const char *cpu; /* as Twin86Config.cpu; NULL: "max" */
+    const char *cpu;  /* as Twin86Config.cpu, whatever the files say; NULL: the model that a file or case names, else
+                         "max" */
+    const char *only; /* patterns of names of cases ("loopcc*"), joined by commas; NULL: all */
+    uint64_t show;    /* so many failures are shown, the others only counted; to be set */
 } Twin86DiffVectors;
 
 /** Run them. 0: all expectations are met; 1: some are not; -EINVAL for a file that can't be read or is malformed. */
@@ -520,7 +523,8 @@ TWIN86_API int twin86_diff_vectors(const Twin86DiffVectors *options, FILE *repor
 typedef struct Twin86DiffReplay {
     const char *const *file;
     unsigned files;
-    const char *cpu, *engines; /* as in Twin86DiffInsn; the first engine is tcg-lite */
+    const char *cpu, *only;    /* as in Twin86DiffVectors; what the host's processor lacks is taken out of the model */
+    const char *engines;       /* as in Twin86DiffInsn; the first is tcg-lite */
     bool shrink;               /* reduce those that differ, and print them */
 } Twin86DiffReplay;
 

@@ -40,6 +40,67 @@ expect 1 'fault  *expected 6, got none' "$twin86" diff vectors "$work/wrong.case
 printf 'case a\ncode 0x10000000 90\nexpect mem 0x10000000 91\nend\n' > "$work/wrong.case"
 expect 1 '0x10000000 expected 91, got 90' "$twin86" diff vectors "$work/wrong.case"
 
+# Under the model that a file or case names, unless --cpu says otherwise: JMP with 66h has 4 bytes of offset on Intel's
+# processors, 2 on AMD's (SDM vol. 2, 2.2.1.7; measured).
+cat > "$work/cpu.case" << 'END'
+cpu max,vendor=GenuineIntel
+case jmp-66.intel
+code 0x10000000 66e900000000
+expect rip 0x10000006
+end
+case jmp-66.amd
+cpu max,vendor=AuthenticAMD
+code 0x10000000 66e900000000
+mem 4 90
+expect rip 4
+end
+cpu max,vendor=AuthenticAMD
+case jmp-66.amd-too
+code 0x10000000 66e900000000
+mem 4 90
+expect rip 4
+end
+case no-sse.v1
+cpu x86-64-v1
+code 0x10000000 660f3810c1
+expect fault 6
+end
+END
+expect 0 '^4 cases, 0 failed' "$twin86" diff vectors "$work/cpu.case"
+expect 1 '^4 cases, 2 failed' "$twin86" diff vectors --cpu max,vendor=AuthenticAMD "$work/cpu.case"
+expect 1 '^4 cases, 3 failed' "$twin86" diff vectors --cpu max,vendor=GenuineIntel "$work/cpu.case"
+expect 0 '^2 cases, 0 differ' "$twin86" diff replay --engines tcg-lite,plain --only '*.intel,no-sse*' "$work/cpu.case"
+expect 0 '^1 cases, 0 failed' "$twin86" diff vectors --cpu max,vendor=GenuineIntel --only 'JMP-66.i*' "$work/cpu.case"
+expect 0 '^3 cases, 0 failed' "$twin86" diff vectors --only 'none,jmp*' "$work/cpu.case"
+expect 0 '^1 cases, 0 differ' "$twin86" diff replay --engines tcg-lite,plain --only 'no-*' "$work/cpu.case"
+expect 2 "no case has such a name" "$twin86" diff vectors --only 'nosuch' "$work/cpu.case"
+expect 2 "no case has such a name" "$twin86" diff replay --engines tcg-lite,plain --only 'nosuch' "$work/cpu.case"
+expect 2 "unknown CPU model" "$twin86" diff vectors --cpu nosuch "$work/cpu.case"
+printf 'case a\ncode 0x10000000 90\nend\ncase b\ncpu nosuch\ncode 0x10000000 90\nend\n' > "$work/nosuch.case"
+expect 2 "nosuch.case:4: .*nosuch" "$twin86" diff vectors "$work/nosuch.case"
+expect 2 "nosuch.case:4: .*nosuch" "$twin86" diff replay --engines tcg-lite,plain "$work/nosuch.case"
+expect 0 '^2 cases' "$twin86" diff vectors --cpu max "$work/nosuch.case"
+malformed 'cpu\n' '1: a CPU model of 1 to 127 characters'
+malformed 'cpu max host\n' "1: 'host' is too much"
+
+# How many failures are shown.
+for k in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25; do
+    printf 'case f%s\ncode 0x10000000 90\nexpect rax 1\nend\n' $k
+done > "$work/many.case"
+# shown N OPTION...: so many lines tell of a failure.
+shown() {
+    n=$1
+    shift
+    expect 1 '^25 cases, 25 failed' "$twin86" diff vectors "$@" "$work/many.case"
+    [ "$(grep -c 'expected 0x1, got' "$work/out")" -eq "$n" ] ||
+        { echo "FAIL $*: not $n failures shown"; failed=$((failed + 1)); }
+}
+shown 20
+shown 25 --show all
+shown 3 --show=3
+shown 0 --show 0
+expect 2 "neither a number" "$twin86" diff vectors --show some "$work/many.case"
+
 malformed 'rax 1\n' "1: 'rax' stands outside of a case"
 malformed 'case a\nrax 1\n' '2: the case that begins in line 1 has no `end`'
 malformed 'case a\nend\n' '2: the case that begins in line 1 has no `code`'

@@ -13,6 +13,8 @@ static void random_case(struct DiffRng *r, struct DiffCase *c) {
     unsigned mode = diff_below(r, DIFF_MODES);
     case_init(c, (enum DiffMode)mode, mode == DIFF_REAL16 ? 0 : mode == DIFF_V8086 ? 3 : 3 * diff_below(r, 2));
     snprintf(c->name, sizeof(c->name), "case%u", diff_below(r, 1000));
+    if (diff_one_in(r, 3))
+        snprintf(c->cpu, sizeof(c->cpu), "max,vendor=GenuineIntel");
     for (unsigned k = 0; k < DIFF_FIELDS; k++)
         if (diff_one_in(r, 3))
             for (unsigned n = 0; n < diff_fields[k].size; n++)
