@@ -111,15 +111,15 @@ static void batch_done(struct Device *d) {
     }
 }
 
-static uint64_t device_read(void *opaque, uint64_t offset, unsigned size) {
+static uint64_t device_read(void *opaque, unsigned cpu, uint64_t offset, unsigned size) {
     struct Device *d = opaque;
-    (void)size;
+    (void)cpu, (void)size;
     return offset == PORT_COUNT ? next_batch(d) : 0;
 }
 
-static void device_write(void *opaque, uint64_t offset, uint64_t value, unsigned size) {
+static void device_write(void *opaque, unsigned cpu, uint64_t offset, uint64_t value, unsigned size) {
     struct Device *d = opaque;
-    (void)value, (void)size;
+    (void)cpu, (void)value, (void)size;
     if (offset == PORT_DONE && d->result != NULL)
         batch_done(d);
     else if (offset == PORT_DONE)
@@ -130,13 +130,13 @@ static void device_write(void *opaque, uint64_t offset, uint64_t value, unsigned
     }
 }
 
-static uint64_t mmio_read(void *opaque, uint64_t offset, unsigned size) {
-    (void)opaque, (void)offset, (void)size;
+static uint64_t mmio_read(void *opaque, unsigned cpu, uint64_t offset, unsigned size) {
+    (void)opaque, (void)cpu, (void)offset, (void)size;
     return 0;
 }
 
-static void mmio_write(void *opaque, uint64_t offset, uint64_t value, unsigned size) {
-    (void)opaque, (void)offset, (void)value, (void)size;
+static void mmio_write(void *opaque, unsigned cpu, uint64_t offset, uint64_t value, unsigned size) {
+    (void)opaque, (void)cpu, (void)offset, (void)value, (void)size;
 }
 
 /* ---- machines ---- */
@@ -198,7 +198,7 @@ static void wait_for(struct Device *d, sem_t *what) {
         char text[4096] = "";
         twin86_pause(d->machine);
         twin86_wait(d->machine, 0, &event);
-        twin86_dump_registers(d->machine, false, text, sizeof(text));
+        twin86_dump_registers(d->machine, 0, false, text, sizeof(text));
         die("%s, %s: the guest does not answer; %s\n%s", twin86_engine(d->machine), d->rom, event.message, text);
     }
 }

@@ -7,17 +7,27 @@
 
 enum { SHOWN = 8 };
 
-void cpu_count_assist(struct CpuStats *s, const char *mnemonic) {
-    s->assists++;
+static void count_kind(struct CpuStats *s, const char *mnemonic, uint64_t n) {
     for (unsigned i = 0; i < CPU_ASSIST_KINDS; i++) {
         struct CpuAssisted *a = &s->assisted[i];
         if (a->mnemonic == NULL)
             a->mnemonic = mnemonic;
         if (strcmp(a->mnemonic, mnemonic) != 0)
             continue;
-        a->count++;
+        a->count += n;
         return;
     }
+}
+
+void cpu_count_assist(struct CpuStats *s, const char *mnemonic) {
+    s->assists++;
+    count_kind(s, mnemonic, 1);
+}
+
+void cpu_add_assists(struct CpuStats *sum, const struct CpuStats *s) {
+    sum->assists += s->assists;
+    for (unsigned i = 0; i < CPU_ASSIST_KINDS && s->assisted[i].mnemonic != NULL; i++)
+        count_kind(sum, s->assisted[i].mnemonic, s->assisted[i].count);
 }
 
 int cpu_describe_assists(const struct CpuStats *s, char *buf, size_t n) {

@@ -70,6 +70,8 @@ struct CpuStats {
 
 /** Count one. */
 void cpu_count_assist(struct CpuStats *s, const char *mnemonic);
+/** Add another vCPU's. */
+void cpu_add_assists(struct CpuStats *sum, const struct CpuStats *s);
 /** "FADD 12, FLD 3, 5 others", most frequent first; "" if there were none. As snprintf. */
 int cpu_describe_assists(const struct CpuStats *s, char *buf, size_t n);
 

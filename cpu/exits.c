@@ -202,34 +202,45 @@ static int compare(const void *a, const void *b) {
     return r != 0 ? r : order(x->rip, y->rip);
 }
 
+/* Sorted rows: those of one kind are added up. Returns how many are left. */
+static size_t add_up(struct ExitRow *rows, size_t count, int (*compare_rows)(const void *a, const void *b)) {
+    size_t n = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (n == 0 || compare_rows(&rows[n - 1], &rows[i]) != 0) {
+            rows[n++] = rows[i];
+            continue;
+        }
+        rows[n - 1].count += rows[i].count;
+        rows[n - 1].ns += rows[i].ns;
+    }
+    return n;
+}
+
 int exits_copy(struct ExitStats *s, struct ExitRow **rows, size_t *count, uint64_t *merged) {
-    int r = -ENOMEM;
     pthread_mutex_lock(&s->mutex);
-    *rows = malloc((s->used + 1) * sizeof(**rows));
-    *count = 0;
-    *merged = s->merged;
-    for (size_t i = 0; *rows != NULL && i < s->size; i++)
+    struct ExitRow *all = realloc(*rows, (*count + s->used + 1) * sizeof(*all));
+    for (size_t i = 0; all != NULL && i < s->size; i++)
         if (s->rows[i].count != 0)
-            (*rows)[(*count)++] = s->rows[i];
-    if (*rows != NULL)
-        r = 0;
+            all[(*count)++] = s->rows[i];
+    *merged += s->merged;
     pthread_mutex_unlock(&s->mutex);
-    if (r == 0)
-        qsort(*rows, *count, sizeof(**rows), compare);
-    return r;
+    if (all == NULL)
+        return -ENOMEM;
+    qsort(all, *count, sizeof(*all), compare);
+    *count = add_up(all, *count, compare);
+    *rows = all;
+    return 0;
+}
+
+static int compare_without_rip(const void *a, const void *b) {
+    return exits_compare_kinds(&((const struct ExitRow *)a)->key, &((const struct ExitRow *)b)->key);
 }
 
 size_t exits_without_rip(struct ExitRow *rows, size_t count) {
-    size_t n = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (n > 0 && exits_compare_kinds(&rows[n - 1].key, &rows[i].key) == 0) {
-            rows[n - 1].count += rows[i].count;
-            rows[n - 1].ns += rows[i].ns;
-            continue;
-        }
-        rows[n] = rows[i];
-        rows[n].key.no_rip = true;
-        rows[n++].key.rip = 0;
+    size_t n = add_up(rows, count, compare_without_rip);
+    for (size_t i = 0; i < n; i++) {
+        rows[i].key.no_rip = true;
+        rows[i].key.rip = 0;
     }
     return n;
 }

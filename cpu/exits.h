@@ -113,8 +113,9 @@ static inline struct ExitKey exit_key(enum ExitReason reason, enum ExitPlace kin
                             .place = place};
 }
 
-/** A copy of all rows, by class, reason, place, RIP; *rows is to be freed. 0 or -ENOMEM. *merged is the number of
- * events whose RIP was not kept because there were too many rows. Any thread. */
+/** Add a copy of all rows to the *count in *rows (NULL and 0 at first), which is to be freed in any case; by class,
+ * reason, place, RIP. To *merged is added the number of events whose RIP was not kept because there were too many rows.
+ * 0 or -ENOMEM: nothing was added. Any thread. */
 int exits_copy(struct ExitStats *s, struct ExitRow **rows, size_t *count, uint64_t *merged);
 
 /** Add rows up that differ in nothing but RIP. In place; returns how many are left. They are sorted as exits_copy does.

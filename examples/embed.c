@@ -6,13 +6,13 @@
 #include <string.h>
 
 /* IN from port 80h gives 6; OUT prints. */
-static uint64_t port_read(void *opaque, uint64_t offset, unsigned size) {
-    (void)opaque, (void)offset, (void)size;
+static uint64_t port_read(void *opaque, unsigned cpu, uint64_t offset, unsigned size) {
+    (void)opaque, (void)cpu, (void)offset, (void)size;
     return 6;
 }
 
-static void port_write(void *opaque, uint64_t offset, uint64_t value, unsigned size) {
-    (void)offset, (void)size;
+static void port_write(void *opaque, unsigned cpu, uint64_t offset, uint64_t value, unsigned size) {
+    (void)cpu, (void)offset, (void)size;
     printf("the guest says %u\n", (unsigned)value);
     twin86_quit(*(Twin86Machine **)opaque);
 }
@@ -35,10 +35,10 @@ int main(void) {
     }
     twin86_hook_ports(machine, 0x80, 1, &hook);
     twin86_write_memory(machine, 0x7c00, code, sizeof(code));
-    twin86_write_reg(machine, TWIN86_CS, 0); /* real mode: 0000:7C00 */
-    twin86_write_reg(machine, TWIN86_RIP, 0x7c00);
+    twin86_write_reg(machine, 0, TWIN86_CS, 0); /* real mode: 0000:7C00 */
+    twin86_write_reg(machine, 0, TWIN86_RIP, 0x7c00);
     twin86_run(machine, 0, &event);
-    twin86_read_reg(machine, TWIN86_RAX, &ax);
+    twin86_read_reg(machine, 0, TWIN86_RAX, &ax);
     printf("AX is %u, event %d\n", (unsigned)ax, (int)event.kind);
     twin86_destroy(machine);
     return ax == 42 && event.kind == TWIN86_EVENT_QUIT ? 0 : 1;

@@ -8,8 +8,8 @@
  * person there (always terminated; `why` may be NULL if `why_size` is 0). The library never prints, never exits, has
  * no mutable globals, and any number of machines may live in one process.
  *
- * Threads. A machine owns two threads: one executes the guest, one serves timers. Unless said otherwise a function may
- * be called by any thread, but not by two at once for the same machine. "Any thread, any time" means even that and
+ * Threads. A machine owns a thread for each of its CPUs, and one that serves timers. Unless said otherwise a function
+ * may be called by any thread, but not by two at once for the same machine. "Any thread, any time" means even that and
  * from callbacks. Callbacks are made from the machine's own threads with the machine's lock held: they must be short,
  * and may only call functions marked "any time". "Stopped" means that the guest is not running: before twin86_start, or
  * after an event has been taken with twin86_wait or twin86_run, or after twin86_pause.
@@ -17,6 +17,8 @@
  * Signals. The library installs no handlers. Under the kvm engine the thread that executes the guest is called out of
  * KVM_RUN by SIGUSR1, which it takes itself; a program that uses SIGUSR1, too, should send it to one of its own
  * threads.
+ *
+ * CPUs are numbered from 0; functions that take such a number return -EINVAL for one that the machine does not have.
  *
  * Units: sizes in bytes, times in nanoseconds unless named otherwise.
  */
@@ -92,6 +94,7 @@ typedef struct Twin86Config {
     const uint8_t *uuid;    /* 16 bytes, as RFC 4122 writes them; NULL: it has none */
     bool no_hpet;           /* leave the HPET out; default off */
     bool no_acpi;           /* leave ACPI out: tables, timer, power button and soft-off; default off */
+    unsigned cpus;          /* processors; 1, so far the only number, is the default */
 } Twin86Config;
 
 /** Fill in the defaults. */
@@ -121,6 +124,9 @@ TWIN86_API int twin86_create(Twin86Machine **machine, const Twin86Config *config
 
 /** Stop and free it. NULL is allowed. Not from callbacks. */
 TWIN86_API void twin86_destroy(Twin86Machine *machine);
+
+/** How many CPUs it has. Any thread, any time. */
+TWIN86_API unsigned twin86_cpu_count(const Twin86Machine *machine);
 
 /** The name of the engine in use. Any thread, any time. */
 TWIN86_API const char *twin86_engine(const Twin86Machine *machine);
@@ -172,9 +178,11 @@ typedef struct Twin86Event {
     enum Twin86EventKind kind;
     uint32_t value;
     char message[256]; /* one line for the person; "" when there is nothing to say */
+    unsigned cpu;      /* that did it; 0 for what no CPU did */
 } Twin86Event;
 
-/** Let the guest run until an event, or for `instructions` (0: no limit). Returns at once; -EBUSY when running. */
+/** Let the guest run until an event, or until one of its CPUs has executed `instructions` (0: no limit). Returns at
+ *  once; -EBUSY when running. */
 TWIN86_API int twin86_start(Twin86Machine *machine, uint64_t instructions);
 /** Wait for an event and take it; the guest is stopped then. `timeout_ms` < 0: for ever. 0, or -ETIMEDOUT. */
 TWIN86_API int twin86_wait(Twin86Machine *machine, int timeout_ms, Twin86Event *event);
@@ -274,12 +282,13 @@ TWIN86_API int twin86_point_insert(Twin86Machine *machine, const Twin86Point *po
 /** Stop there no more. Stopped. 0, -EBUSY, or -ENOENT. */
 TWIN86_API int twin86_point_remove(Twin86Machine *machine, const Twin86Point *point);
 /**
- * Execute one instruction, or deliver the one exception that it raises, or one repetition of a string instruction; then
- * comes TWIN86_EVENT_DEBUG. Interrupts wait meanwhile, but for one that ends HLT. Returns at once; -EBUSY when running.
+ * Let one CPU execute one instruction, or deliver the one exception that it raises, or one repetition of a string
+ * instruction, while the others stand still; then comes TWIN86_EVENT_DEBUG. Interrupts wait meanwhile, but for one that
+ * ends HLT. Returns at once; -EBUSY when running.
  */
-TWIN86_API int twin86_step(Twin86Machine *machine);
+TWIN86_API int twin86_step(Twin86Machine *machine, unsigned cpu);
 
-/** What the last TWIN86_EVENT_DEBUG was about. */
+/** What the last TWIN86_EVENT_DEBUG was about, which says in `cpu` whose it is. */
 typedef struct Twin86Stop {
     bool step;         /* twin86_step is done; else: */
     Twin86Point point; /* this one was met */
@@ -287,7 +296,7 @@ typedef struct Twin86Stop {
 } Twin86Stop;
 
 /** Stopped. 0, -EBUSY, or -ENOENT when the last run ended otherwise. */
-TWIN86_API int twin86_debug_stop(Twin86Machine *machine, Twin86Stop *stop);
+TWIN86_API int twin86_debug_stop(Twin86Machine *machine, unsigned cpu, Twin86Stop *stop);
 
 /**
  * Run one line of the monitor (docs/monitor.md), such as "info registers"; what it has to say goes to `out`, as lines.
@@ -374,29 +383,34 @@ TWIN86_API const char *twin86_reg_name(enum Twin86Reg reg);
 /** The register of that name (lower case), or TWIN86_REG_COUNT. */
 TWIN86_API enum Twin86Reg twin86_reg_by_name(const char *name);
 /** Stopped. 0, -EBUSY when running, -EINVAL for no such register. */
-TWIN86_API int twin86_read_reg(Twin86Machine *machine, enum Twin86Reg reg, uint64_t *value);
+TWIN86_API int twin86_read_reg(Twin86Machine *machine, unsigned cpu, enum Twin86Reg reg, uint64_t *value);
 /** Stopped. As twin86_read_reg; -EPERM when the register can't be written (now, or at all). */
-TWIN86_API int twin86_write_reg(Twin86Machine *machine, enum Twin86Reg reg, uint64_t value);
+TWIN86_API int twin86_write_reg(Twin86Machine *machine, unsigned cpu, enum Twin86Reg reg, uint64_t value);
 /** Registers as text for a person: some 20 lines, and with `fpu` x87 and SSE in 13 more. As snprintf: the length of the
  *  whole text, of which what fits in `size` is stored and terminated. Stopped. -EBUSY when running, -ENOMEM. */
-TWIN86_API int twin86_dump_registers(Twin86Machine *machine, bool fpu, char *text, size_t size);
+TWIN86_API int twin86_dump_registers(Twin86Machine *machine, unsigned cpu, bool fpu, char *text, size_t size);
 /** XMM0-XMM15. Stopped. */
-TWIN86_API int twin86_read_xmm(Twin86Machine *machine, unsigned index, uint8_t value[16]);
+TWIN86_API int twin86_read_xmm(Twin86Machine *machine, unsigned cpu, unsigned index, uint8_t value[16]);
 
-/** Guest-physical memory as the guest's CPU sees it, devices included; holes read as FFh. Any thread, any time. */
+/** Guest-physical memory as the guest's CPUs see it, devices included; holes read as FFh. Any thread, any time. */
 TWIN86_API void twin86_read_memory(Twin86Machine *machine, uint64_t gpa, void *data, size_t size);
 TWIN86_API void twin86_write_memory(Twin86Machine *machine, uint64_t gpa, const void *data, size_t size);
-/** Memory by linear address, through the page tables that are in force; privilege is ignored and nothing is marked
- *  accessed or dirty. Stopped. 0, -EBUSY, or -EFAULT: not mapped; what lies before the hole has been transferred. */
-TWIN86_API int twin86_read_virtual(Twin86Machine *machine, uint64_t address, void *data, size_t size);
-TWIN86_API int twin86_write_virtual(Twin86Machine *machine, uint64_t address, const void *data, size_t size);
+/** Memory by linear address, through the page tables that are in force on that CPU; privilege is ignored and nothing is
+ * marked accessed or dirty. Stopped. 0, -EBUSY, or -EFAULT: not mapped; what lies before the hole has been transferred.
+ */
+TWIN86_API int twin86_read_virtual(Twin86Machine *machine, unsigned cpu, uint64_t address, void *data, size_t size);
+TWIN86_API int twin86_write_virtual(Twin86Machine *machine, unsigned cpu, uint64_t address, const void *data,
+                                    size_t size);
 
 /* ---- hooks --------------------------------------------------------------------------------------------------- */
 
-/** What answers an access; `offset` is relative to the hook's start, `size` 1, 2 or 4 (MMIO: also 8). */
+#define TWIN86_NO_CPU (~0u)
+
+/** What answers an access of a CPU, or of a debugger or device: TWIN86_NO_CPU; `offset` is relative to the hook's
+ * start, `size` 1, 2 or 4 (MMIO: also 8). */
 typedef struct Twin86Hook {
-    uint64_t (*read)(void *opaque, uint64_t offset, unsigned size);              /* NULL: all ones */
-    void (*write)(void *opaque, uint64_t offset, uint64_t value, unsigned size); /* NULL: ignored */
+    uint64_t (*read)(void *opaque, unsigned cpu, uint64_t offset, unsigned size);              /* NULL: all ones */
+    void (*write)(void *opaque, unsigned cpu, uint64_t offset, uint64_t value, unsigned size); /* NULL: ignored */
     void *opaque;
 } Twin86Hook;
 
@@ -412,7 +426,7 @@ typedef struct Twin86Stats {
                               executed only if they were limited in number (twin86_start): else it does not count */
     uint64_t guest_ns;     /* the guest's own time */
     uint64_t run_ns;       /* host time spent running, sleep in HLT included */
-    uint64_t cpu_ns;       /* host CPU time of the thread that executes the guest */
+    uint64_t cpu_ns;       /* host CPU time of the threads that execute the guest */
     uint64_t resets;       /* how often the machine was reset since it was made */
     uint64_t handovers;    /* how often the guest went from one engine to another */
 } Twin86Stats;
@@ -436,9 +450,9 @@ TWIN86_API int twin86_state_hash(Twin86Machine *machine, uint8_t hash[32]);
  *  RIP, the last instructions (Twin86Config.trace_last), with symbols. Stopped. 0 or -EBUSY. */
 TWIN86_API int twin86_crash_report(Twin86Machine *machine, FILE *f);
 
-/** The last instructions alone, at most `count` of Twin86Config.trace_last. Stopped. 0, -EBUSY, or -ENODATA: none are
- *  kept, or this engine does not see them. */
-TWIN86_API int twin86_trace_last(Twin86Machine *machine, unsigned count, FILE *f);
+/** The last instructions of one CPU alone, at most `count` of Twin86Config.trace_last. Stopped. 0, -EBUSY, or -ENODATA:
+ * none are kept, or this engine does not see them. */
+TWIN86_API int twin86_trace_last(Twin86Machine *machine, unsigned cpu, unsigned count, FILE *f);
 
 enum Twin86ExitFormat {
     TWIN86_EXITS_TEXT, /* tables for a person: docs/exit-statistics.md */

@@ -33,6 +33,7 @@ void twin86_config_init(Twin86Config *config) {
         .debugcon_port = DEBUGCON_PORT,
         .pvpanic_port = PVPANIC_IOPORT,
         .pvpanic_events = PVPANIC_EVENTS,
+        .cpus = 1,
     };
 }
 
@@ -86,6 +87,10 @@ int twin86_create(Twin86Machine **machine, const Twin86Config *config, char *why
         why = unused, why_size = sizeof(unused);
     why[0] = '\0';
 
+    if (full.cpus != 1) {
+        snprintf(why, why_size, "%u processors are not supported yet; use 1", full.cpus);
+        return -EINVAL;
+    }
     size_t bytes = (sizeof(struct Twin86Machine) + 63) & ~(size_t)63;
     struct Twin86Machine *t = aligned_alloc(64, bytes);
     if (t == NULL) {
@@ -110,6 +115,8 @@ void twin86_destroy(Twin86Machine *machine) {
     free(machine);
 }
 
+unsigned twin86_cpu_count(const Twin86Machine *machine) { return machine->m.cpu_count; }
+
 const char *twin86_engine(const Twin86Machine *machine) { return machine->m.engine->accel.ops->name; }
 
 int twin86_set_accel(Twin86Machine *machine, const char *accel, char *why, size_t why_size) {
@@ -118,7 +125,7 @@ int twin86_set_accel(Twin86Machine *machine, const char *accel, char *why, size_
     if (why_size == 0)
         why = unused, why_size = sizeof(unused);
     why[0] = '\0';
-    if (vcpu_running(&m->cpu)) {
+    if (machine_running(m)) {
         snprintf(why, why_size, "the machine is running");
         return -EBUSY;
     }
@@ -133,7 +140,7 @@ int twin86_load(Twin86Machine *machine, const Twin86Guest *guest, char *why, siz
     if (why_size == 0)
         why = unused, why_size = sizeof(unused);
     why[0] = '\0';
-    if (vcpu_running(&machine->m.cpu)) {
+    if (machine_running(&machine->m)) {
         snprintf(why, why_size, "the machine is running");
         return -EBUSY;
     }
@@ -164,7 +171,7 @@ static struct CpuPoint cpu_point(const Twin86Point *p) {
 
 int twin86_point_insert(Twin86Machine *machine, const Twin86Point *point, char *why, size_t why_size) {
     struct CpuPoint p = cpu_point(point);
-    if (!vcpu_running(&machine->m.cpu))
+    if (!machine_running(&machine->m))
         return machine_insert_point(&machine->m, &p, why, why_size);
     snprintf(why, why_size, "the guest is running");
     return -EBUSY;
@@ -172,15 +179,30 @@ int twin86_point_insert(Twin86Machine *machine, const Twin86Point *point, char *
 
 int twin86_point_remove(Twin86Machine *machine, const Twin86Point *point) {
     struct CpuPoint p = cpu_point(point);
-    return vcpu_running(&machine->m.cpu) ? -EBUSY : machine_remove_point(&machine->m, &p);
+    return machine_running(&machine->m) ? -EBUSY : machine_remove_point(&machine->m, &p);
 }
 
-int twin86_step(Twin86Machine *machine) { return machine_step(&machine->m); }
-
-int twin86_debug_stop(Twin86Machine *machine, Twin86Stop *stop) {
-    const struct CpuDebug *d = &machine->m.cpu.debug;
-    if (vcpu_running(&machine->m.cpu))
+/* That vCPU of a stopped machine, its env up to date. 0, -EINVAL or -EBUSY. */
+static int stopped_cpu(Twin86Machine *machine, unsigned index, struct CPUState **cpu) {
+    if (index >= machine->m.cpu_count)
+        return -EINVAL;
+    if (machine_running(&machine->m))
         return -EBUSY;
+    *cpu = machine_cpu(&machine->m, index);
+    cpu_sync_state(*cpu);
+    return 0;
+}
+
+int twin86_step(Twin86Machine *machine, unsigned cpu) {
+    return cpu < machine->m.cpu_count ? machine_step(&machine->m, cpu) : -EINVAL;
+}
+
+int twin86_debug_stop(Twin86Machine *machine, unsigned index, Twin86Stop *stop) {
+    struct CPUState *cpu;
+    int r = stopped_cpu(machine, index, &cpu);
+    if (r != 0)
+        return r;
+    const struct CpuDebug *d = &cpu->debug;
     if (d->hit.kind == CPU_HIT_NONE)
         return -ENOENT;
     const struct CpuPoint *p = &d->hit.point;
@@ -194,7 +216,7 @@ int twin86_debug_stop(Twin86Machine *machine, Twin86Stop *stop) {
 
 /* ---- running ---- */
 
-bool twin86_running(const Twin86Machine *machine) { return vcpu_running(&machine->m.cpu); }
+bool twin86_running(const Twin86Machine *machine) { return machine_running(&machine->m); }
 void twin86_quit(Twin86Machine *machine) { machine_stop(&machine->m, TWIN86_EVENT_QUIT, 0); }
 
 void twin86_reset(Twin86Machine *machine) { machine_press_reset(&machine->m); }
@@ -210,32 +232,27 @@ size_t twin86_serial_input(Twin86Machine *machine, const void *data, size_t size
 const char *twin86_reg_name(enum Twin86Reg reg) { return reg_name(reg); }
 enum Twin86Reg twin86_reg_by_name(const char *name) { return reg_by_name(name); }
 
-int twin86_read_reg(Twin86Machine *machine, enum Twin86Reg reg, uint64_t *value) {
-    struct CPUState *cpu = &machine->m.cpu;
-    if (vcpu_running(cpu))
-        return -EBUSY;
-    cpu_sync_state(cpu);
-    return reg_read(&cpu->env, reg, value);
+int twin86_read_reg(Twin86Machine *machine, unsigned index, enum Twin86Reg reg, uint64_t *value) {
+    struct CPUState *cpu;
+    int r = stopped_cpu(machine, index, &cpu);
+    return r != 0 ? r : reg_read(&cpu->env, reg, value);
 }
 
-int twin86_write_reg(Twin86Machine *machine, enum Twin86Reg reg, uint64_t value) {
-    struct CPUState *cpu = &machine->m.cpu;
-    if (vcpu_running(cpu))
-        return -EBUSY;
-    cpu_sync_state(cpu);
-    int r = reg_write(&cpu->env, reg, value);
-    if (r == 0)
+int twin86_write_reg(Twin86Machine *machine, unsigned index, enum Twin86Reg reg, uint64_t value) {
+    struct CPUState *cpu;
+    int r = stopped_cpu(machine, index, &cpu);
+    if (r == 0 && (r = reg_write(&cpu->env, reg, value)) == 0)
         cpu_state_changed(cpu);
     return r;
 }
 
-int twin86_dump_registers(Twin86Machine *machine, bool fpu, char *text, size_t size) {
-    struct CPUState *cpu = &machine->m.cpu;
+int twin86_dump_registers(Twin86Machine *machine, unsigned index, bool fpu, char *text, size_t size) {
+    struct CPUState *cpu;
     char *dump = NULL;
     size_t length = 0;
-    if (vcpu_running(cpu))
-        return -EBUSY;
-    cpu_sync_state(cpu);
+    int r = stopped_cpu(machine, index, &cpu);
+    if (r != 0)
+        return r;
     FILE *f = open_memstream(&dump, &length);
     if (f == NULL)
         return -ENOMEM;
@@ -252,15 +269,12 @@ int twin86_dump_registers(Twin86Machine *machine, bool fpu, char *text, size_t s
     return (int)length;
 }
 
-int twin86_read_xmm(Twin86Machine *machine, unsigned index, uint8_t value[16]) {
-    struct CPUState *cpu = &machine->m.cpu;
-    if (vcpu_running(cpu))
-        return -EBUSY;
-    if (index >= 16)
-        return -EINVAL;
-    cpu_sync_state(cpu);
-    memcpy(value, cpu->env.vec[index].b, 16);
-    return 0;
+int twin86_read_xmm(Twin86Machine *machine, unsigned index, unsigned xmm, uint8_t value[16]) {
+    struct CPUState *cpu;
+    int r = xmm < 16 ? stopped_cpu(machine, index, &cpu) : -EINVAL;
+    if (r == 0)
+        memcpy(value, cpu->env.vec[xmm].b, 16);
+    return r;
 }
 
 void twin86_read_memory(Twin86Machine *machine, uint64_t gpa, void *data, size_t size) {
@@ -272,52 +286,61 @@ void twin86_write_memory(Twin86Machine *machine, uint64_t gpa, const void *data,
 }
 
 /* Page by page, so that each piece is contiguous in physical memory. */
-static int access_virtual(struct Machine *m, uint64_t address, void *data, size_t size, bool write) {
-    struct CPUState *cpu = &m->cpu;
+static int access_virtual(Twin86Machine *machine, unsigned index, uint64_t address, void *data, size_t size,
+                          bool write) {
+    struct Bus *bus = machine->m.bus;
+    struct CPUState *cpu;
     uint8_t *p = data;
-    if (vcpu_running(cpu))
-        return -EBUSY;
-    cpu_sync_state(cpu);
+    int r = stopped_cpu(machine, index, &cpu);
+    if (r != 0)
+        return r;
     while (size > 0) {
         struct WalkResult w;
         size_t room = 4096 - (address & 4095), n = size < room ? size : room;
         if (!x86_canonical(&cpu->env, address) ||
-            !x86_walk(&cpu->env, &cpu->model, m->bus, address, WALK_PEEK | (write ? WALK_WRITE : 0), &w))
+            !x86_walk(&cpu->env, &cpu->model, bus, address, WALK_PEEK | (write ? WALK_WRITE : 0), &w))
             return -EFAULT;
         if (write)
-            bus_write(m->bus, w.phys, p, n);
+            bus_write(bus, w.phys, p, n);
         else
-            bus_read(m->bus, w.phys, p, n);
+            bus_read(bus, w.phys, p, n);
         address += n, p += n, size -= n;
     }
     return 0;
 }
 
-int twin86_read_virtual(Twin86Machine *machine, uint64_t address, void *data, size_t size) {
-    return access_virtual(&machine->m, address, data, size, false);
+int twin86_read_virtual(Twin86Machine *machine, unsigned cpu, uint64_t address, void *data, size_t size) {
+    return access_virtual(machine, cpu, address, data, size, false);
 }
 
-int twin86_write_virtual(Twin86Machine *machine, uint64_t address, const void *data, size_t size) {
-    return access_virtual(&machine->m, address, (void *)data, size, true);
+int twin86_write_virtual(Twin86Machine *machine, unsigned cpu, uint64_t address, const void *data, size_t size) {
+    return access_virtual(machine, cpu, address, (void *)data, size, true);
 }
 
 /* ---- hooks ---- */
 
+/* Who accesses it. */
+static unsigned accessor(const struct Hook *h) {
+    const struct MachineCpu *c = machine_current_cpu(h->machine);
+    return c != NULL ? c->cpu.index : TWIN86_NO_CPU;
+}
+
 static uint64_t hook_read(void *opaque, uint64_t offset, unsigned size) {
-    const Twin86Hook *h = &((struct Hook *)opaque)->user;
-    return h->read != NULL ? h->read(h->opaque, offset, size) : ~0ull;
+    const struct Hook *h = opaque;
+    return h->user.read != NULL ? h->user.read(h->user.opaque, accessor(h), offset, size) : ~0ull;
 }
 
 static void hook_write(void *opaque, uint64_t offset, uint64_t value, unsigned size) {
-    const Twin86Hook *h = &((struct Hook *)opaque)->user;
-    if (h->write != NULL)
-        h->write(h->opaque, offset, value, size);
+    const struct Hook *h = opaque;
+    if (h->user.write != NULL)
+        h->user.write(h->user.opaque, accessor(h), offset, value, size);
 }
 
 static struct Hook *hook_new(struct Machine *m, const Twin86Hook *user, unsigned max_size) {
     struct Hook *h = calloc(1, sizeof(*h));
     if (h == NULL)
         return NULL;
+    h->machine = m;
     h->user = *user;
     h->ops = (struct IoOps){.read = hook_read, .write = hook_write, .min_size = 1, .max_size = max_size};
     h->next = m->hooks; /* freed with the machine, mapped or not */
@@ -329,7 +352,7 @@ int twin86_hook_ports(Twin86Machine *machine, uint16_t port, unsigned count, con
     struct Machine *m = &machine->m;
     if (count == 0 || count > 0x10000u - port)
         return -EINVAL;
-    if (vcpu_running(&m->cpu))
+    if (machine_running(m))
         return -EBUSY;
     struct Hook *h = hook_new(m, hook, 4);
     return h == NULL ? -ENOMEM : bus_map_ports(m->bus, port, count, "hook", &h->ops, h);
@@ -339,7 +362,7 @@ int twin86_hook_mmio(Twin86Machine *machine, uint64_t gpa, uint64_t size, const 
     struct Machine *m = &machine->m;
     if (size == 0 || gpa + size - 1 < gpa)
         return -EINVAL;
-    if (vcpu_running(&m->cpu))
+    if (machine_running(m))
         return -EBUSY;
     struct Hook *h = hook_new(m, hook, 8);
     if (h == NULL)
@@ -359,10 +382,11 @@ void twin86_stats(Twin86Machine *machine, Twin86Stats *stats) {
         .instructions = atomic_load(&m->instructions),
         .guest_ns = (uint64_t)clock_now(m->clock),
         .run_ns = (uint64_t)atomic_load(&m->run_ns),
-        .cpu_ns = (uint64_t)vcpu_cpu_time(&m->cpu),
         .resets = atomic_load(&m->resets),
         .handovers = m->handovers,
     };
+    for (unsigned i = 0; i < m->cpu_count; i++)
+        stats->cpu_ns += (uint64_t)vcpu_cpu_time(machine_cpu(m, i));
     if (started != 0)
         stats->run_ns += (uint64_t)(ts.tv_sec * NS_PER_SEC + ts.tv_nsec - started);
 }
@@ -372,31 +396,37 @@ void twin86_engine_stats(Twin86Machine *machine, char *buf, size_t size) {
     if (size == 0)
         return;
     buf[0] = '\0';
-    if (vcpu_running(&m->cpu))
+    if (machine_running(m))
         return;
     size_t used = 0;
     for (const struct Engine *e = m->engines; e != NULL; e = e->next) {
-        char line[512] = "";
-        if (e->accel.ops->describe != NULL)
-            e->accel.ops->describe(e->vcpu, line, sizeof(line));
-        if (line[0] != '\0' && used < size)
-            used += (size_t)snprintf(buf + used, size - used, "%s: %s\n", e->item, line);
+        for (unsigned i = 0; i < m->cpu_count && e->accel.ops->describe != NULL; i++) {
+            char line[512] = "", cpu[16] = "";
+            e->accel.ops->describe(e->vcpu[i], line, sizeof(line));
+            if (m->cpu_count > 1)
+                snprintf(cpu, sizeof(cpu), "CPU %u: ", i);
+            if (line[0] != '\0' && used < size)
+                used += (size_t)snprintf(buf + used, size - used, "%s: %s%s\n", e->item, cpu, line);
+        }
     }
 }
 
 uint64_t twin86_assists(Twin86Machine *machine, char *buf, size_t size) {
     if (size > 0)
         buf[0] = '\0';
-    if (vcpu_running(&machine->m.cpu))
+    if (machine_running(&machine->m))
         return 0;
-    cpu_describe_assists(&machine->m.cpu.stats, buf, size);
-    return machine->m.cpu.stats.assists;
+    struct CpuStats all = {0};
+    for (unsigned i = 0; i < machine->m.cpu_count; i++)
+        cpu_add_assists(&all, &machine_cpu(&machine->m, i)->stats);
+    cpu_describe_assists(&all, buf, size);
+    return all.assists;
 }
 
 int twin86_state_hash(Twin86Machine *machine, uint8_t hash[32]) {
-    if (vcpu_running(&machine->m.cpu))
+    if (machine_running(&machine->m))
         return -EBUSY;
-    cpu_sync_state(&machine->m.cpu);
+    machine_sync_state(&machine->m);
     machine_hash(&machine->m, hash);
     return 0;
 }

@@ -2,7 +2,7 @@
 /*
  * The engines of one machine, and hand-over: the guest leaves one engine and goes on in another.
  *
- * That is possible because env, the bus and the devices are the whole truth while the vCPU is parked: the old engine
+ * That is possible because env, the bus and the devices are the whole truth while a vCPU is parked: the old engine
  * has finished the instruction it was in (a device access included) and has stored registers, events on their way and
  * the TSC in env; the new one loads them. Timers and interrupt controllers belong to the machine and notice nothing.
  */
@@ -28,8 +28,10 @@ static int fail(char *why, size_t n, const char *name, int r) {
 static struct Engine *new_engine(struct Machine *m, const struct AccelOps *ops, const char *options) {
     size_t name = strlen(ops->name), more = strcspn(options, ":");
     struct Engine *e = calloc(1, sizeof(*e) + name + 1 + more + 1);
-    if (e == NULL)
+    if (e == NULL || (e->vcpu = calloc(m->cpu_count, sizeof(*e->vcpu))) == NULL) {
+        free(e);
         return NULL;
+    }
     memcpy(e->item, ops->name, name);
     if (more > 0) {
         e->item[name] = ',';
@@ -41,30 +43,39 @@ static struct Engine *new_engine(struct Machine *m, const struct AccelOps *ops, 
     return e;
 }
 
-static void destroy_engine(struct Machine *m, struct Engine *e) {
-    const struct AccelOps *ops = e->accel.ops;
-    if (e->vcpu != NULL && ops->vcpu_destroy != NULL) {
-        cpu_set_engine(&m->cpu, NULL, e->vcpu);
-        ops->vcpu_destroy(&m->cpu);
-    }
-    cpu_set_engine(&m->cpu, NULL, NULL);
-    if (e->ready && ops->destroy != NULL)
-        ops->destroy(&e->accel);
+static void free_engine(struct Engine *e) {
+    free(e->vcpu);
     free(e);
 }
 
-/* Its own parts, and its part of the vCPU, which afterwards has no engine. cpu->error may hold a note. */
-static int init_engine(struct Machine *m, struct Engine *e, char *why, size_t n) {
-    struct CPUState *cpu = &m->cpu;
+/* Let `e`, or NULL: nothing, be what executes all vCPUs. */
+static void set_engine(struct Machine *m, struct Engine *e) {
+    for (unsigned i = 0; i < m->cpu_count; i++)
+        cpu_set_engine(machine_cpu(m, i), e != NULL ? &e->accel : NULL, e != NULL ? e->vcpu[i] : NULL);
+}
+
+static void destroy_engine(struct Machine *m, struct Engine *e) {
     const struct AccelOps *ops = e->accel.ops;
-    int r = ops->init != NULL ? ops->init(&e->accel, why, n) : 0;
-    if (r != 0)
-        return r;
-    e->ready = true;
+    for (unsigned i = 0; i < m->cpu_count; i++) {
+        struct CPUState *cpu = machine_cpu(m, i);
+        if (e->vcpu[i] == NULL || ops->vcpu_destroy == NULL)
+            continue;
+        cpu_set_engine(cpu, NULL, e->vcpu[i]);
+        ops->vcpu_destroy(cpu);
+    }
+    set_engine(m, NULL);
+    if (e->ready && ops->destroy != NULL)
+        ops->destroy(&e->accel);
+    free_engine(e);
+}
+
+/* Its part of a vCPU, which afterwards has no engine. cpu->error may hold a note. */
+static int init_vcpu(struct Engine *e, struct CPUState *cpu, char *why, size_t n) {
+    const struct AccelOps *ops = e->accel.ops;
     cpu->error[0] = '\0';
     cpu_set_engine(cpu, NULL, NULL); /* nobody kicks what is half made */
-    r = ops->vcpu_init(cpu, &e->accel);
-    e->vcpu = cpu->engine;
+    int r = ops->vcpu_init(cpu, &e->accel);
+    e->vcpu[cpu->index] = cpu->engine;
     cpu_set_engine(cpu, NULL, NULL);
     if (r == 0)
         return 0;
@@ -74,15 +85,32 @@ static int init_engine(struct Machine *m, struct Engine *e, char *why, size_t n)
     return r;
 }
 
-static int settle_model(struct Machine *m, struct Engine *e, char *why, size_t n) {
-    struct CPUState *cpu = &m->cpu;
-    if (e->accel.ops->set_model == NULL)
-        return 0;
-    cpu_set_engine(cpu, NULL, e->vcpu);
-    int r = e->accel.ops->set_model(cpu);
-    cpu_set_engine(cpu, NULL, NULL);
+/* Its own parts, and its parts of the vCPUs: all get what the engine has left of the first one's model. */
+static int init_engine(struct Machine *m, struct Engine *e, char *why, size_t n) {
+    const struct AccelOps *ops = e->accel.ops;
+    int r = ops->init != NULL ? ops->init(&e->accel, why, n) : 0;
     if (r != 0)
-        snprintf(why, n, "%s", cpu->error);
+        return r;
+    e->ready = true;
+    for (unsigned i = 0; i < m->cpu_count && r == 0; i++) {
+        machine_cpu(m, i)->model = machine_cpu(m, 0)->model;
+        machine_cpu(m, i)->tsc_hz = machine_cpu(m, 0)->tsc_hz;
+        r = init_vcpu(e, machine_cpu(m, i), why, n);
+    }
+    return r;
+}
+
+static int settle_model(struct Machine *m, struct Engine *e, char *why, size_t n) {
+    int r = 0;
+    for (unsigned i = 0; i < m->cpu_count && r == 0 && e->accel.ops->set_model != NULL; i++) {
+        struct CPUState *cpu = machine_cpu(m, i);
+        cpu->model = machine_cpu(m, 0)->model;
+        cpu_set_engine(cpu, NULL, e->vcpu[i]);
+        r = e->accel.ops->set_model(cpu);
+        cpu_set_engine(cpu, NULL, NULL);
+        if (r != 0)
+            snprintf(why, n, "%s", cpu->error);
+    }
     return r;
 }
 
@@ -117,7 +145,7 @@ static int add_engine(struct Machine *m, const char *list, char *why, size_t n) 
     if (e == NULL)
         return fail(why, n, ops->name, -ENOMEM);
     if (find(m, e->item) != NULL) { /* named twice */
-        free(e);
+        free_engine(e);
         return 0;
     }
     struct Engine **end = &m->engines;
@@ -125,9 +153,10 @@ static int add_engine(struct Machine *m, const char *list, char *why, size_t n) 
         end = &(*end)->next;
     *end = e; /* whatever happens now, machine_destroy_engines finds it */
     r = init_engine(m, e, why, n);
-    if (r == 0 && strcmp(m->cpu.model.name, "max") != 0) /* "max" promises nothing */
-        append(why, n, m->cpu.error);
-    m->cpu.error[0] = '\0';
+    struct CPUState *cpu = machine_cpu(m, 0);
+    if (r == 0 && strcmp(cpu->model.name, "max") != 0) /* "max" promises nothing */
+        append(why, n, cpu->error);
+    cpu->error[0] = '\0';
     if (r == 0 && ops->caveat != NULL) {
         char caveat[256];
         ops->caveat(caveat, sizeof(caveat));
@@ -168,7 +197,7 @@ int machine_create_engines(struct Machine *m, const Twin86Config *config, char *
     if (r != 0)
         return r;
     m->engine = m->engines;
-    cpu_set_engine(&m->cpu, &m->engine->accel, m->engine->vcpu);
+    set_engine(m, m->engine);
     return 0;
 }
 
@@ -210,42 +239,53 @@ static int check_promises(const struct CPUState *cpu, const struct CpuModel *mod
 
 /* One more engine for a machine that has its CPU model. It takes no part in it yet. */
 static int make_later(struct Machine *m, struct Engine *e, char *why, size_t n) {
-    struct CPUState *cpu = &m->cpu;
-    struct CpuModel model = cpu->model;
-    uint64_t tsc_hz = cpu->tsc_hz;
+    struct CPUState *first = machine_cpu(m, 0);
+    struct CpuModel model = first->model;
+    uint64_t tsc_hz = first->tsc_hz;
     int r = init_engine(m, e, why, n);
     if (r == 0)
-        r = check_promises(cpu, &model, tsc_hz, e->accel.ops->name, why, n);
-    cpu->model = model;
-    cpu->tsc_hz = tsc_hz;
-    cpu->error[0] = '\0';
+        r = check_promises(first, &model, tsc_hz, e->accel.ops->name, why, n);
+    for (unsigned i = 0; i < m->cpu_count; i++) {
+        struct CPUState *cpu = machine_cpu(m, i);
+        cpu->model = model;
+        cpu->tsc_hz = tsc_hz;
+        cpu->error[0] = '\0';
+    }
     return r != 0 ? r : settle_model(m, e, why, n);
 }
 
-/* Let `e` load env. If it can't, the engine that is in use still has all. */
-static int hand_over(struct Machine *m, struct Engine *e, char *why, size_t n) {
-    struct CPUState *cpu = &m->cpu;
-    struct Engine *old = m->engine;
-    cpu_sync_state(cpu);
-    if (e->accel.ops->check_points != NULL) {
-        int fits = e->accel.ops->check_points(cpu, e->vcpu, &cpu->debug, why, n);
-        if (fits != 0)
-            return fits;
-    }
-    cpu_set_engine(cpu, &e->accel, e->vcpu);
+/* Let `e` load the env of a vCPU that is `e`'s now. */
+static int load_env(struct Engine *e, struct CPUState *cpu, char *why, size_t n) {
     int r = e->accel.ops->put_state != NULL ? e->accel.ops->put_state(cpu) : 0;
-    if (r != 0) {
+    if (r != 0)
         snprintf(why, n, "%s", cpu->error);
-        cpu->error[0] = '\0';
-        cpu_set_engine(cpu, &old->accel, old->vcpu);
+    cpu->error[0] = '\0';
+    return r;
+}
+
+/* Let `e` load all there is. If it can't, the engine that is in use still has it. */
+static int hand_over(struct Machine *m, struct Engine *e, char *why, size_t n) {
+    struct Engine *old = m->engine;
+    int r = 0;
+    machine_sync_state(m);
+    for (unsigned i = 0; i < m->cpu_count && r == 0 && e->accel.ops->check_points != NULL; i++)
+        r = e->accel.ops->check_points(machine_cpu(m, i), e->vcpu[i], &machine_cpu(m, i)->debug, why, n);
+    if (r != 0)
+        return r;
+    set_engine(m, e);
+    for (unsigned i = 0; i < m->cpu_count && r == 0; i++)
+        r = load_env(e, machine_cpu(m, i), why, n);
+    if (r != 0) {
+        set_engine(m, old);
         return r;
     }
     m->engine = e;
     m->handovers++;
     trace_engine(&m->trace, e->accel.ops->name, e->accel.ops == &tcg_lite_ops);
-    cpu->env_changed = false;
+    for (unsigned i = 0; i < m->cpu_count; i++)
+        machine_cpu(m, i)->env_changed = false;
     /* while it was away, code and page tables may have changed without its notice */
-    cpu_post(cpu, CPU_EVENT_CODE | CPU_EVENT_MAP);
+    machine_post(m, CPU_EVENT_CODE | CPU_EVENT_MAP);
     return 0;
 }
 
@@ -259,27 +299,27 @@ int machine_set_engine(struct Machine *m, const char *list, char *why, size_t n)
     if (made == NULL)
         return fail(why, n, ops->name, -ENOMEM);
     if (known != NULL) {
-        free(made);
+        free_engine(made);
         return known == m->engine ? 0 : hand_over(m, known, why, n);
     }
     if (m->config.exit_stats) {
-        free(made);
+        free_engine(made);
         snprintf(why, n, "%s", statistics_stay);
         return -EINVAL;
     }
     if (m->config.kernel_irqchip) {
-        free(made);
+        free_engine(made);
         snprintf(why, n, "%s", kernel_irqchip_stays);
         return -EINVAL;
     }
     struct Engine *old = m->engine;
-    cpu_sync_state(&m->cpu); /* before the vCPU is without engine */
+    machine_sync_state(m); /* before the vCPUs are without engine */
     r = make_later(m, made, why, n);
     if (r == 0)
         r = hand_over(m, made, why, n);
     if (r != 0) {
         destroy_engine(m, made);
-        cpu_set_engine(&m->cpu, &old->accel, old->vcpu);
+        set_engine(m, old);
         return r;
     }
     made->next = m->engines->next; /* the list begins with the first one */

@@ -75,36 +75,52 @@ int machine_wait(struct Machine *m, int timeout_ms, Twin86Event *event) {
     pthread_mutex_unlock(&s->mutex);
     if (!have)
         return -ETIMEDOUT;
-    vcpu_wait_parked(&m->cpu); /* the event comes a moment before */
+    for (unsigned i = 0; i < m->cpu_count; i++)
+        vcpu_wait_parked(machine_cpu(m, i)); /* the event comes a moment before */
     return 0;
 }
 
 /* ---- starting and stopping ---- */
 
-static int start_locked(struct Machine *m, uint64_t instructions, bool step) {
-    if (vcpu_running(&m->cpu))
+/* vCPUs [first, first + count). */
+static int start_locked(struct Machine *m, unsigned first, unsigned count, uint64_t instructions, bool step) {
+    if (machine_running(m))
         return -EBUSY;
     if (event_waits(&m->slot))
         return 0; /* what happened a moment before a pause must be seen first */
     m->pending.kind = TWIN86_EVENT_NONE;
-    cpu_sync_state(&m->cpu);
-    cpu_debug_begin(&m->cpu, step);
+    machine_sync_state(m);
     atomic_store(&m->started_ns, host_now());
     clock_start(m->clock);
     main_loop_set_active(&m->loop, true);
-    return vcpu_resume(&m->cpu, instructions);
+    m->running = count;
+    for (unsigned i = first; i < first + count; i++) {
+        cpu_debug_begin(machine_cpu(m, i), step);
+        vcpu_resume(machine_cpu(m, i), instructions); /* they are parked, so nothing keeps them from it */
+    }
+    return 0;
 }
 
-/* With the lock held to the end, so that whoever holds it and sees the vCPU parked may touch its state. */
-static int start(struct Machine *m, uint64_t instructions, bool step) {
+/* With the lock held to the end, so that whoever holds it and sees the vCPUs parked may touch their state. */
+int machine_start(struct Machine *m, uint64_t instructions) {
     pthread_mutex_lock(&m->lock);
-    int r = start_locked(m, instructions, step);
+    int r = start_locked(m, 0, m->cpu_count, instructions, false);
     pthread_mutex_unlock(&m->lock);
     return r;
 }
 
-int machine_start(struct Machine *m, uint64_t instructions) { return start(m, instructions, false); }
-int machine_step(struct Machine *m) { return start(m, 0, true); }
+int machine_step(struct Machine *m, unsigned cpu) {
+    pthread_mutex_lock(&m->lock);
+    int r = start_locked(m, cpu, 1, 0, true);
+    pthread_mutex_unlock(&m->lock);
+    return r;
+}
+
+/* Lock held. */
+static void request_stop(struct Machine *m) {
+    for (unsigned i = 0; i < m->cpu_count; i++)
+        vcpu_request_stop(machine_cpu(m, i));
+}
 
 /* Count a reset, for stats and for whoever watches. */
 static void count_reset(struct Machine *m) {
@@ -117,10 +133,10 @@ static void count_reset(struct Machine *m) {
 void machine_press_reset(struct Machine *m) {
     char why[200];
     pthread_mutex_lock(&m->lock);
-    if (vcpu_running(&m->cpu)) {
-        vcpu_request_reset(&m->cpu);
+    if (machine_running(m)) {
+        vcpu_request_reset(machine_cpu(m, 0));
     } else {
-        cpu_sync_state(&m->cpu);
+        machine_sync_state(m);
         count_reset(m);
         machine_reset(m, why, sizeof(why));
     }
@@ -134,23 +150,31 @@ void machine_press_power(struct Machine *m) {
 
 void machine_press_nmi(struct Machine *m) {
     pthread_mutex_lock(&m->lock);
-    if (m->config.kernel_irqchip || !cpu_has(&m->cpu.model, CPUID_APIC)) {
-        cpu_post(&m->cpu, CPU_EVENT_NMI);
+    if (m->config.kernel_irqchip || !cpu_has(&machine_cpu(m, 0)->model, CPUID_APIC)) {
+        machine_post(m, CPU_EVENT_NMI);
     } else {
-        lapic_set_lint(&m->lapic, 1, true);
-        lapic_set_lint(&m->lapic, 1, false);
+        for (unsigned i = 0; i < m->cpu_count; i++) {
+            lapic_set_lint(&m->cpus[i].lapic, 1, true);
+            lapic_set_lint(&m->cpus[i].lapic, 1, false);
+        }
     }
     pthread_mutex_unlock(&m->lock);
 }
 
-void machine_pause(struct Machine *m) { vcpu_pause(&m->cpu); }
+void machine_pause(struct Machine *m) {
+    for (unsigned i = 1; i < m->cpu_count; i++)
+        vcpu_request_stop(machine_cpu(m, i));
+    for (unsigned i = 0; i < m->cpu_count; i++)
+        vcpu_pause(machine_cpu(m, i));
+}
 
 void machine_stop(struct Machine *m, enum Twin86EventKind kind, uint32_t value) {
     pthread_mutex_lock(&m->lock);
-    if (vcpu_running(&m->cpu)) {
+    if (machine_running(m)) {
+        const struct MachineCpu *c = machine_current_cpu(m);
         if (m->pending.kind == TWIN86_EVENT_NONE)
-            m->pending = (Twin86Event){.kind = kind, .value = value};
-        vcpu_request_stop(&m->cpu);
+            m->pending = (Twin86Event){.kind = kind, .value = value, .cpu = c != NULL ? c->cpu.index : 0};
+        request_stop(m);
     }
     pthread_mutex_unlock(&m->lock);
 }
@@ -162,13 +186,13 @@ void machine_guest_reset(void *opaque) {
     if (m->config.no_reboot)
         machine_stop(m, TWIN86_EVENT_RESET, 0);
     else
-        vcpu_request_reset(&m->cpu);
+        vcpu_request_reset(machine_cpu(m, 0));
 }
 
 /* ---- called by the vCPU loop ---- */
 
 static void on_reset(void *opaque) {
-    struct Machine *m = opaque;
+    struct Machine *m = ((struct MachineCpu *)opaque)->machine;
     char why[200];
     count_reset(m);
     int r = machine_reset(m, why, sizeof(why));
@@ -179,15 +203,16 @@ static void on_reset(void *opaque) {
 }
 
 static void on_shutdown(void *opaque) {
-    struct Machine *m = opaque;
+    struct MachineCpu *c = opaque;
+    struct Machine *m = c->machine;
     char text[sizeof(m->pending.message)];
-    trace_triple_fault(&m->trace, &m->cpu, text, sizeof(text));
+    trace_triple_fault(&m->trace, &c->cpu, text, sizeof(text));
     if (!m->config.no_reboot) {
         if (m->trace.config.last != 0 && m->trace.file != NULL) {
-            trace_print_crash(&m->trace, &m->cpu, m->trace.file);
+            trace_print_crash(&m->trace, &c->cpu, m->trace.file);
             trace_flush(&m->trace);
         }
-        vcpu_request_reset(&m->cpu);
+        vcpu_request_reset(machine_cpu(m, 0));
         return;
     }
     machine_stop(m, TWIN86_EVENT_TRIPLE_FAULT, 0);
@@ -195,35 +220,61 @@ static void on_shutdown(void *opaque) {
         memcpy(m->pending.message, text, sizeof(text));
 }
 
-static void on_parked(void *opaque, enum VcpuStop why) {
-    struct Machine *m = opaque;
-    trace_flush(&m->trace);
-    if (m->exits != NULL)
-        exits_end(m->exits); /* the time until it goes on is on nobody's account */
-    pthread_mutex_lock(&m->lock);
+/* A vCPU has stopped for `why`: what of it is to be reported. An engine's failure comes before everything else. */
+static void note_stop(Twin86Event *event, const struct CPUState *cpu, enum VcpuStop why) {
+    if (why == VCPU_STOP_REQUEST || (event->kind != TWIN86_EVENT_NONE && why != VCPU_STOP_ERROR) ||
+        event->kind == TWIN86_EVENT_ERROR)
+        return;
+    *event = (Twin86Event){.cpu = cpu->index};
+    switch (why) {
+    case VCPU_STOP_ERROR:
+        event->kind = TWIN86_EVENT_ERROR;
+        snprintf(event->message, sizeof(event->message), "%s", cpu->error);
+        break;
+    case VCPU_STOP_DEBUG:
+        event->kind = TWIN86_EVENT_DEBUG;
+        machine_describe_stop(cpu, event->message, sizeof(event->message));
+        break;
+    default: event->kind = TWIN86_EVENT_BUDGET; break;
+    }
+}
+
+/* The last vCPU has parked; lock held. */
+static Twin86Event end_run(struct Machine *m) {
     main_loop_set_active(&m->loop, false);
     clock_stop(m->clock);
     Twin86Event event = m->pending;
     m->pending.kind = TWIN86_EVENT_NONE;
-    pthread_mutex_unlock(&m->lock);
     atomic_fetch_add(&m->run_ns, host_now() - atomic_exchange(&m->started_ns, 0));
-    atomic_store(&m->instructions, m->cpu.insn_count);
-    if (why == VCPU_STOP_ERROR) {
-        event.kind = TWIN86_EVENT_ERROR;
-        snprintf(event.message, sizeof(event.message), "%s", m->cpu.error);
-    } else if (event.kind == TWIN86_EVENT_PANIC) {
+    uint64_t instructions = 0;
+    for (unsigned i = 0; i < m->cpu_count; i++)
+        instructions += machine_cpu(m, i)->insn_count;
+    atomic_store(&m->instructions, instructions);
+    if (event.kind == TWIN86_EVENT_PANIC)
         snprintf(event.message, sizeof(event.message), "its kernel says so (pvpanic)%s",
                  event.value & PVPANIC_PANICKED ? "" : "; a crash kernel takes over");
-    } else if (event.kind == TWIN86_EVENT_NONE && why == VCPU_STOP_BUDGET) {
-        event.kind = TWIN86_EVENT_BUDGET;
-    } else if (event.kind == TWIN86_EVENT_NONE && why == VCPU_STOP_DEBUG) {
-        event.kind = TWIN86_EVENT_DEBUG;
-        machine_describe_stop(m, event.message, sizeof(event.message));
-    }
+    return event;
+}
+
+/* One that stops stops all. */
+static void on_parked(void *opaque, enum VcpuStop why) {
+    struct MachineCpu *c = opaque;
+    struct Machine *m = c->machine;
+    Twin86Event event = {0};
+    trace_flush(&m->trace);
+    if (c->cpu.exits != NULL)
+        exits_end(c->cpu.exits); /* the time until it goes on is on nobody's account */
+    pthread_mutex_lock(&m->lock);
+    note_stop(&m->pending, &c->cpu, why);
+    if (--m->running != 0)
+        request_stop(m);
+    else
+        event = end_run(m);
+    pthread_mutex_unlock(&m->lock);
     if (event.kind != TWIN86_EVENT_NONE)
         publish(&m->slot, &event);
 }
 
-struct VcpuOps machine_vcpu_ops(struct Machine *m) {
-    return (struct VcpuOps){.reset = on_reset, .shutdown = on_shutdown, .parked = on_parked, .opaque = m};
+struct VcpuOps machine_vcpu_ops(struct MachineCpu *c) {
+    return (struct VcpuOps){.reset = on_reset, .shutdown = on_shutdown, .parked = on_parked, .opaque = c};
 }

@@ -28,33 +28,43 @@ static void put_ram(struct Sha256 *s, const struct Region *ram) {
     }
 }
 
-#define STATE(device) {#device, offsetof(struct Machine, device.state), sizeof(((struct Machine *)0)->device.state)}
+#define STATE(device)                                                                                                  \
+    {#device, offsetof(struct Machine, device.state), sizeof(((struct Machine *)0)->device.state), false}
+#define STATE_OF_CPU(device)                                                                                           \
+    {#device, offsetof(struct MachineCpu, device.state), sizeof(((struct MachineCpu *)0)->device.state), true}
 const struct DeviceState machine_device_states[] = {
-    STATE(pic),   STATE(pit),    STATE(rtc),  STATE(com1),    STATE(i8042), STATE(port92), STATE(dma),
-    STATE(lapic), STATE(ioapic), STATE(hpet), STATE(acpi_pm), STATE(pci),   STATE(fw_cfg), STATE(testdev),
+    STATE(pic),          STATE(pit),    STATE(rtc),  STATE(com1),    STATE(i8042), STATE(port92), STATE(dma),
+    STATE_OF_CPU(lapic), STATE(ioapic), STATE(hpet), STATE(acpi_pm), STATE(pci),   STATE(fw_cfg), STATE(testdev),
 };
 #undef STATE
+#undef STATE_OF_CPU
 const unsigned machine_device_state_count = sizeof(machine_device_states) / sizeof(machine_device_states[0]);
 
 /* The engine's own interrupt controllers. */
-static void put_irqchip(struct Sha256 *s, struct Machine *m) {
+static void put_irqchip(struct Sha256 *s, struct CPUState *cpu) {
     uint8_t state[8192];
-    size_t n = m->cpu.accel->ops->irqchip->save(&m->cpu, state, sizeof(state));
+    size_t n = cpu->accel->ops->irqchip->save(cpu, state, sizeof(state));
     sha256_update(s, state, n < sizeof(state) ? n : sizeof(state));
+}
+
+static void put_cpu(struct Sha256 *s, const struct CPUState *cpu) {
+    put_env(s, &cpu->env);
+    put(s, cpu->insn_count);
+    put(s, cpu->halted);
+    put(s, cpu->random_count);
 }
 
 void machine_hash(struct Machine *m, uint8_t digest[32]) {
     struct Sha256 s;
     sha256_init(&s);
-    put_env(&s, &m->cpu.env);
-    put(&s, m->cpu.insn_count);
-    put(&s, m->cpu.halted);
-    put(&s, m->cpu.random_count);
-    put(&s, m->cpu.icount ? (uint64_t)clock_now(m->clock) : 0);
+    for (unsigned i = 0; i < m->cpu_count; i++)
+        put_cpu(&s, machine_cpu(m, i));
+    put(&s, m->config.icount ? (uint64_t)clock_now(m->clock) : 0);
     put_ram(&s, &m->ram);
     for (unsigned i = 0; i < machine_device_state_count; i++)
-        sha256_update(&s, machine_device_state(m, i), machine_device_states[i].size);
-    if (m->config.kernel_irqchip)
-        put_irqchip(&s, m);
+        for (unsigned cpu = 0; cpu < (machine_device_states[i].of_cpu ? m->cpu_count : 1); cpu++)
+            sha256_update(&s, machine_device_state(m, i, cpu), machine_device_states[i].size);
+    for (unsigned i = 0; i < m->cpu_count && m->config.kernel_irqchip; i++)
+        put_irqchip(&s, machine_cpu(m, i));
     sha256_final(&s, digest);
 }

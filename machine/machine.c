@@ -38,6 +38,10 @@ static int check_config(const Twin86Config *c, char *why, size_t n) {
         wrong = "RAM must be a multiple of 4 KiB from 1 MiB to 1 TiB";
     else if (c->icount_shift > 10)
         wrong = "the icount shift must be 0 to 10";
+    else if (c->cpus < 1 || c->cpus > MACHINE_CPUS_MAX)
+        wrong = "there may be 1 to 255 processors";
+    else if (c->cpus > 1 && c->icount)
+        wrong = "instructions of one processor alone can be counted as time";
     else if (c->debug_exit && (c->debug_exit_ports < 1 || c->debug_exit_ports > 4))
         wrong = "isa-debug-exit takes 1 to 4 ports";
     if (wrong != NULL) {
@@ -71,32 +75,24 @@ static int create_identity(struct Machine *m, const Twin86Config *config) {
     return 0;
 }
 
-/* The engines and the vCPU's thread. */
-static int create_cpu(struct Machine *m, char *why, size_t n) {
-    struct CPUState *cpu = &m->cpu;
-    cpu->bootstrap = true;
-    cpu->bus = m->bus;
-    cpu->clock = m->clock;
-    cpu->lock = &m->lock;
-    cpu->icount = m->config.icount;
-    cpu->icount_shift = m->config.icount_shift;
-    cpu->tsc_hz = GUEST_TSC_HZ;
-    cpu->insn_limit = UINT64_MAX;
-    cpu->trace = &m->trace.hooks;
-    cpu->exits = m->exits;
+/* The engines and the vCPUs' threads. */
+static int start_cpus(struct Machine *m, char *why, size_t n) {
     int r = machine_create_engines(m, &m->config, why, n);
     if (r != 0)
         return r;
     machine_fit_devices(m);
-    struct VcpuOps ops = machine_vcpu_ops(m);
-    r = vcpu_create(cpu, &ops);
-    return r != 0 ? fail(why, n, r, "the vCPU's thread could not be started") : 0;
+    for (unsigned i = 0; i < m->cpu_count; i++) {
+        struct VcpuOps ops = machine_vcpu_ops(&m->cpus[i]);
+        if ((r = vcpu_create(machine_cpu(m, i), &ops)) != 0)
+            return fail(why, n, r, "a vCPU's thread could not be started");
+    }
+    return 0;
 }
 
-/* Who runs timers: the main loop, or the vCPU itself. */
+/* Who runs timers: the main loop, or with icount the vCPU itself. */
 static int create_loop(struct Machine *m) {
     if (m->config.icount) {
-        clock_set_notify(m->clock, notify_icount, &m->cpu);
+        clock_set_notify(m->clock, notify_icount, machine_cpu(m, 0));
         return 0;
     }
     int r = main_loop_start(&m->loop, m->clock, &m->lock, machine_host_work, m);
@@ -109,27 +105,26 @@ int machine_create(struct Machine *m, const Twin86Config *config, char *why, siz
     m->config = *config;
     m->slot.fd = m->reset_fd = -1;
     bus_lock_init(&m->lock);
-    pthread_mutex_init(&m->cpu.engine_lock, NULL);
     serial_queue_init(&m->serial);
     int r = event_slot_init(&m->slot);
     if (r == 0 && (m->reset_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0)
         r = -errno;
     if (r != 0)
         return fail(why, n, r, "event descriptor");
-    if ((r = check_config(config, why, n)) != 0 || (r = cpu_model_parse(&m->cpu.model, config->cpu, why, n)) != 0)
+    if ((r = check_config(config, why, n)) != 0)
         return r;
     if ((r = create_identity(m, config)) != 0)
         return fail(why, n, r, "name");
-    if ((r = machine_create_observers(m, why, n)) != 0)
-        return r;
     if ((r = create_base(m)) != 0)
         return fail(why, n, r, "machine");
+    if ((r = machine_create_cpus(m, why, n)) != 0 || (r = machine_create_observers(m, why, n)) != 0)
+        return r;
     if ((r = machine_wire_memory(m)) != 0)
         return fail(why, n, r, "guest RAM");
     if ((r = machine_wire_devices(m)) != 0)
         return fail(why, n, r, "devices");
     machine_wire_observers(m);
-    if ((r = create_cpu(m, why, n)) != 0)
+    if ((r = start_cpus(m, why, n)) != 0)
         return r;
     if ((r = create_loop(m)) != 0)
         return fail(why, n, r, "main loop");
@@ -155,10 +150,12 @@ static void unload(struct Machine *m) {
 }
 
 void machine_destroy(struct Machine *m) {
-    vcpu_destroy(&m->cpu);
+    for (unsigned i = 0; i < m->cpu_count; i++)
+        vcpu_destroy(machine_cpu(m, i));
     main_loop_stop(&m->loop);
     machine_destroy_engines(m);
     machine_destroy_observers(m);
+    machine_destroy_cpus(m);
     unload(m);
     fw_cfg_destroy(&m->fw_cfg);
     if (m->bus != NULL)
@@ -175,7 +172,6 @@ void machine_destroy(struct Machine *m) {
     event_slot_destroy(&m->slot);
     if (m->reset_fd >= 0)
         close(m->reset_fd);
-    pthread_mutex_destroy(&m->cpu.engine_lock);
     pthread_mutex_destroy(&m->serial.mutex);
     pthread_mutex_destroy(&m->lock);
 }
@@ -188,10 +184,10 @@ static int load_guest(struct Machine *m, char *why, size_t n) {
     int r = machine_acpi_to_ram(m);
     if (r != 0)
         return fail(why, n, r, "ACPI tables");
-    r = boot_load(&m->boot, m->bus, &m->cpu.env, why, n);
+    r = boot_load(&m->boot, m->bus, &machine_cpu(m, 0)->env, why, n);
     if (m->boot.firmware.name == NULL)
         uart_set_firmware_state(&m->com1);
-    cpu_state_changed(&m->cpu);
+    cpu_state_changed(machine_cpu(m, 0));
     return r;
 }
 
@@ -214,16 +210,18 @@ static int open_guest(struct Machine *m, const Twin86Guest *g, char *why, size_t
     if (boot_kind(&m->boot, why, n) == BOOT_UNKNOWN)
         return -EINVAL;
     m->boot.ram_size = m->config.ram_size;
-    m->boot.long_mode = cpu_has(&m->cpu.model, CPUID_LM);
+    m->boot.long_mode = cpu_has(&machine_cpu(m, 0)->model, CPUID_LM);
     return boot_map_firmware(&m->boot, m->bus, &m->firmware, why, n);
 }
 
 int machine_reset(struct Machine *m, char *why, size_t n) {
     if (atomic_load(&m->started_ns) != 0 || atomic_load(&m->run_ns) != 0) /* not what a new machine begins with */
-        trace_reset(&m->trace, &m->cpu);
+        for (unsigned i = 0; i < m->cpu_count; i++)
+            trace_reset(&m->trace, machine_cpu(m, i));
     machine_reset_devices(m);
-    cpu_reset(&m->cpu, false);
-    cpu_state_changed(&m->cpu);
+    for (unsigned i = 0; i < m->cpu_count; i++)
+        cpu_reset(machine_cpu(m, i), false);
+    machine_state_changed(m);
     return load_guest(m, why, n);
 }
 

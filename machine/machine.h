@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /**
- * The PC: memory map, devices, interrupt routes, one vCPU, wired explicitly in wiring.c. Two machines can live in one
+ * The PC: memory map, devices, interrupt routes, vCPUs, wired explicitly in wiring.c. Two machines can live in one
  * process; nothing here is global.
  *
  * Locks, outermost first: the machine lock (recursive; devices, clock, bus callbacks), then leaf mutexes (the vCPU
@@ -67,6 +67,7 @@ struct EventSlot {
 /** An MMIO region or port range of the library's user. */
 struct Hook {
     struct Hook *next;
+    struct Machine *machine;
     Twin86Hook user;
     struct IoOps ops;
     struct Region region; /* MMIO only */
@@ -77,9 +78,18 @@ struct Engine {
     struct Engine *next;
     struct Accel accel;
     bool ready;  /* accel.ops->init has succeeded */
-    void *vcpu;  /* its part of the vCPU: cpu.engine while it is in use */
+    void **vcpu; /* its part of each vCPU: cpu.engine while it is in use */
     char item[]; /* "kvm,assist=off": what was asked for; accel.options points into it */
 };
+
+/** A processor of the board, and what belongs to it alone. */
+struct MachineCpu {
+    struct CPUState cpu;
+    struct Lapic lapic;
+    struct Machine *machine;
+};
+
+enum { MACHINE_CPUS_MAX = 255 }; /* APIC ids of 8 bits, without the one that means all */
 
 struct Machine {
     Twin86Config config; /* strings in it are not kept */
@@ -92,19 +102,19 @@ struct Machine {
     pthread_mutex_t lock;
     struct Bus *bus;
     struct Clock *clock;
-    struct CPUState cpu;
+    struct MachineCpu *cpus; /* cpu_count of them; the first is the bootstrap processor */
+    unsigned cpu_count;
+    unsigned running;     /* under the machine lock: vCPUs that have not parked since the last start */
     struct MainLoop loop; /* CLOCK_HOST only */
     struct Trace trace;
     uint64_t wire_levels[3]; /* TRACE_IRQ: of the wires that are traced (wiring.c) */
     bool symbols_tried;      /* the kernel's own symbols were looked for */
-    struct ExitStats *exits; /* NULL: not wanted */
 
     struct RamLayout layout;
     struct Region ram, vga_hole, firmware;
     const struct DeviceLog *hole_log; /* NULL: nobody looks */
 
     struct ApicBus apic_bus;
-    struct Lapic lapic;
     struct Region apic_page;
     uint64_t apic_page_at; /* where it is mapped; 0: nowhere */
     struct Ioapic ioapic;
@@ -139,6 +149,8 @@ struct Machine {
     _Atomic uint64_t instructions;      /* as of the last stop */
 };
 
+static inline struct CPUState *machine_cpu(const struct Machine *m, unsigned index) { return &m->cpus[index].cpu; }
+
 /** What the public handle stands for (api.c). */
 struct Machine *machine_of(Twin86Machine *machine);
 
@@ -159,10 +171,25 @@ void machine_reset_devices(struct Machine *m);
 int machine_create(struct Machine *m, const Twin86Config *config, char *why, size_t n);
 void machine_destroy(struct Machine *m);
 
-/** Everything to its power-up state, and the guest loaded anew. Lock held; in the vCPU thread or parked. */
+/** Everything to its power-up state, and the guest loaded anew. Lock held; in a vCPU's thread or parked. */
 int machine_reset(struct Machine *m, char *why, size_t n);
 /** Read a guest's files and reset into it. Parked. On failure no guest is loaded. */
 int machine_load(struct Machine *m, const Twin86Guest *guest, char *why, size_t n);
+
+/* ---- all vCPUs (cpus.c) ---- */
+
+/** Make the array, without threads and engines. 0 or -errno with `why`. */
+int machine_create_cpus(struct Machine *m, char *why, size_t n);
+void machine_destroy_cpus(struct Machine *m);
+/** Some vCPU runs. Any thread; with the lock held the answer holds. */
+bool machine_running(const struct Machine *m);
+/** Bring env up to date / say that it was changed (cpu_sync_state, cpu_state_changed), of all. Parked. */
+void machine_sync_state(struct Machine *m);
+void machine_state_changed(struct Machine *m);
+/** cpu_post to all. Any thread. */
+void machine_post(struct Machine *m, uint32_t events);
+/** The one of this machine's vCPUs that the calling thread executes, or NULL. Any thread. */
+struct MachineCpu *machine_current_cpu(struct Machine *m);
 
 /* ---- engines (engines.c) ---- */
 
@@ -187,8 +214,8 @@ void machine_find_symbols(struct Machine *m);
 void machine_destroy_observers(struct Machine *m);
 /** Exit statistics so far, as JSON or as a table. 0, -ENODATA (not wanted), -ENOMEM. Any thread. */
 int machine_print_exits(struct Machine *m, bool json, FILE *f);
-/** The last instructions, at most `n`. False: none are kept, or the engine sees none. Parked. */
-bool machine_print_last(struct Machine *m, unsigned n, FILE *f);
+/** The last instructions of a vCPU, at most `n`. False: none are kept, or the engine sees none. Parked. */
+bool machine_print_last(struct Machine *m, unsigned cpu, unsigned n, FILE *f);
 
 /* ---- power and events (events.c) ---- */
 
@@ -202,9 +229,10 @@ void machine_guest_reset(void *opaque);
 /** Soft-off: `opaque` is the machine. Lock held. */
 void machine_guest_poweroff(void *opaque);
 
+/** Let all vCPUs run, each for `instructions` at most (0: no limit). 0 or -EBUSY. */
 int machine_start(struct Machine *m, uint64_t instructions);
-/** One step (cpu/debug.h). As machine_start. */
-int machine_step(struct Machine *m);
+/** One step (cpu/debug.h) of that vCPU; the others stand still. As machine_start. */
+int machine_step(struct Machine *m, unsigned cpu);
 void machine_pause(struct Machine *m);
 /** The reset button: soon when it runs, at once when it is parked. Any thread. */
 void machine_press_reset(struct Machine *m);
@@ -213,8 +241,8 @@ void machine_press_power(struct Machine *m);
 /** The NMI button, which is wired to the local APIC's LINT1 as on real boards. Any thread. */
 void machine_press_nmi(struct Machine *m);
 int machine_wait(struct Machine *m, int timeout_ms, Twin86Event *event);
-/** What the vCPU loop calls. */
-struct VcpuOps machine_vcpu_ops(struct Machine *m);
+/** What the loop of a vCPU calls. */
+struct VcpuOps machine_vcpu_ops(struct MachineCpu *c);
 
 /* ---- a debugger's stops (stops.c) ---- */
 
@@ -222,8 +250,8 @@ struct VcpuOps machine_vcpu_ops(struct Machine *m);
 int machine_insert_point(struct Machine *m, const struct CpuPoint *p, char *why, size_t n);
 /** 0 or -ENOENT. Parked. */
 int machine_remove_point(struct Machine *m, const struct CpuPoint *p);
-/** How the last stop came about, as one line; "" if not by a debugger. Parked. */
-void machine_describe_stop(const struct Machine *m, char *text, size_t n);
+/** How the last stop of a vCPU came about, as one line; "" if not by a debugger. Parked. */
+void machine_describe_stop(const struct CPUState *cpu, char *text, size_t n);
 
 /* ---- ACPI tables (acpi_setup.c) ---- */
 
@@ -246,12 +274,15 @@ void machine_host_work(void *opaque);
 /** The guest-visible state of each device: plain structs without pointers. */
 struct DeviceState {
     const char *name;
-    size_t offset, size; /* in struct Machine */
+    size_t offset, size; /* in struct Machine, or of_cpu: in struct MachineCpu */
+    bool of_cpu;
 };
 extern const struct DeviceState machine_device_states[];
 extern const unsigned machine_device_state_count;
-static inline const void *machine_device_state(const struct Machine *m, unsigned i) {
-    return (const uint8_t *)m + machine_device_states[i].offset;
+/** State `i` of vCPU `cpu`, which is of no consequence for what all share. */
+static inline const void *machine_device_state(const struct Machine *m, unsigned i, unsigned cpu) {
+    const struct DeviceState *d = &machine_device_states[i];
+    return (d->of_cpu ? (const uint8_t *)&m->cpus[cpu] : (const uint8_t *)m) + d->offset;
 }
 
 /** SHA-256 over registers, RAM and device states. Parked. */

@@ -31,25 +31,32 @@ static void discard(void *opaque, const uint8_t *data, size_t size) { (void)opaq
 int machine_create_observers(struct Machine *m, char *why, size_t n) {
     struct TraceConfig c = {
         .last = m->config.trace_last,
-        .cpu = &m->cpu,
+        .cpu = machine_cpu(m, 0),
         .output = m->config.trace_output != NULL ? m->config.trace_output : discard,
         .opaque = m->config.opaque,
     };
     int r = configure_trace(m, &c, why, n);
     if (r != 0)
         return r;
-    if (trace_init(&m->trace, &c) != 0 || (m->config.exit_stats && (m->exits = exits_new()) == NULL)) {
-        snprintf(why, n, "trace: %s", strerror(ENOMEM));
-        return -ENOMEM;
+    bool made = trace_init(&m->trace, &c) == 0;
+    for (unsigned i = 0; i < m->cpu_count && made; i++) {
+        struct CPUState *cpu = machine_cpu(m, i);
+        cpu->trace = &m->trace.hooks;
+        made = !m->config.exit_stats || (cpu->exits = exits_new()) != NULL;
     }
-    return 0;
+    if (made)
+        return 0;
+    snprintf(why, n, "trace: %s", strerror(ENOMEM));
+    return -ENOMEM;
 }
 
 static void wire(struct Machine *m) {
     const struct DeviceLog *log = trace_wants_log(&m->trace) ? &m->trace.log : NULL;
     bus_set_tap(m->bus, trace_wants_tap(&m->trace) ? &m->trace.tap : NULL);
-    m->pic.log = m->lapic.log = m->ioapic.log = m->i8042.log = m->hpet.log = m->fw_cfg.log = m->pvpanic.log = log;
+    m->pic.log = m->ioapic.log = m->i8042.log = m->hpet.log = m->fw_cfg.log = m->pvpanic.log = log;
     m->pit.log = m->rtc.log = m->com1.log = m->dma.log = m->acpi_pm.log = m->pci.log = m->hole_log = log;
+    for (unsigned i = 0; i < m->cpu_count; i++)
+        m->cpus[i].lapic.log = log;
 }
 
 void machine_wire_observers(struct Machine *m) {
@@ -79,7 +86,7 @@ int machine_set_trace(struct Machine *m, const char *list, char *why, size_t n) 
         return r;
     }
     wire(m);
-    cpu_state_changed(&m->cpu); /* engines look at what is wanted when they load the state */
+    machine_state_changed(m); /* engines look at what is wanted when they load the state */
     return 0;
 }
 
@@ -96,39 +103,49 @@ void machine_find_symbols(struct Machine *m) {
 
 void machine_destroy_observers(struct Machine *m) {
     trace_destroy(&m->trace);
-    exits_free(m->exits);
-    m->exits = NULL;
 }
 
 /* ---- crashes ---- */
 
 int twin86_crash_report(Twin86Machine *machine, FILE *f) {
     struct Machine *m = machine_of(machine);
-    if (vcpu_running(&m->cpu))
+    if (machine_running(m))
         return -EBUSY;
-    cpu_sync_state(&m->cpu);
+    machine_sync_state(m);
     machine_find_symbols(m);
-    trace_print_crash(&m->trace, &m->cpu, f);
+    for (unsigned i = 0; i < m->cpu_count; i++) {
+        if (m->cpu_count > 1)
+            fprintf(f, "CPU %u\n", i);
+        trace_print_crash(&m->trace, machine_cpu(m, i), f);
+    }
     return 0;
 }
 
-bool machine_print_last(struct Machine *m, unsigned n, FILE *f) {
-    cpu_sync_state(&m->cpu);
+bool machine_print_last(struct Machine *m, unsigned cpu, unsigned n, FILE *f) {
+    cpu_sync_state(machine_cpu(m, cpu));
     machine_find_symbols(m);
-    return trace_print_last(&m->trace, &m->cpu, n, f);
+    return trace_print_last(&m->trace, machine_cpu(m, cpu), n, f);
 }
 
-int twin86_trace_last(Twin86Machine *machine, unsigned count, FILE *f) {
+int twin86_trace_last(Twin86Machine *machine, unsigned cpu, unsigned count, FILE *f) {
     struct Machine *m = machine_of(machine);
-    if (vcpu_running(&m->cpu))
+    if (cpu >= m->cpu_count)
+        return -EINVAL;
+    if (machine_running(m))
         return -EBUSY;
-    return machine_print_last(m, count, f) ? 0 : -ENODATA;
+    return machine_print_last(m, cpu, count, f) ? 0 : -ENODATA;
 }
 
 /* ---- exit statistics ---- */
 
 static void add_kernel(void *opaque, const char *name, int reason, uint64_t count) {
     struct ExitReport *r = opaque;
+    for (unsigned i = 0; i < r->kernel_count; i++) {
+        if (r->kernel[i].name == name) { /* of another vCPU */
+            r->kernel[i].count += count;
+            return;
+        }
+    }
     if (r->kernel_count < EXIT_KERNEL_MAX)
         r->kernel[r->kernel_count++] = (struct ExitKernel){name, reason, count};
 }
@@ -141,7 +158,7 @@ static uint64_t run_time(struct Machine *m) {
 }
 
 int machine_print_exits(struct Machine *m, bool json, FILE *f) {
-    if (m->exits == NULL)
+    if (!m->config.exit_stats)
         return -ENODATA;
     const struct Engine *e = m->engine;
     struct ExitReport r = {
@@ -150,11 +167,15 @@ int machine_print_exits(struct Machine *m, bool json, FILE *f) {
         .run_ns = run_time(m),
         .instructions = atomic_load(&m->instructions),
     };
-    int err = exits_copy(m->exits, &r.rows, &r.count, &r.merged);
-    if (err != 0)
-        return err;
-    if (e->accel.ops->kernel_exits != NULL)
-        e->accel.ops->kernel_exits(e->vcpu, add_kernel, &r);
+    for (unsigned i = 0; i < m->cpu_count; i++) {
+        int err = exits_copy(machine_cpu(m, i)->exits, &r.rows, &r.count, &r.merged);
+        if (err != 0) {
+            free(r.rows);
+            return err;
+        }
+        if (e->accel.ops->kernel_exits != NULL)
+            e->accel.ops->kernel_exits(e->vcpu[i], add_kernel, &r);
+    }
     if (json) {
         exit_report_json(&r, f);
     } else {

@@ -7,8 +7,8 @@
 void serial_queue_init(struct SerialQueue *q) { pthread_mutex_init(&q->mutex, NULL); }
 
 void machine_post_work(struct Machine *m) {
-    if (m->cpu.icount)
-        vcpu_request_work(&m->cpu, machine_host_work, m);
+    if (m->config.icount)
+        vcpu_request_work(machine_cpu(m, 0), machine_host_work, m);
     else
         main_loop_wake(&m->loop);
 }

@@ -7,8 +7,7 @@
 #include <stdio.h>
 
 int machine_insert_point(struct Machine *m, const struct CpuPoint *p, char *why, size_t n) {
-    struct CPUState *cpu = &m->cpu;
-    struct CpuDebug with = cpu->debug;
+    struct CpuDebug with = machine_cpu(m, 0)->debug; /* all have the same points */
     int r = cpu_point_insert(&with, p);
     if (r == -ENOSPC)
         snprintf(why, n, "there are %d points already, which is the most", CPU_POINTS);
@@ -16,19 +15,28 @@ int machine_insert_point(struct Machine *m, const struct CpuPoint *p, char *why,
         snprintf(why, n, "no such kind of point, or no length");
     if (r != 0)
         return r;
-    cpu_sync_state(cpu);
-    if (cpu->accel->ops->check_points != NULL &&
-        (r = cpu->accel->ops->check_points(cpu, cpu->engine, &with, why, n)) != 0)
-        return r;
-    cpu->debug = with;
+    machine_sync_state(m);
+    for (unsigned i = 0; i < m->cpu_count; i++) {
+        struct CPUState *cpu = machine_cpu(m, i);
+        if (cpu->accel->ops->check_points != NULL &&
+            (r = cpu->accel->ops->check_points(cpu, cpu->engine, &with, why, n)) != 0)
+            return r;
+    }
+    for (unsigned i = 0; i < m->cpu_count; i++)
+        cpu_point_insert(&machine_cpu(m, i)->debug, p);
     return 0;
 }
 
-int machine_remove_point(struct Machine *m, const struct CpuPoint *p) { return cpu_point_remove(&m->cpu.debug, p); }
+int machine_remove_point(struct Machine *m, const struct CpuPoint *p) {
+    int r = 0;
+    for (unsigned i = 0; i < m->cpu_count; i++)
+        r = cpu_point_remove(&machine_cpu(m, i)->debug, p);
+    return r;
+}
 
-void machine_describe_stop(const struct Machine *m, char *text, size_t n) {
+void machine_describe_stop(const struct CPUState *cpu, char *text, size_t n) {
     static const char *const names[] = {"breakpoint", "watchpoint (write)", "watchpoint (read)", "watchpoint (access)"};
-    const struct CpuDebug *d = &m->cpu.debug;
+    const struct CpuDebug *d = &cpu->debug;
     if (n > 0)
         text[0] = '\0';
     if (d->hit.kind == CPU_HIT_POINT)

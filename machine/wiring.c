@@ -60,14 +60,23 @@ static struct IrqWire isa_wire(struct Machine *m, int line) { return wire(m, WIR
 static struct IrqWire ioapic_wire(struct Machine *m, int pin) { return wire(m, WIRE_IOAPIC, pin); }
 static struct IrqWire pic_wire(struct Machine *m, int input) { return wire(m, WIRE_PIC, input); }
 
-/* The local APIC's interrupt output. */
-static void cpu_intr(void *opaque, int line, bool level) {
-    struct CPUState *cpu = opaque;
-    (void)line;
+static void set_intr(struct CPUState *cpu, bool level) {
     if (level)
         cpu_post(cpu, CPU_EVENT_INTR);
     else
         cpu_retract(cpu, CPU_EVENT_INTR);
+}
+
+/* The PICs' output: to LINT0 of every local APIC, or with a CPU model that has none to the first CPU's INTR pin. */
+static void pic_intr(void *opaque, int line, bool level) {
+    struct Machine *m = opaque;
+    (void)line;
+    if (!cpu_has(&machine_cpu(m, 0)->model, CPUID_APIC)) {
+        set_intr(machine_cpu(m, 0), level);
+        return;
+    }
+    for (unsigned i = 0; i < m->cpu_count; i++)
+        lapic_set_lint(&m->cpus[i].lapic, 0, level);
 }
 
 static void set_a20(void *opaque, bool enabled) {
@@ -143,30 +152,40 @@ static void wire_cmos(struct Machine *m) {
 
 /* ---- devices ---- */
 
-static void lapic_intr(void *opaque, bool level) { cpu_intr(&((struct Machine *)opaque)->cpu, 0, level); }
-static void lapic_nmi(void *opaque) { cpu_post(&((struct Machine *)opaque)->cpu, CPU_EVENT_NMI); }
-static void lapic_init_ipi(void *opaque) { cpu_post(&((struct Machine *)opaque)->cpu, CPU_EVENT_INIT); }
+/* `opaque` is the struct MachineCpu. */
+static struct CPUState *cpu_of(void *opaque) { return &((struct MachineCpu *)opaque)->cpu; }
+
+static void lapic_intr(void *opaque, bool level) { set_intr(cpu_of(opaque), level); }
+static void lapic_nmi(void *opaque) { cpu_post(cpu_of(opaque), CPU_EVENT_NMI); }
+static void lapic_init_ipi(void *opaque) { cpu_post(cpu_of(opaque), CPU_EVENT_INIT); }
 
 static void lapic_sipi(void *opaque, uint8_t vector) {
-    struct CPUState *cpu = &((struct Machine *)opaque)->cpu;
-    cpu->sipi_vector = vector;
-    cpu_post(cpu, CPU_EVENT_SIPI);
+    cpu_of(opaque)->sipi_vector = vector;
+    cpu_post(cpu_of(opaque), CPU_EVENT_SIPI);
 }
 
-static uint64_t lapic_read_tsc(void *opaque) { return cpu_read_tsc(&((struct Machine *)opaque)->cpu); }
+static uint64_t lapic_read_tsc(void *opaque) { return cpu_read_tsc(cpu_of(opaque)); }
 
 static int lapic_inta(void *opaque) {
-    struct Machine *m = opaque;
-    return pic_pending(&m->pic) ? pic_acknowledge(&m->pic) : -1;
+    struct Pic *pic = &((struct MachineCpu *)opaque)->machine->pic;
+    return pic_pending(pic) ? pic_acknowledge(pic) : -1;
 }
 
-/* The local APIC's page follows IA32_APIC_BASE; in x2APIC mode and when disabled there is none. */
+/* Where that CPU looks for its local APIC; 0: in x2APIC mode and when it is disabled nowhere. */
+static uint64_t apic_page(struct MachineCpu *c) {
+    uint64_t base = lapic_get_base(&c->lapic), mode = base & (APIC_BASE_ENABLE | APIC_BASE_X2APIC);
+    return mode == APIC_BASE_ENABLE ? base & ~0xfffull : 0;
+}
+
+/* The local APICs' page follows IA32_APIC_BASE. It is one for all: of the first CPU that has one. */
 static void lapic_base_changed(void *opaque, uint64_t base) {
-    struct Machine *m = opaque;
-    if (!cpu_has(&m->cpu.model, CPUID_APIC) || m->config.kernel_irqchip)
+    struct Machine *m = ((struct MachineCpu *)opaque)->machine;
+    (void)base;
+    if (!cpu_has(&machine_cpu(m, 0)->model, CPUID_APIC) || m->config.kernel_irqchip)
         return;
-    uint64_t mode = base & (APIC_BASE_ENABLE | APIC_BASE_X2APIC);
-    uint64_t page = mode == APIC_BASE_ENABLE ? base & ~0xfffull : 0;
+    uint64_t page = 0;
+    for (unsigned i = 0; i < m->cpu_count && page == 0; i++)
+        page = apic_page(&m->cpus[i]);
     if (page == m->apic_page_at)
         return;
     if (m->apic_page_at != 0)
@@ -200,29 +219,36 @@ static const struct CpuApicOps apic_ops = {
 /* A CPU model without APIC: the PICs' output goes to the CPU's INTR pin. */
 static const struct CpuApicOps pic_only_ops = {.acknowledge = lapic_inta};
 
+/* A debugger's access is for the first CPU's. */
+static struct Lapic *current_lapic(void *opaque) {
+    struct MachineCpu *c = machine_current_cpu(opaque);
+    return c != NULL ? &c->lapic : &((struct Machine *)opaque)->cpus[0].lapic;
+}
+
+static void wire_lapic(struct MachineCpu *c) {
+    struct Machine *m = c->machine;
+    struct LapicConfig config = {.id = c->cpu.index, .bsp = c->cpu.bootstrap};
+    lapic_init(&c->lapic, &config, &m->apic_bus, m->clock, &lapic_cpu_ops, c);
+    bool apic = cpu_has(&c->cpu.model, CPUID_APIC);
+    c->cpu.apic = apic ? &apic_ops : &pic_only_ops;
+    c->cpu.apic_opaque = apic ? (void *)&c->lapic : c;
+}
+
 /*
  * Interrupt controllers: ISA -> PICs -> LINT0 of the local APIC -> CPU, and ISA -> IOAPIC -> APIC bus -> local APIC. If
  * the engine brings its own, these here are at no address and no wire reaches them.
  */
 static int wire_interrupts(struct Machine *m) {
-    const struct CpuModel *model = &m->cpu.model;
-    bool apic = cpu_has(model, CPUID_APIC);
-    struct LapicConfig config = {
-        .id = m->cpu.index,
-        .bsp = true,
-        .x2apic = cpu_has(model, CPUID_X2APIC),
-        .tsc_deadline = cpu_has(model, CPUID_TSC_DEADLINE),
-        .phys_bits = model->phys_bits,
-        .tsc_hz = GUEST_TSC_HZ,
-    };
     apic_bus_init(&m->apic_bus);
+    m->apic_bus.current = current_lapic;
+    m->apic_bus.current_opaque = m;
     region_init_mmio(&m->apic_page, "local APIC", PAGE_SIZE, &apic_bus_page_ops, &m->apic_bus);
-    lapic_init(&m->lapic, &config, &m->apic_bus, m->clock, &lapic_cpu_ops, m);
+    for (unsigned i = 0; i < m->cpu_count; i++)
+        wire_lapic(&m->cpus[i]);
+    machine_fit_devices(m);
     /* PCI interrupts are active-low */
     ioapic_init(&m->ioapic, &m->apic_bus, MACHINE_IOAPIC_ID, 0xf << MACHINE_PIRQ_GSI);
-    m->cpu.apic = apic ? &apic_ops : &pic_only_ops;
-    m->cpu.apic_opaque = apic ? (void *)&m->lapic : m;
-    pic_init(&m->pic, apic ? lapic_extint_wire(&m->lapic) : (struct IrqWire){cpu_intr, &m->cpu, 0});
+    pic_init(&m->pic, (struct IrqWire){pic_intr, m, 0});
     if (m->config.kernel_irqchip)
         return 0;
     int r = pic_map(&m->pic, m->bus);
@@ -230,11 +256,14 @@ static int wire_interrupts(struct Machine *m) {
 }
 
 void machine_fit_devices(struct Machine *m) {
-    const struct CpuModel *model = &m->cpu.model;
-    m->lapic.config.x2apic = cpu_has(model, CPUID_X2APIC);
-    m->lapic.config.tsc_deadline = cpu_has(model, CPUID_TSC_DEADLINE);
-    m->lapic.config.phys_bits = model->phys_bits;
-    m->lapic.config.tsc_hz = m->cpu.tsc_hz;
+    for (unsigned i = 0; i < m->cpu_count; i++) {
+        const struct CpuModel *model = &machine_cpu(m, i)->model;
+        struct LapicConfig *c = &m->cpus[i].lapic.config;
+        c->x2apic = cpu_has(model, CPUID_X2APIC);
+        c->tsc_deadline = cpu_has(model, CPUID_TSC_DEADLINE);
+        c->phys_bits = model->phys_bits;
+        c->tsc_hz = machine_cpu(m, i)->tsc_hz;
+    }
 }
 
 static void pm_reset(void *opaque, bool hard) {
@@ -286,9 +315,10 @@ static int wire_fw_cfg(struct Machine *m) {
     uint32_t size = m->layout.above_4g != 0 ? sizeof(ram) : sizeof(ram[0]);
     int r = fw_cfg_init(f, m->bus);
     if (r != 0 || (r = fw_cfg_add_int(f, FW_CFG_RAM_SIZE, m->layout.below_4g, 8)) != 0 ||
-        (r = fw_cfg_add_int(f, FW_CFG_NOGRAPHIC, 1, 2)) != 0 || (r = fw_cfg_add_int(f, FW_CFG_NB_CPUS, 1, 2)) != 0 ||
-        (r = fw_cfg_add_int(f, FW_CFG_MAX_CPUS, 1, 2)) != 0 || (r = fw_cfg_add_int(f, FW_CFG_NUMA, 0, 8)) != 0 ||
-        (r = fw_cfg_add_file(f, "etc/e820", ram, size)) != 0)
+        (r = fw_cfg_add_int(f, FW_CFG_NOGRAPHIC, 1, 2)) != 0 ||
+        (r = fw_cfg_add_int(f, FW_CFG_NB_CPUS, m->cpu_count, 2)) != 0 ||
+        (r = fw_cfg_add_int(f, FW_CFG_MAX_CPUS, m->cpu_count, 2)) != 0 ||
+        (r = fw_cfg_add_int(f, FW_CFG_NUMA, 0, 8)) != 0 || (r = fw_cfg_add_file(f, "etc/e820", ram, size)) != 0)
         return r;
     r = machine_acpi_to_fw_cfg(m);
     if (r == 0 && m->config.pvpanic)
@@ -343,12 +373,12 @@ int machine_wire_devices(struct Machine *m) {
 void machine_reset_devices(struct Machine *m) {
     bus_set_a20(m->bus, true);
     pic_reset(&m->pic);
-    lapic_reset(&m->lapic);
-    lapic_base_changed(m, lapic_get_base(&m->lapic));
-    lapic_set_virtual_wire(&m->lapic);
+    for (unsigned i = 0; i < m->cpu_count; i++)
+        lapic_reset(&m->cpus[i].lapic);
+    lapic_set_virtual_wire(&m->cpus[0].lapic);
     ioapic_reset(&m->ioapic);
-    if (m->config.kernel_irqchip)
-        m->cpu.accel->ops->irqchip->reset(&m->cpu);
+    for (unsigned i = 0; i < m->cpu_count && m->config.kernel_irqchip; i++)
+        machine_cpu(m, i)->accel->ops->irqchip->reset(machine_cpu(m, i));
     hpet_reset(&m->hpet);
     acpi_pm_reset(&m->acpi_pm);
     pci_reset(&m->pci);

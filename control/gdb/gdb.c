@@ -128,7 +128,7 @@ static void on_shutdown(void *opaque, const Twin86Event *event) {
 void gdb_attach(struct Gdb *g, struct Session *s, const enum GdbArch *arch, GdbSend *send, void *opaque) {
     g->session = s;
     g->m = session_machine(s);
-    g->cpu = &g->m->cpu;
+    g->cpu = machine_cpu(g->m, 0);
     g->send = send;
     g->opaque = opaque;
     session_stop(s);

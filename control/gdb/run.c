@@ -73,7 +73,8 @@ static void say_status(struct Gdb *g, const char *args) {
 static void go(struct Gdb *g, bool step) {
     char why[256] = "";
     g->awaiting = true;
-    int r = step ? session_single_step(g->session, why, sizeof(why)) : session_cont(g->session, why, sizeof(why));
+    int r = step ? session_single_step(g->session, g->cpu->index, why, sizeof(why))
+                 : session_cont(g->session, why, sizeof(why));
     if (r == 0)
         return;
     g->awaiting = false;

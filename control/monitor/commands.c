@@ -59,8 +59,8 @@ static void run_step(struct Monitor *mon, char *args) {
             return;
         }
     }
-    int r = count == 1 ? session_single_step(mon->session, why, sizeof(why))
-                       : session_step(mon->session, count, why, sizeof(why));
+    int r = count == 1 ? session_single_step(mon->session, mon->cpu->index, why, sizeof(why))
+                       : session_step(mon->session, mon->cpu->index, count, why, sizeof(why));
     if (r != 0)
         fprintf(mon->out, "%s\n", why);
     else if (session_wait_stop(mon->session, STEP_WAIT_MS))

@@ -85,7 +85,7 @@ static bool add_page(void *opaque, const struct GuestPage *p) {
 }
 
 static int collect(struct Dump *d, bool paging) {
-    const CPUX86State *env = &d->m->cpu.env;
+    const CPUX86State *env = &machine_cpu(d->m, 0)->env;
     bus_for_each(d->m->bus, add_block, d);
     uint64_t end = 0;
     for (unsigned i = 0; i < d->blocks; i++)
@@ -235,7 +235,7 @@ static int write_headers(struct Dump *d) {
     size_t header = d->wide ? sizeof(Elf64_Ehdr) : sizeof(Elf32_Ehdr);
     size_t entry = d->wide ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr);
     uint64_t sections = header + (d->segments + 1) * entry, notes = sections + sizeof(Elf64_Shdr);
-    size_t notes_size = core_notes(&d->m->cpu.env, d->wide, d->notes);
+    size_t notes_size = core_notes(&machine_cpu(d->m, 0)->env, d->wide, d->notes);
     uint64_t at = (notes + notes_size + PAGE - 1) & ~(uint64_t)(PAGE - 1);
     for (unsigned i = 0; i < d->blocks; i++) {
         d->block[i].file = at;

@@ -71,7 +71,7 @@ static void info_trace(struct Monitor *mon, char *args) {
     unsigned long count = args[0] != '\0' ? strtoul(args, &end, 0) : 20;
     if (*end != '\0' || args[0] == '-' || count == 0 || count > TRACE_LAST_MAX)
         fprintf(mon->out, "'%.40s' is no number of instructions; 1 to %d are\n", args, TRACE_LAST_MAX);
-    else if (!machine_print_last(mon->m, (unsigned)count, mon->out))
+    else if (!machine_print_last(mon->m, mon->cpu->index, (unsigned)count, mon->out))
         fputs("no instructions are kept; start twin86 with -trace-last N (and -accel tcg-lite)\n", mon->out);
 }
 

@@ -63,7 +63,7 @@ static void print_timer(FILE *f, const struct Lapic *l) {
         fprintf(f, "\t deadline = %" PRIu64 "\n", l->state.tsc_deadline);
 }
 
-static void print_lapic(FILE *f, const struct Lapic *l) {
+static void print_lapic(FILE *f, unsigned cpu, const struct Lapic *l) {
     const struct LapicState *s = &l->state;
     static const struct {
         const char *name;
@@ -72,7 +72,7 @@ static void print_lapic(FILE *f, const struct Lapic *l) {
         {"LVT0", LAPIC_LVT_LINT0},   {"LVT1", LAPIC_LVT_LINT1},      {"LVTPC", LAPIC_LVT_PERF},
         {"LVTERR", LAPIC_LVT_ERROR}, {"LVTTHMR", LAPIC_LVT_THERMAL},
     };
-    fprintf(f, "dumping local APIC state for CPU 0\n\n");
+    fprintf(f, "dumping local APIC state for CPU %u\n\n", cpu);
     for (unsigned i = 0; i < sizeof(lvts) / sizeof(lvts[0]); i++)
         print_lvt(f, lvts[i].name, s->lvt[lvts[i].index], "");
     print_timer(f, l);
@@ -95,7 +95,7 @@ void monitor_info_lapic(struct Monitor *mon, char *args) {
     if (!ours(mon, args))
         return;
     if (cpu_has(&mon->cpu->model, CPUID_APIC))
-        print_lapic(mon->out, &mon->m->lapic);
+        print_lapic(mon->out, mon->cpu->index, &mon->m->cpus[mon->cpu->index].lapic);
     else
         fputs("this CPU model has no local APIC\n", mon->out);
 }

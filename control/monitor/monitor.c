@@ -104,7 +104,7 @@ static void run_line(struct Monitor *mon, char *line) {
 
 void monitor_run(struct Session *s, const char *line, FILE *out) {
     struct Machine *m = session_machine(s);
-    struct Monitor mon = {s, m, &m->cpu, out};
+    struct Monitor mon = {s, m, machine_cpu(m, 0), out};
     size_t n = strlen(line);
     if (n >= MONITOR_LINE_MAX) {
         fprintf(out, "the line is too long; %d bytes are the most\n", MONITOR_LINE_MAX - 1);

@@ -91,7 +91,7 @@ static enum PageWalkEnd walk(struct Walk *w, uint64_t table, unsigned level, uin
 }
 
 enum PageWalkEnd guest_pages(struct Machine *m, PageVisitor *visit, void *opaque) {
-    const CPUX86State *env = &m->cpu.env;
+    const CPUX86State *env = &machine_cpu(m, 0)->env;
     struct Walk w = {m, env, visit, opaque, .entry_size = 8, .index_bits = 9, .sign_bit = 63};
     if (x86_long_mode(env)) {
         unsigned levels = env->cr4 & CR4_LA57 ? 5 : 4;

@@ -73,7 +73,7 @@ static struct json_object *query_cpus_fast(struct QmpCall *call) {
     put(props, "socket-id", json_object_new_int(0));
     put(cpu, "cpu-index", json_object_new_int(0));
     put(cpu, "qom-path", json_object_new_string("/machine/cpu[0]"));
-    put(cpu, "thread-id", json_object_new_int(vcpu_thread_id(&session_machine(call->session)->cpu)));
+    put(cpu, "thread-id", json_object_new_int(vcpu_thread_id(machine_cpu(session_machine(call->session), 0))));
     put(cpu, "target", json_object_new_string("x86_64"));
     put(cpu, "props", props);
     json_object_array_add(list, cpu);

@@ -49,7 +49,8 @@ struct Session {
     enum SessionState state;
     struct SessionStop last_stop;
     Twin86Event last_event;
-    uint64_t budget_end; /* insn_count at which a step is done; UINT64_MAX: no step */
+    unsigned cpu;        /* whose step it is */
+    uint64_t budget_end; /* its insn_count at which a step is done; UINT64_MAX: no step */
     bool single;         /* a single step is under way */
     unsigned holds;
     unsigned awaited;
@@ -205,7 +206,7 @@ static void handle_event(struct Session *s, const Twin86Event *event) {
     case TWIN86_EVENT_NONE: break;
     case TWIN86_EVENT_BUDGET: stopped(s, SESSION_PAUSED, true, event); break;
     case TWIN86_EVENT_DEBUG:
-        if (s->m->cpu.debug.hit.kind == CPU_HIT_STEP)
+        if (machine_cpu(s->m, event->cpu)->debug.hit.kind == CPU_HIT_STEP)
             stopped(s, SESSION_PAUSED, true, event);
         else
             stopped(s, SESSION_DEBUG, false, event);
@@ -314,11 +315,11 @@ bool session_ended(const struct Session *s, Twin86Event *event) {
 
 /* ---- starting, stopping ---- */
 
-/* Let the vCPU run for the rest of its step, if it is one. */
+/* Let the guest run for the rest of its step, if it is one. */
 static void run_on(struct Session *s) {
-    uint64_t done = s->m->cpu.insn_count;
+    uint64_t done = machine_cpu(s->m, s->cpu)->insn_count;
     if (s->single)
-        machine_step(s->m);
+        machine_step(s->m, s->cpu);
     else if (s->budget_end == UINT64_MAX)
         machine_start(s->m, 0);
     else if (s->budget_end > done)
@@ -333,21 +334,23 @@ static bool run_is_over(const struct Session *s) {
     return s->ended || crashed || s->state == SESSION_SHUTDOWN || s->state == SESSION_INTERNAL_ERROR;
 }
 
-static int resume(struct Session *s, uint64_t instructions, bool single, char *why, size_t n) {
+/* `instructions` of that vCPU, 0: without limit. */
+static int resume(struct Session *s, unsigned cpu, uint64_t instructions, bool single, char *why, size_t n) {
     if (run_is_over(s)) {
         snprintf(why, n, "the guest's run is over (%s); reset the machine first", session_state_name(s->state));
         return -EPERM;
     }
     if (s->state == SESSION_RUNNING)
         return instructions == 0 && !single ? 0 : -EBUSY;
-    cpu_sync_state(&s->m->cpu);
-    uint64_t done = s->m->cpu.insn_count;
+    machine_sync_state(s->m);
+    s->cpu = cpu;
+    uint64_t done = machine_cpu(s->m, cpu)->insn_count;
     s->budget_end = instructions == 0 || instructions > UINT64_MAX - done ? UINT64_MAX : done + instructions;
     s->single = single;
     s->state = SESSION_RUNNING;
     struct Notice notice = {.kind = NOTICE_RESUMED};
     notify(s, &notice);
-    if (s->holds == 0 && s->state == SESSION_RUNNING && !vcpu_running(&s->m->cpu))
+    if (s->holds == 0 && s->state == SESSION_RUNNING && !machine_running(s->m))
         run_on(s);
     return 0;
 }
@@ -356,23 +359,25 @@ void session_start(struct Session *s, bool stopped) {
     char why[8];
     s->start_wanted = !stopped;
     if (s->start_wanted && s->awaited == 0)
-        resume(s, 0, false, why, sizeof(why));
+        resume(s, 0, 0, false, why, sizeof(why));
 }
 
-int session_cont(struct Session *s, char *why, size_t n) { return resume(s, 0, false, why, n); }
+int session_cont(struct Session *s, char *why, size_t n) { return resume(s, 0, 0, false, why, n); }
 
-static int resume_stopped(struct Session *s, uint64_t instructions, bool single, char *why, size_t n) {
-    int r = resume(s, instructions, single, why, n);
+static int resume_stopped(struct Session *s, unsigned cpu, uint64_t instructions, bool single, char *why, size_t n) {
+    int r = resume(s, cpu, instructions, single, why, n);
     if (r == -EBUSY)
         snprintf(why, n, "the guest is running; stop it first");
     return r;
 }
 
-int session_step(struct Session *s, uint64_t instructions, char *why, size_t n) {
-    return resume_stopped(s, instructions, false, why, n);
+int session_step(struct Session *s, unsigned cpu, uint64_t instructions, char *why, size_t n) {
+    return resume_stopped(s, cpu, instructions, false, why, n);
 }
 
-int session_single_step(struct Session *s, char *why, size_t n) { return resume_stopped(s, 0, true, why, n); }
+int session_single_step(struct Session *s, unsigned cpu, char *why, size_t n) {
+    return resume_stopped(s, cpu, 0, true, why, n);
+}
 
 void session_stop(struct Session *s) {
     if (s->state != SESSION_RUNNING)
@@ -392,11 +397,11 @@ bool session_wait_stop(struct Session *s, int timeout_ms) {
 void session_hold(struct Session *s) {
     if (s->holds++ == 0)
         machine_pause(s->m);
-    cpu_sync_state(&s->m->cpu);
+    machine_sync_state(s->m);
 }
 
 void session_release(struct Session *s) {
-    if (--s->holds == 0 && s->state == SESSION_RUNNING && !vcpu_running(&s->m->cpu))
+    if (--s->holds == 0 && s->state == SESSION_RUNNING && !machine_running(s->m))
         run_on(s); /* if it stopped by itself meanwhile, that is told first: machine_start does nothing then */
 }
 

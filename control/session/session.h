@@ -104,12 +104,12 @@ void session_set_panic_action(struct Session *s, enum Twin86PanicAction action);
 void session_stop(struct Session *s);
 /** Continue. 0, also when running; -EPERM with `why` when the guest's run is over and it must be reset first. */
 int session_cont(struct Session *s, char *why, size_t n);
-/** Execute `instructions` and stop again, with state PAUSED; or until something else stops the guest. Sleep in HLT
- *  takes as long as it takes. As session_cont; -EBUSY when running. */
-int session_step(struct Session *s, uint64_t instructions, char *why, size_t n);
-/** As a debugger wants it: one instruction, or the delivery of the exception that it raises; interrupts wait
- * (cpu/debug.h). As session_step. */
-int session_single_step(struct Session *s, char *why, size_t n);
+/** Run until that vCPU has executed `instructions` and stop again, with state PAUSED; or until something else stops the
+ *  guest. Sleep in HLT takes as long as it takes. As session_cont; -EBUSY when running. */
+int session_step(struct Session *s, unsigned cpu, uint64_t instructions, char *why, size_t n);
+/** As a debugger wants it: one instruction of one vCPU, or the delivery of the exception that it raises; interrupts
+ * wait (cpu/debug.h). As session_step. */
+int session_single_step(struct Session *s, unsigned cpu, char *why, size_t n);
 /** Wait for `timeout_ms` until the guest has stopped by itself. True when it is stopped. */
 bool session_wait_stop(struct Session *s, int timeout_ms);
 /** The reset button. */
@@ -124,7 +124,7 @@ void session_quit(struct Session *s);
 int session_set_accel(struct Session *s, const char *accel, char *why, size_t n);
 
 /** Make the guest stand still for a look or a change, without telling anybody; release lets it go on if it ran. Nests.
- *  Between the two the vCPU is parked, and env is up to date. */
+ *  Between the two the vCPUs are parked, and env is up to date. */
 void session_hold(struct Session *s);
 void session_release(struct Session *s);
 

@@ -94,12 +94,12 @@ static void compare_state(const char *name, const uint8_t *a, const uint8_t *b, 
 }
 
 void lock_compare_devices(const struct Machine *a, const struct Machine *b, struct LockDiffs *d) {
-    add_number(d, LOCK_RUN, "instructions", a->cpu.insn_count, b->cpu.insn_count);
-    add_number(d, LOCK_RUN, "halted", a->cpu.halted, b->cpu.halted);
-    add_number(d, LOCK_RUN, "random numbers taken", a->cpu.random_count, b->cpu.random_count);
+    add_number(d, LOCK_RUN, "instructions", machine_cpu(a, 0)->insn_count, machine_cpu(b, 0)->insn_count);
+    add_number(d, LOCK_RUN, "halted", machine_cpu(a, 0)->halted, machine_cpu(b, 0)->halted);
+    add_number(d, LOCK_RUN, "random numbers taken", machine_cpu(a, 0)->random_count, machine_cpu(b, 0)->random_count);
     add_number(d, LOCK_DEVICE, "virtual time (ns)", (uint64_t)clock_now(a->clock), (uint64_t)clock_now(b->clock));
     for (unsigned i = 0; i < machine_device_state_count; i++)
-        compare_state(machine_device_states[i].name, machine_device_state(a, i), machine_device_state(b, i),
+        compare_state(machine_device_states[i].name, machine_device_state(a, i, 0), machine_device_state(b, i, 0),
                       machine_device_states[i].size, d);
 }
 

@@ -32,7 +32,7 @@ static void fail(struct Follow *f, const char *what) {
 
 /* The instruction that the leader is about to execute. */
 static void look_at(struct Follow *f) {
-    struct CPUState *cpu = &f->leader->cpu;
+    struct CPUState *cpu = machine_cpu(f->leader, 0);
     const struct Tcg *t = cpu->engine;
     struct LockMoment *m = lock_history_next(&f->history);
     m->count = cpu->insn_count;
@@ -74,7 +74,7 @@ static const struct LockMask *mask_for_step(struct Follow *f, bool executed) {
 
 /* What may differ after this step does differ: let the follower go on from the leader's values. */
 static void level_registers(struct Follow *f, const CPUX86State *leader) {
-    CPUX86State *env = &f->follower->cpu.env;
+    CPUX86State *env = &machine_cpu(f->follower, 0)->env;
     uint64_t given = f->r->given;
     for (unsigned i = 0; i < REG_COUNT; i++) {
         if (env->gpr[i] == leader->gpr[i])
@@ -125,7 +125,7 @@ static bool breakpoint_copied(const struct Follow *f, const uint8_t *leader, uin
 }
 
 static void compare_linear(struct Follow *f, uint64_t linear, uint64_t size, struct LockDiffs *d) {
-    struct CPUState *cpu = &f->leader->cpu;
+    struct CPUState *cpu = machine_cpu(f->leader, 0);
     while (size > 0 && d->total < LOCK_DIFFS) {
         struct WalkResult w;
         uint64_t n = 4096 - (linear & 4095), offset;
@@ -169,8 +169,8 @@ static void tell(struct Follow *f, const struct LockDiffs *d, const char *where)
     struct LockMoment *m = lock_history_back(&f->history, 0);
     if (m == NULL)
         return;
-    m->after[0] = f->leader->cpu.env;
-    m->after[1] = f->follower->cpu.env;
+    m->after[0] = machine_cpu(f->leader, 0)->env;
+    m->after[1] = machine_cpu(f->follower, 0)->env;
     if (f->inject >= 0)
         snprintf(m->note, sizeof(m->note), "interrupt %02xh after it", f->inject);
     else if (f->events > 0)
@@ -242,10 +242,10 @@ static void check_ram(struct Follow *f) {
 static void compare(struct Follow *f, const CPUX86State *leader) {
     struct LockDiffs d;
     lock_diffs_clear(&d);
-    const CPUX86State *env = &f->follower->cpu.env;
+    const CPUX86State *env = &machine_cpu(f->follower, 0)->env;
     bool executed = f->pending;
     const struct LockMask *mask = mask_for_step(f, executed);
-    explained_level(leader, &f->follower->cpu.env);
+    explained_level(leader, &machine_cpu(f->follower, 0)->env);
     if (!lock_same_env(leader, env, mask))
         lock_compare_env(leader, env, mask, &d);
     if (executed || f->inject >= 0)
@@ -257,7 +257,7 @@ static void compare(struct Follow *f, const CPUX86State *leader) {
         differ(f, &d);
         return;
     }
-    f->met = f->leader->cpu.insn_count;
+    f->met = machine_cpu(f->leader, 0)->insn_count;
     f->r->meetings++;
     if (executed)
         level_registers(f, leader);
@@ -270,7 +270,7 @@ static void compare(struct Follow *f, const CPUX86State *leader) {
 
 static void stopped_elsewhere(struct Follow *f, enum VcpuExit exit) {
     struct LockDiffs d;
-    struct CPUState *cpu = &f->follower->cpu;
+    struct CPUState *cpu = machine_cpu(f->follower, 0);
     if (exit == VCPU_EXIT_ERROR) {
         fail(f, cpu->error);
         return;
@@ -284,7 +284,7 @@ static void stopped_elsewhere(struct Follow *f, enum VcpuExit exit) {
                    exit == VCPU_EXIT_SHUTDOWN ? "triple fault"
                    : exit == VCPU_EXIT_HALT   ? "halted"
                                               : "did not come there in time");
-    lock_compare_env(&f->leader->cpu.env, &cpu->env, &f->never_mask, &d);
+    lock_compare_env(&machine_cpu(f->leader, 0)->env, &cpu->env, &f->never_mask, &d);
     differ(f, &d);
 }
 
@@ -295,7 +295,7 @@ static void load_planted(struct CPUState *cpu) {
 
 /* Physical address of an instruction, as the leader's page tables say. */
 static uint64_t phys_rip(const struct Follow *f, const CPUX86State *env) {
-    const struct CPUState *cpu = &f->leader->cpu;
+    const struct CPUState *cpu = machine_cpu(f->leader, 0);
     struct WalkResult w;
     bool mapped = x86_walk(env, &cpu->model, cpu->bus, peek_linear(env, SEG_CS, env->rip), WALK_PEEK, &w);
     return mapped ? w.phys : UINT64_MAX;
@@ -303,7 +303,7 @@ static uint64_t phys_rip(const struct Follow *f, const CPUX86State *env) {
 
 /* Let the follower do what brought the leader to `leader`. */
 static void step(struct Follow *f, const CPUX86State *leader) {
-    struct CPUState *cpu = &f->follower->cpu;
+    struct CPUState *cpu = machine_cpu(f->follower, 0);
     const struct LockRow *w = row(f);
     struct AccelStep s = {
         .inject = f->pending ? -1 : f->inject,
@@ -318,7 +318,7 @@ static void step(struct Follow *f, const CPUX86State *leader) {
         .all = f->pending && w->system,
     };
     uint8_t byte = 0;
-    peek_memory(&f->leader->cpu, peek_linear(leader, SEG_CS, leader->rip), &byte, 1);
+    peek_memory(machine_cpu(f->leader, 0), peek_linear(leader, SEG_CS, leader->rip), &byte, 1);
     f->stop_byte = byte;
     f->general_changed = false;
     load_planted(cpu);
@@ -354,7 +354,7 @@ static bool can_wait(const struct Follow *f, const CPUX86State *after) {
 
 /* Bring the follower to the instruction that the leader has just executed. */
 static void rejoin(struct Follow *f) {
-    struct CPUState *cpu = &f->follower->cpu;
+    struct CPUState *cpu = machine_cpu(f->follower, 0);
     struct AccelStep s = {.inject = -1,
                           .until = &f->before,
                           .stop = phys_rip(f, &f->before),
@@ -475,7 +475,7 @@ static void wait_for_leader(struct Follow *f) {
             moved = now;
         steps = s;
         if (now - moved > PATIENCE_MS)
-            cpu_post(&f->follower->cpu, CPU_EVENT_LEAVE);
+            cpu_post(machine_cpu(f->follower, 0), CPU_EVENT_LEAVE);
         if (now > deadline && !f->r->timed_out) {
             f->r->timed_out = true;
             machine_stop(f->leader, TWIN86_EVENT_QUIT, 0);
@@ -504,10 +504,10 @@ static void finish(struct Follow *f) {
         return;
     }
     if (f->r->end.kind != TWIN86_EVENT_TRIPLE_FAULT) /* nothing is defined after it */
-        catch_up(f, &f->leader->cpu.env);
+        catch_up(f, &machine_cpu(f->leader, 0)->env);
     if (f->over)
         return;
-    f->r->instructions = f->leader->cpu.insn_count;
+    f->r->instructions = machine_cpu(f->leader, 0)->insn_count;
     check_ram(f);
     if (!f->over)
         tell_given(f);
@@ -515,9 +515,9 @@ static void finish(struct Follow *f) {
 
 static void run(struct Follow *f) {
     struct LockDiffs d;
-    struct CPUState *cpu = &f->follower->cpu;
+    struct CPUState *cpu = machine_cpu(f->follower, 0);
     lock_diffs_clear(&d);
-    lock_compare_env(&f->leader->cpu.env, &cpu->env, &f->never_mask, &d);
+    lock_compare_env(&machine_cpu(f->leader, 0)->env, &cpu->env, &f->never_mask, &d);
     lock_compare_ram(&f->leader->ram, &f->follower->ram, &d);
     if (d.total != 0) {
         lock_diffs_print(&d, f->c->engine, f->c->report);

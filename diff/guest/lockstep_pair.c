@@ -78,7 +78,7 @@ static void advance(struct Pair *p, unsigned sides, uint64_t target) {
     for (unsigned s = 0; s < 2; s++) {
         if (!(sides & 1u << s))
             continue;
-        uint64_t now = p->m[s]->cpu.insn_count;
+        uint64_t now = machine_cpu(p->m[s], 0)->insn_count;
         runs[s] = !p->ended[s] && now < target && machine_start(p->m[s], target - now) == 0;
     }
     for (unsigned s = 0; s < 2; s++)
@@ -89,9 +89,10 @@ static void advance(struct Pair *p, unsigned sides, uint64_t target) {
 static void run_to(struct Pair *p, unsigned sides, uint64_t target) {
     const struct LockPlant *what = &p->c->plant;
     struct Machine *m = p->m[what->side];
-    if (what->apply != NULL && (sides & 1u << what->side) && m->cpu.insn_count < what->at && target >= what->at) {
+    if (what->apply != NULL && (sides & 1u << what->side) && machine_cpu(m, 0)->insn_count < what->at &&
+        target >= what->at) {
         advance(p, 1u << what->side, what->at);
-        if (m->cpu.insn_count == what->at)
+        if (machine_cpu(m, 0)->insn_count == what->at)
             what->apply(what->opaque, m);
     }
     advance(p, sides, target);
@@ -122,7 +123,7 @@ static void compare(struct Pair *p, bool all_of_ram, struct LockDiffs *d) {
     if (p->ended[0] != p->ended[1] ||
         (p->ended[0] && (p->event[0].kind != p->event[1].kind || p->event[0].value != p->event[1].value)))
         lock_diffs_add(d, LOCK_RUN, "the run's end", event_name(p, 0), event_name(p, 1));
-    lock_compare_env(&a->cpu.env, &b->cpu.env, NULL, d);
+    lock_compare_env(&machine_cpu(a, 0)->env, &machine_cpu(b, 0)->env, NULL, d);
     lock_compare_devices(a, b, d);
     if (all_of_ram)
         lock_compare_ram(&a->ram, &b->ram, d);
@@ -134,7 +135,7 @@ static void compare(struct Pair *p, bool all_of_ram, struct LockDiffs *d) {
 
 static void note(struct Pair *p) {
     struct LockMoment *m = lock_history_next(&p->history);
-    struct CPUState *cpu = &p->m[0]->cpu;
+    struct CPUState *cpu = machine_cpu(p->m[0], 0);
     m->count = cpu->insn_count;
     m->cs = cpu->env.seg[SEG_CS].selector;
     disas_at(p->disas, cpu, cpu->env.rip, &m->line);
@@ -145,7 +146,7 @@ static void note_result(struct Pair *p) {
     struct LockMoment *m = lock_history_back(&p->history, 0);
     const struct Trace *t = &p->m[0]->trace;
     for (unsigned s = 0; s < 2; s++)
-        m->after[s] = p->m[s]->cpu.env;
+        m->after[s] = machine_cpu(p->m[s], 0)->env;
     m->event = t->events != p->events;
     if (m->event)
         snprintf(m->note, sizeof(m->note), "vector %02xh delivered",
@@ -346,7 +347,7 @@ static void run(struct Pair *p) {
             locate(p, agreed, next, &d);
             return;
         }
-        agreed = p->m[0]->cpu.insn_count;
+        agreed = machine_cpu(p->m[0], 0)->insn_count;
         p->r->instructions = agreed;
     }
     p->r->end = p->ended[0] ? p->event[0] : (Twin86Event){.kind = TWIN86_EVENT_BUDGET};

@@ -71,7 +71,7 @@ static bool follower_write_msr(void *opaque, uint32_t msr, uint64_t value) {
 }
 
 static void wrap_apic(struct Follow *f) {
-    struct CPUState *leader = &f->leader->cpu, *follower = &f->follower->cpu;
+    struct CPUState *leader = machine_cpu(f->leader, 0), *follower = machine_cpu(f->follower, 0);
     const struct CpuApicOps *d = leader->apic;
     f->devices = d;
     f->devices_opaque = leader->apic_opaque;
@@ -171,7 +171,7 @@ static bool make_machines(struct Follow *f, bool output) {
     f->follower = lock_machine_new(f->c, f->c->engine[1], false, false, r);
     if (f->follower == NULL)
         return false;
-    if (f->follower->cpu.accel->ops->step == NULL) {
+    if (machine_cpu(f->follower, 0)->accel->ops->step == NULL) {
         r->error = -EINVAL;
         snprintf(r->why, sizeof(r->why), "engine %s can't follow another one", f->c->engine[1]);
         return false;
@@ -179,15 +179,15 @@ static bool make_machines(struct Follow *f, bool output) {
     f->leader = lock_machine_new(f->c, f->c->engine[0], true, output, r);
     if (f->leader == NULL)
         return false;
-    f->leader->cpu.model = f->follower->cpu.model;
+    machine_cpu(f->leader, 0)->model = machine_cpu(f->follower, 0)->model;
     return true;
 }
 
 static void connect(struct Follow *f) {
     f->hooks = lock_follow_hooks;
     f->hooks.opaque = f;
-    f->leader->cpu.trace = &f->hooks;
-    cpu_state_changed(&f->leader->cpu); /* the engine looks at the hooks when it is given state */
+    machine_cpu(f->leader, 0)->trace = &f->hooks;
+    cpu_state_changed(machine_cpu(f->leader, 0)); /* the engine looks at the hooks when it is given state */
     wrap_apic(f);
     lock_log_init(&f->log);
     bus_set_tap(f->leader->bus, &f->log.leader);
@@ -211,7 +211,7 @@ bool lock_follow_init(struct Follow *f, const struct LockConfig *c, struct LockR
 
 void lock_follow_destroy(struct Follow *f) {
     if (f->leader != NULL)
-        f->leader->cpu.trace = &f->leader->trace.hooks;
+        machine_cpu(f->leader, 0)->trace = &f->leader->trace.hooks;
     lock_machine_free(f->leader);
     lock_machine_free(f->follower);
     lock_log_destroy(&f->log);

@@ -10,10 +10,10 @@
 enum { TABLES_SIZE = 0x8000, SCRIPT_SIZE = 0x2000 };
 
 static struct AcpiConfig describe(struct Machine *m, uint32_t tables_base) {
-    bool apic = cpu_has(&m->cpu.model, CPUID_APIC);
+    bool apic = cpu_has(&machine_cpu(m, 0)->model, CPUID_APIC);
     struct AcpiConfig c = {
         .tables_base = tables_base,
-        .cpus = 1,
+        .cpus = m->cpu_count,
         .lapic_base = apic ? LAPIC_DEFAULT_BASE : 0,
         .ioapic_base = apic ? IOAPIC_DEFAULT_BASE : 0,
         .ioapic_id = MACHINE_IOAPIC_ID,

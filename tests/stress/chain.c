@@ -38,8 +38,9 @@ static void take(struct Chain *c, unsigned step, uint64_t value, uint32_t want, 
     c->step++;
 }
 
-static uint64_t port_read(void *opaque, uint64_t offset, unsigned size) {
+static uint64_t port_read(void *opaque, unsigned cpu, uint64_t offset, unsigned size) {
     struct Chain *c = opaque;
+    (void)cpu;
     expect(c, size == 4, "a read that is not 4 bytes", size);
     if (offset == 0)
         return answer(c, STEP_IN, "IN");
@@ -69,8 +70,9 @@ static void string_out(struct Chain *c, uint64_t value) {
     }
 }
 
-static void port_write(void *opaque, uint64_t offset, uint64_t value, unsigned size) {
+static void port_write(void *opaque, unsigned cpu, uint64_t offset, uint64_t value, unsigned size) {
     struct Chain *c = opaque;
+    (void)cpu;
     expect(c, size == (offset == 12 ? 1 : 4), "a write of another size", size);
     switch (offset) {
     case 0: take(c, STEP_OUT, value, c->value, "OUT"); break;
@@ -81,13 +83,15 @@ static void port_write(void *opaque, uint64_t offset, uint64_t value, unsigned s
     }
 }
 
-static uint64_t mmio_read(void *opaque, uint64_t offset, unsigned size) {
+static uint64_t mmio_read(void *opaque, unsigned cpu, uint64_t offset, unsigned size) {
+    (void)cpu;
     expect(opaque, offset == 0 && size == 4, "an MMIO read elsewhere", offset);
     return answer(opaque, STEP_MMIO_READ, "MMIO read");
 }
 
-static void mmio_write(void *opaque, uint64_t offset, uint64_t value, unsigned size) {
+static void mmio_write(void *opaque, unsigned cpu, uint64_t offset, uint64_t value, unsigned size) {
     struct Chain *c = opaque;
+    (void)cpu;
     expect(c, offset == 4 && size == 4, "an MMIO write elsewhere", offset);
     take(c, STEP_MMIO_WRITE, value, c->value, "MMIO write");
 }

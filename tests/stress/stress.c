@@ -84,11 +84,11 @@ static void sleep_us(unsigned us) {
  */
 static unsigned look_at_registers(Twin86Machine *m, const struct Chain *chain, unsigned i) {
     uint64_t rax, rsp;
-    unsigned wrong = twin86_read_reg(m, TWIN86_RAX, &rax) != 0 || twin86_read_reg(m, TWIN86_RSP, &rsp) != 0;
+    unsigned wrong = twin86_read_reg(m, 0, TWIN86_RAX, &rax) != 0 || twin86_read_reg(m, 0, TWIN86_RSP, &rsp) != 0;
     if ((chain->step == 1 || chain->step == 3) && (uint16_t)rsp == 0x7000)
         wrong += (uint32_t)rax != chain->value;
     if (i % 2)
-        wrong += twin86_write_reg(m, TWIN86_R8, i) != 0;
+        wrong += twin86_write_reg(m, 0, TWIN86_R8, i) != 0;
     return wrong;
 }
 

@@ -35,8 +35,8 @@ static inline void session_bench_free(struct SessionBench *b) {
 /** Real-mode code at 0000:7C00, where the CPU is set to start. */
 static inline void session_bench_code(struct SessionBench *b, const void *code, size_t size) {
     twin86_write_memory(b->machine, 0x7c00, code, size);
-    ck_assert_int_eq(twin86_write_reg(b->machine, TWIN86_CS, 0), 0);
-    ck_assert_int_eq(twin86_write_reg(b->machine, TWIN86_RIP, 0x7c00), 0);
+    ck_assert_int_eq(twin86_write_reg(b->machine, 0, TWIN86_CS, 0), 0);
+    ck_assert_int_eq(twin86_write_reg(b->machine, 0, TWIN86_RIP, 0x7c00), 0);
 }
 #define SESSION_BENCH_CODE(b, ...)                                                                                     \
     do {                                                                                                               \

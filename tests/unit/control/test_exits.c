@@ -25,9 +25,9 @@ static void count(struct ExitStats *s, struct ExitKey k, uint64_t n) { exits_beg
 
 START_TEST(rows_by_place_and_rip) {
     struct ExitStats *s = exits_new();
-    struct ExitRow *rows;
-    size_t n;
-    uint64_t merged;
+    struct ExitRow *rows = NULL;
+    size_t n = 0;
+    uint64_t merged = 0;
     count(s, port(0x3f8, true, 100), 1);
     count(s, port(0x3f8, true, 200), 2);
     count(s, port(0x3f8, false, 100), 4);
@@ -52,11 +52,33 @@ START_TEST(rows_by_place_and_rip) {
 }
 END_TEST
 
+/* Those of several vCPUs in one table. */
+START_TEST(rows_of_two_are_added_up) {
+    struct ExitStats *a = exits_new(), *b = exits_new();
+    struct ExitRow *rows = NULL;
+    size_t n = 0;
+    uint64_t merged = 0;
+    count(a, port(1, true, 100), 1);
+    count(a, port(2, true, 100), 2);
+    count(b, port(2, true, 100), 4);
+    count(b, port(2, true, 200), 8);
+    ck_assert_int_eq(exits_copy(a, &rows, &n, &merged), 0);
+    ck_assert_int_eq(exits_copy(b, &rows, &n, &merged), 0);
+    static const uint64_t counts[] = {1, 6, 8};
+    ck_assert_uint_eq(n, 3);
+    for (size_t i = 0; i < n; i++)
+        ck_assert_uint_eq(rows[i].count, counts[i]);
+    free(rows);
+    exits_free(a);
+    exits_free(b);
+}
+END_TEST
+
 START_TEST(time_runs_until_the_end) {
     struct ExitStats *s = exits_new();
-    struct ExitRow *rows;
-    size_t n;
-    uint64_t merged;
+    struct ExitRow *rows = NULL;
+    size_t n = 0;
+    uint64_t merged = 0;
     count(s, port(1, true, 0), 1);
     usleep(2000);
     count(s, port(2, true, 0), 1); /* ends the first */
@@ -75,9 +97,9 @@ END_TEST
 /* A guest may make up any number of places: memory stays bounded, and no event is lost. */
 START_TEST(too_many_rows) {
     struct ExitStats *s = exits_new();
-    struct ExitRow *rows;
-    size_t n;
-    uint64_t merged, sum = 0;
+    struct ExitRow *rows = NULL;
+    size_t n = 0;
+    uint64_t merged = 0, sum = 0;
     const uint64_t events = 300000;
     for (uint64_t i = 0; i < events; i++) {
         struct ExitKey k = exit_key(EXIT_EPT_MISCONFIG, EXIT_PLACE_ADDRESS, i * 4, false);
@@ -362,17 +384,17 @@ static Twin86Machine *counting_machine(const void *code, size_t size) {
     twin86_write_memory(machine, HANDLER, "\xcf", 1);
     twin86_write_memory(machine, NMI_HANDLER, "\xcf", 1);
     twin86_write_memory(machine, CODE, code, size);
-    twin86_write_reg(machine, TWIN86_CS, 0);
-    twin86_write_reg(machine, TWIN86_RIP, CODE);
-    twin86_write_reg(machine, TWIN86_RSP, 0x7000);
+    twin86_write_reg(machine, 0, TWIN86_CS, 0);
+    twin86_write_reg(machine, 0, TWIN86_RIP, CODE);
+    twin86_write_reg(machine, 0, TWIN86_RSP, 0x7000);
     return machine;
 }
 
 static uint64_t count_of(struct Machine *m, int reason) {
-    struct ExitRow *rows;
-    size_t n;
-    uint64_t merged, sum = 0;
-    ck_assert_int_eq(exits_copy(m->exits, &rows, &n, &merged), 0);
+    struct ExitRow *rows = NULL;
+    size_t n = 0;
+    uint64_t merged = 0, sum = 0;
+    ck_assert_int_eq(exits_copy(machine_cpu(m, 0)->exits, &rows, &n, &merged), 0);
     for (size_t i = 0; i < n; i++)
         sum += rows[i].key.class == EXIT_CLASS_EXIT && rows[i].key.reason == reason ? rows[i].count : 0;
     free(rows);
@@ -485,6 +507,7 @@ Suite *exits_suite(void) {
     TCase *t = tcase_create("exits");
     tcase_set_timeout(t, 30);
     tcase_add_test(t, rows_by_place_and_rip);
+    tcase_add_test(t, rows_of_two_are_added_up);
     tcase_add_test(t, time_runs_until_the_end);
     tcase_add_test(t, too_many_rows);
     tcase_add_test(t, text_report);

@@ -180,8 +180,8 @@ END_TEST
 /* EIP is linear; what a debugger may not change stays. */
 START_TEST(registers) {
     struct Client *c = client_new();
-    CPUX86State *env = &c->b.m->cpu.env;
-    ck_assert_int_eq(twin86_write_reg(c->b.machine, TWIN86_CS, 0x7b0), 0);
+    CPUX86State *env = &machine_cpu(c->b.m, 0)->env;
+    ck_assert_int_eq(twin86_write_reg(c->b.machine, 0, TWIN86_CS, 0x7b0), 0);
     env->rip = 0x100;
     IS(ask(c, "p8"), "007c0000");
     IS(ask(c, "P8=037c0000"), "OK");
@@ -216,7 +216,7 @@ static unsigned total(const struct CPUState *cpu, enum GdbArch arch) {
 
 START_TEST(long_mode_registers) {
     struct Client *c = client_new();
-    struct CPUState *cpu = &c->b.m->cpu;
+    struct CPUState *cpu = machine_cpu(c->b.m, 0);
     CPUX86State *env = &cpu->env;
     char why[100];
     uint8_t bytes[GDB_REGISTER_MAX];
@@ -347,7 +347,7 @@ START_TEST(coming_and_going) {
     struct Client *c = client_new();
     IS(ask(c, "Z0,7c01,1"), "OK");
     IS(ask(c, "D"), "OK");
-    ck_assert_uint_eq(c->b.m->cpu.debug.count, 0);
+    ck_assert_uint_eq(machine_cpu(c->b.m, 0)->debug.count, 0);
     ck_assert_int_eq(session_state(c->b.s), SESSION_RUNNING);
     IS(ask(c, "g"), ""); /* it has gone */
     *c->g = (struct Gdb){0};
@@ -369,11 +369,11 @@ END_TEST
 /* What gdb was told when it came is not what the CPU does later: it says so, once. */
 START_TEST(modes) {
     struct Client *c = client_new();
-    CPUX86State *env = &c->b.m->cpu.env;
+    CPUX86State *env = &machine_cpu(c->b.m, 0)->env;
     ask(c, "s");
     IS(wait(c), "T05thread:1;");
     env->seg[SEG_CS].ar |= AR_DB;
-    cpu_state_changed(&c->b.m->cpu);
+    cpu_state_changed(machine_cpu(c->b.m, 0));
     ask(c, "s");
     wait(c);
     ck_assert_int_eq(c->text[0], 'O');

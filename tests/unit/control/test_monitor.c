@@ -81,7 +81,7 @@ static const struct {
 };
 
 static void set_registers(void) {
-    CPUX86State *env = &bench.m->cpu.env;
+    CPUX86State *env = &machine_cpu(bench.m, 0)->env;
     env->gpr[REG_AX] = 0x1122334455667788;
     env->gpr[REG_SP] = 0x8000;
     env->gpr[8] = 0xffeeddccbbaa;
@@ -95,8 +95,8 @@ START_TEST(expressions_have_values) {
     char why[100] = "";
     const char *at = expressions[_i].text;
     set_registers();
-    ck_assert_msg(expr_eval(&bench.m->cpu.env, NULL, &at, &v, why, sizeof(why)) == 0, "%s: %s", expressions[_i].text,
-                  why);
+    ck_assert_msg(expr_eval(&machine_cpu(bench.m, 0)->env, NULL, &at, &v, why, sizeof(why)) == 0, "%s: %s",
+                  expressions[_i].text, why);
     ck_assert_str_eq(at, "");
     ck_assert_msg(v == expressions[_i].value, "%s is %#llx", expressions[_i].text, (unsigned long long)v);
 }
@@ -131,7 +131,7 @@ START_TEST(bad_expressions_are_refused) {
     uint64_t v = 0;
     char why[100] = "";
     const char *at = bad_expressions[_i].text;
-    ck_assert_int_lt(expr_eval(&bench.m->cpu.env, NULL, &at, &v, why, sizeof(why)), 0);
+    ck_assert_int_lt(expr_eval(&machine_cpu(bench.m, 0)->env, NULL, &at, &v, why, sizeof(why)), 0);
     ck_assert_msg(strstr(why, bad_expressions[_i].why) != NULL, "'%s': %s", bad_expressions[_i].text, why);
 }
 END_TEST
@@ -292,9 +292,9 @@ START_TEST(the_guest_is_steered) {
     ck_assert_str_eq(run("info status"), "VM status: running\n");
     ck_assert_ptr_nonnull(strstr(run("step"), "running; stop it first"));
     ck_assert_ptr_nonnull(strstr(run("info registers"), "EIP=")); /* stands still for it, and goes on */
-    ck_assert(vcpu_running(&bench.m->cpu));
+    ck_assert(vcpu_running(machine_cpu(bench.m, 0)));
     ck_assert_str_eq(run("s"), "");
-    ck_assert(!vcpu_running(&bench.m->cpu));
+    ck_assert(!vcpu_running(machine_cpu(bench.m, 0)));
     ck_assert_str_eq(run("system_powerdown"), "");
     ck_assert_str_eq(run("system_reset"), "");
     ck_assert_str_eq(run("print $cs"), "0xf000\n");
@@ -310,7 +310,7 @@ START_TEST(nmi_reaches_the_guest) {
     static const uint8_t handler[] = {0x40, 0xcf}; /* INC AX; IRET */
     poke(0x7e00, handler, sizeof(handler));
     poke32(4 * 2, 0x7e00);
-    CPUX86State *env = &bench.m->cpu.env;
+    CPUX86State *env = &machine_cpu(bench.m, 0)->env;
     env->gpr[REG_SP] = 0x7000;
     ck_assert_str_eq(run("nmi"), "");
     ck_assert_str_eq(run("step 2"), "=> 0000:7c00  hlt\n"); /* NMI, INC, IRET */
@@ -334,7 +334,7 @@ END_TEST
 enum { TABLE = 0x100000 };
 
 static void paging_on(uint64_t cr4, uint64_t efer) {
-    CPUX86State *env = &bench.m->cpu.env;
+    CPUX86State *env = &machine_cpu(bench.m, 0)->env;
     env->cr0 |= CR0_PE | CR0_PG;
     env->cr3 = TABLE;
     env->cr4 = cr4;
@@ -367,7 +367,7 @@ START_TEST(tlb_of_32_bit_paging) {
 END_TEST
 
 START_TEST(tlb_of_pae_paging) {
-    bench.m->cpu.env.pdpte[3] = (TABLE + 0x1000) | 1;
+    machine_cpu(bench.m, 0)->env.pdpte[3] = (TABLE + 0x1000) | 1;
     poke64(TABLE + 0x1000, 0x00200083);
     poke64(TABLE + 0x1000 + 8 * 511, (TABLE + 0x2000) | 3);
     poke64(TABLE + 0x2000 + 8 * 511, 0x5001 | 1ull << 63);
@@ -417,9 +417,9 @@ START_TEST(nonsense_tables_do_not_hang) {
     for (unsigned i = 0; i < 512; i++)
         poke64(TABLE + 8 * i, TABLE | (i < 500 ? 7 : 0)); /* at the last level: pages; some missing */
     run("info mem");
-    bench.m->cpu.env.cr3 = 0xfee00000; /* a device */
+    machine_cpu(bench.m, 0)->env.cr3 = 0xfee00000; /* a device */
     ck_assert_str_eq(run("info tlb"), "");
-    bench.m->cpu.env.cr3 = 0xffffffffff000; /* a hole */
+    machine_cpu(bench.m, 0)->env.cr3 = 0xffffffffff000; /* a hole */
     ck_assert_str_eq(run("info mem"), "");
 }
 END_TEST

@@ -161,19 +161,19 @@ START_TEST(everybody_is_told) {
     ck_assert_int_eq(session_state(b.s), SESSION_PRELAUNCH);
     session_start(b.s, true);
     ck_assert_int_eq(session_state(b.s), SESSION_PRELAUNCH);
-    ck_assert_int_eq(session_step(b.s, 3, why, sizeof(why)), 0);
+    ck_assert_int_eq(session_step(b.s, 0, 3, why, sizeof(why)), 0);
     session_bench_until(&b, SESSION_PAUSED);
-    ck_assert_uint_eq(b.m->cpu.env.gpr[REG_AX], 2);
+    ck_assert_uint_eq(machine_cpu(b.m, 0)->env.gpr[REG_AX], 2);
     ck_assert_str_eq(log.text, "Rs");
     session_stop(b.s); /* stands already */
     ck_assert_int_eq(session_cont(b.s, why, sizeof(why)), 0);
     ck_assert_int_eq(session_cont(b.s, why, sizeof(why)), 0);
-    ck_assert_int_eq(session_step(b.s, 1, why, sizeof(why)), -EBUSY);
+    ck_assert_int_eq(session_step(b.s, 0, 1, why, sizeof(why)), -EBUSY);
     session_hold(b.s);
-    ck_assert(!vcpu_running(&b.m->cpu));
+    ck_assert(!vcpu_running(machine_cpu(b.m, 0)));
     ck_assert_int_eq(session_state(b.s), SESSION_RUNNING);
     session_release(b.s);
-    ck_assert(vcpu_running(&b.m->cpu));
+    ck_assert(vcpu_running(machine_cpu(b.m, 0)));
     log.restart = true; /* and the other still hears of the stop first */
     session_stop(b.s);
     ck_assert_str_eq(log.text, "RsRSR");
@@ -200,14 +200,14 @@ START_TEST(a_step_that_is_held_is_finished) {
     session_bench_new(&b, false);
     SESSION_BENCH_CODE(&b, 0x40, 0xeb, 0xfd);
     char why[100];
-    ck_assert_int_eq(session_step(b.s, 5000000, why, sizeof(why)), 0);
+    ck_assert_int_eq(session_step(b.s, 0, 5000000, why, sizeof(why)), 0);
     for (unsigned i = 0; i < 50; i++) {
         session_hold(b.s);
         session_release(b.s);
     }
     session_bench_until(&b, SESSION_PAUSED);
     ck_assert(session_last_stop(b.s)->stepped);
-    ck_assert_uint_eq(b.m->cpu.insn_count, 5000000);
+    ck_assert_uint_eq(machine_cpu(b.m, 0)->insn_count, 5000000);
     session_bench_free(&b);
 }
 END_TEST
@@ -218,18 +218,18 @@ START_TEST(single_steps_and_breakpoints) {
     session_bench_new(&b, false);
     SESSION_BENCH_CODE(&b, 0x40, 0x40, 0xeb, 0xfc); /* INC AX; INC AX; JMP back */
     char why[100] = "";
-    ck_assert_int_eq(session_single_step(b.s, why, sizeof(why)), 0);
-    ck_assert_int_eq(session_single_step(b.s, why, sizeof(why)), -EBUSY);
+    ck_assert_int_eq(session_single_step(b.s, 0, why, sizeof(why)), 0);
+    ck_assert_int_eq(session_single_step(b.s, 0, why, sizeof(why)), -EBUSY);
     session_hold(b.s);
     session_release(b.s);
     session_bench_until(&b, SESSION_PAUSED);
     ck_assert(session_last_stop(b.s)->stepped);
-    ck_assert_uint_eq(b.m->cpu.env.gpr[REG_AX], 1);
+    ck_assert_uint_eq(machine_cpu(b.m, 0)->env.gpr[REG_AX], 1);
     struct CpuPoint p = {.kind = CPU_BREAKPOINT, .address = 0x7c01};
     ck_assert_int_eq(machine_insert_point(b.m, &p, why, sizeof(why)), 0);
     ck_assert_int_eq(session_cont(b.s, why, sizeof(why)), 0); /* not where the step ended */
     session_bench_until(&b, SESSION_DEBUG);
-    ck_assert_uint_eq(b.m->cpu.env.gpr[REG_AX], 3);
+    ck_assert_uint_eq(machine_cpu(b.m, 0)->env.gpr[REG_AX], 3);
     ck_assert(!session_last_stop(b.s)->stepped);
     session_bench_free(&b);
 }
@@ -262,17 +262,17 @@ START_TEST(panics_by_action) {
     session_observe(b.s, &o);
     session_set_panic_action(b.s, cases[_i].action);
     session_set_no_shutdown(b.s, cases[_i].no_shutdown);
-    ck_assert_int_eq(session_step(b.s, 6, why, sizeof(why)), 0);
+    ck_assert_int_eq(session_step(b.s, 0, 6, why, sizeof(why)), 0);
     run_until_stop(&b);
     if (log.text[log.used - 1] == 's')
-        ck_assert_uint_eq(b.m->cpu.insn_count, 6);
+        ck_assert_uint_eq(machine_cpu(b.m, 0)->insn_count, 6);
     if (log.text[log.used - 1] != 'X') { /* the second OUT again, alone */
-        ck_assert_int_eq(twin86_write_reg(b.machine, TWIN86_RIP, 0x7c07), 0);
-        ck_assert_int_eq(session_single_step(b.s, why, sizeof(why)), 0);
+        ck_assert_int_eq(twin86_write_reg(b.machine, 0, TWIN86_RIP, 0x7c07), 0);
+        ck_assert_int_eq(session_single_step(b.s, 0, why, sizeof(why)), 0);
         run_until_stop(&b);
     }
     ck_assert_str_eq(log.text, cases[_i].log);
-    ck_assert_uint_eq(b.m->cpu.env.rip, 0x7c08);
+    ck_assert_uint_eq(machine_cpu(b.m, 0)->env.rip, 0x7c08);
     session_bench_free(&b);
 }
 END_TEST
@@ -292,7 +292,7 @@ START_TEST(a_triple_fault_can_be_looked_at) {
     ck_assert(!session_ended(b.s, &e));
     ck_assert_str_eq(log.text, "R?XS");
     ck_assert_int_eq(session_last_stop(b.s)->event->kind, TWIN86_EVENT_TRIPLE_FAULT);
-    ck_assert_uint_eq(b.m->cpu.env.rip, 0x7c06);
+    ck_assert_uint_eq(machine_cpu(b.m, 0)->env.rip, 0x7c06);
     ck_assert_int_eq(session_cont(b.s, why, sizeof(why)), -EPERM);
     ck_assert_ptr_nonnull(strstr(why, "guest-panicked"));
     session_reset(b.s);

@@ -66,7 +66,7 @@ static uint64_t rip_after(struct Bench *b, uint64_t count) {
         ck_assert_int_eq(machine_start(m, count), 0);
         ck_assert_int_eq(machine_wait(m, -1, &event), 0);
     }
-    uint64_t rip = m->cpu.env.rip;
+    uint64_t rip = machine_cpu(m, 0)->env.rip;
     lock_machine_free(m);
     return rip;
 }
@@ -116,7 +116,7 @@ START_TEST(plain_is_plain) {
         ck_assert_ptr_nonnull(m);
         machine_start(m, 16000); /* in 64-bit mode */
         ck_assert_int_eq(machine_wait(m, -1, &event), 0);
-        const struct Tcg *t = m->cpu.engine;
+        const struct Tcg *t = machine_cpu(m, 0)->engine;
         ck_assert_int_eq(t->plain, side == 1);
         ck_assert_uint_eq(t->mode & (MODE_STEP | MODE_FLAT), side == 1 ? MODE_STEP : MODE_FLAT);
         lock_machine_free(m);
@@ -153,8 +153,8 @@ static void flip(void *opaque, struct Machine *m) {
     }
     const struct EnvField *f = env_field_find(what->field);
     ck_assert_ptr_nonnull(f);
-    ((uint8_t *)&m->cpu.env)[f->offset] ^= 1;
-    cpu_state_changed(&m->cpu);
+    ((uint8_t *)&machine_cpu(m, 0)->env)[f->offset] ^= 1;
+    cpu_state_changed(machine_cpu(m, 0));
 }
 
 static const struct {
@@ -223,7 +223,7 @@ END_TEST
 
 /* In the block at RIP, instruction 2 gets the function of instruction 1. Blocks of one instruction stay right. */
 static void break_block(void *opaque, struct Machine *m) {
-    struct Tcg *t = m->cpu.engine;
+    struct Tcg *t = machine_cpu(m, 0)->engine;
     struct Block *b = tcg_block_find(t, t->mode, NULL);
     ck_assert_uint_ge(b->count, 4);
     b->insn[2].fn = b->insn[1].fn;
@@ -310,8 +310,8 @@ END_TEST
 /* From exit to exit: something goes wrong in the midst of thousands of instructions. */
 static void break_follower(void *opaque, struct Machine *m) {
     (*(unsigned *)opaque)++;
-    m->cpu.env.gpr[REG_BX] ^= 1;
-    cpu_state_changed(&m->cpu);
+    machine_cpu(m, 0)->env.gpr[REG_BX] ^= 1;
+    cpu_state_changed(machine_cpu(m, 0));
 }
 
 START_TEST(from_exit_to_exit_the_instruction_is_found) {

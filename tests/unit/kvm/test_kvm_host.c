@@ -170,12 +170,12 @@ static void ends_with(Twin86Machine *m, const char *want) {
 }
 
 static uint64_t hooked;
-static uint64_t read_hooked(void *opaque, uint64_t offset, unsigned size) {
-    (void)opaque, (void)size;
+static uint64_t read_hooked(void *opaque, unsigned cpu, uint64_t offset, unsigned size) {
+    (void)opaque, (void)cpu, (void)size;
     return 'p' + offset;
 }
-static void write_hooked(void *opaque, uint64_t offset, uint64_t value, unsigned size) {
-    (void)opaque, (void)offset, (void)size;
+static void write_hooked(void *opaque, unsigned cpu, uint64_t offset, uint64_t value, unsigned size) {
+    (void)opaque, (void)cpu, (void)offset, (void)size;
     hooked = value;
 }
 
@@ -319,7 +319,7 @@ START_TEST(host_triple_fault_in_flight) {
     static const uint8_t code[] = {0xe7, 0xf4, 0xe7, 0xf4, 0xe7, 0xf4, 0xeb, 0xfe}; /* out f4h, ax, three times */
     for (unsigned reset = 0; reset < 2; reset++) {
         Twin86Machine *m = machine_with(code, sizeof(code));
-        struct CPUState *cpu = &((struct Machine *)m)->cpu;
+        struct CPUState *cpu = machine_cpu(((struct Machine *)m), 0);
         struct KvmVcpu *v = cpu->engine;
         struct kvm_vcpu_events e;
         ends_with(m, "");
@@ -359,7 +359,7 @@ START_TEST(host_trap_behind_mov_ss) {
     };
     _Static_assert(sizeof(code) == 0x24 + 7, "the handler is at 24h");
     Twin86Machine *m = machine_with(code, sizeof(code));
-    struct CPUState *cpu = &((struct Machine *)m)->cpu;
+    struct CPUState *cpu = machine_cpu(((struct Machine *)m), 0);
     ends_with(m, "");
     cpu_sync_state(cpu);
     cpu->env.pending_db = 1;
@@ -459,7 +459,7 @@ START_TEST(host_pause_in_hlt) {
         twin86_pause(m);
     }
     uint64_t rip;
-    ck_assert_int_eq(twin86_read_reg(m, TWIN86_RIP, &rip), 0);
+    ck_assert_int_eq(twin86_read_reg(m, 0, TWIN86_RIP, &rip), 0);
     ck_assert_uint_eq(rip, 0x11); /* behind the HLT */
     ck_assert_int_eq(twin86_state_hash(m, hash[0]), 0);
     ck_assert_int_eq(twin86_state_hash(m, hash[1]), 0);

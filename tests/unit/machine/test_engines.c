@@ -125,7 +125,7 @@ START_TEST(guest_sends_itself_init) {
         uint32_t at, want;
     } found[] = {
         {"ESI", 0x600, 0},
-        {"EDX", 0x604, inside(m)->cpu.model.signature},
+        {"EDX", 0x604, machine_cpu(inside(m), 0)->model.signature},
         {"DR3", 0x608, 0},
         {"CR4", 0x60c, 0},
         {"CR0", 0x610, 0x10},
@@ -167,21 +167,21 @@ __asm__(".pushsection .rodata\n"
 extern const uint8_t engines_ap[], engines_ap_end[];
 
 static void send_sipi(Twin86Machine *m, uint8_t vector) {
-    inside(m)->cpu.sipi_vector = vector;
-    cpu_post(&inside(m)->cpu, CPU_EVENT_SIPI);
+    machine_cpu(inside(m), 0)->sipi_vector = vector;
+    cpu_post(machine_cpu(inside(m), 0), CPU_EVENT_SIPI);
 }
 
 /* SDM vol. 3, 9.4: no PC of ours has an application processor yet, so this one is made to be one. */
 START_TEST(application_processor) {
     Twin86Machine *m = make(_i, engines_ap, engines_ap_end);
     const size_t n = (size_t)(engines_ap_end - engines_ap);
-    inside(m)->cpu.bootstrap = false;
+    machine_cpu(inside(m), 0)->bootstrap = false;
     twin86_reset(m);
     twin86_write_memory(m, 0x8000, engines_ap, n);
     twin86_write_memory(m, 0x9000, engines_ap, n);
     ck_assert_int_eq(twin86_start(m, 0), 0);
-    cpu_post(&inside(m)->cpu, CPU_EVENT_NMI);  /* not in this state */
-    cpu_post(&inside(m)->cpu, CPU_EVENT_INIT); /* changes nothing */
+    cpu_post(machine_cpu(inside(m), 0), CPU_EVENT_NMI);  /* not in this state */
+    cpu_post(machine_cpu(inside(m), 0), CPU_EVENT_INIT); /* changes nothing */
     sleep_ms(20);
     ck_assert_str_eq(output, "");
     send_sipi(m, 8);
@@ -192,11 +192,11 @@ START_TEST(application_processor) {
     ck_assert_str_eq(output, "AC");
     ck_assert_int_eq(twin86_start(m, 0), 0);
     sleep_ms(5);
-    cpu_post(&inside(m)->cpu, CPU_EVENT_INIT); /* now it waits again */
+    cpu_post(machine_cpu(inside(m), 0), CPU_EVENT_INIT); /* now it waits again */
     sleep_ms(20);
     twin86_pause(m);
-    ck_assert(inside(m)->cpu.wait_for_sipi);
-    cpu_post(&inside(m)->cpu, CPU_EVENT_INIT);
+    ck_assert(machine_cpu(inside(m), 0)->wait_for_sipi);
+    cpu_post(machine_cpu(inside(m), 0), CPU_EVENT_INIT);
     send_sipi(m, 9); /* both at once: the INIT came first */
     run(m);
     ck_assert_str_eq(output, "ACB");
@@ -262,7 +262,7 @@ extern const uint8_t engines_clock[], engines_clock_end[];
 
 /* By how much KVM's clock is ahead of the machine's. */
 static int64_t clock_ahead(Twin86Machine *m) {
-    const struct KvmVm *vm = inside(m)->cpu.accel->data;
+    const struct KvmVm *vm = machine_cpu(inside(m), 0)->accel->data;
     struct kvm_clock_data c;
     ck_assert_int_eq(ioctl(vm->fd, KVM_GET_CLOCK, &c), 0);
     return (int64_t)c.clock - clock_now(inside(m)->clock);
@@ -321,7 +321,7 @@ static bool has_kvmclock(void) {
     Twin86Machine *m = NULL;
     twin86_config_init(&c);
     c.accel = "kvm";
-    bool has = twin86_create(&m, &c, NULL, 0) == 0 && cpu_has(&inside(m)->cpu.model, CPUID_KVMCLOCK);
+    bool has = twin86_create(&m, &c, NULL, 0) == 0 && cpu_has(&machine_cpu(inside(m), 0)->model, CPUID_KVMCLOCK);
     if (m != NULL)
         twin86_destroy(m);
     return has;

@@ -257,8 +257,8 @@ START_TEST(refused_while_running) {
     char why[512];
     Twin86Machine *m = make("tcg-lite", false, &outcome);
     twin86_write_memory(m, 0, "\xeb\xfe", 2); /* jmp to itself */
-    ck_assert_int_eq(twin86_write_reg(m, TWIN86_CS, 0), 0);
-    ck_assert_int_eq(twin86_write_reg(m, TWIN86_RIP, 0), 0);
+    ck_assert_int_eq(twin86_write_reg(m, 0, TWIN86_CS, 0), 0);
+    ck_assert_int_eq(twin86_write_reg(m, 0, TWIN86_RIP, 0), 0);
     ck_assert_int_eq(twin86_start(m, 0), 0);
     ck_assert_int_eq(twin86_set_accel(m, "tcg-lite", why, sizeof(why)), -EBUSY);
     ck_assert_str_eq(why, "the machine is running");
@@ -344,9 +344,10 @@ START_TEST(tsc_goes_on) {
     snprintf(list, sizeof(list), "%s:tcg-lite", other);
     Twin86Machine *m = make(list, true, &outcome);
     twin86_write_memory(m, 0x1000, tsc_reader, sizeof(tsc_reader));
-    ck_assert_int_eq(twin86_write_reg(m, TWIN86_CS, 0x100), 0);
-    ck_assert_int_eq(twin86_write_reg(m, TWIN86_RIP, 0), 0);
-    const double rate = (double)((struct Machine *)m)->cpu.tsc_hz / 1e9; /* the machine is its first member */
+    ck_assert_int_eq(twin86_write_reg(m, 0, TWIN86_CS, 0x100), 0);
+    ck_assert_int_eq(twin86_write_reg(m, 0, TWIN86_RIP, 0), 0);
+    const double rate =
+        (double)machine_cpu(((struct Machine *)m), 0)->tsc_hz / 1e9; /* the machine is its first member */
     struct Times first = slice(m, 100), last = first;
     bool own = (double)first.tsc < 4 * rate * (double)first.guest_ns; /* both began at 0 */
     ck_assert_msg(own || access("/sys/module/kvm_pvm", F_OK) == 0, "TSC %llu, %llu ns", (unsigned long long)first.tsc,
@@ -431,8 +432,8 @@ START_TEST(translations_are_forgotten) {
     twin86_write_memory(m, 0x8000, paging_guest, (size_t)(paging_guest_end - paging_guest));
     twin86_write_memory(m, 4 << 20, "A", 1);
     twin86_write_memory(m, 6 << 20, "B", 1);
-    ck_assert_int_eq(twin86_write_reg(m, TWIN86_CS, 0x800), 0);
-    ck_assert_int_eq(twin86_write_reg(m, TWIN86_RIP, 0), 0);
+    ck_assert_int_eq(twin86_write_reg(m, 0, TWIN86_CS, 0x800), 0);
+    ck_assert_int_eq(twin86_write_reg(m, 0, TWIN86_RIP, 0), 0);
     for (unsigned i = 0; i < 2 * PAGING_ROUNDS; i++) {
         Twin86Event event = {0};
         ck_assert_int_eq(twin86_start(m, 0), 0);

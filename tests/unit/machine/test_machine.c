@@ -30,8 +30,8 @@ static Twin86Machine *machine(const Twin86Config *c) {
 /* Real-mode code at 0000:7C00, where the CPU is set to start. */
 static void put_code(Twin86Machine *m, const void *code, size_t size) {
     twin86_write_memory(m, 0x7c00, code, size);
-    ck_assert_int_eq(twin86_write_reg(m, TWIN86_CS, 0), 0);
-    ck_assert_int_eq(twin86_write_reg(m, TWIN86_RIP, 0x7c00), 0);
+    ck_assert_int_eq(twin86_write_reg(m, 0, TWIN86_CS, 0), 0);
+    ck_assert_int_eq(twin86_write_reg(m, 0, TWIN86_RIP, 0x7c00), 0);
 }
 #define CODE(m, ...)                                                                                                   \
     do {                                                                                                               \
@@ -41,7 +41,7 @@ static void put_code(Twin86Machine *m, const void *code, size_t size) {
 
 static uint64_t reg(Twin86Machine *m, enum Twin86Reg r) {
     uint64_t v = 0;
-    ck_assert_int_eq(twin86_read_reg(m, r, &v), 0);
+    ck_assert_int_eq(twin86_read_reg(m, 0, r, &v), 0);
     return v;
 }
 
@@ -78,7 +78,7 @@ START_TEST(pause_and_continue) {
         ck_assert_int_eq(twin86_start(m, 0), 0);
         ck_assert(twin86_running(m));
         ck_assert_int_eq(twin86_start(m, 0), -EBUSY);
-        ck_assert_int_eq(twin86_read_reg(m, TWIN86_RAX, &v), -EBUSY);
+        ck_assert_int_eq(twin86_read_reg(m, 0, TWIN86_RAX, &v), -EBUSY);
         usleep(1000);
         twin86_pause(m);
         twin86_pause(m);
@@ -110,13 +110,14 @@ START_TEST(quit_from_another_thread) {
 }
 END_TEST
 
-static uint64_t seven(void *opaque, uint64_t offset, unsigned size) {
+static uint64_t seven(void *opaque, unsigned cpu, uint64_t offset, unsigned size) {
     (void)opaque, (void)size;
-    return 7 + offset;
+    return (cpu == TWIN86_NO_CPU ? 0x70 : 7) + offset;
 }
 
-static void note(void *opaque, uint64_t offset, uint64_t value, unsigned size) {
+static void note(void *opaque, unsigned cpu, uint64_t offset, uint64_t value, unsigned size) {
     (void)offset, (void)size;
+    ck_assert_uint_eq(cpu, 0);
     *(uint64_t *)opaque = value;
 }
 
@@ -134,6 +135,9 @@ START_TEST(hooks) {
     ck_assert_int_eq(e.kind, TWIN86_EVENT_BUDGET);
     ck_assert_uint_eq(port, 8);
     ck_assert_uint_eq(mmio, 9);
+    uint8_t byte;
+    twin86_read_memory(m, 0xb8001, &byte, 1); /* by no CPU */
+    ck_assert_uint_eq(byte, 0x71);
     twin86_destroy(m);
 }
 END_TEST
@@ -147,16 +151,16 @@ START_TEST(registers) {
     for (unsigned i = 0; i < TWIN86_REG_COUNT; i++) {
         ck_assert_ptr_nonnull(twin86_reg_name(i));
         ck_assert_uint_eq(twin86_reg_by_name(twin86_reg_name(i)), i);
-        ck_assert_int_eq(twin86_read_reg(m, i, &v), 0);
+        ck_assert_int_eq(twin86_read_reg(m, 0, i, &v), 0);
     }
     ck_assert_ptr_null(twin86_reg_name(TWIN86_REG_COUNT));
     ck_assert_int_eq(twin86_reg_by_name("foo"), TWIN86_REG_COUNT);
-    ck_assert_int_eq(twin86_read_reg(m, TWIN86_REG_COUNT, &v), -EINVAL);
-    ck_assert_int_eq(twin86_write_reg(m, TWIN86_CR0, 1), -EPERM);
-    ck_assert_int_eq(twin86_write_reg(m, TWIN86_DS, 0x1234), 0);
+    ck_assert_int_eq(twin86_read_reg(m, 0, TWIN86_REG_COUNT, &v), -EINVAL);
+    ck_assert_int_eq(twin86_write_reg(m, 0, TWIN86_CR0, 1), -EPERM);
+    ck_assert_int_eq(twin86_write_reg(m, 0, TWIN86_DS, 0x1234), 0);
     ck_assert_uint_eq(reg(m, TWIN86_DS_BASE), 0x12340);
-    ck_assert_int_eq(twin86_write_reg(m, TWIN86_DS, 0x12345), -EPERM);
-    ck_assert_int_eq(twin86_write_reg(m, TWIN86_RFLAGS, ~0ull), 0);
+    ck_assert_int_eq(twin86_write_reg(m, 0, TWIN86_DS, 0x12345), -EPERM);
+    ck_assert_int_eq(twin86_write_reg(m, 0, TWIN86_RFLAGS, ~0ull), 0);
     ck_assert_uint_eq(reg(m, TWIN86_RFLAGS) & (1 << 17 | 1 << 3 | 2), 2);
     twin86_destroy(m);
 }
@@ -169,7 +173,7 @@ START_TEST(memory) {
     twin86_write_memory(m, 0x1ffff8, out, sizeof(out));
     twin86_read_memory(m, 0x1ffff8, in, sizeof(in));
     ck_assert_str_eq(in, out);
-    ck_assert_int_eq(twin86_read_virtual(m, 0x1ffff8, in, sizeof(in)), 0); /* no paging: the same */
+    ck_assert_int_eq(twin86_read_virtual(m, 0, 0x1ffff8, in, sizeof(in)), 0); /* no paging: the same */
     ck_assert_str_eq(in, out);
     twin86_read_memory(m, 0x80000000, in, 2);
     ck_assert_uint_eq((uint8_t)in[0], 0xff);

@@ -52,7 +52,7 @@ static Twin86Stop stopped(Twin86Machine *m) {
     ck_assert_msg(twin86_wait(m, 20000, &event) == 0, "it does not stop");
     ck_assert_msg(event.kind == TWIN86_EVENT_DEBUG, "event %d: %s", (int)event.kind, event.message);
     ck_assert_str_ne(event.message, "");
-    ck_assert_int_eq(twin86_debug_stop(m, &stop), 0);
+    ck_assert_int_eq(twin86_debug_stop(m, 0, &stop), 0);
     return stop;
 }
 
@@ -62,7 +62,7 @@ static Twin86Stop go(Twin86Machine *m) {
 }
 
 static Twin86Stop step(Twin86Machine *m) {
-    ck_assert_int_eq(twin86_step(m), 0);
+    ck_assert_int_eq(twin86_step(m, 0), 0);
     Twin86Stop s = stopped(m);
     ck_assert(s.step);
     return s;
@@ -70,7 +70,7 @@ static Twin86Stop step(Twin86Machine *m) {
 
 static uint64_t reg(Twin86Machine *m, enum Twin86Reg r) {
     uint64_t v = 0;
-    ck_assert_int_eq(twin86_read_reg(m, r, &v), 0);
+    ck_assert_int_eq(twin86_read_reg(m, 0, r, &v), 0);
     return v;
 }
 
@@ -344,11 +344,11 @@ START_TEST(refusals) {
     ck_assert_int_eq(twin86_point_remove(m, &none), -ENOENT);
     Twin86Stop stop;
     ck_assert_int_eq(twin86_start(m, 0), 0);
-    ck_assert_int_eq(twin86_step(m), -EBUSY);
+    ck_assert_int_eq(twin86_step(m, 0), -EBUSY);
     ck_assert_int_eq(twin86_point_insert(m, &none, why, sizeof(why)), -EBUSY);
-    ck_assert_int_eq(twin86_debug_stop(m, &stop), -EBUSY);
+    ck_assert_int_eq(twin86_debug_stop(m, 0, &stop), -EBUSY);
     twin86_pause(m);
-    ck_assert_int_eq(twin86_debug_stop(m, &stop), -ENOENT);
+    ck_assert_int_eq(twin86_debug_stop(m, 0, &stop), -ENOENT);
     twin86_destroy(m);
 }
 END_TEST

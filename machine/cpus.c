@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/* What is done to all vCPUs of a machine. */
+#include "machine/machine.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void init_cpu(struct Machine *m, unsigned index, const struct CpuModel *model) {
+    struct MachineCpu *c = &m->cpus[index];
+    c->machine = m;
+    struct CPUState *cpu = &c->cpu;
+    cpu->index = index;
+    cpu->bootstrap = index == 0;
+    cpu->bus = m->bus;
+    cpu->clock = m->clock;
+    cpu->lock = &m->lock;
+    cpu->model = *model;
+    cpu->icount = m->config.icount;
+    cpu->icount_shift = m->config.icount_shift;
+    cpu->tsc_hz = GUEST_TSC_HZ;
+    cpu->insn_limit = UINT64_MAX;
+    pthread_mutex_init(&cpu->engine_lock, NULL);
+}
+
+int machine_create_cpus(struct Machine *m, char *why, size_t n) {
+    struct CpuModel model;
+    int r = cpu_model_parse(&model, m->config.cpu, why, n);
+    if (r != 0)
+        return r;
+    size_t bytes = m->config.cpus * sizeof(*m->cpus); /* a multiple of the type's alignment */
+    m->cpus = aligned_alloc(_Alignof(struct MachineCpu), bytes);
+    if (m->cpus == NULL) {
+        snprintf(why, n, "processors: %s", strerror(ENOMEM));
+        return -ENOMEM;
+    }
+    memset(m->cpus, 0, bytes);
+    m->cpu_count = m->config.cpus;
+    for (unsigned i = 0; i < m->cpu_count; i++)
+        init_cpu(m, i, &model);
+    return 0;
+}
+
+void machine_destroy_cpus(struct Machine *m) {
+    for (unsigned i = 0; i < m->cpu_count; i++) {
+        exits_free(m->cpus[i].cpu.exits);
+        pthread_mutex_destroy(&m->cpus[i].cpu.engine_lock);
+    }
+    free(m->cpus);
+    m->cpus = NULL;
+    m->cpu_count = 0;
+}
+
+bool machine_running(const struct Machine *m) {
+    for (unsigned i = 0; i < m->cpu_count; i++)
+        if (vcpu_running(machine_cpu(m, i)))
+            return true;
+    return false;
+}
+
+void machine_sync_state(struct Machine *m) {
+    for (unsigned i = 0; i < m->cpu_count; i++)
+        cpu_sync_state(machine_cpu(m, i));
+}
+
+void machine_state_changed(struct Machine *m) {
+    for (unsigned i = 0; i < m->cpu_count; i++)
+        cpu_state_changed(machine_cpu(m, i));
+}
+
+void machine_post(struct Machine *m, uint32_t events) {
+    for (unsigned i = 0; i < m->cpu_count; i++)
+        cpu_post(machine_cpu(m, i), events);
+}
+
+struct MachineCpu *machine_current_cpu(struct Machine *m) {
+    for (unsigned i = 0; i < m->cpu_count; i++)
+        if (vcpu_is_self(machine_cpu(m, i)))
+            return &m->cpus[i];
+    return NULL;
+}
