@@ -90,6 +90,7 @@ static bool wanted(const char *name, int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
+    setenv("CK_DEFAULT_TIMEOUT", "120", 0); /* seconds; for what hangs, not for what is slow on a busy host */
     SRunner *runner = srunner_create(NULL);
     unsigned chosen = 0;
     for (const struct SuiteEntry *s = suites; s->name; s++) {

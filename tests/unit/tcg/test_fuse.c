@@ -101,6 +101,16 @@ START_TEST(every_sequence_is_found) {
 }
 END_TEST
 
+/* A build may leave out the sequences that were measured (X86_FUSIONS): only they have loops. */
+enum { MEASURED_LOOPS = 100 };
+
+static bool has_measured(void) {
+    unsigned loops = 0;
+    for (unsigned k = 0; k < x86_fusion_count; k++)
+        loops += x86_fusions[k].loop != NULL;
+    return loops >= MEASURED_LOOPS;
+}
+
 /* A block that its last branch begins anew: the function that loops, unless its entries are counted. */
 START_TEST(loops_are_found) {
     struct FuseIndex *index = fuse_index_new();
@@ -127,7 +137,7 @@ START_TEST(loops_are_found) {
         ck_assert(!fuse_put_loop(f, insn + 1));
         loops++;
     }
-    ck_assert_uint_gt(loops, 100);
+    ck_assert_uint_ge(loops, MEASURED_LOOPS);
     fuse_index_free(index);
 }
 END_TEST
@@ -340,7 +350,7 @@ START_TEST(every_loop_does_the_same) {
             due += single->icount > atomic_load(&t->limit);
         }
     }
-    ck_assert_uint_gt(loops, 100);
+    ck_assert_uint_ge(loops, MEASURED_LOOPS);
     ck_assert_uint_gt(again, 4 * loops);
     ck_assert_uint_gt(faults, loops);
     ck_assert_uint_gt(due, loops);
@@ -387,7 +397,7 @@ START_TEST(every_sequence_stops_where_it_is_stale) {
             compare(single, fused, k);
         }
     }
-    ck_assert_uint_gt(stopped, x86_fusion_count / 4);
+    ck_assert_uint_gt(stopped, has_measured() ? x86_fusion_count / 4 : 10);
     free(before);
     cpu_bench_free(b);
 }
@@ -448,9 +458,13 @@ Suite *fuse_suite(void) {
     TCase *tc = tcase_create("sequences");
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, every_sequence_is_found);
-    tcase_add_test(tc, loops_are_found);
     tcase_add_test(tc, every_sequence_does_the_same);
-    tcase_add_test(tc, every_loop_does_the_same);
+    if (has_measured()) {
+        tcase_add_test(tc, loops_are_found);
+        tcase_add_test(tc, every_loop_does_the_same);
+    } else {
+        suite_skip("fuse: loops", 2, "this build was made without the measured sequences");
+    }
     tcase_add_test(tc, every_sequence_stops_where_it_is_stale);
     tcase_add_test(tc, first_overwrites_second);
     tcase_add_test(tc, second_faults);
