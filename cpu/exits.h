@@ -9,48 +9,11 @@
 #ifndef TWIN86_CPU_EXITS_H
 #define TWIN86_CPU_EXITS_H
 
+#include "isa/arch.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-/** SDM vol. 3, appendix C, table C-1; only those that can occur here. */
-enum ExitReason {
-    EXIT_NONE = -1, /* none of the SDM's */
-    EXIT_EXCEPTION_NMI = 0,
-    EXIT_EXTERNAL_INTERRUPT = 1,
-    EXIT_TRIPLE_FAULT = 2,
-    EXIT_INTERRUPT_WINDOW = 7,
-    EXIT_NMI_WINDOW = 8,
-    EXIT_TASK_SWITCH = 9,
-    EXIT_CPUID = 10,
-    EXIT_HLT = 12,
-    EXIT_INVD = 13,
-    EXIT_INVLPG = 14,
-    EXIT_RDPMC = 15,
-    EXIT_RDTSC = 16,
-    EXIT_VMCALL = 18,
-    EXIT_CR_ACCESS = 28,
-    EXIT_MOV_DR = 29,
-    EXIT_IO = 30,
-    EXIT_RDMSR = 31,
-    EXIT_WRMSR = 32,
-    EXIT_MWAIT = 36,
-    EXIT_MONITOR = 39,
-    EXIT_PAUSE = 40,
-    EXIT_TPR_BELOW_THRESHOLD = 43,
-    EXIT_GDTR_IDTR = 46,
-    EXIT_LDTR_TR = 47,
-    EXIT_EPT_VIOLATION = 48,
-    EXIT_EPT_MISCONFIG = 49,
-    EXIT_RDTSCP = 51,
-    EXIT_WBINVD = 54,
-    EXIT_XSETBV = 55,
-    EXIT_RDRAND = 57,
-    EXIT_INVPCID = 58,
-    EXIT_XSAVES = 63,
-    EXIT_XRSTORS = 64,
-    EXIT_REASONS = 80
-};
 
 /** "I/O instruction"; NULL for a number that has no name here. */
 const char *exit_reason_name(int reason);

@@ -443,7 +443,7 @@ static bool finish(struct Cursor *c, const struct X86Form *f, struct Decoded *ou
         out->flags_maybe = 0;
     }
     out->flow = f->attr & ATTR_FLOW;
-    out->exit = f->attr & ATTR_EXIT;
+    out->exit = f->attr & ATTR_JCC;
     pick_functions(c, f, out, slot);
     return true;
 }

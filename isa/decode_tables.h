@@ -71,7 +71,7 @@ enum X86Attr {
     ATTR_IO = 1 << 17,
     ATTR_LIG = 1 << 18,  /* VEX.L is ignored */
     ATTR_VSIB = 1 << 19, /* the memory operand has a vector register for an index */
-    ATTR_EXIT = 1 << 20, /* a conditional branch: not taken, the block goes on */
+    ATTR_JCC = 1 << 20, /* a conditional branch: not taken, the block goes on */
 };
 
 /** The exec functions of a form, per size: several kinds, each with and without flags. */

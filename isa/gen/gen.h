@@ -3,6 +3,7 @@
 #ifndef TWIN86_TCG_GEN_H
 #define TWIN86_TCG_GEN_H
 
+#include "isa/decode.h"
 #include "isa/decode_tables.h"
 
 #include <stdio.h>
@@ -23,6 +24,7 @@ struct Row {
     bool cold, hot, xmchk, cpl0, has_mem, has_reg;
     uint8_t flags_read, flags_sure, flags_maybe, flags_undefined, flags_kept; /* FB_* */
     struct X86Form form;
+    struct X86Row fact; /* what gen_facts.c reads */
 };
 
 struct Unit {
@@ -35,6 +37,7 @@ struct Gen {
     const char *const *fusions; /* files, then NULL */
     bool lenient;
     int line, errors;
+    int row_line; /* where the row begins */
     struct Unit unit[MAX_UNITS];
     int unit_count;
     struct Row row[MAX_ROWS];
@@ -47,6 +50,11 @@ void gen_parse(struct Gen *g);
 /** Take operand number `index` of row r into account (gen_operands.c). */
 void gen_operand(struct Gen *g, struct Row *r, const char *op, int index);
 void gen_want_size(struct Row *r, enum X86Size s);
+/** An attribute that is a fact: false if it is none. gen_finish_facts: what follows from all of the row. gen_emit_fact:
+ *  the facts as initializers of struct X86Row (gen_facts.c). */
+bool gen_parse_fact(struct Gen *g, struct Row *r, const char *attribute);
+void gen_finish_facts(struct Gen *g, struct Row *r);
+void gen_emit_fact(const struct Row *r, FILE *o);
 void gen_check(struct Gen *g);
 void gen_emit(struct Gen *g);
 /** True when some header of the engine mentions `name` followed by '('. */

@@ -30,7 +30,7 @@ static const char *const kind_call[FN_KINDS] = {"_r", "_m", "_m", "_m", "_m", "_
 static bool same_code(const struct Gen *g, const struct Fn *a, const struct Fn *b) {
     const struct Row *x = &g->row[a->row], *y = &g->row[b->row];
     return a->unit == b->unit && a->kind == b->kind && a->bits == b->bits && a->no_flags == b->no_flags &&
-           x->cpl0 == y->cpl0 && ((x->form.attr ^ y->form.attr) & (ATTR_FLOW | ATTR_EXIT)) == 0 &&
+           x->cpl0 == y->cpl0 && ((x->form.attr ^ y->form.attr) & (ATTR_FLOW | ATTR_JCC)) == 0 &&
            !strcmp(x->shape, y->shape) && !strcmp(x->kernel, y->kernel);
 }
 
@@ -159,7 +159,7 @@ unsigned gen_fn_bits(int fn) { return fns[fn].bits; }
 
 bool gen_fn_flow(const struct Gen *g, int fn) { return g->row[fns[fn].row].form.attr & ATTR_FLOW; }
 
-bool gen_fn_exit(const struct Gen *g, int fn) { return g->row[fns[fn].row].form.attr & ATTR_EXIT; }
+bool gen_fn_exit(const struct Gen *g, int fn) { return g->row[fns[fn].row].form.attr & ATTR_JCC; }
 
 bool gen_fn_flags(const struct Gen *g, int fn) {
     const struct Row *r = &g->row[fns[fn].row];
@@ -168,7 +168,7 @@ bool gen_fn_flags(const struct Gen *g, int fn) {
 
 bool gen_fn_stores(const struct Gen *g, int fn) {
     const struct Row *r = &g->row[fns[fn].row];
-    if (!strncmp(r->mnemonic, "PUSH", 4) || !strncmp(r->mnemonic, "ENTER", 5))
+    if (r->fact.stores)
         return true;
     bool reads = strchr("GVP", r->operand[0][0]) || !strncmp(r->shape, "compare", 7);
     return fns[fn].kind != FN_REG && !reads;
@@ -329,9 +329,11 @@ static void emit_rows(const struct Gen *g, FILE *o) {
             feature[c] = (char)toupper((unsigned char)r->feature[c]);
             feature[c + 1] = 0;
         }
-        fprintf(o, "#line %d \"isa/x86.tab\"\n    {\"%s\", \"%s\", \"%s\", CPUID_%s, %u, %u, %u},\n",
-                r->line, r->mnemonic, r->operands, r->opcode, feature, r->flags_read, r->flags_sure | r->flags_maybe,
+        fprintf(o, "#line %d \"isa/x86.tab\"\n    {\"%s\", \"%s\", \"%s\", CPUID_%s, %u, %u, %u, ", r->line,
+                r->mnemonic, r->operands, r->opcode, feature, r->flags_read, r->flags_sure | r->flags_maybe,
                 r->flags_undefined | r->flags_kept);
+        gen_emit_fact(r, o);
+        fprintf(o, "},\n");
     }
     fprintf(o, "};\nconst unsigned x86_row_count = %d;\n", g->row_count);
     fprintf(o, "const struct X86Form x86_forms[] = {\n");

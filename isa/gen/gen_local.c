@@ -8,83 +8,80 @@
 /** What a shape does to its operands. */
 enum Writes { WRITES_NOTHING, WRITES_FIRST, WRITES_FIRST_TWO };
 
-enum { AX = 1 << 0, CX = 1 << 1, DX = 1 << 2, SP = 1 << 4, BP = 1 << 5 };
-
 /** The shapes that reach registers through gpr_read, gpr_write, xmm_read, xmm_write, env->gpr, env->vec, env->rip and
  *  ea_linear alone, and give `env` to no function that is not inlined, and `i` only by insn_commit. */
 static const struct Local {
     const char *shape;
     enum Writes writes;
-    uint16_t implicit, implicit_written;
 } locals[] = {
-    {"rmw", WRITES_FIRST, 0, 0},
-    {"rmw_imm", WRITES_FIRST, 0, 0},
-    {"rmw1", WRITES_FIRST, 0, 0},
-    {"rmw_cl", WRITES_FIRST, CX, 0},
-    {"load_op", WRITES_FIRST, 0, 0},
-    {"load_op_imm", WRITES_FIRST, 0, 0},
-    {"compare", WRITES_NOTHING, 0, 0},
-    {"compare_rev", WRITES_NOTHING, 0, 0},
-    {"compare_imm", WRITES_NOTHING, 0, 0},
-    {"dshift_imm", WRITES_FIRST, 0, 0},
-    {"muldiv", WRITES_NOTHING, AX | DX, AX | DX},
-    {"cbw", WRITES_NOTHING, AX, AX},
-    {"cwd", WRITES_NOTHING, AX | DX, DX},
-    {"bswap", WRITES_FIRST, 0, 0},
-    {"bit_scan", WRITES_FIRST, 0, 0},
-    {"mov_store", WRITES_FIRST, 0, 0},
-    {"mov_load", WRITES_FIRST, 0, 0},
-    {"mov_imm", WRITES_FIRST, 0, 0},
-    {"lea", WRITES_FIRST, 0, 0},
-    {"movzx_b", WRITES_FIRST, 0, 0},
-    {"movzx_w", WRITES_FIRST, 0, 0},
-    {"movsx_b", WRITES_FIRST, 0, 0},
-    {"movsx_w", WRITES_FIRST, 0, 0},
-    {"movsx_d", WRITES_FIRST, 0, 0},
-    {"cmov", WRITES_FIRST, 0, 0},
-    {"setcc", WRITES_FIRST, 0, 0},
-    {"nop", WRITES_NOTHING, 0, 0},
-    {"push_reg", WRITES_NOTHING, SP, SP},
-    {"push", WRITES_NOTHING, SP, SP},
-    {"push_imm", WRITES_NOTHING, SP, SP},
-    {"pop_reg", WRITES_FIRST, SP, SP},
-    {"leave", WRITES_NOTHING, SP | BP, SP | BP},
-    {"call_rel", WRITES_NOTHING, SP, SP},
-    {"call_ind", WRITES_NOTHING, SP, SP},
-    {"ret", WRITES_NOTHING, SP, SP},
-    {"jmp_ind", WRITES_NOTHING, 0, 0},
-    {"vex_op", WRITES_FIRST, 0, 0},
-    {"vex_op_rev", WRITES_FIRST, 0, 0},
-    {"vex_un", WRITES_FIRST, 0, 0},
-    {"mulx", WRITES_FIRST_TWO, DX, 0},
-    {"sse_op", WRITES_FIRST, 0, 0},
-    {"sse_op32", WRITES_FIRST, 0, 0},
-    {"sse_op64", WRITES_FIRST, 0, 0},
-    {"sse_un", WRITES_FIRST, 0, 0},
-    {"sse_un64", WRITES_FIRST, 0, 0},
-    {"sse_imm", WRITES_FIRST, 0, 0},
-    {"sse_shift", WRITES_FIRST, 0, 0},
-    {"sse_arithps", WRITES_FIRST, 0, 0},
-    {"sse_arithpd", WRITES_FIRST, 0, 0},
-    {"sse_arithss", WRITES_FIRST, 0, 0},
-    {"sse_arithsd", WRITES_FIRST, 0, 0},
-    {"sse_comi64", WRITES_NOTHING, 0, 0},
-    {"sse_comi32", WRITES_NOTHING, 0, 0},
-    {"sse_fromint", WRITES_FIRST, 0, 0},
-    {"sse_toint64", WRITES_FIRST, 0, 0},
-    {"sse_toint32", WRITES_FIRST, 0, 0},
-    {"sse_mov", WRITES_FIRST, 0, 0},
-    {"sse_movu", WRITES_FIRST, 0, 0},
-    {"sse_store", WRITES_FIRST, 0, 0},
-    {"sse_storeu", WRITES_FIRST, 0, 0},
-    {"sse_movss", WRITES_FIRST, 0, 0},
-    {"sse_movsd", WRITES_FIRST, 0, 0},
-    {"sse_storess", WRITES_FIRST, 0, 0},
-    {"sse_storesd", WRITES_FIRST, 0, 0},
-    {"sse_movq", WRITES_FIRST, 0, 0},
-    {"sse_storeq", WRITES_FIRST, 0, 0},
-    {"sse_movd", WRITES_FIRST, 0, 0},
-    {"sse_stored", WRITES_FIRST, 0, 0},
+    {"rmw", WRITES_FIRST},
+    {"rmw_imm", WRITES_FIRST},
+    {"rmw1", WRITES_FIRST},
+    {"rmw_cl", WRITES_FIRST},
+    {"load_op", WRITES_FIRST},
+    {"load_op_imm", WRITES_FIRST},
+    {"compare", WRITES_NOTHING},
+    {"compare_rev", WRITES_NOTHING},
+    {"compare_imm", WRITES_NOTHING},
+    {"dshift_imm", WRITES_FIRST},
+    {"muldiv", WRITES_NOTHING},
+    {"cbw", WRITES_FIRST},
+    {"cwd", WRITES_NOTHING},
+    {"bswap", WRITES_FIRST},
+    {"bit_scan", WRITES_FIRST},
+    {"mov_store", WRITES_FIRST},
+    {"mov_load", WRITES_FIRST},
+    {"mov_imm", WRITES_FIRST},
+    {"lea", WRITES_FIRST},
+    {"movzx_b", WRITES_FIRST},
+    {"movzx_w", WRITES_FIRST},
+    {"movsx_b", WRITES_FIRST},
+    {"movsx_w", WRITES_FIRST},
+    {"movsx_d", WRITES_FIRST},
+    {"cmov", WRITES_FIRST},
+    {"setcc", WRITES_FIRST},
+    {"nop", WRITES_NOTHING},
+    {"push_reg", WRITES_NOTHING},
+    {"push", WRITES_NOTHING},
+    {"push_imm", WRITES_NOTHING},
+    {"pop_reg", WRITES_FIRST},
+    {"leave", WRITES_NOTHING},
+    {"call_rel", WRITES_NOTHING},
+    {"call_ind", WRITES_NOTHING},
+    {"ret", WRITES_NOTHING},
+    {"jmp_ind", WRITES_NOTHING},
+    {"vex_op", WRITES_FIRST},
+    {"vex_op_rev", WRITES_FIRST},
+    {"vex_un", WRITES_FIRST},
+    {"mulx", WRITES_FIRST_TWO},
+    {"sse_op", WRITES_FIRST},
+    {"sse_op32", WRITES_FIRST},
+    {"sse_op64", WRITES_FIRST},
+    {"sse_un", WRITES_FIRST},
+    {"sse_un64", WRITES_FIRST},
+    {"sse_imm", WRITES_FIRST},
+    {"sse_shift", WRITES_FIRST},
+    {"sse_arithps", WRITES_FIRST},
+    {"sse_arithpd", WRITES_FIRST},
+    {"sse_arithss", WRITES_FIRST},
+    {"sse_arithsd", WRITES_FIRST},
+    {"sse_comi64", WRITES_NOTHING},
+    {"sse_comi32", WRITES_NOTHING},
+    {"sse_fromint", WRITES_FIRST},
+    {"sse_toint64", WRITES_FIRST},
+    {"sse_toint32", WRITES_FIRST},
+    {"sse_mov", WRITES_FIRST},
+    {"sse_movu", WRITES_FIRST},
+    {"sse_store", WRITES_FIRST},
+    {"sse_storeu", WRITES_FIRST},
+    {"sse_movss", WRITES_FIRST},
+    {"sse_movsd", WRITES_FIRST},
+    {"sse_storess", WRITES_FIRST},
+    {"sse_storesd", WRITES_FIRST},
+    {"sse_movq", WRITES_FIRST},
+    {"sse_storeq", WRITES_FIRST},
+    {"sse_movd", WRITES_FIRST},
+    {"sse_stored", WRITES_FIRST},
 };
 
 /** Stack and indirect branches: only 64-bit code has no segments in their way. */
@@ -118,7 +115,7 @@ bool gen_fn_local(const struct Gen *g, int fn) {
     enum X86FnKind kind = gen_fn_kind(fn);
     if (!local_of(r) || (kind != FN_REG && kind != FN_BASE && kind != FN_FLAT))
         return false;
-    if ((r->form.attr & ATTR_EXIT) || ((r->form.attr & ATTR_VEX) && (r->form.attr & ATTR_SSE)))
+    if ((r->form.attr & ATTR_JCC) || ((r->form.attr & ATTR_VEX) && (r->form.attr & ATTR_SSE)))
         return false;
     if (needs_64(r) && gen_fn_bits(fn) != 64)
         return false;
@@ -159,20 +156,30 @@ int gen_fn_fields(const struct Gen *g, int fn, struct GenUse out[GEN_FIELDS_MAX]
     return n;
 }
 
-static bool has_accumulator(const struct Row *r) {
-    for (int k = 0; k < r->operand_count; k++)
-        if (!strcmp(r->operand[k], "AL") || !strcmp(r->operand[k], "AX") || !strcmp(r->operand[k], "rAX"))
-            return true;
-    return false;
+/** Registers that are operands by name. */
+static uint16_t fixed_operand(const char *op) {
+    static const struct {
+        const char *name;
+        uint16_t reg;
+    } fixed[] = {{"AL", 1 << REG_AX}, {"AX", 1 << REG_AX}, {"rAX", 1 << REG_AX}, {"CL", 1 << REG_CX}};
+    for (unsigned k = 0; k < sizeof(fixed) / sizeof(fixed[0]); k++)
+        if (!strcmp(op, fixed[k].name))
+            return fixed[k].reg;
+    return 0;
 }
 
 uint16_t gen_fn_implicit(const struct Gen *g, int fn) {
     const struct Row *r = gen_fn_row(g, fn);
-    return local_of(r)->implicit | (has_accumulator(r) ? AX : 0);
+    uint16_t set = (r->fact.reads | r->fact.writes) & X86_REGS_GENERAL;
+    for (int k = 0; k < r->operand_count; k++)
+        set |= fixed_operand(r->operand[k]);
+    return set;
 }
 
 uint16_t gen_fn_implicit_written(const struct Gen *g, int fn) {
     const struct Row *r = gen_fn_row(g, fn);
-    const struct Local *l = local_of(r);
-    return l->implicit_written | (has_accumulator(r) && l->writes != WRITES_NOTHING ? AX : 0);
+    uint16_t set = r->fact.writes & X86_REGS_GENERAL;
+    for (int k = 0; k < r->operand_count && k < (int)local_of(r)->writes; k++)
+        set |= fixed_operand(r->operand[k]);
+    return set;
 }

@@ -140,7 +140,7 @@ static void parse_attr(struct Gen *g, struct Row *r, const char *a) {
     } bits[] = {
         {"lock", ATTR_LOCK}, {"prot", ATTR_PROT}, {"d64", ATTR_D64}, {"f64", ATTR_F64},   {"x87", ATTR_X87},
         {"wait", ATTR_WAIT}, {"mmx", ATTR_MMX},   {"sse", ATTR_SSE}, {"rep", ATTR_REP},   {"repz", ATTR_REP},
-        {"vsib", ATTR_VSIB}, {"flow", ATTR_FLOW}, {"io", ATTR_IO},   {"exit", ATTR_EXIT},
+        {"vsib", ATTR_VSIB}, {"flow", ATTR_FLOW}, {"io", ATTR_IO},   {"jcc", ATTR_JCC},
     };
     const struct {
         const char *name;
@@ -186,7 +186,7 @@ static void parse_attr(struct Gen *g, struct Row *r, const char *a) {
         snprintf(r->feature256, sizeof r->feature256, "%s", a + 9);
     else if (!strcmp(a, "v"))
         gen_want_size(r, SIZE_V);
-    else
+    else if (!gen_parse_fact(g, r, a))
         gen_error(g, r->line, "unknown attribute '%s'", a);
 }
 
@@ -214,6 +214,7 @@ static void finish_row(struct Gen *g, struct Row *r) {
     f->flags_maybe = r->flags_maybe | (r->flags_maybe ? r->flags_undefined : 0);
     if ((f->attr & ATTR_LOCK) && !r->has_mem)
         gen_error(g, r->line, "lock on a row without memory operand");
+    gen_finish_facts(g, r);
 }
 
 static void expand_conditions(struct Gen *g, const struct Row *base) {
@@ -261,14 +262,15 @@ static bool opcode_column(char **p, char *out, size_t n) {
 static void parse_row(struct Gen *g, char *line, int unit) {
     static const struct Row empty;
     struct Row row = empty, *r = &row;
-    r->line = g->line;
+    r->line = g->row_line;
     r->unit = unit;
+    r->fact.exit = EXIT_NONE;
     r->form.when = WHEN_64 | WHEN_NOT64;
     char *p = line;
     if (!opcode_column(&p, r->opcode, sizeof r->opcode) || !column(&p, r->mnemonic, sizeof r->mnemonic) ||
         !column(&p, r->operands, sizeof r->operands) || !column(&p, r->shape, sizeof r->shape) ||
         !column(&p, r->kernel, sizeof r->kernel)) {
-        gen_error(g, g->line, "a row needs opcode, mnemonic, operands, shape, kernel");
+        gen_error(g, r->line, "a row needs opcode, mnemonic, operands, shape, kernel");
         return;
     }
     bool cond = false;
@@ -314,6 +316,24 @@ static int find_unit(struct Gen *g, const char *name, const char *headers) {
     return g->unit_count++;
 }
 
+/** A line without comment and leading spaces; NULL: nothing is left. */
+static char *strip(char *line) {
+    line[strcspn(line, "#\r\n")] = 0;
+    line += strspn(line, " \t");
+    return *line ? line : NULL;
+}
+
+static void parse_line(struct Gen *g, char *p, int *unit) {
+    if (!strncmp(p, "%unit", 5)) {
+        char *save, *name = strtok_r(p + 5, " \t", &save);
+        *unit = find_unit(g, name ? name : "", strtok_r(NULL, " \t", &save));
+    } else if (*unit < 0) {
+        gen_error(g, g->row_line, "no %%unit before the first row");
+    } else {
+        parse_row(g, p, *unit);
+    }
+}
+
 void gen_parse(struct Gen *g) {
     FILE *f = fopen(g->tab, "r");
     if (!f) {
@@ -323,23 +343,29 @@ void gen_parse(struct Gen *g) {
     struct Row *bad = &g->row[g->row_count++]; /* row 0: what no row matches */
     snprintf(bad->mnemonic, sizeof bad->mnemonic, "(bad)");
     snprintf(bad->operands, sizeof bad->operands, "-");
-    char buf[512];
+    bad->fact.exit = EXIT_NONE;
+    bad->fact.faults = 1u << VEC_UD;
+    char buf[512], whole[1024] = "";
     int unit = -1;
     while (fgets(buf, sizeof buf, f)) {
         g->line++;
-        buf[strcspn(buf, "#\r\n")] = 0;
-        char *p = buf + strspn(buf, " \t");
-        if (!*p)
+        char *p = strip(buf);
+        if (!p)
             continue;
-        if (!strncmp(p, "%unit", 5)) {
-            char *save, *name = strtok_r(p + 5, " \t", &save);
-            unit = find_unit(g, name ? name : "", strtok_r(NULL, " \t", &save));
-        } else if (unit < 0) {
-            gen_error(g, g->line, "no %%unit before the first row");
-        } else {
-            parse_row(g, p, unit);
+        if (*p == '+') { /* more of the row before */
+            if (!*whole)
+                gen_error(g, g->line, "no row before '+'");
+            size_t n = strlen(whole);
+            snprintf(whole + n, sizeof whole - n, " %s", p + 1);
+            continue;
         }
+        if (*whole)
+            parse_line(g, whole, &unit);
+        snprintf(whole, sizeof whole, "%s", p);
+        g->row_line = g->line;
     }
+    if (*whole)
+        parse_line(g, whole, &unit);
     fclose(f);
     if (g->row_count == MAX_ROWS)
         gen_error(g, g->line, "more than %d rows", MAX_ROWS);

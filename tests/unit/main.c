@@ -47,6 +47,7 @@ static const struct SuiteEntry suites[] = {
     {"session", session_suite},
     {"monitor", monitor_suite},
     {"decode", decode_suite},
+    {"facts", facts_suite},
     {"kernels", kernels_suite},
     {"cc", cc_suite},
     {"portable", portable_suite},

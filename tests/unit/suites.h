@@ -46,6 +46,7 @@ Suite *session_suite(void);
 
 /* tcg-lite: decoder and kernels */
 Suite *decode_suite(void);
+Suite *facts_suite(void);
 Suite *kernels_suite(void);
 Suite *cc_suite(void);
 Suite *portable_suite(void);

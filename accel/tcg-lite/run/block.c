@@ -31,7 +31,6 @@ struct BlockCache {
     uint64_t flushes, recycled, built;
     struct Decoded decoded[BLOCK_MAX_INSNS];         /* while a block is being built */
     uint8_t bytes[BLOCK_MAX_INSNS * INSN_MAX_BYTES]; /* likewise, if somebody watches */
-    bool *harmless;                                  /* by row: see liveness.h */
     struct FuseIndex *fusions;
 };
 
@@ -43,9 +42,8 @@ struct BlockCache *tcg_blocks_new(size_t arena_bytes) {
     c->segment_size = arena_bytes / SEGMENTS;
     c->begun = 1;
     c->arena = mmap(NULL, arena_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    c->harmless = liveness_classify();
     c->fusions = fuse_index_new();
-    if (c->arena != MAP_FAILED && c->harmless != NULL && c->fusions != NULL)
+    if (c->arena != MAP_FAILED && c->fusions != NULL)
         return c;
     tcg_blocks_free(c);
     return NULL;
@@ -56,7 +54,6 @@ void tcg_blocks_free(struct BlockCache *c) {
         return;
     if (c->arena != MAP_FAILED)
         munmap(c->arena, c->arena_size);
-    free(c->harmless);
     fuse_index_free(c->fusions);
     free(c);
 }
@@ -462,7 +459,7 @@ static struct Block *build(struct Tcg *t, struct Fetch *f, uint64_t phys, uint32
     protect(t, f->page);
     unsigned n = decode_run(t, f, mode, &bytes, &exits);
     if (!(mode & MODE_STEP))
-        liveness_pick(t->blocks->decoded, n, t->blocks->harmless);
+        liveness_pick(t->blocks->decoded, n);
     size_t extra_at, size = block_size(t, n, exits, bytes, &extra_at);
     struct Block *b = arena_take(t, size);
     bool crosses = (phys & 0xfff) + bytes > 4096;

@@ -16,109 +16,30 @@
 #include "accel/tcg-lite/sys/sys.h"
 #include "accel/tcg-lite/run/watch.h"
 
-#include <stdlib.h>
-#include <string.h>
-
-/* What becomes of an instruction; the rest is decided by what it does. */
-enum Kind {
-    KIND_NONE,
-    KIND_EXIT,       /* at CPL 0 */
-    KIND_ANY_CPL,    /* exits at every CPL */
-    KIND_PRIVILEGED, /* at CPL 0 */
-    KIND_SENSITIVE,  /* at CPL 0; at CPL 3 they are the user's own business in either case */
-    KIND_RDMSR,
-    KIND_WRMSR,
-    KIND_FROM_CR,
-    KIND_TO_CR,
-    KIND_FROM_DR,
-    KIND_TO_DR,
-    KIND_LMSW,
-    KIND_RDPMC,
+/* Whether instructions with this exit reason exit; others are counted as privileged or sensitive, if they are. */
+enum Control {
+    CONTROL_NO,
+    CONTROL_ANY_CPL,
+    CONTROL_CPL0, /* elsewhere they fault before they could */
+    CONTROL_RDPMC,
+    CONTROL_MSR,
+    CONTROL_CR,
+    CONTROL_DR,
 };
 
-/* `operands`: how the row's begin; the 17 of the classical list of sensitive instructions that are not privileged are
- * SGDT SIDT SLDT SMSW PUSHF POPF, LAR LSL VERR VERW POP PUSH CALL JMP INT RET STR MOV (of segments; far). IRET pops
- * flags and CS, too. */
-static const struct Rule {
-    const char *mnemonic, *operands;
-    uint8_t kind;
-    int16_t reason;
-} rules[] = {
-    {"CPUID", "", KIND_ANY_CPL, EXIT_CPUID},
-    {"HLT", "", KIND_EXIT, EXIT_HLT},
-    {"MONITOR", "", KIND_EXIT, EXIT_MONITOR},
-    {"MWAIT", "", KIND_EXIT, EXIT_MWAIT},
-    {"INVD", "", KIND_EXIT, EXIT_INVD},
-    {"WBINVD", "", KIND_EXIT, EXIT_WBINVD},
-    {"XSETBV", "", KIND_EXIT, EXIT_XSETBV},
-    {"RDPMC", "", KIND_RDPMC, EXIT_RDPMC},
-    {"RDMSR", "", KIND_RDMSR, EXIT_RDMSR},
-    {"WRMSR", "", KIND_WRMSR, EXIT_WRMSR},
-    {"MOV", "R,Cd", KIND_FROM_CR, EXIT_CR_ACCESS},
-    {"MOV", "Cd,", KIND_TO_CR, EXIT_CR_ACCESS},
-    {"MOV", "R,Dd", KIND_FROM_DR, EXIT_MOV_DR},
-    {"MOV", "Dd,", KIND_TO_DR, EXIT_MOV_DR},
-    {"LMSW", "", KIND_LMSW, EXIT_CR_ACCESS},
-    {"CLTS", "", KIND_PRIVILEGED, EXIT_CR_ACCESS},
-    {"INVLPG", "", KIND_PRIVILEGED, EXIT_INVLPG},
-    {"INVPCID", "", KIND_PRIVILEGED, EXIT_INVPCID},
-    {"LGDT", "", KIND_PRIVILEGED, EXIT_GDTR_IDTR},
-    {"LIDT", "", KIND_PRIVILEGED, EXIT_GDTR_IDTR},
-    {"LLDT", "", KIND_PRIVILEGED, EXIT_LDTR_TR},
-    {"LTR", "", KIND_PRIVILEGED, EXIT_LDTR_TR},
-    {"SWAPGS", "", KIND_PRIVILEGED, EXIT_NONE},
-    {"SYSRET", "", KIND_PRIVILEGED, EXIT_NONE},
-    {"SYSEXIT", "", KIND_PRIVILEGED, EXIT_NONE},
-    {"CLI", "", KIND_PRIVILEGED, EXIT_NONE},
-    {"STI", "", KIND_PRIVILEGED, EXIT_NONE},
-    {"CLAC", "", KIND_PRIVILEGED, EXIT_NONE},
-    {"STAC", "", KIND_PRIVILEGED, EXIT_NONE},
-    {"XSAVES", "", KIND_PRIVILEGED, EXIT_XSAVES},
-    {"XRSTORS", "", KIND_PRIVILEGED, EXIT_XRSTORS},
-    {"SGDT", "", KIND_SENSITIVE, EXIT_GDTR_IDTR},
-    {"SIDT", "", KIND_SENSITIVE, EXIT_GDTR_IDTR},
-    {"SLDT", "", KIND_SENSITIVE, EXIT_LDTR_TR},
-    {"STR", "", KIND_SENSITIVE, EXIT_LDTR_TR},
-    {"SMSW", "", KIND_SENSITIVE, EXIT_NONE},
-    {"PUSHF", "", KIND_SENSITIVE, EXIT_NONE},
-    {"POPF", "", KIND_SENSITIVE, EXIT_NONE},
-    {"LAR", "", KIND_SENSITIVE, EXIT_NONE},
-    {"LSL", "", KIND_SENSITIVE, EXIT_NONE},
-    {"VERR", "", KIND_SENSITIVE, EXIT_NONE},
-    {"VERW", "", KIND_SENSITIVE, EXIT_NONE},
-    {"POP", "ES", KIND_SENSITIVE, EXIT_NONE},
-    {"POP", "SS", KIND_SENSITIVE, EXIT_NONE},
-    {"POP", "DS", KIND_SENSITIVE, EXIT_NONE},
-    {"POP", "FS", KIND_SENSITIVE, EXIT_NONE},
-    {"POP", "GS", KIND_SENSITIVE, EXIT_NONE},
-    {"PUSH", "ES", KIND_SENSITIVE, EXIT_NONE},
-    {"PUSH", "CS", KIND_SENSITIVE, EXIT_NONE},
-    {"PUSH", "SS", KIND_SENSITIVE, EXIT_NONE},
-    {"PUSH", "DS", KIND_SENSITIVE, EXIT_NONE},
-    {"PUSH", "FS", KIND_SENSITIVE, EXIT_NONE},
-    {"PUSH", "GS", KIND_SENSITIVE, EXIT_NONE},
-    {"MOV", "Sw,", KIND_SENSITIVE, EXIT_NONE},
-    {"MOV", "Ev,Sw", KIND_SENSITIVE, EXIT_NONE},
-    {"CALL", "Ap", KIND_SENSITIVE, EXIT_NONE},
-    {"CALL", "Mp", KIND_SENSITIVE, EXIT_NONE},
-    {"JMP", "Ap", KIND_SENSITIVE, EXIT_NONE},
-    {"JMP", "Mp", KIND_SENSITIVE, EXIT_NONE},
-    {"RETF", "", KIND_SENSITIVE, EXIT_NONE},
-    {"IRET", "", KIND_SENSITIVE, EXIT_NONE},
-    {"INT", "Ib", KIND_SENSITIVE, EXIT_NONE},
+static const uint8_t controls[EXIT_REASONS] = {
+    [EXIT_CPUID] = CONTROL_ANY_CPL, [EXIT_HLT] = CONTROL_CPL0,     [EXIT_INVD] = CONTROL_CPL0,
+    [EXIT_RDPMC] = CONTROL_RDPMC,   [EXIT_CR_ACCESS] = CONTROL_CR, [EXIT_MOV_DR] = CONTROL_DR,
+    [EXIT_RDMSR] = CONTROL_MSR,     [EXIT_WRMSR] = CONTROL_MSR,    [EXIT_MWAIT] = CONTROL_CPL0,
+    [EXIT_MONITOR] = CONTROL_CPL0,  [EXIT_WBINVD] = CONTROL_CPL0,  [EXIT_XSETBV] = CONTROL_CPL0,
 };
 
-enum { RULES = sizeof(rules) / sizeof(rules[0]) };
-_Static_assert(RULES < 255, "a rule's number, from 1 on, fits into a byte");
+static enum Control control_of(const struct X86Row *row) {
+    return row->exit == EXIT_NONE ? CONTROL_NO : (enum Control)controls[row->exit];
+}
 
-uint8_t *tcg_exit_kinds(void) {
-    uint8_t *kinds = calloc(x86_row_count, 1);
-    for (unsigned row = 1; kinds != NULL && row < x86_row_count; row++)
-        for (unsigned k = 0; k < RULES && kinds[row] == 0; k++)
-            if (strcmp(x86_rows[row].mnemonic, rules[k].mnemonic) == 0 &&
-                strncmp(x86_rows[row].operands, rules[k].operands, strlen(rules[k].operands)) == 0)
-                kinds[row] = (uint8_t)(k + 1);
-    return kinds;
+bool tcg_exit_counts(const struct X86Row *row) {
+    return control_of(row) != CONTROL_NO || row->privileged || row->sensitive;
 }
 
 /* ---- counting ---- */
@@ -146,9 +67,9 @@ static void count_insn(struct Tcg *t, const struct Insn *i, struct ExitKey key) 
 }
 
 /* One that does not exit. */
-static void count_class(struct Tcg *t, const struct Insn *i, enum ExitClass class, const struct Rule *r) {
-    struct ExitKey key = {.name = r->mnemonic, .reason = r->reason, .class = (uint8_t) class};
-    count_insn(t, i, key);
+static void count_class(struct Tcg *t, const struct Insn *i, const struct X86Row *row) {
+    enum ExitClass class = row->privileged ? EXIT_CLASS_PRIVILEGED : EXIT_CLASS_SENSITIVE;
+    count_insn(t, i, (struct ExitKey){.name = row->mnemonic, .reason = row->exit, .class = (uint8_t) class});
 }
 
 /* ---- what depends on operands ---- */
@@ -170,12 +91,13 @@ static bool msr_passes(uint32_t msr, bool write) {
     }
 }
 
-static void count_msr(struct Tcg *t, const struct Insn *i, const struct Rule *r, bool write) {
+static void count_msr(struct Tcg *t, const struct Insn *i, const struct X86Row *row) {
     uint32_t msr = (uint32_t)t->env->gpr[REG_CX];
-    struct ExitKey key = exit_key((enum ExitReason)r->reason, EXIT_PLACE_MSR, msr, write);
+    bool write = row->exit == EXIT_WRMSR;
+    struct ExitKey key = exit_key((enum ExitReason)row->exit, EXIT_PLACE_MSR, msr, write);
     if (msr_passes(msr, write)) {
         key.class = EXIT_CLASS_PRIVILEGED;
-        key.name = r->mnemonic;
+        key.name = row->mnemonic;
     }
     count_insn(t, i, key);
 }
@@ -195,9 +117,9 @@ static bool cr_exits(const struct Tcg *t, unsigned cr, bool write, uint64_t valu
     }
 }
 
-static void count_cr(struct Tcg *t, const struct Insn *i, unsigned cr, bool write, uint64_t value) {
-    struct ExitKey key = exit_key(EXIT_CR_ACCESS, EXIT_PLACE_CR, cr, write);
-    if (!cr_exits(t, cr, write, value)) {
+static void count_mov_cr(struct Tcg *t, const struct Insn *i, bool write, uint64_t value) {
+    struct ExitKey key = exit_key(EXIT_CR_ACCESS, EXIT_PLACE_CR, i->reg, write);
+    if (!cr_exits(t, i->reg, write, value)) {
         key.class = EXIT_CLASS_PRIVILEGED;
         key.name = "MOV CR";
     }
@@ -214,45 +136,47 @@ static void count_dr(struct Tcg *t, const struct Insn *i, bool write) {
     t->watch->dr_open = true;
 }
 
-static void count_lmsw(struct Tcg *t, const struct Insn *i, const struct Rule *r) {
+static void count_lmsw(struct Tcg *t, const struct Insn *i, const struct X86Row *row) {
     uint64_t low = CR0_PE | CR0_MP | CR0_EM | CR0_TS;
-    if (i->mem) { /* its operand is read later; that it changes something is usual */
-        count_insn(t, i, exit_key(EXIT_CR_ACCESS, EXIT_PLACE_CR, 0, true));
-        return;
-    }
     uint64_t v = (t->env->cr0 & ~low) | (gpr_read(t->env, i->rm, 16) & low) | (t->env->cr0 & CR0_PE);
-    if (cr_exits(t, 0, true, v))
+    if (i->mem || cr_exits(t, 0, true, v)) /* an operand in memory is read later; that it changes something is usual */
         count_insn(t, i, exit_key(EXIT_CR_ACCESS, EXIT_PLACE_CR, 0, true));
     else
-        count_class(t, i, EXIT_CLASS_PRIVILEGED, r);
+        count_class(t, i, row);
 }
 
-void tcg_exit_insn(struct Tcg *t, const struct Insn *i, uint8_t kind) {
-    const struct Rule *r = &rules[kind - 1];
+static void count_cr(struct Tcg *t, const struct Insn *i, const struct X86Row *row) {
+    switch (row->exit_kind) {
+    case EXIT_CR_TO: count_mov_cr(t, i, true, gpr_read(t->env, i->rm, x86_code64(t->env) ? 64 : 32)); break;
+    case EXIT_CR_FROM: count_mov_cr(t, i, false, 0); break;
+    case EXIT_CR_LMSW: count_lmsw(t, i, row); break;
+    default: count_class(t, i, row); break; /* CLTS: TS is the guest's own */
+    }
+}
+
+static void count_plain(struct Tcg *t, const struct Insn *i, const struct X86Row *row) {
+    count_insn(t, i, exit_key((enum ExitReason)row->exit, EXIT_PLACE_NONE, 0, false));
+}
+
+void tcg_exit_insn(struct Tcg *t, const struct Insn *i, const struct X86Row *row) {
     const CPUX86State *env = t->env;
-    unsigned bits = x86_code64(env) ? 64 : 32;
-    if (r->kind == KIND_ANY_CPL) {
-        count_insn(t, i, exit_key(EXIT_CPUID, EXIT_PLACE_LEAF, (uint32_t)env->gpr[REG_AX], false));
+    enum Control control = control_of(row);
+    if (control == CONTROL_ANY_CPL) {
+        count_insn(t, i, exit_key((enum ExitReason)row->exit, EXIT_PLACE_LEAF, (uint32_t)env->gpr[REG_AX], false));
         return;
     }
-    if (x86_cpl(env) != 0) {
-        if (r->kind == KIND_RDPMC && (env->cr4 & CR4_PCE))
-            count_insn(t, i, exit_key(EXIT_RDPMC, EXIT_PLACE_NONE, 0, false));
-        return; /* faults before it could exit */
+    if (x86_cpl(env) != 0) { /* sensitive ones are the user's own business there, in either case */
+        if (control == CONTROL_RDPMC && (env->cr4 & CR4_PCE))
+            count_plain(t, i, row);
+        return;
     }
-    switch ((enum Kind)r->kind) {
-    case KIND_RDPMC:
-    case KIND_EXIT: count_insn(t, i, exit_key((enum ExitReason)r->reason, EXIT_PLACE_NONE, 0, false)); break;
-    case KIND_PRIVILEGED: count_class(t, i, EXIT_CLASS_PRIVILEGED, r); break;
-    case KIND_SENSITIVE: count_class(t, i, EXIT_CLASS_SENSITIVE, r); break;
-    case KIND_RDMSR: count_msr(t, i, r, false); break;
-    case KIND_WRMSR: count_msr(t, i, r, true); break;
-    case KIND_FROM_CR: count_cr(t, i, i->reg, false, 0); break;
-    case KIND_TO_CR: count_cr(t, i, i->reg, true, gpr_read(env, i->rm, bits)); break;
-    case KIND_FROM_DR: count_dr(t, i, false); break;
-    case KIND_TO_DR: count_dr(t, i, true); break;
-    case KIND_LMSW: count_lmsw(t, i, r); break;
-    default: break;
+    switch (control) {
+    case CONTROL_CPL0:
+    case CONTROL_RDPMC: count_plain(t, i, row); break;
+    case CONTROL_MSR: count_msr(t, i, row); break;
+    case CONTROL_CR: count_cr(t, i, row); break;
+    case CONTROL_DR: count_dr(t, i, row->exit_kind == EXIT_DR_TO); break;
+    default: count_class(t, i, row); break;
     }
 }
 

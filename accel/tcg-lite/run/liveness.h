@@ -11,9 +11,6 @@
  * Give each of d[0..n) that writes flags nobody can see the variant that computes none. Whoever may fault sees all
  * flags (the handler's frame shows them), and so does whatever follows the block.
  */
-void liveness_pick(struct Decoded *d, unsigned n, const bool *harmless);
-
-/** By row: cannot fault unless its operand is in memory. To be freed; NULL when out of memory. */
-bool *liveness_classify(void);
+void liveness_pick(struct Decoded *d, unsigned n);
 
 #endif

@@ -69,13 +69,13 @@ static EXEC_FN x_counted(CPUX86State *env, const struct Insn *i, struct Tcg *t) 
             turn(t->watch, t->icount - b->count);
         record(env, b, t);
     }
-    if (x->kind[i->idx] != 0)
-        tcg_exit_insn(t, i, x->kind[i->idx]);
+    if (x->row[i->idx] != 0)
+        tcg_exit_insn(t, i, &x86_rows[x->row[i->idx]]);
     GO_ON(x->fn[i->idx]);
 }
 
 size_t tcg_extra_size(const struct TcgWatch *w, unsigned n, unsigned bytes) {
-    size_t each = w->counting ? sizeof(ExecFn) + 1 : 0;
+    size_t each = w->counting ? sizeof(ExecFn) + sizeof(uint16_t) : 0;
     return sizeof(struct BlockExtra) + n * each + bytes;
 }
 
@@ -83,7 +83,8 @@ void tcg_extra_fill(struct Tcg *t, struct Block *b, void *room, const struct Dec
     const struct TcgWatch *w = t->watch;
     struct BlockExtra *x = room;
     ExecFn *fn = (ExecFn *)(x + 1);
-    uint8_t *kind = (uint8_t *)(fn + (w->counting ? b->count : 0)), *copy = kind + (w->counting ? b->count : 0);
+    uint16_t *row = (uint16_t *)(fn + (w->counting ? b->count : 0));
+    uint8_t *copy = (uint8_t *)(row + (w->counting ? b->count : 0));
     memcpy(copy, bytes, b->bytes);
     *x = (struct BlockExtra){.bytes = copy};
     b->extra_at = (uint32_t)((uint8_t *)x - (uint8_t *)b);
@@ -94,11 +95,11 @@ void tcg_extra_fill(struct Tcg *t, struct Block *b, void *room, const struct Dec
         return;
     }
     x->fn = fn;
-    x->kind = kind;
+    x->row = row;
     for (unsigned k = 0; k < b->count; k++) {
         fn[k] = b->insn[k].fn;
-        kind[k] = w->kinds[d[k].row];
-        if (k == 0 || kind[k] != 0 || kind[k - 1] != 0)
+        row[k] = tcg_exit_counts(&x86_rows[d[k].row]) ? d[k].row : 0;
+        if (k == 0 || row[k] != 0 || row[k - 1] != 0)
             b->insn[k].fn = x_counted;
     }
 }
@@ -247,15 +248,12 @@ int tcg_watch_init(struct Tcg *t, bool own) {
     t->watch = w;
     w->last_exit = UINT64_MAX;
     w->counting = counting;
-    if (counting && (w->kinds = tcg_exit_kinds()) == NULL)
-        return -ENOMEM;
     return looking && trace->history != 0 ? init_history(w, trace->history) : 0;
 }
 
 void tcg_watch_free(struct Tcg *t) {
     if (t->watch == NULL)
         return;
-    free((void *)t->watch->kinds);
     free(t->watch->entry[0]);
     free(t->watch->entry[1]);
     free(t->watch->kept);

@@ -18,7 +18,7 @@
 struct BlockExtra {
     const uint8_t *bytes;
     const ExecFn *fn;    /* by index: the exec functions behind the hooks; NULL: only the first instruction has one */
-    const uint8_t *kind; /* by index: what is counted (exits.c), 0: nothing */
+    const uint16_t *row; /* by index: the row of x86.tab of one that is counted, else 0 */
 };
 
 /** The block has one (extra_at). */
@@ -52,7 +52,6 @@ struct TcgWatch {
     void *kept; /* copies of blocks that were flushed, to which entries point */
 
     bool counting;           /* the instructions that would exit */
-    const uint8_t *kinds;    /* of rows of x86.tab, if counting */
     bool window, nmi_window; /* an interrupt or NMI waits for the guest to let it in */
     bool dr_open;            /* MOV DR does not exit until the next exit */
     uint64_t last_exit;      /* insn_count behind the instruction that made it; UINT64_MAX: none */
@@ -76,10 +75,10 @@ void tcg_history(struct CPUState *cpu, unsigned n, void (*fn)(void *opaque, cons
 
 /* ---- exits.c: what would exit ---- */
 
-/** By row of x86.tab, what is to be counted; x86_row_count of them. NULL when out of memory. */
-uint8_t *tcg_exit_kinds(void);
-/** Instruction i, of this kind, is about to run. */
-void tcg_exit_insn(struct Tcg *t, const struct Insn *i, uint8_t kind);
+/** Whether instructions of this row are to be counted. */
+bool tcg_exit_counts(const struct X86Row *row);
+/** Instruction i, of such a row, is about to run. */
+void tcg_exit_insn(struct Tcg *t, const struct Insn *i, const struct X86Row *row);
 /** An access to a port or to what is no memory begins and ends; whoever runs the guest counts these. */
 void tcg_exit_access(struct Tcg *t, const struct Insn *i, enum ExitReason reason, uint64_t place, bool write);
 /** Events are looked at between two instructions: one that waits now, because the guest can't take it. */
