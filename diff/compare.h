@@ -44,8 +44,9 @@ struct Comparison {
 /** Another instruction, behind those that there are. */
 static inline void compare_add(struct Comparison *c, const struct X86Row *row, const struct Insn *insn,
                                const uint8_t *bytes) {
-    const struct CompareInsn *last = &c->insn[c->insns - 1];
-    uint64_t rip = c->insns == 0 ? c->in->rip : last->rip + last->insn->len;
+    uint64_t rip = c->in->rip;
+    if (c->insns > 0)
+        rip = c->insn[c->insns - 1].rip + c->insn[c->insns - 1].insn->len;
     if (c->insns < COMPARE_INSNS)
         c->insn[c->insns++] = (struct CompareInsn){row, insn, bytes, rip};
 }

@@ -73,7 +73,7 @@ const uint8_t *gen_window_before(const struct GenBatch *b, uint64_t linear) {
     if (linear - l->data < l->data_pages * 4096)
         return b->data + (linear - l->data);
     unsigned edge = (unsigned)((linear - l->edge) / GEN_EDGE_SIZE), at = (unsigned)((linear - l->edge) % GEN_EDGE_SIZE);
-    return edge < l->edges && at >= 4096 && at < 3 * 4096 ? b->edge[edge] + at - 4096 : NULL;
+    return edge < l->edges && at >= 4096 && at < 3 * 4096 ? &b->edge[edge][at - 4096] : NULL;
 }
 
 /* ---- life ---- */
