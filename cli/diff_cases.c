@@ -19,7 +19,7 @@ static const char usage_insn[] =
     "  --cpl N                        privilege level 0 or 3 (3)\n"
     "  --length N                     instructions of a case, up to 8 (1)\n"
     "  --seed N                       the same cases come of the same seed (1)\n"
-    "  --cpu MODEL[,+FEATURE]...      as -cpu; what the host lacks is left out (max)\n"
+    "  --cpu MODEL[,vendor=V]...      as -cpu, but with the host's vendor; what the host lacks is left out (max)\n"
     "  --engines A,B                  of tcg-lite, host (this processor), kvm, plain (tcg-lite with plain=on)\n"
     "                                 (tcg-lite,host; in other modes than 64-bit user mode, which host has, "
     "tcg-lite,kvm)\n"
@@ -37,7 +37,8 @@ static const char usage_vectors[] =
 
 static const char usage_replay[] =
     "Usage: twin86 diff replay [options] FILE...       cases from files, on two engines\n"
-    "  --cpu MODEL[,+FEATURE]...      as -cpu, whatever the files say; what the host lacks is left out\n"
+    "  --cpu MODEL[,vendor=V]...      as -cpu, whatever the files say; else the host's vendor where they say nothing;\n"
+    "                                 what the host lacks is left out\n"
     "  --only PATTERN[,PATTERN]...    cases with such names, as in 'loopcc*' (all)\n"
     "  --engines A,B                  of tcg-lite, host (this processor), kvm, plain (tcg-lite,host)\n"
     "  --shrink                       reduce differing cases to what matters, and print them\n"

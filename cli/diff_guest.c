@@ -22,6 +22,7 @@ static const char help[] =
     "  --exits            with kvm or --follow: compare from exit to exit (faster), and\n"
     "                     each instruction only where that shows a difference\n"
     "  --last N           how many instructions to show where they differ (20)\n"
+    "  -cpu MODEL[,...]   without vendor= the host's vendor\n"
     "  -kernel FILE ...   the guest and its machine: see twin86 --help. Its serial\n"
     "                     output is shown with -serial stdio or file:FILE\n"
     "  -timeout SECONDS   stop comparing after that\n"

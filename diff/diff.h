@@ -10,6 +10,19 @@
 /** Whether QEMU emulates the processor: it is a weak oracle, see explained.c. */
 bool diff_host_is_qemu(void);
 
+/** Whether Linux is the guest of a paravirtual hypervisor such as PVM, which does not let it know all that programs can
+ *  do: the processor has FSGSBASE, the kernel does not say so. */
+bool diff_host_is_paravirtual(void);
+
+/** Whose corners this processor has: AMD's (and Hygon's, which are Zens), or Intel's. */
+enum CpuVendor diff_host_vendor(void);
+
+/** The text of a CPU model to compare with this processor: `spec` (NULL: "max"), and the host's vendor unless it names
+ *  one. To be freed; NULL when out of memory. */
+char *diff_model_spec(const char *spec);
+/** cpu_model_parse of that. */
+int diff_model_parse(struct CpuModel *m, const char *spec, char *why, size_t n);
+
 /** Take out of the model what the host's processor does not have. */
 void diff_host_model(struct CpuModel *m);
 

@@ -295,7 +295,7 @@ static int parse_mode(struct InsnRun *r, const Twin86DiffInsn *o, char *why, siz
 
 static int prepare(struct InsnRun *r, const Twin86DiffInsn *o, const struct DiffRunnerOps *const engines[2], char *why,
                    size_t n) {
-    int e = cpu_model_parse(&r->model, o->cpu != NULL ? o->cpu : "max", why, n);
+    int e = diff_model_parse(&r->model, o->cpu, why, n);
     if (e != 0)
         return e;
     diff_host_model(&r->model);

@@ -21,12 +21,13 @@ struct Replay {
     uint64_t cases, different;
 };
 
-/** The model that is given, else the one that the case names; without what the host's processor lacks. */
+/** The model that is given, else the one that the case names, else one of the host's vendor; without what the host's processor lacks. */
 static int choose_model(struct Replay *r, const char *path, char *why, size_t n) {
     const char *given = r->options->cpu;
     char reason[256];
-    int e = cpu_model_parse(&r->model, given != NULL ? given : r->c->cpu[0] != '\0' ? r->c->cpu : "max", reason,
-                            sizeof(reason));
+    bool named = given == NULL && r->c->cpu[0] != '\0';
+    int e = named ? cpu_model_parse(&r->model, r->c->cpu, reason, sizeof(reason))
+                  : diff_model_parse(&r->model, given, reason, sizeof(reason));
     if (e != 0)
         return snprintf(why, n, "%s:%u: %s", path, r->c->line, reason), e;
     diff_host_model(&r->model);

@@ -492,15 +492,17 @@ typedef struct Twin86DiffGuest {
 /**
  * Run a guest on two engines in lockstep, from the same state, comparing registers, RAM and devices; find the first
  * instruction after which they differ, and tell about it in `report`. `config->accel`, `icount`, `no_reboot` and
- * `trace` are not looked at; what the guest prints comes once. 0: no difference; 1: there is one; -EINVAL, -EIO, ...:
- * it could not be done, `why` says why; -ETIMEDOUT: no difference until the time was up.
+ * `trace` are not looked at, and `config->cpu` without vendor= has the host's vendor; what the guest prints comes once.
+ * 0: no difference; 1: there is one; -EINVAL, -EIO, ...: it could not be done, `why` says why; -ETIMEDOUT: no
+ * difference until the time was up.
  */
 TWIN86_API int twin86_diff_guest(const Twin86Config *config, const Twin86Guest *guest, const Twin86DiffGuest *options,
                                  FILE *report, char *why, size_t why_size);
 
 /** How to run single instructions on two engines. Zero-initialise, then change what you like. */
 typedef struct Twin86DiffInsn {
-    const char *cpu;     /* as Twin86Config.cpu; what the host's processor lacks is taken out; NULL: "max" */
+    const char *cpu;     /* as Twin86Config.cpu, "max,vendor=GenuineIntel"; without vendor= the host's; what the host's
+                            processor lacks is taken out; NULL: "max" */
     const char *forms;   /* which: patterns of mnemonics ("PADD*") and "cpuid=FEATURE", joined by commas; NULL: all */
     const char *engines; /* two, joined by a comma: "tcg-lite", "host" (this processor, in a process; mode long at CPL 3
                             only), "kvm" (the same through KVM), "plain" (tcg-lite with plain=on); NULL: "tcg-lite,host"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* twin86_diff_guest: which way of lockstep, and the summary. See lockstep.h. */
+#include "diff/diff.h"
 #include "diff/guest/lockstep.h"
 
 #include <errno.h>
@@ -138,7 +139,12 @@ int twin86_diff_guest(const Twin86Config *config, const Twin86Guest *guest, cons
     }
     if (c.every == 0)
         c.every = pair ? EVERY_PAIR : EVERY_FOLLOW;
+    char *cpu = diff_model_spec(config->cpu);
+    if (cpu == NULL)
+        return snprintf(why, n, "%s", strerror(ENOMEM)), -ENOMEM;
+    c.machine.cpu = cpu;
     (pair ? lock_run_pair : lock_run_follow)(&c, &result);
+    free(cpu);
     if (result.outcome == LOCK_FAILED) {
         snprintf(why, n, "%s", result.why);
         return result.error;
