@@ -3,10 +3,11 @@
  * Differences between tcg-lite and hardware that are no bugs: each with the SDM's section or what was measured. The
  * report counts them by name. Flags that the SDM leaves undefined are in x86.tab, not here.
  */
-#include "isa/decode_tables.h"
 #include "accel/tcg-lite/run/mem.h"
 #include "diff/compare.h"
+#include "diff/diff.h"
 #include "diff/generate/tune.h"
+#include "isa/decode_tables.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -497,6 +498,20 @@ static void emulated(struct Comparison *c, const struct CompareInsn *i) {
         take_all(c);
 }
 
+/** Programs under a paravirtual hypervisor: no event can come to them while RSP is no address. */
+static void paravirtual_stack(struct Comparison *c, const struct CompareInsn *i) {
+    (void)i;
+    bool stack = !canonical(c->in->gpr[REG_SP]) || !canonical(c->a.gpr[REG_SP]);
+    if (stack && c->a.vector != c->b.vector && !strcmp(c->oracle, "host") && diff_host_is_paravirtual())
+        take_all(c);
+}
+
+/** An #AC for which RFLAGS.AC is 0 when Linux looks. */
+static void split_lock(struct Comparison *c, const struct CompareInsn *i) {
+    if (is(i, "IRET") && c->a.vector == VEC_AC && c->b.vector == DIFF_NO_END && !strcmp(c->oracle, "host"))
+        take_all(c);
+}
+
 const struct Explanation explanations[] = {
     {"mxcsr-mask", "FXSAVE and XSAVE store MXCSR_MASK, which is the processor's own (SDM vol. 1, 11.6.6)", mxcsr_mask},
     {"mxcsr-misaligned-mode", "AMD: MXCSR has a bit 17, MM, that no CPU model here has (APM vol. 1, 4.2.2; measured)",
@@ -681,6 +696,16 @@ const struct Explanation explanations[] = {
      "and raises #UD for those that it does not know, or another fault, or none (measured); the engine `host` is not "
      "concerned",
      emulated},
+    {"host-paravirtual-stack",
+     "where Linux is the guest of a paravirtual hypervisor, no exception or interrupt can come to a program whose RSP "
+     "is "
+     "not canonical: it gets another, or dies (measured under PVM)",
+     paravirtual_stack},
+    {"host-split-lock",
+     "Intel's IRET checks alignment by the AC that it has loaded, but pushes the AC from before; Linux takes such an "
+     "#AC "
+     "for a split lock and tries again for ever (measured)",
+     split_lock},
     {"kvm-pvm-upper-half",
      "under kvm_pvm the upper half of the address space is the hypervisor's own: #PF there says P and RSVD (measured)",
      upper_half},

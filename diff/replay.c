@@ -21,7 +21,8 @@ struct Replay {
     uint64_t cases, different;
 };
 
-/** The model that is given, else the one that the case names, else one of the host's vendor; without what the host's processor lacks. */
+/** The model that is given, else the one that the case names, else one of the host's vendor; without what the host's
+ *  processor lacks. */
 static int choose_model(struct Replay *r, const char *path, char *why, size_t n) {
     const char *given = r->options->cpu;
     char reason[256];

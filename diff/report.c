@@ -26,13 +26,20 @@ void diff_report_state(FILE *f, const struct Comparison *c) {
             fprintf(f, "  %-9s", k == 0 ? "tcg-lite" : c->oracle);
             if (s[k]->vector == DIFF_NO_FAULT)
                 fprintf(f, "no fault\n");
-            else if (s[k]->vector >= DIFF_TRIPLE_FAULT)
-                fprintf(f, s[k]->vector == DIFF_TRIPLE_FAULT ? "triple fault\n" : "no end\n");
+            else if (s[k]->vector == DIFF_TRIPLE_FAULT)
+                fprintf(f, "triple fault\n");
+            else if (s[k]->vector == DIFF_NO_END)
+                fprintf(f, "did not come to an end\n");
+            else if (s[k]->vector == DIFF_GONE)
+                fprintf(f, "left the program: a system call, or what runs cases is destroyed\n");
             else
                 fprintf(f, "fault %u, error %#x, cr2 %#llx, dr6 %#x\n", s[k]->vector, s[k]->error,
                         (unsigned long long)s[k]->cr2, s[k]->dr6);
         }
     }
+    if (c->a.vector == DIFF_NO_END || c->a.vector == DIFF_GONE || c->b.vector == DIFF_NO_END ||
+        c->b.vector == DIFF_GONE)
+        return; /* there are no registers then */
     for (unsigned k = 0; k < DIFF_FIELDS; k++) {
         const struct DiffField *d = &diff_fields[k];
         if (!memcmp(diff_field_at(&c->a, d), diff_field_at(&c->b, d), d->size))

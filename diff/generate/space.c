@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 const char *const diff_mode_names[DIFF_MODES] = {"real16",   "v8086",    "prot16", "prot32",
                                                  "compat16", "compat32", "long64"};
@@ -301,6 +302,8 @@ int diff_space_init(struct DiffSpace *s, enum DiffMode mode, unsigned cpl, const
     int r = describe(s, mode, cpl, page, pages, why, n);
     if (r == 0 && (r = region_init_shared_ram(&s->ram, "diff", ram_size(s))) != 0)
         snprintf(why, n, "memory for the cases: %s", strerror(-r));
+    if (r == 0) /* a process for cases has pages of its own: see host_child.c */
+        madvise(s->ram.host, s->ram.size, MADV_DONTFORK);
     if (r != 0) {
         free(s->page);
         s->page = NULL;

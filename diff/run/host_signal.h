@@ -1,18 +1,37 @@
 /* SPDX-License-Identifier: MIT */
-/** The child process of runner_host.c: into the stub and out of it again, exceptions as signals. */
+/**
+ * Within the child process of the engine `host`: into cases and out of them again. Exceptions are signals.
+ *
+ * The handler is entered with whatever a case has left in FS, GS, DS, ES and in memory: it uses nothing of the C
+ * library, and finds what it needs at the beginning of its stack.
+ */
 #ifndef TWIN86_DIFF_HOST_SIGNAL_H
 #define TWIN86_DIFF_HOST_SIGNAL_H
 
+#include "diff/run/host_mail.h"
+
 #include <stdbool.h>
+#include <stddef.h>
 
-/** Let every signal of an exception lead into the stub, and die with the parent. For a process that does nothing else.
- */
-bool diff_host_signals(void);
+/** Take the signals of exceptions, block all others, die with the parent. For a process that does nothing else. False:
+ *  the system refuses. */
+bool diff_host_signals(struct HostMail *mail);
 
-/** Run the stub until it has done all its cases. */
-void diff_host_enter(void);
+/** From now on this process can do nothing but what the functions below do; any other call of the system is SIGSYS. */
+bool diff_host_lock(void);
 
-/** End such a process. */
+/** Whether RDFSBASE and its like may be used, once signals are taken. */
+bool diff_host_bases(void);
+
+/** Run the cases that the stub's control page holds. */
+enum HostWord diff_host_start(void);
+
+/** One byte from or to a pipe: 1, or another value. */
+long diff_host_read(int fd, char *word, size_t one);
+long diff_host_write(int fd, const char *word, size_t one);
+_Noreturn void diff_host_exit(int code);
+
+/** End such a process, from its parent. */
 void diff_host_end(int pid);
 
 #endif

@@ -1,150 +1,69 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The real CPU without KVM: a child process that has the cases' pages at their addresses runs the stub (see stub.h);
- * exceptions come as signals. The child can do nothing but read, write and exit, and dies with its parent.
+ * The real CPU without KVM: a child process (host_child.h) that has the cases' pages at their addresses runs them;
+ * exceptions come as signals. Whatever a case does to that process ends this case alone: it is made anew.
  *
  * Two things look different from here, and are put right: pages of the supervisor are pages that are not there, and
  * Linux says of addresses in its own half that they are there (P in the error code of #PF).
  */
-#include "diff/run/host_signal.h"
+#include "diff/diff.h"
+#include "diff/run/host_child.h"
 #include "diff/run/stub.h"
 
 #include <errno.h>
-#include <linux/seccomp.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <unistd.h>
-
-#ifndef HWCAP2_FSGSBASE
-#define HWCAP2_FSGSBASE (1 << 1)
-#endif
-
-enum { CHILD_MS = 60000 }; /* no batch takes so long */
 
 struct HostRunner {
     struct DiffRunner head;
+    const struct CpuModel *model;
+    struct HostMail *mail;
+    struct HostChild child;
     struct StubControl *control; /* the parent's view */
     struct DiffState *in, *out;
-    pid_t child;
-    int to, from; /* pipes */
+    uint8_t *before;  /* the cases' memory before a batch */
+    bool loses_bases; /* the system does not know that programs set the bases of FS and GS */
 };
-
-/* ---- in the child ---- */
-
-static bool map_page(int fd, uint64_t linear, uint64_t phys, size_t size, int prot) {
-    void *at = (void *)(uintptr_t)linear;
-    return mmap(at, size, prot, MAP_SHARED | MAP_FIXED_NOREPLACE | MAP_POPULATE, fd, (off_t)phys) == at;
-}
-
-static int protection(const struct DiffPage *p) {
-    if (p->linear == STUB_BASE)
-        return PROT_READ | PROT_EXEC;
-    if (!(p->attr & DIFF_PAGE_USER) || (p->attr & DIFF_PAGE_HOLE))
-        return PROT_NONE;
-    return PROT_READ | (p->attr & DIFF_PAGE_WRITE ? PROT_WRITE : 0) | (p->attr & DIFF_PAGE_NX ? 0 : PROT_EXEC);
-}
-
-/** Pages that follow one another are one mapping. */
-static bool map_space(const struct DiffSpace *s) {
-    for (unsigned k = 0, n; k < s->pages; k += n) {
-        int prot = protection(&s->page[k]);
-        for (n = 1; k + n < s->pages; n++)
-            if (s->page[k + n].linear != s->page[k].linear + n * 4096ull || protection(&s->page[k + n]) != prot)
-                break;
-        if (!map_page(s->ram.memfd, s->page[k].linear, k * 4096ull, n * 4096ull, prot))
-            return false;
-    }
-    return map_page(s->ram.memfd, DIFF_SYS + DIFF_SYS_STACK, s->sys_phys + DIFF_SYS_STACK, 4096,
-                    PROT_READ | PROT_WRITE);
-}
-
-_Noreturn static void child_main(const struct DiffSpace *s, int from, int to) {
-    const struct rlimit no_core = {0, 0};
-    setrlimit(RLIMIT_CORE, &no_core);
-    bool ok = map_space(s) && diff_host_signals() && prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT) == 0;
-    char told = ok ? 'x' : 'f', word;
-    while (write(to, &told, 1) == 1 && ok && read(from, &word, 1) == 1)
-        diff_host_enter();
-    _exit(0);
-}
-
-/* ---- in the parent ---- */
 
 static void close_runner(struct DiffRunner *r) {
     struct HostRunner *h = (struct HostRunner *)r;
-    if (h->to >= 0)
-        close(h->to);
-    if (h->from >= 0)
-        close(h->from);
-    if (h->child > 0)
-        diff_host_end(h->child);
+    host_child_stop(&h->child);
     diff_space_destroy(&r->space);
+    if (h->mail != NULL)
+        munmap(h->mail, sizeof(*h->mail));
+    free(h->before);
     free(h);
 }
 
-/** Wait until the child has done what it was told. */
-static bool wait_child(struct HostRunner *h) {
-    struct pollfd p = {.fd = h->from, .events = POLLIN};
-    ssize_t n;
-    char c;
-    do
-        n = poll(&p, 1, CHILD_MS);
-    while (n < 0 && errno == EINTR);
-    if (n <= 0)
-        return false;
-    do
-        n = read(h->from, &c, 1);
-    while (n < 0 && errno == EINTR);
-    return n == 1 && c == 'x';
-}
-
-static int start_child(struct HostRunner *h, char *why, size_t n) {
-    int a[2], b[2];
-    if (pipe(a) != 0)
-        return snprintf(why, n, "host: %s", strerror(errno)), -errno;
-    if (pipe(b) != 0) {
-        int e = errno;
-        close(a[0]), close(a[1]);
-        return snprintf(why, n, "host: %s", strerror(e)), -e;
+static int make_runner(struct HostRunner *h, const struct DiffSetup *setup, char *why, size_t n) {
+    int r = diff_stub_space(&h->head.space, setup, why, n);
+    if (r != 0)
+        return r;
+    diff_stub_install(&h->head.space, setup->model, &h->control, &h->in, &h->out);
+    h->mail = mmap(NULL, sizeof(*h->mail), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    h->before = malloc(h->head.space.pages * (size_t)4096);
+    if (h->mail == MAP_FAILED || h->before == NULL) {
+        h->mail = h->mail != MAP_FAILED ? h->mail : NULL;
+        return snprintf(why, n, "%s", strerror(ENOMEM)), -ENOMEM;
     }
-    h->child = fork();
-    if (h->child == 0) {
-        close(a[1]), close(b[0]);
-        child_main(&h->head.space, a[0], b[1]);
-    }
-    close(a[0]), close(b[1]);
-    h->to = a[1], h->from = b[0];
-    if (h->child < 0 || !wait_child(h))
-        return snprintf(why, n,
-                        "host: a process for the cases can't be had: it finds no room at their addresses, or "
-                        "may not use seccomp"),
-               -EIO;
-    return 0;
+    return host_child_start(&h->child, &h->head.space, h->mail, why, n);
 }
 
 static int open_runner(struct DiffRunner **out, const struct DiffSetup *setup, char *why, size_t n) {
     if (setup->mode != DIFF_LONG64 || setup->cpl != 3)
         return snprintf(why, n, "host runs mode long64 at CPL 3 only"), -ENOTSUP;
-    if (!(getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE) || !cpu_has(setup->model, CPUID_XSAVE))
-        return snprintf(why, n, "host: this processor or kernel does not give programs XSAVE and FSGSBASE"), -ENOTSUP;
+    if (!cpu_has(setup->model, CPUID_XSAVE))
+        return snprintf(why, n, "host: this processor does not have XSAVE, which batches need"), -ENOTSUP;
     struct HostRunner *h = calloc(1, sizeof(*h));
     if (h == NULL)
         return snprintf(why, n, "%s", strerror(ENOMEM)), -ENOMEM;
     h->head.ops = &diff_host_runner;
-    h->to = h->from = -1;
-    int r = diff_stub_space(&h->head.space, setup, why, n);
-    if (r != 0) {
-        free(h);
-        return r;
-    }
-    diff_stub_install(&h->head.space, setup->model, &h->control, &h->in, &h->out);
-    r = start_child(h, why, n);
+    h->model = setup->model;
+    h->child.fd = -1;
+    h->loses_bases = diff_host_is_paravirtual();
+    int r = make_runner(h, setup, why, n);
     if (r != 0) {
         close_runner(&h->head);
         return r;
@@ -160,6 +79,27 @@ static void put_pad(struct DiffRunner *r, uint8_t *at, uint64_t linear) {
 
 static void code_changed(struct DiffRunner *r) { (void)r; }
 
+/* ---- a batch ---- */
+
+/** What is to be run, in this order. */
+struct Batch {
+    struct HostRunner *h;
+    const struct DiffState *in;
+    struct DiffState *out;
+    const uint16_t *which;
+    unsigned count;
+};
+
+/** All of the cases' memory that is not the stub's; it lies before and behind that. */
+static void copy_memory(struct HostRunner *h, bool back) {
+    const struct DiffSpace *s = &h->head.space;
+    size_t stub = diff_space_phys(s, STUB_BASE), stub_end = diff_space_phys(s, STUB_END - 4096) + 4096;
+    const size_t from[] = {0, stub_end}, to[] = {stub, s->pages * (size_t)4096};
+    for (unsigned k = 0; k < 2; k++)
+        memcpy(back ? s->ram.host + from[k] : h->before + from[k], back ? h->before + from[k] : s->ram.host + from[k],
+               to[k] - from[k]);
+}
+
 /** See above. */
 static void mend_fault(const struct DiffSpace *s, struct DiffState *o) {
     if (o->vector != VEC_PF)
@@ -171,25 +111,93 @@ static void mend_fault(const struct DiffSpace *s, struct DiffState *o) {
         o->error &= ~(uint32_t)PF_P;
 }
 
+/** Linux that does not know of WRFSBASE puts back the bases that it knows now and then. */
+static bool disturbed(const struct HostRunner *h, const struct DiffState *in, const struct DiffState *out) {
+    return h->loses_bases && ((out->fs_base != in->fs_base && out->fs_base == h->mail->fs) ||
+                              (out->gs_base != in->gs_base && out->gs_base == 0));
+}
+
+/** Whether no case has changed what others start from. */
+static bool same_inputs(const struct Batch *b, unsigned at, unsigned count) {
+    for (unsigned k = 0; k < count; k++)
+        if (memcmp(&b->h->in[k], &b->in[b->which[at + k]], sizeof(b->in[0])) != 0)
+            return false;
+    return true;
+}
+
+/** Run the cases from `at` on, at most `count`. *done: how many of them have ended as they should; UINT_MAX: that can't
+ *  be known, for the stub's memory is destroyed. */
+static enum HostEnd run_some(const struct Batch *b, unsigned at, unsigned count, unsigned *done) {
+    struct HostRunner *h = b->h;
+    for (unsigned k = 0; k < count; k++)
+        h->in[k] = b->in[b->which[at + k]];
+    diff_stub_install(&h->head.space, h->model, &h->control, &h->in, &h->out); /* a case may have been there */
+    h->control->current = STUB_IN;
+    h->control->count = count;
+    enum HostEnd end = host_child_run(&h->child, (const uint32_t *)&h->control->count);
+    uint64_t left = h->control->count, current = (h->control->current - STUB_IN) / DIFF_STATE_SIZE;
+    bool sane = left <= count && current == count - left - (end == HOST_END_DONE);
+    sane = sane && (end == HOST_END_DONE) == (left == 0) && (count == 1 || same_inputs(b, at, count));
+    *done = sane ? count - (unsigned)left : UINT32_MAX;
+    for (unsigned k = 0; sane && k < *done; k++) {
+        struct DiffState *o = &b->out[b->which[at + k]];
+        *o = h->out[k];
+        diff_stub_finish(o);
+        mend_fault(&h->head.space, o);
+        o->disturbed = disturbed(h, &h->in[k], o);
+    }
+    return sane || end != HOST_END_DONE ? end : HOST_END_LOST;
+}
+
+/** The case was the last one of its process. */
+static int give_up(const struct Batch *b, unsigned at, enum HostEnd end, char *why, size_t n) {
+    struct HostRunner *h = b->h;
+    struct DiffState *o = &b->out[b->which[at]];
+    memset(o, 0, sizeof(*o));
+    o->vector = end == HOST_END_STUCK ? DIFF_NO_END : DIFF_GONE;
+    h->head.stuck = b->which[at];
+    host_child_stop(&h->child);
+    return host_child_start(&h->child, &h->head.space, h->mail, why, n);
+}
+
+/** From `at` on, one by one. */
+static int run_singly(const struct Batch *b, unsigned at, char *why, size_t n) {
+    unsigned done;
+    int r = 0;
+    for (; at < b->count && r == 0; at++) {
+        enum HostEnd end = run_some(b, at, 1, &done);
+        if (end != HOST_END_DONE)
+            r = give_up(b, at, end, why, n);
+    }
+    return r;
+}
+
+/** A case has destroyed what tells how far the batch had come: back to its beginning. */
+static int begin_anew(const struct Batch *b, char *why, size_t n) {
+    struct HostRunner *h = b->h;
+    host_child_stop(&h->child);
+    int r = host_child_start(&h->child, &h->head.space, h->mail, why, n);
+    copy_memory(h, true);
+    return r != 0 ? r : run_singly(b, 0, why, n);
+}
+
 static int run(struct DiffRunner *r, const struct DiffState *in, struct DiffState *out, const uint16_t *which,
                unsigned count, char *why, size_t n) {
-    struct HostRunner *h = (struct HostRunner *)r;
-    if (count == 0)
-        return 0;
-    for (unsigned k = 0; k < count; k++)
-        h->in[k] = in[which[k]];
-    h->control->count = count;
-    char c = 'r';
-    if (write(h->to, &c, 1) != 1 || !wait_child(h) || h->control->count != 0) {
-        r->stuck = diff_stub_current(h->control, which, count);
-        return snprintf(why, n, "host: the process died, or does not come to an end"), -EIO;
+    const struct Batch b = {(struct HostRunner *)r, in, out, which, count};
+    unsigned done;
+    int e = 0;
+    if (count <= 1)
+        return run_singly(&b, 0, why, n);
+    copy_memory(b.h, false);
+    for (unsigned at = 0; at < count && e == 0; at += done + 1) {
+        enum HostEnd end = run_some(&b, at, count - at, &done);
+        if (end == HOST_END_DONE)
+            break;
+        if (done == UINT32_MAX)
+            return begin_anew(&b, why, n);
+        e = give_up(&b, at + done, end, why, n);
     }
-    for (unsigned k = 0; k < count; k++) {
-        out[which[k]] = h->out[k];
-        diff_stub_finish(&out[which[k]]);
-        mend_fault(&r->space, &out[which[k]]);
-    }
-    return 0;
+    return e;
 }
 
 const struct DiffRunnerOps diff_host_runner = {

@@ -7,12 +7,11 @@
 #define TWIN86_DIFF_STATE_H
 
 #include "cpu/xsave.h"
+#include "diff/run/record.h"
 
 #include <stddef.h>
 
 #define DIFF_NO_FAULT UINT32_MAX
-/* In place of a vector, from runners of any mode: a triple fault; a case that does not end. */
-enum { DIFF_TRIPLE_FAULT = 254, DIFF_NO_END = 255 };
 
 /* In `fx`, where FXSAVE leaves room: bases of CS, SS, and DS and ES, 32 bits each, of cases in 16-bit modes. */
 enum { DIFF_FX_CS_BASE = 464, DIFF_FX_SS_BASE = 468, DIFF_FX_DATA_BASE = 472 };
@@ -34,23 +33,12 @@ struct DiffState {
     uint32_t dr6;    /* after #DB: B0 to B3, BD, BS, BT */
     uint32_t insns;  /* in: how many to run */
     uint32_t left;   /* out, of tcg-lite: CS is another in the end, so that what followed was no part of the case */
-    uint8_t unused[4];
+    bool disturbed;  /* out, of the host: the system has changed registers meanwhile; nothing can be said */
+    uint8_t unused[3];
 } __attribute__((aligned(64)));
 
-/* The assembly of stub.c knows these. */
-enum {
-    DIFF_AT_GPR = 832,
-    DIFF_AT_RFLAGS = 960,
-    DIFF_AT_RIP = 968,
-    DIFF_AT_FS_BASE = 976,
-    DIFF_AT_GS_BASE = 984,
-    DIFF_AT_VECTOR = 992,
-    DIFF_AT_ERROR = 996,
-    DIFF_AT_CR2 = 1000,
-    DIFF_AT_DR6 = 1008,
-    DIFF_STATE_SIZE = 1024,
-};
-_Static_assert(offsetof(struct DiffState, ymmh) == XSAVE_AVX_OFFSET, "");
+_Static_assert(DIFF_AT_FX_END == FXSAVE_WRITTEN && DIFF_AT_XMM == FXSAVE_XMM && DIFF_AT_FSW == FXSAVE_FSW, "");
+_Static_assert(offsetof(struct DiffState, ymmh) == XSAVE_AVX_OFFSET && DIFF_AT_YMMH == XSAVE_AVX_OFFSET, "");
 _Static_assert(offsetof(struct DiffState, gpr) == DIFF_AT_GPR, "");
 _Static_assert(offsetof(struct DiffState, rflags) == DIFF_AT_RFLAGS, "");
 _Static_assert(offsetof(struct DiffState, rip) == DIFF_AT_RIP, "");

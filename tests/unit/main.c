@@ -71,6 +71,7 @@ static const struct SuiteEntry suites[] = {
     {"native", native_suite},
     {"lockstep", lockstep_suite},
     {"diff", diff_suite},
+    {"host", host_suite},
     {NULL, NULL},
 };
 

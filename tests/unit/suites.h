@@ -76,5 +76,6 @@ Suite *links_suite(void);
 /* Comparing engines */
 Suite *lockstep_suite(void);
 Suite *diff_suite(void);
+Suite *host_suite(void);
 
 #endif
