@@ -165,3 +165,29 @@ void acpi_pm_init(struct AcpiPm *pm, struct Clock *clock, struct IrqWire sci, co
     timer_init(&pm->timer, clock, timer_expired, pm);
     next_overflow(pm);
 }
+
+/* ---- saved state ---- */
+
+const struct StateTable acpi_pm_state_table = {
+    .name = "acpi_pm",
+    .size = sizeof(struct AcpiPmState),
+    .version = 1,
+    .field =
+        (const struct StateField[]){
+            STATE_FIELD(AcpiPmState, overflow_ns),
+            STATE_FIELD(AcpiPmState, status),
+            STATE_FIELD(AcpiPmState, enable),
+            STATE_FIELD(AcpiPmState, control),
+            STATE_FIELD(AcpiPmState, gpe_status),
+            STATE_FIELD(AcpiPmState, gpe_enable),
+            STATE_FIELD(AcpiPmState, reset_control),
+            STATE_FIELD(AcpiPmState, sci, .max = 1),
+            STATE_PADDING(AcpiPmState, unused),
+            {0},
+        },
+};
+
+void acpi_pm_restored(struct AcpiPm *pm) {
+    const struct AcpiPmState *s = &pm->state;
+    timer_arm(&pm->timer, s->enable & PM1_TIMER && !(s->status & PM1_TIMER) ? s->overflow_ns : CLOCK_NEVER);
+}

@@ -13,6 +13,7 @@
 #include "devices/clock.h"
 #include "devices/device_log.h"
 #include "devices/irq.h"
+#include "devices/state.h"
 #include "memory/bus.h"
 
 #define ACPI_PM_TIMER_HZ 3579545
@@ -58,6 +59,9 @@ struct AcpiPm {
 void acpi_pm_init(struct AcpiPm *pm, struct Clock *clock, struct IrqWire sci, const struct AcpiPmOps *ops,
                   void *opaque);
 void acpi_pm_reset(struct AcpiPm *pm);
+extern const struct StateTable acpi_pm_state_table;
+/** The state was restored: the timer follows. */
+void acpi_pm_restored(struct AcpiPm *pm);
 /** Map the 16 ports at `base`. CF9h lies within the PCI host bridge's ports, which passes it on. Returns 0 or -errno.
  */
 int acpi_pm_map(struct AcpiPm *pm, struct Bus *bus, uint16_t base);

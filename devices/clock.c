@@ -21,7 +21,7 @@ struct Clock {
     _Atomic int64_t wall_start; /* ns since 1970 at virtual time 0 */
 
     struct Timer *timers; /* armed ones, by deadline, then by order */
-    uint64_t order;
+    uint64_t order, ranks;
     _Atomic int64_t deadline; /* of the first timer */
     void (*notify)(void *opaque);
     void *notify_opaque;
@@ -68,6 +68,16 @@ int64_t clock_wall_seconds(struct Clock *c) { return (atomic_load(&c->wall_start
 
 void clock_set_wall_start(struct Clock *c, int64_t unix_seconds) {
     atomic_store(&c->wall_start, unix_seconds * NS_PER_SEC);
+}
+
+int64_t clock_wall_start_ns(struct Clock *c) { return atomic_load(&c->wall_start); }
+
+void clock_restore(struct Clock *c, int64_t now, int64_t wall_start_ns) {
+    atomic_fetch_add(&c->sequence, 1);
+    atomic_store(&c->frozen, now);
+    atomic_store(&c->icount_now, now);
+    atomic_store(&c->wall_start, wall_start_ns);
+    atomic_fetch_add(&c->sequence, 1);
 }
 
 void clock_stop(struct Clock *c) {
@@ -125,7 +135,7 @@ static void timer_unlink(struct Timer *t) {
 }
 
 void timer_init(struct Timer *t, struct Clock *c, void (*fn)(void *opaque), void *opaque) {
-    *t = (struct Timer){.clock = c, .fn = fn, .opaque = opaque, .deadline = CLOCK_NEVER};
+    *t = (struct Timer){.clock = c, .fn = fn, .opaque = opaque, .deadline = CLOCK_NEVER, .rank = c->ranks++};
 }
 
 void timer_arm(struct Timer *t, int64_t deadline) {
@@ -137,7 +147,7 @@ void timer_arm(struct Timer *t, int64_t deadline) {
         t->deadline = deadline;
         t->order = c->order++;
         struct Timer **p = &c->timers;
-        while (*p && (*p)->deadline <= deadline) {
+        while (*p && ((*p)->deadline < deadline || ((*p)->deadline == deadline && (*p)->rank < t->rank))) {
             p = &(*p)->next;
         }
         t->next = *p;

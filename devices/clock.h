@@ -27,7 +27,8 @@ struct Timer {
     void (*fn)(void *opaque);
     void *opaque;
     int64_t deadline; /* virtual ns; CLOCK_NEVER when not armed */
-    uint64_t order;   /* ties fire in the order in which they were armed */
+    uint64_t order;   /* in which timers were armed */
+    uint64_t rank; /* ties fire in the order in which the timers were made, so that a restored machine does the same */
     struct Timer *next;
 };
 
@@ -52,6 +53,11 @@ uint64_t clock_epoch(const struct Clock *c);
 
 /** CLOCK_ICOUNT: set the time to `ns` (never backwards). No timers run; call clock_run. */
 void clock_advance_to(struct Clock *c, int64_t ns);
+
+/** Set the time to what it was when a state was saved: a CLOCK_HOST clock that is stopped, or a CLOCK_ICOUNT one, also
+ *  backwards. `wall_start_ns`: since 1970 at virtual time 0. No timers are run. */
+void clock_restore(struct Clock *c, int64_t now, int64_t wall_start_ns);
+int64_t clock_wall_start_ns(struct Clock *c);
 
 /** `fn` is called (lock held, any thread) when the earliest deadline has become earlier: wake whoever sleeps on it. */
 void clock_set_notify(struct Clock *c, void (*fn)(void *opaque), void *opaque);

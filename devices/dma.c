@@ -143,3 +143,33 @@ int dma_map(struct Dma *d, struct Bus *bus) {
         ret = bus_map_ports(bus, 0xc0, 32, "dma2", &dma2_ops, d);
     return ret;
 }
+
+/* ---- saved state ---- */
+
+static const struct StateTable chip_table = {
+    .name = "8237",
+    .size = sizeof(struct DmaChipState),
+    .field =
+        (const struct StateField[]){
+            STATE_ARRAY(DmaChipState, address),
+            STATE_ARRAY(DmaChipState, count),
+            STATE_ARRAY(DmaChipState, mode),
+            STATE_FIELD(DmaChipState, command),
+            STATE_FIELD(DmaChipState, request),
+            STATE_FIELD(DmaChipState, mask),
+            STATE_FIELD(DmaChipState, high_byte),
+            {0},
+        },
+};
+
+const struct StateTable dma_state_table = {
+    .name = "dma",
+    .size = sizeof(struct DmaState),
+    .version = 1,
+    .field =
+        (const struct StateField[]){
+            STATE_ARRAY_WITHIN(DmaState, chip, &chip_table),
+            STATE_ARRAY(DmaState, page),
+            {0},
+        },
+};

@@ -8,6 +8,7 @@
 #define TWIN86_DEVICES_DMA_H
 
 #include "devices/device_log.h"
+#include "devices/state.h"
 #include "memory/bus.h"
 
 struct DmaChipState {
@@ -29,6 +30,7 @@ struct Dma {
 
 void dma_init(struct Dma *d);
 void dma_reset(struct Dma *d);
+extern const struct StateTable dma_state_table;
 /** Map 00h-0Fh, 80h-8Fh and C0h-DFh. Returns 0 or -errno. */
 int dma_map(struct Dma *d, struct Bus *bus);
 

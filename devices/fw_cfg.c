@@ -213,3 +213,19 @@ int fw_cfg_init(struct FwCfg *f, struct Bus *bus) {
     int r = fw_cfg_add_int(f, FW_CFG_ID, ID_PORTS | ID_DMA, 4);
     return r != 0 ? r : rebuild_directory(f);
 }
+
+/* ---- saved state ---- */
+
+const struct StateTable fw_cfg_state_table = {
+    .name = "fw_cfg",
+    .size = sizeof(struct FwCfgState),
+    .version = 1,
+    .field =
+        (const struct StateField[]){
+            STATE_FIELD(FwCfgState, dma_address),
+            STATE_FIELD(FwCfgState, offset),
+            STATE_FIELD(FwCfgState, key),
+            STATE_PADDING(FwCfgState, unused),
+            {0},
+        },
+};

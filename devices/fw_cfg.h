@@ -9,6 +9,7 @@
 #define TWIN86_DEVICES_FW_CFG_H
 
 #include "devices/device_log.h"
+#include "devices/state.h"
 #include "memory/bus.h"
 
 enum { FW_CFG_BASE = 0x510, FW_CFG_PORTS = 12, FW_CFG_FILE_NAME = 56 };
@@ -69,6 +70,8 @@ struct FwCfg {
 /** Make it with signature, id and an empty directory. 0 or -ENOMEM. */
 int fw_cfg_init(struct FwCfg *f, struct Bus *bus);
 void fw_cfg_reset(struct FwCfg *f);
+/** What is selected, and how far it was read: the items are the machine's. */
+extern const struct StateTable fw_cfg_state_table;
 void fw_cfg_destroy(struct FwCfg *f);
 /** Map its 12 ports at `base`. 0 or -errno. */
 int fw_cfg_map(struct FwCfg *f, uint16_t base);

@@ -105,11 +105,16 @@ static void catch_up(struct Hpet *h, unsigned n) {
     t->comparator = (t->comparator + (late / t->period + 1) * t->period) & mask;
 }
 
+static void set_due(struct Hpet *h, unsigned n, int64_t ns) {
+    h->state.timer[n].due = ns;
+    timer_arm(&h->timers[n].timer, ns);
+}
+
 static void arm(struct Hpet *h, unsigned n, int64_t at_least_ns) {
     struct HpetTimerState *t = &h->state.timer[n];
     bool wanted = is_running(h) && t->config & (T_ENABLE | T_LEVEL);
     if (!wanted || (t->config & T_PERIODIC && t->period == 0)) {
-        timer_cancel(&h->timers[n].timer);
+        set_due(h, n, CLOCK_NEVER);
         return;
     }
     catch_up(h, n);
@@ -117,11 +122,11 @@ static void arm(struct Hpet *h, unsigned n, int64_t at_least_ns) {
     uint64_t mask = width_mask(t), ticks = ((t->comparator - hpet_counter(h) - 1) & mask);
     int64_t now_tick = clock_now(h->clock) / NS_PER_TICK;
     if (ticks > INT64_MAX / 4 / NS_PER_TICK) {
-        timer_cancel(&h->timers[n].timer); /* centuries away */
+        set_due(h, n, CLOCK_NEVER); /* centuries away */
         return;
     }
     int64_t deadline = (now_tick + (int64_t)ticks + 1) * NS_PER_TICK, least = clock_now(h->clock) + at_least_ns;
-    timer_arm(&h->timers[n].timer, deadline > least ? deadline : least);
+    set_due(h, n, deadline > least ? deadline : least);
 }
 
 static void expired(void *opaque) {
@@ -282,8 +287,10 @@ void hpet_reset(struct Hpet *h) {
         timer_cancel(&h->timers[n].timer);
     }
     memset(&h->state, 0, sizeof h->state);
-    for (unsigned n = 0; n < HPET_TIMERS; n++)
+    for (unsigned n = 0; n < HPET_TIMERS; n++) {
         h->state.timer[n].comparator = UINT64_MAX;
+        h->state.timer[n].due = CLOCK_NEVER;
+    }
     h->state.pit_level = pit;
     h->state.rtc_level = rtc;
     irq_set(&h->wires.irq0, pit);
@@ -299,6 +306,46 @@ void hpet_init(struct Hpet *h, struct Clock *clock, const struct HpetWires *wire
         h->timers[n].index = n;
         timer_init(&h->timers[n].timer, clock, expired, &h->timers[n]);
         h->state.timer[n].comparator = UINT64_MAX;
+        h->state.timer[n].due = CLOCK_NEVER;
     }
     region_init_mmio(&h->region, "hpet", HPET_REGION_SIZE, &hpet_ops, h);
+}
+
+/* ---- saved state ---- */
+
+static const struct StateTable timer_table = {
+    .name = "HPET timer",
+    .size = sizeof(struct HpetTimerState),
+    .field =
+        (const struct StateField[]){
+            STATE_FIELD(HpetTimerState, config),
+            STATE_FIELD(HpetTimerState, comparator),
+            STATE_FIELD(HpetTimerState, period),
+            STATE_FIELD(HpetTimerState, due),
+            STATE_FIELD(HpetTimerState, asserted, .max = TARGET_IRQ8),
+            STATE_PADDING(HpetTimerState, unused),
+            {0},
+        },
+};
+
+const struct StateTable hpet_state_table = {
+    .name = "hpet",
+    .size = sizeof(struct HpetState),
+    .version = 1,
+    .field =
+        (const struct StateField[]){
+            STATE_FIELD(HpetState, config),
+            STATE_FIELD(HpetState, status),
+            STATE_FIELD(HpetState, counter),
+            STATE_ARRAY_WITHIN(HpetState, timer, &timer_table),
+            STATE_FIELD(HpetState, pit_level, .max = 1),
+            STATE_FIELD(HpetState, rtc_level, .max = 1),
+            STATE_PADDING(HpetState, unused),
+            {0},
+        },
+};
+
+void hpet_restored(struct Hpet *h) {
+    for (unsigned n = 0; n < HPET_TIMERS; n++)
+        timer_arm(&h->timers[n].timer, h->state.timer[n].due);
 }

@@ -11,6 +11,7 @@
 #include "devices/clock.h"
 #include "devices/device_log.h"
 #include "devices/irq.h"
+#include "devices/state.h"
 #include "memory/region.h"
 
 #define HPET_DEFAULT_BASE 0xfed00000u
@@ -22,6 +23,7 @@ struct HpetTimerState {
     uint64_t config;
     uint64_t comparator;
     uint64_t period;  /* periodic: what is added to the comparator at each match */
+    int64_t due;      /* virtual ns at which it is looked at next; CLOCK_NEVER: not by itself */
     uint8_t asserted; /* the target held high (see hpet.c), 0: none */
     uint8_t unused[7];
 };
@@ -59,6 +61,9 @@ struct Hpet {
 
 void hpet_init(struct Hpet *h, struct Clock *clock, const struct HpetWires *wires);
 void hpet_reset(struct Hpet *h);
+extern const struct StateTable hpet_state_table;
+/** The state was restored: the timers follow. */
+void hpet_restored(struct Hpet *h);
 
 /** Where the PIT's OUT0 and the RTC's IRQ go: through to irq0 and irq8 unless the legacy route takes these lines. */
 struct IrqWire hpet_pit_wire(struct Hpet *h);

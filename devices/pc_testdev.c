@@ -89,3 +89,18 @@ int pc_testdev_map(struct PcTestdev *t, struct Bus *bus) {
         r = bus_map_ports(bus, part[i].port, part[i].count, "pc-testdev", part[i].ops, t);
     return r;
 }
+
+/* ---- saved state ---- */
+
+const struct StateTable pc_testdev_state_table = {
+    .name = "pc-testdev",
+    .size = sizeof(struct PcTestdevState),
+    .version = 1,
+    .field =
+        (const struct StateField[]){
+            STATE_FIELD(PcTestdevState, data),
+            STATE_ARRAY(PcTestdevState, level, .max = 1),
+            STATE_ARRAY(PcTestdevState, memory),
+            {0},
+        },
+};

@@ -12,6 +12,7 @@
 #define TWIN86_DEVICES_PC_TESTDEV_H
 
 #include "devices/irq.h"
+#include "devices/state.h"
 #include "memory/bus.h"
 
 #define PC_TESTDEV_PORTS 0xe0
@@ -36,6 +37,7 @@ struct PcTestdev {
 void pc_testdev_init(struct PcTestdev *t);
 /** Power-up: all bytes 0, all lines low. */
 void pc_testdev_reset(struct PcTestdev *t);
+extern const struct StateTable pc_testdev_state_table;
 /** Map ports and memory. 0 or -errno of the bus. */
 int pc_testdev_map(struct PcTestdev *t, struct Bus *bus);
 

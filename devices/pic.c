@@ -322,3 +322,44 @@ int pic_map(struct Pic *p, struct Bus *bus) {
         ret = bus_map_ports(bus, 0x4d0, 2, "pic-elcr", &elcr_ops, p);
     return ret;
 }
+
+/* ---- saved state ---- */
+
+static const struct StateTable chip_table = {
+    .name = "8259",
+    .size = sizeof(struct PicChipState),
+    .field =
+        (const struct StateField[]){
+            STATE_FIELD(PicChipState, lines),
+            STATE_FIELD(PicChipState, latch),
+            STATE_FIELD(PicChipState, isr),
+            STATE_FIELD(PicChipState, imr),
+            STATE_FIELD(PicChipState, elcr),
+            STATE_FIELD(PicChipState, base),
+            STATE_FIELD(PicChipState, icw3),
+            STATE_FIELD(PicChipState, icw4),
+            STATE_FIELD(PicChipState, lowest, .max = 7),
+            STATE_FIELD(PicChipState, init_step, .max = 4),
+            STATE_FIELD(PicChipState, single),
+            STATE_FIELD(PicChipState, needs_icw4),
+            STATE_FIELD(PicChipState, read_isr),
+            STATE_FIELD(PicChipState, poll),
+            STATE_FIELD(PicChipState, special_mask),
+            STATE_FIELD(PicChipState, rotate_on_aeoi),
+            {0},
+        },
+};
+
+const struct StateTable pic_state_table = {
+    .name = "pic",
+    .size = sizeof(struct PicState),
+    .version = 1,
+    .field =
+        (const struct StateField[]){
+            STATE_ARRAY_WITHIN(PicState, chip, &chip_table),
+            STATE_FIELD(PicState, intr),
+            {0},
+        },
+};
+
+void pic_restored(struct Pic *p) { irq_set(&p->intr, p->state.intr); }

@@ -10,6 +10,7 @@
 
 #include "devices/device_log.h"
 #include "devices/irq.h"
+#include "devices/state.h"
 #include "memory/bus.h"
 
 struct PicChipState {
@@ -44,6 +45,9 @@ struct Pic {
 void pic_init(struct Pic *p, struct IrqWire intr);
 /** Everything masked, until the guest initializes the pair. */
 void pic_reset(struct Pic *p);
+extern const struct StateTable pic_state_table;
+/** The state was restored: the CPU's pin follows. */
+void pic_restored(struct Pic *p);
 /** Map 20h-21h, A0h-A1h and 4D0h-4D1h. Returns 0 or -errno. */
 int pic_map(struct Pic *p, struct Bus *bus);
 

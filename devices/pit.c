@@ -393,3 +393,70 @@ int pit_map(struct Pit *p, struct Bus *bus, uint16_t base) { return bus_map_port
 int pit_map_port61(struct Pit *p, struct Bus *bus, uint16_t base) {
     return bus_map_ports(bus, base, 1, "port61", &port61_ops, p);
 }
+
+/* ---- saved state ---- */
+
+static const struct StateTable channel_table = {
+    .name = "8254 channel",
+    .size = sizeof(struct PitChannelState),
+    .field =
+        (const struct StateField[]){
+            STATE_FIELD(PitChannelState, start),
+            STATE_FIELD(PitChannelState, held),
+            STATE_FIELD(PitChannelState, switch_at),
+            STATE_FIELD(PitChannelState, count, .max = 65536),
+            STATE_FIELD(PitChannelState, reload, .max = 65536),
+            STATE_FIELD(PitChannelState, latched),
+            STATE_FIELD(PitChannelState, mode, .max = 5),
+            STATE_FIELD(PitChannelState, access, .max = 3),
+            STATE_FIELD(PitChannelState, low_byte),
+            STATE_FIELD(PitChannelState, latch_left, .max = 2),
+            STATE_FIELD(PitChannelState, status),
+            STATE_FIELD(PitChannelState, bcd),
+            STATE_FIELD(PitChannelState, gate),
+            STATE_FIELD(PitChannelState, running),
+            STATE_FIELD(PitChannelState, null_count),
+            STATE_FIELD(PitChannelState, write_high_next),
+            STATE_FIELD(PitChannelState, read_high_next),
+            STATE_FIELD(PitChannelState, status_latched),
+            STATE_PADDING(PitChannelState, unused),
+            {0},
+        },
+};
+
+/* Ticks within what 64-bit nanoseconds reach, so that no sum of them overflows. */
+static bool is_tick(int64_t t) { return t >= -(INT64_MAX >> 10) && t <= INT64_MAX >> 10; }
+
+static const char *check_state(const void *state) {
+    const struct PitState *s = state;
+    for (unsigned i = 0; i < 3; i++) {
+        const struct PitChannelState *c = &s->channel[i];
+        if (!is_tick(c->start) || !is_tick(c->held) || (c->switch_at != CLOCK_NEVER && !is_tick(c->switch_at)))
+            return "a channel counts from beyond all time";
+        if (c->running && c->count == 0)
+            return "a channel counts, but has no count";
+    }
+    return s->wake_tick == CLOCK_NEVER || is_tick(s->wake_tick) ? NULL : "its timer is set beyond all time";
+}
+
+const struct StateTable pit_state_table = {
+    .name = "pit",
+    .size = sizeof(struct PitState),
+    .version = 1,
+    .check = check_state,
+    .field =
+        (const struct StateField[]){
+            STATE_ARRAY_WITHIN(PitState, channel, &channel_table),
+            STATE_FIELD(PitState, wake_tick),
+            STATE_FIELD(PitState, wake_is_edge),
+            STATE_FIELD(PitState, out0),
+            STATE_FIELD(PitState, port61),
+            STATE_PADDING(PitState, unused),
+            {0},
+        },
+};
+
+void pit_restored(struct Pit *p) {
+    int64_t wake = p->state.wake_tick;
+    timer_arm(&p->timer, wake != CLOCK_NEVER ? ticks_to_ns(wake) : CLOCK_NEVER);
+}

@@ -14,6 +14,7 @@
 #include "devices/clock.h"
 #include "devices/device_log.h"
 #include "devices/irq.h"
+#include "devices/state.h"
 #include "memory/bus.h"
 
 #define PIT_HZ 1193182
@@ -32,6 +33,7 @@ struct PitChannelState {
     uint8_t status;     /* status latch */
     bool bcd, gate, running, null_count;
     bool write_high_next, read_high_next, status_latched;
+    uint8_t unused[2];
 };
 
 struct PitState {
@@ -40,6 +42,7 @@ struct PitState {
     bool wake_is_edge; /* OUT0 rises then (else only a new count takes over) */
     bool out0;         /* level of the IRQ wire */
     uint8_t port61;    /* bits 0..3 as written */
+    uint8_t unused[5];
 };
 
 struct Pit {
@@ -56,6 +59,9 @@ struct Pit {
  */
 void pit_init(struct Pit *p, struct Clock *clock, struct IrqWire irq);
 void pit_reset(struct Pit *p);
+extern const struct StateTable pit_state_table;
+/** The state was restored: the timer follows. */
+void pit_restored(struct Pit *p);
 /** Map the 4 registers at `base` (40h). Returns 0 or -errno. */
 int pit_map(struct Pit *p, struct Bus *bus, uint16_t base);
 /** Map system control port B at `base` (61h). Returns 0 or -errno. */

@@ -45,3 +45,17 @@ void port92_init(struct Port92 *p, void (*set_a20)(void *opaque, bool enabled), 
 int port92_map(struct Port92 *p, struct Bus *bus, uint16_t base) {
     return bus_map_ports(bus, base, 1, "port92", &port92_ops, p);
 }
+
+/* ---- saved state ---- */
+
+const struct StateTable port92_state_table = {
+    .name = "port92",
+    .size = sizeof(struct Port92State),
+    .version = 1,
+    .field = (const struct StateField[]){STATE_FIELD(Port92State, value), {0}},
+};
+
+void port92_restored(struct Port92 *p) {
+    if (p->set_a20 != NULL)
+        p->set_a20(p->opaque, p->state.value & FAST_A20);
+}

@@ -396,3 +396,34 @@ void rtc_init(struct Rtc *r, struct Clock *clock, struct IrqWire irq) {
 }
 
 int rtc_map(struct Rtc *r, struct Bus *bus, uint16_t base) { return bus_map_ports(bus, base, 2, "rtc", &rtc_ops, r); }
+
+/* ---- saved state ---- */
+
+/* Within 10,000 years and 292 of virtual time, so that no sum overflows. */
+static const char *check_state(const void *state) {
+    const struct RtcState *s = state;
+    bool ok = s->base_seconds >= 0 && s->base_seconds <= 10000LL * 366 * SECONDS_PER_DAY && s->base_ns >= -NS_PER_SEC &&
+              s->base_ns <= INT64_MAX / 4 && s->synced_ns >= 0 && s->synced_ns <= INT64_MAX / 4;
+    return ok ? NULL : "a time beyond all time";
+}
+
+const struct StateTable rtc_state_table = {
+    .name = "rtc",
+    .size = sizeof(struct RtcState),
+    .version = 1,
+    .check = check_state,
+    .field =
+        (const struct StateField[]){
+            STATE_FIELD(RtcState, base_seconds),
+            STATE_FIELD(RtcState, base_ns),
+            STATE_FIELD(RtcState, synced_ns),
+            STATE_ARRAY(RtcState, cmos),
+            STATE_FIELD(RtcState, index),
+            STATE_FIELD(RtcState, weekday_offset, .max = 6),
+            STATE_FIELD(RtcState, irq),
+            STATE_PADDING(RtcState, unused),
+            {0},
+        },
+};
+
+void rtc_restored(struct Rtc *r) { update_irq(r); }

@@ -13,6 +13,7 @@
 #include "devices/clock.h"
 #include "devices/device_log.h"
 #include "devices/irq.h"
+#include "devices/state.h"
 #include "memory/bus.h"
 
 #define RTC_CMOS_SIZE 128
@@ -26,6 +27,7 @@ struct RtcState {
     uint8_t index;          /* last value written to 70h, NMI mask included */
     uint8_t weekday_offset; /* the guest's idea of the weekday minus the calendar's, modulo 7 */
     bool irq;
+    uint8_t unused[5];
 };
 
 struct Rtc {
@@ -39,6 +41,9 @@ struct Rtc {
 void rtc_init(struct Rtc *r, struct Clock *clock, struct IrqWire irq);
 /** The RESET pin: disables interrupts and clears flags; time and memory stay. */
 void rtc_reset(struct Rtc *r);
+extern const struct StateTable rtc_state_table;
+/** The state was restored: the timer follows. */
+void rtc_restored(struct Rtc *r);
 /** Map index and data ports at `base` (70h). Returns 0 or -errno. */
 int rtc_map(struct Rtc *r, struct Bus *bus, uint16_t base);
 

@@ -382,3 +382,40 @@ void uart_init(struct Uart *u, struct Clock *clock, struct IrqWire irq, struct C
 int uart_map(struct Uart *u, struct Bus *bus, uint16_t base) {
     return bus_map_ports(bus, base, 8, "uart", &uart_ops, u);
 }
+
+/* ---- saved state ---- */
+
+const struct StateTable uart_state_table = {
+    .name = "uart",
+    .size = sizeof(struct UartState),
+    .version = 1,
+    .field =
+        (const struct StateField[]){
+            STATE_FIELD(UartState, timeout_at),
+            STATE_FIELD(UartState, divisor),
+            STATE_FIELD(UartState, ier),
+            STATE_FIELD(UartState, fcr),
+            STATE_FIELD(UartState, lcr),
+            STATE_FIELD(UartState, mcr),
+            STATE_FIELD(UartState, scr),
+            STATE_FIELD(UartState, line_errors),
+            STATE_FIELD(UartState, modem_delta),
+            STATE_FIELD(UartState, modem_lines),
+            STATE_FIELD(UartState, modem_in),
+            STATE_FIELD(UartState, rx_head, .max = UART_FIFO_SIZE - 1),
+            STATE_FIELD(UartState, rx_count, .max = UART_FIFO_SIZE),
+            STATE_ARRAY(UartState, rx_data),
+            STATE_ARRAY(UartState, rx_error),
+            STATE_FIELD(UartState, thre_pending),
+            STATE_FIELD(UartState, timeout_pending),
+            STATE_FIELD(UartState, intr),
+            STATE_PADDING(UartState, unused),
+            {0},
+        },
+};
+
+void uart_restored(struct Uart *u) {
+    timer_arm(&u->timeout, u->state.timeout_at);
+    u->input_refused = true; /* the host may hold some: it is asked as soon as there is room */
+    offer_room(u);
+}

@@ -13,6 +13,7 @@
 #include "devices/clock.h"
 #include "devices/device_log.h"
 #include "devices/irq.h"
+#include "devices/state.h"
 #include "memory/bus.h"
 
 #define UART_FIFO_SIZE 16
@@ -34,6 +35,7 @@ struct UartState {
     bool thre_pending;                /* the transmitter-empty interrupt has not been served */
     bool timeout_pending;             /* the character-timeout interrupt is due */
     bool intr;                        /* the INTR pin */
+    uint8_t unused[8];
 };
 
 struct Uart {
@@ -48,6 +50,9 @@ struct Uart {
 /** CTS, DSR and DCD start asserted, as if a terminal were connected. */
 void uart_init(struct Uart *u, struct Clock *clock, struct IrqWire irq, struct CharBackend backend);
 void uart_reset(struct Uart *u);
+extern const struct StateTable uart_state_table;
+/** The state was restored: timer and host follow. */
+void uart_restored(struct Uart *u);
 /** Leave it as PC firmware does, for guests that start without any: 9600 baud, 8 data bits, no parity, 1 stop bit, the
  *  modem's lines on, no interrupts. After uart_reset. */
 void uart_set_firmware_state(struct Uart *u);

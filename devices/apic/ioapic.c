@@ -151,3 +151,20 @@ void ioapic_init(struct Ioapic *io, struct ApicBus *bus, uint8_t id, uint32_t ac
     region_init_mmio(&io->region, "ioapic", IOAPIC_PAGE_SIZE, &ioapic_ops, io);
     ioapic_reset(io);
 }
+
+/* ---- saved state ---- */
+
+const struct StateTable ioapic_state_table = {
+    .name = "ioapic",
+    .size = sizeof(struct IoapicState),
+    .version = 1,
+    .field =
+        (const struct StateField[]){
+            STATE_ARRAY(IoapicState, redirection),
+            STATE_FIELD(IoapicState, asserted),
+            STATE_FIELD(IoapicState, id, .max = 15),
+            STATE_FIELD(IoapicState, select, .max = 255),
+            STATE_PADDING(IoapicState, unused),
+            {0},
+        },
+};

@@ -14,6 +14,7 @@
 #include "devices/apic/apic_bus.h"
 #include "devices/device_log.h"
 #include "devices/irq.h"
+#include "devices/state.h"
 
 #define IOAPIC_DEFAULT_BASE 0xfec00000u
 #define IOAPIC_VERSION 0x20
@@ -42,6 +43,7 @@ struct Ioapic {
 void ioapic_init(struct Ioapic *io, struct ApicBus *bus, uint8_t id, uint32_t active_low);
 /** All masked. */
 void ioapic_reset(struct Ioapic *io);
+extern const struct StateTable ioapic_state_table;
 
 /** An IrqWire's `set`: `opaque` is the struct Ioapic, `line` the pin, 0..23 (others are ignored). */
 void ioapic_set_irq(void *opaque, int line, bool level);

@@ -278,7 +278,7 @@ void lapic_clear(struct Lapic *l) {
     s->id = old.id;
     s->lint = old.lint; /* wires keep their level */
     s->intr = old.intr;
-    s->timer_expiry = CLOCK_NEVER;
+    s->timer_expiry = s->timer_due = CLOCK_NEVER;
     s->dfr = UINT32_MAX;
     s->svr = 0xff;
     for (unsigned i = 0; i < LAPIC_LVT_COUNT; i++)
@@ -314,4 +314,60 @@ void lapic_init(struct Lapic *l, const struct LapicConfig *config, struct ApicBu
     timer_init(&l->timer, clock, lapic_timer_expired, l);
     apic_bus_add_lapic(bus, l);
     lapic_reset(l);
+}
+
+/* ---- saved state ---- */
+
+/* The count goes on from a time, in periods: no division by zero, no overflow. */
+static const char *check_state(const void *state) {
+    const struct LapicState *s = state;
+    bool counting = s->timer_expiry != CLOCK_NEVER;
+    if (counting && s->timer_initial == 0)
+        return "its timer counts, but has no initial count";
+    if (counting && (s->timer_start < INT64_MIN / 4 || s->timer_start > INT64_MAX / 4))
+        return "its timer counts from beyond all time";
+    return NULL;
+}
+
+const struct StateTable lapic_state_table = {
+    .name = "lapic",
+    .size = sizeof(struct LapicState),
+    .version = 1,
+    .check = check_state,
+    .field =
+        (const struct StateField[]){
+            STATE_FIELD(LapicState, base),
+            STATE_FIELD(LapicState, tsc_deadline),
+            STATE_FIELD(LapicState, timer_start),
+            STATE_FIELD(LapicState, timer_expiry),
+            STATE_FIELD(LapicState, timer_due),
+            STATE_ARRAY(LapicState, isr),
+            STATE_ARRAY(LapicState, irr),
+            STATE_ARRAY(LapicState, tmr),
+            STATE_FIELD(LapicState, id),
+            STATE_FIELD(LapicState, tpr),
+            STATE_FIELD(LapicState, svr),
+            STATE_FIELD(LapicState, ldr),
+            STATE_FIELD(LapicState, dfr),
+            STATE_FIELD(LapicState, esr),
+            STATE_FIELD(LapicState, errors),
+            STATE_FIELD(LapicState, icr_low),
+            STATE_FIELD(LapicState, icr_high),
+            STATE_ARRAY(LapicState, lvt),
+            STATE_FIELD(LapicState, timer_initial),
+            STATE_FIELD(LapicState, timer_divide),
+            STATE_FIELD(LapicState, lint, .max = 3),
+            STATE_FIELD(LapicState, extint_message, .max = 1),
+            STATE_FIELD(LapicState, intr, .max = 1),
+            STATE_PADDING(LapicState, unused),
+            {0},
+        },
+};
+
+void lapic_restored(struct Lapic *l) {
+    timer_arm(&l->timer, l->state.timer_due);
+    if (l->ops->base_changed)
+        l->ops->base_changed(l->opaque, l->state.base);
+    if (l->ops->set_intr)
+        l->ops->set_intr(l->opaque, l->state.intr);
 }

@@ -14,6 +14,7 @@
 #include "devices/clock.h"
 #include "devices/device_log.h"
 #include "devices/irq.h"
+#include "devices/state.h"
 
 #define LAPIC_DEFAULT_BASE 0xfee00000u
 
@@ -39,6 +40,7 @@ struct LapicState {
     uint64_t tsc_deadline; /* IA32_TSC_DEADLINE; 0: not armed */
     int64_t timer_start;   /* virtual ns at which the timer last held the initial count */
     int64_t timer_expiry;  /* virtual ns at which it reaches 0; CLOCK_NEVER: stopped */
+    int64_t timer_due;     /* virtual ns at which the timer is looked at next; CLOCK_NEVER: not by itself */
     uint32_t isr[8], irr[8], tmr[8];
     uint32_t id; /* xAPIC id, 8 bits; the x2APIC id is the initial one */
     uint32_t tpr, svr;
@@ -50,7 +52,7 @@ struct LapicState {
     uint8_t lint;           /* levels of LINT0 and LINT1 */
     uint8_t extint_message; /* an ExtINT message came over the bus and waits for acknowledgement */
     uint8_t intr;           /* level of the output to the CPU */
-    uint8_t unused[5];      /* keeps the struct without padding: it is hashed */
+    uint8_t unused[9];
 };
 
 /** What the local APIC does to its CPU and asks of the board. Any pointer may be NULL. */
@@ -90,6 +92,9 @@ void lapic_init(struct Lapic *l, const struct LapicConfig *config, struct ApicBu
                 const struct LapicCpuOps *ops, void *opaque);
 /** Power-on reset. INIT does the same but keeps IA32_APIC_BASE and the id; it comes as a message. */
 void lapic_reset(struct Lapic *l);
+extern const struct StateTable lapic_state_table;
+/** The state was restored: timer, page and the request to the CPU follow. */
+void lapic_restored(struct Lapic *l);
 /** What PC firmware leaves behind on the bootstrap CPU: enabled, LINT0 = ExtINT, LINT1 = NMI (MP specification 1.4,
  *  3.6.2.1). For machines that boot a kernel without firmware; call after lapic_reset. */
 void lapic_set_virtual_wire(struct Lapic *l);

@@ -18,6 +18,11 @@ static bool is_counting(const struct Lapic *l) { return l->state.timer_expiry !=
 
 static int64_t period_ns(const struct Lapic *l) { return (int64_t)l->state.timer_initial << divide_shift(l); }
 
+static void set_due(struct Lapic *l, int64_t ns) {
+    l->state.timer_due = ns;
+    timer_arm(&l->timer, ns);
+}
+
 /* Nanoseconds from now to the TSC deadline, 0 if it has passed; at most a day, after which one looks again. */
 static int64_t deadline_distance(const struct Lapic *l) {
     uint64_t tsc = l->ops->read_tsc(l->opaque), deadline = l->state.tsc_deadline;
@@ -30,15 +35,15 @@ static int64_t deadline_distance(const struct Lapic *l) {
 
 static void arm_deadline(struct Lapic *l) {
     if (l->state.tsc_deadline == 0) {
-        timer_cancel(&l->timer);
+        set_due(l, CLOCK_NEVER);
         return;
     }
     int64_t distance = deadline_distance(l);
     if (distance > 0) {
-        timer_arm(&l->timer, clock_now(l->clock) + distance);
+        set_due(l, clock_now(l->clock) + distance);
         return;
     }
-    timer_cancel(&l->timer);
+    set_due(l, CLOCK_NEVER);
     l->state.tsc_deadline = 0; /* the MSR reads 0 once the timer has fired */
     lapic_local_interrupt(l, LAPIC_LVT_TIMER);
 }
@@ -52,14 +57,15 @@ static void catch_up(struct Lapic *l, int64_t now) {
 
 static void arm_count(struct Lapic *l) {
     if (!is_counting(l) || l->state.lvt[LAPIC_LVT_TIMER] & LVT_MASKED)
-        timer_cancel(&l->timer);
+        set_due(l, CLOCK_NEVER);
     else
-        timer_arm(&l->timer, l->state.timer_expiry);
+        set_due(l, l->state.timer_expiry);
 }
 
 void lapic_timer_expired(void *opaque) {
     struct Lapic *l = opaque;
     int64_t now = clock_now(l->clock);
+    l->state.timer_due = CLOCK_NEVER;
     switch (lapic_timer_mode(l)) {
     case TIMER_ONE_SHOT:
         l->state.timer_expiry = CLOCK_NEVER;
@@ -67,7 +73,7 @@ void lapic_timer_expired(void *opaque) {
         break;
     case TIMER_PERIODIC:
         catch_up(l, now);
-        timer_arm(&l->timer, l->state.timer_expiry > now + MIN_REARM_NS ? l->state.timer_expiry : now + MIN_REARM_NS);
+        set_due(l, l->state.timer_expiry > now + MIN_REARM_NS ? l->state.timer_expiry : now + MIN_REARM_NS);
         lapic_local_interrupt(l, LAPIC_LVT_TIMER);
         break;
     case TIMER_TSC_DEADLINE: arm_deadline(l); break;
@@ -77,7 +83,7 @@ void lapic_timer_expired(void *opaque) {
 void lapic_timer_stop(struct Lapic *l) {
     l->state.timer_expiry = CLOCK_NEVER;
     l->state.tsc_deadline = 0;
-    timer_cancel(&l->timer);
+    set_due(l, CLOCK_NEVER);
 }
 
 static void start(struct Lapic *l, int64_t now) {

@@ -265,3 +265,44 @@ int i8042_map(struct I8042 *k, struct Bus *bus, uint16_t base) {
 
     return ret != 0 ? ret : bus_map_ports(bus, base + 4, 1, "i8042-command", &command_ops, k);
 }
+
+/* ---- saved state ---- */
+
+static const struct StateTable kbd_table = {
+    .name = "keyboard",
+    .size = sizeof(struct KbdState),
+    .field =
+        (const struct StateField[]){
+            STATE_ARRAY(KbdState, queue),
+            STATE_FIELD(KbdState, head, .max = KBD_QUEUE_SIZE - 1),
+            STATE_FIELD(KbdState, count, .max = KBD_QUEUE_SIZE),
+            STATE_FIELD(KbdState, set, .max = 2),
+            STATE_FIELD(KbdState, command),
+            STATE_FIELD(KbdState, last_sent),
+            STATE_FIELD(KbdState, leds),
+            STATE_FIELD(KbdState, typematic),
+            STATE_FIELD(KbdState, scanning),
+            {0},
+        },
+};
+
+const struct StateTable i8042_state_table = {
+    .name = "i8042",
+    .size = sizeof(struct I8042State),
+    .version = 1,
+    .field =
+        (const struct StateField[]){
+            STATE_WITHIN(I8042State, kbd, &kbd_table),
+            STATE_ARRAY(I8042State, ram),
+            STATE_FIELD(I8042State, status),
+            STATE_FIELD(I8042State, output),
+            STATE_FIELD(I8042State, output_port),
+            STATE_FIELD(I8042State, command),
+            STATE_FIELD(I8042State, output_from_kbd),
+            STATE_FIELD(I8042State, output_raw),
+            STATE_FIELD(I8042State, output_is_break),
+            STATE_FIELD(I8042State, break_seen),
+            STATE_FIELD(I8042State, irq),
+            {0},
+        },
+};

@@ -11,6 +11,7 @@
 
 #include "devices/device_log.h"
 #include "devices/irq.h"
+#include "devices/state.h"
 #include "memory/bus.h"
 
 #define I8042_RAM_SIZE 32
@@ -65,6 +66,7 @@ struct I8042 {
 void i8042_init(struct I8042 *k, struct IrqWire irq, struct I8042Lines lines);
 /** Does not call set_a20; the output port then says that A20 is enabled. */
 void i8042_reset(struct I8042 *k);
+extern const struct StateTable i8042_state_table;
 /** Map data (`base`, 60h) and command (`base` + 4) ports. Returns 0 or -errno. */
 int i8042_map(struct I8042 *k, struct Bus *bus, uint16_t base);
 

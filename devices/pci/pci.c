@@ -171,3 +171,40 @@ void pci_init(struct PciHost *host, struct Bus *bus, const struct PciHostConfig 
     pci_add_device(host, &host->bridge, 0, 0);
     pci_add_device(host, &host->isa, ISA_SLOT, 0);
 }
+
+/* ---- saved state ---- */
+
+const struct StateTable pci_device_state_table = {
+    .name = "PCI device",
+    .size = sizeof(struct PciDeviceState),
+    .field =
+        (const struct StateField[]){
+            STATE_ARRAY(PciDeviceState, config),
+            STATE_FIELD(PciDeviceState, intx, .max = 1),
+            STATE_FIELD(PciDeviceState, asserted, .max = 1),
+            STATE_PADDING(PciDeviceState, unused),
+            {0},
+        },
+};
+
+const struct StateTable pci_state_table = {
+    .name = "pci",
+    .size = sizeof(struct PciHostState),
+    .version = 1,
+    .field =
+        (const struct StateField[]){
+            STATE_FIELD(PciHostState, address),
+            STATE_ARRAY(PciHostState, pirq_count),
+            STATE_FIELD(PciHostState, isa_levels),
+            STATE_PADDING(PciHostState, unused),
+            STATE_WITHIN(PciHostState, bridge, &pci_device_state_table),
+            STATE_WITHIN(PciHostState, isa, &pci_device_state_table),
+            {0},
+        },
+};
+
+void pci_restored(struct PciHost *host) {
+    for (unsigned i = 0; i < PCI_SLOTS * PCI_FUNCTIONS; i++)
+        if (host->devices[i])
+            pci_device_update_bars(host->devices[i]);
+}

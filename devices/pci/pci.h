@@ -13,6 +13,7 @@
 
 #include "devices/device_log.h"
 #include "devices/irq.h"
+#include "devices/state.h"
 #include "memory/bus.h"
 
 enum { PCI_SLOTS = 32, PCI_FUNCTIONS = 8, PCI_CONFIG_SIZE = 256, PCI_BARS = 6, PCI_PIRQS = 4, PCI_FIRST_FREE_SLOT = 2 };
@@ -112,6 +113,11 @@ struct PciHost {
 void pci_init(struct PciHost *host, struct Bus *bus, const struct PciHostConfig *config);
 /** Every device's configuration space to its reset state; BARs are unmapped. */
 void pci_reset(struct PciHost *host);
+extern const struct StateTable pci_state_table;
+/** A PciDeviceState within another device's state. */
+extern const struct StateTable pci_device_state_table;
+/** All devices' states were restored: the BARs follow. */
+void pci_restored(struct PciHost *host);
 /** Map CF8h-CFFh. Returns 0 or -errno. */
 int pci_map(struct PciHost *host);
 /** What PC firmware does: route PIRQ n (0..3) to ISA interrupt `irq` (3..15 but 8 and 13), for guests without I/O APIC.

@@ -28,6 +28,7 @@ static const struct SuiteEntry suites[] = {
     {"multiboot", multiboot_suite},
     {"pvh", pvh_suite},
     {"firmware", firmware_suite},
+    {"state", state_suite},
     {"uart", uart_suite},
     {"pic", pic_suite},
     {"pit", pit_suite},

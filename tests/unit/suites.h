@@ -24,6 +24,7 @@ Suite *multiboot_suite(void);
 Suite *pvh_suite(void);
 Suite *firmware_suite(void);
 
+Suite *state_suite(void);
 Suite *uart_suite(void);
 Suite *pic_suite(void);
 Suite *pit_suite(void);
