@@ -155,6 +155,10 @@ struct CPUState {
     struct ExitStats *exits;   /* NULL: nobody counts (cpu/exits.h). As of vcpu_init */
     char error[256];           /* with VCPU_EXIT_ERROR: one line for the person */
     struct VcpuThread *thread; /* owned by vcpu.c */
+
+    struct CpuGroup *group; /* cpu/exclusive.h, whose mutex guards the two that follow; NULL: alone */
+    struct CPUState *next_in_group;
+    bool in_guest;
 };
 
 /** Power-on or INIT reset of env (SDM vol. 3, table 9-1). `init`: INIT keeps x87/SSE state, MTRRs and some MSRs. */

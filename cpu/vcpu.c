@@ -2,6 +2,7 @@
 /* The vCPU thread loop. See vcpu.h. */
 #include "cpu/vcpu.h"
 #include "accel/accel.h"
+#include "cpu/exclusive.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -142,6 +143,8 @@ static bool serve_requests(struct CPUState *cpu) {
     t->work = NULL;
     pthread_mutex_unlock(&t->mutex);
 
+    if (reset && cpu->group != NULL)
+        cpu_exclusive_begin(cpu->group, cpu);
     if (reset || work != NULL) {
         pthread_mutex_lock(cpu->lock);
         if (reset) {
@@ -153,6 +156,8 @@ static bool serve_requests(struct CPUState *cpu) {
             work(opaque);
         pthread_mutex_unlock(cpu->lock);
     }
+    if (reset && cpu->group != NULL)
+        cpu_exclusive_end(cpu->group);
     return stop;
 }
 
@@ -282,7 +287,10 @@ static enum VcpuExit execute(struct CPUState *cpu) {
         return VCPU_EXIT_ERROR;
     cpu->env_changed = false;
     cpu->engine_owns_state = true;
-    return ops->exec(cpu);
+    cpu_enter_guest(cpu);
+    enum VcpuExit exit = ops->exec(cpu);
+    cpu_leave_guest(cpu);
+    return exit;
 }
 
 static enum VcpuStop run(struct CPUState *cpu) {

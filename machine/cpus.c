@@ -22,6 +22,7 @@ static void init_cpu(struct Machine *m, unsigned index, const struct CpuModel *m
     cpu->tsc_hz = GUEST_TSC_HZ;
     cpu->insn_limit = UINT64_MAX;
     pthread_mutex_init(&cpu->engine_lock, NULL);
+    cpu_group_add(&m->cpu_group, cpu);
 }
 
 int machine_create_cpus(struct Machine *m, char *why, size_t n) {
@@ -37,6 +38,7 @@ int machine_create_cpus(struct Machine *m, char *why, size_t n) {
     }
     memset(m->cpus, 0, bytes);
     m->cpu_count = m->config.cpus;
+    cpu_group_init(&m->cpu_group);
     for (unsigned i = 0; i < m->cpu_count; i++)
         init_cpu(m, i, &model);
     return 0;
@@ -47,6 +49,8 @@ void machine_destroy_cpus(struct Machine *m) {
         exits_free(m->cpus[i].cpu.exits);
         pthread_mutex_destroy(&m->cpus[i].cpu.engine_lock);
     }
+    if (m->cpus != NULL)
+        cpu_group_destroy(&m->cpu_group);
     free(m->cpus);
     m->cpus = NULL;
     m->cpu_count = 0;

@@ -11,6 +11,7 @@
 
 #include "accel/accel.h"
 #include "cpu/cpu.h"
+#include "cpu/exclusive.h"
 #include "cpu/exits.h"
 #include "cpu/vcpu.h"
 #include "debug/trace.h"
@@ -104,6 +105,7 @@ struct Machine {
     struct Clock *clock;
     struct MachineCpu *cpus; /* cpu_count of them; the first is the bootstrap processor */
     unsigned cpu_count;
+    struct CpuGroup cpu_group;
     unsigned running;     /* under the machine lock: vCPUs that have not parked since the last start */
     struct MainLoop loop; /* CLOCK_HOST only */
     struct Trace trace;

@@ -36,6 +36,7 @@ static const struct SuiteEntry suites[] = {
     {"i8042", i8042_suite},
     {"isa_ports", isa_ports_suite},
     {"vcpu", vcpu_suite},
+    {"exclusive", exclusive_suite},
     {"stops", stops_suite},
     {"gdb", gdb_suite},
     {"cpuid", cpuid_suite},

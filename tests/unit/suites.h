@@ -32,6 +32,7 @@ Suite *rtc_suite(void);
 Suite *i8042_suite(void);
 Suite *isa_ports_suite(void);
 Suite *vcpu_suite(void);
+Suite *exclusive_suite(void);
 Suite *stops_suite(void);
 Suite *gdb_suite(void);
 Suite *cpuid_suite(void);
