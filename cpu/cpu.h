@@ -53,6 +53,10 @@ struct CpuApicOps {
     void (*set_cr8)(void *opaque, uint8_t value);
     bool (*read_msr)(void *opaque, uint32_t msr, uint64_t *value); /* x2APIC 800h-8ffh and 6e0h; false: #GP */
     bool (*write_msr)(void *opaque, uint32_t msr, uint64_t value);
+    /* KVM's paravirtual EOI: the byte of guest memory whose bit 0 the guest may clear instead of an EOI; NULL: none */
+    void (*set_pv_eoi)(void *opaque, _Atomic uint8_t *flag);
+    /* KVM's hypercall: an interrupt to each APIC id first + n for which bit n is set; how many took it */
+    unsigned (*send_ipis)(void *opaque, const uint64_t bits[2], uint32_t first, uint32_t icr);
     void (*tsc_changed)(void *opaque); /* the guest set its TSC: an armed TSC deadline means another time now */
 };
 

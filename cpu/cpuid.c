@@ -106,7 +106,11 @@ static const struct FeatureRow {
     {"kvmclock", CPUID_KVMCLOCK, true},
     {"kvmclock_stable", CPUID_KVMCLOCK_STABLE, true},
     {"kvm_nopiodelay", CPUID_KVM_NOPIODELAY, true},
+    {"kvm_steal_time", CPUID_KVM_STEAL_TIME, true},
     {"kvm_pv_eoi", CPUID_KVM_PV_EOI, true},
+    {"kvm_pv_unhalt", CPUID_KVM_PV_UNHALT, true},
+    {"kvm_pv_ipi", CPUID_KVM_PV_IPI, true},
+    {"kvm_pv_sched_yield", CPUID_KVM_PV_SCHED_YIELD, true},
 };
 
 enum { FEATURE_COUNT = sizeof(features) / sizeof(features[0]) };
@@ -130,6 +134,10 @@ static const struct {
     {"kvmclock-stable-bit", "kvmclock_stable"},
     {"kvm-nopiodelay", "kvm_nopiodelay"},
     {"kvm-pv-eoi", "kvm_pv_eoi"},
+    {"kvm-steal-time", "kvm_steal_time"},
+    {"kvm-pv-unhalt", "kvm_pv_unhalt"},
+    {"kvm-pv-ipi", "kvm_pv_ipi"},
+    {"kvm-pv-sched-yield", "kvm_pv_sched_yield"},
 };
 
 /* A feature without what it builds on is senseless: it goes when its base is taken away, and can't be added alone. */
@@ -190,6 +198,11 @@ static const struct {
     {CPUID_KVM_PV_EOI, CPUID_APIC},
     {CPUID_KVM_PV_EOI, CPUID_HYPERVISOR},
     {CPUID_KVM_NOPIODELAY, CPUID_HYPERVISOR},
+    {CPUID_KVM_STEAL_TIME, CPUID_HYPERVISOR},
+    {CPUID_KVM_PV_UNHALT, CPUID_HYPERVISOR},
+    {CPUID_KVM_PV_IPI, CPUID_APIC},
+    {CPUID_KVM_PV_IPI, CPUID_HYPERVISOR},
+    {CPUID_KVM_PV_SCHED_YIELD, CPUID_HYPERVISOR},
 };
 
 static void set_feature(uint32_t *words, unsigned f, bool on) {
@@ -353,8 +366,12 @@ static int apply_item(struct CpuModel *m, uint32_t *wanted, char *item, char *wh
         *value++ = '\0';
     if (value != NULL && strcmp(item, "vendor") == 0)
         return set_vendor(m, value, why, n);
-    if (value != NULL && strcmp(item, "kvm") == 0 && strcmp(value, "off") == 0) {
+    if (value != NULL && strcmp(item, "kvm") == 0 && (strcmp(value, "off") == 0 || strcmp(value, "on") == 0)) {
+        m->kvm_wanted = strcmp(value, "on") == 0;
         m->feature[FEAT_KVM] = wanted[FEAT_KVM] = 0;
+        for (unsigned i = 0; m->kvm_wanted && i < FEATURE_COUNT; i++)
+            if (features[i].feature / 32 == FEAT_KVM)
+                set_feature(m->feature, features[i].feature, true);
         return 0;
     }
     bool on;
@@ -365,7 +382,7 @@ static int apply_item(struct CpuModel *m, uint32_t *wanted, char *item, char *wh
     else {
         snprintf(
             why, n,
-            "CPU option '%s%s%s' is not understood; use +FEATURE, -FEATURE, FEATURE=on|off, vendor=NAME or kvm=off",
+            "CPU option '%s%s%s' is not understood; use +FEATURE, -FEATURE, FEATURE=on|off, vendor=NAME or kvm=on|off",
             item, value != NULL ? "=" : "", value != NULL ? value : "");
         return -EINVAL;
     }

@@ -75,6 +75,7 @@ typedef struct CPUX86State {
     uint64_t pat, misc_enable, tsc_aux, tsc_adjust, spec_ctrl, debugctl, mcg_status;
     uint64_t tsc_offset;                            /* TSC = clock's TSC + this */
     uint64_t kvm_clock, kvm_wall_clock, kvm_pv_eoi; /* KVM's paravirtual MSRs 4B564D01h, 00h and 04h */
+    uint64_t kvm_steal_time;                        /* and 03h */
     uint64_t kvm_clock_offset;                      /* kvmclock = the clock's nanoseconds + this */
     uint64_t mtrr_def_type, mtrr_fixed[MTRR_FIXED_COUNT];
     struct {

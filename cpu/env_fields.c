@@ -3,8 +3,7 @@
 
 #include <string.h>
 
-#define FIELD(group, name, f)                                                                                          \
-    { name, offsetof(CPUX86State, f), sizeof(((CPUX86State *)0)->f), group }
+#define FIELD(group, name, f) {name, offsetof(CPUX86State, f), sizeof(((CPUX86State *)0)->f), group}
 #define SEGMENT(name, f)                                                                                               \
     FIELD(ENV_SEGMENT, name, f.selector), FIELD(ENV_SEGMENT, name ".rights", f.ar),                                    \
         FIELD(ENV_SEGMENT, name ".limit", f.limit), FIELD(ENV_SEGMENT, name ".base", f.base)
@@ -119,6 +118,7 @@ const struct EnvField env_fields[] = {
     MSR(kvm_clock_offset),
     MSR(kvm_wall_clock),
     MSR(kvm_pv_eoi),
+    MSR(kvm_steal_time),
     MSR(mtrr_def_type),
     FIXED(0),
     FIXED(1),

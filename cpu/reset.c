@@ -63,7 +63,8 @@ static void reset_full(CPUX86State *env) {
     memset(env->mtrr_fixed, 0, sizeof(env->mtrr_fixed));
     memset(env->mtrr_var, 0, sizeof(env->mtrr_var));
     env->pkru = 0;
-    env->kvm_clock = env->kvm_wall_clock = env->kvm_pv_eoi = 0; /* KVM must not write to where the last system was */
+    /* KVM must not write to where the last system was */
+    env->kvm_clock = env->kvm_wall_clock = env->kvm_pv_eoi = env->kvm_steal_time = 0;
 }
 
 void cpu_reset(struct CPUState *cpu, bool init) {

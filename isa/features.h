@@ -22,7 +22,7 @@ enum FeatureWord {
     FEAT_8000_0008_EBX,
     FEAT_XSAVE /* 0Dh.1 EAX */,
     FEAT_ARAT /* 6 EAX */,
-    FEAT_KVM /* 40000001h EAX: paravirtual interfaces of KVM; only the kvm engine gives them */,
+    FEAT_KVM /* 40000001h EAX: paravirtual interfaces of KVM; the kvm engine gives them, tcg-lite only with kvm=on */,
     FEAT_WORDS
 };
 
@@ -79,6 +79,8 @@ enum X86Feature {
     CPUID_ARAT_BIT = X86_FEATURE(FEAT_ARAT, 2),
 
     CPUID_KVM_NOPIODELAY = X86_FEATURE(FEAT_KVM, 1), CPUID_KVMCLOCK = X86_FEATURE(FEAT_KVM, 3),
+    CPUID_KVM_STEAL_TIME = X86_FEATURE(FEAT_KVM, 5), CPUID_KVM_PV_UNHALT = X86_FEATURE(FEAT_KVM, 7),
+    CPUID_KVM_PV_IPI = X86_FEATURE(FEAT_KVM, 11), CPUID_KVM_PV_SCHED_YIELD = X86_FEATURE(FEAT_KVM, 13),
     CPUID_KVM_PV_EOI = X86_FEATURE(FEAT_KVM, 6), CPUID_KVMCLOCK_STABLE = X86_FEATURE(FEAT_KVM, 24),
 
     CPUID_NONE = 0xffff,
@@ -94,6 +96,7 @@ struct CpuModel {
     char brand[49];
     uint32_t feature[FEAT_WORDS];
     unsigned phys_bits, virt_bits;
+    bool kvm_wanted; /* kvm=on: KVM's paravirtual interfaces by any engine, and all of them */
     unsigned pkru_offset; /* where PKRU lies in an XSAVE area of the standard format: processors differ */
 };
 

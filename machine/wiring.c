@@ -213,6 +213,8 @@ static const struct CpuApicOps apic_ops = {
     .set_cr8 = lapic_set_cr8,
     .read_msr = lapic_read_msr,
     .write_msr = lapic_write_msr,
+    .set_pv_eoi = lapic_set_pv_eoi,
+    .send_ipis = lapic_send_ipis,
     .tsc_changed = lapic_tsc_changed,
 };
 

@@ -86,6 +86,18 @@ static void drop(struct CpuModel *m, unsigned f, char *dropped, size_t n) {
         snprintf(dropped + used, n - used, "%s%s", used != 0 ? " " : "", name);
 }
 
+/* KVM's paravirtual interfaces that its list may have, and the guest shall not: those that want its local APIC, and but
+ * for kvm=on those that say something only where vCPUs wait for each other. */
+static uint32_t missing_interfaces(const struct KvmVcpu *v) {
+    uint32_t bits = 0;
+    if (!v->vm->irqchip)
+        bits |= 1u << (CPUID_KVM_PV_EOI % 32) | 1u << (CPUID_KVM_PV_IPI % 32) | 1u << (CPUID_KVM_PV_UNHALT % 32);
+    if (!v->cpu->model.kvm_wanted)
+        bits |= 1u << (CPUID_KVM_STEAL_TIME % 32) | 1u << (CPUID_KVM_PV_IPI % 32) | 1u << (CPUID_KVM_PV_UNHALT % 32) |
+                1u << (CPUID_KVM_PV_SCHED_YIELD % 32);
+    return bits;
+}
+
 static void intersect(struct KvmVcpu *v, char *dropped, size_t n) {
     struct CpuModel *m = &v->cpu->model;
     for (unsigned w = 0; w < FEAT_WORDS; w++) {
@@ -103,7 +115,7 @@ static void intersect(struct KvmVcpu *v, char *dropped, size_t n) {
             has &= ~(1u << (CPUID_PKU % 32));
         uint32_t missing = m->feature[w] & ~has;
         if (w == FEAT_KVM) { /* nobody misses them: guests do without */
-            m->feature[w] &= has & ~(v->vm->irqchip ? 0 : 1u << (CPUID_KVM_PV_EOI % 32));
+            m->feature[w] &= has & ~missing_interfaces(v);
             continue;
         }
         for (; missing != 0; missing &= missing - 1)

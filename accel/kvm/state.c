@@ -289,6 +289,7 @@ static const struct {
     {0x2ff, AT(mtrr_def_type)},
     {0x4b564d00, AT(kvm_wall_clock)},
     {0x4b564d01, AT(kvm_clock)},
+    {0x4b564d03, AT(kvm_steal_time)},
     {0x4b564d04, AT(kvm_pv_eoi)},
 };
 #undef AT

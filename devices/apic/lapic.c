@@ -55,6 +55,7 @@ static bool accept_vector(struct Lapic *l, uint8_t vector, bool level) {
         lapic_error(l, ESR_RECEIVE_VECTOR);
         return false;
     }
+    lapic_pv_eoi_settle(l);
     device_irq(l->log, "local APIC", level ? "accepts (level) vector" : "accepts vector", vector);
     bit_set(l->state.irr, vector);
     if (level)
@@ -143,23 +144,21 @@ void lapic_set_lint(void *opaque, int line, bool level) {
 
 void lapic_lint_unmasked(struct Lapic *l, unsigned lvt) { lint_level(l, lvt - LAPIC_LVT_LINT0); }
 
-struct IrqWire lapic_extint_wire(struct Lapic *l) {
-    return (struct IrqWire){lapic_set_lint, l, 0};
-}
+struct IrqWire lapic_extint_wire(struct Lapic *l) { return (struct IrqWire){lapic_set_lint, l, 0}; }
 
-struct IrqWire lapic_nmi_wire(struct Lapic *l) {
-    return (struct IrqWire){lapic_set_lint, l, 1};
-}
+struct IrqWire lapic_nmi_wire(struct Lapic *l) { return (struct IrqWire){lapic_set_lint, l, 1}; }
 
 /* ---- to the CPU ---- */
 
 int lapic_acknowledge(void *opaque) {
     struct Lapic *l = opaque;
+    lapic_pv_eoi_settle(l);
     int v = lapic_enabled(l) ? deliverable(l) : -1;
     if (v >= 0) {
         bit_clear(l->state.irr, v);
         bit_set(l->state.isr, v);
         device_irq(l->log, "local APIC", "delivers vector", (unsigned)v);
+        lapic_pv_eoi_offer(l, (unsigned)v);
     } else if (extint_waits(l)) {
         l->state.extint_message = 0;
         v = l->ops->pic_acknowledge ? l->ops->pic_acknowledge(l->opaque) : -1;
@@ -289,6 +288,7 @@ void lapic_clear(struct Lapic *l) {
 void lapic_reset(struct Lapic *l) {
     l->state.base = LAPIC_DEFAULT_BASE | APIC_BASE_ENABLE | (l->config.bsp ? APIC_BASE_BSP : 0);
     l->state.id = l->config.id & 0xff;
+    l->pv_eoi_flag = NULL;
     lapic_clear(l);
     if (l->ops->base_changed)
         l->ops->base_changed(l->opaque, l->state.base);
@@ -359,6 +359,7 @@ const struct StateTable lapic_state_table = {
             STATE_FIELD(LapicState, lint, .max = 3),
             STATE_FIELD(LapicState, extint_message, .max = 1),
             STATE_FIELD(LapicState, intr, .max = 1),
+            STATE_FIELD(LapicState, pv_eoi, .max = 1),
             STATE_PADDING(LapicState, unused),
             {0},
         },

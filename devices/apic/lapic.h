@@ -52,7 +52,8 @@ struct LapicState {
     uint8_t lint;           /* levels of LINT0 and LINT1 */
     uint8_t extint_message; /* an ExtINT message came over the bus and waits for acknowledgement */
     uint8_t intr;           /* level of the output to the CPU */
-    uint8_t unused[9];
+    uint8_t pv_eoi;         /* the guest may end the interrupt in service by clearing the flag in its memory */
+    uint8_t unused[8];
 };
 
 /** What the local APIC does to its CPU and asks of the board. Any pointer may be NULL. */
@@ -83,8 +84,9 @@ struct Lapic {
     struct ApicBus *bus;
     struct Clock *clock;
     struct Timer timer;
-    struct Lapic *next;          /* on the bus */
-    const struct DeviceLog *log; /* NULL: nobody looks */
+    _Atomic uint8_t *pv_eoi_flag; /* KVM's paravirtual EOI: guest memory; NULL: not wanted */
+    struct Lapic *next;           /* on the bus */
+    const struct DeviceLog *log;  /* NULL: nobody looks */
 };
 
 /** Make it and add it to `bus`. */
@@ -114,6 +116,11 @@ uint8_t lapic_get_cr8(void *opaque);
 void lapic_set_cr8(void *opaque, uint8_t value);
 bool lapic_read_msr(void *opaque, uint32_t msr, uint64_t *value); /* 800h-8FFh and 6E0h; false: #GP */
 bool lapic_write_msr(void *opaque, uint32_t msr, uint64_t value);
+
+/** KVM's paravirtual EOI: the byte in guest memory, which stays, or NULL. */
+void lapic_set_pv_eoi(void *opaque, _Atomic uint8_t *flag);
+/** KVM's hypercall: a message as `icr` says to each APIC whose id is first + n, for each bit n; how many took it. */
+unsigned lapic_send_ipis(void *opaque, const uint64_t bits[2], uint32_t first, uint32_t icr);
 
 /** The guest's TSC was set or its offset changed: re-arm a TSC deadline. */
 void lapic_tsc_changed(void *opaque);

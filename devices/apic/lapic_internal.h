@@ -49,6 +49,11 @@ void lapic_send_ipi(struct Lapic *l, uint32_t icr_low, uint32_t icr_dest);
 void lapic_clear(struct Lapic *l); /* the reset state of SDM vol. 3, 11.4.7.1, but for base and id */
 void lapic_lint_unmasked(struct Lapic *l, unsigned lvt);
 
+/* lapic_pv.c: the guest's memory says whether an interrupt has ended. Before anything that depends on ISR */
+void lapic_pv_eoi_settle(struct Lapic *l);
+/** An interrupt is delivered: the only one there is may be ended without telling us. */
+void lapic_pv_eoi_offer(struct Lapic *l, unsigned vector);
+
 /* lapic_timer.c */
 void lapic_timer_expired(void *opaque);
 void lapic_timer_set_initial(struct Lapic *l, uint32_t count);

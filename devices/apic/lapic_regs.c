@@ -170,6 +170,7 @@ static void reg_write(struct Lapic *l, unsigned reg, uint32_t value) {
 /* ---- xAPIC page ---- */
 
 uint32_t lapic_mmio_read(struct Lapic *l, uint64_t offset) {
+    lapic_pv_eoi_settle(l);
     if (!lapic_enabled(l) || lapic_x2apic(l))
         return UINT32_MAX;
     unsigned reg = offset >> 4;
@@ -183,6 +184,7 @@ uint32_t lapic_mmio_read(struct Lapic *l, uint64_t offset) {
 }
 
 void lapic_mmio_write(struct Lapic *l, uint64_t offset, uint32_t value) {
+    lapic_pv_eoi_settle(l);
     if (!lapic_enabled(l) || lapic_x2apic(l) || offset & 15)
         return;
     unsigned reg = offset >> 4;
@@ -196,6 +198,7 @@ void lapic_mmio_write(struct Lapic *l, uint64_t offset, uint32_t value) {
 
 bool lapic_read_msr(void *opaque, uint32_t msr, uint64_t *value) {
     struct Lapic *l = opaque;
+    lapic_pv_eoi_settle(l);
     if (msr == MSR_TSC_DEADLINE) {
         *value = l->state.tsc_deadline;
         return l->config.tsc_deadline;
@@ -211,6 +214,7 @@ bool lapic_read_msr(void *opaque, uint32_t msr, uint64_t *value) {
 
 bool lapic_write_msr(void *opaque, uint32_t msr, uint64_t value) {
     struct Lapic *l = opaque;
+    lapic_pv_eoi_settle(l);
     if (msr == MSR_TSC_DEADLINE) {
         if (l->config.tsc_deadline)
             lapic_timer_set_deadline(l, value);
@@ -275,4 +279,7 @@ uint8_t lapic_get_cr8(void *opaque) {
     return l->state.tpr >> 4;
 }
 
-void lapic_set_cr8(void *opaque, uint8_t value) { write_tpr(opaque, (value & 15u) << 4); }
+void lapic_set_cr8(void *opaque, uint8_t value) {
+    lapic_pv_eoi_settle(opaque);
+    write_tpr(opaque, (value & 15u) << 4);
+}

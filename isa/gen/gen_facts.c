@@ -72,6 +72,7 @@ static const struct {
     {"ldtr_tr:lldt", EXIT_LDTR_TR, EXIT_LLDT},
     {"ldtr_tr:ltr", EXIT_LDTR_TR, EXIT_LTR},
     {"rdtscp", EXIT_RDTSCP, 0},
+    {"vmcall", EXIT_VMCALL, 0},
     {"wbinvd", EXIT_WBINVD, 0},
     {"xsetbv", EXIT_XSETBV, 0},
     {"rdrand", EXIT_RDRAND, 0},

@@ -59,6 +59,7 @@ static const struct SuiteEntry suites[] = {
     {"segment", segment_suite},
     {"deliver", deliver_suite},
     {"msr", msr_suite},
+    {"kvm_pv", kvm_pv_suite},
     {"system_fuzz", system_fuzz_suite},
     {"lapic", lapic_suite},
     {"ioapic", ioapic_suite},

@@ -58,6 +58,7 @@ Suite *tcg_core_suite(void);
 Suite *segment_suite(void);
 Suite *deliver_suite(void);
 Suite *msr_suite(void);
+Suite *kvm_pv_suite(void);
 Suite *system_fuzz_suite(void);
 
 /* APICs, timers, ACPI, PCI, firmware configuration */

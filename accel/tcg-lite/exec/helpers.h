@@ -97,6 +97,8 @@ void h_invlpg(struct Tcg *t, const struct Insn *i);        /* 0f 01 /7 mem  INVL
 void h_invpcid(struct Tcg *t, const struct Insn *i);       /* 66 0f 38 82 mem  INVPCID Gy,Mdq  next cpl0 cpuid=invpcid */
 void h_invd(struct Tcg *t, const struct Insn *i);          /* 0f 08    INVD       - cpl0 */
 void h_wbinvd(struct Tcg *t, const struct Insn *i);        /* 0f 09    WBINVD     - cpl0 */
+void h_vmcall(struct Tcg *t, const struct Insn *i);        /* 0f 01 c1 VMCALL     - */
+void h_vmmcall(struct Tcg *t, const struct Insn *i);       /* 0f 01 d9 VMMCALL    - */
 void h_swapgs(struct Tcg *t, const struct Insn *i);        /* 0f 01 f8 SWAPGS     - only64 cpl0 */
 void h_xgetbv(struct Tcg *t, const struct Insn *i);        /* np 0f 01 d0  XGETBV  - cpuid=xsave (OSXSAVE: the helper) */
 void h_xsetbv(struct Tcg *t, const struct Insn *i);        /* np 0f 01 d1  XSETBV  next cpuid=xsave (OSXSAVE, CPL: the helper) */

@@ -4,11 +4,11 @@
  */
 #include "accel/accel.h"
 #include "accel/tcg-lite/run/block.h"
-#include "isa/decode.h"
 #include "accel/tcg-lite/run/links.h"
 #include "accel/tcg-lite/run/loop.h"
 #include "accel/tcg-lite/run/profile.h"
 #include "accel/tcg-lite/run/watch.h"
+#include "isa/decode.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -154,7 +154,8 @@ static int vcpu_init(struct CPUState *cpu, struct Accel *accel) {
         free(t);
         return -ENOMEM;
     }
-    cpu->model.feature[FEAT_KVM] = 0; /* paravirtual interfaces need KVM */
+    if (!cpu->model.kvm_wanted)
+        cpu->model.feature[FEAT_KVM] = 0; /* a guest that finds KVM believes that it runs at a processor's speed */
     t->cpu = cpu;
     t->env = &cpu->env;
     t->delivering = -1;
@@ -199,6 +200,7 @@ static int put_state(struct CPUState *cpu) {
     t->tf_armed = t->shadow_running = false;
     tcg_tlb_flush(t);
     tcg_update_mode(t);
+    t->kvm_pv_stale = true;
     return 0;
 }
 

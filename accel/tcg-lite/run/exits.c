@@ -191,6 +191,10 @@ void tcg_exit_access(struct Tcg *t, const struct Insn *i, enum ExitReason reason
         exits_begin(t->cpu->exits, &key, 1); /* by an instruction that another engine could not execute */
 }
 
+void tcg_exit_hypercall(struct Tcg *t, const struct Insn *i) {
+    count_insn(t, i, exit_key(EXIT_VMCALL, EXIT_PLACE_NONE, 0, false));
+}
+
 void tcg_exit_plain(struct Tcg *t, enum ExitReason reason) {
     count(t, exit_key(reason, EXIT_PLACE_NONE, 0, false), t->env->rip, t->icount);
 }

@@ -3,12 +3,13 @@
  * Executing: exec()'s frame, faults, and the slow path of block edges where events are let in.
  */
 #include "accel/tcg-lite/run/loop.h"
-#include "accel/tcg-lite/run/block.h"
-#include "accel/tcg-lite/sys/debug_regs.h"
 #include "accel/tcg-lite/exec/x87/fpu_host.h"
+#include "accel/tcg-lite/run/block.h"
 #include "accel/tcg-lite/run/links.h"
-#include "accel/tcg-lite/sys/sys.h"
 #include "accel/tcg-lite/run/watch.h"
+#include "accel/tcg-lite/sys/debug_regs.h"
+#include "accel/tcg-lite/sys/kvm_pv.h"
+#include "accel/tcg-lite/sys/sys.h"
 
 /* ---- leaving, faults ---- */
 
@@ -387,6 +388,8 @@ enum VcpuExit tcg_exec(struct CPUState *cpu) {
     t->exit = VCPU_EXIT_KICK;
     tcg_fp_enter(t);
     tcg_debug_follow(t);
+    if (UNLIKELY(t->env->kvm_clock != 0 || t->env->kvm_steal_time != 0 || t->env->kvm_pv_eoi != 0))
+        kvm_pv_enter(t);
     if (t->env->exception.pending) { /* another engine left it on its way */
         t->fault = (struct TcgFault){t->env->exception.vector, t->env->exception.has_error, t->env->exception.error};
         t->fault_raised = true;

@@ -10,9 +10,9 @@
 #ifndef TWIN86_TCG_WATCH_H
 #define TWIN86_TCG_WATCH_H
 
-#include "isa/decode.h"
 #include "accel/tcg-lite/run/tcg.h"
 #include "cpu/exits.h"
+#include "isa/decode.h"
 
 /** What is known of a block beside what executing it needs. In the arena, behind the block. */
 struct BlockExtra {
@@ -86,6 +86,8 @@ void tcg_exit_blocked(struct Tcg *t, uint32_t events);
 /** An interrupt (or NMI) or an exception is about to be delivered. */
 void tcg_exit_interrupt(struct Tcg *t, uint8_t vector);
 void tcg_exit_exception(struct Tcg *t, uint8_t vector);
+/** A call of the hypervisor that is one: neither #UD nor left to the guest. */
+void tcg_exit_hypercall(struct Tcg *t, const struct Insn *i);
 void tcg_exit_plain(struct Tcg *t, enum ExitReason reason);
 
 #endif

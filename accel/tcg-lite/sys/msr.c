@@ -3,8 +3,9 @@
  * RDMSR and WRMSR (SDM vol. 4; AMD APM vol. 2, appendix A; BKDG for family 0Fh). One table; what is not in it is
  * #GP(0), as for bits that a row does not let be written.
  */
-#include "accel/tcg-lite/sys/debug_regs.h"
 #include "accel/tcg-lite/exec/helpers.h"
+#include "accel/tcg-lite/sys/debug_regs.h"
+#include "accel/tcg-lite/sys/kvm_pv.h"
 #include "accel/tcg-lite/sys/sys.h"
 #include "cpu/xsave.h"
 
@@ -50,6 +51,7 @@ static void tsc_move(struct Tcg *t, uint64_t delta) {
     struct CPUState *cpu = t->cpu;
     t->env->tsc_offset += delta;
     t->env->tsc_adjust += delta;
+    kvm_pv_clock_changed(t);
     if (cpu->apic == NULL || cpu->apic->tsc_changed == NULL)
         return;
     pthread_mutex_lock(cpu->lock);
@@ -257,18 +259,21 @@ static bool segment_base_write(struct Tcg *t, uint32_t msr, uint64_t v) {
 
 #define AT(field) __builtin_offsetof(CPUX86State, field)
 #define STORED(msr, feat, field, mask)                                                                                 \
-    {                                                                                                                  \
-        .first = msr, .count = 1, .kind = MSR_STORED, .feature = feat, .vendor = VENDOR_ANY, .offset = AT(field),      \
-        .writable = mask                                                                                               \
-    }
+    {.first = msr,                                                                                                     \
+     .count = 1,                                                                                                       \
+     .kind = MSR_STORED,                                                                                               \
+     .feature = feat,                                                                                                  \
+     .vendor = VENDOR_ANY,                                                                                             \
+     .offset = AT(field),                                                                                              \
+     .writable = mask}
 #define CANONICAL(msr, feat, field)                                                                                    \
-    { .first = msr, .count = 1, .kind = MSR_CANONICAL, .feature = feat, .vendor = VENDOR_ANY, .offset = AT(field) }
+    {.first = msr, .count = 1, .kind = MSR_CANONICAL, .feature = feat, .vendor = VENDOR_ANY, .offset = AT(field)}
 #define CONSTANT(msr, feat, who, v)                                                                                    \
-    { .first = msr, .count = 1, .kind = MSR_CONSTANT, .feature = feat, .vendor = who, .value = v }
+    {.first = msr, .count = 1, .kind = MSR_CONSTANT, .feature = feat, .vendor = who, .value = v}
 #define IGNORED(msr, n, who, v)                                                                                        \
-    { .first = msr, .count = n, .kind = MSR_IGNORED, .feature = CPUID_NONE, .vendor = who, .value = v }
+    {.first = msr, .count = n, .kind = MSR_IGNORED, .feature = CPUID_NONE, .vendor = who, .value = v}
 #define SPECIAL(msr, n, feat, rd, wr)                                                                                  \
-    { .first = msr, .count = n, .kind = MSR_SPECIAL, .feature = feat, .vendor = VENDOR_ANY, .read = rd, .write = wr }
+    {.first = msr, .count = n, .kind = MSR_SPECIAL, .feature = feat, .vendor = VENDOR_ANY, .read = rd, .write = wr}
 
 enum {
     MTRRCAP_VALUE = MTRR_VAR_COUNT | 1 << 8 /* fixed ranges */ | 1 << 10 /* write combining */,
@@ -308,6 +313,10 @@ static const struct MsrRow rows[] = {
     SPECIAL(0x6e0, 1, CPUID_TSC_DEADLINE, apic_read, apic_write),
     SPECIAL(0x800, 0x100, CPUID_X2APIC, apic_read, apic_write),
     STORED(0xda0, CPUID_XSAVES, xss, XSAVE_SUPERVISOR_COMPONENTS),
+    SPECIAL(KVM_PV_WALL_CLOCK, 1, CPUID_KVMCLOCK, kvm_pv_msr_read, kvm_pv_msr_write),
+    SPECIAL(KVM_PV_SYSTEM_TIME, 1, CPUID_KVMCLOCK, kvm_pv_msr_read, kvm_pv_msr_write),
+    SPECIAL(KVM_PV_STEAL_TIME, 1, CPUID_KVM_STEAL_TIME, kvm_pv_msr_read, kvm_pv_msr_write),
+    SPECIAL(KVM_PV_EOI, 1, CPUID_KVM_PV_EOI, kvm_pv_msr_read, kvm_pv_msr_write),
     SPECIAL(0xc0000080, 1, CPUID_NONE, efer_read, efer_write),
     STORED(0xc0000081, CPUID_SYSCALL, star, UINT64_MAX),
     CANONICAL(0xc0000082, CPUID_LM, lstar),

@@ -530,6 +530,68 @@ START_TEST(survives_anything) {
 }
 END_TEST
 
+/* The guest ends an interrupt by clearing a bit of its memory, unless somebody else has cleared it: then by an EOI. */
+START_TEST(pv_eoi) {
+    static _Atomic uint8_t flag;
+    apic_open_enabled(&b, 1);
+    struct Lapic *l = &b.cpu[0].lapic;
+    lapic_set_pv_eoi(l, &flag);
+    send_fixed(0x31);
+    ck_assert_int_eq(lapic_acknowledge(l), 0x31);
+    ck_assert_uint_eq(flag, 1);
+    flag = 0; /* the guest's EOI */
+    send_fixed(0x31);
+    ck_assert(b.cpu[0].intr); /* nothing is in service */
+    ck_assert_int_eq(lapic_acknowledge(l), 0x31);
+    ck_assert_uint_eq(flag, 1);
+    send_fixed(0x32); /* comes before the guest's EOI */
+    ck_assert_uint_eq(flag, 0);
+    ck_assert(!b.cpu[0].intr);
+    apic_write(&b, 0, APIC_EOI, 0); /* so the guest writes the register */
+    ck_assert(b.cpu[0].intr);
+    ck_assert_int_eq(lapic_acknowledge(l), 0x32);
+    ck_assert_uint_eq(flag, 1);
+    ck_assert_uint_eq(apic_read(&b, 0, APIC_ISR + 0x10), 1u << 0x12); /* to look settles it, too */
+    ck_assert_uint_eq(flag, 0);
+    apic_write(&b, 0, APIC_EOI, 0);
+    ck_assert_uint_eq(apic_read(&b, 0, APIC_ISR + 0x10), 0);
+
+    send_fixed(0x41);
+    send_fixed(0x42); /* two wait: the first one's EOI must be seen */
+    ck_assert_int_eq(lapic_acknowledge(l), 0x42);
+    ck_assert_uint_eq(flag, 0);
+    apic_write(&b, 0, APIC_EOI, 0);
+    ck_assert_int_eq(lapic_acknowledge(l), 0x41);
+    ck_assert_uint_eq(flag, 1);
+    flag = 0;
+    struct ApicMessage level = {.dest = 0, .vector = 0x51, .level = true}; /* the I/O APIC waits for the EOI */
+    apic_bus_deliver(&b.bus, &level, NULL);
+    ck_assert_int_eq(lapic_acknowledge(l), 0x51);
+    ck_assert_uint_eq(flag, 0);
+    apic_write(&b, 0, APIC_EOI, 0);
+
+    send_fixed(0x61);
+    ck_assert_int_eq(lapic_acknowledge(l), 0x61);
+    lapic_set_pv_eoi(l, NULL); /* switched off in between: the EOI must come by the register */
+    ck_assert_uint_eq(flag, 0);
+    ck_assert_uint_eq(apic_read(&b, 0, APIC_ISR + 0x30), 1u << 1);
+    apic_close(&b);
+}
+END_TEST
+
+START_TEST(many_ipis_by_one_call) {
+    const uint64_t bits[2] = {5, 1ull << 63};
+    apic_open_enabled(&b, 3);
+    ck_assert_uint_eq(lapic_send_ipis(&b.cpu[1].lapic, bits, 0, 0x71), 2);
+    ck_assert_int_eq(apic_take(&b, 0), 0x71);
+    ck_assert_int_eq(apic_take(&b, 1), -1);
+    ck_assert_int_eq(apic_take(&b, 2), 0x71);
+    ck_assert_uint_eq(lapic_send_ipis(&b.cpu[1].lapic, bits, 1, 0x400), 1); /* NMI to 1 and 3 */
+    ck_assert_uint_eq(b.cpu[1].nmis, 1);
+    apic_close(&b);
+}
+END_TEST
+
 Suite *lapic_suite(void) {
     Suite *s = suite_create("lapic");
     TCase *t = tcase_create("lapic");
@@ -548,6 +610,8 @@ Suite *lapic_suite(void) {
     tcase_add_test(t, base_transitions);
     tcase_add_test(t, x2apic_registers);
     tcase_add_test(t, message_signaled);
+    tcase_add_test(t, pv_eoi);
+    tcase_add_test(t, many_ipis_by_one_call);
     tcase_add_test(t, survives_anything);
     suite_add_tcase(s, t);
     return s;
