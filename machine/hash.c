@@ -28,16 +28,17 @@ static void put_ram(struct Sha256 *s, const struct Region *ram) {
     }
 }
 
-#define STATE(device)                                                                                                  \
-    {#device, offsetof(struct Machine, device.state), sizeof(((struct Machine *)0)->device.state), false}
-#define STATE_OF_CPU(device)                                                                                           \
-    {#device, offsetof(struct MachineCpu, device.state), sizeof(((struct MachineCpu *)0)->device.state), true}
+#define STATE(device, table) {#device, &table, offsetof(struct Machine, device.state), false}
 const struct DeviceState machine_device_states[] = {
-    STATE(pic),          STATE(pit),    STATE(rtc),  STATE(com1),    STATE(i8042), STATE(port92), STATE(dma),
-    STATE_OF_CPU(lapic), STATE(ioapic), STATE(hpet), STATE(acpi_pm), STATE(pci),   STATE(fw_cfg), STATE(testdev),
+    STATE(pic, pic_state_table),         STATE(pit, pit_state_table),
+    STATE(rtc, rtc_state_table),         STATE(com1, uart_state_table),
+    STATE(i8042, i8042_state_table),     STATE(port92, port92_state_table),
+    STATE(dma, dma_state_table),         {"lapic", &lapic_state_table, offsetof(struct MachineCpu, lapic.state), true},
+    STATE(ioapic, ioapic_state_table),   STATE(hpet, hpet_state_table),
+    STATE(acpi_pm, acpi_pm_state_table), STATE(pci, pci_state_table),
+    STATE(fw_cfg, fw_cfg_state_table),   STATE(testdev, pc_testdev_state_table),
 };
 #undef STATE
-#undef STATE_OF_CPU
 const unsigned machine_device_state_count = sizeof(machine_device_states) / sizeof(machine_device_states[0]);
 
 /* The engine's own interrupt controllers. */
@@ -63,7 +64,7 @@ void machine_hash(struct Machine *m, uint8_t digest[32]) {
     put_ram(&s, &m->ram);
     for (unsigned i = 0; i < machine_device_state_count; i++)
         for (unsigned cpu = 0; cpu < (machine_device_states[i].of_cpu ? m->cpu_count : 1); cpu++)
-            sha256_update(&s, machine_device_state(m, i, cpu), machine_device_states[i].size);
+            sha256_update(&s, machine_device_state(m, i, cpu), machine_device_states[i].table->size);
     for (unsigned i = 0; i < m->cpu_count && m->config.kernel_irqchip; i++)
         put_irqchip(&s, machine_cpu(m, i));
     sha256_final(&s, digest);

@@ -276,7 +276,8 @@ void machine_host_work(void *opaque);
 /** The guest-visible state of each device: plain structs without pointers. */
 struct DeviceState {
     const char *name;
-    size_t offset, size; /* in struct Machine, or of_cpu: in struct MachineCpu */
+    const struct StateTable *table;
+    size_t offset; /* in struct Machine, or of_cpu: in struct MachineCpu */
     bool of_cpu;
 };
 extern const struct DeviceState machine_device_states[];

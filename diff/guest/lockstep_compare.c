@@ -77,20 +77,13 @@ void lock_compare_env(const CPUX86State *a, const CPUX86State *b, const struct L
 
 /* ---- devices ---- */
 
-/* The bytes around the first one that differs; the structs are the devices' own affair. */
-static void compare_state(const char *name, const uint8_t *a, const uint8_t *b, size_t size, struct LockDiffs *d) {
-    char label[40], text[2][24];
-    size_t at = 0;
-    while (at < size && a[at] == b[at])
-        at++;
-    if (at == size)
+static void compare_state(const struct DeviceState *state, const void *a, const void *b, struct LockDiffs *d) {
+    struct StateDifference first;
+    char label[80];
+    if (!state_differ(state->table, a, b, &first))
         return;
-    size_t n = size - at < 8 ? size - at : 8;
-    for (unsigned s = 0; s < 2; s++)
-        for (size_t i = 0; i < n; i++)
-            snprintf(text[s] + 2 * i, sizeof(text[s]) - 2 * i, "%02x", (s == 0 ? a : b)[at + i]);
-    snprintf(label, sizeof(label), "%s (state byte %zu)", name, at);
-    lock_diffs_add(d, LOCK_DEVICE, label, text[0], text[1]);
+    snprintf(label, sizeof(label), "%s %s", state->name, first.name);
+    lock_diffs_add(d, LOCK_DEVICE, label, first.value[0], first.value[1]);
 }
 
 void lock_compare_devices(const struct Machine *a, const struct Machine *b, struct LockDiffs *d) {
@@ -99,8 +92,7 @@ void lock_compare_devices(const struct Machine *a, const struct Machine *b, stru
     add_number(d, LOCK_RUN, "random numbers taken", machine_cpu(a, 0)->random_count, machine_cpu(b, 0)->random_count);
     add_number(d, LOCK_DEVICE, "virtual time (ns)", (uint64_t)clock_now(a->clock), (uint64_t)clock_now(b->clock));
     for (unsigned i = 0; i < machine_device_state_count; i++)
-        compare_state(machine_device_states[i].name, machine_device_state(a, i, 0), machine_device_state(b, i, 0),
-                      machine_device_states[i].size, d);
+        compare_state(&machine_device_states[i], machine_device_state(a, i, 0), machine_device_state(b, i, 0), d);
 }
 
 /* ---- RAM ---- */
