@@ -102,6 +102,7 @@ int case_pair_run(struct CasePair *p, const struct DiffCase *c, struct Compariso
     keep(c, p->a, p->after_a);
     case_load(c, &p->a->space);
     keep(c, p->a, p->before);
+    memset(&cmp->b, 0, sizeof(cmp->b)); /* not every runner fills it all */
     for (unsigned k = 0; k == 0 || (cmp->b.disturbed && k < TRIES); k++) {
         case_load(c, &p->b->space);
         put_pad(p, c->code + c->code_bytes, c);
