@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* CPU models and the CPUID leaves they give (SDM vol. 2, CPUID; AMD APM vol. 3, appendix E). See cpuid.h. */
-#include "cpu/cpuid.h"
+#include "cpu/vendor.h"
 #include "cpu/xsave.h"
 
 #include <errno.h>
@@ -442,6 +442,8 @@ int cpu_model_parse(struct CpuModel *m, const char *spec, char *why, size_t n) {
         r = settle_dependencies(m, wanted, why, n);
     if (r == 0)
         r = check_implemented(m, why, n);
+    if (r == 0)
+        m->intel_rules = vendor_intel_rules(m->vendor);
     return r;
 }
 

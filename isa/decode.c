@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /** The instruction decoder (SDM vol. 2, chapter 2; opcode maps: appendix A, as rows of x86.tab). */
 #include "isa/decode.h"
-#include "isa/decode_tables.h"
 #include "accel/tcg-lite/run/tcg.h"
+#include "cpu/vendor.h"
+#include "isa/decode_tables.h"
 
 #include <string.h>
 
@@ -153,6 +154,8 @@ static unsigned find_row(struct Cursor *c) {
         if (!(f->rex_b & (c->rex & REX_B ? BIT_SET : BIT_CLEAR)) ||
             !(f->vex_w & (c->rex & REX_W ? BIT_SET : BIT_CLEAR)))
             continue;
+        if (!(f->vendor_side & (cpu_as_intel(c->model, f->rule) ? BIT_SET : BIT_CLEAR)))
+            continue;
         if (f->feature != CPUID_NONE && !cpu_has_insn(c->model, (enum X86Feature)f->feature))
             continue;
         if (f->attr & ATTR_MODRM) {
@@ -298,7 +301,7 @@ static unsigned operand_size(const struct Cursor *c, const struct X86Form *f) {
     if (c->rex & REX_W)
         return 3;
     /* Near branches have 64 bits; a 66 prefix changes that on AMD's processors, not on Intel's. */
-    if ((f->attr & ATTR_F64) && !(data66 && c->model->vendor == VENDOR_AMD))
+    if ((f->attr & ATTR_F64) && !(data66 && !cpu_as_intel(c->model, RULE_NEAR_BRANCH_66)))
         return 3;
     return data66 ? 1 : f->attr & ATTR_D64 ? 3 : 2;
 }

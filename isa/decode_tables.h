@@ -10,7 +10,8 @@
 /** Opcode maps; the VEX ones are those of the escape bytes, plus MAP_VEX. */
 enum X86Map { MAP_ONE, MAP_0F, MAP_0F38, MAP_0F3A, MAP_VEX, MAP_VEX_0F, MAP_VEX_0F38, MAP_VEX_0F3A, MAP_COUNT };
 
-/** Sets of mandatory prefixes, code sizes, REX.B, VEX.L and VEX.W values that a form accepts. */
+/** Sets of mandatory prefixes, code sizes, REX.B, VEX.L and VEX.W values, and sides of a vendor rule (clear: AMD's)
+ * that a form accepts. */
 enum { PFX_NP = 1, PFX_66 = 2, PFX_F3 = 4, PFX_F2 = 8, PFX_ANY = 15 };
 enum { WHEN_NOT64 = 1, WHEN_64 = 2 };
 enum { BIT_CLEAR = 1, BIT_SET = 2, BIT_ANY = 3 };
@@ -97,6 +98,7 @@ struct X86Form {
     uint8_t size;                    /* enum X86Size */
     uint8_t reg_kind, rm_kind, vvvv_kind, imm_kind;
     uint8_t flags_read, flags_written, flags_maybe; /* FB_* for liveness */
+    uint8_t rule, vendor_side; /* enum VendorRule, and a BIT_* set: the form exists where the CPU is on that side */
     uint16_t feature;
     uint16_t fn_kinds; /* 1, or FN_KINDS */
     uint32_t attr;

@@ -91,8 +91,9 @@ enum CpuVendor { VENDOR_AMD, VENDOR_INTEL };
 
 struct CpuModel {
     char name[32];
-    enum CpuVendor vendor; /* decides the few corners in which the vendors' architectures differ */
-    uint32_t signature;    /* CPUID.1:EAX: family, model, stepping */
+    enum CpuVendor vendor;
+    uint64_t intel_rules; /* corners in which it does as Intel's processors do, not as AMD's: vendor.h */
+    uint32_t signature;   /* CPUID.1:EAX: family, model, stepping */
     char brand[49];
     uint32_t feature[FEAT_WORDS];
     unsigned phys_bits, virt_bits;

@@ -49,6 +49,13 @@ try "contradict each other" "01 reg ADD Mv,Gv op add"
 try "is no opcode byte or rule" "0g ADD Ev,Gv op add"
 try "no opcode byte" "0f ADD Ev,Gv op add"
 try "a row needs opcode, mnemonic" "01 ADD Ev,Gv op"
+try ok "01 ADD Ev,Gv op add amd=some-rule" "01 ADC Ev,Gv op add intel=some-rule"
+try ok "01 ADD Ev,Gv op add amd=some-rule" "01 ADC Ev,Gv op add"
+try "collides with line 2" "01 ADD Ev,Gv op add amd=some-rule" "01 ADC Ev,Gv op add amd=some-rule"
+try "collides with line 2" "01 ADD Ev,Gv op add amd=some-rule" "01 ADC Ev,Gv op add intel=other-rule"
+try "names no vendor rule" "01 ADD Ev,Gv op add amd="
+try "names no vendor rule" "01 ADD Ev,Gv op add intel=Some_Rule"
+try "one vendor rule" "01 ADD Ev,Gv op add amd=a intel=b"
 try "cannot be together" "01 ADD Iz,Iz op add"
 
 # try_fusion EXPECTED-MESSAGE LINE: in fuse.tab, with two instructions in the table.

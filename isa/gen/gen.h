@@ -18,6 +18,7 @@ struct Row {
     char operand[MAX_OPERANDS][12];
     int operand_count;
     char feature[32], feature256[32]; /* feature256: with VEX.L, where that is another */
+    char rule[NAME_MAX_LEN];          /* of the vendors' differences, which side of which is form.vendor_side; or "" */
     /* where it is found */
     enum X86Map map;
     uint8_t first, last; /* opcode bytes */

@@ -8,7 +8,7 @@
 #include <strings.h>
 
 /** Encodings that a row takes, as sets per dimension; rows overlap where every dimension does. */
-enum { DIMS = 7 };
+enum { DIMS = 8 };
 static void dimensions(const struct Row *r, uint64_t d[DIMS]) {
     const struct X86Form *f = &r->form;
     d[0] = f->prefixes;
@@ -21,6 +21,7 @@ static void dimensions(const struct Row *r, uint64_t d[DIMS]) {
     for (unsigned m = 0; m < 64; m++) /* reg and rm bits */
         if (((m ^ f->modrm_value) & f->modrm_mask) == 0)
             d[6] |= 1ull << m;
+    d[7] = f->vendor_side;
 }
 
 /** +1: a is a proper part of b, -1: b of a, 0: apart, 2: they collide. */
@@ -28,6 +29,8 @@ static int relation(const struct Row *a, const struct Row *b) {
     uint64_t x[DIMS], y[DIMS];
     dimensions(a, x);
     dimensions(b, y);
+    if (strcmp(a->rule, b->rule) != 0 && a->rule[0] && b->rule[0]) /* a CPU may be on any side of either */
+        x[7] = y[7] = BIT_ANY;
     bool a_in_b = true, b_in_a = true;
     for (int k = 0; k < DIMS; k++) {
         if (!(x[k] & y[k]))

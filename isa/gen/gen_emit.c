@@ -320,15 +320,19 @@ static void emit_exec_h(struct Gen *g) {
     finish(g, o, &buf, &len, "x86_exec.h");
 }
 
+/** The tail of a C enumerator's name: "loopcc-prefix" is LOOPCC_PREFIX, "" is NONE. */
+static void identifier(char out[NAME_MAX_LEN], const char *name) {
+    snprintf(out, NAME_MAX_LEN, "%s", name[0] ? name : "none");
+    for (char *p = out; *p; p++)
+        *p = *p == '-' ? '_' : (char)toupper((unsigned char)*p);
+}
+
 static void emit_rows(const struct Gen *g, FILE *o) {
     fprintf(o, "const struct X86Row x86_rows[] = {\n");
     for (int k = 0; k < g->row_count; k++) {
         const struct Row *r = &g->row[k];
-        char feature[48] = "NONE";
-        for (unsigned c = 0; r->feature[c]; c++) {
-            feature[c] = (char)toupper((unsigned char)r->feature[c]);
-            feature[c + 1] = 0;
-        }
+        char feature[NAME_MAX_LEN];
+        identifier(feature, r->feature);
         fprintf(o, "#line %d \"isa/x86.tab\"\n    {\"%s\", \"%s\", \"%s\", CPUID_%s, %u, %u, %u, ", r->line,
                 r->mnemonic, r->operands, r->opcode, feature, r->flags_read, r->flags_sure | r->flags_maybe,
                 r->flags_undefined | r->flags_kept);
@@ -339,18 +343,17 @@ static void emit_rows(const struct Gen *g, FILE *o) {
     fprintf(o, "const struct X86Form x86_forms[] = {\n");
     for (int k = 0; k < g->row_count; k++) {
         const struct X86Form *f = &g->row[k].form;
-        char feature[48] = "NONE";
-        for (unsigned c = 0; g->row[k].feature[c]; c++) {
-            feature[c] = (char)toupper((unsigned char)g->row[k].feature[c]);
-            feature[c + 1] = 0;
-        }
+        char feature[NAME_MAX_LEN], rule[NAME_MAX_LEN];
+        identifier(feature, g->row[k].feature);
+        identifier(rule, g->row[k].rule);
         fprintf(o,
-                "    {%u, %u, %u, %u, %u, 0x%02x, 0x%02x, %d, %d, %u, %u, %u, %u, %u, %u, %u, %u, CPUID_%s, %u, 0x%x, "
-                "%u}, /* %s %s */\n",
-                f->prefixes, f->when, f->rex_b, f->vex_l, f->vex_w, f->modrm_mask, f->modrm_value, f->mod_mem,
-                f->mod_reg, f->size, f->reg_kind, f->rm_kind, f->vvvv_kind, f->imm_kind, f->flags_read,
-                f->flags_written, f->flags_maybe, feature, f->fn_kinds, f->attr, f->fn, g->row[k].mnemonic,
-                g->row[k].operands);
+                "#line %d \"isa/x86.tab\"\n"
+                "    {%u, %u, %u, %u, %u, 0x%02x, 0x%02x, %d, %d, %u, %u, %u, %u, %u, %u, %u, %u, RULE_%s, %u, "
+                "CPUID_%s, %u, 0x%x, %u}, /* %s %s */\n",
+                g->row[k].line, f->prefixes, f->when, f->rex_b, f->vex_l, f->vex_w, f->modrm_mask, f->modrm_value,
+                f->mod_mem, f->mod_reg, f->size, f->reg_kind, f->rm_kind, f->vvvv_kind, f->imm_kind, f->flags_read,
+                f->flags_written, f->flags_maybe, rule, f->vendor_side, feature, f->fn_kinds, f->attr, f->fn,
+                g->row[k].mnemonic, g->row[k].operands);
     }
     fprintf(o, "};\n");
 }
@@ -361,7 +364,7 @@ static unsigned breadth(const struct Row *r) {
     unsigned n = (unsigned)__builtin_popcount(f->prefixes) * (unsigned)__builtin_popcount(f->rex_b) *
                  (unsigned)__builtin_popcount(f->when) * (unsigned)__builtin_popcount(f->vex_l) *
                  (unsigned)__builtin_popcount(f->vex_w) * ((unsigned)f->mod_mem + f->mod_reg);
-    return n * (64u >> __builtin_popcount(f->modrm_mask));
+    return n * (unsigned)__builtin_popcount(f->vendor_side) * (64u >> __builtin_popcount(f->modrm_mask));
 }
 
 static const struct Gen *sort_gen;
@@ -423,7 +426,7 @@ static void emit_tables(struct Gen *g) {
     char *buf;
     size_t len;
     FILE *o = begin(&buf, &len);
-    fprintf(o, "#include \"isa/decode.h\"\n#include \"isa/decode_tables.h\"\n"
+    fprintf(o, "#include \"isa/decode.h\"\n#include \"isa/decode_tables.h\"\n#include \"cpu/vendor.h\"\n"
                "#include \"accel/tcg-lite/run/fuse.h\"\n#include \"accel/tcg-lite/exec/x86_exec.h\"\n");
     emit_slots(g, o);
     fprintf(o, "const ExecFn x86_fns[] = {\n");

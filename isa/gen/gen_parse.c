@@ -63,7 +63,7 @@ static void parse_opcode(struct Gen *g, struct Row *r, bool *cond) {
     char copy[64], *save;
     snprintf(copy, sizeof copy, "%s", r->opcode);
     r->form.prefixes = PFX_ANY;
-    r->form.vex_l = r->form.vex_w = r->form.rex_b = BIT_ANY;
+    r->form.vex_l = r->form.vex_w = r->form.rex_b = r->form.vendor_side = BIT_ANY;
     r->form.mod_mem = r->form.mod_reg = true;
     bool have_op = false;
     for (char *w = strtok_r(copy, " ", &save); w; w = strtok_r(NULL, " ", &save)) {
@@ -133,6 +133,20 @@ static uint8_t parse_flags(struct Gen *g, struct Row *r, const char *s) {
     return v;
 }
 
+/** amd=RULE, intel=RULE: the row is there if the CPU is on this side of a rule of cpu/vendor.h. */
+static bool parse_vendor(struct Gen *g, struct Row *r, const char *a) {
+    bool intel = !strncmp(a, "intel=", 6);
+    if (!intel && strncmp(a, "amd=", 4) != 0)
+        return false;
+    if (r->rule[0])
+        gen_error(g, r->line, "'%s': a row can have one vendor rule", a);
+    snprintf(r->rule, sizeof r->rule, "%s", strchr(a, '=') + 1);
+    if (!r->rule[0] || r->rule[strspn(r->rule, "abcdefghijklmnopqrstuvwxyz0123456789-")])
+        gen_error(g, r->line, "'%s' names no vendor rule", a);
+    r->form.vendor_side = intel ? BIT_SET : BIT_CLEAR;
+    return true;
+}
+
 static void parse_attr(struct Gen *g, struct Row *r, const char *a) {
     static const struct {
         const char *name;
@@ -180,6 +194,8 @@ static void parse_attr(struct Gen *g, struct Row *r, const char *a) {
             *conditions[k].field = conditions[k].value;
             return;
         }
+    if (parse_vendor(g, r, a))
+        return;
     if (!strncmp(a, "cpuid=", 6))
         snprintf(r->feature, sizeof r->feature, "%s", a + 6);
     else if (!strncmp(a, "cpuid256=", 9))

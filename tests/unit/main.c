@@ -40,6 +40,7 @@ static const struct SuiteEntry suites[] = {
     {"stops", stops_suite},
     {"gdb", gdb_suite},
     {"cpuid", cpuid_suite},
+    {"vendor", vendor_suite},
     {"machine", machine_suite},
     {"disas", disas_suite},
     {"trace", trace_suite},

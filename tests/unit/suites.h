@@ -36,6 +36,7 @@ Suite *exclusive_suite(void);
 Suite *stops_suite(void);
 Suite *gdb_suite(void);
 Suite *cpuid_suite(void);
+Suite *vendor_suite(void);
 Suite *machine_suite(void);
 
 Suite *disas_suite(void);

@@ -95,7 +95,7 @@ static struct X86Segment flat_stack(uint16_t selector, unsigned dpl) {
     };
 }
 
-static bool is_intel(const struct Tcg *t) { return t->cpu->model.vendor == VENDOR_INTEL; }
+static bool is_intel(const struct Tcg *t) { return tcg_as_intel(t, RULE_FAST_SYSTEM_CALLS); }
 
 static void fast_call_allowed(struct Tcg *t) {
     const CPUX86State *env = t->env;

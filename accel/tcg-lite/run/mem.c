@@ -24,7 +24,7 @@ uint64_t mem_linear(struct Tcg *t, const struct Insn *i, unsigned seg, uint64_t 
         if (!x86_canonical(t->env, linear) || !x86_canonical(t->env, linear + size - 1))
             segment_fault(t, i, seg);
         /* AMD's processors want the offset alone to be canonical, too (measured on Zen; the APM does not say it). */
-        if (!x86_canonical(t->env, offset) && t->cpu->model.vendor == VENDOR_AMD)
+        if (!x86_canonical(t->env, offset) && !tcg_as_intel(t, RULE_SEGMENT_OFFSET_CANONICAL))
             segment_fault(t, i, seg);
         return linear;
     }

@@ -14,6 +14,7 @@
 
 #include "accel/accel.h"
 #include "accel/tcg-lite/exec/cc.h"
+#include "cpu/vendor.h"
 
 #include <setjmp.h>
 
@@ -214,6 +215,11 @@ _Noreturn void tcg_raise_error(struct Tcg *t, const struct Insn *i, enum X86Vect
 _Noreturn static inline void tcg_fault(struct Tcg *t, enum X86Vector vector) { tcg_raise(t, t->insn, vector); }
 _Noreturn static inline void tcg_fault_error(struct Tcg *t, enum X86Vector vector, uint32_t error) {
     tcg_raise_error(t, t->insn, vector, error);
+}
+
+/** Whether the guest's CPU does as Intel's processors do in this rule. Not for fast paths. */
+static inline bool tcg_as_intel(const struct Tcg *t, enum VendorRule rule) {
+    return cpu_as_intel(&t->cpu->model, rule);
 }
 
 /* ---- interrupt and exception delivery (deliver.c) ---- */

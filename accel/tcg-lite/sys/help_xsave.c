@@ -51,7 +51,7 @@ static void put_x87(const struct Tcg *t, unsigned osize, uint8_t *p) {
     host_store(p + FXSAVE_FCW, 2, env->fcw);
     host_store(p + FXSAVE_FSW, 2, env->fsw);
     p[FXSAVE_FTW] = env->ftw;
-    if ((env->fsw & FSW_ES) || t->cpu->model.vendor != VENDOR_AMD) {
+    if ((env->fsw & FSW_ES) || tcg_as_intel(t, RULE_X87_POINTERS_SAVED)) {
         host_store(p + FXSAVE_FOP, 2, env->fop & 0x7ff);
         if (osize == 3) {
             host_store(p + FXSAVE_FIP, 8, env->fip);

@@ -38,7 +38,7 @@ struct Desc {
 /** Size of a far pointer's offset in memory. AMD's processors ignore REX.W: JMP, CALL (APM vol. 3, JMP (Far)); LFS, LGS
  *  and LSS, which load a 32-bit register then (APM vol. 3, LFS) (measured). What CALL pushes is of the operand size. */
 static inline unsigned far_offset_size(const struct Tcg *t, const struct Insn *i) {
-    return i->osize == 3 && t->cpu->model.vendor == VENDOR_AMD ? 4 : 1u << i->osize;
+    return i->osize == 3 && !tcg_as_intel(t, RULE_FAR_POINTER_REX_W) ? 4 : 1u << i->osize;
 }
 
 static inline unsigned desc_type(uint64_t lo) { return (lo >> 40) & 15; }

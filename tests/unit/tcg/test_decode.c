@@ -121,10 +121,10 @@ START_TEST(modrm_64) {
     ck_assert(d.insn.osize == 3 && d.insn.imm == 1 && d.flow);
     expect(M64, "66 e8 01 00", "CALL", 4); /* AMD: 16 bits; Intel ignores the prefix */
     ck_assert(d.insn.osize == 1);
-    model.vendor = VENDOR_INTEL;
+    model.intel_rules = vendor_intel_rules(VENDOR_INTEL);
     expect(M64, "66 e8 01 00 00 00", "CALL", 6);
     ck_assert(d.insn.osize == 3);
-    model.vendor = VENDOR_AMD;
+    model.intel_rules = vendor_intel_rules(VENDOR_AMD);
 }
 END_TEST
 

@@ -54,7 +54,7 @@ ALWAYS_INLINE void sse_test_m(SHAPE_M, VecCompare k) {
 /* ---- SHA: AMD's processors do not ask for alignment (measured on family 19h), Intel's do as ever ---- */
 
 ALWAYS_INLINE V128 sha_load(CPUX86State *env, const struct Insn *i, struct Tcg *t, enum EaKind ea) {
-    bool aligned = t->cpu->model.vendor == VENDOR_INTEL;
+    bool aligned = tcg_as_intel(t, RULE_SHA_ALIGNED);
     uint64_t linear = ea_linear(env, i, t, ea, 16, ACCESS_READ | (aligned ? ACCESS_ALIGNED : 0));
     const V128 *p = mem_host_read(t, linear, 16);
     return LIKELY(p != NULL) ? _mm_loadu_si128(p) : xmm_load_slow(t, i, linear);

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * Where AMD's and Intel's processors do the same instruction in two ways: one table of rules, each with both. The CPU
+ * model's vendor decides. What an instruction's row decides (does this encoding exist, which form has it) refers to the
+ * rule from x86.tab, `amd=NAME` or `intel=NAME`; behaviour asks with cpu_as_intel, on slow paths and when decoding
+ * only.
+ */
+#ifndef TWIN86_CPU_VENDOR_H
+#define TWIN86_CPU_VENDOR_H
+
+#include "cpu/cpuid.h"
+
+/** The rules; vendor.c has what each vendor does, and the source. */
+enum VendorRule {
+    RULE_NONE, /* no rule: not to be asked */
+    RULE_NEAR_BRANCH_66,
+    RULE_FAR_POINTER_REX_W,
+    RULE_SEGMENT_OFFSET_CANONICAL,
+    RULE_SHA_ALIGNED,
+    RULE_X87_POINTERS_SAVED,
+    RULE_FAST_SYSTEM_CALLS,
+    RULE_COUNT
+};
+_Static_assert(RULE_COUNT <= 64, "CpuModel.intel_rules holds a bit for each");
+
+/** What a rule says, for people. */
+struct VendorRuleText {
+    const char *name;   /* as in x86.tab and in explanations: lower case, with hyphens */
+    const char *amd;    /* what AMD's processors do */
+    const char *intel;  /* what Intel's do */
+    const char *source; /* SDM or APM section, or "measured" */
+};
+
+/** Texts by rule, RULE_NONE + 1 to RULE_COUNT - 1. */
+extern const struct VendorRuleText vendor_rules[RULE_COUNT];
+
+/** The rules in which a processor of this vendor does as Intel's, a bit each: CpuModel.intel_rules. */
+uint64_t vendor_intel_rules(enum CpuVendor vendor);
+
+/** Whether the model does as Intel's processors do in this rule; otherwise it does as AMD's. */
+static inline bool cpu_as_intel(const struct CpuModel *m, enum VendorRule rule) { return (m->intel_rules >> rule) & 1; }
+
+#endif
