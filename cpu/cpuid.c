@@ -61,6 +61,8 @@ static const struct FeatureRow {
     {"tsc_adjust", CPUID_TSC_ADJUST, true},
     {"bmi1", CPUID_BMI1, true},
     {"avx2", CPUID_AVX2, true},
+    {"fdp_excptn_only", CPUID_FDP_EXCPTN_ONLY, true}, /* QEMU's names for these two */
+    {"zero_fcs_fds", CPUID_ZERO_FCS_FDS, true},
     {"smep", CPUID_SMEP, true},
     {"bmi2", CPUID_BMI2, true},
     {"erms", CPUID_ERMS, true},
@@ -96,6 +98,7 @@ static const struct FeatureRow {
     {"lahf_lm", CPUID_LAHF_LM, true},
     {"cr8_legacy", CPUID_CR8_LEGACY, true},
     {"abm", CPUID_ABM, true},
+    {"misalignsse", CPUID_MISALIGNSSE, true},
     {"3dnowprefetch", CPUID_3DNOWPREFETCH, true},
     {"wbnoinvd", CPUID_WBNOINVD, true},
     {"xsaveopt", CPUID_XSAVEOPT, true},
@@ -128,6 +131,8 @@ static const struct {
     {"clfsh", "clflush"},
     {"sha-ni", "sha_ni"},
     {"tsc-deadline", "tsc_deadline"},
+    {"fdp-excptn-only", "fdp_excptn_only"},
+    {"zero-fcs-fds", "zero_fcs_fds"},
     {"tsc-adjust", "tsc_adjust"},
     {"mmx-ext", "mmxext"},
     {"spec-ctrl", "spec_ctrl"},
@@ -146,6 +151,7 @@ static const struct {
 } dependencies[] = {
     {CPUID_SSE, CPUID_FXSR},
     {CPUID_SSE2, CPUID_SSE},
+    {CPUID_MISALIGNSSE, CPUID_SSE},
     {CPUID_SSE3, CPUID_SSE2},
     {CPUID_SSSE3, CPUID_SSE3},
     {CPUID_SSE41, CPUID_SSSE3},
@@ -416,6 +422,19 @@ static int settle_dependencies(struct CpuModel *m, const uint32_t *wanted, char 
     return 0;
 }
 
+/* What one vendor's processors have only: the model of another gets it by name alone. */
+static void drop_vendor_features(struct CpuModel *m, const uint32_t *wanted) {
+    static const struct {
+        uint16_t feature;
+        uint8_t vendor;
+    } own[] = {{CPUID_MISALIGNSSE, VENDOR_AMD},
+               {CPUID_FDP_EXCPTN_ONLY, VENDOR_INTEL},
+               {CPUID_ZERO_FCS_FDS, VENDOR_INTEL}};
+    for (unsigned i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+        if (own[i].vendor != m->vendor && !(wanted[own[i].feature / 32] >> (own[i].feature % 32) & 1))
+            set_feature(m->feature, own[i].feature, false);
+}
+
 static int check_implemented(const struct CpuModel *m, char *why, size_t n) {
     char list[160] = "";
     for (unsigned i = 0; i < FEATURE_COUNT; i++)
@@ -439,11 +458,13 @@ int cpu_model_parse(struct CpuModel *m, const char *spec, char *why, size_t n) {
     while (r == 0 && rest != NULL)
         r = apply_item(m, wanted, strsep(&rest, ","), why, n);
     if (r == 0)
+        drop_vendor_features(m, wanted);
+    if (r == 0)
         r = settle_dependencies(m, wanted, why, n);
     if (r == 0)
         r = check_implemented(m, why, n);
     if (r == 0)
-        m->intel_rules = vendor_intel_rules(m->vendor);
+        m->intel_rules = vendor_model_rules(m);
     return r;
 }
 

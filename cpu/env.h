@@ -67,6 +67,7 @@ typedef struct CPUX86State {
     uint16_t fop, fcs, fds;
     uint64_t fip, fdp;
     uint32_t mxcsr;
+    uint32_t xinuse; /* XCR0_*: components that Intel's processors take for in use even if they hold initial values */
     union VecReg vec[16];
 
     /* MSRs */

@@ -79,6 +79,7 @@ const struct EnvField env_fields[] = {
     FIELD(ENV_FPU, "fip", fip),
     FIELD(ENV_FPU, "fdp", fdp),
     FIELD(ENV_FPU, "mxcsr", mxcsr),
+    FIELD(ENV_FPU, "xinuse", xinuse),
 
     VEC(0),
     VEC(1),

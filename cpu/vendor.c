@@ -51,6 +51,159 @@ const struct VendorRuleText vendor_rules[RULE_COUNT] = {
             "SYSEXIT check that RIP is canonical",
             "SDM vol. 2, SYSCALL, SYSENTER; APM vol. 3, SYSCALL, SYSENTER",
         },
+    [RULE_AC_VECTOR] =
+        {
+            "ac-vector",
+            "with alignment checks, memory operands of 16 and 32 bytes have to be 16-aligned, those of 8 "
+            "bytes that hold half-precision floats 8-aligned",
+            "they are not checked",
+            "SDM vol. 3, 6.15 (table of alignments); measured",
+        },
+    [RULE_AC_MOVDIR64B] =
+        {
+            "ac-movdir64b",
+            "with alignment checks, the source of MOVDIR64B has to be 4-aligned",
+            "it is not checked",
+            "measured",
+        },
+    [RULE_AC_XSAVE] =
+        {
+            "ac-xsave",
+            "XSAVE, XRSTOR and kin at an address that is no multiple of 64: #GP(0)",
+            "with alignment checks, #AC(0) if it is no multiple of 4",
+            "SDM vol. 2, XSAVE (#AC may come for #GP); measured",
+        },
+    [RULE_GATHER_FAULT] =
+        {
+            "gather-fault",
+            "a gather that faults leaves the masks of elements that are not done as they were, and upper "
+            "halves too",
+            "it has made them all ones or zeros by their sign and cleared the mask's upper half; the "
+            "destination's is cleared with the first element that is loaded",
+            "SDM vol. 2, VPGATHERDD; measured",
+        },
+    [RULE_GATHER_TRAP] =
+        {
+            "gather-trap",
+            "a trap that comes in place of a gather's fault, for the elements before, shows RF = 0",
+            "it shows RF = 1",
+            "SDM vol. 2, VPGATHERDD; measured",
+        },
+    [RULE_MASKMOVDQU_CR2] =
+        {
+            "maskmovdqu-cr2",
+            "MASKMOVDQU looks at bytes 0 to 7 first",
+            "at bytes 8 to 15 first",
+            "measured",
+        },
+    [RULE_VMASKMOV] =
+        {
+            "vmaskmov",
+            "VMASKMOV and VPMASKMOV look at one selected element after the other",
+            "where selected elements lie in two pages, both have to be canonical, and a store's #PF of the second page "
+            "is that of its last byte (64-bit code)",
+            "measured",
+        },
+    [RULE_M80_STORE_PARTIAL] =
+        {
+            "m80-store-partial",
+            "FSTP m80 and FBSTP into two pages store all or nothing",
+            "they have stored the low 8 bytes when the second page faults",
+            "measured",
+        },
+    [RULE_SAVE_AREA_ACCESS] =
+        {
+            "save-area-access",
+            "x87 environments, FXSAVE and XSAVE areas are accessed from the first byte up, as far as they "
+            "are loaded or stored",
+            "environments: the first byte's page, then the last byte. FXSAVE, FXRSTOR: byte 511, then "
+            "byte 0. XSAVE and kin: the last byte that RFBM asks for, then byte 0, or MXCSR without x87; "
+            "XRSTOR looks at XCOMP_BV before that",
+            "SDM vol. 3, 4.7 (CR2 may be any byte's); measured",
+        },
+    [RULE_VCVTPS2PH_FLAGS] =
+        {
+            "vcvtps2ph-flags",
+            "the destination's faults come before VCVTPS2PH computes",
+            "MXCSR's flags and #XM come first",
+            "SDM vol. 3, 6.9; measured",
+        },
+    [RULE_X87_OPCODE] =
+        {
+            "x87-opcode",
+            "every x87 instruction but control instructions writes FOP",
+            "only one that raises an unmasked exception does (since the Pentium 4)",
+            "SDM vol. 1, 8.1.9.1; measured",
+        },
+    [RULE_X87_DATA_POINTER] =
+        {
+            "x87-data-pointer",
+            "every x87 instruction with a memory operand writes FDP",
+            "only one that raises an unmasked exception does",
+            "SDM vol. 1, 8.1.8 (CPUID.7.EBX bit 6); measured",
+        },
+    [RULE_X87_FCS_FDS] =
+        {
+            "x87-fcs-fds",
+            "FCS and FDS are kept",
+            "they are always 0",
+            "SDM vol. 1, 8.1.8 (CPUID.7.EBX bit 13); measured",
+        },
+    [RULE_X87_FIP_RESTORED] =
+        {
+            "x87-fip-restored",
+            "FXRSTOR64 and XRSTOR64 keep all bits of FIP",
+            "they sign-extend it from bit 56",
+            "measured (on a processor with 57-bit linear addresses)",
+        },
+    [RULE_X87_STORE_UNMASKED] =
+        {
+            "x87-store-unmasked",
+            "the faults of an x87 store's operand come before its unmasked exception",
+            "memory is not looked at when an unmasked exception prevents the store",
+            "SDM vol. 1, 8.6; measured",
+        },
+    [RULE_MMX_STORE_FAULT] =
+        {
+            "mmx-store-fault",
+            "MOVD, MOVQ and MOVNTQ to memory that fault have changed nothing",
+            "they have set TOP to 0",
+            "SDM vol. 1, 9.5; measured",
+        },
+    [RULE_XINUSE] =
+        {
+            "xinuse",
+            "a component of XSAVE's is in use when its values are not the initial ones",
+            "when it was written since it was last initialised",
+            "SDM vol. 1, 13.6; measured",
+        },
+    [RULE_SHLD_16] =
+        {
+            "shld-16",
+            "SHLD and SHRD of words by 16 to 31 bits go on with the second operand",
+            "they shift destination, source, destination as 48 bits",
+            "SDM vol. 2, SHLD (undefined); measured",
+        },
+    [RULE_DOT_PRODUCT_NAN] =
+        {
+            "dot-product-nan",
+            "DPPS and DPPD with more than one NaN: (p0 + p1) + (p2 + p3), the first NaN, in all lanes",
+            "sums of neighbours are added in each lane's own order, so lanes get different NaNs",
+            "measured",
+        },
 };
 
 uint64_t vendor_intel_rules(enum CpuVendor vendor) { return vendor == VENDOR_INTEL ? ~(uint64_t)0 : 0; }
+
+static void set_rule(uint64_t *rules, enum VendorRule rule, bool on) {
+    *rules = (*rules & ~(1ull << rule)) | (uint64_t)on << rule;
+}
+
+uint64_t vendor_model_rules(const struct CpuModel *m) {
+    uint64_t rules = vendor_intel_rules(m->vendor);
+    set_rule(&rules, RULE_X87_DATA_POINTER, cpu_has(m, CPUID_FDP_EXCPTN_ONLY));
+    set_rule(&rules, RULE_X87_FCS_FDS, cpu_has(m, CPUID_ZERO_FCS_FDS));
+    /* before the Pentium 4 FOP was always written (SDM vol. 1, 8.1.9.1) */
+    set_rule(&rules, RULE_X87_OPCODE, m->vendor == VENDOR_INTEL && cpu_has(m, CPUID_SSE2));
+    return rules;
+}

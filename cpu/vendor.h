@@ -19,6 +19,25 @@ enum VendorRule {
     RULE_SHA_ALIGNED,
     RULE_X87_POINTERS_SAVED,
     RULE_FAST_SYSTEM_CALLS,
+    RULE_AC_VECTOR,
+    RULE_AC_MOVDIR64B,
+    RULE_AC_XSAVE,
+    RULE_GATHER_FAULT,
+    RULE_GATHER_TRAP,
+    RULE_MASKMOVDQU_CR2,
+    RULE_VMASKMOV,
+    RULE_M80_STORE_PARTIAL,
+    RULE_SAVE_AREA_ACCESS,
+    RULE_VCVTPS2PH_FLAGS,
+    RULE_X87_OPCODE,
+    RULE_X87_DATA_POINTER,
+    RULE_X87_FCS_FDS,
+    RULE_X87_FIP_RESTORED,
+    RULE_X87_STORE_UNMASKED,
+    RULE_MMX_STORE_FAULT,
+    RULE_XINUSE,
+    RULE_SHLD_16,
+    RULE_DOT_PRODUCT_NAN,
     RULE_COUNT
 };
 _Static_assert(RULE_COUNT <= 64, "CpuModel.intel_rules holds a bit for each");
@@ -36,6 +55,8 @@ extern const struct VendorRuleText vendor_rules[RULE_COUNT];
 
 /** The rules in which a processor of this vendor does as Intel's, a bit each: CpuModel.intel_rules. */
 uint64_t vendor_intel_rules(enum CpuVendor vendor);
+/** The same of a model, whose features decide some of them. */
+uint64_t vendor_model_rules(const struct CpuModel *m);
 
 /** Whether the model does as Intel's processors do in this rule; otherwise it does as AMD's. */
 static inline bool cpu_as_intel(const struct CpuModel *m, enum VendorRule rule) { return (m->intel_rules >> rule) & 1; }

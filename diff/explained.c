@@ -44,15 +44,6 @@ static uint64_t operand(const struct Comparison *c, const struct CompareInsn *i)
     return base + ea_offset(&env, i->insn);
 }
 
-static void forget_memory(struct Comparison *c, uint64_t linear, unsigned n) {
-    for (unsigned k = 0; k < c->ranges; k++) {
-        struct CompareRange *m = &c->range[k];
-        for (unsigned j = 0; j < n; j++)
-            if (linear + j - m->linear < m->n)
-                m->a[linear + j - m->linear] = m->b[linear + j - m->linear];
-    }
-}
-
 /** Bytes that the hardware has stored as 0. */
 static void forget_zeros(struct Comparison *c, uint64_t linear, unsigned n) {
     for (unsigned k = 0; k < c->ranges; k++) {
@@ -74,25 +65,6 @@ static void take_all(struct Comparison *c) {
 
 static bool saves_x87(const struct CompareInsn *i) {
     return is(i, "FXSAVE") || is(i, "XSAVE") || is(i, "XSAVEOPT") || is(i, "XSAVEC");
-}
-
-static void mxcsr_mask(struct Comparison *c, const struct CompareInsn *i) {
-    if (saves_x87(i))
-        forget_memory(c, operand(c, i) + FXSAVE_MXCSR_MASK, 4);
-}
-
-/** Bit 17 of MXCSR, which some of AMD's processors have and no model here. */
-static void mxcsr_misaligned(struct Comparison *c, const struct CompareInsn *i) {
-    bool loads = is(i, "XRSTOR") || is(i, "FXRSTOR") || is(i, "LDMXCSR") || is(i, "VLDMXCSR");
-    if (loads && c->a.vector == VEC_GP && c->b.vector != VEC_GP && (diff_get32(c->b.fx + FXSAVE_MXCSR) & 1u << 17))
-        take_all(c);
-}
-
-static void pointers_not_stored(struct Comparison *c, const struct CompareInsn *i) {
-    if (saves_x87(i) && !(diff_get16(c->in->fx + FXSAVE_FSW) & 0x80)) {
-        forget_memory(c, operand(c, i) + FXSAVE_FOP, 2);
-        forget_memory(c, operand(c, i) + FXSAVE_FIP, 16);
-    }
 }
 
 /** Where they are in DiffState. */
@@ -399,16 +371,6 @@ static void flat_wrap(struct Comparison *c, const struct CompareInsn *i) {
         take_all(c);
 }
 
-/** The trap after elements that are there already takes the place of a fault in the next one. */
-static void gather_trap(struct Comparison *c, const struct CompareInsn *i) {
-    bool gather = strstr(i->row->mnemonic, "GATHER") != NULL;
-    if (gather && (c->a.vector == VEC_PF || c->a.vector == VEC_GP || c->a.vector == VEC_SS) && c->b.vector == VEC_DB &&
-        (c->in->rflags & FLAG_TF) && c->a.rip == c->b.rip && c->b.dr6 == (1u << 14)) {
-        c->a.vector = VEC_DB, c->a.error = 0, c->a.cr2 = 0, c->a.dr6 = (1u << 14);
-        c->a.rflags = (c->a.rflags & ~(uint64_t)FLAG_RF) | (c->b.rflags & FLAG_RF);
-    }
-}
-
 /** RETF to an inner level, which must not be: the stack pointer of an outer one is read first. */
 static void retf_outer_stack(struct Comparison *c, const struct CompareInsn *i) {
     if (is(i, "RETF") && c->a.vector == VEC_GP && (c->b.vector == VEC_PF || c->b.vector == VEC_AC) &&
@@ -513,12 +475,6 @@ static void split_lock(struct Comparison *c, const struct CompareInsn *i) {
 }
 
 const struct Explanation explanations[] = {
-    {"mxcsr-mask", "FXSAVE and XSAVE store MXCSR_MASK, which is the processor's own (SDM vol. 1, 11.6.6)", mxcsr_mask},
-    {"mxcsr-misaligned-mode", "AMD: MXCSR has a bit 17, MM, that no CPU model here has (APM vol. 1, 4.2.2; measured)",
-     mxcsr_misaligned},
-    {"x87-pointers-not-stored",
-     "AMD: FXSAVE and XSAVE store FOP, FIP and FDP only while an exception is pending (APM vol. 2, 11.4.4; measured)",
-     pointers_not_stored},
     {"x87-pointers-lost",
      "for the same reason the host's kernel loses them when it switches tasks: all three are 0 (measured)",
      pointers_lost},
@@ -651,11 +607,6 @@ const struct Explanation explanations[] = {
      "an operand that goes beyond the last byte of a segment of 4 GiB: exceptions may or may not come (SDM vol. 3, "
      "5.3)",
      flat_wrap},
-    {"gather-trap",
-     "single-stepping: a gather whose later element faults gives #DB for those that are loaded (SDM vol. 2, "
-     "VPGATHERDD: "
-     "pending traps are delivered in lieu of the exception; measured on AMD)",
-     gather_trap},
     {"retf-outer-stack",
      "RETF with a selector whose RPL is not CPL: AMD's processors read the outer stack's SS:RSP, and fault there, "
      "before "

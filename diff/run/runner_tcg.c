@@ -120,6 +120,7 @@ static void load(struct TcgRunner *r, const struct DiffState *in) {
         env->dr[6] = fresh->dr[6];
     }
     diff_state_to_env(in, env);
+    env->xinuse = XCR0_X87 | XCR0_SSE | XCR0_AVX; /* the oracle loads them all by XRSTOR */
     env->cr2 = 0;
     cc_load(&t->cc, (uint32_t)in->rflags);
     tcg_update_mode(t);

@@ -33,6 +33,13 @@ malformed() {
 expect 0 '^29 cases, 0 failed' "$twin86" diff vectors "$srcdir/tests/diff/modes.case"
 expect 0 '^25 cases, 0 failed' "$twin86" diff vectors "$srcdir/tests/diff/measured.case"
 expect 0 '^25 cases, 0 differ' "$twin86" diff replay --engines tcg-lite,plain "$srcdir/tests/diff/measured.case"
+# What an Intel processor does otherwise than AMD's: right under its vendor, and nowhere the same under the other.
+for part in vector x87 xsave; do
+    file=$srcdir/tests/diff/intel-$part.case
+    n=$(grep -c '^case ' "$file")
+    expect 0 "^$n cases, 0 failed" "$twin86" diff vectors --cpu max,vendor=GenuineIntel "$file"
+    expect 1 "^$n cases, $n failed" "$twin86" diff vectors --cpu max "$file"
+done
 printf 'case a\ncode 0x10000000 90\nexpect rax 1\nend\n' > "$work/wrong.case"
 expect 1 'rax  *expected 0x1, got 0x0' "$twin86" diff vectors "$work/wrong.case"
 printf 'case a\ncode 0x10000000 90\nexpect fault 6\nend\n' > "$work/wrong.case"

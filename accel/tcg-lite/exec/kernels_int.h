@@ -184,6 +184,19 @@ ALWAYS_INLINE uint64_t k_shrd(struct Cc *cc, uint64_t a, uint64_t b, uint64_t co
     return r;
 }
 
+/* By 16 to 31 bits words are undefined (SDM vol. 2, SHLD). The kernels above do as AMD's processors; Intel's shift the
+ * 48 bits destination, source, destination (RULE_SHLD_16). Their OF follows no rule; here it is 0. */
+ALWAYS_INLINE uint64_t k_shld_word(struct Cc *cc, uint64_t a, uint64_t b, unsigned n) {
+    uint64_t bits = a << 32 | b << 16 | a, r = (uint16_t)(bits << n >> 32);
+    cc_set_parts(cc, r, 16, int_bit(bits, 48 - n), false, false);
+    return r;
+}
+ALWAYS_INLINE uint64_t k_shrd_word(struct Cc *cc, uint64_t a, uint64_t b, unsigned n) {
+    uint64_t bits = a << 32 | b << 16 | a, r = (uint16_t)(bits >> n);
+    cc_set_parts(cc, r, 16, int_bit(bits, n - 1), false, false);
+    return r;
+}
+
 /* ---- multiplication and division ---- */
 
 /** IMUL with two or three operands. SF, ZF, AF, PF stay. */

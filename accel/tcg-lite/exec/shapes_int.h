@@ -177,16 +177,23 @@ ALWAYS_INLINE void compare_imm_m(SHAPE_M, IntKernel k) {
     compare_any(env, i, t, bits, cc, k, load_rm(env, i, t, bits, ea, cc), i->uimm);
 }
 
-/** E = E and G shifted by I or CL */
+/** E = E and G shifted by I or CL; words by more than they have bits as the vendor does it. */
+ALWAYS_INLINE uint64_t dshift(const struct Tcg *t, struct Cc *flags, uint64_t a, uint64_t b, uint64_t count,
+                              unsigned bits, DoubleShiftKernel k) {
+    if (bits == 16 && UNLIKELY(count & 16) && tcg_as_intel(t, RULE_SHLD_16))
+        return k == k_shld ? k_shld_word(flags, a, b, count & 31) : k_shrd_word(flags, a, b, count & 31);
+    return k(flags, a, b, count, bits);
+}
 ALWAYS_INLINE void dshift_reg(SHAPE_R, DoubleShiftKernel k, uint64_t count) {
     SHAPE_CC(flags);
-    gpr_write(env, i->rm, bits, k(flags, gpr_read(env, i->rm, bits), gpr_read(env, i->reg, bits), count, bits));
+    uint64_t a = gpr_read(env, i->rm, bits), b = gpr_read(env, i->reg, bits);
+    gpr_write(env, i->rm, bits, dshift(t, flags, a, b, count, bits, k));
 }
 ALWAYS_INLINE void dshift_mem(SHAPE_M, DoubleShiftKernel k, uint64_t count) {
     SHAPE_CC(flags);
     struct Rmw m;
     uint64_t a = rmw_begin(&m, i, t, ea_linear(env, i, t, ea, bits / 8, ACCESS_RMW), bits / 8);
-    rmw_end(&m, i, t, bits / 8, k(flags, a, gpr_read(env, i->reg, bits), count, bits));
+    rmw_end(&m, i, t, bits / 8, dshift(t, flags, a, gpr_read(env, i->reg, bits), count, bits, k));
 }
 ALWAYS_INLINE void dshift_imm_r(SHAPE_R, DoubleShiftKernel k) { dshift_reg(env, i, t, bits, cc, k, i->uimm); }
 ALWAYS_INLINE void dshift_imm_m(SHAPE_M, DoubleShiftKernel k) { dshift_mem(env, i, t, bits, ea, cc, k, i->uimm); }

@@ -3,6 +3,7 @@
  * tcg-lite behind the engine interface: life-cycle, kicks, state sync, what the bus announces.
  */
 #include "accel/accel.h"
+#include "accel/tcg-lite/exec/vec/approx.h"
 #include "accel/tcg-lite/run/block.h"
 #include "accel/tcg-lite/run/links.h"
 #include "accel/tcg-lite/run/loop.h"
@@ -159,6 +160,7 @@ static int vcpu_init(struct CPUState *cpu, struct Accel *accel) {
     t->cpu = cpu;
     t->env = &cpu->env;
     t->delivering = -1;
+    t->host_approximates = approx_host_is(cpu->model.vendor);
     t->plain = o != NULL && o->plain;
     t->leave.fn = tcg_x_leave;
     t->lookup.fn = tcg_x_lookup;

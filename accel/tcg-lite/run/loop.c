@@ -352,8 +352,26 @@ static void run(struct Tcg *t) {
 #endif
 }
 
+/** A gather's later element has faulted: a trap that is due for those before comes in the fault's place, and the
+ *  instruction goes on behind it (SDM vol. 2, VPGATHERDD), with RF as the vendor sets it (RULE_GATHER_TRAP). */
+static bool trap_in_lieu(struct Tcg *t) {
+    CPUX86State *env = t->env;
+    if (LIKELY(!t->partly_done))
+        return false;
+    t->partly_done = false;
+    env->pending_db |= t->tf_armed ? DR6_BS : 0;
+    if (env->pending_db == 0)
+        return false;
+    env->dr[6] |= env->pending_db;
+    env->pending_db = 0;
+    env->rflags |= tcg_as_intel(t, RULE_GATHER_TRAP) ? FLAG_RF : 0;
+    t->fault = (struct TcgFault){.vector = VEC_DB};
+    return true;
+}
+
 /** Deliver the fault that unwound to here. False: it was the third. */
 static bool deliver_fault(struct Tcg *t) {
+    trap_in_lieu(t);
     struct TcgFault f = t->fault;
     t->fault_raised = false;
     t->tf_armed = false; /* the instruction did not complete */

@@ -60,16 +60,17 @@ static bool canonical_range(const struct Tcg *t, uint64_t linear, unsigned size)
     return !x86_long_mode(t->env) || (x86_canonical(t->env, linear) && x86_canonical(t->env, linear + size - 1));
 }
 
-/** What alignment checking asks of an operand of n bytes: its natural alignment, but of vectors no more than 16, of
- *  80-bit numbers 8, of the x87's state 2 or 4 (SDM vol. 3, table 7-6; vectors as measured on Zen). */
-static unsigned alignment(unsigned n) {
+/** What alignment checking asks of an operand of n bytes: its natural alignment, of 80-bit numbers 8, of the x87's state
+ *  2 or 4 (SDM vol. 3, table 7-6), of vectors 16 (as measured on Zen) or nothing. */
+static unsigned alignment(const struct Tcg *t, unsigned n) {
     switch (n) {
     case 1:
     case 2:
     case 4:
-    case 8:
-    case 16: return n;
-    case 32: return 16;
+    case 8: return n;
+    case 16:
+    case 32: return tcg_as_intel(t, RULE_AC_VECTOR) ? 1 : 16;
+    case 64: return tcg_as_intel(t, RULE_AC_MOVDIR64B) ? 1 : 4;
     case 10: return 8;
     case 14:
     case 94: return 2;
@@ -81,7 +82,7 @@ static unsigned alignment(unsigned n) {
 static void check_address(struct Tcg *t, const struct Insn *i, unsigned mmu, uint64_t linear, unsigned size) {
     if (UNLIKELY(!canonical_range(t, linear, size)))
         segment_fault(t, i, i != NULL && i->mem ? i->seg : SEG_DS);
-    if (mmu == MMU_ALIGN && (linear & (alignment(size) - 1)))
+    if (mmu == MMU_ALIGN && (linear & (alignment(t, size) - 1)))
         tcg_raise_error(t, i, VEC_AC, 0);
 }
 
@@ -245,6 +246,16 @@ void mem_store_unaligned(struct Tcg *t, const struct Insn *i, uint64_t linear, u
     store(t, i, mmu_unaligned(t), linear, size, v);
 }
 
+static unsigned mmu_halves(const struct Tcg *t) { return tcg_as_intel(t, RULE_AC_VECTOR) ? mmu_unaligned(t) : t->mmu; }
+
+uint64_t mem_load_halves_slow(struct Tcg *t, const struct Insn *i, uint64_t linear) {
+    return load(t, i, mmu_halves(t), linear, 8);
+}
+
+void mem_store_halves_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, uint64_t v) {
+    store(t, i, mmu_halves(t), linear, 8, v);
+}
+
 void mem_probe_write_unaligned(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
     probe_write(t, i, mmu_unaligned(t), linear, size);
 }
@@ -254,6 +265,12 @@ void mem_probe_read(struct Tcg *t, const struct Insn *i, uint64_t linear, unsign
     translate(t, i, t->mmu, linear, false);
     if (crosses(linear, size))
         translate(t, i, t->mmu, wrap(t, (linear | 0xfff) + 1), false);
+}
+
+void mem_probe_ends(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned n, bool write) {
+    check_address(t, i, t->mmu, linear, n);
+    translate(t, i, t->mmu, linear, write);
+    translate(t, i, t->mmu, wrap(t, linear + n - 1), write);
 }
 
 /** Check every page of a long operand, for reading or writing. */

@@ -7,6 +7,7 @@
 #ifndef TWIN86_TCG_MEM_H
 #define TWIN86_TCG_MEM_H
 
+#include "accel/tcg-lite/exec/x87/fpu_host.h"
 #include "accel/tcg-lite/run/fused.h"
 
 #include <string.h>
@@ -23,7 +24,9 @@ enum Access {
     ACCESS_READ = 1,
     ACCESS_WRITE = 2,
     ACCESS_RMW = 3,
-    ACCESS_ALIGNED = 4 /* beside these: a misaligned address raises #GP(0), in 64-bit code before it may raise #SS */
+    /* beside these: a misaligned address raises #GP(0), in 64-bit code before it may raise #SS */
+    ACCESS_ALIGNED = 4,
+    ACCESS_PACKED = 8 /* the same, unless the guest has set MXCSR.MM (APM vol. 1, 4.2.2) */
 };
 
 /** The offset part alone (LEA), wrapped to the address size. */
@@ -51,7 +54,8 @@ uint64_t mem_linear(struct Tcg *t, const struct Insn *i, unsigned seg, uint64_t 
 /** #GP(0) if `access` asks for alignment and the address has none. */
 ALWAYS_INLINE void mem_check_aligned(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size,
                                      enum Access access) {
-    if (UNLIKELY(linear & (size - 1)) && (access & ACCESS_ALIGNED))
+    if (UNLIKELY(linear & (size - 1)) && (access & (ACCESS_ALIGNED | ACCESS_PACKED)) &&
+        !((access & ACCESS_PACKED) && (t->env->mxcsr & MXCSR_MM)))
         tcg_raise_error(t, insn_commit(i), VEC_GP, 0);
 }
 
@@ -85,8 +89,13 @@ uint64_t mem_load_unaligned_slow(struct Tcg *t, const struct Insn *i, uint64_t l
 void mem_store_unaligned(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, uint64_t v);
 void mem_store_bytes_unaligned(struct Tcg *t, const struct Insn *i, uint64_t linear, const void *buf, unsigned n);
 void mem_probe_write_unaligned(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size);
+/* Four half-precision floats, VCVTPH2PS's and VCVTPS2PH's: checked as any vector is, by the vendor. */
+uint64_t mem_load_halves_slow(struct Tcg *t, const struct Insn *i, uint64_t linear);
+void mem_store_halves_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, uint64_t v);
 /** The fault of a read of `size` bytes, as mem_probe_write; no device sees anything. */
 void mem_probe_read(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size);
+/** The fault of an operand of n bytes whose processor looks at the first byte's page, then at the last byte itself. */
+void mem_probe_ends(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned n, bool write);
 /** n bytes with current privilege, all-or-nothing: every page is checked before the first byte moves. */
 void mem_load_bytes(struct Tcg *t, const struct Insn *i, uint64_t linear, void *buf, unsigned n);
 bool mem_store_bytes(struct Tcg *t, const struct Insn *i, uint64_t linear, const void *buf, unsigned n);

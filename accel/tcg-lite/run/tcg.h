@@ -123,6 +123,12 @@ _Static_assert((BLOCK_MAX_INSNS + 1) * (sizeof(struct Insn) / sizeof(struct Bloc
                    UINT8_MAX,
                "a link that the first instruction can't reach");
 
+/** What an x87 instruction leaves of itself beside its address. */
+struct X87Raised {
+    uint16_t fop;
+    uint64_t fdp;
+};
+
 struct JumpCacheEntry {
     uint64_t rip, key;
     struct Block *block;
@@ -159,12 +165,15 @@ struct Tcg {
     bool exit_requested; /* leave with `exit` at the next edge */
     int delivering;      /* the vector whose delivery is under way, TCG_BENIGN, or -1 */
     bool tf_armed;       /* TF was set when the current instruction began */
+    bool partly_done;    /* a part of it is done for good: traps that are due for that come before the rest's fault */
     bool shadow_running; /* the instruction under an interrupt shadow is running */
     bool watching;       /* DR7 enables a data breakpoint: no access may take the fast path */
     bool debug_watching; /* a debugger watches some pages: their tags are slow */
     bool stepping;       /* cpu->debug.step, as of the last look */
     bool plain;          /* option plain=on: blocks of one instruction, no short cut in addresses, flags or strings */
     uint8_t operand[32]; /* a vector operand on its way through a slow path (shapes_avx_base.h) */
+    bool host_approximates; /* RCPPS and RSQRTPS of the host give what the model's vendor has (approx.h) */
+    struct X87Raised x87_raised; /* of the last instruction that raised an unmasked x87 exception (fpu_host.h) */
     uint64_t host_mxcsr;
     uint16_t host_fcw; /* the host's own floating-point modes, while the guest's are in place (fpu_host.h) */
 

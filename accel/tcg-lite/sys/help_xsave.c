@@ -7,14 +7,17 @@
 #include "cpu/xsave.h"
 
 enum { MXCSR_INIT = 0x1f80 };
+enum { FIP_BITS = 57 }; /* what is kept of a 64-bit FIP that is loaded (RULE_X87_FIP_RESTORED) */
 
 static void gp(struct Tcg *t, const struct Insn *i) { tcg_raise_error(t, i, VEC_GP, 0); }
 
 static bool code64(const struct Tcg *t) { return (t->mode & MODE_CODE) == MODE_CODE64; }
 
-/** #GP; for FXSAVE and FXRSTOR #AC may take its place (SDM vol. 2, FXSAVE): on Zen when doublewords are not aligned. */
+/** #GP, in whose place #AC may come (SDM vol. 2, FXSAVE, XSAVE): it does when doublewords are not aligned, for FXSAVE
+ *  and FXRSTOR, on Intel's processors for all (RULE_AC_XSAVE). */
 static void misaligned(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned align) {
-    tcg_raise_error(t, i, t->mmu == MMU_ALIGN && align == 16 && (linear & 3) ? VEC_AC : VEC_GP, 0);
+    bool ac = t->mmu == MMU_ALIGN && (linear & 3) && (align == 16 || tcg_as_intel(t, RULE_AC_XSAVE));
+    tcg_raise_error(t, i, ac ? VEC_AC : VEC_GP, 0);
 }
 
 /** The memory operand's linear address. In 64-bit code #GP for alignment comes before #SS or #GP for the address. */
@@ -28,6 +31,35 @@ static uint64_t area(struct Tcg *t, const struct Insn *i, unsigned size, unsigne
         misaligned(t, i, linear, align);
     return linear;
 }
+
+/** The fault of one byte of an area. */
+static void probe(struct Tcg *t, const struct Insn *i, uint64_t linear, bool write) {
+    if (write)
+        mem_probe_write(t, i, linear, 1);
+    else
+        mem_probe_read(t, i, linear, 1);
+}
+
+/* ---- what Intel's processors look at before anything else of an area (RULE_SAVE_AREA_ACCESS) ---- */
+
+/** FXSAVE, FXRSTOR: the last byte of 512, then the first. */
+static void probe_fxsave(struct Tcg *t, const struct Insn *i, uint64_t linear, bool write) {
+    if (!tcg_as_intel(t, RULE_SAVE_AREA_ACCESS))
+        return;
+    probe(t, i, linear + FXSAVE_SIZE - 1, write);
+    probe(t, i, linear, write);
+}
+
+/** XSAVE and XRSTOR: the last byte of `size`, then the first that `legacy` (components) asks for. */
+static void probe_xsave(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, uint64_t legacy,
+                        bool write) {
+    if (!tcg_as_intel(t, RULE_SAVE_AREA_ACCESS))
+        return;
+    probe(t, i, linear + size - 1, write);
+    if (legacy & (XCR0_X87 | XCR0_SSE | XCR0_AVX))
+        probe(t, i, linear + (legacy & XCR0_X87 ? 0 : FXSAVE_MXCSR), write);
+}
+
 static unsigned xmm_count(const struct Tcg *t) { return code64(t) ? 16 : 8; }
 
 void h_ldmxcsr(struct Tcg *t, const struct Insn *i) {
@@ -35,6 +67,7 @@ void h_ldmxcsr(struct Tcg *t, const struct Insn *i) {
     if (v & ~tcg_mxcsr_mask(t))
         gp(t, i);
     tcg_set_mxcsr(t, v);
+    t->env->xinuse |= XCR0_SSE;
     tcg_update_mode(t);
 }
 
@@ -52,14 +85,10 @@ static void put_x87(const struct Tcg *t, unsigned osize, uint8_t *p) {
     host_store(p + FXSAVE_FSW, 2, env->fsw);
     p[FXSAVE_FTW] = env->ftw;
     if ((env->fsw & FSW_ES) || tcg_as_intel(t, RULE_X87_POINTERS_SAVED)) {
-        host_store(p + FXSAVE_FOP, 2, env->fop & 0x7ff);
-        if (osize == 3) {
-            host_store(p + FXSAVE_FIP, 8, env->fip);
-            host_store(p + FXSAVE_FDP, 8, env->fdp);
-        } else {
-            host_store(p + FXSAVE_FIP, 8, (uint32_t)env->fip | (uint64_t)env->fcs << 32);
-            host_store(p + FXSAVE_FDP, 8, (uint32_t)env->fdp | (uint64_t)env->fds << 32);
-        }
+        const struct X87Pointers at = x87_pointers(t);
+        host_store(p + FXSAVE_FOP, 2, at.fop);
+        host_store(p + FXSAVE_FIP, 8, osize == 3 ? at.fip : (uint32_t)at.fip | (uint64_t)at.fcs << 32);
+        host_store(p + FXSAVE_FDP, 8, osize == 3 ? at.fdp : (uint32_t)at.fdp | (uint64_t)at.fds << 32);
     }
     memset(p + FXSAVE_ST, 0, 128);
     for (unsigned k = 0; k < 8; k++) {
@@ -73,15 +102,16 @@ static void take_x87(struct Tcg *t, unsigned osize, const uint8_t *p) {
     CPUX86State *env = t->env;
     env->fsw = (uint16_t)host_load(p + FXSAVE_FSW, 2);
     env->ftw = p[FXSAVE_FTW];
-    env->fop = host_load(p + FXSAVE_FOP, 2) & 0x7ff;
-    env->fip = host_load(p + FXSAVE_FIP, osize == 3 ? 8 : 4);
-    env->fdp = host_load(p + FXSAVE_FDP, osize == 3 ? 8 : 4);
+    struct X87Pointers at = {.fop = (uint16_t)host_load(p + FXSAVE_FOP, 2)};
+    at.fip = host_load(p + FXSAVE_FIP, osize == 3 ? 8 : 4);
+    at.fdp = host_load(p + FXSAVE_FDP, osize == 3 ? 8 : 4);
     if (osize != 3) {
-        env->fcs = (uint16_t)host_load(p + FXSAVE_FIP + 4, 2);
-        env->fds = (uint16_t)host_load(p + FXSAVE_FDP + 4, 2);
-    } else {
-        env->fcs = env->fds = 0;
+        at.fcs = (uint16_t)host_load(p + FXSAVE_FIP + 4, 2);
+        at.fds = (uint16_t)host_load(p + FXSAVE_FDP + 4, 2);
+    } else if (tcg_as_intel(t, RULE_X87_FIP_RESTORED)) {
+        at.fip = (uint64_t)((int64_t)(at.fip << (64 - FIP_BITS)) >> (64 - FIP_BITS));
     }
+    x87_set_pointers(t, at);
     for (unsigned k = 0; k < 8; k++) {
         struct X87Reg *r = &env->fpr[((env->fsw >> FSW_TOP_SHIFT) + k) & 7];
         r->mantissa = host_load(p + FXSAVE_ST + 16 * k, 8);
@@ -119,6 +149,7 @@ static bool fast_fxsave(const struct Tcg *t) {
 void h_fxsave(struct Tcg *t, const struct Insn *i) {
     uint8_t image[FXSAVE_WRITTEN];
     uint64_t linear = area(t, i, FXSAVE_SIZE, 16, ACCESS_WRITE);
+    probe_fxsave(t, i, linear, true);
     put_x87(t, i->osize, image);
     put_mxcsr(t, image);
     put_halves(t, 0, image + FXSAVE_XMM);
@@ -127,7 +158,9 @@ void h_fxsave(struct Tcg *t, const struct Insn *i) {
 
 void h_fxrstor(struct Tcg *t, const struct Insn *i) {
     uint8_t image[FXSAVE_SIZE];
-    mem_load_bytes(t, i, area(t, i, FXSAVE_SIZE, 16, ACCESS_READ), image, FXSAVE_SIZE);
+    uint64_t linear = area(t, i, FXSAVE_SIZE, 16, ACCESS_READ);
+    probe_fxsave(t, i, linear, false);
+    mem_load_bytes(t, i, linear, image, FXSAVE_SIZE);
     uint32_t mxcsr = (uint32_t)host_load(image + FXSAVE_MXCSR, 4);
     if (mxcsr & ~tcg_mxcsr_mask(t))
         gp(t, i);
@@ -135,6 +168,7 @@ void h_fxrstor(struct Tcg *t, const struct Insn *i) {
     tcg_set_mxcsr(t, mxcsr);
     if (!fast_fxsave(t))
         take_halves(t, 0, image + FXSAVE_XMM);
+    t->env->xinuse |= XCR0_SSE;
     tcg_update_mode(t);
 }
 
@@ -156,17 +190,24 @@ static bool halves_in_use(const struct Tcg *t, unsigned half) {
     return any != 0;
 }
 
-static bool x87_in_use(const CPUX86State *env) {
-    uint64_t any = env->fsw | env->ftw | env->fop | env->fcs | env->fds | env->fip | env->fdp;
+static bool x87_in_use(const struct Tcg *t) {
+    const CPUX86State *env = t->env;
+    const struct X87Pointers at = x87_pointers(t);
+    uint64_t any = env->fsw | env->ftw | at.fop | at.fcs | at.fds | at.fip | at.fdp;
     for (unsigned k = 0; k < 8; k++)
         any |= env->fpr[k].mantissa | env->fpr[k].sign_exp;
     return env->fcw != FCW_INIT || any != 0;
 }
 
-/** XINUSE: components that are not in their initial state. */
+/**
+ * XINUSE (SDM vol. 1, 13.6): AMD's processors compare with the initial state. Intel's follow what is written; of that
+ * env->xinuse has what values don't show, but for vector instructions: one that writes zeros to a component that was
+ * not in use is not noticed, since no write to a vector register costs anything for XINUSE's sake.
+ */
 static uint64_t in_use(const struct Tcg *t) {
-    return (x87_in_use(t->env) ? XCR0_X87 : 0) | (halves_in_use(t, 0) ? XCR0_SSE : 0) |
-           (halves_in_use(t, 1) ? XCR0_AVX : 0) | (t->env->pkru != 0 ? XCR0_PKRU : 0);
+    uint64_t values = (x87_in_use(t) ? XCR0_X87 : 0) | (halves_in_use(t, 0) ? XCR0_SSE : 0) |
+                      (halves_in_use(t, 1) ? XCR0_AVX : 0) | (t->env->pkru != 0 ? XCR0_PKRU : 0);
+    return tcg_as_intel(t, RULE_XINUSE) ? values | (t->env->xinuse & t->env->xcr0) : values;
 }
 
 uint64_t tcg_xinuse(const struct Tcg *t) { return in_use(t) | (tcg_mxcsr(t) != MXCSR_INIT ? XCR0_SSE : 0); }
@@ -240,8 +281,11 @@ static void save_instruction(struct Tcg *t, const struct Insn *i, uint64_t enabl
     s.rfbm = requested(t) & enabled;
     s.compacted = compacted;
     s.parts = 0;
-    uint64_t linear = area(t, i, xsave_size(&t->cpu->model, s.rfbm, compacted), 64, ACCESS_WRITE);
-    mem_probe_write(t, i, linear, 1); /* where processors begin, whatever is stored (measured on AMD family 19h) */
+    unsigned size = xsave_size(&t->cpu->model, s.rfbm, compacted);
+    uint64_t linear = area(t, i, size, 64, ACCESS_WRITE);
+    probe_xsave(t, i, linear, size, compacted ? s.rfbm & (XCR0_X87 | XCR0_SSE) : s.rfbm, true);
+    if (!tcg_as_intel(t, RULE_SAVE_AREA_ACCESS)) /* where AMD's processors begin, whatever is stored (measured) */
+        mem_probe_write(t, i, linear, 1);
     s.stored = s.rfbm & (compacted ? tcg_xinuse(t) : optimized ? in_use(t) : ~0ull);
     compose_header(t, i, linear, &s);
     compose_legacy(t, i, &s);
@@ -276,13 +320,37 @@ static bool check_header(struct Tcg *t, const struct Insn *i, const uint8_t *ima
     return compacted;
 }
 
+/** What Intel's processors look at in an area to load: XCOMP_BV, then its ends, by the format that was found. */
+static void probe_xrstor(struct Tcg *t, const struct Insn *i, uint64_t linear, uint64_t rfbm) {
+    if (!tcg_as_intel(t, RULE_SAVE_AREA_ACCESS))
+        return;
+    probe(t, i, linear + XSAVE_XCOMP_BV, false);
+    uint64_t comp = mem_load(t, i, linear + XSAVE_XCOMP_BV, 8);
+    bool compacted = comp & XSAVE_COMPACTED;
+    unsigned size = XSAVE_EXTENDED;
+    for (unsigned k = 0; k < XSAVE_COMPONENT_COUNT; k++) {
+        const struct XsaveComponent *c = &xsave_components[k];
+        if (rfbm & c->mask && (!compacted || comp & c->mask))
+            size = xsave_offset(&t->cpu->model, c, comp, compacted) + c->size;
+    }
+    area(t, i, size, 64, ACCESS_READ);
+    probe_xsave(t, i, linear, size, compacted ? rfbm & comp & (XCR0_X87 | XCR0_SSE) : rfbm, false);
+}
+
+/** Initial state of the x87: XSTATE_BV has not its bit. */
+static void init_x87(struct Tcg *t) {
+    x87_init(t);
+    memset(t->env->fpr, 0, sizeof(t->env->fpr));
+}
+
 static void restore_instruction(struct Tcg *t, const struct Insn *i, uint64_t enabled, bool supervisor) {
     check_xsave(t, i);
     uint8_t image[XSAVE_MAX_SIZE];
-    uint64_t linear = area(t, i, XSAVE_EXTENDED, 64, ACCESS_READ);
+    uint64_t linear = area(t, i, XSAVE_EXTENDED, 64, ACCESS_READ), rfbm = requested(t) & enabled;
+    probe_xrstor(t, i, linear, rfbm);
     mem_load_bytes(t, i, linear, image, XSAVE_EXTENDED);
     bool compacted = check_header(t, i, image, enabled, supervisor);
-    uint64_t bv = host_load(image + XSAVE_XSTATE_BV, 8), rfbm = requested(t) & enabled, from = rfbm & bv;
+    uint64_t bv = host_load(image + XSAVE_XSTATE_BV, 8), from = rfbm & bv;
     uint64_t comp = compacted ? host_load(image + XSAVE_XCOMP_BV, 8) : 0;
     unsigned at[XSAVE_COMPONENT_COUNT];
     linear = area(t, i, xsave_size(&t->cpu->model, compacted ? comp : from, compacted), 64, ACCESS_READ);
@@ -297,12 +365,10 @@ static void restore_instruction(struct Tcg *t, const struct Insn *i, uint64_t en
     bool load_mxcsr = compacted ? from & XCR0_SSE : rfbm & (XCR0_SSE | XCR0_AVX);
     if (load_mxcsr && (mxcsr & ~tcg_mxcsr_mask(t)))
         gp(t, i);
-    if (from & XCR0_X87) {
+    if (from & XCR0_X87)
         take_x87(t, i->osize, image);
-    } else if (rfbm & XCR0_X87) {
-        x87_init(t);
-        memset(t->env->fpr, 0, sizeof(t->env->fpr));
-    }
+    else if (rfbm & XCR0_X87)
+        init_x87(t);
     if (load_mxcsr)
         tcg_set_mxcsr(t, mxcsr);
     else if (compacted && (rfbm & XCR0_SSE))
@@ -318,6 +384,7 @@ static void restore_instruction(struct Tcg *t, const struct Insn *i, uint64_t en
         else
             tcg_set_pkru(t, from & mask ? (uint32_t)host_load(image + at[k], 4) : 0);
     }
+    t->env->xinuse = (uint32_t)((t->env->xinuse & ~rfbm) | from);
     tcg_update_mode(t);
 }
 

@@ -3,6 +3,7 @@
  * The portable vector kernels against those that are the host's own instruction: results, and for floating point the
  * flags in MXCSR, over random and corner values, every imm8, every rounding mode. What the host lacks is not compared.
  */
+#include "accel/tcg-lite/exec/vec/approx.h"
 #include "accel/tcg-lite/exec/vec/kernels_vec_crypto.h"
 #include "accel/tcg-lite/exec/vec/kernels_vec_sse3.h"
 #include "accel/tcg-lite/exec/vec/kernels_vec_sse41.h"
@@ -228,26 +229,98 @@ END_TEST
 START_TEST(crypto) { compare_all(HOST_AES, HOST_GFNI); }
 END_TEST
 
+static V128 host_dpps(V128 a, V128 b) {
+    __asm__ volatile("dpps $255, %1, %0" : "+x"(a) : "x"(b));
+    return a;
+}
+static V128 host_dppd(V128 a, V128 b) {
+    __asm__ volatile("dppd $255, %1, %0" : "+x"(a) : "x"(b));
+    return a;
+}
+
+/** In the order of the host's vendor. */
 START_TEST(dot_products) {
     uint32_t own = host_mxcsr();
+    bool intel = __builtin_cpu_is("intel");
     for (unsigned k = 0; k < ROUNDS; k++) {
         V128 a = floats(), b = floats(), c = doubles(), d = doubles();
         uint32_t mxcsr = modes(), flags[4];
         host_set_mxcsr(mxcsr);
-        V128 ps = k_dpps(a, b, 0xff);
+        V128 ps = host_dpps(a, b);
         flags[0] = host_mxcsr(), host_set_mxcsr(mxcsr);
-        V128 ps_portable = p_dpps(a, b);
+        V128 ps_ours = k_dpps(a, b, 0xff, intel);
         flags[1] = host_mxcsr(), host_set_mxcsr(mxcsr);
-        V128 pd = k_dppd(c, d, 0xff);
+        V128 pd = host_dppd(c, d);
         flags[2] = host_mxcsr(), host_set_mxcsr(mxcsr);
-        V128 pd_portable = p_dppd(c, d);
+        V128 pd_ours = k_dppd(c, d, 0xff, intel);
         flags[3] = host_mxcsr(), host_set_mxcsr(own);
-        ck_assert_msg(same(ps, ps_portable) && flags[0] == flags[1],
-                      "dpps %llx_%llx %llx_%llx: host %llx_%llx %04x, portable %llx_%llx %04x", a[1], a[0], b[1], b[0],
-                      ps[1], ps[0], flags[0], ps_portable[1], ps_portable[0], flags[1]);
-        ck_assert_msg(same(pd, pd_portable) && flags[2] == flags[3],
-                      "dppd %llx_%llx %llx_%llx: host %llx_%llx %04x, portable %llx_%llx %04x", c[1], c[0], d[1], d[0],
-                      pd[1], pd[0], flags[2], pd_portable[1], pd_portable[0], flags[3]);
+        ck_assert_msg(same(ps, ps_ours) && flags[0] == flags[1],
+                      "dpps %llx_%llx %llx_%llx: host %llx_%llx %04x, ours %llx_%llx %04x", a[1], a[0], b[1], b[0],
+                      ps[1], ps[0], flags[0], ps_ours[1], ps_ours[0], flags[1]);
+        ck_assert_msg(same(pd, pd_ours) && flags[2] == flags[3],
+                      "dppd %llx_%llx %llx_%llx: host %llx_%llx %04x, ours %llx_%llx %04x", c[1], c[0], d[1], d[0],
+                      pd[1], pd[0], flags[2], pd_ours[1], pd_ours[0], flags[3]);
+    }
+}
+END_TEST
+
+static uint32_t host_approx(enum Approx what, uint32_t x) {
+    V128 v = _mm_cvtsi32_si128((int)x);
+    return (uint32_t)_mm_cvtsi128_si32(what == APPROX_RCP ? k_rcpss(v, v) : k_rsqrtss(v, v));
+}
+
+/** The host's vendor's: of every mantissa with both parities of the exponent, and of what is special. */
+START_TEST(approximations) {
+    static const uint32_t special[] = {0,          0x80000000, 1,          0x807fffff, 0x007fffff, 0x00800000,
+                                       0x80800000, 0x7f800000, 0xff800000, 0x7fc00001, 0x7fa00001, 0xffa00001,
+                                       0x7e7fffff, 0x7e800000, 0x7f000000, 0x7f7fffff, 0xff7fffff, 0xbf800000};
+    enum CpuVendor vendor = __builtin_cpu_is("intel") ? VENDOR_INTEL : VENDOR_AMD;
+    uint32_t own = host_mxcsr();
+    for (unsigned what = APPROX_RCP; what <= APPROX_RSQRT; what++) {
+        for (unsigned k = 0; k < sizeof special / sizeof special[0]; k++)
+            ck_assert_uint_eq(approx_float(what, special[k], vendor), host_approx(what, special[k]));
+        for (uint32_t x = 0x3f800000; x < 0x40800000; x += 0x100) /* the lower bits never count */
+            ck_assert_msg(approx_float(what, x + (rnd() & 0xff), vendor) == host_approx(what, x), "%u of %08x: %08x",
+                          what, x, host_approx(what, x));
+        for (unsigned k = 0; k < ROUNDS; k++) {
+            uint32_t x = (uint32_t)rnd();
+            ck_assert_msg(approx_float(what, x, vendor) == host_approx(what, x), "%u of %08x: %08x", what, x,
+                          host_approx(what, x));
+        }
+    }
+    ck_assert_uint_eq(host_mxcsr(), own);
+}
+END_TEST
+
+/* What an Intel processor gave. */
+START_TEST(approximations_of_intel) {
+    static const struct {
+        uint32_t x, rcp, rsqrt;
+    } seen[] = { /* 0: not known */
+        {0x011f46bd, 0x7dcdb800, 0x5ea24000}, {0x078d1f6d, 0x77684000, 0x5b73d800}, {0x07fa5e0a, 0x7702e800, 0x5b371000},
+        {0x12ea4d00, 0x6c0be000, 0x55bd3800}, {0x1d49fd9e, 0x61a24000, 0x50902000}, {0x2f0299ee, 0x4ffae800, 0x47b33800},
+        {0x332cb377, 0x4bbdb800, 0x459bd800}, {0x38800000, 0x467ff000, 0x42fff000}, {0x3a20fe34, 0x44cb9000, 0x42217000},
+        {0x3cf2304b, 0x42074800, 0x40ba2000}, {0x3f000000, 0x3ffff000, 0x3fb4f800}, {0x40490fdb, 0x3ea30000, 0x3f107000},
+        {0x40aeefc7, 0x3e3b5800, 0x3edaf800}, {0x477fe000, 0x37801000, 0x3b800800}, {0x48d6e3c1, 0x36187800, 0x3ac59000},
+        {0x4b000000, 0x33fff000, 0x39b4f800}, {0x510c76a4, 0x2de94800, 0x36acd000}, {0x533f8440, 0x2bab1800, 0x3593f800},
+        {0x547ced6c, 0x2a819000, 0x3500c800}, {0x58373840, 0x26b2d800, 0x33175000}, {0x5c77076b, 0x2284a800, 0x31024800},
+        {0x5f000000, 0x1ffff000, 0x2fb4f800}, {0x64643ffb, 0x1a8f9800, 0x2d079000}, {0x6d891e02, 0x116f0800, 0x28776800},
+        {0x70f66832, 0x0e04f800, 0x26b88000}, {0x7be9cd98, 0x030c2800, 0x213d6800}, {0x7d7d7d7d, 0x01814800, 0x2080a800},
+        {0x7f7fffff, 0x00000000, 0x1f800800}, {0x879ea4b9, 0xf74e8800, 0x00000000}, {0x87b790b8, 0xf7327800, 0x00000000},
+        {0x88972657, 0xf658c800, 0x00000000}, {0x88ab400f, 0xf63f5000, 0x00000000}, {0x88ab88ab, 0xf63f0800, 0x00000000},
+        {0x88fe29ce, 0xf600f000, 0x00000000}, {0x8a50431e, 0xf49d5000, 0x00000000}, {0x9d83b687, 0xe178c800, 0x00000000},
+        {0xa2677cd3, 0xdc8d9000, 0x00000000}, {0xa8d6c9a3, 0xd6189000, 0x00000000}, {0xaa20c47a, 0xd4cbd000, 0x00000000},
+        {0xb770aec9, 0xc7882800, 0x00000000}, {0xb84c28f0, 0xc6a08000, 0x00000000}, {0xbf800000, 0xbf7ff000, 0x00000000},
+        {0xc1329be9, 0xbdb77800, 0x00000000}, {0xc3366be9, 0xbbb3a800, 0x00000000}, {0xc593ea29, 0xb95d8800, 0x00000000},
+        {0xd1a72420, 0xad440800, 0x00000000}, {0xd327d8f3, 0xabc33800, 0x00000000}, {0xd5ed4075, 0xa90a1800, 0x00000000},
+        {0xdaefd9c7, 0xa408a000, 0x00000000}, {0xdb689eb8, 0xa38ce000, 0x00000000}, {0xe5efa68d, 0x9908b800, 0x00000000},
+        {0xeeac21cd, 0x903e5800, 0x00000000}, {0xf013ff90, 0x8edd7000, 0x00000000},
+    };
+    for (unsigned k = 0; k < sizeof seen / sizeof seen[0]; k++) {
+        if (seen[k].rcp != 0)
+            ck_assert_uint_eq(approx_float(APPROX_RCP, seen[k].x, VENDOR_INTEL), seen[k].rcp);
+        if (seen[k].rsqrt != 0)
+            ck_assert_uint_eq(approx_float(APPROX_RSQRT, seen[k].x, VENDOR_INTEL), seen[k].rsqrt);
     }
 }
 END_TEST
@@ -387,12 +460,19 @@ Suite *portable_suite(void) {
     } else {
         suite_skip("portable", 2, "this build, or this host, has nothing to compare portable kernels with");
     }
-    if (host_has(HOST_SSE42)) {
-        tcase_add_test(tc, dot_products);
+    if (host_has(HOST_SSE42))
         tcase_add_test(tc, tests_and_strings);
-    } else {
-        suite_skip("portable", 2, "this build, or this host, has no SSE4.2");
-    }
+    else
+        suite_skip("portable", 1, "this build, or this host, has no SSE4.2");
+    if (__builtin_cpu_supports("sse4.1"))
+        tcase_add_test(tc, dot_products);
+    else
+        suite_skip("portable", 1, "this host has no SSE4.1");
+    tcase_add_test(tc, approximations_of_intel);
+    if (approx_host_is(VENDOR_AMD) || approx_host_is(VENDOR_INTEL))
+        tcase_add_test(tc, approximations);
+    else
+        suite_skip("portable", 1, "this host is neither AMD's nor Intel's");
     suite_add_tcase(s, tc);
     return s;
 }

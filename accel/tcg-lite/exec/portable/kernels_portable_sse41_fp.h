@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/** SSE4.1 floating point without the host's: rounding on bits, dot products by SSE2. */
+/** SSE4.1 floating point without the host's: rounding on bits. */
 #ifndef TWIN86_TCG_KERNELS_PORTABLE_SSE41_FP_H
 #define TWIN86_TCG_KERNELS_PORTABLE_SSE41_FP_H
 
@@ -62,17 +62,5 @@ PORTABLE V128 p_roundss(V128 a, V128 b, unsigned imm) {
     return r.v;
 }
 PORTABLE V128 p_roundsd(V128 a, V128 b, unsigned imm) { return (V128){round_lanes(b, imm, 1, true)[0], a[1]}; }
-
-/* ---- dot products of lanes that are 0 where they don't count ---- */
-
-PORTABLE V128 p_dpps(V128 a, V128 b) {
-    V128 p = k_mulps(a, b);
-    V128 pairs = k_addps(even_floats(p, p), odd_floats(p, p));
-    return k_addps(even_floats(pairs, pairs), odd_floats(pairs, pairs));
-}
-PORTABLE V128 p_dppd(V128 a, V128 b) {
-    V128 p = k_mulpd(a, b);
-    return k_addpd(_mm_unpacklo_epi64(p, p), _mm_unpackhi_epi64(p, p));
-}
 
 #endif

@@ -8,12 +8,19 @@ static uint64_t destination(const struct Tcg *t, const struct Insn *i) {
     return i->asize == 3 ? di : i->asize == 2 ? (uint32_t)di : (uint16_t)di;
 }
 
-/** A run of selected bytes at a time. Every byte of the destination has to be writable, selected or not: the SDM leaves
- *  that open, and it is what Zen does. */
+/** Every byte of the destination has to be writable, selected or not: the SDM leaves that open, and it is what
+ *  processors do. They check an alignment of 8, whatever the length; Intel's begin with MASKMOVDQU's upper half. */
+static void probe(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned n) {
+    if (n == 16 && tcg_as_intel(t, RULE_MASKMOVDQU_CR2))
+        mem_probe_write(t, i, linear + 8, 8);
+    mem_probe_write(t, i, linear, 8);
+    mem_probe_write_unaligned(t, i, linear, n);
+}
+
+/** A run of selected bytes at a time. */
 static void store_masked(struct Tcg *t, const struct Insn *i, const uint8_t *data, const uint8_t *mask, unsigned n) {
     uint64_t linear = mem_linear(t, i, i->seg, destination(t, i), n, ACCESS_WRITE);
-    mem_probe_write(t, i, linear, 8); /* for Zen checks an alignment of 8, whatever the length */
-    mem_probe_write_unaligned(t, i, linear, n);
+    probe(t, i, linear, n);
     for (unsigned k = 0; k < n;) {
         unsigned run = 0;
         while (k + run < n && (mask[k + run] & 0x80))

@@ -42,22 +42,42 @@ ALWAYS_INLINE V128 vec_dpps_mask(unsigned imm) {
 }
 ALWAYS_INLINE V128 vec_dppd_mask(unsigned imm) { return (V128){-(long long)(imm & 1), -(long long)(imm >> 1 & 1)}; }
 
-/** A product of two zeros is what the host takes for one that does not count, and raises nothing. */
-ALWAYS_INLINE V128 k_dpps(V128 a, V128 b, unsigned imm) {
-    V128 counts = vec_dpps_mask(imm >> 4), x = _mm_and_si128(counts, a), y = _mm_and_si128(counts, b);
-    if (UNLIKELY(!host_has(HOST_SSE41)))
-        x = p_dpps(x, y);
-    else
-        __asm__ volatile("dpps $255, %1, %0" : "+x"(x) : "x"(y));
-    return _mm_and_si128(vec_dpps_mask(imm), x);
+/*
+ * Products are added in the vendor's order, which shows in nothing but the NaN that results (the first operand's): the
+ * host's own DPPS would have its vendor's. Lanes that don't count are zeros, whose product raises nothing.
+ */
+
+/** The two operands of one of the additions that make a sum of products. */
+struct DotTerms {
+    V128 a, b;
+};
+typedef struct DotTerms (*DotOrder)(V128 p, unsigned step, bool intel);
+
+/** Step 0 adds neighbours, step 1 the sums (RULE_DOT_PRODUCT_NAN). */
+ALWAYS_INLINE struct DotTerms dot_terms_ps(V128 p, unsigned step, bool intel) {
+    if (!intel)
+        return (struct DotTerms){even_floats(p, p), odd_floats(p, p)};
+    return step == 0 ? (struct DotTerms){_mm_shuffle_epi32(p, 0xb1), p}
+                     : (struct DotTerms){p, _mm_shuffle_epi32(p, 0x4e)};
 }
-ALWAYS_INLINE V128 k_dppd(V128 a, V128 b, unsigned imm) {
-    V128 counts = vec_dppd_mask(imm >> 4), x = _mm_and_si128(counts, a), y = _mm_and_si128(counts, b);
-    if (UNLIKELY(!host_has(HOST_SSE41)))
-        x = p_dppd(x, y);
-    else
-        __asm__ volatile("dppd $255, %1, %0" : "+x"(x) : "x"(y));
-    return _mm_and_si128(vec_dppd_mask(imm), x);
+ALWAYS_INLINE struct DotTerms dot_terms_pd(V128 p, unsigned step, bool intel) {
+    (void)step;
+    return intel ? (struct DotTerms){p, _mm_shuffle_epi32(p, 0x4e)}
+                 : (struct DotTerms){_mm_unpacklo_epi64(p, p), _mm_unpackhi_epi64(p, p)};
+}
+
+ALWAYS_INLINE V128 k_dpps(V128 a, V128 b, unsigned imm, bool intel) {
+    V128 counts = vec_dpps_mask(imm >> 4), p = k_mulps(_mm_and_si128(counts, a), _mm_and_si128(counts, b));
+    for (unsigned step = 0; step < 2; step++) {
+        struct DotTerms of = dot_terms_ps(p, step, intel);
+        p = k_addps(of.a, of.b);
+    }
+    return _mm_and_si128(vec_dpps_mask(imm), p);
+}
+ALWAYS_INLINE V128 k_dppd(V128 a, V128 b, unsigned imm, bool intel) {
+    V128 counts = vec_dppd_mask(imm >> 4), p = k_mulpd(_mm_and_si128(counts, a), _mm_and_si128(counts, b));
+    struct DotTerms of = dot_terms_pd(p, 0, intel);
+    return _mm_and_si128(vec_dppd_mask(imm), k_addpd(of.a, of.b));
 }
 
 #endif

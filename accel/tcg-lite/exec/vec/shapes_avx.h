@@ -274,8 +274,47 @@ ALWAYS_INLINE void avx_test_m(SHAPE_M, VecCompare k) {
     avx_test(env, i, t, bits, ymm_load(env, i, t, ea, bits, MEM_VL), k);
 }
 
-/* ---- VCVTPS2PH: W = half as many bits; k(V, imm8) ---- */
+/* ---- half precision: memory has half as many bits, and is checked for alignment as vectors are ---- */
 
+/** Out of line for the fast path's sake. */
+static NOINLINE V128 halves_load_slow(struct Tcg *t, const struct Insn *i, uint64_t linear) {
+    return (V128){(long long)mem_load_halves_slow(t, i, linear), 0};
+}
+ALWAYS_INLINE V256 halves_load(CPUX86State *env, const struct Insn *i, struct Tcg *t, enum EaKind ea, unsigned bits) {
+    if (bits == 256)
+        return ymm_load(env, i, t, ea, bits, MEM_128);
+    uint64_t linear = ea_linear(env, i, t, ea, 8, ACCESS_READ);
+    const void *p = mem_host_read(t, linear, 8);
+    V128 lo = LIKELY(p != NULL) ? (V128){(long long)host_load(p, 8), 0} : halves_load_slow(t, i, linear);
+    return (V256){lo, _mm_setzero_si128()};
+}
+ALWAYS_INLINE void halves_store(CPUX86State *env, const struct Insn *i, struct Tcg *t, enum EaKind ea, unsigned bits,
+                                V128 v) {
+    if (bits == 256) {
+        ymm_store(env, i, t, ea, bits, MEM_128, (V256){v, v});
+        return;
+    }
+    uint64_t linear = ea_linear(env, i, t, ea, 8, ACCESS_WRITE);
+    void *p = mem_host_write(t, linear, 8);
+    if (LIKELY(p != NULL))
+        host_store(p, 8, (uint64_t)v[0]);
+    else
+        mem_store_halves_slow(t, i, linear, (uint64_t)v[0]);
+}
+
+/** VCVTPH2PS: V = k(W). */
+ALWAYS_INLINE void avx_ph2ps_r(SHAPE_R, VecUnary k) { avx_widen2_r(env, i, t, bits, cc, k); }
+ALWAYS_INLINE void avx_ph2ps_rc(SHAPE_R, VecUnary k) { avx_widen2_rc(env, i, t, bits, cc, k); }
+ALWAYS_INLINE void avx_ph2ps_m(SHAPE_M, VecUnary k) {
+    (void)cc;
+    avx_widening(env, i, t, bits, halves_load(env, i, t, ea, bits), false, 8, k);
+}
+ALWAYS_INLINE void avx_ph2ps_mc(SHAPE_M, VecUnary k) {
+    (void)cc;
+    avx_widening(env, i, t, bits, halves_load(env, i, t, ea, bits), true, 8, k);
+}
+
+/* VCVTPS2PH: W = k(V, imm8). */
 ALWAYS_INLINE void avx_ps2ph_compute(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, bool check,
                                      V128 *out, VecImm k) {
     uint32_t before = check ? xm_begin(t) : 0;
@@ -305,20 +344,23 @@ ALWAYS_INLINE void avx_ps2ph_rc(SHAPE_R, VecImm k) {
     avx_ps2ph_compute(env, i, t, bits, true, &r, k);
     ymm_write_low(env, i->rm, r);
 }
-/** The destination is probed before anything is computed, so that its faults leave no flags behind. */
+/** On AMD's processors the destination's faults come before anything is computed, and leave no flags behind; on Intel's
+ *  MXCSR and #XM come first (RULE_VCVTPS2PH_FLAGS). */
+ALWAYS_INLINE void avx_ps2ph_mem(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, enum EaKind ea,
+                                 bool check, VecImm k) {
+    V128 r;
+    if (!tcg_as_intel(t, RULE_VCVTPS2PH_FLAGS))
+        mem_probe_write(t, i, ea_linear(env, i, t, ea, bits / 16, ACCESS_WRITE), bits / 16);
+    avx_ps2ph_compute(env, i, t, bits, check, &r, k);
+    halves_store(env, i, t, ea, bits, r);
+}
 ALWAYS_INLINE void avx_ps2ph_m(SHAPE_M, VecImm k) {
     (void)cc;
-    V128 r;
-    mem_probe_write(t, i, ea_linear(env, i, t, ea, bits / 16, ACCESS_WRITE), bits / 16);
-    avx_ps2ph_compute(env, i, t, bits, false, &r, k);
-    ymm_store(env, i, t, ea, bits, MEM_HALF_VL, (V256){r, r});
+    avx_ps2ph_mem(env, i, t, bits, ea, false, k);
 }
 ALWAYS_INLINE void avx_ps2ph_mc(SHAPE_M, VecImm k) {
     (void)cc;
-    V128 r;
-    mem_probe_write(t, i, ea_linear(env, i, t, ea, bits / 16, ACCESS_WRITE), bits / 16);
-    avx_ps2ph_compute(env, i, t, bits, true, &r, k);
-    ymm_store(env, i, t, ea, bits, MEM_HALF_VL, (V256){r, r});
+    avx_ps2ph_mem(env, i, t, bits, ea, true, k);
 }
 
 /* ---- VPCMPESTRM, VPCMPISTRM: the result goes to XMM0 ---- */
@@ -351,11 +393,13 @@ ALWAYS_INLINE void avx_zeroupper_r(SHAPE_R, const void *k) {
     if (ymm_count(t) == 16)
         for (unsigned n = 8; n < 16; n++)
             avx_clear_upper(env, n);
+    env->xinuse &= ~(uint32_t)XCR0_AVX;
 }
 ALWAYS_INLINE void avx_zeroall_r(SHAPE_R, const void *k) {
     (void)bits, (void)cc, (void)k, (void)i;
     for (unsigned n = 0; n < ymm_count(t); n++)
         ymm_write_low(env, n, _mm_setzero_si128());
+    env->xinuse &= ~(uint32_t)(XCR0_SSE | XCR0_AVX);
 }
 
 #endif

@@ -439,36 +439,78 @@ static NOINLINE __attribute__((unused)) void avx_dpps_checked(struct Tcg *t, con
     V256 a = ymm_read(t->env, i->vreg, bits);
     V256 p = dot_step256(t, i, bits, lanes_binary(bits, a, (V256){counts, counts}, k_pand),
                          lanes_binary(bits, *b, (V256){counts, counts}, k_pand), LANES_PS, k_mulps);
-    for (unsigned step = 0; step < 2; step++)
-        p = dot_step256(t, i, bits, lanes_binary(bits, p, p, even_floats), lanes_binary(bits, p, p, odd_floats),
-                        LANES_PS, k_addps);
+    for (unsigned step = 0; step < 2; step++) {
+        bool intel = tcg_as_intel(t, RULE_DOT_PRODUCT_NAN);
+        struct DotTerms lo = dot_terms_ps(p.lo, step, intel), hi = dot_terms_ps(p.hi, step, intel);
+        p = dot_step256(t, i, bits, (V256){lo.a, hi.a}, (V256){lo.b, hi.b}, LANES_PS, k_addps);
+    }
     *out = lanes_binary(bits, p, (V256){to, to}, k_pand);
 }
 
-ALWAYS_INLINE void avx_dpps_r(SHAPE_R, VecImm k) { avx_imm_r(env, i, t, bits, cc, k); }
-ALWAYS_INLINE void avx_dpps_m(SHAPE_M, VecImm k) { avx_imm_m(env, i, t, bits, ea, cc, k); }
-ALWAYS_INLINE void avx_dpps_rc(SHAPE_R, VecImm k) {
+ALWAYS_INLINE void avx_dot(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, V256 b, VecDot k) {
+    V256 a = ymm_read(env, i->vreg, bits), r = {.hi = _mm_setzero_si128()};
+    unsigned imm = (uint8_t)i->imm;
+    bool intel = tcg_as_intel(t, RULE_DOT_PRODUCT_NAN);
+    r.lo = k(a.lo, b.lo, imm, intel);
+    if (bits == 256)
+        r.hi = k(a.hi, b.hi, imm, intel);
+    ymm_write(env, i->reg, r);
+}
+ALWAYS_INLINE void avx_dpps_r(SHAPE_R, VecDot k) {
+    (void)cc;
+    avx_dot(env, i, t, bits, ymm_read(env, i->rm, bits), k);
+}
+ALWAYS_INLINE void avx_dpps_m(SHAPE_M, VecDot k) {
+    (void)cc;
+    avx_dot(env, i, t, bits, ymm_load(env, i, t, ea, bits, MEM_VL), k);
+}
+ALWAYS_INLINE void avx_dpps_rc(SHAPE_R, VecDot k) {
     (void)cc, (void)k;
     V256 b = ymm_read(env, i->rm, bits), r;
     avx_dpps_checked(t, i, bits, &b, &r);
     ymm_write(env, i->reg, r);
 }
-ALWAYS_INLINE void avx_dpps_mc(SHAPE_M, VecImm k) {
+ALWAYS_INLINE void avx_dpps_mc(SHAPE_M, VecDot k) {
     (void)cc, (void)k;
     V256 b = ymm_load(env, i, t, ea, bits, MEM_VL), r;
     avx_dpps_checked(t, i, bits, &b, &r);
     ymm_write(env, i->reg, r);
 }
-ALWAYS_INLINE void avx_dppd_r(SHAPE_R, VecImm k) { avx_imm_r(env, i, t, bits, cc, k); }
-ALWAYS_INLINE void avx_dppd_m(SHAPE_M, VecImm k) { avx_imm_m(env, i, t, bits, ea, cc, k); }
-ALWAYS_INLINE void avx_dppd_rc(SHAPE_R, VecImm k) {
+ALWAYS_INLINE void avx_dppd_r(SHAPE_R, VecDot k) { avx_dpps_r(env, i, t, bits, cc, k); }
+ALWAYS_INLINE void avx_dppd_m(SHAPE_M, VecDot k) { avx_dpps_m(env, i, t, bits, ea, cc, k); }
+ALWAYS_INLINE void avx_dppd_rc(SHAPE_R, VecDot k) {
     (void)bits, (void)cc, (void)k;
     ymm_write_low(env, i->reg, dppd_checked(t, i, xmm_read(env, i->vreg), xmm_read(env, i->rm), (uint8_t)i->imm));
 }
-ALWAYS_INLINE void avx_dppd_mc(SHAPE_M, VecImm k) {
+ALWAYS_INLINE void avx_dppd_mc(SHAPE_M, VecDot k) {
     (void)cc, (void)k;
     V128 b = ymm_load(env, i, t, ea, bits, MEM_VL).lo;
     ymm_write_low(env, i->reg, dppd_checked(t, i, xmm_read(env, i->vreg), b, (uint8_t)i->imm));
+}
+
+/* ---- VRCPPS, VRSQRTPS; VRCPSS, VRSQRTSS ---- */
+
+ALWAYS_INLINE void avx_approx(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, V256 b,
+                              VecUnary k) {
+    V128 lo = vec_approx(t, b.lo, k);
+    ymm_write(env, i->reg, (V256){lo, bits == 256 ? vec_approx(t, b.hi, k) : _mm_setzero_si128()});
+}
+ALWAYS_INLINE void avx_approx_r(SHAPE_R, VecUnary k) {
+    (void)cc;
+    avx_approx(env, i, t, bits, ymm_read(env, i->rm, bits), k);
+}
+ALWAYS_INLINE void avx_approx_m(SHAPE_M, VecUnary k) {
+    (void)cc;
+    avx_approx(env, i, t, bits, ymm_load(env, i, t, ea, bits, MEM_VL), k);
+}
+ALWAYS_INLINE void avx_approx1_r(SHAPE_R, VecBinary k) {
+    (void)bits, (void)cc;
+    ymm_write_low(env, i->reg, vec_approx_one(t, xmm_read(env, i->vreg), xmm_read(env, i->rm), k));
+}
+ALWAYS_INLINE void avx_approx1_m(SHAPE_M, VecBinary k) {
+    (void)cc;
+    V128 b = ymm_load(env, i, t, ea, bits, MEM_32).lo;
+    ymm_write_low(env, i->reg, vec_approx_one(t, xmm_read(env, i->vreg), b, k));
 }
 
 /* ---- V = k(H, Ey) ---- */

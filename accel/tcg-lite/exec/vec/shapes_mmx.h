@@ -40,6 +40,28 @@ ALWAYS_INLINE V128 mmx_load(CPUX86State *env, const struct Insn *i, struct Tcg *
     return (V128){(long long)mem_load(t, i, ea_linear(env, i, t, ea, size, ACCESS_READ), size), 0};
 }
 
+/** A store's fault finds TOP 0 on Intel's processors, on AMD's everything as it was (RULE_MMX_STORE_FAULT). */
+ALWAYS_INLINE void mmx_store_may_fault(struct Tcg *t) {
+    if (tcg_as_intel(t, RULE_MMX_STORE_FAULT))
+        t->env->fsw &= (uint16_t)~FSW_TOP;
+}
+static NOINLINE void mmx_store_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, uint64_t v) {
+    mmx_store_may_fault(t);
+    mem_store_slow(t, i, linear, size, v);
+}
+ALWAYS_INLINE void mmx_store(CPUX86State *env, const struct Insn *i, struct Tcg *t, enum EaKind ea, unsigned size) {
+    mmx_wait(env, i, t);
+    if (ea == EA_FULL)
+        mmx_store_may_fault(t);
+    uint64_t linear = ea_linear(env, i, t, ea, size, ACCESS_WRITE), v = env->fpr[i->reg].mantissa;
+    void *p = mem_host_write(t, linear, size);
+    if (LIKELY(p != NULL))
+        host_store(p, size, v);
+    else
+        mmx_store_slow(t, i, linear, size, v);
+    mmx_begin(env);
+}
+
 ALWAYS_INLINE void mmx_op_r(SHAPE_R, VecBinary k) {
     (void)bits, (void)cc;
     mmx_wait(env, i, t);
@@ -114,9 +136,7 @@ ALWAYS_INLINE void mmx_store_r(SHAPE_R, const void *k) {
 }
 ALWAYS_INLINE void mmx_store_m(SHAPE_M, const void *k) {
     (void)bits, (void)cc, (void)k;
-    mmx_wait(env, i, t);
-    mem_store(t, i, ea_linear(env, i, t, ea, 8, ACCESS_WRITE), 8, env->fpr[i->reg].mantissa);
-    mmx_begin(env);
+    mmx_store(env, i, t, ea, 8);
 }
 /** MOVD, MOVQ between MMX and general registers or memory of 32 or 64 bits. */
 ALWAYS_INLINE void mmx_movd_r(SHAPE_R, const void *k) {
@@ -139,9 +159,7 @@ ALWAYS_INLINE void mmx_movd_st_r(SHAPE_R, const void *k) {
 }
 ALWAYS_INLINE void mmx_movd_st_m(SHAPE_M, const void *k) {
     (void)cc, (void)k;
-    mmx_wait(env, i, t);
-    mem_store(t, i, ea_linear(env, i, t, ea, bits / 8, ACCESS_WRITE), bits / 8, env->fpr[i->reg].mantissa);
-    mmx_begin(env);
+    mmx_store(env, i, t, ea, bits / 8);
 }
 /** PMOVMSKB. */
 ALWAYS_INLINE void mmx_mask_r(SHAPE_R, VecMask k) {

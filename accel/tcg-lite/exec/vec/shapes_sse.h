@@ -155,6 +155,25 @@ ALWAYS_INLINE void sse_un_mc(SHAPE_M, VecUnary k) {
     sse_unary(env, i, t, xmm_load(env, i, t, ea, VEC_128), true, LANES_NONE, k);
 }
 
+/** RCPPS, RSQRTPS; RCPSS, RSQRTSS. */
+ALWAYS_INLINE void sse_approx_r(SHAPE_R, VecUnary k) {
+    (void)bits, (void)cc;
+    xmm_write(env, i->reg, vec_approx(t, xmm_read(env, i->rm), k));
+}
+ALWAYS_INLINE void sse_approx_m(SHAPE_M, VecUnary k) {
+    (void)bits, (void)cc;
+    xmm_write(env, i->reg, vec_approx(t, xmm_load(env, i, t, ea, VEC_128), k));
+}
+ALWAYS_INLINE void sse_approx1_r(SHAPE_R, VecBinary k) {
+    (void)bits, (void)cc;
+    xmm_write(env, i->reg, vec_approx_one(t, xmm_read(env, i->reg), xmm_read(env, i->rm), k));
+}
+ALWAYS_INLINE void sse_approx1_m(SHAPE_M, VecBinary k) {
+    (void)bits, (void)cc;
+    V128 b = xmm_load(env, i, t, ea, VEC_32);
+    xmm_write(env, i->reg, vec_approx_one(t, xmm_read(env, i->reg), b, k));
+}
+
 ALWAYS_INLINE void sse_un64_r(SHAPE_R, VecUnary k) {
     (void)bits, (void)cc;
     sse_unary(env, i, t, xmm_read(env, i->rm), false, LANES_NONE, k);

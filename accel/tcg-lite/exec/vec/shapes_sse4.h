@@ -55,7 +55,7 @@ ALWAYS_INLINE void sse_test_m(SHAPE_M, VecCompare k) {
 
 ALWAYS_INLINE V128 sha_load(CPUX86State *env, const struct Insn *i, struct Tcg *t, enum EaKind ea) {
     bool aligned = tcg_as_intel(t, RULE_SHA_ALIGNED);
-    uint64_t linear = ea_linear(env, i, t, ea, 16, ACCESS_READ | (aligned ? ACCESS_ALIGNED : 0));
+    uint64_t linear = ea_linear(env, i, t, ea, 16, ACCESS_READ | (aligned ? ACCESS_PACKED : 0));
     const V128 *p = mem_host_read(t, linear, 16);
     return LIKELY(p != NULL) ? _mm_loadu_si128(p) : xmm_load_slow(t, i, linear);
 }
@@ -139,6 +139,14 @@ ALWAYS_INLINE void sse_pinsrq_m(SHAPE_M, const void *k) {
 
 /* ---- DPPS, DPPD ---- */
 
+typedef V128 (*VecDot)(V128 a, V128 b, unsigned imm, bool intel);
+
+ALWAYS_INLINE void sse_dot(CPUX86State *env, const struct Insn *i, struct Tcg *t, V128 b, VecDot k) {
+    V128 a = xmm_read(env, i->reg);
+    unsigned imm = (uint8_t)i->imm;
+    xmm_write(env, i->reg, tcg_as_intel(t, RULE_DOT_PRODUCT_NAN) ? k(a, b, imm, true) : k(a, b, imm, false));
+}
+
 /* With an exception unmasked they are what they are made of: the first step that faults leaves its flags only. */
 typedef V128 (*DotStep)(V128 a, V128 b);
 ALWAYS_INLINE V128 dot_step(struct Tcg *t, const struct Insn *i, V128 a, V128 b, enum VecLanes lanes, DotStep k) {
@@ -151,38 +159,46 @@ static NOINLINE __attribute__((unused)) V128 dpps_checked(struct Tcg *t, const s
                                                           unsigned imm) {
     V128 counts = vec_dpps_mask(imm >> 4);
     V128 p = dot_step(t, i, _mm_and_si128(counts, a), _mm_and_si128(counts, b), LANES_PS, k_mulps);
-    V128 pairs = dot_step(t, i, even_floats(p, p), odd_floats(p, p), LANES_PS, k_addps);
-    V128 sum = dot_step(t, i, even_floats(pairs, pairs), odd_floats(pairs, pairs), LANES_PS, k_addps);
-    return _mm_and_si128(vec_dpps_mask(imm), sum);
+    for (unsigned step = 0; step < 2; step++) {
+        struct DotTerms of = dot_terms_ps(p, step, tcg_as_intel(t, RULE_DOT_PRODUCT_NAN));
+        p = dot_step(t, i, of.a, of.b, LANES_PS, k_addps);
+    }
+    return _mm_and_si128(vec_dpps_mask(imm), p);
 }
 static NOINLINE __attribute__((unused)) V128 dppd_checked(struct Tcg *t, const struct Insn *i, V128 a, V128 b,
                                                           unsigned imm) {
     V128 counts = vec_dppd_mask(imm >> 4);
     V128 p = dot_step(t, i, _mm_and_si128(counts, a), _mm_and_si128(counts, b), LANES_PD, k_mulpd);
-    V128 sum = dot_step(t, i, _mm_unpacklo_epi64(p, p), _mm_unpackhi_epi64(p, p), LANES_PD, k_addpd);
-    return _mm_and_si128(vec_dppd_mask(imm), sum);
+    struct DotTerms of = dot_terms_pd(p, 0, tcg_as_intel(t, RULE_DOT_PRODUCT_NAN));
+    return _mm_and_si128(vec_dppd_mask(imm), dot_step(t, i, of.a, of.b, LANES_PD, k_addpd));
 }
 
-ALWAYS_INLINE void sse_dotps_r(SHAPE_R, VecImm k) { sse_imm_r(env, i, t, bits, cc, k); }
-ALWAYS_INLINE void sse_dotps_m(SHAPE_M, VecImm k) { sse_imm_m(env, i, t, bits, ea, cc, k); }
-ALWAYS_INLINE void sse_dotps_rc(SHAPE_R, VecImm k) {
+ALWAYS_INLINE void sse_dotps_r(SHAPE_R, VecDot k) {
+    (void)bits, (void)cc;
+    sse_dot(env, i, t, xmm_read(env, i->rm), k);
+}
+ALWAYS_INLINE void sse_dotps_m(SHAPE_M, VecDot k) {
+    (void)bits, (void)cc;
+    sse_dot(env, i, t, xmm_load(env, i, t, ea, VEC_128), k);
+}
+ALWAYS_INLINE void sse_dotps_rc(SHAPE_R, VecDot k) {
     (void)bits, (void)cc, (void)k;
     V128 b = xmm_read(env, i->rm);
     xmm_write(env, i->reg, dpps_checked(t, i, xmm_read(env, i->reg), b, (uint8_t)i->imm));
 }
-ALWAYS_INLINE void sse_dotps_mc(SHAPE_M, VecImm k) {
+ALWAYS_INLINE void sse_dotps_mc(SHAPE_M, VecDot k) {
     (void)bits, (void)cc, (void)k;
     V128 b = xmm_load(env, i, t, ea, VEC_128);
     xmm_write(env, i->reg, dpps_checked(t, i, xmm_read(env, i->reg), b, (uint8_t)i->imm));
 }
-ALWAYS_INLINE void sse_dotpd_r(SHAPE_R, VecImm k) { sse_imm_r(env, i, t, bits, cc, k); }
-ALWAYS_INLINE void sse_dotpd_m(SHAPE_M, VecImm k) { sse_imm_m(env, i, t, bits, ea, cc, k); }
-ALWAYS_INLINE void sse_dotpd_rc(SHAPE_R, VecImm k) {
+ALWAYS_INLINE void sse_dotpd_r(SHAPE_R, VecDot k) { sse_dotps_r(env, i, t, bits, cc, k); }
+ALWAYS_INLINE void sse_dotpd_m(SHAPE_M, VecDot k) { sse_dotps_m(env, i, t, bits, ea, cc, k); }
+ALWAYS_INLINE void sse_dotpd_rc(SHAPE_R, VecDot k) {
     (void)bits, (void)cc, (void)k;
     V128 b = xmm_read(env, i->rm);
     xmm_write(env, i->reg, dppd_checked(t, i, xmm_read(env, i->reg), b, (uint8_t)i->imm));
 }
-ALWAYS_INLINE void sse_dotpd_mc(SHAPE_M, VecImm k) {
+ALWAYS_INLINE void sse_dotpd_mc(SHAPE_M, VecDot k) {
     (void)bits, (void)cc, (void)k;
     V128 b = xmm_load(env, i, t, ea, VEC_128);
     xmm_write(env, i->reg, dppd_checked(t, i, xmm_read(env, i->reg), b, (uint8_t)i->imm));

@@ -3,6 +3,7 @@
 #ifndef TWIN86_TCG_SHAPES_SSE_BASE_H
 #define TWIN86_TCG_SHAPES_SSE_BASE_H
 
+#include "accel/tcg-lite/exec/vec/approx.h"
 #include "accel/tcg-lite/exec/vec/kernels_vec_fp.h"
 #include "accel/tcg-lite/exec/vec/kernels_vec_sse3.h"
 #include "accel/tcg-lite/exec/vec/shapes_mmx.h"
@@ -13,7 +14,18 @@ ALWAYS_INLINE void xmm_write(CPUX86State *env, unsigned n, V128 v) { _mm_store_s
 
 /* ---- memory operands ---- */
 
-enum VecWidth { VEC_8 = 1, VEC_16 = 2, VEC_32 = 4, VEC_64 = 8, VEC_128 = 16, VEC_128_ANY = 17 /* any alignment */ };
+enum VecWidth {
+    VEC_8 = 1,
+    VEC_16 = 2,
+    VEC_32 = 4,
+    VEC_64 = 8,
+    VEC_128 = 16,
+    VEC_128_ANY,  /* any alignment */
+    VEC_128_MOVE, /* aligned, whatever MXCSR.MM says: of moves that promise it */
+};
+ALWAYS_INLINE enum Access vec_aligned(enum VecWidth w) {
+    return w == VEC_128 ? ACCESS_PACKED : w == VEC_128_MOVE ? ACCESS_ALIGNED : 0;
+}
 
 /* Out of line, so that the fast path needs no stack. */
 SLOW_CC static NOINLINE V128 xmm_load_slow(struct Tcg *t, const struct Insn *i, uint64_t linear) {
@@ -28,7 +40,7 @@ SLOW_CC static NOINLINE bool xmm_store_slow(struct Tcg *t, const struct Insn *i,
 ALWAYS_INLINE V128 xmm_load(CPUX86State *env, const struct Insn *i, struct Tcg *t, enum EaKind ea, enum VecWidth w) {
     if (w < VEC_128)
         return (V128){(long long)mem_load(t, i, ea_linear(env, i, t, ea, w, ACCESS_READ), w), 0};
-    uint64_t linear = ea_linear(env, i, t, ea, 16, ACCESS_READ | (w == VEC_128 ? ACCESS_ALIGNED : 0));
+    uint64_t linear = ea_linear(env, i, t, ea, 16, ACCESS_READ | vec_aligned(w));
     const V128 *p = operand_host_read(t, i, linear, 16);
     return LIKELY(p != NULL) ? _mm_loadu_si128(p) : xmm_load_slow(t, insn_commit(i), linear);
 }
@@ -38,12 +50,29 @@ ALWAYS_INLINE void xmm_store(CPUX86State *env, const struct Insn *i, struct Tcg 
         mem_store(t, i, ea_linear(env, i, t, ea, w, ACCESS_WRITE), w, (uint64_t)v[0]);
         return;
     }
-    uint64_t linear = ea_linear(env, i, t, ea, 16, ACCESS_WRITE | (w == VEC_128 ? ACCESS_ALIGNED : 0));
+    uint64_t linear = ea_linear(env, i, t, ea, 16, ACCESS_WRITE | vec_aligned(w));
     V128 *p = operand_host_write(t, i, linear, 16);
     if (LIKELY(p != NULL))
         _mm_storeu_si128(p, v);
     else
         insn_stored(i, xmm_store_slow(t, insn_commit(i), linear, v));
+}
+
+/* ---- approximations ---- */
+
+/** k(b) for RCPPS or RSQRTPS, as the vendor's processors have it. No exception comes of them. */
+ALWAYS_INLINE V128 vec_approx(const struct Tcg *t, V128 b, VecUnary k) {
+    return LIKELY(t->host_approximates)
+               ? k(b)
+               : approx_floats(k == k_rcpps ? APPROX_RCP : APPROX_RSQRT, b, t->cpu->model.vendor);
+}
+/** The same of the lowest element; the others are a's. */
+ALWAYS_INLINE V128 vec_approx_one(const struct Tcg *t, V128 a, V128 b, VecBinary k) {
+    if (LIKELY(t->host_approximates))
+        return k(a, b);
+    enum Approx what = k == k_rcpss ? APPROX_RCP : APPROX_RSQRT;
+    uint32_t r = approx_float(what, (uint32_t)_mm_cvtsi128_si32(b), t->cpu->model.vendor);
+    return (V128)_mm_move_ss((__m128)a, (__m128)_mm_cvtsi32_si128((int)r));
 }
 
 /* ---- unmasked exceptions ---- */

@@ -39,7 +39,7 @@ ALWAYS_INLINE void sse_mov_r(SHAPE_R, const void *k) {
 }
 ALWAYS_INLINE void sse_mov_m(SHAPE_M, const void *k) {
     (void)bits, (void)cc, (void)k;
-    xmm_write(env, i->reg, xmm_load(env, i, t, ea, VEC_128));
+    xmm_write(env, i->reg, xmm_load(env, i, t, ea, VEC_128_MOVE));
 }
 ALWAYS_INLINE void sse_movu_r(SHAPE_R, const void *k) {
     (void)bits, (void)cc, (void)k, (void)t;
@@ -55,7 +55,7 @@ ALWAYS_INLINE void sse_store_r(SHAPE_R, const void *k) {
 }
 ALWAYS_INLINE void sse_store_m(SHAPE_M, const void *k) {
     (void)bits, (void)cc, (void)k;
-    xmm_store(env, i, t, ea, VEC_128, xmm_read(env, i->reg));
+    xmm_store(env, i, t, ea, VEC_128_MOVE, xmm_read(env, i->reg));
 }
 ALWAYS_INLINE void sse_storeu_r(SHAPE_R, const void *k) {
     (void)bits, (void)cc, (void)k, (void)t;

@@ -2,7 +2,8 @@
 /**
  * Guest floating point on the host's own FPU.
  *
- * While a vCPU runs, the host's MXCSR holds the guest's control bits and sticky flags with every exception masked, and
+ * While a vCPU runs, the host's MXCSR holds the guest's control bits and sticky flags with every exception masked (and
+ * without MM, which not every host has), and
  * the host's x87 control word is the guest's, masks included. The guest's registers stay in env: an x87 kernel loads
  * its operands, executes the guest's instruction and stores the result, so the host's x87 stack is empty between
  * instructions and its TOP is 0. An unmasked x87 exception is taken off the host (FNCLEX) by the kernel that met it,
@@ -27,6 +28,8 @@ enum {
     MXCSR_OM = 1 << 10,
     MXCSR_UM = 1 << 11,
     MXCSR_FTZ = 1 << 15,
+    MXCSR_ON_HOST = 0xffff, /* what every host has */
+    MXCSR_MM = 1 << 17,     /* AMD's: packed operands of SSE instructions may be misaligned */
 };
 
 enum { FCW_SETTABLE = 0x1f3f, FCW_ONE = 0x40, FCW_INIT = 0x37f, FCW_RC = 3 << 10 };
@@ -51,9 +54,24 @@ enum {
     FSW_B = 1 << 15, /* as ES since the 387 */
 };
 
+/**
+ * Where the last x87 instruction was, as instructions that store it show it. While a vCPU runs, env->fop, fcs, fdp and fds
+ * are those of the last instruction, as AMD's processors have them. Intel's have FOP and FDP of the last one that raised
+ * an unmasked exception (t->x87_raised), and no selectors (SDM vol. 1, 8.1.8).
+ */
+struct X87Pointers {
+    uint16_t fop, fcs, fds;
+    uint64_t fip, fdp;
+};
+struct X87Pointers x87_pointers(const struct Tcg *t);
+/** Replace them: an image was loaded. */
+void x87_set_pointers(struct Tcg *t, struct X87Pointers p);
+/** Instruction i, whose pointers are in env, has raised an unmasked exception. */
+void x87_note_raised(struct Tcg *t, const struct Insn *i);
+
 /** Make the guest's modes the host's; the host's are kept in *t. On entering the execution loop. */
 void tcg_fp_enter(struct Tcg *t);
-/** The reverse: env->mxcsr gets the flags that have gathered. */
+/** The reverse: env->mxcsr gets the flags that have gathered, and the x87's pointers become what the guest would see. */
 void tcg_fp_leave(struct Tcg *t);
 
 /* ---- between enter and leave ---- */
@@ -67,7 +85,7 @@ ALWAYS_INLINE void host_set_mxcsr(uint32_t v) { __asm__ volatile("ldmxcsr %0" : 
 
 /** The guest's MXCSR. */
 ALWAYS_INLINE uint32_t tcg_mxcsr(const struct Tcg *t) {
-    return (host_mxcsr() & ~(uint32_t)MXCSR_MASKS) | (t->env->mxcsr & MXCSR_MASKS);
+    return (host_mxcsr() & ~(uint32_t)MXCSR_MASKS) | (t->env->mxcsr & (MXCSR_MASKS | MXCSR_MM));
 }
 /** Store a valid MXCSR. Callers are followed by tcg_update_mode when the masks may have changed. */
 void tcg_set_mxcsr(struct Tcg *t, uint32_t v);

@@ -42,8 +42,7 @@ void x87_init(struct Tcg *t) {
     CPUX86State *env = t->env;
     env->fsw = 0;
     env->ftw = 0;
-    env->fop = env->fcs = env->fds = 0;
-    env->fip = env->fdp = 0;
+    x87_set_pointers(t, (struct X87Pointers){0});
     tcg_set_fcw(t, FCW_INIT);
 }
 
@@ -77,15 +76,16 @@ static bool real_format(const struct Tcg *t) { return t->mode & (MODE_REAL | MOD
 static unsigned make_env(const struct Tcg *t, unsigned osize, uint8_t *out) {
     const CPUX86State *env = t->env;
     uint16_t tags = full_tags(env);
-    uint32_t ip = (uint32_t)env->fip, dp = (uint32_t)env->fdp;
+    const struct X87Pointers at = x87_pointers(t);
+    uint32_t ip = (uint32_t)at.fip, dp = (uint32_t)at.fdp;
     if (real_format(t)) {
-        ip += (uint32_t)env->fcs << 4;
-        dp += (uint32_t)env->fds << 4;
+        ip += (uint32_t)at.fcs << 4;
+        dp += (uint32_t)at.fds << 4;
     }
     if (osize == 1) {
-        uint16_t w[7] = {env->fcw, env->fsw, tags, (uint16_t)ip, env->fcs, (uint16_t)dp, env->fds};
+        uint16_t w[7] = {env->fcw, env->fsw, tags, (uint16_t)ip, at.fcs, (uint16_t)dp, at.fds};
         if (real_format(t)) {
-            w[4] = (uint16_t)((env->fop & 0x7ff) | (ip >> 16 & 15) << 12);
+            w[4] = (uint16_t)(at.fop | (ip >> 16 & 15) << 12);
             w[6] = (uint16_t)((dp >> 16 & 15) << 12);
         }
         memcpy(out, w, sizeof(w));
@@ -95,12 +95,12 @@ static unsigned make_env(const struct Tcg *t, unsigned osize, uint8_t *out) {
                      0xffff0000u | env->fsw,
                      0xffff0000u | tags,
                      ip,
-                     env->fcs | (uint32_t)(env->fop & 0x7ff) << 16,
+                     at.fcs | (uint32_t)at.fop << 16,
                      dp,
-                     0xffff0000u | env->fds};
+                     0xffff0000u | at.fds};
     if (real_format(t)) {
         d[3] = 0xffff0000u | (ip & 0xffff);
-        d[4] = (env->fop & 0x7ffu) | (ip >> 16) << 12;
+        d[4] = at.fop | (ip >> 16) << 12;
         d[5] = 0xffff0000u | (dp & 0xffff);
         d[6] = (dp >> 16) << 12;
     }
@@ -117,26 +117,35 @@ static void take_env(struct Tcg *t, unsigned osize, const uint8_t *in) {
     for (unsigned r = 0; r < 8; r++)
         if ((v[2] >> (r * 2) & 3) != 3)
             env->ftw |= (uint8_t)(1u << r);
+    struct X87Pointers at = {0};
     if (real_format(t)) {
-        env->fcs = env->fds = 0;
-        env->fip = (v[3] & 0xffff) | (osize == 1 ? (v[4] >> 12) << 16 : (v[4] >> 12 & 0xffff) << 16);
-        env->fdp = (v[5] & 0xffff) | (osize == 1 ? (v[6] >> 12) << 16 : (v[6] >> 12 & 0xffff) << 16);
-        env->fop = v[4] & 0x7ff;
+        at.fip = (v[3] & 0xffff) | (osize == 1 ? (v[4] >> 12) << 16 : (v[4] >> 12 & 0xffff) << 16);
+        at.fdp = (v[5] & 0xffff) | (osize == 1 ? (v[6] >> 12) << 16 : (v[6] >> 12 & 0xffff) << 16);
+        at.fop = v[4] & 0x7ff;
     } else {
-        env->fip = v[3];
-        env->fcs = (uint16_t)v[4];
-        env->fdp = v[5];
-        env->fds = (uint16_t)v[6];
-        env->fop = osize == 1 ? 0 : v[4] >> 16 & 0x7ff;
+        at.fip = v[3];
+        at.fcs = (uint16_t)v[4];
+        at.fdp = v[5];
+        at.fds = (uint16_t)v[6];
+        at.fop = osize == 1 ? 0 : v[4] >> 16 & 0x7ff;
     }
+    x87_set_pointers(t, at);
     env->fsw = (uint16_t)v[1];
     tcg_set_fcw(t, (uint16_t)v[0]); /* settles ES too */
+}
+
+/** The operand of n bytes, an environment or more: where Intel's processors look first (RULE_SAVE_AREA_ACCESS). */
+static uint64_t area(struct Tcg *t, const struct Insn *i, unsigned n, enum Access access) {
+    uint64_t linear = operand(t, i, n, access);
+    if (tcg_as_intel(t, RULE_SAVE_AREA_ACCESS))
+        mem_probe_ends(t, i, linear, n, access == ACCESS_WRITE);
+    return linear;
 }
 
 void h_fnstenv(struct Tcg *t, const struct Insn *i) {
     uint8_t image[28];
     unsigned n = make_env(t, i->osize, image);
-    mem_store_bytes(t, i, operand(t, i, n, ACCESS_WRITE), image, n);
+    mem_store_bytes(t, i, area(t, i, n, ACCESS_WRITE), image, n);
     tcg_set_fcw(t, t->env->fcw | FSW_FLAGS);
 }
 
@@ -144,7 +153,7 @@ void h_fldenv(struct Tcg *t, const struct Insn *i) {
     wait(t, i);
     uint8_t image[28];
     unsigned n = i->osize == 1 ? 14 : 28;
-    mem_load_bytes(t, i, operand(t, i, n, ACCESS_READ), image, n);
+    mem_load_bytes(t, i, area(t, i, n, ACCESS_READ), image, n);
     take_env(t, i->osize, image);
 }
 
@@ -157,7 +166,7 @@ void h_fnsave(struct Tcg *t, const struct Insn *i) {
         host_store(image + n, 8, r->mantissa);
         host_store(image + n + 8, 2, r->sign_exp);
     }
-    mem_store_bytes(t, i, operand(t, i, n, ACCESS_WRITE), image, n);
+    mem_store_bytes(t, i, area(t, i, n, ACCESS_WRITE), image, n);
     x87_init(t);
 }
 
@@ -166,7 +175,7 @@ void h_frstor(struct Tcg *t, const struct Insn *i) {
     CPUX86State *env = t->env;
     uint8_t image[108];
     unsigned n = i->osize == 1 ? 14 : 28;
-    mem_load_bytes(t, i, operand(t, i, n + 80, ACCESS_READ), image, n + 80);
+    mem_load_bytes(t, i, area(t, i, n + 80, ACCESS_READ), image, n + 80);
     take_env(t, i->osize, image);
     for (unsigned k = 0; k < 8; k++, n += 10) {
         struct X87Reg *r = &env->fpr[((env->fsw >> FSW_TOP_SHIFT) + k) & 7];
@@ -179,4 +188,5 @@ void h_emms(struct Tcg *t, const struct Insn *i) {
     wait(t, i);
     t->env->fsw &= (uint16_t)~FSW_TOP;
     t->env->ftw = 0;
+    t->env->xinuse |= XCR0_X87;
 }

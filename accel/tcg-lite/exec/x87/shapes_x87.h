@@ -37,7 +37,8 @@ ALWAYS_INLINE void x87_wait(CPUX86State *env, const struct Insn *i, struct Tcg *
         tcg_raise(t, i, VEC_MF);
 }
 
-/** FIP, FCS and FOP; of memory forms FDP and FDS too. Nothing of the instruction can fault any more. */
+/** FIP, FCS and FOP; of memory forms FDP and FDS too (x87_pointers says what of them shows). Nothing of the instruction
+ *  can fault any more. */
 ALWAYS_INLINE void x87_code_pointer(CPUX86State *env, const struct Insn *i) {
     env->fip = env->rip + i->off;
     env->fcs = env->seg[SEG_CS].selector;
@@ -48,23 +49,28 @@ ALWAYS_INLINE void x87_data_pointer(CPUX86State *env, const struct Insn *i) {
     env->fds = env->seg[i->seg].selector;
 }
 
-/** Take condition codes `cc` and exceptions from the host's status word. */
-ALWAYS_INLINE void x87_commit(CPUX86State *env, uint32_t sw, unsigned cc) {
+/** Take condition codes `cc` and exceptions from the host's status word. The pointers are those of i already. */
+ALWAYS_INLINE void x87_commit(CPUX86State *env, const struct Insn *i, struct Tcg *t, uint32_t sw, unsigned cc) {
     env->fsw = (uint16_t)((env->fsw & ~cc) | (sw & (cc | FSW_FLAGS | FSW_ES)));
-    if (UNLIKELY(sw & FSW_ES))
+    if (UNLIKELY(sw & FSW_ES)) {
         env->fsw |= FSW_B;
+        x87_note_raised(t, i);
+    }
 }
 /** An unmasked exception that is found before computing: operands and stack stay as they are. */
 ALWAYS_INLINE bool x87_refused(const CPUX86State *env, uint32_t sw) {
     return UNLIKELY(sw & FSW_ES) && (sw & ~(uint32_t)env->fcw & (FSW_IE | FSW_DE | FSW_ZE));
 }
 
-/** Stack overflow (c1 = FSW_C1) or underflow (0). True: masked, the caller supplies the indefinite value. */
-static NOINLINE bool x87_stack_fault(CPUX86State *env, unsigned c1) {
+/** Stack overflow (c1 = FSW_C1) or underflow (0) of i, whose the pointers are. True: masked, the caller supplies the
+ *  indefinite value. */
+static NOINLINE bool x87_stack_fault(struct Tcg *t, const struct Insn *i, unsigned c1) {
+    CPUX86State *env = t->env;
     env->fsw = (uint16_t)((env->fsw & ~FSW_C1) | FSW_IE | FSW_SF | c1);
     if (env->fcw & FSW_IE)
         return true;
     env->fsw |= FSW_ES | FSW_B;
+    x87_note_raised(t, i);
     return false;
 }
 ALWAYS_INLINE bool x87_lacks(CPUX86State *env, unsigned a, unsigned b) {
@@ -83,13 +89,13 @@ ALWAYS_INLINE void x87_arith(CPUX86State *env, const struct Insn *i, struct Tcg 
     x87_wait(env, i, t);
     x87_code_pointer(env, i);
     if (x87_lacks(env, dst, src)) {
-        if (!x87_stack_fault(env, 0))
+        if (!x87_stack_fault(t, i, 0))
             return;
         *x87_st(env, dst) = x87_indefinite;
         x87_set_valid(env, dst);
     } else {
         uint32_t sw = k(x87_st(env, dst), x87_st(env, src));
-        x87_commit(env, sw, FSW_C1);
+        x87_commit(env, i, t, sw, FSW_C1);
         if (x87_refused(env, sw))
             return;
     }
@@ -125,7 +131,7 @@ ALWAYS_INLINE void x87_rem_r(SHAPE_R, X87Binary k) {
     struct X87Reg *st0 = x87_st(env, 0);
     if (x87_lacks(env, 0, 1)) {
         env->fsw &= (uint16_t)~FSW_C2;
-        if (!x87_stack_fault(env, 0))
+        if (!x87_stack_fault(t, i, 0))
             return;
         *st0 = x87_indefinite;
         x87_set_valid(env, 0);
@@ -133,7 +139,7 @@ ALWAYS_INLINE void x87_rem_r(SHAPE_R, X87Binary k) {
     }
     uint32_t sw = k(st0, x87_st(env, 1));
     bool nan = (st0->sign_exp & 0x7fff) == 0x7fff || x87_refused(env, sw);
-    x87_commit(env, sw, nan ? FSW_C1 | FSW_C2 : FSW_CC);
+    x87_commit(env, i, t, sw, nan ? FSW_C1 | FSW_C2 : FSW_CC);
 }
 
 ALWAYS_INLINE void x87_arith_mem_m(SHAPE_M, X87BinaryMem k) {
@@ -143,13 +149,13 @@ ALWAYS_INLINE void x87_arith_mem_m(SHAPE_M, X87BinaryMem k) {
     x87_code_pointer(env, i);
     x87_data_pointer(env, i);
     if (x87_lacks(env, 0, 0)) {
-        if (!x87_stack_fault(env, 0))
+        if (!x87_stack_fault(t, i, 0))
             return;
         *x87_st(env, 0) = x87_indefinite;
         x87_set_valid(env, 0);
         return;
     }
-    x87_commit(env, k(x87_st(env, 0), &v), FSW_C1);
+    x87_commit(env, i, t, k(x87_st(env, 0), &v), FSW_C1);
 }
 
 /** ST(0) = op ST(0), taking the condition codes `codes`. */
@@ -157,11 +163,11 @@ ALWAYS_INLINE void x87_unary(CPUX86State *env, const struct Insn *i, struct Tcg 
     x87_wait(env, i, t);
     x87_code_pointer(env, i);
     if (!x87_lacks(env, 0, 0)) {
-        x87_commit(env, k(x87_st(env, 0)), codes);
+        x87_commit(env, i, t, k(x87_st(env, 0)), codes);
         return;
     }
     env->fsw &= (uint16_t) ~(codes & FSW_C2);
-    if (x87_stack_fault(env, 0)) {
+    if (x87_stack_fault(t, i, 0)) {
         *x87_st(env, 0) = x87_indefinite;
         x87_set_valid(env, 0);
     }
@@ -183,7 +189,7 @@ ALWAYS_INLINE void x87_sign_r(SHAPE_R, void (*k)(struct X87Reg *)) {
     if (!x87_lacks(env, 0, 0)) {
         env->fsw &= (uint16_t)~FSW_C1;
         k(x87_st(env, 0));
-    } else if (x87_stack_fault(env, 0)) {
+    } else if (x87_stack_fault(t, i, 0)) {
         *x87_st(env, 0) = x87_indefinite;
         x87_set_valid(env, 0);
     }
@@ -194,7 +200,7 @@ ALWAYS_INLINE void x87_binary_pop_r(SHAPE_R, X87Binary k) {
     x87_wait(env, i, t);
     x87_code_pointer(env, i);
     if (x87_lacks(env, 0, 1)) {
-        if (!x87_stack_fault(env, 0))
+        if (!x87_stack_fault(t, i, 0))
             return;
         *x87_st(env, 1) = x87_indefinite;
         x87_set_valid(env, 1);
@@ -202,7 +208,7 @@ ALWAYS_INLINE void x87_binary_pop_r(SHAPE_R, X87Binary k) {
         return;
     }
     uint32_t sw = k(x87_st(env, 1), x87_st(env, 0));
-    x87_commit(env, sw, FSW_C1);
+    x87_commit(env, i, t, sw, FSW_C1);
     if (sw & X87_LEFT_ONE)
         x87_pop(env);
 }
@@ -215,7 +221,7 @@ ALWAYS_INLINE void x87_unary_push(CPUX86State *env, const struct Insn *i, struct
     bool under = x87_empty(env, 0);
     if (UNLIKELY(under || !x87_empty(env, 7))) {
         env->fsw &= (uint16_t) ~(codes & FSW_C2);
-        if (!x87_stack_fault(env, under ? 0 : FSW_C1))
+        if (!x87_stack_fault(t, i, under ? 0 : FSW_C1))
             return;
         *x87_st(env, 0) = x87_indefinite;
         x87_set_valid(env, 0);
@@ -223,7 +229,7 @@ ALWAYS_INLINE void x87_unary_push(CPUX86State *env, const struct Insn *i, struct
         return;
     }
     uint32_t sw = k(x87_st(env, 0), &pushed);
-    x87_commit(env, sw, codes);
+    x87_commit(env, i, t, sw, codes);
     if (!(sw & X87_LEFT_ONE))
         x87_push(env, &pushed);
 }
@@ -247,13 +253,13 @@ ALWAYS_INLINE void x87_compare(CPUX86State *env, const struct Insn *i, struct Tc
     x87_wait(env, i, t);
     x87_code_pointer(env, i);
     if (x87_lacks(env, 0, with)) {
-        bool masked = x87_stack_fault(env, 0);
+        bool masked = x87_stack_fault(t, i, 0);
         env->fsw |= FSW_C0 | FSW_C2 | FSW_C3;
         if (!masked)
             return;
     } else {
         uint32_t sw = k(x87_st(env, 0), x87_st(env, with));
-        x87_commit(env, sw, FSW_CC);
+        x87_commit(env, i, t, sw, FSW_CC);
         if (x87_refused(env, sw))
             return;
     }
@@ -280,13 +286,13 @@ ALWAYS_INLINE void x87_compare_mem(CPUX86State *env, const struct Insn *i, struc
     x87_code_pointer(env, i);
     x87_data_pointer(env, i);
     if (x87_lacks(env, 0, 0)) {
-        bool masked = x87_stack_fault(env, 0);
+        bool masked = x87_stack_fault(t, i, 0);
         env->fsw |= FSW_C0 | FSW_C2 | FSW_C3;
         if (!masked)
             return;
     } else {
         uint32_t sw = k(x87_st(env, 0), &v);
-        x87_commit(env, sw, FSW_CC);
+        x87_commit(env, i, t, sw, FSW_CC);
         if (x87_refused(env, sw))
             return;
     }
@@ -308,10 +314,10 @@ ALWAYS_INLINE void x87_tst_r(SHAPE_R, X87Unary k) {
     x87_wait(env, i, t);
     x87_code_pointer(env, i);
     if (x87_lacks(env, 0, 0)) {
-        x87_stack_fault(env, 0);
+        x87_stack_fault(t, i, 0);
         env->fsw |= FSW_C0 | FSW_C2 | FSW_C3;
     } else {
-        x87_commit(env, k(x87_st(env, 0)), FSW_CC);
+        x87_commit(env, i, t, k(x87_st(env, 0)), FSW_CC);
     }
 }
 ALWAYS_INLINE void x87_xam_r(SHAPE_R, X87Unary k) {
@@ -319,7 +325,7 @@ ALWAYS_INLINE void x87_xam_r(SHAPE_R, X87Unary k) {
     x87_wait(env, i, t);
     x87_code_pointer(env, i);
     if (!x87_empty(env, 0)) {
-        x87_commit(env, k(x87_st(env, 0)), FSW_CC);
+        x87_commit(env, i, t, k(x87_st(env, 0)), FSW_CC);
         return;
     }
     unsigned c1 = x87_st(env, 0)->sign_exp & 0x8000 ? FSW_C1 : 0;
@@ -334,10 +340,10 @@ ALWAYS_INLINE void x87_compare_flags(CPUX86State *env, const struct Insn *i, str
     uint32_t flags = FLAG_ZF | FLAG_PF | FLAG_CF;
     bool go_on = true;
     if (x87_lacks(env, 0, i->rm)) {
-        go_on = x87_stack_fault(env, 0);
+        go_on = x87_stack_fault(t, i, 0);
     } else {
         uint32_t sw = k(x87_st(env, 0), x87_st(env, i->rm), &flags);
-        x87_commit(env, sw, 0);
+        x87_commit(env, i, t, sw, 0);
         go_on = !x87_refused(env, sw);
     }
     cc_set_compare(&t->cc, flags);
@@ -358,10 +364,10 @@ ALWAYS_INLINE void x87_comip_r(SHAPE_R, X87CompareFlags k) {
 typedef uint32_t (*X87Load)(struct X87Reg *dst, const uint64_t *src);
 typedef uint32_t (*X87Store)(const struct X87Reg *src, uint64_t *out);
 
-ALWAYS_INLINE bool x87_room(CPUX86State *env) {
+ALWAYS_INLINE bool x87_room(CPUX86State *env, const struct Insn *i, struct Tcg *t) {
     if (LIKELY(x87_empty(env, 7)))
         return true;
-    if (x87_stack_fault(env, FSW_C1))
+    if (x87_stack_fault(t, i, FSW_C1))
         x87_push(env, &x87_indefinite);
     return false;
 }
@@ -372,11 +378,11 @@ ALWAYS_INLINE void x87_load_m(SHAPE_M, X87Load k) {
     uint64_t v[2] = {mem_load(t, i, ea_linear(env, i, t, ea, bits / 8, ACCESS_READ), bits / 8)};
     x87_code_pointer(env, i);
     x87_data_pointer(env, i);
-    if (!x87_room(env))
+    if (!x87_room(env, i, t))
         return;
     struct X87Reg r = {0};
     uint32_t sw = k(&r, v);
-    x87_commit(env, sw, FSW_C1);
+    x87_commit(env, i, t, sw, FSW_C1);
     if (sw & X87_LEFT_ONE)
         x87_push(env, &r);
 }
@@ -388,10 +394,10 @@ ALWAYS_INLINE void x87_load_bcd_m(SHAPE_M, X87Load k) {
     mem_load_vec(t, i, ea_linear(env, i, t, ea, 10, ACCESS_READ), v, 10);
     x87_code_pointer(env, i);
     x87_data_pointer(env, i);
-    if (!x87_room(env))
+    if (!x87_room(env, i, t))
         return;
     struct X87Reg r = {0};
-    x87_commit(env, k(&r, v), FSW_C1);
+    x87_commit(env, i, t, k(&r, v), FSW_C1);
     x87_push(env, &r);
 }
 /** FLD m80: any bits, no exceptions but the stack's. */
@@ -402,7 +408,7 @@ ALWAYS_INLINE void x87_load80_m(SHAPE_M, const void *k) {
     mem_load_vec(t, i, ea_linear(env, i, t, ea, 10, ACCESS_READ), &r, 10);
     x87_code_pointer(env, i);
     x87_data_pointer(env, i);
-    if (!x87_room(env))
+    if (!x87_room(env, i, t))
         return;
     env->fsw &= (uint16_t)~FSW_C1;
     x87_push(env, &r);
@@ -411,10 +417,10 @@ ALWAYS_INLINE void x87_const_r(SHAPE_R, X87Unary k) {
     (void)bits, (void)cc;
     x87_wait(env, i, t);
     x87_code_pointer(env, i);
-    if (!x87_room(env))
+    if (!x87_room(env, i, t))
         return;
     struct X87Reg r = {0};
-    x87_commit(env, k(&r), FSW_C1);
+    x87_commit(env, i, t, k(&r), FSW_C1);
     x87_push(env, &r);
 }
 /** FLD ST(i). */
@@ -424,10 +430,10 @@ ALWAYS_INLINE void x87_fld_r(SHAPE_R, const void *k) {
     x87_code_pointer(env, i);
     struct X87Reg r = x87_indefinite;
     if (x87_lacks(env, i->rm, i->rm)) {
-        if (!x87_stack_fault(env, 0))
+        if (!x87_stack_fault(t, i, 0))
             return;
     } else {
-        if (!x87_room(env))
+        if (!x87_room(env, i, t))
             return;
         r = *x87_st(env, i->rm);
         env->fsw &= (uint16_t)~FSW_C1;
@@ -435,21 +441,71 @@ ALWAYS_INLINE void x87_fld_r(SHAPE_R, const void *k) {
     x87_push(env, &r);
 }
 
+/**
+ * Whether i, a store, ends before it looks at memory: on Intel's processors those do that raise an unmasked exception
+ * for which nothing is stored (RULE_X87_STORE_UNMASKED). Else it has done nothing: what the kernel leaves on the host is
+ * taken off, for the guest may not get to see it if memory has a fault.
+ */
+ALWAYS_INLINE bool x87_store_refused(CPUX86State *env, const struct Insn *i, struct Tcg *t, X87Store k) {
+    if (!(~env->fcw & (FSW_IE | FSW_OE | FSW_UE)) || !tcg_as_intel(t, RULE_X87_STORE_UNMASKED))
+        return false;
+    struct X87Reg r = *x87_st(env, 0);
+    bool under = x87_empty(env, 0);
+    if (under && (env->fcw & FSW_IE))
+        return false;
+    uint64_t v[2] = {0};
+    uint32_t sw = under ? 0 : k(&r, v);
+    host_clear_x87();
+    if (!under && !(sw & X87_LEFT_ONE))
+        return false;
+    x87_code_pointer(env, i);
+    x87_data_pointer(env, i);
+    if (under)
+        x87_stack_fault(t, i, 0);
+    else
+        x87_commit(env, i, t, sw, FSW_C1);
+    return true;
+}
+
+/** The faults of a store of `size` bytes; where 80 bits begin in one page and end in the next, Intel's processors have
+ *  stored the low 64 bits, v, when the second one's comes (RULE_M80_STORE_PARTIAL). */
+static NOINLINE void x87_probe(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, uint64_t v) {
+    if (size == 10 && (linear & 0xfff) + 8 <= 4096 && tcg_as_intel(t, RULE_M80_STORE_PARTIAL)) {
+        mem_probe_write(t, i, linear, 8);
+        if ((linear & 0xfff) + 10 > 4096)
+            mem_store(t, i, linear, 8, v);
+    }
+    mem_probe_write(t, i, linear, size);
+}
+
 /* A store's destination is probed before the kernel runs: the kernel leaves flags on the host. */
 ALWAYS_INLINE void x87_store(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned size, enum EaKind ea,
                              bool pop, X87Store k) {
     x87_wait(env, i, t);
+    if (ea == EA_FULL && x87_store_refused(env, i, t, k))
+        return;
     uint64_t linear = ea_linear(env, i, t, ea, size, ACCESS_WRITE);
-    if (UNLIKELY(!mem_host_write(t, linear, size)))
-        mem_probe_write(t, i, linear, size);
+    if (UNLIKELY(!mem_host_write(t, linear, size))) {
+        if (ea != EA_FULL && x87_store_refused(env, i, t, k))
+            return;
+        uint64_t low[2] = {0};
+        if (size == 10) {
+            struct X87Reg r = x87_empty(env, 0) ? x87_indefinite : *x87_st(env, 0);
+            k(&r, low);
+            host_clear_x87();
+        }
+        x87_probe(t, i, linear, size, low[0]);
+    }
     struct X87Reg r = *x87_st(env, 0);
     bool under = x87_empty(env, 0);
     if (UNLIKELY(under)) {
-        if (!x87_stack_fault(env, 0)) {
+        if (!(env->fcw & FSW_IE)) {
             x87_code_pointer(env, i);
             x87_data_pointer(env, i);
+            x87_stack_fault(t, i, 0);
             return;
         }
+        x87_stack_fault(t, i, 0);
         r = x87_indefinite;
     }
     uint64_t v[2] = {0};
@@ -458,7 +514,7 @@ ALWAYS_INLINE void x87_store(CPUX86State *env, const struct Insn *i, struct Tcg 
         mem_store_vec(t, i, linear, v, size);
     x87_code_pointer(env, i);
     x87_data_pointer(env, i);
-    x87_commit(env, sw, under ? 0 : FSW_C1);
+    x87_commit(env, i, t, sw, under ? 0 : FSW_C1);
     if (pop && !(sw & X87_LEFT_ONE))
         x87_pop(env);
 }
@@ -475,26 +531,42 @@ ALWAYS_INLINE void x87_store_bcd_m(SHAPE_M, X87Store k) {
     (void)bits, (void)cc;
     x87_store(env, i, t, 10, ea, true, k);
 }
+/** FSTP m80 of an empty register whose exception is unmasked: on AMD's processors the memory operand's faults come
+ *  first (RULE_X87_STORE_UNMASKED). */
+static NOINLINE void x87_store80_refused(struct Tcg *t, const struct Insn *i) {
+    CPUX86State *env = t->env;
+    if (!tcg_as_intel(t, RULE_X87_STORE_UNMASKED))
+        mem_probe_write(t, i, ea_linear(env, i, t, EA_FULL, 10, ACCESS_WRITE), 10);
+    x87_code_pointer(env, i);
+    x87_data_pointer(env, i);
+    x87_stack_fault(t, i, 0);
+}
 /** FSTP m80. */
 ALWAYS_INLINE void x87_store80_m(SHAPE_M, const void *k) {
     (void)bits, (void)cc, (void)k;
     x87_wait(env, i, t);
     struct X87Reg r = *x87_st(env, 0);
     bool under = x87_lacks(env, 0, 0);
-    uint64_t linear = ea_linear(env, i, t, ea, 10, ACCESS_WRITE);
     if (under) {
-        mem_probe_write(t, i, linear, 10);
-        r = x87_indefinite;
-        if (!x87_stack_fault(env, 0)) {
-            x87_code_pointer(env, i);
-            x87_data_pointer(env, i);
+        if (!(env->fcw & FSW_IE)) {
+            x87_store80_refused(t, i);
             return;
         }
+        r = x87_indefinite;
     }
-    mem_store_vec(t, i, linear, &r, 10);
+    uint64_t linear = ea_linear(env, i, t, ea, 10, ACCESS_WRITE);
+    void *p = mem_host_write(t, linear, 10);
+    if (LIKELY(p != NULL)) {
+        memcpy(p, &r, 10);
+    } else {
+        x87_probe(t, i, linear, 10, r.mantissa);
+        mem_store_bytes(t, i, linear, &r, 10);
+    }
     x87_code_pointer(env, i);
     x87_data_pointer(env, i);
-    if (!under)
+    if (under)
+        x87_stack_fault(t, i, 0);
+    else
         env->fsw &= (uint16_t)~FSW_C1;
     x87_pop(env);
 }
@@ -505,7 +577,7 @@ ALWAYS_INLINE void x87_copy(CPUX86State *env, const struct Insn *i, struct Tcg *
     x87_code_pointer(env, i);
     struct X87Reg r = *x87_st(env, 0);
     if (x87_lacks(env, 0, 0)) {
-        if (!x87_stack_fault(env, 0))
+        if (!x87_stack_fault(t, i, 0))
             return;
         r = x87_indefinite;
     } else {
@@ -544,7 +616,7 @@ ALWAYS_INLINE void x87_fxch_r(SHAPE_R, const void *k) {
     x87_code_pointer(env, i);
     struct X87Reg *a = x87_st(env, 0), *b = x87_st(env, i->rm);
     if (x87_lacks(env, 0, i->rm)) {
-        if (!x87_stack_fault(env, 0))
+        if (!x87_stack_fault(t, i, 0))
             return;
         if (x87_empty(env, 0))
             *a = x87_indefinite;
@@ -566,7 +638,7 @@ ALWAYS_INLINE void x87_cmov_r(SHAPE_R, CondFn cond) {
     x87_wait(env, i, t);
     x87_code_pointer(env, i);
     if (x87_lacks(env, 0, i->rm)) {
-        if (x87_stack_fault(env, 0)) {
+        if (x87_stack_fault(t, i, 0)) {
             *x87_st(env, 0) = x87_indefinite;
             x87_set_valid(env, 0);
         }
