@@ -174,7 +174,8 @@ static void walk(bool code32, bool vex) {
 int main(void) {
     char why[200];
     setvbuf(stdout, NULL, _IOLBF, 0);
-    if (cpu_model_parse(&model, "max", why, sizeof(why)) != 0 || host_map(CODE, 0x1000) || host_map(DATA, 0x4000)) {
+    if (cpu_model_parse(&model, host_model_name(), why, sizeof(why)) != 0 || host_map(CODE, 0x1000) ||
+        host_map(DATA, 0x4000)) {
         printf("SKIP forms-vs-host: the test's pages can't be mapped\n");
         return 77;
     }

@@ -35,6 +35,11 @@ static inline void host_model(struct CpuModel *m) {
     }
 }
 
+/** The model of everything that does as this host's processor where vendors differ. */
+static inline const char *host_model_name(void) {
+    return __builtin_cpu_is("intel") ? "max,vendor=GenuineIntel" : "max,vendor=AuthenticAMD";
+}
+
 static inline bool host_model_has(const struct CpuModel *m, unsigned feature) {
     return feature == CPUID_NONE || cpu_has(m, (enum X86Feature)feature);
 }

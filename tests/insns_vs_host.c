@@ -416,6 +416,7 @@ static void to_bench(struct CpuBench *b, const struct HostState *s) {
     env->fsw = s->fx.fsw;
     env->ftw = s->fx.ftw;
     env->mxcsr = s->fx.mxcsr;
+    env->xinuse = XCR0_X87 | XCR0_SSE | XCR0_AVX; /* the host loads them by XRSTOR */
     unsigned top = (s->fx.fsw >> 11) & 7;
     for (unsigned k = 0; k < 8; k++)
         env->fpr[(top + k) & 7] = (struct X87Reg){s->fx.st[k].mantissa, s->fx.st[k].sign_exp};
@@ -649,7 +650,7 @@ START_TEST(instructions_match_host) {
     struct CpuModel host;
     host_model(&host);
     unsigned long done = 0, skipped = 0;
-    struct CpuBench *b = cpu_bench_new("max", BENCH_LONG_USER);
+    struct CpuBench *b = cpu_bench_new(host_model_name(), BENCH_LONG_USER);
     map_like_host(b);
     b->env->cr4 |= CR4_OSXSAVE;
     b->env->xcr0 = XCR0_X87 | XCR0_SSE | XCR0_AVX;

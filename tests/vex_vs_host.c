@@ -110,7 +110,7 @@ int main(int argc, char **argv) {
     if (argc > 2)
         seed = strtoull(argv[2], NULL, 0);
     host_model(&host);
-    if (cpu_model_parse(&model, "max", why, sizeof why) != 0 || !cpu_has(&host, CPUID_AVX2) ||
+    if (cpu_model_parse(&model, host_model_name(), why, sizeof why) != 0 || !cpu_has(&host, CPUID_AVX2) ||
         host_map(CODE, CODE_SIZE) || host_map(DATA / 2, 0x4000) || host_map(DATA, DATA_SIZE)) {
         fprintf(stderr, "vex-vs-host: SKIP: the host has no AVX2, or the test's pages can't be mapped\n");
         return 77;

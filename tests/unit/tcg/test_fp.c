@@ -429,6 +429,55 @@ START_TEST(xsave_faults) {
 }
 END_TEST
 
+/** What is in use after XRSTOR of an area of initial values whose XSTATE_BV is `bv`, and then this code. */
+static uint64_t in_use_after(const char *model, uint64_t bv, const uint8_t *code, unsigned n) {
+    struct CpuBench *b = cpu_bench_new(model, BENCH_LONG_USER);
+    uint8_t all[24] = {0x0f, 0xae, 0x2b}; /* xrstor [rbx] */
+    b->env->cr4 |= CR4_OSXSAVE | CR4_OSFXSR;
+    b->env->xcr0 = XCR0_X87 | XCR0_SSE | XCR0_AVX;
+    b->env->gpr[REG_AX] = 7;
+    b->env->gpr[REG_DX] = 0;
+    b->env->gpr[REG_BX] = BENCH_DATA;
+    b->env->gpr[REG_CX] = BENCH_DATA + 0x1000;
+    put(b, BENCH_DATA + FXSAVE_FCW, 0x37f, 2);
+    put(b, BENCH_DATA + FXSAVE_MXCSR, 0x1f80, 4);
+    put(b, BENCH_DATA + XSAVE_XSTATE_BV, bv, 8);
+    memcpy(all + 3, code, n);
+    memcpy(all + 3 + n, (const uint8_t[]){0x0f, 0xc7, 0x21, 0xf4}, 4); /* xsavec [rcx] */
+    ck_assert_int_eq(cpu_bench_try(b, all, n + 7), VEC_GP);            /* HLT in user code */
+    ck_assert_uint_eq(cpu_bench_frame(b, 1), BENCH_CODE + n + 6);
+    uint64_t found = get(b, BENCH_DATA + 0x1000 + XSAVE_XSTATE_BV, 8);
+    cpu_bench_free(b);
+    return found;
+}
+
+/* XINUSE (SDM vol. 1, 13.6) by vendor: Intel's processors know what was written, AMD's what has other values. */
+START_TEST(components_in_use) {
+    static const struct {
+        uint8_t code[8], n, bv, intel, amd;
+    } cases[] = {
+        {{0}, 0, 0, 0, 0},
+        {{0}, 0, 7, 7, 0},
+        {{0xdb, 0xe3}, 2, 0, 1, 0},                               /* fninit */
+        {{0x0f, 0x77}, 2, 0, 1, 0},                               /* emms */
+        {{0xd9, 0x2b}, 2, 0, 1, 0},                               /* fldcw [rbx] */
+        {{0xd9, 0xe8}, 2, 0, 1, 1},                               /* fld1 */
+        {{0x0f, 0xae, 0x53, 0x18}, 4, 0, 2, 0},                   /* ldmxcsr [rbx + 24] */
+        {{0x0f, 0xae, 0x0b}, 3, 0, 3, 0},                         /* fxrstor [rbx] */
+        {{0xc5, 0xfd, 0x76, 0xc0}, 4, 0, 6, 6},                   /* vpcmpeqd ymm0, ymm0, ymm0 */
+        {{0xc5, 0xfd, 0x76, 0xc0, 0xc5, 0xf8, 0x77}, 7, 0, 2, 2}, /* ...; vzeroupper */
+        {{0xc5, 0xfd, 0x76, 0xc0, 0xc5, 0xfc, 0x77}, 7, 0, 0, 0}, /* ...; vzeroall */
+        {{0xc5, 0xf8, 0x77}, 3, 7, 3, 0},
+        {{0xc5, 0xfc, 0x77}, 3, 7, 1, 0},
+    };
+    for (unsigned k = 0; k < sizeof(cases) / sizeof(cases[0]); k++) {
+        uint64_t intel = in_use_after("max,vendor=GenuineIntel", cases[k].bv, cases[k].code, cases[k].n);
+        uint64_t amd = in_use_after("max,vendor=AuthenticAMD", cases[k].bv, cases[k].code, cases[k].n);
+        ck_assert_msg(intel == cases[k].intel && amd == cases[k].amd, "case %u: %lx, %lx", k, intel, amd);
+    }
+}
+END_TEST
+
 /* The host's own XSAVE of the same state. */
 START_TEST(xsave_as_host) {
     unsigned a, c, d, bx;
@@ -498,6 +547,7 @@ Suite *fp_suite(void) {
     tcase_add_test(images, fxsave_32);
     tcase_add_test(images, xsave_part);
     tcase_add_test(images, xrstor_init);
+    tcase_add_test(images, components_in_use);
     tcase_add_test(images, xsave_faults);
     tcase_add_test(images, xsave_as_host);
     tcase_add_test(images, fxsave_all_or_nothing);
