@@ -13,6 +13,8 @@ static const struct {
     {"insn", "run cases made from the instruction table on two engines", diff_insn_main},
     {"vectors", "run files of cases, and check what they expect", diff_vectors_main},
     {"replay", "run the cases of files on two engines", diff_replay_main},
+    {"merge", "put the reports of a run's shards together", diff_merge_main},
+    {"import", "turn files of SingleStepTests into cases", diff_import_main},
     {"guest", "run a whole guest on two engines in lockstep", diff_guest_main},
 };
 

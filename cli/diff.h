@@ -10,6 +10,8 @@ int diff_main(int argc, char **argv);
 int diff_insn_main(int argc, char **argv);
 int diff_vectors_main(int argc, char **argv);
 int diff_replay_main(int argc, char **argv);
+int diff_merge_main(int argc, char **argv);
+int diff_import_main(int argc, char **argv);
 int diff_guest_main(int argc, char **argv);
 
 #endif

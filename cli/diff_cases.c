@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* twin86 diff insn, vectors, replay: instructions, one by one. */
 #include "diff.h"
+#include "diff_options.h"
 #include "options.h"
 
-#include <errno.h>
-#include <stdarg.h>
+#include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-enum { EXIT_DIFFERENT = 1, OPTIONS = 14 };
 
 static const char usage_insn[] =
     "Usage: twin86 diff insn [options]      cases made from the instruction table, on two engines\n"
@@ -26,6 +23,10 @@ static const char usage_insn[] =
     "  --coverage[=FILE.html]         list what was run of each form, or write it as a page\n"
     "  --shrink                       reduce differing cases to what matters\n"
     "  --save DIR                     where files of differing cases go (.)\n"
+    "  --record FILE                  write cases, reduced, with what the second engine made of them\n"
+    "  --each N                       with --record: of each form N that complete, half as many that fault (all)\n"
+    "  --shard I/N                    the I-th of N parts of the run\n"
+    "  --report FILE                  for `twin86 diff merge`\n"
     "Exit codes: 0 nothing differs but what is explained, 1 something differs, 2 bad usage, 6 could not go on.\n";
 
 static const char usage_vectors[] =
@@ -42,98 +43,30 @@ static const char usage_replay[] =
     "  --only PATTERN[,PATTERN]...    cases with such names, as in 'loopcc*' (all)\n"
     "  --engines A,B                  of tcg-lite, host (this processor), kvm, plain (tcg-lite,host)\n"
     "  --shrink                       reduce differing cases to what matters, and print them\n"
+    "  --record FILE                  write the cases, reduced, with what the second engine made of them\n"
     "Exit codes: 0 nothing differs but what is explained, 1 something differs, 2 bad usage, 6 could not go on.\n";
 
-/** An option and where it goes. */
-struct Option {
-    const char *name;
-    const char **text;
-    uint64_t *count;
-    bool *flag;
-};
-
-__attribute__((format(printf, 2, 3))) static int complain(const char *command, const char *format, ...) {
-    va_list ap;
-    va_start(ap, format);
-    fprintf(stderr, "twin86: diff %s: ", command);
-    vfprintf(stderr, format, ap);
-    fputc('\n', stderr);
-    va_end(ap);
-    return EXIT_BAD_USAGE;
-}
-
-/** A number with an optional K, M or G (thousands). */
-static bool parse_count(const char *s, uint64_t *v) {
-    char *end;
-    errno = 0;
-    if (s[0] < '0' || s[0] > '9')
+/** "2/4". */
+static bool parse_shard(const char *text, unsigned *shard, unsigned *shards) {
+    char number[24];
+    uint64_t v[2];
+    const char *slash = strchr(text, '/');
+    if (slash == NULL || slash - text >= (int)sizeof(number))
         return false;
-    *v = strtoull(s, &end, 0);
-    uint64_t unit = *end == 'K' ? 1000 : *end == 'M' ? 1000000 : *end == 'G' ? 1000000000 : 1;
-    end += unit != 1;
-    return errno == 0 && *end == '\0' && !__builtin_mul_overflow(*v, unit, v);
-}
-
-/** One option at argv[*i]. 0, or the exit code. */
-static int parse_option(const struct Option *options, char **argv, int argc, int *i) {
-    const char *command = argv[0], *arg = argv[*i], *equals = strchr(arg, '=');
-    size_t length = equals != NULL ? (size_t)(equals - arg) : strlen(arg);
-    const struct Option *o = options;
-    while (o->name != NULL && (strlen(o->name) != length || strncmp(o->name, arg, length) != 0))
-        o++;
-    if (o->name == NULL)
-        return complain(command, "unknown option '%s'; twin86 diff %s --help lists what there is", arg, command);
-    const char *value = equals != NULL ? equals + 1 : NULL;
-    if (o->flag != NULL) {
-        *o->flag = true;
-        if (value != NULL && o->text == NULL)
-            return complain(command, "%s takes no argument", o->name);
-        if (value != NULL)
-            *o->text = value;
-        return 0;
-    }
-    if (value == NULL && ++*i == argc)
-        return complain(command, "%s needs an argument", o->name);
-    value = value != NULL ? value : argv[*i];
-    if (o->text != NULL)
-        *o->text = value;
-    else if (!parse_count(value, o->count))
-        return complain(command, "%s '%s' is no number, such as 1000 or 2M", o->name, value);
-    return 0;
-}
-
-/** Options and files (argv[0] is the command; files are moved to the front of argv, from 1 on). -1: go on; else the
- * exit code. */
-static int parse(const struct Option *options, const char *usage, int argc, char **argv, unsigned *files) {
-    *files = 0;
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-            fputs(usage, stdout);
-            return fflush(stdout) == 0 ? EXIT_OK : EXIT_INTERNAL;
-        }
-        if (argv[i][0] != '-') {
-            argv[1 + (*files)++] = argv[i];
-            continue;
-        }
-        int e = parse_option(options, argv, argc, &i);
-        if (e != 0)
-            return e;
-    }
-    setvbuf(stdout, NULL, _IOLBF, 0);
-    return -1;
-}
-
-static int result(const char *command, int e, const char *why) {
-    if (e >= 0)
-        return fflush(stdout) != 0 ? EXIT_INTERNAL : e == 0 ? EXIT_OK : EXIT_DIFFERENT;
-    complain(command, "%s", why);
-    return e == -EINVAL ? EXIT_BAD_USAGE : EXIT_INTERNAL;
+    snprintf(number, sizeof(number), "%.*s", (int)(slash - text), text);
+    if (!diff_parse_count(number, &v[0]) || !diff_parse_count(slash + 1, &v[1]) || v[0] > UINT_MAX || v[1] > UINT_MAX ||
+        v[0] == 0 || v[0] > v[1])
+        return false;
+    *shard = (unsigned)v[0];
+    *shards = (unsigned)v[1];
+    return true;
 }
 
 int diff_insn_main(int argc, char **argv) {
     Twin86DiffInsn o = {.cases = 1000000, .seed = 1, .save = "."};
     uint64_t length = 1, cpl = 3;
-    const struct Option options[OPTIONS] = {{"--forms", &o.forms, NULL, NULL},
+    const char *shard = NULL;
+    const struct DiffOption options[DIFF_OPTIONS] = {{"--forms", &o.forms, NULL, NULL},
                                             {"--cases", NULL, &o.cases, NULL},
                                             {"--seed", NULL, &o.seed, NULL},
                                             {"--length", NULL, &length, NULL},
@@ -143,51 +76,58 @@ int diff_insn_main(int argc, char **argv) {
                                             {"--engines", &o.engines, NULL, NULL},
                                             {"--coverage", &o.html, NULL, &o.coverage},
                                             {"--shrink", NULL, NULL, &o.shrink},
-                                            {"--save", &o.save, NULL, NULL}};
+                                            {"--save", &o.save, NULL, NULL},
+                                            {"--record", &o.record, NULL, NULL},
+                                            {"--each", NULL, &o.each, NULL},
+                                            {"--shard", &shard, NULL, NULL},
+                                            {"--report", &o.report, NULL, NULL}};
     unsigned files;
     char why[512];
-    int e = parse(options, usage_insn, argc, argv, &files);
+    int e = diff_parse(options, usage_insn, argc, argv, &files);
     if (e >= 0)
         return e;
     if (files != 0)
-        return complain("insn", "'%s' is no option; twin86 diff insn --help lists what there is", argv[1]);
+        return diff_complain("insn", "'%s' is no option; twin86 diff insn --help lists what there is", argv[1]);
     if (cpl != 0 && cpl != 3)
-        return complain("insn", "--cpl %llu: cases run at privilege level 0 or 3", (unsigned long long)cpl);
+        return diff_complain("insn", "--cpl %llu: cases run at privilege level 0 or 3", (unsigned long long)cpl);
+    if (shard != NULL && !parse_shard(shard, &o.shard, &o.shards))
+        return diff_complain("insn", "--shard '%s': a part of the run is wanted, such as 1/4 to 4/4", shard);
     o.cpl = (int)cpl;
     o.length = length < 100 ? (unsigned)length : 100;
-    return result("insn", twin86_diff_insn(&o, stdout, why, sizeof(why)), why);
+    return diff_result("insn", twin86_diff_insn(&o, stdout, why, sizeof(why)), why);
 }
 
 int diff_vectors_main(int argc, char **argv) {
     Twin86DiffVectors o = {.file = (const char *const *)(argv + 1), .show = 20};
     const char *show = NULL;
-    const struct Option options[OPTIONS] = {
+    const struct DiffOption options[DIFF_OPTIONS] = {
         {"--cpu", &o.cpu, NULL, NULL}, {"--only", &o.only, NULL, NULL}, {"--show", &show, NULL, NULL}};
     char why[512];
-    int e = parse(options, usage_vectors, argc, argv, &o.files);
+    int e = diff_parse(options, usage_vectors, argc, argv, &o.files);
     if (e >= 0)
         return e;
     if (o.files == 0)
-        return complain("vectors", "which FILE? docs/diff-cases.md describes them");
+        return diff_complain("vectors", "which FILE? docs/diff-cases.md describes them");
     if (show != NULL && strcmp(show, "all") == 0)
         o.show = UINT64_MAX;
-    else if (show != NULL && !parse_count(show, &o.show))
-        return complain("vectors", "--show '%s' is neither a number, such as 100, nor all", show);
-    return result("vectors", twin86_diff_vectors(&o, stdout, why, sizeof(why)), why);
+    else if (show != NULL && !diff_parse_count(show, &o.show))
+        return diff_complain("vectors", "--show '%s' is neither a number, such as 100, nor all", show);
+    return diff_result("vectors", twin86_diff_vectors(&o, stdout, why, sizeof(why)), why);
 }
 
 int diff_replay_main(int argc, char **argv) {
     Twin86DiffReplay o = {.file = (const char *const *)(argv + 1)};
-    const struct Option options[OPTIONS] = {
+    const struct DiffOption options[DIFF_OPTIONS] = {
         {"--cpu", &o.cpu, NULL, NULL},
         {"--only", &o.only, NULL, NULL},
         {"--engines", &o.engines, NULL, NULL},
-        {"--shrink", NULL, NULL, &o.shrink}};
+        {"--shrink", NULL, NULL, &o.shrink},
+        {"--record", &o.record, NULL, NULL}};
     char why[512];
-    int e = parse(options, usage_replay, argc, argv, &o.files);
+    int e = diff_parse(options, usage_replay, argc, argv, &o.files);
     if (e >= 0)
         return e;
     if (o.files == 0)
-        return complain("replay", "which FILE? diff insn saves such files");
-    return result("replay", twin86_diff_replay(&o, stdout, why, sizeof(why)), why);
+        return diff_complain("replay", "which FILE? diff insn saves such files");
+    return diff_result("replay", twin86_diff_replay(&o, stdout, why, sizeof(why)), why);
 }

@@ -11,7 +11,9 @@
 enum { TRIES = 20 }; /* of a case whose run the system has disturbed */
 
 void case_pair_close(struct CasePair *p) {
-    if (p->a != NULL)
+    if (p->guide != NULL)
+        p->guide->ops->close(p->guide);
+    if (p->a != NULL && p->a != p->guide)
         p->a->ops->close(p->a);
     if (p->b != NULL)
         p->b->ops->close(p->b);
@@ -21,8 +23,20 @@ void case_pair_close(struct CasePair *p) {
     memset(p, 0, sizeof(*p));
 }
 
+/** Why this engine can't run the case, or NULL. */
+static const char *unfit(const struct DiffCase *c, const struct DiffRunnerOps *oracle) {
+    if (c->a20_off)
+        return "has A20 on";
+    if (c->system.any && !oracle->system_wide)
+        return "takes no segments or control registers of a case's own";
+    return NULL;
+}
+
 int case_pair_open(struct CasePair *p, const struct DiffCase *c, const struct DiffRunnerOps *oracle,
                    const struct CpuModel *model, char *why, size_t n) {
+    const char *reason = unfit(c, oracle);
+    if (reason != NULL)
+        return snprintf(why, n, "--engines: %s %s; diff vectors runs this case", oracle->name, reason), -EINVAL;
     const struct DiffSetup setup = {c->mode, c->cpl, model, c->page, c->pages, true};
     size_t size = c->pages * (size_t)4096;
     memset(p, 0, sizeof(*p));
@@ -35,7 +49,10 @@ int case_pair_open(struct CasePair *p, const struct DiffCase *c, const struct Di
     if (p->before == NULL || p->after_a == NULL || p->after_b == NULL)
         r = (snprintf(why, n, "%s", strerror(ENOMEM)), -ENOMEM);
     if (r == 0)
-        r = diff_tcg_runner.open(&p->a, &setup, why, n);
+        r = diff_tcg_runner.open(&p->guide, &setup, why, n);
+    p->a = p->guide;
+    if (r == 0 && oracle->system_wide)
+        r = diff_tcg_system_runner.open(&p->a, &setup, why, n);
     if (r == 0)
         r = oracle->open(&p->b, &setup, why, n);
     if (r != 0)
@@ -43,13 +60,17 @@ int case_pair_open(struct CasePair *p, const struct DiffCase *c, const struct Di
     return r;
 }
 
+static void pad_bytes(struct DiffRunner *r, uint64_t linear, uint8_t pad[DIFF_PAD_SIZE]) {
+    memset(pad, 0, DIFF_PAD_SIZE);
+    r->ops->pad(r, pad, linear);
+}
+
 /** Where the oracle's run of the case will end, going by what the software did. */
-static void put_pad(struct CasePair *p, uint64_t linear, const struct DiffCase *c) {
+static void put_pad(struct DiffRunner *r, uint64_t linear, const struct DiffCase *c) {
     uint8_t pad[DIFF_PAD_SIZE];
-    memset(pad, 0, sizeof(pad));
-    p->b->ops->pad(p->b, pad, linear);
+    pad_bytes(r, linear, pad);
     for (unsigned k = 0; k < sizeof(pad); k++) {
-        uint8_t *at = diff_space_at(&p->b->space, linear + k);
+        uint8_t *at = diff_space_at(&r->space, linear + k);
         if (at != NULL && linear + k - c->code >= c->code_bytes) /* never over the instruction itself */
             *at = pad[k];
     }
@@ -71,8 +92,7 @@ static uint32_t decode_mode(const struct DiffCase *c) {
     return code[c->mode] | MODE_SSE | MODE_AVX | (c->cpl == 3 ? MODE_USER : 0);
 }
 
-/** The case's instructions, as far as one follows the other. */
-static void decode(struct CasePair *p, const struct DiffCase *c, struct Comparison *cmp) {
+void case_pair_decode(struct CasePair *p, const struct DiffCase *c, struct Comparison *cmp) {
     const uint8_t *bytes = c->bytes + c->code_at;
     cmp->insns = 0;
     for (unsigned at = 0, k = 0; k < COMPARE_INSNS && (k == 0 || (k < c->in.insns && at < c->code_bytes)); k++) {
@@ -87,33 +107,73 @@ static void decode(struct CasePair *p, const struct DiffCase *c, struct Comparis
     }
 }
 
+/** The pads' bytes that are still there become what the case has there: they are no memory of its own. */
+static void take_pad(struct DiffRunner *r, uint64_t linear, const struct DiffCase *c) {
+    uint8_t pad[DIFF_PAD_SIZE], page[4096];
+    pad_bytes(r, linear, pad);
+    for (unsigned k = 0; k < sizeof(pad); k++) {
+        uint8_t *at = diff_space_at(&r->space, linear + k);
+        if (at == NULL || *at != pad[k] || linear + k - c->code < c->code_bytes)
+            continue;
+        case_page(c, (linear + k) & ~0xfffull, page);
+        *at = page[(linear + k) & 0xfff];
+    }
+}
+
+/** The case on an engine that takes batches: its memory, what it has of its own, and where it will end. */
+static int run_on(struct CasePair *p, struct DiffRunner *r, const struct DiffCase *c, struct DiffState *out, char *why,
+                  size_t n) {
+    static const uint16_t first[1];
+    uint64_t end[2] = {c->code + c->code_bytes, p->result.linear};
+    unsigned pads = p->result.out.vector == DIFF_NO_FAULT ? 2 : 1;
+    int e = 0;
+    memset(out, 0, sizeof(*out)); /* not every runner fills it all */
+    r->own = c->system.any ? &c->system : NULL;
+    for (unsigned k = 0; e == 0 && (k == 0 || (out->disturbed && k < TRIES)); k++) {
+        case_load(c, &r->space);
+        for (unsigned pad = 0; pad < pads; pad++)
+            put_pad(r, end[pad], c);
+        r->ops->code_changed(r);
+        e = r->ops->run(r, &c->in, out, first, 1, why, n);
+    }
+    for (unsigned k = 0; k < pads; k++)
+        take_pad(r, end[k], c);
+    return e;
+}
+
+int case_pair_measure(struct CasePair *p, const struct DiffCase *c, struct DiffState *out, char *why, size_t n) {
+    int r = diff_tcg_case(p->guide, c, &p->result, why, n);
+    if (r != 0)
+        return r;
+    case_load(c, &p->a->space);
+    keep(c, p->a, p->before);
+    if ((r = run_on(p, p->b, c, out, why, n)) == 0)
+        keep(c, p->b, p->after_b);
+    return r;
+}
+
 int case_pair_run(struct CasePair *p, const struct DiffCase *c, struct Comparison *cmp, enum Verdict *verdict,
                   unsigned *explained, char *why, size_t n) {
-    static const uint16_t first[1];
+    bool whole = p->a != p->guide; /* both tell of the system's registers */
     cmp->in = &c->in;
     cmp->oracle = p->b->ops->name;
     cmp->qemu = p->qemu;
     cmp->mode = c->mode;
-    cmp->system = false; /* the fast runner does not tell */
-    decode(p, c, cmp);
-    int r = diff_tcg_case(p->a, c, &cmp->a, why, n);
+    cmp->system = whole;
+    case_pair_decode(p, c, cmp);
+    int r = diff_tcg_case(p->guide, c, &p->result, why, n);
+    cmp->a = p->result.out;
+    if (r == 0 && whole)
+        r = run_on(p, p->a, c, &cmp->a, why, n);
     if (r != 0)
         return r;
     keep(c, p->a, p->after_a);
-    case_load(c, &p->a->space);
-    keep(c, p->a, p->before);
-    memset(&cmp->b, 0, sizeof(cmp->b)); /* not every runner fills it all */
-    for (unsigned k = 0; k == 0 || (cmp->b.disturbed && k < TRIES); k++) {
-        case_load(c, &p->b->space);
-        put_pad(p, c->code + c->code_bytes, c);
-        if (cmp->a.vector == DIFF_NO_FAULT)
-            put_pad(p, cmp->a.rip, c);
-        p->b->ops->code_changed(p->b);
-        r = p->b->ops->run(p->b, &c->in, &cmp->b, first, 1, why, n);
-        if (r != 0)
-            return r;
+    if ((r = case_pair_measure(p, c, &cmp->b, why, n)) != 0)
+        return r;
+    if (whole) {
+        cmp->system_a = p->a->system[0];
+        cmp->system_b = p->b->system[0];
     }
-    keep(c, p->b, p->after_b);
     cmp->ranges = 0;
     for (unsigned k = 0; k < c->pages; k++)
         if (((c->page[k].linear ^ c->code) & ~0xfffull) != 0 && ((c->page[k].linear ^ (c->code + 32)) & ~0xfffull) != 0)

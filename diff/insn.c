@@ -11,8 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Faults take hardware a hundred times as long as other cases: of each row and vector so many run, then one in FEW. */
-enum { FAULTS_ENOUGH = 48, FAULTS_FEW = 64 };
+/* Faults take hardware a hundred times as long as other cases: all run in the first batches, until each row has had so
+ * many cases; then one in FEW. This goes by the batch's number alone, so that shards of a run select as the whole does. */
+enum { CASES_ENOUGH = 128, FAULTS_FEW = 64 };
 
 /* ---- rows ---- */
 
@@ -118,17 +119,17 @@ static unsigned ended_at(const struct InsnRun *r, unsigned k) {
     return q->length;
 }
 
-/** What a case counts for: the instruction that faulted, or the first. */
-static struct RowCoverage *coverage_of(struct InsnRun *r, unsigned k) {
+/** The row that a case counts for: that of the instruction that faulted, or of the first. */
+static unsigned row_of(const struct InsnRun *r, unsigned k) {
     const struct GenGroup *q = group_of(r, k);
     unsigned n = ended_at(r, k);
-    return &r->row[q->insn[n < q->length ? n : 0].d.row];
+    return q->insn[n < q->length ? n : 0].d.row;
 }
 
 static void judge(struct InsnRun *r, unsigned k) {
     struct Comparison c;
-    unsigned explained;
-    struct RowCoverage *row = coverage_of(r, k);
+    unsigned explained, number = row_of(r, k);
+    struct RowCoverage *row = &r->row[number];
     insn_comparison(r, k, &c);
     switch (compare(&c, &explained)) {
     case SAME: break;
@@ -138,13 +139,14 @@ static void judge(struct InsnRun *r, unsigned k) {
         r->explained[explained]++;
         break;
     case DIFFERENT:
-        if (row->different == 0 && insn_strays(r, k)) { /* takes long; a bug shows in many cases */
+        if (row->differs_in != r->number + 1 && insn_strays(r, k)) { /* takes long; a bug shows in many cases */
             r->strayed++;
             break;
         }
+        row->differs_in = r->number + 1;
         row->different++;
         r->different++;
-        insn_report(r, k, &c, row->different > SHOW_FORM);
+        insn_report(r, k, number, &c);
         break;
     }
 }
@@ -161,10 +163,11 @@ static bool selected(struct InsnRun *r, unsigned k) {
         return false; /* the oracle has something there */
     if (o->vector == VEC_DB && o->rip + q->cs_base - q->code >= q->bytes && !(r->batch->in[k].rflags & FLAG_TF))
         return false; /* a trap that POPF or IRET began comes after the pad's first instruction */
-    struct RowCoverage *row = coverage_of(r, k);
+    struct RowCoverage *row = &r->row[row_of(r, k)];
     row->faults++;
     row->vectors |= 1u << (o->vector < 31 ? o->vector : 31);
-    return r->system || row->faults <= FAULTS_ENOUGH || diff_one_in(&r->rng, FAULTS_FEW);
+    bool early = r->number * r->batch->count < (uint64_t)CASES_ENOUGH * r->rows;
+    return r->system || early || diff_one_in(&r->rng, FAULTS_FEW);
 }
 
 /** Cases whose memory others have changed after them are left out of `which`. */
@@ -202,16 +205,17 @@ static int failed(struct InsnRun *r, struct DiffRunner *engine, int e) {
     struct Comparison c;
     insn_comparison(r, engine->stuck, &c);
     fprintf(r->report, "%s could not go on:\n", engine->ops->name);
-    r->shown = 0;
-    insn_report(r, engine->stuck, &c, false);
+    r->differences = 0; /* in any case this one is shown */
+    r->row[0].different = 0;
+    insn_report(r, engine->stuck, 0, &c);
     return e;
 }
 
-static int run_batch(struct InsnRun *r, uint64_t number, char *why, size_t n) {
+static int run_batch(struct InsnRun *r, char *why, size_t n) {
     struct GenBatch *b = r->batch;
     uint16_t which[DIFF_BATCH];
-    gen_batch(r->gen, number, b);
-    diff_rng_init(&r->rng, number, 0xfa);
+    gen_batch(r->gen, r->number, b);
+    diff_rng_init(&r->rng, r->number, 0xfa);
     gen_load(b, r->a);
     gen_load(b, r->b);
     unsigned ran, count = 0, disturbed = 0;
@@ -237,6 +241,8 @@ static int run_batch(struct InsnRun *r, uint64_t number, char *why, size_t n) {
             r->row[q->insn[i].d.row].cases++;
         if (!same(r, which[k], data_a, data_b))
             judge(r, which[k]);
+        if (r->record != NULL && (e = insn_record(r, which[k], row_of(r, which[k]), why, n)) != 0)
+            return e;
     }
     r->cases += count - disturbed;
     return 0;
@@ -244,7 +250,7 @@ static int run_batch(struct InsnRun *r, uint64_t number, char *why, size_t n) {
 
 /* ---- the run ---- */
 
-static void destroy(struct InsnRun *r) {
+void insn_free(struct InsnRun *r) {
     if (r->a != NULL)
         r->a->ops->close(r->a);
     if (r->b != NULL)
@@ -257,6 +263,12 @@ static void destroy(struct InsnRun *r) {
     free(r->out_b);
     free(r->row);
     free(r->explained);
+    free(r->identity);
+    free(r->have);
+    for (unsigned k = 0; k < r->differences; k++)
+        free(r->difference[k].text);
+    free(r->difference);
+    free(r);
 }
 
 static int open_engines(struct InsnRun *r, const struct DiffRunnerOps *const engines[2], char *why, size_t n) {
@@ -297,6 +309,22 @@ static int parse_mode(struct InsnRun *r, const Twin86DiffInsn *o, char *why, siz
     return 0;
 }
 
+/** Which batches it runs. */
+static int choose_shard(struct InsnRun *r, const Twin86DiffInsn *o, char *why, size_t n) {
+    r->shards = o->shards != 0 ? o->shards : 1;
+    unsigned shard = o->shards != 0 ? o->shard : 1;
+    if (r->shards > INSN_MAX_SHARDS || shard == 0 || shard > r->shards)
+        return snprintf(why, n, "--shard %u/%u: one of 1/N to N/N is wanted, with N up to %d", shard, r->shards,
+                        INSN_MAX_SHARDS),
+               -EINVAL;
+    r->have = calloc(r->shards, sizeof(*r->have));
+    if (r->have == NULL)
+        return snprintf(why, n, "%s", strerror(ENOMEM)), -ENOMEM;
+    r->have[shard - 1] = true;
+    r->number = shard - 1;
+    return 0;
+}
+
 static int prepare(struct InsnRun *r, const Twin86DiffInsn *o, const struct DiffRunnerOps *const engines[2], char *why,
                    size_t n) {
     int e = diff_model_parse(&r->model, o->cpu, why, n);
@@ -310,6 +338,8 @@ static int prepare(struct InsnRun *r, const Twin86DiffInsn *o, const struct Diff
     r->length = o->length != 0 ? o->length : 1;
     if (r->length > GEN_MAX_LENGTH)
         return snprintf(why, n, "--length %u: a case has at most %u instructions", r->length, GEN_MAX_LENGTH), -EINVAL;
+    if ((e = choose_shard(r, o, why, n)) != 0)
+        return e;
     uint16_t *rows = calloc(x86_row_count, sizeof(*rows));
     r->batch = calloc(1, sizeof(*r->batch));
     r->after = malloc(GEN_DATA_PAGES * 4096);
@@ -318,7 +348,7 @@ static int prepare(struct InsnRun *r, const Twin86DiffInsn *o, const struct Diff
     r->row = calloc(x86_row_count, sizeof(*r->row));
     r->explained = calloc(explanation_count, sizeof(*r->explained));
     r->disas = disas_new();
-    unsigned count = rows != NULL ? pick_rows(r, o->forms, rows) : 0;
+    unsigned count = r->rows = rows != NULL ? pick_rows(r, o->forms, rows) : 0;
     bool memory = rows && r->batch && r->after && r->out_a && r->out_b && r->row && r->explained && r->disas;
     if (memory && count > 0 && (e = open_engines(r, engines, why, n)) == 0) {
         r->gen = gen_new(&(struct GenSetup){.model = &r->model,
@@ -377,9 +407,29 @@ static int report_coverage(struct InsnRun *r, const char *html, char *why, size_
     return 0;
 }
 
+int insn_conclude(struct InsnRun *r, bool coverage, const char *html, const char *file, char *why, size_t n) {
+    int e = coverage ? report_coverage(r, html, why, n) : 0;
+    if (e == 0 && file != NULL)
+        e = insn_file_write(r, file, why, n);
+    if (e != 0)
+        return e;
+    summarize(r);
+    return r->different != 0;
+}
+
+/** All batches of the shard: the run has as many as its cases need. */
+static int run_batches(struct InsnRun *r, uint64_t cases, char *why, size_t n) {
+    uint64_t size = gen_layout(r->mode)->cases, batches = cases / size + (cases % size != 0);
+    int e = 0;
+    for (; e == 0 && r->number < batches; r->number += r->shards)
+        e = run_batch(r, why, n);
+    return e;
+}
+
 int diff_insn_run(const Twin86DiffInsn *o, const struct DiffRunnerOps *a, const struct DiffRunnerOps *b, FILE *out,
                   char *why, size_t why_size) {
     struct InsnRun *r = calloc(1, sizeof(*r));
+    char record_why[512];
     if (r == NULL)
         return snprintf(why, why_size, "%s", strerror(ENOMEM)), -ENOMEM;
     r->report = out;
@@ -387,16 +437,18 @@ int diff_insn_run(const Twin86DiffInsn *o, const struct DiffRunnerOps *a, const 
     r->shrink = o->shrink;
     const struct DiffRunnerOps *const engines[2] = {a, b};
     int e = prepare(r, o, engines, why, why_size);
-    for (uint64_t number = 0; e == 0 && r->cases < o->cases; number++)
-        e = run_batch(r, number, why, why_size);
-    if (e == 0 && o->coverage)
-        e = report_coverage(r, o->html, why, why_size);
-    if (e == 0) {
-        summarize(r);
-        e = r->different != 0;
-    }
-    destroy(r);
-    free(r);
+    if (e == 0 && (r->identity = insn_identity(r, o)) == NULL)
+        e = (snprintf(why, why_size, "%s", strerror(ENOMEM)), -ENOMEM);
+    if (e == 0)
+        e = insn_record_open(r, o, why, why_size);
+    if (e == 0)
+        e = run_batches(r, o->cases, why, why_size);
+    int closed = insn_record_close(r, record_why, sizeof(record_why));
+    if (e == 0 && (e = closed) != 0)
+        snprintf(why, why_size, "%s", record_why);
+    if (e == 0)
+        e = insn_conclude(r, o->coverage, o->html, o->report, why, why_size);
+    insn_free(r);
     return e;
 }
 

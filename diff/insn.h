@@ -14,9 +14,21 @@ struct RowCoverage {
     uint64_t cases, faults;
     uint32_t vectors; /* bit by vector; 31: those above */
     uint64_t different, explained, undefined;
+    uint64_t differs_in; /* the batch of the last difference, plus 1 */
 };
 
-/** A run. */
+enum { SHOW_FORM = 3, SHOW_MAX = 40 }; /* differences that are shown of one form, and in all */
+
+/** One of them. */
+struct InsnDifference {
+    uint64_t batch;
+    unsigned number, row; /* of the case in its batch; of the form */
+    char *text;
+};
+
+enum { INSN_MAX_SHARDS = 1000000 };
+
+/** A run, or what several have found. */
 struct InsnRun {
     struct CpuModel model;
     enum DiffMode mode;
@@ -24,6 +36,7 @@ struct InsnRun {
     char mode_name[24]; /* "long64 CPL 3" */
     bool qemu;          /* of the oracle */
     bool system;        /* engines that run anything, and tell of system registers */
+    unsigned rows;      /* so many take part */
     struct Generator *gen;
     struct GenBatch *batch;
     struct DiffRunner *a, *b; /* the software, the oracle */
@@ -38,8 +51,14 @@ struct InsnRun {
     const char *save; /* folder for differing cases */
     bool shrink;
     unsigned length; /* instructions of a case */
-    unsigned shown;
+    uint64_t number; /* of the batch */
+    char *identity;  /* what is run: lines of text */
+    unsigned shards; /* the run is in so many parts, of which batches belong to one in turn */
+    bool *have;      /* by shard: it is this run, or a part of what this one tells of */
+    struct InsnDifference *difference; /* those that are shown */
+    unsigned differences;
     struct Disas *disas;
+    struct InsnRecord *record; /* NULL: none is wanted */
 };
 
 /** twin86_diff_insn with these engines. */
@@ -64,10 +83,39 @@ bool insn_strays(struct InsnRun *r, unsigned k);
 
 /* ---- insn_report.c ---- */
 
-enum { SHOW_FORM = 3 }; /* differences that are shown of one form */
+/** Print a difference, which counts for this row, and save its case; not if there were many, or many of its form. */
+void insn_report(struct InsnRun *r, unsigned k, unsigned row, const struct Comparison *c);
+/** Keep a difference; the text (malloc) is the run's then. False: out of memory. */
+bool insn_add_difference(struct InsnRun *r, uint64_t batch, unsigned number, unsigned row, char *text);
+/** The end of a run's report: coverage if it is wanted (`html`: to that file instead), `file` for `diff merge` unless it is
+ *  NULL, counts. 0; 1: something differs; -errno with one line in `why`. */
+int insn_conclude(struct InsnRun *r, bool coverage, const char *html, const char *file, char *why, size_t n);
+/** Everything that belongs to it, and itself. */
+void insn_free(struct InsnRun *r);
 
-/** Print a difference and save its case; not if there were many, or `enough` of its form. */
-void insn_report(struct InsnRun *r, unsigned k, const struct Comparison *c, bool enough);
+/* ---- insn_file.c ---- */
+
+/** What is run, as lines of text, which are the same for all shards of a run. To be freed; NULL: out of memory. */
+char *insn_identity(const struct InsnRun *r, const Twin86DiffInsn *o);
+/** 0 or -EINVAL with one line in `why`. */
+int insn_file_write(const struct InsnRun *r, const char *path, char *why, size_t n);
+/** Add what the file tells of. 0, -ENOMEM or -EINVAL with one line in `why`: malformed, of another run, there already.
+ */
+int insn_file_read(struct InsnRun *r, const char *path, char *why, size_t n);
+
+struct DiffCase;
+
+/** The case as it was before the run; `c` is as insn_comparison made it. False: there is no room for it. */
+bool insn_take_case(struct InsnRun *r, unsigned k, const struct Comparison *c, struct DiffCase *out);
+
+/* ---- insn_record.c ---- */
+
+/** If the options ask for it: the file for cases. 0 or -errno with one line in `why`. */
+int insn_record_open(struct InsnRun *r, const Twin86DiffInsn *o, char *why, size_t n);
+/** 0 or -errno with one line in `why`: the file is not whole. */
+int insn_record_close(struct InsnRun *r, char *why, size_t n);
+/** Case k, which both engines have run, counts for this row: write it if there are few of its kind. 0 or -errno. */
+int insn_record(struct InsnRun *r, unsigned k, unsigned row, char *why, size_t n);
 
 /* ---- insn_coverage.c ---- */
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MODELS = 4, START_PAGES = 512 };
+enum { MODELS = 4 };
 
 /** A CPU model that cases are for, and an engine of it. */
 struct ModelRunner {
@@ -21,10 +21,11 @@ struct Vectors {
     struct ModelRunner model[MODELS]; /* the last one used comes first */
     struct DiffRunner *runner;        /* of the case that is being run */
     struct DiffCase *c;
-    struct DiffState out;
+    struct CaseResult result;
     FILE *report;
     const char *file;
-    uint64_t cases, failed;
+    uint64_t cases, failed; /* that were run */
+    uint64_t unfit, malformed;
     bool said; /* this case's name */
 };
 
@@ -45,41 +46,115 @@ static void show(struct Vectors *v, const char *name, const char *expected, cons
         fprintf(v->report, "  %-7s expected %s, got %s\n", name, expected, got);
 }
 
-static void judge_fields(struct Vectors *v) {
+static bool same_bytes(const uint8_t *a, const uint8_t *b, const uint8_t *mask, unsigned n) {
+    bool same = true;
+    for (unsigned k = 0; k < n; k++)
+        same &= ((a[k] ^ b[k]) & mask[k]) == 0;
+    return same;
+}
+
+/** Fields of this set shall be as in `wanted`. */
+static void judge_fields(struct Vectors *v, const struct CaseFields *set, const struct DiffState *wanted) {
     char expected[40], got[40];
     for (unsigned k = 0; k < DIFF_FIELDS; k++) {
-        if (!case_has(&v->c->expected, k))
-            continue;
         const struct DiffField *f = &diff_fields[k];
-        const uint8_t *e = diff_field_at(&v->c->out, f), *g = diff_field_at(&v->out, f),
-                      *m = diff_field_at(&v->c->mask, f);
-        bool same = true;
-        for (unsigned n = 0; n < f->size; n++)
-            same &= ((e[n] ^ g[n]) & m[n]) == 0;
-        if (same)
+        if (!case_has(set, k) || same_bytes(diff_field_at(wanted, f), diff_field_at(&v->result.out, f),
+                                            diff_field_at(&v->c->mask, f), f->size))
             continue;
-        diff_field_print(f, &v->c->out, expected);
-        diff_field_print(f, &v->out, got);
+        diff_field_print(f, wanted, expected);
+        diff_field_print(f, &v->result.out, got);
         show(v, f->name, expected, got);
     }
 }
 
+/** The same of the system's registers. */
+static void judge_system(struct Vectors *v, uint64_t set, const struct DiffSystem *wanted) {
+    char expected[40], got[40];
+    for (unsigned k = 0; k < DIFF_SYSTEM; k++) {
+        bool known = v->result.known >> k & 1;
+        if (!(set >> k & 1) || (known && ((wanted->v[k] ^ v->result.system.v[k]) & v->c->mask_system.v[k]) == 0))
+            continue;
+        snprintf(expected, sizeof(expected), "%#llx", (unsigned long long)wanted->v[k]);
+        snprintf(got, sizeof(got), known ? "%#llx" : "none: a handler has its own",
+                 (unsigned long long)v->result.system.v[k]);
+        show(v, diff_system_names[k], expected, got);
+    }
+}
+
+static void show_byte(struct Vectors *v, uint64_t linear, uint8_t e, uint8_t g) {
+    char at[24], expected[8], got[8];
+    snprintf(at, sizeof(at), "%#llx", (unsigned long long)linear);
+    snprintf(expected, sizeof(expected), "%02x", e);
+    snprintf(got, sizeof(got), "%02x", g);
+    show(v, at, expected, got);
+}
+
 static void judge_memory(struct Vectors *v) {
+    const struct DiffCase *c = v->c;
+    for (unsigned k = c->expected_from; k < c->pieces; k++) {
+        const struct CasePiece *p = &c->piece[k];
+        for (unsigned n = 0; n < p->n; n++) {
+            const uint8_t *m = diff_space_at(&v->runner->space, p->linear + n);
+            uint8_t e = c->bytes[p->at + n], mask = p->mask != 0 ? c->bytes[p->mask + n] : 0xff;
+            if (m == NULL || ((*m ^ e) & mask) == 0)
+                continue;
+            show_byte(v, p->linear + n, e, *m);
+            break;
+        }
+    }
+}
+
+/* ---- "expect rest" ---- */
+
+/** Put what the page holds now where the case says otherwise what to expect, or where a handler's frame lies. */
+static void excuse(const struct Vectors *v, uint64_t linear, const uint8_t *now, uint8_t *wanted) {
     const struct DiffCase *c = v->c;
     for (unsigned k = c->expected_from; k < c->pieces; k++)
         for (unsigned n = 0; n < c->piece[k].n; n++) {
-            const uint8_t *p = diff_space_at(&v->runner->space, c->piece[k].linear + n);
-            uint8_t e = c->bytes[c->piece[k].at + n];
-            char at[24], expected[8], got[8];
-            if (p == NULL || *p == e)
-                continue;
-            snprintf(at, sizeof(at), "%#llx", (unsigned long long)c->piece[k].linear + n);
-            snprintf(expected, sizeof(expected), "%02x", e);
-            snprintf(got, sizeof(got), "%02x", *p);
-            show(v, at, expected, got);
+            uint64_t at = c->piece[k].linear + n - linear;
+            if (at < 4096)
+                wanted[at] = now[at];
+        }
+    for (unsigned n = 0; n < v->result.frame.bytes; n++) {
+        uint64_t at = diff_frame_at(&v->result.frame, n) - linear;
+        if (at < 4096)
+            wanted[at] = now[at];
+    }
+}
+
+static void judge_page(struct Vectors *v, uint64_t linear) {
+    const uint8_t *now = diff_space_at(&v->runner->space, linear);
+    uint8_t wanted[4096];
+    case_page(v->c, linear, wanted);
+    if (memcmp(wanted, now, sizeof(wanted)) == 0)
+        return;
+    excuse(v, linear, now, wanted);
+    for (unsigned k = 0; k < sizeof(wanted); k++)
+        if (wanted[k] != now[k]) {
+            show_byte(v, linear + k, wanted[k], now[k]);
             break;
         }
 }
+
+static void judge_rest(struct Vectors *v) {
+    const struct DiffCase *c = v->c;
+    static const struct CaseFields all = {{UINT64_MAX, UINT64_MAX}};
+    struct CaseFields others = {{all.bits[0] & ~c->expected.bits[0], all.bits[1] & ~c->expected.bits[1]}};
+    unsigned rip = (unsigned)diff_field_find("rip", 3);
+    others.bits[rip / 64] &= ~(1ull << rip % 64);
+    v->result.before.rflags |= FLAG_ONE;
+    judge_fields(v, &others, &v->result.before);
+    judge_system(v, v->result.known & ~c->expected_system, &v->result.system_before);
+    if (c->rest == REST_REGISTERS)
+        return;
+    for (unsigned k = 0; k < c->pages; k++)
+        judge_page(v, c->page[k].linear);
+    uint64_t stray = diff_tcg_stray_write(v->runner, &v->result.frame);
+    if (stray != UINT64_MAX)
+        show_byte(v, stray, 0, v->runner->space.ram.host[stray]);
+}
+
+/* ---- faults ---- */
 
 static void fault_text(const struct DiffState *s, unsigned parts, char *out, size_t n) {
     if (s->vector == DIFF_NO_FAULT) {
@@ -94,18 +169,21 @@ static void fault_text(const struct DiffState *s, unsigned parts, char *out, siz
     if (parts & CASE_FAULT_ERROR)
         used += snprintf(out + used, n - (size_t)used, " error %#x", s->error);
     if (parts & CASE_FAULT_CR2)
-        snprintf(out + used, n - (size_t)used, " cr2 %#llx", (unsigned long long)s->cr2);
+        used += snprintf(out + used, n - (size_t)used, " cr2 %#llx", (unsigned long long)s->cr2);
+    if (parts & CASE_FAULT_DR6)
+        snprintf(out + used, n - (size_t)used, " dr6 %#x", s->dr6);
 }
 
 static void judge_fault(struct Vectors *v) {
     const struct DiffCase *c = v->c;
-    const struct DiffState *o = &v->out;
-    if (c->fault == FAULT_ANY)
+    const struct DiffState *o = &v->result.out;
+    if (c->fault == FAULT_ANY && !c->rest)
         return;
     struct DiffState none = {.vector = DIFF_NO_FAULT};
-    const struct DiffState *e = c->fault == FAULT_NONE ? &none : &c->out;
+    const struct DiffState *e = c->fault == FAULT_IS ? &c->out : &none;
     if (o->vector == e->vector && (!(c->fault_parts & CASE_FAULT_ERROR) || o->error == e->error) &&
-        (!(c->fault_parts & CASE_FAULT_CR2) || o->cr2 == e->cr2))
+        (!(c->fault_parts & CASE_FAULT_CR2) || o->cr2 == e->cr2) &&
+        (!(c->fault_parts & CASE_FAULT_DR6) || o->dr6 == e->dr6))
         return;
     char expected[80], got[80];
     fault_text(e, c->fault_parts, expected, sizeof(expected));
@@ -116,56 +194,16 @@ static void judge_fault(struct Vectors *v) {
 static void judge(struct Vectors *v) {
     v->said = false;
     judge_fault(v);
-    judge_fields(v);
+    judge_fields(v, &v->c->expected, &v->c->out);
+    judge_system(v, v->c->expected_system, &v->c->out_system);
     judge_memory(v);
+    if (v->c->rest && v->result.known != 0)
+        judge_rest(v);
     v->cases++;
     v->failed += v->said;
 }
 
 /* ---- files ---- */
-
-char *diff_read_file(const char *path, size_t *size, char *why, size_t n) {
-    FILE *f = fopen(path, "rb");
-    char *text = NULL;
-    size_t used = 0, room = 0;
-    if (f == NULL)
-        return snprintf(why, n, "%s can't be read: %s", path, strerror(errno)), NULL;
-    for (;;) {
-        if (room - used < 65536) {
-            char *more = realloc(text, room = room * 2 + 131072);
-            if (more == NULL)
-                break;
-            text = more;
-        }
-        size_t got = fread(text + used, 1, room - used, f);
-        used += got;
-        if (got == 0)
-            break;
-    }
-    bool failed = ferror(f) != 0;
-    fclose(f);
-    if (failed || text == NULL) {
-        snprintf(why, n, "%s can't be read: %s", path, strerror(failed ? EIO : ENOMEM));
-        free(text);
-        return NULL;
-    }
-    *size = used;
-    return text;
-}
-
-/** A runner with room for the pages of any case. */
-static int open_runner(struct ModelRunner *m, char *why, size_t n) {
-    struct DiffPage *page = calloc(START_PAGES, sizeof(*page));
-    if (page == NULL)
-        return snprintf(why, n, "%s", strerror(ENOMEM)), -ENOMEM;
-    for (unsigned k = 0; k < START_PAGES; k++) /* apart, so that there are page tables for all of them */
-        page[k].linear = k * 0x200000ull + (k >= 384 ? 0x1000000000 : 0);
-    const struct DiffSetup setup = {
-        .mode = DIFF_LONG64, .cpl = 3, .model = &m->model, .page = page, .pages = START_PAGES};
-    int r = diff_tcg_runner.open(&m->runner, &setup, why, n);
-    free(page);
-    return r;
-}
 
 static void close_runner(struct ModelRunner *m) {
     if (m->runner != NULL)
@@ -188,20 +226,34 @@ static int choose_runner(struct Vectors *v, char *why, size_t n) {
         snprintf(v->model[0].cpu, CASE_CPU, "%s", cpu);
         r = cpu_model_parse(&v->model[0].model, given != NULL ? given : cpu[0] != '\0' ? cpu : "max", why, n);
         if (r == 0)
-            r = open_runner(&v->model[0], why, n);
+            r = diff_tcg_open_any(&v->model[0].runner, &v->model[0].model, why, n);
     }
     v->runner = v->model[0].runner;
     return r;
 }
 
+/** A case that is not judged. */
+static void skip(struct Vectors *v, uint64_t *count, const char *why) {
+    if (v->failed + v->unfit + v->malformed < v->options->show)
+        fprintf(v->report, "%s\n", why);
+    ++*count;
+}
+
 static int run_case(struct Vectors *v, char *why, size_t n) {
-    char reason[256];
+    char reason[256], line[512];
     int e = choose_runner(v, reason, sizeof(reason));
-    if (e == 0)
-        e = diff_tcg_case(v->runner, v->c, &v->out, reason, sizeof(reason));
     if (e != 0)
-        return snprintf(why, n, "%s:%u: %s", v->file, v->c->line, reason), e == -ENOMEM ? e : -EINVAL;
-    judge(v);
+        return snprintf(why, n, "%s:%u: %s", v->file, v->c->line, reason), e;
+    e = diff_tcg_case(v->runner, v->c, &v->result, reason, sizeof(reason));
+    if (e == 0) {
+        judge(v);
+        return 0;
+    }
+    snprintf(e == -EINVAL ? line : why, e == -EINVAL ? sizeof(line) : n, "%s:%u: %s: %s", v->file, v->c->line,
+             v->c->name, reason);
+    if (e != -EINVAL)
+        return e;
+    skip(v, &v->unfit, line);
     return 0;
 }
 
@@ -209,16 +261,38 @@ static int run_file(struct Vectors *v, const char *path, char *why, size_t n) {
     const char *only = v->options->only;
     struct CaseReader reader;
     size_t size;
-    char *text = diff_read_file(path, &size, why, n);
-    int r = text == NULL ? -EINVAL : 1, e;
+    char *text = diff_read_file(path, &size, why, n), malformed[512];
+    if (text == NULL)
+        return -EINVAL;
+    int r = 1;
     v->file = path;
-    if (text != NULL)
-        case_reader_init(&reader, path, text, size);
-    while (r > 0 && (r = case_read(&reader, v->c, why, n)) > 0)
-        if (only == NULL || diff_name_wanted(only, v->c->name))
-            r = (e = run_case(v, why, n)) == 0 ? 1 : e;
+    case_reader_init(&reader, path, text, size);
+    for (int e = 0; e == 0 && r != 0;) {
+        r = case_read(&reader, v->c, malformed, sizeof(malformed));
+        if (r < 0)
+            skip(v, &v->malformed, malformed);
+        else if (r > 0 && (only == NULL || diff_name_wanted(only, v->c->name)))
+            e = run_case(v, why, n);
+        if (e != 0) {
+            free(text);
+            return e;
+        }
+    }
     free(text);
-    return r;
+    return 0;
+}
+
+/** The last line of the report; 0 or 1, or -EINVAL with a line for files that hold what can't be read. */
+static int summarize(struct Vectors *v, char *why, size_t n) {
+    fprintf(v->report, "%llu cases, %llu failed", (unsigned long long)v->cases, (unsigned long long)v->failed);
+    if (v->unfit != 0)
+        fprintf(v->report, ", %llu can't be run", (unsigned long long)v->unfit);
+    if (v->malformed != 0)
+        fprintf(v->report, ", %llu malformed", (unsigned long long)v->malformed);
+    fputc('\n', v->report);
+    if (v->malformed != 0)
+        return snprintf(why, n, "%llu cases are malformed", (unsigned long long)v->malformed), -EINVAL;
+    return v->failed != 0 || v->unfit != 0;
 }
 
 int twin86_diff_vectors(const Twin86DiffVectors *o, FILE *report, char *why, size_t why_size) {
@@ -230,12 +304,10 @@ int twin86_diff_vectors(const Twin86DiffVectors *o, FILE *report, char *why, siz
     int r = o->cpu != NULL ? cpu_model_parse(&model, o->cpu, why, why_size) : 0;
     for (unsigned k = 0; r == 0 && k < o->files; k++)
         r = run_file(&v, o->file[k], why, why_size);
-    if (r == 0 && v.cases == 0 && o->only != NULL)
+    if (r == 0 && v.cases + v.unfit + v.malformed == 0 && o->only != NULL)
         r = (snprintf(why, why_size, "--only '%s': no case has such a name", o->only), -EINVAL);
-    if (r == 0) {
-        fprintf(report, "%llu cases, %llu failed\n", (unsigned long long)v.cases, (unsigned long long)v.failed);
-        r = v.failed != 0;
-    }
+    if (r == 0)
+        r = summarize(&v, why, why_size);
     for (unsigned k = 0; k < MODELS; k++)
         close_runner(&v.model[k]);
     free(v.c);

@@ -516,11 +516,39 @@ typedef struct Twin86DiffInsn {
     const char *html;    /* with coverage: write it to this file instead, as a page; NULL: print it */
     bool shrink;         /* reduce differing cases to what matters */
     const char *save;    /* folder for the files of differing cases; NULL: none are written */
+    const char *record;  /* a file for cases with what the second engine made of them, reduced; NULL: none */
+    uint64_t each;       /* of each form so many that complete are recorded, and half as many that fault; 0: all */
+    unsigned shard, shards; /* run the shard-th (from 1) of so many parts of the run; 0, 0: all of it */
+    const char *report;  /* a file for twin86_diff_merge; NULL: none */
 } Twin86DiffInsn;
 
 /** Run it; the report goes to `out`. 0: nothing differs but what is explained; 1: something differs; or -errno with one
  *  line in `why`: -EINVAL for wrong options, else an engine can't be had or could not go on. */
 TWIN86_API int twin86_diff_insn(const Twin86DiffInsn *options, FILE *out, char *why, size_t why_size);
+
+/** Reports of shards of one run of twin86_diff_insn. */
+typedef struct Twin86DiffMerge {
+    const char *const *file;
+    unsigned files;
+    bool coverage;      /* as in Twin86DiffInsn */
+    const char *html;   /* as there */
+    const char *report; /* all of them in one file, which can be merged with others; NULL: none */
+} Twin86DiffMerge;
+
+/** Tell of them as of one run. 0: nothing differs but what is explained; 1: something differs, or a shard is missing;
+ *  -errno with one line in `why`: -EINVAL for files that are malformed or no parts of one run. */
+TWIN86_API int twin86_diff_merge(const Twin86DiffMerge *options, FILE *out, char *why, size_t why_size);
+
+/** MOO files, in which the SingleStepTests project keeps what an 8088, 80286 or 80386 did with single instructions. */
+typedef struct Twin86DiffImport {
+    const char *const *file;
+    unsigned files;
+    const char *cpu; /* the model that the cases shall name, as Twin86Config.cpu; NULL: none */
+} Twin86DiffImport;
+
+/** Write their tests as cases (docs/diff-cases.md) to `out`, and what there is to say of each file to `log`. 0, or
+ *  -errno with one line in `why`: -EINVAL for a file that can't be read or is damaged; what came before is written. */
+TWIN86_API int twin86_diff_import(const Twin86DiffImport *options, FILE *out, FILE *log, char *why, size_t why_size);
 
 /** Files of cases (docs/diff-cases.md) whose expectations tcg-lite shall meet. */
 typedef struct Twin86DiffVectors {
@@ -542,6 +570,7 @@ typedef struct Twin86DiffReplay {
     const char *cpu, *only;    /* as in Twin86DiffVectors; what the host's processor lacks is taken out of the model */
     const char *engines;       /* as in Twin86DiffInsn; the first is tcg-lite */
     bool shrink;               /* reduce those that differ, and print them */
+    const char *record;        /* as in Twin86DiffInsn: all of them */
 } Twin86DiffReplay;
 
 /** Run them. As twin86_diff_insn. */

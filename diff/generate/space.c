@@ -53,6 +53,25 @@ uint8_t *diff_space_at(const struct DiffSpace *s, uint64_t linear) {
     return phys == UINT64_MAX ? NULL : s->ram.host + phys;
 }
 
+/** Whether one of the pages lies there. */
+static bool taken(const struct DiffSpace *s, uint64_t from, uint64_t size) {
+    for (uint64_t at = from; at - from < size; at += PAGE)
+        if (find(s, at) != NULL)
+            return true;
+    return false;
+}
+
+/** Where the structures lie. There are fewer pages than places, but in real-address mode. */
+static uint64_t place_tables(const struct DiffSpace *s) {
+    uint64_t at = is_real(s) ? DIFF_SYS_REAL : DIFF_SYS;
+    while (taken(s, at, DIFF_SYS_SIZE)) {
+        at = is_real(s) ? at - DIFF_SYS_SIZE : at + DIFF_SYS_SIZE;
+        if (is_real(s) && at == 0)
+            return DIFF_NOWHERE;
+    }
+    return at;
+}
+
 static bool canonical(uint64_t linear) { return (uint64_t)((int64_t)(linear << 16) >> 16) == linear; }
 
 static int check_pages(const struct DiffSpace *s, char *why, size_t n) {
@@ -60,11 +79,6 @@ static int check_pages(const struct DiffSpace *s, char *why, size_t n) {
         uint64_t at = s->page[k].linear;
         if (k > 0 && s->page[k - 1].linear == at)
             return snprintf(why, n, "the page at %#llx is named twice", (unsigned long long)at), -EINVAL;
-        if (at - s->sys < DIFF_SYS_SIZE)
-            return snprintf(why, n, "the page at %#llx is needed for the system's own structures, from %#llx to %#llx",
-                            (unsigned long long)at, (unsigned long long)s->sys,
-                            (unsigned long long)s->sys + DIFF_SYS_SIZE - 1),
-                   -EINVAL;
         bool fits = is_real(s) || s->mode == DIFF_V8086 ? at < REAL_RAM : is_long(s) ? canonical(at) : at <= UINT32_MAX;
         if (!fits)
             return snprintf(why, n, "mode %s has no address %#llx", diff_mode_names[s->mode], (unsigned long long)at),
@@ -160,7 +174,7 @@ static void make_handlers(struct DiffSpace *s) {
         uint64_t gate = (handler & 0xffff) | (handler >> 16 & 0xffff) << 48 | (0x8e00 | dpl << 13) << 32;
         if (is_real(s)) {
             uint32_t vector = (uint32_t)(s->sys >> 4) << 16 | (uint32_t)(handler - s->sys);
-            memcpy(s->ram.host + 4 * v, &vector, 4);
+            memcpy(s->ram.host + s->ivt + 4 * v, &vector, 4);
         } else if (is_long(s)) {
             uint64_t ist = s->cpl == 0 ? 1ull << 32 : 0; /* cases may do anything to RSP */
             put(s, DIFF_SYS_IDT + 16 * v, gate | (uint64_t)DIFF_CS64_0 << 16 | ist, 8);
@@ -169,7 +183,7 @@ static void make_handlers(struct DiffSpace *s) {
             put(s, DIFF_SYS_IDT + 8 * v, gate | (uint64_t)DIFF_CS32_0 << 16, 8);
         }
     }
-    s->env.idt = is_real(s) ? (struct X86Table){0, 0x3ff}
+    s->env.idt = is_real(s) ? (struct X86Table){s->ivt, 0x3ff}
                             : (struct X86Table){s->sys + DIFF_SYS_IDT, (uint16_t)(256 * (is_long(s) ? 16 : 8) - 1)};
 }
 
@@ -249,7 +263,7 @@ static void set_control(struct DiffSpace *s, const struct CpuModel *model) {
 /** Page-table pages that are needed at most: one per level for every page, and for the system's. */
 static uint64_t ram_size(const struct DiffSpace *s) {
     if (is_real(s))
-        return REAL_RAM;
+        return REAL_RAM + PAGE;
     uint64_t tables = 8, previous = UINT64_MAX;
     for (unsigned k = 0; k < s->pages; k++) {
         if (s->page[k].linear >> 21 != previous)
@@ -260,10 +274,13 @@ static uint64_t ram_size(const struct DiffSpace *s) {
 }
 
 static void build(struct DiffSpace *s, const struct CpuModel *model) {
+    s->ivt = is_real(s) && find(s, 0) != NULL ? REAL_RAM : 0;
+    s->a20_mask = UINT64_MAX;
     s->sys_phys = is_real(s) ? s->sys : (uint64_t)s->pages * PAGE;
     struct Tables t = {.s = s, .next = s->sys_phys + DIFF_SYS_SIZE};
     set_control(s, model);
-    make_handlers(s);
+    if (s->sys != DIFF_NOWHERE)
+        make_handlers(s);
     if (!is_real(s)) {
         make_tables(&t);
         make_gdt(s);
@@ -283,7 +300,9 @@ static int list_pages(struct DiffSpace *s, const struct DiffPage *page, unsigned
     memcpy(s->page, page, pages * sizeof(*page));
     s->pages = pages;
     qsort(s->page, pages, sizeof(*page), by_address);
-    return check_pages(s, why, n);
+    int r = check_pages(s, why, n);
+    s->sys = r == 0 ? place_tables(s) : s->sys;
+    return r;
 }
 
 /** Everything but memory. */
@@ -291,7 +310,6 @@ static int describe(struct DiffSpace *s, enum DiffMode mode, unsigned cpl, const
                     char *why, size_t n) {
     s->mode = mode;
     s->cpl = cpl;
-    s->sys = mode == DIFF_REAL16 ? DIFF_SYS_REAL : DIFF_SYS;
     memset(&s->env, 0, sizeof(s->env));
     return list_pages(s, page, pages, why, n);
 }
@@ -315,13 +333,13 @@ int diff_space_init(struct DiffSpace *s, enum DiffMode mode, unsigned cpl, const
 
 int diff_space_move(struct DiffSpace *s, const struct DiffPage *page, unsigned pages, char *why, size_t n) {
     bool same = pages == s->pages;
-    uint64_t used = ram_size(s), tables = s->sys_phys + DIFF_SYS_SIZE;
+    uint64_t used = ram_size(s), tables = s->sys_phys + DIFF_SYS_SIZE, sys = s->sys;
     if (!is_real(s) && !same)
         return -ENOSPC;
     int r = list_pages(s, page, pages, why, n);
     if (r != 0 || is_real(s))
         return r;
-    if (ram_size(s) > s->ram.size)
+    if (ram_size(s) > s->ram.size || s->sys != sys)
         return -ENOSPC;
     memset(s->ram.host + tables, 0, used - tables);
     make_tables(&(struct Tables){.s = s, .next = tables});
@@ -339,6 +357,12 @@ int diff_space_change(struct DiffSpace *s, enum DiffMode mode, unsigned cpl, con
     memset(s->ram.host, 0, used);
     build(s, model);
     return 0;
+}
+
+void diff_space_clear_real(struct DiffSpace *s) {
+    memset(s->ram.host, 0, REAL_RAM + PAGE);
+    s->ivt = s->env.idt.base = 0;
+    s->sys = DIFF_NOWHERE;
 }
 
 void diff_space_destroy(struct DiffSpace *s) {

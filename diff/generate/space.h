@@ -37,7 +37,8 @@ struct DiffPage {
     uint8_t attr;
 };
 
-/** Where the structures lie, by linear address; cases may not have pages there. Real mode: from DIFF_SYS_REAL on. */
+/** Where the structures lie: DiffSpace.sys and so much beyond. That is DIFF_SYS, in real-address mode DIFF_SYS_REAL, or
+ * the first place behind (before) where none of the space's pages is. */
 enum {
     DIFF_SYS = 0x30000000,
     DIFF_SYS_REAL = 0xf0000,
@@ -66,19 +67,22 @@ enum {
     DIFF_DS16_3 = 0x63,
 };
 
+#define DIFF_NOWHERE UINT64_MAX
+
 struct DiffSpace {
     enum DiffMode mode;
     unsigned cpl;
     struct Region ram; /* physical memory from 0 */
     struct DiffPage *page;
     unsigned pages;
-    uint64_t sys, sys_phys; /* of DIFF_SYS_* */
+    uint64_t sys, sys_phys; /* of DIFF_SYS_*; sys is DIFF_NOWHERE where real-address mode has no room left for it */
+    uint64_t ivt;           /* real-address mode's vectors: at 0, or beyond the pages if one of them is there */
+    uint64_t a20_mask;      /* real-address mode: the bits of an address that count */
     CPUX86State env;        /* what every case starts from, but for what it says itself */
 };
 
 /**
- * Make a space of these pages (copied, sorted). 0, -EINVAL (pages that overlap each other or the system's, or cannot be
- * in that mode) or another -errno, with one line in `why`.
+ * Make a space of these pages (copied, sorted). 0, -EINVAL (pages that overlap each other, or cannot be in that mode) or another -errno, with one line in `why`.
  */
 int diff_space_init(struct DiffSpace *s, enum DiffMode mode, unsigned cpl, const struct CpuModel *model,
                     const struct DiffPage *page, unsigned pages, char *why, size_t n);
@@ -87,6 +91,9 @@ int diff_space_change(struct DiffSpace *s, enum DiffMode mode, unsigned cpl, con
                       const struct DiffPage *page, unsigned pages, char *why, size_t n);
 /** The same space with other pages, whose memory is as it was; -ENOSPC: it must be made anew. */
 int diff_space_move(struct DiffSpace *s, const struct DiffPage *page, unsigned pages, char *why, size_t n);
+/** Real-address mode without vectors and handlers, all of its memory 0: for engines that tell of exceptions by themselves.
+ */
+void diff_space_clear_real(struct DiffSpace *s);
 void diff_space_destroy(struct DiffSpace *s);
 
 /** The page of a linear address, or NULL. */

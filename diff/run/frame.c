@@ -8,10 +8,15 @@ bool diff_in_handler(const struct DiffSpace *s, const CPUX86State *env) {
     return linear - (s->sys + DIFF_SYS_HANDLERS) < 256 * DIFF_HANDLER;
 }
 
+uint32_t diff_handler_vector(const struct DiffSpace *s, const CPUX86State *env) {
+    uint64_t base = x86_long_mode(env) ? 0 : env->seg[SEG_CS].base;
+    return (uint32_t)((env->rip + base - s->sys - DIFF_SYS_HANDLERS) / DIFF_HANDLER);
+}
+
 /** A byte of the space's memory; 0 where there is none. */
 static uint8_t byte_at(const struct DiffSpace *s, uint64_t linear) {
     if (s->mode == DIFF_REAL16)
-        return linear < s->ram.size ? s->ram.host[linear] : 0;
+        return (linear &= s->a20_mask) < s->ram.size ? s->ram.host[linear] : 0;
     if (linear - s->sys < DIFF_SYS_SIZE)
         return s->ram.host[s->sys_phys + (linear - s->sys)];
     const uint8_t *p = diff_space_at(s, linear);
@@ -57,8 +62,6 @@ static void pop_v8086(struct Stack *k, CPUX86State *env) {
 void diff_frame_read(const struct DiffSpace *s, CPUX86State *env, struct DiffState *out, struct DiffFrame *frame) {
     struct Stack k = stack_of(s, env);
     const struct Stack start = k;
-    uint64_t cs_base = k.size == 8 ? 0 : env->seg[SEG_CS].base;
-    out->vector = (uint32_t)((env->rip + cs_base - s->sys - DIFF_SYS_HANDLERS) / DIFF_HANDLER);
     out->error = k.size != 2 && diff_has_error(out->vector) ? (uint32_t)pop(&k) : 0;
     out->rip = pop(&k);
     frame->cs = pop(&k) & 0xffff;
@@ -72,7 +75,7 @@ void diff_frame_read(const struct DiffSpace *s, CPUX86State *env, struct DiffSta
         out->gpr[REG_SP] = (env->gpr[REG_SP] & ~k.mask) | (k.sp & k.mask);
         frame->ss = env->seg[SEG_SS].selector;
     }
-    frame->linear = start.base + (start.sp & start.mask);
+    frame->base = start.base, frame->sp = start.sp, frame->mask = start.mask;
     frame->bytes = (unsigned)(k.sp - start.sp);
     if (vm) {
         pop_v8086(&k, env);
@@ -122,4 +125,12 @@ void diff_system_read(const CPUX86State *env, const struct DiffFrame *frame, str
     put_segment(v + 42, &env->seg[SEG_FS], false);
     put_segment(v + 45, &env->seg[SEG_GS], false);
     v[53] = env->pkru;
+}
+
+void diff_system_read_own(const CPUX86State *env, struct DiffSystem *out) {
+    uint64_t cs[4], ss[4];
+    put_segment(cs, &env->seg[SEG_CS], true);
+    put_segment(ss, &env->seg[SEG_SS], true);
+    const uint64_t own[] = {cs[1], cs[3], ss[1], ss[2], ss[3]};
+    memcpy(out->v + 48, own, sizeof(own));
 }

@@ -55,6 +55,7 @@ struct DiffRunner {
     unsigned stuck;            /* after a failed run: the case that it failed in */
     bool oracle_pads;          /* pads as the oracle has them are wanted, to see what depends on them */
     struct DiffSystem *system; /* by case: more that came out; NULL: this runner does not tell */
+    const struct DiffOwnSystem *own; /* runners of any mode: what all cases have instead of the mode's; NULL: nothing */
 };
 
 extern const struct DiffRunnerOps diff_tcg_runner;

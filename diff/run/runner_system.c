@@ -29,6 +29,7 @@ struct SystemRunner {
     /* QEMU's emulation of SVM (7.2) ends with "invalid tss type" when it takes a stack from a TSS that is busy, as it
      * must be. One that is not does no harm: KVM says of any that it is busy. */
     bool tss_available;
+    uint64_t cs_base; /* of the case that is being run */
 };
 
 static void close_runner(struct DiffRunner *r) {
@@ -76,7 +77,7 @@ static int make_cpu(struct SystemRunner *y, const struct AccelOps *ops, const ch
 /** In real-address mode a case can go anywhere: let it come back soon. */
 static void fill_real(struct DiffSpace *s) {
     for (uint64_t at = sizeof(((struct SystemRunner *)0)->vectors); at < s->ram.size; at++)
-        if (diff_space_page(s, at) == NULL && at - s->sys >= DIFF_SYS_SIZE)
+        if (at - s->ivt >= sizeof(((struct SystemRunner *)0)->vectors) && diff_space_page(s, at) == NULL && at - s->sys >= DIFF_SYS_SIZE)
             s->ram.host[at] = 0xcc; /* INT3 */
 }
 
@@ -93,9 +94,15 @@ static int open_on(struct DiffRunner **out, const struct DiffSetup *setup, const
         return e;
     }
     bus_lock_init(&y->lock);
+    if (y->head.space.sys == DIFF_NOWHERE)
+        e = (snprintf(why, n, "the case has pages all over real-address mode's memory: no room for handlers"), -EINVAL);
+    if (e != 0) {
+        close_runner(&y->head);
+        return e;
+    }
     if (setup->mode == DIFF_REAL16)
         fill_real(&y->head.space);
-    memcpy(y->vectors, y->head.space.ram.host, sizeof(y->vectors));
+    memcpy(y->vectors, y->head.space.ram.host + y->head.space.ivt, sizeof(y->vectors));
     memcpy(y->tables, y->head.space.ram.host + y->head.space.sys_phys, DIFF_SYS_SIZE);
     y->head.system = calloc(DIFF_BATCH, sizeof(*y->head.system));
     e = make_cpu(y, ops, options, setup->model, why, n);
@@ -144,8 +151,8 @@ static bool at_pad(const struct DiffSpace *s, uint64_t linear) {
 /** Segments of 16-bit modes: each case has its own bases. */
 static void set_bases(const struct DiffSpace *s, const struct DiffState *in, CPUX86State *env) {
     bool paragraphs = s->mode == DIFF_REAL16 || s->mode == DIFF_V8086;
-    if (!paragraphs && s->mode != DIFF_PROT16 && s->mode != DIFF_COMPAT16)
-        return;
+    if ((!paragraphs && s->mode != DIFF_PROT16 && s->mode != DIFF_COMPAT16) || diff_get32(in->fx + DIFF_FX_CS_BASE) == 0)
+        return; /* of a file's cases they are 0 */
     env->seg[SEG_CS].base = diff_get32(in->fx + DIFF_FX_CS_BASE);
     env->seg[SEG_SS].base = diff_get32(in->fx + DIFF_FX_SS_BASE);
     env->seg[SEG_DS].base = env->seg[SEG_ES].base = diff_get32(in->fx + DIFF_FX_DATA_BASE);
@@ -158,19 +165,25 @@ static void load(struct SystemRunner *y, const struct DiffState *in) {
     CPUX86State *env = &y->cpu.env;
     memcpy(s->ram.host + s->sys_phys, y->tables, DIFF_SYS_HANDLERS);
     if (s->mode == DIFF_REAL16)
-        memcpy(s->ram.host, y->vectors, sizeof(y->vectors));
+        memcpy(s->ram.host + s->ivt, y->vectors, sizeof(y->vectors));
     *env = s->env;
     if (y->tss_available)
         env->tr.ar = 0x89;
     diff_state_to_env(in, env);
     set_bases(s, in, env);
+    if (y->head.own != NULL) {
+        diff_own_system_load(y->head.own, env);
+        env->seg[SEG_FS].base = in->fs_base;
+        env->seg[SEG_GS].base = in->gs_base;
+    }
+    y->cs_base = env->seg[SEG_CS].base;
     y->cpu.halted = false;
 }
 
 static void finish(struct SystemRunner *y, enum VcpuExit exit, struct DiffState *out, struct DiffSystem *system) {
     struct DiffSpace *s = &y->head.space;
     CPUX86State *env = &y->cpu.env;
-    struct DiffFrame frame = {env->seg[SEG_CS].selector, env->seg[SEG_SS].selector, 0, 0};
+    struct DiffFrame frame = {.cs = env->seg[SEG_CS].selector, .ss = env->seg[SEG_SS].selector};
     env->fip = (uint32_t)env->fip, env->fdp = (uint32_t)env->fdp;
     diff_state_from_env(out, env);
     out->vector = DIFF_NO_FAULT;
@@ -184,15 +197,17 @@ static void finish(struct SystemRunner *y, enum VcpuExit exit, struct DiffState 
         return;
     }
     if (diff_in_handler(s, env)) {
+        out->vector = diff_handler_vector(s, env);
         diff_frame_read(s, env, out, &frame);
         for (unsigned k = 0; k < frame.bytes; k++) { /* `out` has it all; flags that are undefined would differ here */
-            uint8_t *p = diff_space_at(s, frame.linear + k);
+            uint8_t *p = diff_space_at(s, diff_frame_at(&frame, k));
             if (p != NULL)
                 *p = 0;
         }
     }
-    uint64_t base = s->mode == DIFF_REAL16 || s->mode == DIFF_V8086      ? frame.cs << 4
-                    : s->mode == DIFF_PROT16 || s->mode == DIFF_COMPAT16 ? diff_get32(out->fx + DIFF_FX_CS_BASE)
+    bool own = y->head.own != NULL && (y->head.own->segments & (1 << SEG_CS));
+    uint64_t base = !own && (s->mode == DIFF_REAL16 || s->mode == DIFF_V8086) ? frame.cs << 4
+                    : s->mode != DIFF_LONG64                             ? y->cs_base
                                                                          : 0;
     if (out->vector == VEC_BP && at_pad(s, base + out->rip - 1)) {
         out->vector = DIFF_NO_FAULT;

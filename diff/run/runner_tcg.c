@@ -14,7 +14,7 @@
 #include <string.h>
 
 /* Iterations of repeated string instructions count as instructions; a case gets as many turns. */
-enum { MAX_TURNS = 70000, REAL_TOP = 0x110000 };
+enum { MAX_TURNS = 70000, REAL_TOP = 0x110000, ANY_PAGES = 512 };
 
 struct TcgRunner {
     struct DiffRunner head;
@@ -24,6 +24,9 @@ struct TcgRunner {
     uint64_t page; /* where RIP was last looked up: linear, and its host address */
     const uint8_t *page_host;
     bool pointers32;
+    struct CpuTrace trace; /* real-address mode: how it is known that an exception came, and which */
+    bool event;
+    uint8_t event_vector;
     struct DiffPage *case_page; /* for diff_tcg_case: what the space was made of, in the case's order */
     unsigned case_pages;
 };
@@ -148,17 +151,24 @@ static bool run_budget(struct CPUState *cpu, uint64_t insns) {
     return alive;
 }
 
-/** What the handler finds on its stack becomes the result. */
-static void read_frame(struct TcgRunner *r, struct DiffState *out) {
-    const struct DiffSpace *s = &r->head.space;
-    struct DiffFrame frame;
-    diff_frame_read(s, &r->cpu.env, out, &frame);
-    out->left = frame.cs != s->env.seg[SEG_CS].selector;
+/** How a case ended. */
+struct End {
+    bool alive; /* no triple fault */
+    bool fault; /* a handler was entered: this one */
+    uint32_t vector;
+};
+
+/** As far as it is known by where RIP is. */
+static struct End end_of(const struct TcgRunner *r, bool alive) {
+    bool fault = alive && in_handler(r);
+    return (struct End){alive, fault, fault ? diff_handler_vector(&r->head.space, &r->cpu.env) : 0};
 }
 
-static void finish(struct TcgRunner *r, struct DiffState *out, bool fault, bool alive) {
+static void finish(struct TcgRunner *r, struct DiffState *out, struct DiffFrame *frame, const struct End *end) {
     CPUX86State *env = &r->cpu.env;
-    if (!alive) {
+    const struct DiffSpace *s = &r->head.space;
+    *frame = (struct DiffFrame){.cs = env->seg[SEG_CS].selector, .ss = env->seg[SEG_SS].selector};
+    if (!end->alive) {
         *out = (struct DiffState){.vector = DIFF_TRIPLE_FAULT};
         return;
     }
@@ -166,11 +176,13 @@ static void finish(struct TcgRunner *r, struct DiffState *out, bool fault, bool 
         env->fip = (uint32_t)env->fip, env->fdp = (uint32_t)env->fdp;
     diff_state_from_env(out, env);
     out->vector = DIFF_NO_FAULT;
-    out->left = env->seg[SEG_CS].selector != r->head.space.env.seg[SEG_CS].selector;
     out->error = out->dr6 = 0;
     out->cr2 = 0;
-    if (fault)
-        read_frame(r, out);
+    if (end->fault) {
+        out->vector = end->vector;
+        diff_frame_read(s, env, out, frame);
+    }
+    out->left = frame->cs != s->env.seg[SEG_CS].selector;
     if (r->head.oracle_pads && out->vector == VEC_PF && out->cr2 == STUB_CONTROL + offsetof(struct StubControl, rip)) {
         out->vector = DIFF_NO_FAULT; /* the first instruction of a pad */
         out->error = 0;
@@ -182,12 +194,11 @@ static void finish(struct TcgRunner *r, struct DiffState *out, bool fault, bool 
 static void run_one(struct TcgRunner *r, const struct DiffState *in, struct DiffState *out) {
     struct CPUState *cpu = &r->cpu;
     load(r, in);
-    bool alive = run_budget(cpu, in->insns + 1), fault = in_handler(r);
-    for (unsigned turn = 0; alive && !fault && turn < MAX_TURNS && !at_pad(r); turn++) {
-        alive = run_budget(cpu, 1);
-        fault = in_handler(r);
-    }
-    finish(r, out, fault, alive);
+    struct DiffFrame frame;
+    struct End end = end_of(r, run_budget(cpu, in->insns + 1));
+    for (unsigned turn = 0; end.alive && !end.fault && turn < MAX_TURNS && !at_pad(r); turn++)
+        end = end_of(r, run_budget(cpu, 1));
+    finish(r, out, &frame, &end);
 }
 
 static int run(struct DiffRunner *r, const struct DiffState *in, struct DiffState *out, const uint16_t *which,
@@ -247,21 +258,17 @@ static void put_registers(struct TcgRunner *t) {
     tcg_update_mode(tcg);
 }
 
-/** In real-address mode all memory is there for any case. What the last one wrote becomes 0 again; false: it wrote to
- *  the vectors or handlers. */
-static bool clean_real(struct TcgRunner *t) {
+/** In real-address mode all memory is there for any case. What the last one wrote becomes 0 again. */
+static void clean_real(struct TcgRunner *t) {
     struct DiffSpace *s = &t->head.space;
     for (uint64_t at = 0; at < s->ram.size && at < REAL_TOP; at += 4096) {
         uint8_t *flags = &s->ram.page_flags[at >> 12];
         if (!(__atomic_load_n(flags, __ATOMIC_RELAXED) & PAGE_FLAG_DIRTY))
             continue;
-        if (at == 0 || at - s->sys < DIFF_SYS_SIZE)
-            return false;
         forget_blocks(t, at);
         memset(s->ram.host + at, 0, 4096);
         __atomic_and_fetch(flags, (uint8_t)~PAGE_FLAG_DIRTY, __ATOMIC_RELAXED);
     }
-    return true;
 }
 
 /** Give the space that there is the case's pages. -ENOSPC: that is not enough. */
@@ -271,8 +278,8 @@ static int move_pages(struct TcgRunner *t, const struct DiffCase *c, char *why, 
     if (t->case_pages == 0 || s->mode != c->mode || s->cpl != c->cpl ||
         (!real && (s->cpl == 0 || s->pages != c->pages)))
         return -ENOSPC;
-    if (real && !clean_real(t))
-        return -ENOSPC;
+    if (real)
+        clean_real(t);
     for (unsigned k = 0; k < s->pages && !real; k++)
         forget_blocks(t, k * 4096ull);
     int r = diff_space_move(s, c->page, c->pages, why, n);
@@ -287,6 +294,8 @@ static int make_pages(struct TcgRunner *t, const struct DiffCase *c, char *why, 
     int r = diff_space_change(&t->head.space, c->mode, c->cpl, &cpu->model, c->page, c->pages, why, n);
     if (r != 0)
         return r;
+    if (c->mode == DIFF_REAL16)
+        diff_space_clear_real(&t->head.space);
     memset(t->head.space.ram.page_flags, 0, t->head.space.ram.size >> 12);
     bus_set_dirty_logging(cpu->bus, c->mode == DIFF_REAL16);
     cpu->env = t->head.space.env;
@@ -319,19 +328,7 @@ static void forget_code(struct TcgRunner *t, const struct DiffCase *c) {
     }
 }
 
-/** Segments and control registers that the case gives. */
-static void load_system(struct TcgRunner *t, const struct CaseSystem *y) {
-    CPUX86State *env = &t->cpu.env;
-    for (unsigned k = 0; k < SEG_COUNT; k++)
-        if (y->segments >> k & 1)
-            env->seg[k] = y->seg[k];
-    env->cr0 = y->has_cr0 ? y->cr0 : env->cr0;
-    env->cr4 = y->has_cr4 ? y->cr4 : env->cr4;
-    env->efer = y->has_efer ? y->efer : env->efer;
-    env->xcr0 = y->has_xcr0 ? y->xcr0 : env->xcr0;
-}
-
-static bool sets_control(const struct CaseSystem *y) { return y->has_cr0 || y->has_cr4 || y->has_efer || y->has_xcr0; }
+static bool sets_control(const struct DiffOwnSystem *y) { return y->has_cr0 || y->has_cr4 || y->has_efer || y->has_xcr0; }
 
 static bool is_repeated_string(const struct DiffCase *c) {
     const uint8_t *p = c->bytes + c->code_at;
@@ -344,34 +341,135 @@ static bool is_repeated_string(const struct DiffCase *c) {
     return false;
 }
 
-int diff_tcg_case(struct DiffRunner *r, const struct DiffCase *c, struct DiffState *out, char *why, size_t n) {
+int diff_tcg_open_any(struct DiffRunner **r, const struct CpuModel *model, char *why, size_t n) {
+    struct DiffPage *page = calloc(ANY_PAGES, sizeof(*page));
+    if (page == NULL)
+        return snprintf(why, n, "%s", strerror(ENOMEM)), -ENOMEM;
+    for (unsigned k = 0; k < ANY_PAGES; k++) /* apart, so that there are page tables for all of them */
+        page[k].linear = k * 0x200000ull + (k >= 384 ? 0x1000000000 : 0);
+    const struct DiffSetup setup = {.mode = DIFF_LONG64, .cpl = 3, .model = model, .page = page, .pages = ANY_PAGES};
+    int e = open_runner(r, &setup, why, n);
+    free(page);
+    return e;
+}
+
+/* ---- exceptions in real-address mode, where all memory belongs to the case ---- */
+
+static void note_event(void *opaque, struct CPUState *cpu, uint8_t vector, bool has_error, uint32_t error,
+                       bool external, bool software) {
+    struct TcgRunner *t = opaque;
+    (void)has_error, (void)error, (void)external, (void)software;
+    t->event = true;
+    t->event_vector = vector;
+    cpu_post(cpu, CPU_EVENT_LEAVE); /* before the handler's first instruction */
+}
+
+static struct End run_instructions(struct TcgRunner *t, bool real, uint64_t insns) {
+    if (!real)
+        return end_of(t, run_budget(&t->cpu, insns));
+    t->event = false;
+    bool alive = run_budget(&t->cpu, insns);
+    cpu_retract(&t->cpu, CPU_EVENT_LEAVE);
+    return (struct End){alive, alive && t->event, t->event_vector};
+}
+
+static void watch_events(struct TcgRunner *t, bool watch) {
+    t->trace = (struct CpuTrace){.event = note_event, .opaque = t};
+    t->cpu.trace = watch ? &t->trace : NULL;
+}
+
+static void set_a20(struct TcgRunner *t, bool on) {
+    if (bus_a20(t->cpu.bus) == on)
+        return;
+    bus_set_a20(t->cpu.bus, on);
+    tcg_blocks_flush(t->cpu.engine);
+    tcg_tlb_flush(t->cpu.engine);
+    t->head.space.a20_mask = bus_a20_mask(t->cpu.bus);
+}
+
+/* ---- a case ---- */
+
+/** The case's registers, and those of the system that it has of its own. */
+static void load_case(struct TcgRunner *t, const struct DiffCase *c) {
+    load(t, &c->in);
+    if (!c->system.any)
+        return;
+    diff_own_system_load(&c->system, &t->cpu.env);
+    diff_state_to_env(&c->in, &t->cpu.env);
+    put_registers(t);
+    if (sets_control(&c->system))
+        tcg_lite_ops.put_state(&t->cpu);
+}
+
+/** The next case finds the mode's own again. */
+static void unload_case(struct TcgRunner *t, const struct DiffCase *c) {
+    if (!c->system.any)
+        return;
+    t->cpu.env = t->head.space.env;
+    put_registers(t);
+    if (sets_control(&c->system))
+        tcg_lite_ops.put_state(&t->cpu);
+}
+
+static void read_system(const struct TcgRunner *t, const struct DiffFrame *frame, struct DiffSystem *system) {
+    diff_system_read(&t->cpu.env, frame, system);
+    if (frame->bytes == 0)
+        diff_system_read_own(&t->cpu.env, system);
+}
+
+static void read_result(struct TcgRunner *t, struct CaseResult *r, const struct End *end) {
+    const CPUX86State *env = &t->cpu.env;
+    finish(t, &r->out, &r->frame, end);
+    r->known = !end->alive ? 0 : end->fault ? ~DIFF_SYSTEM_OWN : UINT64_MAX;
+    if (end->alive)
+        read_system(t, &r->frame, &r->system);
+    r->linear = env->rip + (x86_code64(env) ? 0 : env->seg[SEG_CS].base);
+}
+
+int diff_tcg_case(struct DiffRunner *r, const struct DiffCase *c, struct CaseResult *result, char *why, size_t n) {
     struct TcgRunner *t = (struct TcgRunner *)r;
     struct CPUState *cpu = &t->cpu;
+    bool real = c->mode == DIFF_REAL16;
     int e = same_pages(t, c) ? 0 : change_pages(t, c, why, n);
     if (e != 0)
         return e;
+    set_a20(t, !c->a20_off);
     forget_code(t, c);
     case_load(c, &r->space);
-    load(t, &c->in);
-    if (c->system.any) {
-        load_system(t, &c->system);
-        diff_state_to_env(&c->in, &cpu->env);
-        put_registers(t);
-        if (sets_control(&c->system))
-            tcg_lite_ops.put_state(cpu);
+    load_case(t, c);
+    if (c->rest) {
+        const struct DiffFrame none = {.cs = cpu->env.seg[SEG_CS].selector, .ss = cpu->env.seg[SEG_SS].selector};
+        diff_state_from_env(&result->before, &cpu->env);
+        read_system(t, &none, &result->system_before);
     }
-    bool alive = run_budget(cpu, c->in.insns);
-    bool fault = in_handler(t), repeated = c->in.insns == 1 && is_repeated_string(c);
-    for (unsigned turn = 0; alive && repeated && !fault && turn < MAX_TURNS && cpu->env.rip == c->in.rip; turn++) {
-        alive = run_budget(cpu, 1);
-        fault = in_handler(t);
-    }
-    finish(t, out, fault, alive);
-    if (c->system.any) { /* the next case finds the mode's own again */
-        cpu->env = r->space.env;
-        put_registers(t);
-        if (sets_control(&c->system))
-            tcg_lite_ops.put_state(cpu);
-    }
+    watch_events(t, real);
+    struct End end = run_instructions(t, real, c->in.insns);
+    bool repeated = c->in.insns == 1 && is_repeated_string(c);
+    for (unsigned turn = 0;
+         end.alive && repeated && !end.fault && turn < MAX_TURNS && cpu->env.rip == c->in.rip; turn++)
+        end = run_instructions(t, real, 1);
+    watch_events(t, false);
+    read_result(t, result, &end);
+    unload_case(t, c);
     return 0;
+}
+
+static bool in_frame(const struct DiffFrame *f, uint64_t linear) {
+    for (unsigned n = 0; n < f->bytes; n++)
+        if (diff_frame_at(f, n) == linear)
+            return true;
+    return false;
+}
+
+uint64_t diff_tcg_stray_write(const struct DiffRunner *r, const struct DiffFrame *frame) {
+    const struct DiffSpace *s = &r->space;
+    for (uint64_t page = 0; s->mode == DIFF_REAL16 && page < REAL_TOP; page += 4096) {
+        if (!(__atomic_load_n(&s->ram.page_flags[page >> 12], __ATOMIC_RELAXED) & PAGE_FLAG_DIRTY) ||
+            diff_space_page(s, page) != NULL)
+            continue;
+        for (uint64_t at = page; at < page + 4096; at++)
+            if (s->ram.host[at] != 0 && !in_frame(frame, at))
+                return at;
+    }
+    return UINT64_MAX;
 }

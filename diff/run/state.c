@@ -66,3 +66,13 @@ void diff_state_from_env(struct DiffState *s, const CPUX86State *env) {
         memcpy(s->ymmh[k], env->vec[k].b + 16, 16);
     }
 }
+
+void diff_own_system_load(const struct DiffOwnSystem *y, CPUX86State *env) {
+    for (unsigned k = 0; k < SEG_COUNT; k++)
+        if (y->segments >> k & 1)
+            env->seg[k] = y->seg[k];
+    env->cr0 = y->has_cr0 ? y->cr0 : env->cr0;
+    env->cr4 = y->has_cr4 ? y->cr4 : env->cr4;
+    env->efer = y->has_efer ? y->efer : env->efer;
+    env->xcr0 = y->has_xcr0 ? y->xcr0 : env->xcr0;
+}

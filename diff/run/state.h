@@ -37,6 +37,18 @@ struct DiffState {
     uint8_t unused[3];
 } __attribute__((aligned(64)));
 
+/** Segments and control registers that a case has instead of its mode's. */
+struct DiffOwnSystem {
+    bool any;
+    uint8_t segments; /* bit by enum X86Seg: given */
+    bool has_cr0, has_cr4, has_efer, has_xcr0;
+    struct X86Segment seg[SEG_COUNT];
+    uint64_t cr0, cr4, efer, xcr0;
+};
+
+/** Put them into `env`. */
+void diff_own_system_load(const struct DiffOwnSystem *y, CPUX86State *env);
+
 _Static_assert(DIFF_AT_FX_END == FXSAVE_WRITTEN && DIFF_AT_XMM == FXSAVE_XMM && DIFF_AT_FSW == FXSAVE_FSW, "");
 _Static_assert(offsetof(struct DiffState, ymmh) == XSAVE_AVX_OFFSET && DIFF_AT_YMMH == XSAVE_AVX_OFFSET, "");
 _Static_assert(offsetof(struct DiffState, gpr) == DIFF_AT_GPR, "");

@@ -23,11 +23,18 @@ expect() {
     fi
 }
 
-# malformed TEXT MESSAGE: exit code 2, one line with file and line.
+# malformed TEXT MESSAGE: exit code 2, one line with file and line, the summary, and why it ends with 2.
 malformed() {
     printf "$1" > "$work/bad.case"
     expect 2 "bad.case:$2" "$twin86" diff vectors "$work/bad.case"
-    [ "$(wc -l < "$work/out")" -eq 1 ] || { echo "FAIL more than one line:"; cat "$work/out"; failed=$((failed + 1)); }
+    [ "$(wc -l < "$work/out")" -eq 3 ] || { echo "FAIL not three lines:"; cat "$work/out"; failed=$((failed + 1)); }
+}
+
+# unfit TEXT MESSAGE: exit code 1, one line with file and line, and the summary.
+unfit() {
+    printf "$1" > "$work/bad.case"
+    expect 1 "bad.case:$2" "$twin86" diff vectors "$work/bad.case"
+    expect 1 "^0 cases, 0 failed, 1 can't be run" "$twin86" diff vectors "$work/bad.case"
 }
 
 expect 0 '^29 cases, 0 failed' "$twin86" diff vectors "$srcdir/tests/diff/modes.case"
@@ -128,9 +135,40 @@ malformed 'case a\ninsns 0\n' '2: at least one instruction is run'
 malformed 'case a\nexpect fault 256\n' "2: '256' is no exception"
 malformed 'case a\nexpect foo 1\n' "2: 'foo' can't be expected"
 malformed 'case a\nexpect mem 0x1000 00\nmem 0x1000 00\n' '3: `mem` comes before'
-malformed 'case a\ncode 0x30000000 90\nend\n' '1: the page at 0x30000000 is needed'
-malformed 'case a\nmode real16 0\ncode 0x200000 90\nend\n' '1: mode real16 has no address 0x200000'
-malformed 'case a\ncode 0x800000000000 90\nend\n' '1: mode long64 has no address'
+malformed 'case a\nmode prot32 0\ncode 0x1000 90\nds 0x10\nend\n' '5: ds has a selector alone'
+malformed 'case a\ncode 0x1000 90\na20 off\nend\n' '4: `a20 off` is for mode real16'
+malformed 'case a\nmask mem 0x1000 00\n' '2: no `expect mem` line before this one'
+malformed 'case a\nexpect rest memory\n' "2: 'memory' is no part of the rest"
+malformed 'case a\nexpect fault 1 dr7 0\n' "2: 'dr7' says nothing of a fault"
+unfit 'case a\nmode real16 0\ncode 0x200000 90\nend\n' '1: a: mode real16 has no address 0x200000'
+unfit 'case a\ncode 0x800000000000 90\nend\n' '1: a: mode long64 has no address'
+
+# What is wrong with one case does not end the file.
+printf 'case a\nraz 1\nend\ncase b\ncode 0x1000 90\ncase c\nmode real16 0\ncode 0x200000 90\nend\ncase d\ncode 0x1000 90\nend\n' \
+    > "$work/mixed.case"
+expect 2 "^1 cases, 0 failed, 1 can't be run, 2 malformed" "$twin86" diff vectors "$work/mixed.case"
+expect 2 "mixed.case:2: 'raz' is not known" "$twin86" diff vectors "$work/mixed.case"
+expect 2 'mixed.case:6: the case that begins in line 4 has no `end`' "$twin86" diff vectors "$work/mixed.case"
+expect 2 "mixed.case:6: c: mode real16 has no address" "$twin86" diff vectors "$work/mixed.case"
+expect 2 "^1 cases, 0 differ, 1 can't be run, 2 malformed" "$twin86" diff replay --engines tcg-lite,plain "$work/mixed.case"
+
+expect 0 '^27 cases, 0 failed' "$twin86" diff vectors "$srcdir/tests/diff/format.case"
+# fails NAME: the case format.case of that name is not met if one of its lines says something else.
+fails() {
+    sed -n "/^case $1\( .*\)*\$/,/^end/p" "$srcdir/tests/diff/format.case" | sed "$2" > "$work/one.case"
+    expect 1 "$3" "$twin86" diff vectors "$work/one.case"
+}
+fails segment-is-expected 's/expect ds .*/expect ds 0x2001/' 'ds  *expected 0x2001, got 0x2000'
+fails segment-is-expected 's/expect ds_base .*/expect ds_base 1/' 'ds_base expected 0x1, got 0x20000'
+fails masked-memory 's/mask mem .*/mask mem 0x500000 ffff/' '0x500001 expected f2, got 22'
+fails rest '/expect rbx/d' 'rbx  *expected 0x5, got 0x6'
+fails rest-memory '/expect mem/d' '0x500010 expected 00, got 01'
+fails rest-memory-real '/expect mem/d' '0x40010 expected 00, got 01'
+fails rest-no-fault '/expect fault/d' 'fault  *expected none, got 6'
+fails rest-segment '/expect es/d' 'es  *expected 0x3000, got 0x1234'
+fails vector-255 's/fault 255/fault 254/' 'fault  *expected 254, got 255'
+fails debug-trap 's/dr6 0x4000/dr6 0/' 'fault  *expected 1 dr6 0, got 1 dr6 0x4000'
+fails rip-0 's/^rip 0$/rip 0x10/' 'rax  *expected 0x2, got 0x1'
 expect 2 "can't be read" "$twin86" diff vectors "$work/none.case"
 expect 2 'which FILE' "$twin86" diff vectors
 expect 2 "no instruction of this CPU model matches" "$twin86" diff insn --forms NOSUCH --engines tcg-lite,tcg-lite

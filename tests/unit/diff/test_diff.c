@@ -8,6 +8,46 @@
 #include <stdlib.h>
 #include <string.h>
 
+/** Segments and control registers, as selectors alone or in full. */
+static void random_system(struct DiffRng *r, struct DiffCase *c) {
+    struct DiffOwnSystem *y = &c->system;
+    bool paragraphs = c->mode == DIFF_REAL16 || c->mode == DIFF_V8086;
+    y->segments = (uint8_t)diff_below(r, 1u << SEG_COUNT);
+    for (unsigned k = 0; k < SEG_COUNT; k++) {
+        uint16_t selector = (uint16_t)diff_rnd(r);
+        uint32_t ar = c->mode == DIFF_V8086 ? 0xf3 : k == SEG_CS ? 0x9b : 0x93;
+        y->seg[k] = paragraphs && diff_one_in(r, 2)
+                        ? (struct X86Segment){selector, ar, 0xffff, (uint64_t)selector << 4}
+                        : (struct X86Segment){selector, diff_below(r, 0x20000), (uint32_t)diff_rnd(r), diff_rnd(r)};
+    }
+    y->has_cr0 = diff_one_in(r, 2);
+    y->cr0 = diff_rnd(r);
+    y->has_xcr0 = diff_one_in(r, 2);
+    y->xcr0 = diff_rnd(r);
+    y->any = y->segments != 0 || y->has_cr0 || y->has_xcr0;
+    c->a20_off = c->mode == DIFF_REAL16 && diff_one_in(r, 2);
+}
+
+/** Expected memory, some of it masked, and system registers. */
+static void random_expectations(struct DiffRng *r, struct DiffCase *c) {
+    uint8_t bytes[64];
+    diff_fill(r, CLASS_RANDOM, bytes, sizeof(bytes));
+    case_expect_begin(c);
+    for (unsigned k = 0; k < DIFF_SYSTEM; k++)
+        if (diff_one_in(r, 9)) {
+            c->expected_system |= 1ull << k;
+            c->out_system.v[k] = diff_rnd(r);
+            c->mask_system.v[k] = diff_one_in(r, 2) ? diff_rnd(r) : UINT64_MAX;
+        }
+    for (unsigned k = diff_below(r, 3); k > 0; k--) {
+        uint64_t at = 0x30000 + k * 0x1000;
+        ck_assert(case_add_bytes(c, at, bytes, 1 + diff_below(r, 31), true) && case_add_page(c, at, 3));
+        if (diff_one_in(r, 2))
+            ck_assert_int_eq(case_mask_byte(c, at, (uint8_t)diff_rnd(r)), 1);
+    }
+    c->rest = diff_one_in(r, 2);
+}
+
 static void random_case(struct DiffRng *r, struct DiffCase *c) {
     uint8_t bytes[64];
     unsigned mode = diff_below(r, DIFF_MODES);
@@ -19,7 +59,8 @@ static void random_case(struct DiffRng *r, struct DiffCase *c) {
         if (diff_one_in(r, 3))
             for (unsigned n = 0; n < diff_fields[k].size; n++)
                 ((uint8_t *)&c->in)[diff_fields[k].offset + n] = (uint8_t)diff_rnd(r);
-    c->in.rip |= 1; /* 0 means: where the code is */
+    if (diff_one_in(r, 4))
+        c->in.rip = 0;
     c->code = 0x10000;
     c->code_bytes = 1 + diff_below(r, 15);
     diff_fill(r, CLASS_RANDOM, bytes, sizeof(bytes));
@@ -29,8 +70,9 @@ static void random_case(struct DiffRng *r, struct DiffCase *c) {
         ck_assert(case_add_page(c, at, (uint8_t)diff_below(r, 8)));
         ck_assert(case_add_bytes(c, at, bytes, 1 + diff_below(r, 31), false));
     }
-    memset(&c->mask, 0xff, sizeof(c->mask));
     memset(&c->out, 0, sizeof(c->out));
+    random_system(r, c);
+    random_expectations(r, c);
     for (unsigned k = 0; k < DIFF_FIELDS; k++)
         if (diff_one_in(r, 5)) {
             case_add(&c->expected, k);
@@ -38,9 +80,11 @@ static void random_case(struct DiffRng *r, struct DiffCase *c) {
             ((uint8_t *)&c->mask)[diff_fields[k].offset] = (uint8_t)diff_rnd(r);
         }
     c->fault = (enum CaseFault)diff_below(r, 3);
+    if (c->fault == FAULT_NONE && c->rest) /* need not be said */
+        c->fault = FAULT_ANY;
     if (c->fault == FAULT_IS) {
-        c->out.vector = diff_below(r, DIFF_TRIPLE_FAULT);
-        c->fault_parts = diff_below(r, 4);
+        c->out.vector = diff_below(r, DIFF_TRIPLE_FAULT + 1);
+        c->fault_parts = c->out.vector < DIFF_TRIPLE_FAULT ? diff_below(r, 4) : 0;
         c->out.error = c->fault_parts & CASE_FAULT_ERROR ? (uint32_t)diff_rnd(r) : 0;
         c->out.cr2 = c->fault_parts & CASE_FAULT_CR2 ? diff_rnd(r) : 0;
     }
@@ -117,10 +161,14 @@ START_TEST(malformed_text) {
         int e;
         while ((e = case_read(&reader, c, why, sizeof(why))) > 0)
             ck_assert(c->used <= CASE_MAX_BYTES && c->pieces <= CASE_MAX_PIECES && c->pages <= CASE_MAX_PAGES);
-        if (e != 0) {
+        if (e != 0) { /* and what follows is read */
             ck_assert_int_eq(e, -EINVAL);
             ck_assert(strncmp(why, "x:", 2) == 0 && strchr(why, '\n') == NULL);
             refused++;
+            unsigned line = reader.line, more = 0;
+            while ((e = case_read(&reader, c, why, sizeof(why))) != 0)
+                ck_assert_uint_lt(more++, size);
+            ck_assert(reader.p == reader.end && reader.line >= line);
         }
         free(text);
     }
