@@ -191,6 +191,116 @@ const struct VendorRuleText vendor_rules[RULE_COUNT] = {
             "sums of neighbours are added in each lane's own order, so lanes get different NaNs",
             "measured",
         },
+    [RULE_LOOPCC_PREFIX] =
+        {
+            "loopcc-prefix",
+            "F2 or F3 before LOOPE and LOOPNE says the condition: F2 is LOOPNE, F3 LOOPE",
+            "the prefixes are ignored there",
+            "measured",
+        },
+    [RULE_PAUSE_REX_B] =
+        {
+            "pause-rex-b",
+            "F3 90 with REX.B exchanges r8 and rAX",
+            "it is PAUSE, and nothing is exchanged",
+            "SDM vol. 2, PAUSE; measured",
+        },
+    [RULE_PREFETCH_REGISTER] =
+        {
+            "prefetch-register",
+            "0F 0D with a register operand raises #UD",
+            "it does nothing",
+            "SDM vol. 2, table A-3; measured",
+        },
+    [RULE_UNDEFINED_OPCODE_FETCH] =
+        {
+            "undefined-opcode-fetch",
+            "0F 39, 3B-3F, 7A, 7B, A6, A7, B9 and FF raise #UD as soon as their two bytes are there; 0F 0F and 0F "
+            "78 have an immediate",
+            "all of these and 0F 78 have a ModRM byte and no immediate, and when it can't be fetched it is #PF; 0F "
+            "0F has nothing",
+            "SDM vol. 2, UD; measured",
+        },
+    [RULE_MOVSXD_16] =
+        {
+            "movsxd-16",
+            "MOVSXD with 66 reads a memory operand of 4 bytes",
+            "it reads 2",
+            "SDM vol. 2, MOVSXD; measured",
+        },
+    [RULE_REP_TRAP_FLAGS] =
+        {
+            "rep-trap-flags",
+            "between two iterations of REP CMPS and SCAS a trap or interrupt finds the flags of the iteration",
+            "it finds those from before the instruction",
+            "SDM vol. 2, REP; measured",
+        },
+    [RULE_REP_ADDRESS_SIZE] =
+        {
+            "rep-address-size",
+            "with 67 and a repeat prefix in 64-bit code no register changes before the first iteration is done",
+            "RCX is cut to 32 bits at once, also when ECX is 0 or the first iteration faults, and so are RSI and "
+            "RDI of MOVS and RDI of STOS",
+            "measured",
+        },
+    [RULE_CMPS_ORDER] =
+        {
+            "cmps-order",
+            "CMPS accesses [rSI] first",
+            "CMPS accesses [rDI] first",
+            "measured",
+        },
+    [RULE_CALL_PUSHES_FIRST] =
+        {
+            "call-pushes-first",
+            "indirect CALL of 64-bit code to an address that is not canonical raises the push's fault, or #GP(0) "
+            "with nothing written",
+            "the return address is written, also by far CALL, then #GP(0) comes",
+            "SDM vol. 2, CALL; measured",
+        },
+    [RULE_IRET_AC] =
+        {
+            "iret-ac",
+            "IRET checks the alignment of its frame by the AC flag from before",
+            "SS and RSP are read with the frame's AC in force",
+            "measured",
+        },
+    [RULE_AC_BEFORE_CANONICAL] =
+        {
+            "ac-before-canonical",
+            "a misaligned operand that begins at a canonical address and ends beyond raises #GP(0) or #SS(0)",
+            "with alignment checks on it raises #AC(0)",
+            "measured",
+        },
+    [RULE_PUSH_SEGMENT_16] =
+        {
+            "push-segment-16",
+            "PUSH of a segment register with 32-bit operands writes 4 bytes",
+            "it writes 2 of the 4, and the others stay as they are",
+            "SDM vol. 2, PUSH; Intel's measured",
+        },
+    [RULE_ARPL_READS_FIRST] =
+        {
+            "arpl-reads-first",
+            "the memory operand of ARPL counts as written from the start",
+            "it is read, and written only if it changes",
+            "SDM vol. 2, ARPL; Intel's measured",
+        },
+    [RULE_PUSHA_POPA_PARTIAL] =
+        {
+            "pusha-popa-partial",
+            "PUSHA and POPA that fault have done nothing",
+            "what came before the fault has been written to memory or loaded into registers, but for the stack "
+            "pointer",
+            "Intel's measured",
+        },
+    [RULE_VEX_W1_IN_32_BIT_CODE] =
+        {
+            "vex-w1-in-32-bit-code",
+            "VPEXTRQ and VPINSRQ raise #UD outside of 64-bit mode",
+            "VEX.W is ignored there: they are VPEXTRD and VPINSRD",
+            "SDM vol. 2, PEXTRD, PINSRD; Intel's measured",
+        },
 };
 
 uint64_t vendor_intel_rules(enum CpuVendor vendor) { return vendor == VENDOR_INTEL ? ~(uint64_t)0 : 0; }

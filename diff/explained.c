@@ -347,12 +347,6 @@ static void qemu_msr(struct Comparison *c, const struct CompareInsn *i) {
         take_all(c);
 }
 
-static void call_target_and_stack(struct Comparison *c, const struct CompareInsn *i) {
-    bool stack = c->b.vector == VEC_AC || (c->b.vector == VEC_SS && !canonical(c->in->gpr[REG_SP] - 8));
-    if (is(i, "CALL") && c->a.vector == VEC_GP && stack && c->a.rip == c->b.rip)
-        take_all(c);
-}
-
 static void misaligned_stack_operand(struct Comparison *c, const struct CompareInsn *i) {
     bool legacy = i->row->feature >= CPUID_SSE && i->insn->mem && i->insn->seg == SEG_SS;
     uint64_t at = legacy ? operand(c, i) : 0;
@@ -593,11 +587,6 @@ const struct Explanation explanations[] = {
      "QEMU's WRMSR, WRFSBASE and WRGSBASE do not check addresses and reserved bits (SDM vol. 2, WRMSR, WRFSBASE; "
      "measured, 7.2)",
      qemu_msr},
-    {"call-target-and-stack",
-     "CALL to an address that is not canonical with a stack that is neither, or not aligned: #GP by the SDM's order "
-     "(vol. 2, "
-     "CALL), #SS and #AC measured",
-     call_target_and_stack},
     {"misaligned-stack-operand",
      "an aligned vector operand through RSP or RBP that is neither canonical nor aligned: the SDM names #SS and #GP "
      "without "

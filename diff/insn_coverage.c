@@ -14,6 +14,8 @@ static const char *reason(const struct InsnRun *r, unsigned k) {
         return r->mode == DIFF_LONG64 ? "not in 64-bit mode" : "in 64-bit mode only";
     if (row->feature != CPUID_NONE && !cpu_has(&r->model, (enum X86Feature)row->feature))
         return "the CPU model or this host does not have it";
+    if (!x86_form_of_vendor(&x86_forms[k], &r->model))
+        return "processors of the other vendor have it";
     return NULL;
 }
 

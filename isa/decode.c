@@ -4,6 +4,7 @@
 #include "accel/tcg-lite/run/tcg.h"
 #include "cpu/vendor.h"
 #include "isa/decode_tables.h"
+#include "isa/undefined.h"
 
 #include <string.h>
 
@@ -17,6 +18,7 @@ struct Cursor {
     size_t have; /* bytes that may be looked at */
     unsigned pos;
     bool ran_out;
+    bool bad_vex; /* VEX behind a prefix that forbids it: #UD, but its length counts */
     uint32_t mode;
     bool code64;
     bool data66, addr67, lock;
@@ -91,22 +93,19 @@ static uint8_t prefixes(struct Cursor *c) {
 }
 
 /**
- * C4, C5: VEX, unless the mode or the next byte makes it LES, LDS. Returns false for #UD. Outside of 64-bit mode the
+ * C4, C5: VEX, unless the mode or the next byte makes it LES, LDS. Outside of 64-bit mode the
  * inverted R and X are 1 (or it would be LES, LDS), B is ignored, and so is the high bit of vvvv where that
  * names a register (SDM vol. 2, 2.3.5).
  */
-static bool vex(struct Cursor *c, uint8_t b) {
-    if (c->rex_seen || c->data66 || c->rep || c->lock)
-        return false;
+static void vex(struct Cursor *c, uint8_t b) {
+    c->bad_vex = c->rex_seen || c->data66 || c->rep || c->lock;
     uint8_t p = next(c);
     c->rex = (~p >> 5) & REX_R;
     c->map = MAP_VEX_0F;
     if (b == 0xc4) {
         c->rex = (~p >> 5) & (REX_R | REX_X | REX_B);
         unsigned m = p & 31;
-        if (m < 1 || m > 3)
-            return false;
-        c->map = (enum X86Map)(MAP_VEX + m);
+        c->map = m >= 1 && m <= 3 ? (enum X86Map)(MAP_VEX + m) : MAP_VEX;
         p = next(c);
         c->rex |= (p >> 4) & REX_W;
     }
@@ -117,16 +116,17 @@ static bool vex(struct Cursor *c, uint8_t b) {
     c->data66 = (p & 3) == 1;
     c->rep = (p & 3) == 2 ? 3 : (p & 3) == 3 ? 2 : 0;
     c->opcode = next(c);
-    return true;
 }
 
-/** Prefixes, escapes, opcode. Returns false when there is no such map. */
-static bool opcode(struct Cursor *c) {
+/** Prefixes, escapes, opcode. */
+static void opcode(struct Cursor *c) {
     uint8_t b = prefixes(c);
     if ((b == 0xc4 || b == 0xc5) && !c->ran_out) {
         bool real = c->mode & (MODE_REAL | MODE_VM86);
-        if (c->code64 || (!real && peek(c) >= 0xc0))
-            return vex(c, b);
+        if (c->code64 || (!real && peek(c) >= 0xc0)) {
+            vex(c, b);
+            return;
+        }
     }
     c->map = MAP_ONE;
     if (b == 0x0f && !c->ran_out) {
@@ -138,7 +138,6 @@ static bool opcode(struct Cursor *c) {
         }
     }
     c->opcode = b;
-    return true;
 }
 
 /** The row for opcode, prefixes and ModRM, or 0. Reads the ModRM byte if rows there want one. */
@@ -154,7 +153,7 @@ static unsigned find_row(struct Cursor *c) {
         if (!(f->rex_b & (c->rex & REX_B ? BIT_SET : BIT_CLEAR)) ||
             !(f->vex_w & (c->rex & REX_W ? BIT_SET : BIT_CLEAR)))
             continue;
-        if (!(f->vendor_side & (cpu_as_intel(c->model, f->rule) ? BIT_SET : BIT_CLEAR)))
+        if (!x86_form_of_vendor(f, c->model))
             continue;
         if (f->feature != CPUID_NONE && !cpu_has_insn(c->model, (enum X86Feature)f->feature))
             continue;
@@ -170,10 +169,19 @@ static unsigned find_row(struct Cursor *c) {
         }
         return row;
     }
-    /* A group without this member is recognised by its ModRM byte. */
-    if (slot.count && (x86_forms[x86_candidates[slot.first]].attr & ATTR_MODRM))
-        next(c);
     return 0;
+}
+
+/** Go to the end of what is no instruction. */
+static void skip_undefined(struct Cursor *c, unsigned asize) {
+    struct X86Tail tail = x86_undefined_tail(c->model, c->map, c->opcode);
+    bool word = c->code64 ? c->data66 : ((c->mode & MODE_CODE) == MODE_CODE32) == c->data66;
+    unsigned z = word ? 2 : 4;
+    if (tail.modrm) {
+        uint8_t modrm = next(c), sib = modrm < 0xc0 && (modrm & 7) == 4 && asize != 1 ? peek(c) : 0;
+        next_le(c, x86_modrm_bytes(modrm, sib, asize == 1) - 1);
+    }
+    next_le(c, tail.immediate == TAIL_FAR ? z + 2 : tail.immediate == TAIL_Z ? z : tail.immediate);
 }
 
 static void memory16(struct Cursor *c, struct Insn *i) {
@@ -458,15 +466,16 @@ enum DecodeStatus x86_decode(const struct CpuModel *model, uint32_t mode, const 
     c.code64 = (mode & MODE_CODE) == MODE_CODE64;
     memset(out, 0, sizeof *out);
     out->insn.base = out->insn.index = INSN_REG_NONE;
-    bool ok = opcode(&c);
+    opcode(&c);
     out->insn.asize = c.code64 ? (c.addr67 ? 2 : 3) : ((mode & MODE_CODE) == MODE_CODE32) != c.addr67 ? 2 : 1;
-    if (ok && !c.ran_out) {
+    if (!c.ran_out)
         out->row = (uint16_t)find_row(&c);
-        ok = out->row != 0;
-    }
     const struct X86Form *f = &x86_forms[out->row];
-    if (ok && !c.ran_out)
-        ok = finish(&c, f, out);
+    bool ok = false;
+    if (!c.ran_out && out->row == 0)
+        skip_undefined(&c, out->insn.asize);
+    else if (!c.ran_out)
+        ok = finish(&c, f, out) && !c.bad_vex;
     if (c.ran_out)
         return c.have == MAX_LENGTH ? DECODE_TOO_LONG : DECODE_MORE;
     out->insn.len = c.pos & 15;

@@ -5,6 +5,7 @@
 #ifndef TWIN86_TCG_DECODE_TABLES_H
 #define TWIN86_TCG_DECODE_TABLES_H
 
+#include "cpu/vendor.h"
 #include "isa/insn.h"
 
 /** Opcode maps; the VEX ones are those of the escape bytes, plus MAP_VEX. */
@@ -104,6 +105,11 @@ struct X86Form {
     uint32_t attr;
     uint32_t fn; /* x86_fns[fn + (size_slot * fn_kinds + kind) * 2 + no_flags] */
 };
+
+/** Whether the form is one of this vendor's processors. */
+static inline bool x86_form_of_vendor(const struct X86Form *f, const struct CpuModel *m) {
+    return (f->vendor_side & (cpu_as_intel(m, (enum VendorRule)f->rule) ? BIT_SET : BIT_CLEAR)) != 0;
+}
 
 struct X86Slot {
     uint16_t first;

@@ -172,7 +172,8 @@ static void parse_attr(struct Gen *g, struct Row *r, const char *a) {
         uint8_t *field, value;
     } conditions[] = {
         {"no64", &r->form.when, WHEN_NOT64},   {"only64", &r->form.when, WHEN_64},    {"rexw", &r->form.vex_w, BIT_SET},
-        {"norexw", &r->form.vex_w, BIT_CLEAR}, {"norexb", &r->form.rex_b, BIT_CLEAR},
+        {"norexw", &r->form.vex_w, BIT_CLEAR}, {"rexb", &r->form.rex_b, BIT_SET},
+        {"norexb", &r->form.rex_b, BIT_CLEAR},
     };
     for (unsigned k = 0; k < COUNT(bits); k++)
         if (!strcmp(a, bits[k].name)) {

@@ -47,6 +47,11 @@ for part in vector x87 xsave; do
     expect 0 "^$n cases, 0 failed" "$twin86" diff vectors "$file"
     expect 1 "^$n cases, $n failed" "$twin86" diff vectors --cpu max "$file"
 done
+# What the vendors' processors do in two ways (docs/vendors.md).
+expect 0 '^119 cases, 0 failed' "$twin86" diff vectors "$srcdir/tests/diff/intel-code.case"
+expect 0 '^89 cases, 0 failed' "$twin86" diff vectors "$srcdir/tests/diff/amd-code.case"
+expect 0 '^119 cases, 0 differ' "$twin86" diff replay --engines tcg-lite,plain "$srcdir/tests/diff/intel-code.case"
+expect 0 '^89 cases, 0 differ' "$twin86" diff replay --engines tcg-lite,plain "$srcdir/tests/diff/amd-code.case"
 printf 'case a\ncode 0x10000000 90\nexpect rax 1\nend\n' > "$work/wrong.case"
 expect 1 'rax  *expected 0x1, got 0x0' "$twin86" diff vectors "$work/wrong.case"
 printf 'case a\ncode 0x10000000 90\nexpect fault 6\nend\n' > "$work/wrong.case"

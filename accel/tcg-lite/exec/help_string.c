@@ -54,15 +54,31 @@ static bool bulk_possible(const struct StringOp *s) {
     return s->rep && s->step > 0 && (s->t->mode & MODE_FLAT) && !(s->t->mode & MODE_STEP);
 }
 
+/** 67 with a repeat prefix in 64-bit code: the count and these index registers lose their upper halves at once, not with
+ *  the first iteration. */
+static void cut_registers(const struct StringOp *s, bool source, bool target) {
+    struct Tcg *t = s->t;
+    if (LIKELY(s->width != 32) || !s->rep || (t->mode & MODE_CODE) != MODE_CODE64 ||
+        !tcg_as_intel(t, RULE_REP_ADDRESS_SIZE))
+        return;
+    gpr_write(t->env, REG_CX * 8, 32, t->env->gpr[REG_CX]);
+    if (source)
+        gpr_write(t->env, REG_SI * 8, 32, t->env->gpr[REG_SI]);
+    if (target)
+        gpr_write(t->env, REG_DI * 8, 32, t->env->gpr[REG_DI]);
+}
+
 /** As many elements as one page of source and target allow; returns how many, 0 when host memory can't be had. */
 static uint64_t bulk_move(const struct StringOp *s, uint64_t count) {
-    uint64_t from = source(s), to = target(s, ACCESS_WRITE);
-    uint64_t n = room(s, from, reg_get(s, REG_SI)), m = room(s, to, reg_get(s, REG_DI));
+    uint64_t from = source(s), n = room(s, from, reg_get(s, REG_SI));
     const uint8_t *src = mem_host_read(s->t, from, 1);
+    if (src == NULL || n == 0) /* it may fault, and that comes before anything of the target */
+        return 0;
+    uint64_t to = target(s, ACCESS_WRITE), m = room(s, to, reg_get(s, REG_DI));
     uint8_t *dst = mem_host_write(s->t, to, 1);
     n = n < m ? n : m;
     n = n < count ? n : count;
-    if (src == NULL || dst == NULL || n == 0)
+    if (dst == NULL || n == 0)
         return 0;
     size_t bytes = n * s->size;
     if ((uintptr_t)dst - (uintptr_t)src >= bytes) {
@@ -92,9 +108,10 @@ static uint64_t bulk_fill(const struct StringOp *s, uint64_t count) {
     return n;
 }
 
+/* The load's faults come before those of the target's address (measured on both vendors' processors). */
 static void move_one(const struct StringOp *s) {
-    uint64_t from = source(s), to = target(s, ACCESS_WRITE);
-    mem_store(s->t, s->i, to, s->size, mem_load(s->t, s->i, from, s->size));
+    uint64_t v = mem_load(s->t, s->i, source(s), s->size);
+    mem_store(s->t, s->i, target(s, ACCESS_WRITE), s->size, v);
     reg_add(s, REG_SI, s->step);
     reg_add(s, REG_DI, s->step);
 }
@@ -142,30 +159,40 @@ ALWAYS_INLINE bool repeat(const struct StringOp *s, void (*one)(const struct Str
 
 bool k_movs(struct Tcg *t, const struct Insn *i) {
     struct StringOp s = unpack(t, i);
+    cut_registers(&s, true, true);
     return repeat(&s, move_one, bulk_move);
 }
 
 bool k_stos(struct Tcg *t, const struct Insn *i) {
     struct StringOp s = unpack(t, i);
+    cut_registers(&s, false, true);
     return repeat(&s, fill_one, bulk_fill);
 }
 
 bool k_lods(struct Tcg *t, const struct Insn *i) {
     struct StringOp s = unpack(t, i);
+    cut_registers(&s, false, false);
     return repeat(&s, load_one, NULL);
 }
 
+static uint64_t compare_source(const struct StringOp *s) { return mem_load(s->t, s->i, source(s), s->size); }
+static uint64_t compare_target(const struct StringOp *s) {
+    return mem_load(s->t, s->i, target(s, ACCESS_READ), s->size);
+}
+
 /** CMPS and SCAS: compare until REPE or REPNE ends. The flags change only when the instruction is left in order: a
- *  fault shows those from before it. */
-ALWAYS_INLINE bool compare(const struct StringOp *s, bool with_source) {
+ *  fault shows those from before it; so does, on Intel's processors, what comes between two iterations. */
+ALWAYS_INLINE bool compare(const struct StringOp *s, bool with_source, bool target_first) {
     struct Tcg *t = s->t;
     unsigned bits = s->size * 8;
+    cut_registers(s, false, false);
     uint64_t left = s->rep ? reg_get(s, REG_CX) : 1;
     struct Cc cc = t->cc;
 
     while (left > 0) {
-        uint64_t a = with_source ? mem_load(t, s->i, source(s), s->size) : gpr_read(t->env, REG_AX * 8, bits);
-        uint64_t b = mem_load(t, s->i, target(s, ACCESS_READ), s->size);
+        uint64_t b = target_first ? compare_target(s) : 0;
+        uint64_t a = with_source ? compare_source(s) : gpr_read(t->env, REG_AX * 8, bits);
+        b = target_first ? b : compare_target(s);
         cc_set_sub(&cc, b, a - b, bits);
         if (with_source)
             reg_add(s, REG_SI, s->step);
@@ -176,7 +203,8 @@ ALWAYS_INLINE bool compare(const struct StringOp *s, bool with_source) {
         if (s->rep && (a == b) != (s->i->rep == 3))
             break;
         if (left > 0 && must_pause(t)) {
-            t->cc = cc;
+            if (!tcg_as_intel(t, RULE_REP_TRAP_FLAGS))
+                t->cc = cc;
             return false;
         }
     }
@@ -186,10 +214,10 @@ ALWAYS_INLINE bool compare(const struct StringOp *s, bool with_source) {
 
 bool k_cmps(struct Tcg *t, const struct Insn *i) {
     struct StringOp s = unpack(t, i);
-    return compare(&s, true);
+    return tcg_as_intel(t, RULE_CMPS_ORDER) ? compare(&s, true, true) : compare(&s, true, false);
 }
 
 bool k_scas(struct Tcg *t, const struct Insn *i) {
     struct StringOp s = unpack(t, i);
-    return compare(&s, false);
+    return compare(&s, false, true);
 }

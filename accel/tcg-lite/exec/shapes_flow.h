@@ -101,7 +101,12 @@ ALWAYS_INLINE const struct Insn *jmp_ind_m(CPUX86State *env, const struct Insn *
 
 ALWAYS_INLINE const struct Insn *flow_call(CPUX86State *env, const struct Insn *i, struct Tcg *t, uint64_t target,
                                            unsigned bits) {
-    struct Block *b = flow_indirect_block(env, i, t, target, bits);
+    struct Block *b = tcg_jump_cached(t, target);
+    if (UNLIKELY(b == NULL)) {
+        if (bits == 64 && !x86_canonical(t->env, target))
+            tcg_call_astray(t, insn_commit(i));
+        flow_check(env, i, t, target, bits);
+    }
     stack_push(env, i, t, flow_target(env, i->off + i->len, bits), bits);
     env->rip = target;
     return tcg_indirect(t, b);

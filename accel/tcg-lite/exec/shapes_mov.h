@@ -100,7 +100,10 @@ ALWAYS_INLINE void movsx_d_r(SHAPE_R, const void *none) {
 }
 ALWAYS_INLINE void movsx_d_m(SHAPE_M, const void *none) {
     (void)none;
-    gpr_write(env, i->reg, bits, (uint64_t)cc_sext(load_rm(env, i, t, 32, ea, cc), 32));
+    if (bits == 16 && tcg_as_intel(t, RULE_MOVSXD_16)) /* the result is the same (SDM vol. 2, MOVSXD) */
+        gpr_write(env, i->reg, bits, load_rm(env, i, t, 16, ea, cc));
+    else
+        gpr_write(env, i->reg, bits, (uint64_t)cc_sext(load_rm(env, i, t, 32, ea, cc), 32));
 }
 
 /* ---- exchanges; XCHG with memory is always locked ---- */

@@ -127,18 +127,26 @@ ALWAYS_INLINE void leave_r(CPUX86State *env, const struct Insn *i, struct Tcg *t
     gpr_write(env, REG_BP * 8, bits, v);
 }
 
-/** PUSHA: the eight registers, SP as it was. All of the frame is checked before the first is written. */
-ALWAYS_INLINE void pusha_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc,
-                           const void *kernel) {
+/** PUSHA, from the top down: the eight registers, SP as it was. What lies above a fault has been written then. */
+ALWAYS_INLINE void pusha_each_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc,
+                                const void *kernel) {
     (void)cc, (void)kernel;
     unsigned size = bits / 8;
     uint64_t sp = env->gpr[REG_SP];
     for (unsigned r = 0; r < 8; r++)
-        mem_probe_write(t, i, stack_linear(i, t, sp - (r + 1) * size, size, ACCESS_WRITE), size);
-    for (unsigned r = 0; r < 8; r++)
         mem_store_stack(t, i, stack_linear(i, t, sp - (r + 1) * size, size, ACCESS_WRITE), size,
                         r == REG_SP ? sp : env->gpr[r]);
     stack_set(env, t, sp - 8 * size);
+}
+
+/** PUSHA: all of the frame is checked before the first is written. */
+ALWAYS_INLINE void pusha_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc,
+                           const void *kernel) {
+    unsigned size = bits / 8;
+    uint64_t sp = env->gpr[REG_SP];
+    for (unsigned r = 0; r < 8; r++)
+        mem_probe_write(t, i, stack_linear(i, t, sp - (r + 1) * size, size, ACCESS_WRITE), size);
+    pusha_each_r(env, i, t, bits, cc, kernel);
 }
 
 /** POPA: the value for SP is thrown away. */
@@ -152,6 +160,20 @@ ALWAYS_INLINE void popa_r(CPUX86State *env, const struct Insn *i, struct Tcg *t,
     for (unsigned k = 0; k < 8; k++) {
         if (7 - k != REG_SP)
             gpr_write(env, (7 - k) * 8, bits, v[k]);
+    }
+    stack_set(env, t, sp + 8 * size);
+}
+
+/** POPA: each register is loaded as soon as it is read, but for SP; a fault of a later one finds them changed. */
+ALWAYS_INLINE void popa_each_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc,
+                               const void *kernel) {
+    (void)cc, (void)kernel;
+    unsigned size = bits / 8;
+    uint64_t sp = env->gpr[REG_SP];
+    for (unsigned k = 0; k < 8; k++) {
+        uint64_t v = mem_load_stack(t, i, stack_linear(i, t, sp + k * size, size, ACCESS_READ), size);
+        if (7 - k != REG_SP)
+            gpr_write(env, (7 - k) * 8, bits, v);
     }
     stack_set(env, t, sp + 8 * size);
 }

@@ -14,6 +14,9 @@ static _Noreturn void segment_fault(struct Tcg *t, const struct Insn *i, unsigne
     tcg_raise_error(t, i, seg == SEG_SS ? VEC_SS : VEC_GP, 0);
 }
 
+static _Noreturn void canonical_fault(struct Tcg *t, const struct Insn *i, unsigned seg, unsigned mmu, uint64_t linear,
+                                      unsigned size);
+
 uint64_t mem_linear(struct Tcg *t, const struct Insn *i, unsigned seg, uint64_t offset, unsigned size,
                     enum Access access) {
     const struct X86Segment *s = &t->env->seg[seg];
@@ -22,7 +25,7 @@ uint64_t mem_linear(struct Tcg *t, const struct Insn *i, unsigned seg, uint64_t 
         uint64_t linear = offset + (seg >= SEG_FS ? s->base : 0);
         mem_check_aligned(t, i, linear, size, access);
         if (!x86_canonical(t->env, linear) || !x86_canonical(t->env, linear + size - 1))
-            segment_fault(t, i, seg);
+            canonical_fault(t, i, seg, access & ACCESS_UNALIGNED ? MMU_USER : t->mmu, linear, size);
         /* AMD's processors want the offset alone to be canonical, too (measured on Zen; the APM does not say it). */
         if (!x86_canonical(t->env, offset) && !tcg_as_intel(t, RULE_SEGMENT_OFFSET_CANONICAL))
             segment_fault(t, i, seg);
@@ -78,10 +81,19 @@ static unsigned alignment(const struct Tcg *t, unsigned n) {
     }
 }
 
+/** Not all bytes have canonical addresses. */
+static void canonical_fault(struct Tcg *t, const struct Insn *i, unsigned seg, unsigned mmu, uint64_t linear,
+                            unsigned size) {
+    bool misaligned = mmu == MMU_ALIGN && (linear & (alignment(t, size) - 1));
+    if (misaligned && x86_canonical(t->env, linear) && tcg_as_intel(t, RULE_AC_BEFORE_CANONICAL))
+        tcg_raise_error(t, i, VEC_AC, 0);
+    segment_fault(t, i, seg);
+}
+
 /** Checks that precede translation: canonical form, and alignment at CPL 3 when CR0.AM and EFLAGS.AC ask for it. */
 static void check_address(struct Tcg *t, const struct Insn *i, unsigned mmu, uint64_t linear, unsigned size) {
     if (UNLIKELY(!canonical_range(t, linear, size)))
-        segment_fault(t, i, i != NULL && i->mem ? i->seg : SEG_DS);
+        canonical_fault(t, i, i != NULL && i->mem ? i->seg : SEG_DS, mmu, linear, size);
     if (mmu == MMU_ALIGN && (linear & (alignment(t, size) - 1)))
         tcg_raise_error(t, i, VEC_AC, 0);
 }
@@ -221,19 +233,30 @@ SLOW_CC bool mem_store_slow(struct Tcg *t, const struct Insn *i, uint64_t linear
 
 SLOW_CC uint64_t mem_load_stack_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
     if (!canonical_range(t, linear, size))
-        segment_fault(t, i, SEG_SS);
+        canonical_fault(t, i, SEG_SS, t->mmu, linear, size);
     return load(t, i, t->mmu, linear, size);
 }
 
 SLOW_CC bool mem_store_stack_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, uint64_t v) {
     if (!canonical_range(t, linear, size))
-        segment_fault(t, i, SEG_SS);
+        canonical_fault(t, i, SEG_SS, t->mmu, linear, size);
     store(t, i, t->mmu, linear, size, v);
     return block_of(i)->stale;
 }
 
 void mem_probe_write(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
     probe_write(t, i, t->mmu, linear, size);
+}
+
+void tcg_call_astray(struct Tcg *t, const struct Insn *i) {
+    uint64_t sp = t->env->gpr[REG_SP] - 8;
+    if (!canonical_range(t, sp, 8))
+        canonical_fault(t, i, SEG_SS, t->mmu, sp, 8);
+    if (tcg_as_intel(t, RULE_CALL_PUSHES_FIRST))
+        store(t, i, t->mmu, sp, 8, tcg_next_rip(t, i));
+    else
+        probe_write(t, i, t->mmu, sp, 8);
+    tcg_raise_error(t, i, VEC_GP, 0);
 }
 
 static unsigned mmu_unaligned(const struct Tcg *t) { return t->mmu == MMU_ALIGN ? MMU_USER : t->mmu; }

@@ -24,9 +24,10 @@ enum Access {
     ACCESS_READ = 1,
     ACCESS_WRITE = 2,
     ACCESS_RMW = 3,
-    /* beside these: a misaligned address raises #GP(0), in 64-bit code before it may raise #SS */
-    ACCESS_ALIGNED = 4,
-    ACCESS_PACKED = 8 /* the same, unless the guest has set MXCSR.MM (APM vol. 1, 4.2.2) */
+    /* beside these: */
+    ACCESS_ALIGNED = 4,    /* a misaligned address raises #GP(0), in 64-bit code before it may raise #SS */
+    ACCESS_PACKED = 8,     /* the same, unless the guest has set MXCSR.MM (APM vol. 1, 4.2.2) */
+    ACCESS_UNALIGNED = 16, /* a misaligned address never raises #AC */
 };
 
 /** The offset part alone (LEA), wrapped to the address size. */
@@ -37,13 +38,13 @@ ALWAYS_INLINE uint64_t ea_offset(const CPUX86State *env, const struct Insn *i) {
     return i->asize == 3 ? ea : i->asize == 2 ? (uint32_t)ea : (uint16_t)ea;
 }
 
-/** True when [offset, offset + size) lies within the segment (SDM vol. 3, 5.3); expand-down counts from the limit up.
- */
+/** True when [offset, offset + size) lies within the segment (SDM vol. 3, 5.3); expand-down counts from the limit up. What
+ *  goes beyond a segment of 4 GiB goes on at offset 0 (measured on Intel's processors; the SDM leaves it open). */
 static inline bool segment_holds(const struct X86Segment *s, uint32_t offset, unsigned size) {
     uint64_t last = (uint64_t)offset + size - 1;
     if ((s->ar & (AR_S | AR_CODE | AR_EXPAND_DOWN)) == (AR_S | AR_EXPAND_DOWN))
         return offset > s->limit && last <= (s->ar & AR_DB ? 0xffffffffu : 0xffffu);
-    return last <= s->limit;
+    return last <= s->limit || s->limit == UINT32_MAX;
 }
 
 /** offset -> linear through segment `seg` with limit, type and null checks (in 64-bit mode only FS/GS bases and the
@@ -92,6 +93,8 @@ void mem_probe_write_unaligned(struct Tcg *t, const struct Insn *i, uint64_t lin
 /* Four half-precision floats, VCVTPH2PS's and VCVTPS2PH's: checked as any vector is, by the vendor. */
 uint64_t mem_load_halves_slow(struct Tcg *t, const struct Insn *i, uint64_t linear);
 void mem_store_halves_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, uint64_t v);
+/** Near CALL of 64-bit code to a target that is not canonical: the push's fault, else #GP(0). */
+_Noreturn void tcg_call_astray(struct Tcg *t, const struct Insn *i);
 /** The fault of a read of `size` bytes, as mem_probe_write; no device sees anything. */
 void mem_probe_read(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size);
 /** The fault of an operand of n bytes whose processor looks at the first byte's page, then at the last byte itself. */

@@ -43,7 +43,10 @@ static void far_same_level(struct Tcg *t, const struct Far *f, uint16_t selector
     CPUX86State *env = t->env;
     if (!desc_code64(t, d))
         offset = (uint32_t)offset;
-    code_offset_check(t, d, offset, 0);
+    /* CALL to 64-bit code: the return address is in memory already when a target that is not canonical faults */
+    bool late = f->call && desc_code64(t, d) && tcg_as_intel(t, RULE_CALL_PUSHES_FIRST);
+    if (!late)
+        code_offset_check(t, d, offset, 0);
     desc_mark_accessed(t, d);
     if (f->call) {
         struct PushStack p;
@@ -52,6 +55,8 @@ static void far_same_level(struct Tcg *t, const struct Far *f, uint16_t selector
         if (desc_code64(t, d)) /* from compatibility mode through a gate: 64-bit code's stack already */
             p.flat64 = true;
         push_return(t, &p, f, size);
+        if (late)
+            code_offset_check(t, d, offset, 0);
         env->gpr[REG_SP] = push_stack_sp(t, &p);
     }
     code_segment_load(t, selector, d, x86_cpl(env));
@@ -183,8 +188,8 @@ void h_call_far_mem(struct Tcg *t, const struct Insn *i) { far_indirect(t, i, tr
 static void ret_real(struct Tcg *t, unsigned size, uint16_t extra) {
     CPUX86State *env = t->env;
     bool vm = x86_v8086(env);
+    uint16_t selector = (uint16_t)stack_peek(t, size, size); /* first, see ret_protected */
     uint64_t rip = stack_peek(t, 0, size);
-    uint16_t selector = (uint16_t)stack_peek(t, size, size);
     if (rip > env->seg[SEG_CS].limit)
         tcg_fault_error(t, VEC_GP, 0);
     env->gpr[REG_SP] = stack_moved(t, 2 * size + extra);
@@ -227,8 +232,9 @@ static void ret_protected(struct Tcg *t, unsigned size, uint16_t extra) {
     CPUX86State *env = t->env;
     struct Desc d;
     struct X86Segment ss;
-    uint64_t rip = stack_peek(t, 0, size), sp = 0;
+    /* in the order in which processors of both vendors read them (measured, by CR2 where nothing is mapped) */
     uint16_t selector = (uint16_t)stack_peek(t, size, size);
+    uint64_t rip = stack_peek(t, 0, size), sp = 0;
     return_code_check(t, selector, &d);
     unsigned cpl = selector & 3;
     bool outer = cpl > x86_cpl(env);

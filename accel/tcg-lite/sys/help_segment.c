@@ -28,7 +28,14 @@ void h_mov_from_sreg(struct Tcg *t, const struct Insn *i) {
 }
 
 static void push_sreg(struct Tcg *t, const struct Insn *i, unsigned seg) {
-    stack_push(t->env, i, t, t->env->seg[seg].selector, insn_bits(i));
+    uint16_t selector = t->env->seg[seg].selector;
+    if (i->osize != 2 || !tcg_as_intel(t, RULE_PUSH_SEGMENT_16)) {
+        stack_push(t->env, i, t, selector, insn_bits(i));
+        return;
+    }
+    uint64_t sp = t->env->gpr[REG_SP] - 4; /* two bytes are written, the next two stay as they are */
+    mem_store_stack(t, i, stack_linear(i, t, sp, 2, ACCESS_WRITE), 2, selector);
+    stack_set(t->env, t, sp);
 }
 void h_push_es(struct Tcg *t, const struct Insn *i) { push_sreg(t, i, SEG_ES); }
 void h_push_cs(struct Tcg *t, const struct Insn *i) { push_sreg(t, i, SEG_CS); }
@@ -124,18 +131,28 @@ void h_verw(struct Tcg *t, const struct Insn *i) {
     set_zf(t, ok);
 }
 
+/* ARPL's memory operand counts as written from the start, or only when it is. */
+static uint64_t arpl_address(struct Tcg *t, const struct Insn *i, bool write) {
+    bool reads_first = tcg_as_intel(t, RULE_ARPL_READS_FIRST);
+    if (!i->mem)
+        return 0;
+    enum Access access = !reads_first ? ACCESS_RMW : write ? ACCESS_WRITE : ACCESS_READ;
+    uint64_t at = ea_linear(t->env, i, t, EA_FULL, 2, access);
+    if (!reads_first)
+        mem_probe_write(t, i, at, 2);
+    return at;
+}
+
 void h_arpl(struct Tcg *t, const struct Insn *i) {
     CPUX86State *env = t->env;
-    uint64_t at = i->mem ? ea_linear(env, i, t, EA_FULL, 2, ACCESS_RMW) : 0;
-    if (i->mem)
-        mem_probe_write(t, i, at, 2);
+    uint64_t at = arpl_address(t, i, false);
     uint16_t dst = (uint16_t)(i->mem ? mem_load(t, i, at, 2) : gpr_read(env, i->rm, 16));
     uint16_t src = (uint16_t)gpr_read(env, i->reg, 16);
     bool raise = (dst & 3) < (src & 3);
     if (raise) {
         dst = (uint16_t)((dst & ~3) | (src & 3));
         if (i->mem)
-            mem_store(t, i, at, 2, dst);
+            mem_store(t, i, arpl_address(t, i, true), 2, dst);
         else
             gpr_write(env, i->rm, 16, dst);
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The decoder: fields, lengths, prefixes, legality and gating by mode and feature. */
-#include "isa/decode.h"
 #include "accel/tcg-lite/run/tcg.h"
+#include "isa/decode.h"
 #include "tests/unit/suites.h"
 
 #include <string.h>
@@ -125,6 +125,73 @@ START_TEST(modrm_64) {
     expect(M64, "66 e8 01 00 00 00", "CALL", 6);
     ck_assert(d.insn.osize == 3);
     model.intel_rules = vendor_intel_rules(VENDOR_AMD);
+}
+END_TEST
+
+/* What is no instruction has a length, too: more bytes are wanted until it is complete, then it is #UD. */
+START_TEST(undefined_lengths) {
+    static const struct {
+        const char *bytes;   /* of 64-bit code, with the last one missing */
+        unsigned amd, intel; /* how long it is */
+    } list[] = {
+        {"9a 00 00 00 00 00 00", 7, 7},
+        {"66 ea 00 00 00 00", 6, 6},
+        {"d4 0a", 2, 2},
+        {"82 05 00 00 00 00 00", 7, 7},
+        {"fe 15 00 00 00 00", 6, 6},
+        {"c6 0d 00 00 00 00 00", 7, 7},
+        {"0f 38 0c 44 24 00", 6, 6},
+        {"0f 3a 00 05 00 00 00 00 00", 9, 9},
+        {"0f ba 05 00 00 00 00 00", 8, 8},
+        {"66 c4 e1 79 10 05 00 00 00 00", 10, 10},
+        {"f2 c5 78 77", 4, 4},
+        {"c4 e4 79 00 05 00 00 00 00", 9, 9},
+        {"c4 e1 79 39 c0", 4, 5},
+        {"0f 39 05 00 00 00 00", 2, 7},
+        {"0f 3f 41 00", 2, 4},
+        {"0f a6 c0", 2, 3},
+        {"0f b9 05 00 00 00 00", 2, 7},
+        {"0f ff 05 00 00 00 00", 2, 7},
+        {"0f 0f c0 00", 4, 2},
+        {"0f 78 c0 00 00", 5, 3},
+        {"0f 04", 2, 2},
+        {"06", 1, 1},
+        {"d6", 1, 1},
+        {"8f c8", 2, 2},
+        {"67 0f ff 04 25 00 00 00 00", 3, 9},
+    };
+    for (unsigned k = 0; k < sizeof(list) / sizeof(list[0]); k++) {
+        for (int vendor = VENDOR_AMD; vendor <= VENDOR_INTEL; vendor++) {
+            unsigned len = vendor == VENDOR_AMD ? list[k].amd : list[k].intel;
+            model.intel_rules = vendor_intel_rules((enum CpuVendor)vendor);
+            expect(M64, list[k].bytes, "", len);
+            for (unsigned n = 1; n < len; n++)
+                ck_assert_msg(decode_n(M64, n, list[k].bytes) == DECODE_MORE, "%u bytes of %s", n, list[k].bytes);
+        }
+    }
+    model.intel_rules = vendor_intel_rules(VENDOR_AMD);
+}
+END_TEST
+
+/* Rows that one vendor's processors have. */
+START_TEST(vendor_rows) {
+    model.intel_rules = vendor_intel_rules(VENDOR_INTEL);
+    expect(M64, "f3 e0 00", "LOOPNE", 3);
+    expect(M64, "f3 41 90", "PAUSE", 3);
+    expect(M64, "f3 f2 41 90", "XCHG", 4);
+    expect(M64, "0f 0d c8", "NOP", 3);
+    expect(M64, "f0 0f 0d c8", "", 4);
+    expect(M32, "c4 e3 f9 16 c1 00", "VPEXTRD", 6);
+    ck_assert(d.insn.osize == 2);
+    expect(M32, "c4 e3 f9 22 c1 00", "VPINSRD", 6);
+    ck_assert(d.insn.osize == 2);
+    model.intel_rules = vendor_intel_rules(VENDOR_AMD);
+    expect(M64, "f3 e0 00", "LOOPE", 3);
+    expect(M64, "f3 41 90", "XCHG", 3);
+    expect(M64, "0f 0d c8", "", 3);
+    expect(M64, "0f 0d 08", "PREFETCHW", 3);
+    expect(M32, "c4 e3 f9 16 c1 00", "", 6);
+    expect(M32, "c4 e3 f9 22 c1 00", "", 6);
 }
 END_TEST
 
@@ -442,6 +509,8 @@ Suite *decode_suite(void) {
     tcase_add_test(c, modrm_16);
     tcase_add_test(c, modrm_64);
     tcase_add_test(c, other_operands);
+    tcase_add_test(c, undefined_lengths);
+    tcase_add_test(c, vendor_rows);
     tcase_add_test(c, prefix_selects_row);
     tcase_add_test(c, features);
     tcase_add_test(c, legality);

@@ -24,7 +24,7 @@ static uint64_t element_linear(struct Tcg *t, const struct Insn *i, unsigned n, 
     uint64_t offset = ea_offset(t->env, i) + n * size;
     if ((t->mode & MODE_CODE) != MODE_CODE64)
         offset = i->asize == 2 ? (uint32_t)offset : (uint16_t)offset;
-    return mem_linear(t, i, i->seg, offset, size, access);
+    return mem_linear(t, i, i->seg, offset, size, access | ACCESS_UNALIGNED);
 }
 
 /** Of the selected elements, the address of the first byte of the lowest and of the last byte of the highest. */
