@@ -85,7 +85,8 @@ int insn_record(struct InsnRun *r, unsigned k, unsigned row, char *why, size_t n
     if (!insn_take_case(r, k, rec->cmp, rec->c))
         return 0;
     name_case(rec->c, &x86_rows[row], done->cases[0] + done->cases[1]);
-    if (fault && o->rip + q->cs_base - q->code >= q->bytes) /* a fetch, after the last instruction */
+    bool behind = fault && o->rip + q->cs_base - q->code >= q->bytes;
+    if (behind && o->vector != VEC_DB) /* a fetch, after the last instruction */
         rec->c->in.insns++;
     int e = recorder_add(rec->to, rec->c, why, n);
     if (e > 0) {
