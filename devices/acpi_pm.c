@@ -24,7 +24,8 @@ static int64_t ns_to_ticks(int64_t ns) { return (int64_t)((__int128)ns * ACPI_PM
 
 /* The first nanosecond that belongs to `tick`. */
 static int64_t ticks_to_ns(int64_t tick) {
-    return (int64_t)(((__int128)tick * NS_PER_SEC + ACPI_PM_TIMER_HZ - 1) / ACPI_PM_TIMER_HZ);
+    __int128 ns = ((__int128)tick * NS_PER_SEC + ACPI_PM_TIMER_HZ - 1) / ACPI_PM_TIMER_HZ;
+    return ns > CLOCK_END ? CLOCK_END : (int64_t)ns;
 }
 
 uint32_t acpi_pm_timer(const struct AcpiPm *pm) { return (uint32_t)ns_to_ticks(clock_now(pm->clock)); }
@@ -55,7 +56,12 @@ static void update(struct AcpiPm *pm) {
         timer_cancel(&pm->timer);
 }
 
-static void timer_expired(void *opaque) { update(opaque); }
+static void timer_expired(void *opaque) {
+    struct AcpiPm *pm = opaque;
+    if (clock_at_end(pm->clock))
+        pm->state.status |= PM1_TIMER;
+    update(pm);
+}
 
 void acpi_pm_power_button(struct AcpiPm *pm) {
     pm->state.status |= PM1_POWER_BUTTON;

@@ -7,6 +7,8 @@
 
 /* 2026-01-01T00:00:00Z: what a guest under CLOCK_ICOUNT finds in its RTC, so that runs repeat. */
 #define ICOUNT_WALL_START 1767225600LL
+/* 9999-12-31T23:59:59Z: the last second that an RTC with a century register can show. */
+#define WALL_LAST 253402300799LL
 
 struct Clock {
     enum ClockMode mode;
@@ -18,10 +20,13 @@ struct Clock {
     _Atomic bool stopped;
 
     _Atomic int64_t icount_now; /* CLOCK_ICOUNT */
-    _Atomic int64_t wall_start; /* ns since 1970 at virtual time 0 */
+    _Atomic int64_t wall_start; /* whole seconds from 1970 to virtual time 0 */
+    int64_t wall_fraction;      /* and the ns above them */
 
     struct Timer *timers; /* armed ones, by deadline, then by order */
     uint64_t order, ranks;
+    bool running; /* in clock_run, */
+    int64_t now;  /* which fires what is due then */
     _Atomic int64_t deadline; /* of the first timer */
     void (*notify)(void *opaque);
     void *notify_opaque;
@@ -40,7 +45,9 @@ struct Clock *clock_new(enum ClockMode mode) {
     }
     c->mode = mode;
     atomic_init(&c->origin, host_ns(CLOCK_MONOTONIC));
-    atomic_init(&c->wall_start, mode == CLOCK_HOST ? host_ns(CLOCK_REALTIME) : ICOUNT_WALL_START * NS_PER_SEC);
+    int64_t wall = mode == CLOCK_HOST ? host_ns(CLOCK_REALTIME) : ICOUNT_WALL_START * NS_PER_SEC;
+    atomic_init(&c->wall_start, wall / NS_PER_SEC);
+    c->wall_fraction = wall % NS_PER_SEC;
     atomic_init(&c->deadline, CLOCK_NEVER);
     return c;
 }
@@ -64,19 +71,34 @@ int64_t clock_now(struct Clock *c) {
     }
 }
 
-int64_t clock_wall_seconds(struct Clock *c) { return (atomic_load(&c->wall_start) + clock_now(c)) / NS_PER_SEC; }
-
-void clock_set_wall_start(struct Clock *c, int64_t unix_seconds) {
-    atomic_store(&c->wall_start, unix_seconds * NS_PER_SEC);
+int64_t clock_to_host(const struct Clock *c, int64_t ns) {
+    int64_t host;
+    if (ns == CLOCK_NEVER || __builtin_add_overflow(atomic_load(&c->origin), ns, &host)) {
+        return CLOCK_NEVER;
+    }
+    return host;
 }
 
-int64_t clock_wall_start_ns(struct Clock *c) { return atomic_load(&c->wall_start); }
+int64_t clock_wall_seconds(struct Clock *c) {
+    return atomic_load(&c->wall_start) + clock_after(clock_now(c), c->wall_fraction) / NS_PER_SEC;
+}
 
-void clock_restore(struct Clock *c, int64_t now, int64_t wall_start_ns) {
+void clock_set_wall_start(struct Clock *c, int64_t unix_seconds) {
+    int64_t s = unix_seconds < 0 ? 0 : unix_seconds > WALL_LAST ? WALL_LAST : unix_seconds;
+    c->wall_fraction = 0;
+    atomic_store(&c->wall_start, s);
+}
+
+struct ClockWall clock_wall_start(struct Clock *c) {
+    return (struct ClockWall){atomic_load(&c->wall_start), c->wall_fraction};
+}
+
+void clock_restore(struct Clock *c, int64_t now, struct ClockWall start) {
     atomic_fetch_add(&c->sequence, 1);
     atomic_store(&c->frozen, now);
     atomic_store(&c->icount_now, now);
-    atomic_store(&c->wall_start, wall_start_ns);
+    atomic_store(&c->wall_start, start.seconds);
+    c->wall_fraction = start.ns;
     atomic_fetch_add(&c->sequence, 1);
 }
 
@@ -103,6 +125,9 @@ void clock_start(struct Clock *c) {
 uint64_t clock_epoch(const struct Clock *c) { return atomic_load(&c->sequence); }
 
 void clock_advance_to(struct Clock *c, int64_t ns) {
+    if (ns >= CLOCK_END) {
+        ns = CLOCK_END - 1;
+    }
     if (c->mode == CLOCK_ICOUNT && ns > atomic_load_explicit(&c->icount_now, memory_order_relaxed)) {
         atomic_store_explicit(&c->icount_now, ns, memory_order_release);
     }
@@ -174,12 +199,26 @@ static struct Timer *timer_due(struct Clock *c, int64_t now, uint64_t order) {
     return t && t->deadline <= now ? t : NULL;
 }
 
-void clock_run(struct Clock *c) {
-    int64_t now = clock_now(c);
+static void run_until(struct Clock *c, int64_t now) {
+    if (c->running) {
+        return;
+    }
+    c->running = true;
+    c->now = now;
     uint64_t order = c->order;
-    for (struct Timer *t; (t = timer_due(c, now, order)) != NULL;) {
+    for (struct Timer *t; (t = timer_due(c, c->now, order)) != NULL;) {
         timer_unlink(t);
         deadline_update(c);
         t->fn(t->opaque);
     }
+    c->running = false;
+}
+
+void clock_run(struct Clock *c) { run_until(c, clock_now(c)); }
+void clock_run_end(struct Clock *c) { run_until(c, CLOCK_END); }
+bool clock_at_end(const struct Clock *c) { return c->running && c->now == CLOCK_END; }
+
+bool clock_is_due(struct Clock *c) {
+    int64_t deadline = clock_deadline(c);
+    return deadline != CLOCK_NEVER && !c->running && deadline <= clock_now(c);
 }

@@ -14,10 +14,31 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/** Wall-clock time at virtual time 0: since 1970 (UTC), ns below a second. */
+struct ClockWall {
+    int64_t seconds, ns;
+};
+
 enum ClockMode { CLOCK_HOST, CLOCK_ICOUNT };
 
 #define CLOCK_NEVER INT64_MAX
 #define NS_PER_SEC 1000000000LL
+
+/** The end of time, 292 years after its beginning: clock_now comes near it and stands. Timers that would be due later are
+ *  due then, and fire when a guest does nothing but sleep for them (clock_run_end): it always wakes. */
+#define CLOCK_END (INT64_MAX - 1)
+
+/** `ns` (not negative) after `t`, or CLOCK_END. */
+static inline int64_t clock_after(int64_t t, int64_t ns) {
+    int64_t sum;
+    return __builtin_add_overflow(t, ns, &sum) || sum > CLOCK_END ? CLOCK_END : sum;
+}
+
+/** `count` (not negative) units of `unit` ns after `t`, or CLOCK_END. */
+static inline int64_t clock_after_many(int64_t t, int64_t count, int64_t unit) {
+    int64_t ns;
+    return __builtin_mul_overflow(count, unit, &ns) ? CLOCK_END : clock_after(t, ns);
+}
 
 struct Clock;
 
@@ -36,11 +57,15 @@ struct Clock *clock_new(enum ClockMode mode);
 void clock_free(struct Clock *c);
 enum ClockMode clock_mode(const struct Clock *c);
 
-/** Virtual ns since the machine was made; never goes back. */
+/** Virtual ns since the machine was made, less than CLOCK_END; never goes back. */
 int64_t clock_now(struct Clock *c);
+/** CLOCK_HOST, not stopped: the host's monotonic time in ns when virtual time will be `ns`; CLOCK_NEVER for CLOCK_NEVER
+ *  and for what the host's count has no room for. */
+int64_t clock_to_host(const struct Clock *c, int64_t ns);
 /** Wall-clock seconds since 1970 (UTC) as the guest's RTC shall see them: start time plus clock_now; with CLOCK_ICOUNT
  *  the start time is a constant (2026-01-01T00:00:00Z) unless set. */
 int64_t clock_wall_seconds(struct Clock *c);
+/** From 1970 to 9999; what lies outside becomes the nearest of these. */
 void clock_set_wall_start(struct Clock *c, int64_t unix_seconds);
 
 /** Stop and continue a CLOCK_HOST clock (pause). */
@@ -51,19 +76,20 @@ void clock_start(struct Clock *c);
  *  by it that its count must be set anew. Any thread. */
 uint64_t clock_epoch(const struct Clock *c);
 
-/** CLOCK_ICOUNT: set the time to `ns` (never backwards). No timers run; call clock_run. */
+/** CLOCK_ICOUNT: set the time to `ns` (never backwards, nor to CLOCK_END). No timers run; call clock_run. */
 void clock_advance_to(struct Clock *c, int64_t ns);
 
 /** Set the time to what it was when a state was saved: a CLOCK_HOST clock that is stopped, or a CLOCK_ICOUNT one, also
- *  backwards. `wall_start_ns`: since 1970 at virtual time 0. No timers are run. */
-void clock_restore(struct Clock *c, int64_t now, int64_t wall_start_ns);
-int64_t clock_wall_start_ns(struct Clock *c);
+ *  backwards. No timers are run. */
+void clock_restore(struct Clock *c, int64_t now, struct ClockWall start);
+/** What it began with. */
+struct ClockWall clock_wall_start(struct Clock *c);
 
 /** `fn` is called (lock held, any thread) when the earliest deadline has become earlier: wake whoever sleeps on it. */
 void clock_set_notify(struct Clock *c, void (*fn)(void *opaque), void *opaque);
 
 void timer_init(struct Timer *t, struct Clock *c, void (*fn)(void *opaque), void *opaque);
-/** Arm (or re-arm) for `deadline` virtual ns; a deadline in the past fires at the next clock_run. */
+/** Arm (or re-arm) for `deadline` virtual ns (CLOCK_NEVER: cancel); one in the past fires at the next clock_run. */
 void timer_arm(struct Timer *t, int64_t deadline);
 void timer_cancel(struct Timer *t);
 static inline bool timer_armed(const struct Timer *t) { return t->deadline != CLOCK_NEVER; }
@@ -71,7 +97,13 @@ static inline bool timer_armed(const struct Timer *t) { return t->deadline != CL
 /** The earliest deadline, or CLOCK_NEVER. */
 int64_t clock_deadline(struct Clock *c);
 /** Fire all timers whose deadline is <= now, in order. One that is armed meanwhile waits for the next call, so a timer
- *  that re-arms itself in the past can't hold the caller. */
+ *  that re-arms itself in the past can't hold the caller. Within a timer's callback nothing happens. */
 void clock_run(struct Clock *c);
+/** Fire those for which there is no time left: whose deadline is CLOCK_END. */
+void clock_run_end(struct Clock *c);
+/** Within a timer's callback: true when it is called by clock_run_end. */
+bool clock_at_end(const struct Clock *c);
+/** True when clock_run would fire something. Cheap: the host's clock is read only when a timer is armed. */
+bool clock_is_due(struct Clock *c);
 
 #endif

@@ -120,12 +120,13 @@ static void arm(struct Hpet *h, unsigned n, int64_t at_least_ns) {
     catch_up(h, n);
     /* A match is the moment of equality; the tick at which we look is over. */
     uint64_t mask = width_mask(t), ticks = ((t->comparator - hpet_counter(h) - 1) & mask);
-    int64_t now_tick = clock_now(h->clock) / NS_PER_TICK;
+    int64_t now = clock_now(h->clock);
     if (ticks > INT64_MAX / 4 / NS_PER_TICK) {
         set_due(h, n, CLOCK_NEVER); /* centuries away */
         return;
     }
-    int64_t deadline = (now_tick + (int64_t)ticks + 1) * NS_PER_TICK, least = clock_now(h->clock) + at_least_ns;
+    int64_t deadline = clock_after_many(now / NS_PER_TICK * NS_PER_TICK, (int64_t)ticks + 1, NS_PER_TICK);
+    int64_t least = clock_after(now, at_least_ns);
     set_due(h, n, deadline > least ? deadline : least);
 }
 

@@ -16,7 +16,7 @@ static int64_t ns_to_ticks(int64_t ns) { return ns / NS_PER_SEC * PIT_HZ + ns % 
 
 /* The first nanosecond that belongs to `tick`. */
 static int64_t ticks_to_ns(int64_t tick) {
-    return tick / PIT_HZ * NS_PER_SEC + (tick % PIT_HZ * NS_PER_SEC + PIT_HZ - 1) / PIT_HZ;
+    return clock_after_many((tick % PIT_HZ * NS_PER_SEC + PIT_HZ - 1) / PIT_HZ, tick / PIT_HZ, NS_PER_SEC);
 }
 
 static int64_t tick_now(struct Pit *p) { return ns_to_ticks(clock_now(p->clock)); }
@@ -219,6 +219,8 @@ static void timer_fired(void *opaque) {
     struct Pit *p = opaque;
     int64_t t = tick_now(p);
 
+    if (clock_at_end(p->clock))
+        t = p->state.wake_tick; /* which the clock has no time for */
     catch_up(p, t);
     plan(p, t);
 }

@@ -103,7 +103,7 @@ static int64_t seconds_at(const struct RtcState *s, int64_t ns) {
 }
 
 static int64_t ns_of_second(const struct RtcState *s, int64_t second) {
-    return s->base_ns + (second - s->base_seconds) * NS_PER_SEC;
+    return clock_after_many(s->base_ns, second - s->base_seconds, NS_PER_SEC);
 }
 
 /* Store the calendar of now in cmos[]. */
@@ -180,7 +180,8 @@ static int64_t next_periodic(const struct RtcState *s, int64_t ns) {
         return CLOCK_NEVER;
     tick = since / NS_PER_SEC * DIVIDER_HZ + since % NS_PER_SEC * DIVIDER_HZ / NS_PER_SEC;
     tick = (tick / period + 1) * period;
-    return s->base_ns + tick / DIVIDER_HZ * NS_PER_SEC + (tick % DIVIDER_HZ * NS_PER_SEC + DIVIDER_HZ - 1) / DIVIDER_HZ;
+    int64_t whole = clock_after_many(s->base_ns, tick / DIVIDER_HZ, NS_PER_SEC);
+    return clock_after(whole, (tick % DIVIDER_HZ * NS_PER_SEC + DIVIDER_HZ - 1) / DIVIDER_HZ);
 }
 
 static int64_t next_update(const struct RtcState *s, int64_t ns) {
@@ -237,7 +238,7 @@ static void update_irq(struct Rtc *r) {
 static void timer_fired(void *opaque) {
     struct Rtc *r = opaque;
 
-    sync_flags(&r->state, clock_now(r->clock));
+    sync_flags(&r->state, clock_at_end(r->clock) ? CLOCK_END : clock_now(r->clock));
     update_irq(r);
 }
 

@@ -354,6 +354,11 @@ void bus_remove_listeners(struct Bus *bus, void *opaque) {
 
 void bus_set_tap(struct Bus *bus, const struct BusTap *tap) { bus->tap = tap; }
 
+void bus_set_before(struct Bus *bus, void (*fn)(void *opaque), void *opaque) {
+    bus->before = fn;
+    bus->before_opaque = opaque;
+}
+
 void bus_announce_mapping(struct Bus *bus, uint64_t gpa, uint64_t size) {
     for (struct BusListener *l = atomic_load(&bus->listeners); l; l = l->next) {
         if (l->mapping_changed) {

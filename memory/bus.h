@@ -111,6 +111,10 @@ struct BusTap {
 /** Set it (kept by the caller) or, with NULL, take it away. While no vCPU runs. */
 void bus_set_tap(struct Bus *bus, const struct BusTap *tap);
 
+/** Call `fn` before a device answers, but not within another device's answer: what is due by the guest's clock happens
+ *  before the guest looks. Lock held. Set once, before a vCPU runs. */
+void bus_set_before(struct Bus *bus, void (*fn)(void *opaque), void *opaque);
+
 int bus_add_listener(struct Bus *bus, const struct BusListener *listener); /* copies it; 0 or -ENOMEM */
 void bus_remove_listeners(struct Bus *bus, void *opaque);                  /* all with that opaque */
 

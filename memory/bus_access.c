@@ -37,7 +37,7 @@ static uint64_t low_bytes(uint64_t value, unsigned size) {
 }
 
 static void mmio_read(struct Bus *bus, struct Region *r, uint64_t offset, uint8_t *buf, size_t len) {
-    pthread_mutex_lock(bus->lock);
+    bus_enter(bus);
     while (len) {
         struct IoPiece p = io_piece(r->ops, MMIO_DEFAULT_MAX, offset, len);
         uint64_t value = io_read(r->ops, r->opaque, p.offset, p.size) >> (8 * p.skip);
@@ -46,11 +46,11 @@ static void mmio_read(struct Bus *bus, struct Region *r, uint64_t offset, uint8_
         offset += p.take;
         len -= p.take;
     }
-    pthread_mutex_unlock(bus->lock);
+    bus_leave(bus);
 }
 
 static void mmio_write(struct Bus *bus, struct Region *r, uint64_t offset, const uint8_t *buf, size_t len) {
-    pthread_mutex_lock(bus->lock);
+    bus_enter(bus);
     while (len) {
         struct IoPiece p = io_piece(r->ops, MMIO_DEFAULT_MAX, offset, len);
         uint64_t value = 0;
@@ -60,7 +60,7 @@ static void mmio_write(struct Bus *bus, struct Region *r, uint64_t offset, const
         offset += p.take;
         len -= p.take;
     }
-    pthread_mutex_unlock(bus->lock);
+    bus_leave(bus);
 }
 
 /* ---- devices, holes, writes to ROM; the tap sees them ---- */

@@ -59,8 +59,22 @@ struct Bus {
 
     struct BusListener *_Atomic listeners;
     const struct BusTap *tap;
+    void (*before)(void *opaque); /* bus_set_before; NULL: nothing */
+    void *before_opaque;
+    unsigned depth; /* under the lock: accesses under way, each within the one before */
     _Atomic bool a20, dirty_logging;
 };
+
+/** Around device code. */
+static inline void bus_enter(struct Bus *bus) {
+    pthread_mutex_lock(bus->lock);
+    if (bus->depth++ == 0 && bus->before != NULL)
+        bus->before(bus->before_opaque);
+}
+static inline void bus_leave(struct Bus *bus) {
+    bus->depth--;
+    pthread_mutex_unlock(bus->lock);
+}
 
 /** Tell every listener. */
 void bus_announce_mapping(struct Bus *bus, uint64_t gpa, uint64_t size);

@@ -103,7 +103,7 @@ static struct IoPiece port_piece(const struct Bus *bus, uint16_t port, unsigned 
 }
 
 static void read_ports(struct Bus *bus, uint16_t port, uint8_t *buf, unsigned size) {
-    pthread_mutex_lock(bus->lock);
+    bus_enter(bus);
     for (unsigned done = 0; done < size;) {
         const struct PortRange *r;
         struct IoPiece p = port_piece(bus, (uint16_t)(port + done), size - done, &r);
@@ -111,11 +111,11 @@ static void read_ports(struct Bus *bus, uint16_t port, uint8_t *buf, unsigned si
         memcpy(buf + done, &value, p.take);
         done += p.take;
     }
-    pthread_mutex_unlock(bus->lock);
+    bus_leave(bus);
 }
 
 static void write_ports(struct Bus *bus, uint16_t port, const uint8_t *buf, unsigned size) {
-    pthread_mutex_lock(bus->lock);
+    bus_enter(bus);
     for (unsigned done = 0; done < size;) {
         const struct PortRange *r;
         struct IoPiece p = port_piece(bus, (uint16_t)(port + done), size - done, &r);
@@ -126,7 +126,7 @@ static void write_ports(struct Bus *bus, uint16_t port, const uint8_t *buf, unsi
         }
         done += p.take;
     }
-    pthread_mutex_unlock(bus->lock);
+    bus_leave(bus);
 }
 
 uint32_t bus_port_read(struct Bus *bus, uint16_t port, unsigned size) {

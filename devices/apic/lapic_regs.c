@@ -196,8 +196,15 @@ void lapic_mmio_write(struct Lapic *l, uint64_t offset, uint32_t value) {
 
 /* ---- MSRs ---- */
 
+/* MSRs are not on the bus, which otherwise sees to it that what is due happens before the guest looks. */
+static void run_due(struct Lapic *l) {
+    if (clock_is_due(l->clock))
+        clock_run(l->clock);
+}
+
 bool lapic_read_msr(void *opaque, uint32_t msr, uint64_t *value) {
     struct Lapic *l = opaque;
+    run_due(l);
     lapic_pv_eoi_settle(l);
     if (msr == MSR_TSC_DEADLINE) {
         *value = l->state.tsc_deadline;
@@ -214,6 +221,7 @@ bool lapic_read_msr(void *opaque, uint32_t msr, uint64_t *value) {
 
 bool lapic_write_msr(void *opaque, uint32_t msr, uint64_t value) {
     struct Lapic *l = opaque;
+    run_due(l);
     lapic_pv_eoi_settle(l);
     if (msr == MSR_TSC_DEADLINE) {
         if (l->config.tsc_deadline)

@@ -40,7 +40,7 @@ static void arm_deadline(struct Lapic *l) {
     }
     int64_t distance = deadline_distance(l);
     if (distance > 0) {
-        set_due(l, clock_now(l->clock) + distance);
+        set_due(l, clock_after(clock_now(l->clock), distance));
         return;
     }
     set_due(l, CLOCK_NEVER);
@@ -52,7 +52,7 @@ static void arm_deadline(struct Lapic *l) {
 static void catch_up(struct Lapic *l, int64_t now) {
     int64_t period = period_ns(l);
     l->state.timer_start += (now - l->state.timer_start) / period * period;
-    l->state.timer_expiry = l->state.timer_start + period;
+    l->state.timer_expiry = clock_after(l->state.timer_start, period);
 }
 
 static void arm_count(struct Lapic *l) {
@@ -73,10 +73,15 @@ void lapic_timer_expired(void *opaque) {
         break;
     case TIMER_PERIODIC:
         catch_up(l, now);
-        set_due(l, l->state.timer_expiry > now + MIN_REARM_NS ? l->state.timer_expiry : now + MIN_REARM_NS);
+        int64_t least = clock_after(now, MIN_REARM_NS);
+        set_due(l, l->state.timer_expiry > least ? l->state.timer_expiry : least);
         lapic_local_interrupt(l, LAPIC_LVT_TIMER);
         break;
-    case TIMER_TSC_DEADLINE: arm_deadline(l); break;
+    case TIMER_TSC_DEADLINE:
+        if (clock_at_end(l->clock))
+            l->state.tsc_deadline = 1; /* it has come */
+        arm_deadline(l);
+        break;
     }
 }
 
@@ -88,7 +93,7 @@ void lapic_timer_stop(struct Lapic *l) {
 
 static void start(struct Lapic *l, int64_t now) {
     l->state.timer_start = now;
-    l->state.timer_expiry = l->state.timer_initial ? now + period_ns(l) : CLOCK_NEVER;
+    l->state.timer_expiry = l->state.timer_initial ? clock_after(now, period_ns(l)) : CLOCK_NEVER;
     arm_count(l);
 }
 
@@ -114,7 +119,7 @@ void lapic_timer_set_divide(struct Lapic *l, uint32_t divide) {
     l->state.timer_divide = divide;
     if (is_counting(l)) {
         l->state.timer_start = now - (done << divide_shift(l));
-        l->state.timer_expiry = l->state.timer_start + period_ns(l);
+        l->state.timer_expiry = clock_after(l->state.timer_start, period_ns(l));
         arm_count(l);
     }
 }

@@ -51,6 +51,18 @@ START_TEST(timer_counts) {
 }
 END_TEST
 
+START_TEST(timer_at_the_end_of_time) {
+    open_bench();
+    bench_run_dry(&b);
+    out(STS, 1, 2);
+    out(EN, 1, 2);
+    bench_sleep_at_end(&b);
+    ck_assert_uint_eq(sci.rises, 1);
+    ck_assert_uint_eq(in(STS, 2), 1);
+    bench_close(&b);
+}
+END_TEST
+
 START_TEST(timer_overflow) {
     const int64_t half = ((1ll << 31) * NS_PER_SEC + 3579544) / 3579545;
     open_bench();
@@ -149,6 +161,7 @@ Suite *acpi_pm_suite(void) {
     Suite *s = suite_create("acpi_pm");
     TCase *t = tcase_create("acpi_pm");
     tcase_add_test(t, timer_counts);
+    tcase_add_test(t, timer_at_the_end_of_time);
     tcase_add_test(t, timer_overflow);
     tcase_add_test(t, power_button);
     tcase_add_test(t, soft_off);

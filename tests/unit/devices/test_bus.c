@@ -377,6 +377,46 @@ START_TEST(callbacks_hold_the_lock) {
 }
 END_TEST
 
+/* What is to happen before a device answers: before each access, but not within one. */
+static unsigned befores;
+
+static void before(void *opaque) {
+    (void)opaque;
+    befores++;
+    ck_assert_ptr_nonnull(try_lock(NULL)); /* held */
+}
+
+static uint64_t read_other(void *opaque, uint64_t offset, unsigned size) {
+    (void)opaque;
+    return bus_read_uint(bus, 0x1000 + offset, size) + bus_port_read(bus, 0x20, 1);
+}
+
+START_TEST(before_an_answer) {
+    static const struct IoOps ops = {.read = read_other};
+    static struct Region other;
+    befores = 0;
+    region_init_mmio(&mmio, "outer", 16, &ops, NULL);
+    region_init_mmio(&other, "inner", 16, &ops_default, &probe);
+    ck_assert_int_eq(bus_map(bus, 0, &mmio), 0);
+    ck_assert_int_eq(bus_map(bus, 0x1000, &other), 0);
+    ck_assert_int_eq(bus_map(bus, 0x10000, &ram), 0);
+    ck_assert_int_eq(bus_map_ports(bus, 0x10, 1, "outer", &ops, NULL), 0);
+    bus_read_uint(bus, 0, 4);
+    ck_assert_uint_eq(befores, 0);
+    bus_set_before(bus, before, NULL);
+    bus_read_uint(bus, 0, 4);
+    ck_assert_uint_eq(befores, 1);
+    bus_write_uint(bus, 0x1000, 4, 4);
+    ck_assert_uint_eq(befores, 2);
+    bus_port_read(bus, 0x10, 1);
+    ck_assert_uint_eq(befores, 3);
+    bus_port_write(bus, 0x10, 1, 1);
+    ck_assert_uint_eq(befores, 4);
+    bus_read_uint(bus, 0x10000, 4); /* RAM does not ask */
+    ck_assert_uint_eq(befores, 4);
+}
+END_TEST
+
 /* --- Ports --- */
 
 START_TEST(port_sizes) {
@@ -558,14 +598,15 @@ Suite *bus_suite(void) {
     Suite *s = suite_create("bus");
     const struct {
         const char *name;
-        const TTest *tests[8];
+        const TTest *tests[9];
     } cases[] = {
         {"map",
          {empty_bus, find_ranges_and_holes, later_mappings_shadow_and_reappear, bad_mappings_are_refused,
           for_each_goes_in_address_order, random_maps_agree_with_the_definition, lookups_race_with_changes}},
         {"access",
          {ram_reads_and_writes, rom_ignores_writes, accesses_that_cross_ranges_are_split, mmio_default_takes_up_to_4,
-          mmio_of_only_4_is_widened, mmio_of_8_and_of_2_to_4, mmio_block_and_silent, callbacks_hold_the_lock}},
+          mmio_of_only_4_is_widened, mmio_of_8_and_of_2_to_4, mmio_block_and_silent, callbacks_hold_the_lock,
+          before_an_answer}},
         {"ports", {port_sizes, port_overlays}},
         {"announce", {listeners_hear_of_code_and_maps, dirty_flags_only_while_on, a20}},
     };
@@ -573,7 +614,7 @@ Suite *bus_suite(void) {
         TCase *tc = tcase_create(cases[i].name);
         tcase_add_checked_fixture(tc, setup, teardown);
         tcase_set_timeout(tc, 30);
-        for (unsigned j = 0; j < 8 && cases[i].tests[j]; j++) {
+        for (unsigned j = 0; j < 9 && cases[i].tests[j]; j++) {
             tcase_add_test(tc, cases[i].tests[j]);
         }
         suite_add_tcase(s, tc);

@@ -184,6 +184,66 @@ START_TEST(wall_time) {
 }
 END_TEST
 
+/* Sums that have no room end at CLOCK_END, which running code never reaches. */
+START_TEST(the_end_of_time) {
+    struct Clock *c = clock_new(CLOCK_ICOUNT);
+    struct Probe p[2];
+    memset(fired, 0, sizeof fired);
+    probe_init(&p[0], c, 'a');
+    probe_init(&p[1], c, 'b');
+    ck_assert_int_eq(clock_after(5, 6), 11);
+    ck_assert_int_eq(clock_after(CLOCK_END - 5, 5), CLOCK_END);
+    ck_assert_int_eq(clock_after(CLOCK_END - 5, 6), CLOCK_END);
+    ck_assert_int_eq(clock_after(INT64_MAX / 2, INT64_MAX), CLOCK_END);
+    ck_assert_int_eq(clock_after_many(1, 2, 3), 7);
+    ck_assert_int_eq(clock_after_many(-5, INT64_MAX / 2, 3), CLOCK_END);
+    clock_advance_to(c, INT64_MAX);
+    int64_t last = clock_now(c);
+    ck_assert_int_lt(last, CLOCK_END);
+    timer_arm(&p[0].timer, clock_after(last, 1000));
+    timer_arm(&p[1].timer, last);
+    ck_assert(clock_is_due(c));
+    clock_run(c);
+    ck_assert_str_eq(fired, "b");
+    ck_assert(!clock_is_due(c));
+    ck_assert(!clock_at_end(c));
+    p[0].again = CLOCK_END; /* once a call, although it is due again */
+    clock_run_end(c);
+    ck_assert_str_eq(fired, "ba");
+    clock_run_end(c);
+    ck_assert_str_eq(fired, "baa");
+    ck_assert_int_eq(clock_deadline(c), CLOCK_NEVER);
+    clock_advance_to(c, 0);
+    ck_assert_int_eq(clock_now(c), last);
+    ck_assert_int_gt(clock_wall_seconds(c), 0);
+    clock_free(c);
+}
+END_TEST
+
+START_TEST(wall_times_out_of_range) {
+    struct Clock *c = clock_new(CLOCK_ICOUNT);
+    clock_set_wall_start(c, INT64_MAX);
+    ck_assert_int_eq(clock_wall_seconds(c), 253402300799LL);
+    clock_set_wall_start(c, -5);
+    ck_assert_int_eq(clock_wall_seconds(c), 0);
+    clock_free(c);
+}
+END_TEST
+
+START_TEST(host_time_of_a_deadline) {
+    struct Clock *c = clock_new(CLOCK_HOST);
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    int64_t host = ts.tv_sec * NS_PER_SEC + ts.tv_nsec, now = clock_to_host(c, clock_now(c));
+    ck_assert_int_ge(now, host);
+    ck_assert_int_lt(now - host, 10 * NS_PER_SEC);
+    ck_assert_int_eq(clock_to_host(c, 5000) - clock_to_host(c, 0), 5000);
+    ck_assert_int_eq(clock_to_host(c, CLOCK_END), CLOCK_NEVER);
+    ck_assert_int_eq(clock_to_host(c, CLOCK_NEVER), CLOCK_NEVER);
+    clock_free(c);
+}
+END_TEST
+
 Suite *clock_suite(void) {
     Suite *s = suite_create("clock");
     TCase *tc = tcase_create("clock");
@@ -194,6 +254,9 @@ Suite *clock_suite(void) {
     tcase_add_test(tc, notify_only_when_the_deadline_gets_earlier);
     tcase_add_test(tc, host_time_advances_and_stops);
     tcase_add_test(tc, wall_time);
+    tcase_add_test(tc, the_end_of_time);
+    tcase_add_test(tc, wall_times_out_of_range);
+    tcase_add_test(tc, host_time_of_a_deadline);
     suite_add_tcase(s, tc);
     return s;
 }

@@ -219,10 +219,32 @@ START_TEST(survives_anything) {
 }
 END_TEST
 
+/* Comparators 73 years ahead, the furthest that are waited for, again and again: past the end of time, too. */
+START_TEST(years_ahead) {
+    open_bench();
+    wr(T2, ENABLE | 20 << 9, 4);
+    wr(CONFIG, 1, 4);
+    for (unsigned i = 0; i < 12; i++) {
+        wr(T2 + COMPARE, rd(COUNTER, 8) + (0x03333332ull << 32), 8);
+        int64_t deadline = clock_deadline(b.clock);
+        ck_assert_int_gt(deadline, clock_now(b.clock));
+        ck_assert_int_le(deadline, CLOCK_END);
+        unsigned before = gsi[20].rises;
+        if (i < 4)
+            bench_run_to(&b, deadline);
+        else
+            clock_advance_to(b.clock, deadline), bench_sleep_at_end(&b);
+        ck_assert_uint_eq(gsi[20].rises, before + 1);
+    }
+    bench_close(&b);
+}
+END_TEST
+
 Suite *hpet_suite(void) {
     Suite *s = suite_create("hpet");
     TCase *t = tcase_create("hpet");
     tcase_add_test(t, capabilities_and_counter);
+    tcase_add_test(t, years_ahead);
     tcase_add_test(t, one_shot_edge);
     tcase_add_test(t, one_shot_32_bit_wraps);
     tcase_add_test(t, periodic);

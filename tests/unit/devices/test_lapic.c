@@ -263,6 +263,26 @@ START_TEST(timer_periodic) {
 }
 END_TEST
 
+START_TEST(timer_at_the_end_of_time) {
+    apic_open_enabled(&b, 1);
+    bench_run_dry(&b.bench);
+    apic_write(&b, 0, APIC_DIVIDE, 0xa);
+    static const uint32_t modes[] = {0, 0x20000};
+    for (unsigned i = 0; i < 2; i++) {
+        apic_write(&b, 0, APIC_LVTT, modes[i] | 0x40);
+        apic_write(&b, 0, APIC_INITIAL, 0xffffffff);
+        ck_assert_uint_gt(apic_read(&b, 0, APIC_CURRENT), 0);
+        bench_sleep_at_end(&b.bench);
+        ck_assert_int_eq(apic_take(&b, 0), 0x40);
+    }
+    apic_write(&b, 0, APIC_LVTT, 0x40040);
+    ck_assert(lapic_write_msr(&b.cpu[0].lapic, 0x6e0, UINT64_MAX));
+    bench_sleep_at_end(&b.bench);
+    ck_assert_int_eq(apic_take(&b, 0), 0x40);
+    apic_close(&b);
+}
+END_TEST
+
 START_TEST(timer_tsc_deadline) {
     apic_open_enabled(&b, 1);
     b.cpu[0].tsc_offset = 1000000;
@@ -603,6 +623,7 @@ Suite *lapic_suite(void) {
     tcase_add_test(t, timer_one_shot);
     tcase_add_test(t, timer_divides);
     tcase_add_test(t, timer_periodic);
+    tcase_add_test(t, timer_at_the_end_of_time);
     tcase_add_test(t, timer_tsc_deadline);
     tcase_add_test(t, ipi_destinations);
     tcase_add_test(t, ipi_shorthands_and_modes);

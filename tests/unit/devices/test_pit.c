@@ -426,6 +426,18 @@ START_TEST(edge_before_late_reprogramming) {
 }
 END_TEST
 
+START_TEST(at_the_end_of_time) {
+    bench_run_dry(&bench);
+    static const unsigned modes[] = {0, 2, 3, 4};
+    for (unsigned i = 0; i < 4; i++) {
+        program(0, modes[i], 60000);
+        unsigned before = irq.rises;
+        bench_sleep_at_end(&bench);
+        ck_assert_uint_eq(irq.rises, before + 1);
+    }
+}
+END_TEST
+
 Suite *pit_suite(void) {
     Suite *s = suite_create("pit");
     TCase *tc = tcase_create("8254");
@@ -453,6 +465,7 @@ Suite *pit_suite(void) {
     tcase_add_test(tc, port61);
     tcase_add_test(tc, calibration_loop);
     tcase_add_test(tc, edge_before_late_reprogramming);
+    tcase_add_test(tc, at_the_end_of_time);
     suite_add_tcase(s, tc);
     return s;
 }

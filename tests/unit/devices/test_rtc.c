@@ -352,6 +352,23 @@ START_TEST(reset_keeps_time_and_memory) {
 }
 END_TEST
 
+START_TEST(at_the_end_of_time) {
+    static const uint8_t enables[] = {0x40, 0x20, 0x10}; /* periodic, alarm, update */
+    bench_run_dry(&bench);
+    wr(SECONDS_ALARM, 0xff);
+    wr(MINUTES_ALARM, 0xff);
+    wr(HOURS_ALARM, 0xff);
+    for (unsigned i = 0; i < 3; i++) {
+        rd(C);
+        wr(B, 0x02 | enables[i]);
+        unsigned before = irq.rises;
+        bench_sleep_at_end(&bench);
+        ck_assert_uint_eq(irq.rises, before + 1);
+        ck_assert_uint_eq(rd(C) & (0x80 | enables[i]), 0x80 | enables[i]);
+    }
+}
+END_TEST
+
 Suite *rtc_suite(void) {
     Suite *s = suite_create("rtc");
     TCase *tc = tcase_create("MC146818");
@@ -377,6 +394,7 @@ Suite *rtc_suite(void) {
     tcase_add_test(tc, cmos_memory);
     tcase_add_test(tc, nmi_mask);
     tcase_add_test(tc, reset_keeps_time_and_memory);
+    tcase_add_test(tc, at_the_end_of_time);
     suite_add_tcase(s, tc);
     return s;
 }
