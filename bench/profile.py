@@ -29,7 +29,7 @@ GROUPS = [(name, re.compile(pattern)) for name, pattern in (
     ("decoding, building blocks", r"x86_decode|decode|liveness|fuse_pick|tcg_blocks|build|fetch|place"),
     ("copies and fills of strings", r"__mem(cpy|move|set)"),
     ("system, events, strings", r"h_|tcg_|edge|deliver|k_|bulk_|serve|raise|must_pause|.*_one$"),
-    ("devices, timers, main loop", r"timer|clock|apic|pit|uart|main_loop|epoll|hpet|ioapic|pic_"),
+    ("devices, timers, event loop", r"timer|clock|apic|pit|uart|loop_|epoll|hpet|ioapic|pic_"),
 )]
 OTHERS = "the host's kernel and others"
 

@@ -2,41 +2,56 @@
 /* See console.h. */
 #include "console.h"
 
+#include "host_fd.h"
+#include "terminal.h"
+
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 enum { CTRL_A = 1, CTRL_C = 3 };
 
-static void say(const char *text) {
-    fputs(text, stdout);
-    fflush(stdout);
-}
+static void say(struct Console *c, const char *text) { output_text(c->out, text); }
 
 /* ---- the monitor ---- */
 
 static void leave_monitor(struct Console *c) {
     edit_end(c->edit);
     c->monitor = false;
-    say("\n");
+    say(c, "\n");
+}
+
+/* A terminal that understands a VT100's sequences: nearly all do, and say so by any name but these. */
+static bool has_keys(void) {
+    const char *term = getenv("TERM");
+    return isatty(STDOUT_FILENO) && term != NULL && term[0] != '\0' && strcmp(term, "dumb") != 0;
 }
 
 static void enter_monitor(struct Console *c) {
-    if (c->edit == NULL && (c->edit = edit_new(c->raw)) == NULL)
+    if (c->text == NULL)
+        c->text = output_stream(c->out);
+    if (c->edit == NULL)
+        c->edit = edit_new(c->out, c->raw, has_keys(), twin86_monitor_complete);
+    if (c->text == NULL || c->edit == NULL)
         return;
-    sink_flush(c->serial);
     c->monitor = true;
     edit_begin(c->edit);
 }
 
 void console_start_monitor(struct Console *c) {
-    say("twin86 monitor - type 'help' for more information\n");
+    say(c, "twin86 monitor - type 'help' for more information\n");
     enter_monitor(c);
+}
+
+void console_resized(struct Console *c) {
+    if (c->monitor)
+        edit_show(c->edit);
 }
 
 static void switch_monitor(struct Console *c) {
     if (!c->monitor) {
-        say("\n");
+        say(c, "\n");
         enter_monitor(c);
     } else if (c->to_guest) {
         leave_monitor(c);
@@ -45,28 +60,24 @@ static void switch_monitor(struct Console *c) {
 
 static void run_line(struct Console *c, const char *line) {
     Twin86Event event;
-    twin86_monitor(c->session, line, stdout);
-    fflush(stdout);
+    twin86_monitor(c->session, line, c->text);
+    fflush(c->text);
     if (twin86_session_ended(c->session, &event))
         c->monitor = false;
     else
         edit_begin(c->edit);
 }
 
-/* A byte for the prompt; how many of those that follow it were part of the same key. */
-static size_t monitor_byte(struct Console *c, uint8_t byte, const uint8_t *more, size_t count) {
-    size_t taken = 0;
-    sink_flush(c->serial);
+/* A byte for the prompt. */
+static void monitor_byte(struct Console *c, uint8_t byte) {
     if (byte == CTRL_C && c->raw) { /* the line is not meant */
-        edit_end(c->edit);
-        say("^C\n");
+        say(c, "^C\n");
         edit_begin(c->edit);
-        return 0;
+        return;
     }
-    const char *line = edit_byte(c->edit, byte, more, count, &taken);
+    const char *line = edit_byte(c->edit, byte);
     if (line != NULL)
         run_line(c, line);
-    return taken;
 }
 
 /* ---- keys ---- */
@@ -80,7 +91,7 @@ static void escape_key(struct Console *c, uint8_t key) {
     switch (key) {
     case CTRL_A:
         if (c->monitor)
-            monitor_byte(c, key, NULL, 0);
+            monitor_byte(c, key);
         else
             c->input[c->held++] = key;
         break;
@@ -90,10 +101,7 @@ static void escape_key(struct Console *c, uint8_t key) {
     case 'E': c->handover = true; break;
     case 'h':
     case 'H':
-    case '?':
-        sink_flush(c->serial);
-        say(keys);
-        break;
+    case '?': say(c, keys); break;
     case 'c':
     case 'C': switch_monitor(c); break;
     default: /* as typed by mistake: nothing */ break;
@@ -106,8 +114,10 @@ static void read_keys(void *opaque, int fd, short revents) {
     struct Console *c = opaque;
     uint8_t typed[sizeof(c->input) / 2];
     Twin86Event event;
-    ssize_t got = read(fd, typed, sizeof(typed));
-    if (got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN))
+    if (c->raw && !terminal_ours())
+        return;
+    ssize_t got = host_fd_read(fd, c->in_is_socket, typed, sizeof(typed));
+    if (got == 0 || (got < 0 && got != -EAGAIN))
         c->open = false;
     for (ssize_t i = 0; i < got && !twin86_session_ended(c->session, &event); i++) {
         if (c->escape) {
@@ -116,7 +126,7 @@ static void read_keys(void *opaque, int fd, short revents) {
         } else if (typed[i] == CTRL_A) {
             c->escape = true;
         } else if (c->monitor) {
-            i += (ssize_t)monitor_byte(c, typed[i], typed + i + 1, (size_t)(got - i - 1));
+            monitor_byte(c, typed[i]);
         } else if (c->to_guest) {
             c->input[c->held++] = typed[i];
         }
@@ -124,8 +134,9 @@ static void read_keys(void *opaque, int fd, short revents) {
 }
 
 void console_watch(struct Console *c) {
+    c->background = c->raw && !terminal_ours();
     if (c->to_guest || c->monitor)
-        twin86_session_watch(c->session, STDIN_FILENO, c->open && c->held == 0, read_keys, c);
+        twin86_session_watch(c->session, c->in, c->open && c->held == 0 && !c->background, read_keys, c);
 }
 
 void console_send(struct Console *c) {
@@ -137,6 +148,10 @@ void console_send(struct Console *c) {
 void console_end(struct Console *c) {
     if (c->monitor && c->edit != NULL)
         leave_monitor(c);
+    twin86_session_unwatch(c->session, c->in);
     edit_free(c->edit);
     c->edit = NULL;
+    if (c->text != NULL)
+        fclose(c->text);
+    c->text = NULL;
 }

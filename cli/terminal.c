@@ -2,6 +2,8 @@
 /* Raw mode and back. See terminal.h. */
 #include "terminal.h"
 
+#include "host_fd.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -25,6 +27,7 @@ void terminal_restore(void) {
 /* A crash of twin86 itself: restore, then die of the same signal (SA_RESETHAND has put its default action back). */
 static void on_crash(int sig) {
     terminal_restore();
+    host_fd_restore();
     raise(sig);
 }
 
@@ -58,7 +61,14 @@ void terminal_raw(void) {
         set_raw();
 }
 
-void terminal_again(void) {
-    if (is_raw)
-        set_raw();
+bool terminal_ours(void) {
+    pid_t group = is_terminal ? tcgetpgrp(STDIN_FILENO) : -1;
+    if (group == getpgrp())
+        terminal_raw();
+    return group < 0 || group == getpgrp(); /* negative: it is nobody's, or no terminal */
+}
+
+void terminal_continued(void) {
+    is_raw = 0; /* in the background it is not, and must not be made so again in the end */
+    terminal_raw();
 }

@@ -12,8 +12,11 @@
 bool terminal_init(void);
 /** Every key goes to the guest, ^C and ^Z too. Does nothing in the background or without a terminal. */
 void terminal_raw(void);
-/** The same settings once more, if it is raw: after a library has changed them. */
-void terminal_again(void);
+/** We were stopped and go on: whoever had the terminal meanwhile may have changed its settings, as shells do. */
+void terminal_continued(void);
+/** True when what is typed is meant for us: then the terminal is raw. False in the background, where reading would stop
+ *  us. */
+bool terminal_ours(void);
 /** As it was found. Async-signal-safe. */
 void terminal_restore(void);
 

@@ -3,6 +3,7 @@
 #include "cpu/vcpu.h"
 #include "accel/accel.h"
 #include "cpu/exclusive.h"
+#include "cpu/thread.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -21,11 +22,13 @@ struct VcpuThread {
     pthread_cond_t wake;    /* the thread waits here, parked or in HLT */
     pthread_cond_t parked;  /* others wait here for the thread to park */
     bool stop, reset, quit; /* requests */
+    unsigned pausers;       /* how many wait in vcpu_pause for this run to end */
     void (*work)(void *opaque);
     void *work_opaque;
     _Atomic bool running;  /* written under the mutex */
     uint64_t ended;        /* how many runs have come to an end */
     _Atomic bool sleeping; /* in HLT: cpu_post must signal */
+    _Atomic unsigned held; /* who keeps it from executing (vcpu_hold) */
     uint64_t stop_count;   /* insn_count at which the budget is used up */
 };
 
@@ -94,20 +97,46 @@ int vcpu_resume(struct CPUState *cpu, uint64_t instructions) {
     return 0;
 }
 
-void vcpu_pause(struct CPUState *cpu) {
+static struct timespec time_from_now(int64_t ns) {
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    int64_t nsec = until.tv_nsec + ns;
+    return (struct timespec){.tv_sec = until.tv_sec + nsec / NS_PER_SEC, .tv_nsec = nsec % NS_PER_SEC};
+}
+
+int vcpu_pause(struct CPUState *cpu, int timeout_ms) {
     struct VcpuThread *t = cpu->thread;
     pthread_mutex_lock(&t->mutex);
     uint64_t ended = t->ended;
     bool running = t->running;
-    if (running)
-        t->stop = true;
+    t->pausers += running;
     pthread_mutex_unlock(&t->mutex);
     if (!running)
-        return;
+        return 0;
     cpu_post(cpu, CPU_EVENT_LEAVE);
+    struct timespec until = time_from_now(timeout_ms * 1000000LL);
+    int r = 0;
     pthread_mutex_lock(&t->mutex);
-    while (t->ended == ended)
-        pthread_cond_wait(&t->parked, &t->mutex);
+    while (t->ended == ended && r == 0)
+        r = timeout_ms < 0 ? pthread_cond_wait(&t->parked, &t->mutex)
+                           : pthread_cond_timedwait(&t->parked, &t->mutex, &until);
+    r = t->ended != ended ? 0 : -ETIMEDOUT;
+    if (r != 0)
+        t->pausers--; /* who has given up would not hear of a stop that comes later */
+    pthread_mutex_unlock(&t->mutex);
+    return r;
+}
+
+void vcpu_hold(struct CPUState *cpu, unsigned who) {
+    if (atomic_fetch_or(&cpu->thread->held, who) == 0)
+        cpu_post(cpu, CPU_EVENT_LEAVE);
+}
+
+void vcpu_release(struct CPUState *cpu, unsigned who) {
+    struct VcpuThread *t = cpu->thread;
+    pthread_mutex_lock(&t->mutex);
+    atomic_fetch_and(&t->held, ~who);
+    pthread_cond_signal(&t->wake);
     pthread_mutex_unlock(&t->mutex);
 }
 
@@ -136,7 +165,7 @@ static bool serve_requests(struct CPUState *cpu) {
     struct VcpuThread *t = cpu->thread;
     cpu_retract(cpu, CPU_EVENT_LEAVE); /* before looking: a request made after this posts it again */
     pthread_mutex_lock(&t->mutex);
-    bool stop = t->stop, reset = t->reset;
+    bool stop = t->stop || t->pausers > 0, reset = t->reset;
     void (*work)(void *opaque) = t->work;
     void *opaque = t->work_opaque;
     t->stop = t->reset = false;
@@ -194,9 +223,9 @@ static void set_limit(struct CPUState *cpu) {
     uint64_t limit = cpu->thread->stop_count;
     if (cpu->icount) {
         int64_t deadline = clock_deadline(cpu->clock);
-        if (deadline != CLOCK_NEVER) {
-            int64_t unit = 1LL << cpu->icount_shift, ns = deadline - clock_now(cpu->clock);
-            uint64_t insns = ns <= 0 ? 1 : (uint64_t)(ns + unit - 1) >> cpu->icount_shift;
+        if (deadline < CLOCK_END) {
+            int64_t ns = deadline - clock_now(cpu->clock);
+            uint64_t insns = ns <= 0 ? 1 : ((uint64_t)(ns - 1) >> cpu->icount_shift) + 1;
             if (insns < limit - cpu->insn_count)
                 limit = cpu->insn_count + insns;
         }
@@ -207,13 +236,7 @@ static void set_limit(struct CPUState *cpu) {
 /* Sleep until there is work, or for `ns` at most (negative: no limit). */
 static void sleep_until_work(struct CPUState *cpu, int64_t ns) {
     struct VcpuThread *t = cpu->thread;
-    struct timespec until;
-    if (ns >= 0) {
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        int64_t nsec = until.tv_nsec + ns;
-        until.tv_sec += nsec / NS_PER_SEC;
-        until.tv_nsec = nsec % NS_PER_SEC;
-    }
+    struct timespec until = time_from_now(ns > 0 ? ns : 0);
     pthread_mutex_lock(&t->mutex);
     atomic_store(&t->sleeping, true); /* before looking at events; cpu_post does it the other way round */
     int r = 0;
@@ -221,6 +244,25 @@ static void sleep_until_work(struct CPUState *cpu, int64_t ns) {
         r = ns < 0 ? pthread_cond_wait(&t->wake, &t->mutex) : pthread_cond_timedwait(&t->wake, &t->mutex, &until);
     atomic_store(&t->sleeping, false);
     pthread_mutex_unlock(&t->mutex);
+}
+
+/* Somebody keeps it from executing: wait until they don't, or for a request. */
+static void wait_held(struct CPUState *cpu) {
+    struct VcpuThread *t = cpu->thread;
+    pthread_mutex_lock(&t->mutex);
+    atomic_store(&t->sleeping, true); /* as in sleep_until_work */
+    while (atomic_load(&t->held) != 0 && (atomic_load(&cpu->events) & CPU_EVENT_LEAVE) == 0)
+        pthread_cond_wait(&t->wake, &t->mutex);
+    atomic_store(&t->sleeping, false);
+    pthread_mutex_unlock(&t->mutex);
+}
+
+/* Asleep until a time that there is not: fire what waits for it. In case nothing comes of it, not all the time. */
+static void end_time(struct CPUState *cpu) {
+    pthread_mutex_lock(cpu->lock);
+    clock_run_end(cpu->clock);
+    pthread_mutex_unlock(cpu->lock);
+    sleep_until_work(cpu, ICOUNT_IDLE_MAX_NS);
 }
 
 /* Halted and nothing to do: sleep, or with CLOCK_ICOUNT let time jump to the next timer. */
@@ -239,6 +281,10 @@ static void idle(struct CPUState *cpu) {
         sleep_until_work(cpu, ns > ICOUNT_IDLE_MAX_NS ? ICOUNT_IDLE_MAX_NS : ns < 0 ? 0 : ns);
         if (cpu_has_work(cpu))
             return;
+    }
+    if (deadline >= CLOCK_END) {
+        end_time(cpu);
+        return;
     }
     if (ns > 0)
         cpu->icount_offset += ns;
@@ -298,6 +344,10 @@ static enum VcpuStop run(struct CPUState *cpu) {
     for (;;) {
         if (serve_requests(cpu))
             return VCPU_STOP_REQUEST;
+        if (atomic_load(&cpu->thread->held) != 0) {
+            wait_held(cpu);
+            continue;
+        }
         if (cpu->icount)
             run_timers(cpu);
         uint32_t events = atomic_load(&cpu->events);
@@ -339,6 +389,7 @@ static void *thread_main(void *arg) {
         t->ops.parked(t->ops.opaque, why);
         pthread_mutex_lock(&t->mutex);
         t->running = false;
+        t->pausers = 0;
         t->ended++;
         pthread_cond_broadcast(&t->parked);
     }
@@ -356,25 +407,25 @@ int vcpu_create(struct CPUState *cpu, const struct VcpuOps *ops) {
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_mutex_init(&t->mutex, NULL);
     pthread_cond_init(&t->wake, &attr);
-    pthread_cond_init(&t->parked, NULL);
+    pthread_cond_init(&t->parked, &attr);
     pthread_condattr_destroy(&attr);
     cpu->thread = t;
     cpu->env_changed = true;
     pthread_mutex_lock(&t->mutex); /* the new thread waits until t->id is stored */
-    int r = pthread_create(&t->id, NULL, thread_main, cpu);
+    int r = thread_start(&t->id, thread_main, cpu);
     pthread_mutex_unlock(&t->mutex);
     if (r != 0) {
         cpu->thread = NULL;
         free(t);
     }
-    return -r;
+    return r;
 }
 
 void vcpu_destroy(struct CPUState *cpu) {
     struct VcpuThread *t = cpu->thread;
     if (t == NULL)
         return;
-    vcpu_pause(cpu);
+    vcpu_pause(cpu, -1);
     pthread_mutex_lock(&t->mutex);
     t->quit = true;
     pthread_cond_signal(&t->wake);

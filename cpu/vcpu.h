@@ -44,9 +44,14 @@ int vcpu_resume(struct CPUState *cpu, uint64_t instructions);
 void vcpu_request_stop(struct CPUState *cpu);
 /** Wait until it is parked and `parked` has returned. Not from the vCPU's thread, lock not held. */
 void vcpu_wait_parked(struct CPUState *cpu);
-/** Stop the run that is going on, if one is, and wait until it has ended. That one only: another thread may have
- * resumed the vCPU by the time this returns. Any thread but the vCPU's, lock not held. */
-void vcpu_pause(struct CPUState *cpu);
+/** Stop the run that is going on, if one is, and wait until it has ended, for `timeout_ms` at most (negative: for
+ * ever). That one only: another thread may have resumed the vCPU by the time this returns. 0, or -ETIMEDOUT: it has not
+ * come back and runs on, not asked to stop any more. Any thread but the vCPU's, lock not held. */
+int vcpu_pause(struct CPUState *cpu, int timeout_ms);
+/** Keep it from executing, soon, until every bit of `who` has been released; it stays running, and serves requests. Any
+ *  thread, any lock held. */
+void vcpu_hold(struct CPUState *cpu, unsigned who);
+void vcpu_release(struct CPUState *cpu, unsigned who);
 /** True from vcpu_resume until parked. Any thread. */
 bool vcpu_running(const struct CPUState *cpu);
 

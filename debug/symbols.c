@@ -2,16 +2,15 @@
 /* Symbol tables. Nothing in the file is trusted. See symbols.h. */
 #include "debug/symbols.h"
 
+#include "memory/host_file.h"
+
 #include <ctype.h>
 #include <elf.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum { FILE_MAX = 1 << 30, SYMBOLS_MAX = 1 << 24 };
 /* A symbol without size names what follows for so many bytes at most. */
@@ -223,37 +222,16 @@ struct Symbols *symbols_parse(const void *data, size_t size, const char *name, b
     return NULL;
 }
 
-static uint8_t *read_all(int fd, size_t *size) {
-    struct stat st;
-    if (fstat(fd, &st) != 0)
-        return NULL;
-    if (!S_ISREG(st.st_mode) || st.st_size > FILE_MAX) {
-        errno = S_ISREG(st.st_mode) ? EFBIG : EINVAL;
-        return NULL;
-    }
-    uint8_t *data = malloc((size_t)st.st_size + 1);
-    *size = 0;
-    while (data != NULL && *size < (size_t)st.st_size) {
-        ssize_t got = read(fd, data + *size, (size_t)st.st_size - *size);
-        if (got <= 0)
-            break;
-        *size += (size_t)got;
-    }
-    return data;
-}
-
+/* A kernel's own symbols may be looked for while it runs: nobody waits for a pipe then. */
 struct Symbols *symbols_load(const char *path, bool elf_only, int *r, char *why, size_t n) {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    size_t size = 0;
-    uint8_t *data = fd >= 0 ? read_all(fd, &size) : NULL;
-    if (data == NULL) {
-        *r = elf_only ? 0 : -errno;
-        snprintf(why, n, "-symbols: %s can't be read: %s", path, strerror(errno));
-        if (fd >= 0)
-            close(fd);
+    size_t size;
+    uint8_t *data;
+    *r = host_file_read(path, elf_only, FILE_MAX, &data, &size);
+    if (*r != 0) {
+        snprintf(why, n, "-symbols: %s can't be read: %s", path, strerror(-*r));
+        *r = elf_only ? 0 : *r;
         return NULL;
     }
-    close(fd);
     struct Symbols *s = symbols_parse(data, size, path, elf_only, r, why, n);
     free(data);
     return s;

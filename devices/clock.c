@@ -25,8 +25,8 @@ struct Clock {
 
     struct Timer *timers; /* armed ones, by deadline, then by order */
     uint64_t order, ranks;
-    bool running; /* in clock_run, */
-    int64_t now;  /* which fires what is due then */
+    bool running;             /* in clock_run, */
+    int64_t now;              /* which fires what is due then */
     _Atomic int64_t deadline; /* of the first timer */
     void (*notify)(void *opaque);
     void *notify_opaque;

@@ -24,8 +24,8 @@ enum ClockMode { CLOCK_HOST, CLOCK_ICOUNT };
 #define CLOCK_NEVER INT64_MAX
 #define NS_PER_SEC 1000000000LL
 
-/** The end of time, 292 years after its beginning: clock_now comes near it and stands. Timers that would be due later are
- *  due then, and fire when a guest does nothing but sleep for them (clock_run_end): it always wakes. */
+/** The end of time, 292 years after its beginning: clock_now comes near it and stands. Timers that would be due later
+ * are due then, and fire when a guest does nothing but sleep for them (clock_run_end): it always wakes. */
 #define CLOCK_END (INT64_MAX - 1)
 
 /** `ns` (not negative) after `t`, or CLOCK_END. */

@@ -9,7 +9,7 @@ enum { REG_RBR_THR, REG_IER, REG_IIR_FCR, REG_LCR, REG_MCR, REG_LSR, REG_MSR, RE
 enum { IER_RDA = 0x01, IER_THRE = 0x02, IER_RLS = 0x04, IER_MS = 0x08, IER_MASK = 0x0f };
 enum { IIR_NONE = 0x01, IIR_MS = 0x00, IIR_THRE = 0x02, IIR_RDA = 0x04, IIR_RLS = 0x06, IIR_TIMEOUT = 0x0c };
 enum { IIR_FIFOS = 0xc0 };
-enum { FCR_ENABLE = 0x01, FCR_CLEAR_RX = 0x02, FCR_STICKY = 0xc9 /* enable, DMA mode, trigger */ };
+enum { FCR_ENABLE = 0x01, FCR_CLEAR_RX = 0x02, FCR_CLEAR_TX = 0x04, FCR_STICKY = 0xc9 /* enable, DMA mode, trigger */ };
 enum { LCR_LENGTH = 0x03, LCR_STOP = 0x04, LCR_PARITY = 0x08, LCR_DLAB = 0x80 };
 enum { MCR_DTR = 0x01, MCR_RTS = 0x02, MCR_OUT1 = 0x04, MCR_OUT2 = 0x08, MCR_LOOP = 0x10, MCR_MASK = 0x1f };
 enum {
@@ -84,7 +84,7 @@ static void restart_timeout(struct Uart *u) {
     s->timeout_pending = false;
     s->timeout_at = CLOCK_NEVER;
     if (fifo_on(s) && s->rx_count > 0 && (s->ier & IER_RDA)) {
-        s->timeout_at = clock_now(u->timeout.clock) + 4 * uart_char_time(u);
+        s->timeout_at = clock_after(clock_now(u->timeout.clock), 4 * uart_char_time(u));
         timer_arm(&u->timeout, s->timeout_at);
     } else if (timer_armed(&u->timeout)) {
         timer_cancel(&u->timeout);
@@ -140,6 +140,15 @@ static uint8_t read_rbr(struct Uart *u) {
     return data;
 }
 
+/* Behind the bytes that wait for the line. A guest that does not look whether there is room loses the oldest. */
+static void tx_push(struct UartState *s, uint8_t value) {
+    if (s->tx_count == fifo_capacity(s)) {
+        s->tx_count--;
+        memmove(s->tx_data, s->tx_data + 1, s->tx_count);
+    }
+    s->tx_data[s->tx_count++] = value;
+}
+
 static void write_thr(struct Uart *u, uint8_t value) {
     struct UartState *s = &u->state;
 
@@ -147,11 +156,26 @@ static void write_thr(struct Uart *u, uint8_t value) {
     if (s->mcr & MCR_LOOP) {
         rx_push(s, value, 0);
         restart_timeout(u);
-    } else {
+    } else if (s->tx_count == 0 && char_can_write(&u->backend)) {
         char_write(&u->backend, &value, 1);
+    } else {
+        tx_push(s, value);
     }
-    s->thre_pending = true; /* it left at once: the transmitter is empty again */
+    s->thre_pending = s->tx_count == 0; /* it left at once: the transmitter is empty again */
     update_intr(u);
+}
+
+static void tx_emptied(struct Uart *u) {
+    u->state.tx_count = 0;
+    u->state.thre_pending = true;
+    update_intr(u);
+}
+
+void uart_output_ready(struct Uart *u) {
+    if (u->state.tx_count == 0 || !char_can_write(&u->backend))
+        return;
+    char_write(&u->backend, u->state.tx_data, u->state.tx_count);
+    tx_emptied(u);
 }
 
 static void clear_rx(struct UartState *s) {
@@ -171,6 +195,9 @@ static void write_fcr(struct Uart *u, uint8_t value) {
         restart_timeout(u);
         offer_room(u);
     }
+    bool clear_tx = (value & (FCR_ENABLE | FCR_CLEAR_TX)) == (FCR_ENABLE | FCR_CLEAR_TX);
+    if ((toggled || clear_tx) && s->tx_count > 0)
+        tx_emptied(u);
     update_intr(u);
 }
 
@@ -181,7 +208,7 @@ static void write_ier(struct Uart *u, uint8_t value) {
     if (value & ~IER_MASK)
         device_error(u->log, "UART", "reserved bits of the interrupt enable register,", value & ~(unsigned)IER_MASK);
     s->ier = value & IER_MASK;
-    if (enabled & IER_THRE)
+    if ((enabled & IER_THRE) && s->tx_count == 0)
         s->thre_pending = true; /* enabling it while the transmitter is empty raises it at once */
     if (enabled & IER_RDA)
         restart_timeout(u);
@@ -201,7 +228,7 @@ static uint8_t read_iir(struct Uart *u) {
 
 static uint8_t read_lsr(struct Uart *u) {
     struct UartState *s = &u->state;
-    uint8_t lsr = LSR_THRE | LSR_TEMT | s->line_errors;
+    uint8_t lsr = (s->tx_count == 0 ? LSR_THRE | LSR_TEMT : 0) | s->line_errors;
 
     if (s->rx_count > 0)
         lsr |= LSR_DR;
@@ -406,6 +433,8 @@ const struct StateTable uart_state_table = {
             STATE_FIELD(UartState, rx_count, .max = UART_FIFO_SIZE),
             STATE_ARRAY(UartState, rx_data),
             STATE_ARRAY(UartState, rx_error),
+            STATE_FIELD(UartState, tx_count, .max = UART_FIFO_SIZE),
+            STATE_ARRAY(UartState, tx_data),
             STATE_FIELD(UartState, thre_pending),
             STATE_FIELD(UartState, timeout_pending),
             STATE_FIELD(UartState, intr),

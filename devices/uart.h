@@ -3,8 +3,9 @@
  * 16550A UART (National Semiconductor PC16550D data sheet, June 1995).
  *
  * Transmission takes no time: a byte written to THR is handed to the backend at once and the transmitter is empty
- * again. Reception is paced by the guest: the host offers bytes with uart_receive, which takes only what fits, so
- * host input never overruns. All functions: machine lock held.
+ * again; unless the backend can't take it: then it waits in the transmitter's FIFO, and the guest for that. Reception
+ * is paced by the guest: the host offers bytes with uart_receive, which takes only what fits, so host input never
+ * overruns. All functions: machine lock held.
  */
 #ifndef TWIN86_DEVICES_UART_H
 #define TWIN86_DEVICES_UART_H
@@ -32,10 +33,12 @@ struct UartState {
     uint8_t rx_head, rx_count;
     uint8_t rx_data[UART_FIFO_SIZE];
     uint8_t rx_error[UART_FIFO_SIZE]; /* LSR bits 2..4 that came with the character */
+    uint8_t tx_count;                 /* bytes that the line did not take */
+    uint8_t tx_data[UART_FIFO_SIZE];
     bool thre_pending;                /* the transmitter-empty interrupt has not been served */
     bool timeout_pending;             /* the character-timeout interrupt is due */
     bool intr;                        /* the INTR pin */
-    uint8_t unused[8];
+    uint8_t unused[7];
 };
 
 struct Uart {
@@ -64,6 +67,8 @@ int uart_map(struct Uart *u, struct Bus *bus, uint16_t base);
 size_t uart_can_receive(struct Uart *u);
 /** Offer bytes to the receiver. Returns how many were taken; if fewer than `len`, input_ready will be called. */
 size_t uart_receive(struct Uart *u, const uint8_t *buf, size_t len);
+/** The backend can take bytes again (CharBackend.can_write). */
+void uart_output_ready(struct Uart *u);
 /** A break condition on the line: a zero character with BI set. Lost if there is no room. */
 void uart_receive_break(struct Uart *u);
 /** Drive the modem inputs (UART_CTS | ...). */

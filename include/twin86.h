@@ -8,15 +8,17 @@
  * person there (always terminated; `why` may be NULL if `why_size` is 0). The library never prints, never exits, has
  * no mutable globals, and any number of machines may live in one process.
  *
- * Threads. A machine owns a thread for each of its CPUs, and one that serves timers. Unless said otherwise a function
- * may be called by any thread, but not by two at once for the same machine. "Any thread, any time" means even that and
- * from callbacks. Callbacks are made from the machine's own threads with the machine's lock held: they must be short,
- * and may only call functions marked "any time". "Stopped" means that the guest is not running: before twin86_start, or
- * after an event has been taken with twin86_wait or twin86_run, or after twin86_pause.
+ * Threads. A machine owns a thread for each of its CPUs, and one that runs its event loop, which keeps the guest's time
+ * and lets in what comes from the host. A session (below) has an event loop of its own in the thread that calls
+ * twin86_session_poll: the guest's time depends on nobody's polling. Unless said otherwise a function may be called by
+ * any thread, but not by two at once for the same machine. "Any thread, any time" means even that and from callbacks.
+ * Callbacks are made from the machine's own threads with the machine's lock held: they must be short, must not wait for
+ * anybody, and may only call functions marked "any time". "Stopped" means that the guest is not running: before
+ * twin86_start, or after an event has been taken with twin86_wait or twin86_run, or after twin86_pause.
  *
- * Signals. The library installs no handlers. Under the kvm engine the thread that executes the guest is called out of
- * KVM_RUN by SIGUSR1, which it takes itself; a program that uses SIGUSR1, too, should send it to one of its own
- * threads.
+ * Signals. The library installs no handlers, and its threads take no signals that are sent to the process. Under the
+ * kvm engine the thread that executes the guest is called out of KVM_RUN by SIGUSR1, which it takes itself; a program
+ * that uses SIGUSR1, too, should send it to one of its own threads.
  *
  * CPUs are numbered from 0; functions that take such a number return -EINVAL for one that the machine does not have.
  *
@@ -97,6 +99,9 @@ typedef struct Twin86Config {
     unsigned cpus;          /* processors; 1, so far the only number, is the default */
 } Twin86Config;
 
+/** Where output goes: serial_output, debugcon_output, trace_output. */
+enum Twin86OutputKind { TWIN86_OUTPUT_SERIAL, TWIN86_OUTPUT_DEBUGCON, TWIN86_OUTPUT_TRACE };
+
 /** Fill in the defaults. */
 TWIN86_API void twin86_config_init(Twin86Config *config);
 
@@ -170,6 +175,8 @@ enum Twin86EventKind {
     TWIN86_EVENT_BUDGET,       /* the wanted number of instructions was executed */
     TWIN86_EVENT_DEBUG,        /* a breakpoint, watchpoint or single step */
     TWIN86_EVENT_QUIT,         /* twin86_quit was called */
+    TWIN86_EVENT_STUCK,        /* sessions only: the thread that executes the guest has not come back when the session
+                                  was to end. The guest is not stopped: see twin86_session_ended */
     TWIN86_EVENT_PANIC,        /* the guest told pvpanic that its kernel has panicked: `value` 1, or 2 when a crash
                                   kernel takes over. twin86_start lets it go on */
 };
@@ -199,7 +206,11 @@ TWIN86_API void twin86_pause(Twin86Machine *machine);
 TWIN86_API bool twin86_running(const Twin86Machine *machine);
 /** Reset the machine as its reset button does; a loaded guest starts anew. Any thread, any time. */
 TWIN86_API void twin86_reset(Twin86Machine *machine);
-/** End the run with TWIN86_EVENT_QUIT. Any thread, any time; not async-signal-safe. */
+/** As twin86_pause, but wait `timeout_ms` at most. 0, or -ETIMEDOUT: the thread that executes the guest has not come
+ *  back (a hook does not return, or there is a fault in the library); it runs on. */
+TWIN86_API int twin86_try_pause(Twin86Machine *machine, int timeout_ms);
+/** End the run with TWIN86_EVENT_QUIT; stopped: the next one, as soon as it begins. Any thread, any time; not
+ *  async-signal-safe. */
 TWIN86_API void twin86_quit(Twin86Machine *machine);
 /** Press the ACPI power button. Any thread, any time. */
 TWIN86_API void twin86_power_button(Twin86Machine *machine);
@@ -232,16 +243,18 @@ TWIN86_API void twin86_session_set_panic_action(Twin86Session *session, enum Twi
 TWIN86_API void twin86_session_set_no_shutdown(Twin86Session *session, bool on);
 /** One round: wait until there is something to do, or for `timeout_us` (negative: for ever), and do it. */
 TWIN86_API void twin86_session_poll(Twin86Session *session, int64_t timeout_us);
-/** True when it is over; *event says why. The guest is stopped then. */
+/** True when it is over; *event says why. The guest is stopped then, but for TWIN86_EVENT_STUCK: nothing can be done
+ * with the machine any more, and twin86_destroy would wait for ever; a program had better end. */
 TWIN86_API bool twin86_session_ended(const Twin86Session *session, Twin86Event *event);
 
 /** What the machine is doing, as QMP calls it: "prelaunch", "running", "paused", "debug"; and with no_shutdown
  *  "shutdown", "guest-panicked" or "internal-error" when its run is over. */
 TWIN86_API const char *twin86_session_state(const Twin86Session *session);
-/** End it with TWIN86_EVENT_QUIT. */
+/** End it with TWIN86_EVENT_QUIT, or TWIN86_EVENT_STUCK if the guest can't be stopped; within a second. When it has
+ * ended already, the event becomes that. */
 TWIN86_API void twin86_session_quit(Twin86Session *session);
-/** Stop the guest; nothing happens if it is stopped. */
-TWIN86_API void twin86_session_stop(Twin86Session *session);
+/** Stop the guest; nothing happens if it is stopped. 0, or -ETIMEDOUT: it does not answer, and goes on. */
+TWIN86_API int twin86_session_stop(Twin86Session *session);
 /** Let it go on. 0, or -EPERM with one line in `why`: its run is over. */
 TWIN86_API int twin86_session_cont(Twin86Session *session, char *why, size_t why_size);
 /** As twin86_set_accel; a running guest goes on by itself. */
@@ -250,9 +263,15 @@ TWIN86_API int twin86_session_set_accel(Twin86Session *session, const char *acce
 /** Called in twin86_session_poll when there is something to read (or an end of file, or an error): `revents` as poll(2)
  *  gives them. It may call twin86_session_watch. */
 typedef void Twin86FdHandler(void *opaque, int fd, short revents);
-/** Wait for `fd`, too, while `readable`; a later call for the same descriptor changes that. 0 or -ENOMEM. */
+/** Wait for `fd`, too, while `readable`; a later call for the same descriptor changes that. A plain file is always
+ *  readable. 0 or -errno. */
 TWIN86_API int twin86_session_watch(Twin86Session *session, int fd, bool readable, Twin86FdHandler *handler,
                                     void *opaque);
+/** The same for `events` of poll(2): POLLIN, POLLOUT, or 0 for nothing for now. */
+TWIN86_API int twin86_session_watch_for(Twin86Session *session, int fd, short events, Twin86FdHandler *handler,
+                                        void *opaque);
+/** Wait for `fd` no more. Before it is closed. */
+TWIN86_API void twin86_session_unwatch(Twin86Session *session, int fd);
 
 /* ---- debugging ----------------------------------------------------------------------------------------------- */
 
@@ -316,6 +335,17 @@ TWIN86_API int twin86_serve_qmp(Twin86Session *session, const char *where, char 
 /** The same for gdb, one at a time; behind `where` may stand ",arch=i8086|i386|i386:x86-64", as what the CPU is
  * described instead of by its mode when gdb connects (docs/debugging.md). */
 TWIN86_API int twin86_serve_gdb(Twin86Session *session, const char *where, char *why, size_t why_size);
+
+/* ---- output that nobody takes --------------------------------------------------------------------------------- */
+
+/**
+ * Say that this output can't be taken for now, or can again: outputs must not wait for their readers. COM1's
+ * transmitter then keeps what the guest sends, and the guest waits as for a slow line. The debug console and the trace
+ * have no way to let a guest wait, and with icount a run would not repeat: there the guest stands still between two
+ * instructions, can be paused, and its time goes on (with icount: stands). Output still comes after this: of COM1
+ * nothing, else what the instructions under way say, and up to 64 KiB of the trace. Any thread, any time.
+ */
+TWIN86_API void twin86_hold_output(Twin86Machine *machine, enum Twin86OutputKind kind, bool held);
 
 /* ---- serial port --------------------------------------------------------------------------------------------- */
 

@@ -161,7 +161,9 @@ int twin86_run(Twin86Machine *machine, uint64_t instructions, Twin86Event *event
 }
 
 int twin86_event_fd(const Twin86Machine *machine) { return machine->m.slot.fd; }
-void twin86_pause(Twin86Machine *machine) { machine_pause(&machine->m); }
+void twin86_pause(Twin86Machine *machine) { machine_pause(&machine->m, -1); }
+int twin86_try_pause(Twin86Machine *machine, int timeout_ms) { return machine_pause(&machine->m, timeout_ms); }
+
 /* ---- debugging ---- */
 
 static struct CpuPoint cpu_point(const Twin86Point *p) {
@@ -217,11 +219,15 @@ int twin86_debug_stop(Twin86Machine *machine, unsigned index, Twin86Stop *stop) 
 /* ---- running ---- */
 
 bool twin86_running(const Twin86Machine *machine) { return machine_running(&machine->m); }
-void twin86_quit(Twin86Machine *machine) { machine_stop(&machine->m, TWIN86_EVENT_QUIT, 0); }
+void twin86_quit(Twin86Machine *machine) { machine_quit(&machine->m); }
 
 void twin86_reset(Twin86Machine *machine) { machine_press_reset(&machine->m); }
 
 void twin86_power_button(Twin86Machine *machine) { machine_press_power(&machine->m); }
+
+void twin86_hold_output(Twin86Machine *machine, enum Twin86OutputKind kind, bool held) {
+    machine_hold_output(&machine->m, kind, held);
+}
 
 size_t twin86_serial_input(Twin86Machine *machine, const void *data, size_t size) {
     return machine_serial_input(&machine->m, data, size);

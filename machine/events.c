@@ -88,11 +88,15 @@ static int start_locked(struct Machine *m, unsigned first, unsigned count, uint6
         return -EBUSY;
     if (event_waits(&m->slot))
         return 0; /* what happened a moment before a pause must be seen first */
+    if (atomic_exchange(&m->quit, false)) {
+        publish(&m->slot, &(Twin86Event){.kind = TWIN86_EVENT_QUIT});
+        return 0;
+    }
     m->pending.kind = TWIN86_EVENT_NONE;
     machine_sync_state(m);
     atomic_store(&m->started_ns, host_now());
     clock_start(m->clock);
-    main_loop_set_active(&m->loop, true);
+    loop_set_active(&m->loop, true);
     m->running = count;
     for (unsigned i = first; i < first + count; i++) {
         cpu_debug_begin(machine_cpu(m, i), step);
@@ -116,7 +120,6 @@ int machine_step(struct Machine *m, unsigned cpu) {
     return r;
 }
 
-/* Lock held. */
 static void request_stop(struct Machine *m) {
     for (unsigned i = 0; i < m->cpu_count; i++)
         vcpu_request_stop(machine_cpu(m, i));
@@ -130,42 +133,41 @@ static void count_reset(struct Machine *m) {
         ;
 }
 
-void machine_press_reset(struct Machine *m) {
+/* Parked: at once. False: it runs. */
+static bool reset_parked(struct Machine *m) {
     char why[200];
     pthread_mutex_lock(&m->lock);
-    if (machine_running(m)) {
-        vcpu_request_reset(machine_cpu(m, 0));
-    } else {
+    bool parked = !machine_running(m);
+    if (parked) {
         machine_sync_state(m);
         count_reset(m);
         machine_reset(m, why, sizeof(why));
     }
     pthread_mutex_unlock(&m->lock);
+    return parked;
 }
 
-void machine_press_power(struct Machine *m) {
-    atomic_store(&m->power_button, true);
-    machine_post_work(m);
+/* While it runs nobody waits for the lock here: the vCPU could hold it for long. */
+void machine_press_reset(struct Machine *m) {
+    if (machine_running(m) || !reset_parked(m))
+        vcpu_request_reset(machine_cpu(m, 0));
 }
 
-void machine_press_nmi(struct Machine *m) {
-    pthread_mutex_lock(&m->lock);
-    if (m->config.kernel_irqchip || !cpu_has(&machine_cpu(m, 0)->model, CPUID_APIC)) {
-        machine_post(m, CPU_EVENT_NMI);
-    } else {
-        for (unsigned i = 0; i < m->cpu_count; i++) {
-            lapic_set_lint(&m->cpus[i].lapic, 1, true);
-            lapic_set_lint(&m->cpus[i].lapic, 1, false);
-        }
-    }
-    pthread_mutex_unlock(&m->lock);
-}
-
-void machine_pause(struct Machine *m) {
+int machine_pause(struct Machine *m, int timeout_ms) {
+    int64_t end = host_now() + timeout_ms * 1000000LL;
+    int r = 0;
     for (unsigned i = 1; i < m->cpu_count; i++)
         vcpu_request_stop(machine_cpu(m, i));
-    for (unsigned i = 0; i < m->cpu_count; i++)
-        vcpu_pause(machine_cpu(m, i));
+    for (unsigned i = 0; i < m->cpu_count && r == 0; i++) {
+        int64_t left = (end - host_now()) / 1000000;
+        r = vcpu_pause(machine_cpu(m, i), timeout_ms < 0 ? -1 : left < 0 ? 0 : (int)left);
+    }
+    return r;
+}
+
+void machine_quit(struct Machine *m) {
+    atomic_store(&m->quit, true);
+    request_stop(m); /* does nothing when parked: then the next start sees it */
 }
 
 void machine_stop(struct Machine *m, enum Twin86EventKind kind, uint32_t value) {
@@ -241,10 +243,13 @@ static void note_stop(Twin86Event *event, const struct CPUState *cpu, enum VcpuS
 
 /* The last vCPU has parked; lock held. */
 static Twin86Event end_run(struct Machine *m) {
-    main_loop_set_active(&m->loop, false);
+    loop_set_active(&m->loop, false);
     clock_stop(m->clock);
     Twin86Event event = m->pending;
     m->pending.kind = TWIN86_EVENT_NONE;
+    bool quit = atomic_exchange(&m->quit, false), done = event.kind == TWIN86_EVENT_BUDGET || event.kind == TWIN86_EVENT_DEBUG;
+    if (quit && (event.kind == TWIN86_EVENT_NONE || done))
+        event = (Twin86Event){.kind = TWIN86_EVENT_QUIT};
     atomic_fetch_add(&m->run_ns, host_now() - atomic_exchange(&m->started_ns, 0));
     uint64_t instructions = 0;
     for (unsigned i = 0; i < m->cpu_count; i++)

@@ -89,23 +89,44 @@ static int start_cpus(struct Machine *m, char *why, size_t n) {
     return 0;
 }
 
-/* Who runs timers: the main loop, or with icount the vCPU itself. */
+/* The loop's thread may be late, on a busy host by much: what is due is seen by the guest that looks. A machine that
+ * stands still stays as it is, whoever looks. */
+static void run_due_timers(void *opaque) {
+    struct Machine *m = opaque;
+    if (clock_is_due(m->clock) && machine_running(m))
+        clock_run(m->clock);
+}
+
+static void run_posted(void *opaque) { loop_run_posted(opaque); }
+
+/* With CLOCK_ICOUNT what the host has for the guest happens between two instructions, too. */
+static void divert_to_vcpu(void *opaque) {
+    struct Machine *m = opaque;
+    vcpu_request_work(machine_cpu(m, 0), run_posted, &m->loop);
+}
+
+/* Timers run in the loop, or with CLOCK_ICOUNT in the vCPU's thread. */
 static int create_loop(struct Machine *m) {
+    int r = loop_init(&m->loop, &m->lock);
+    if (r != 0)
+        return r;
     if (m->config.icount) {
         clock_set_notify(m->clock, notify_icount, machine_cpu(m, 0));
-        return 0;
+        loop_divert(&m->loop, divert_to_vcpu, m);
+    } else {
+        clock_set_notify(m->clock, loop_deadline_changed, &m->loop);
+        loop_set_clock(&m->loop, m->clock);
     }
-    int r = main_loop_start(&m->loop, m->clock, &m->lock, machine_host_work, m);
-    if (r == 0)
-        clock_set_notify(m->clock, main_loop_deadline_changed, &m->loop);
-    return r;
+    bus_set_before(m->bus, run_due_timers, m);
+    loop_set_active(&m->loop, false);
+    return loop_start(&m->loop);
 }
 
 int machine_create(struct Machine *m, const Twin86Config *config, char *why, size_t n) {
     m->config = *config;
     m->slot.fd = m->reset_fd = -1;
     bus_lock_init(&m->lock);
-    serial_queue_init(&m->serial);
+    machine_init_input(m);
     int r = event_slot_init(&m->slot);
     if (r == 0 && (m->reset_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0)
         r = -errno;
@@ -127,7 +148,7 @@ int machine_create(struct Machine *m, const Twin86Config *config, char *why, siz
     if ((r = start_cpus(m, why, n)) != 0)
         return r;
     if ((r = create_loop(m)) != 0)
-        return fail(why, n, r, "main loop");
+        return fail(why, n, r, "event loop");
     char note[sizeof(m->pending.message)];
     pthread_mutex_lock(&m->lock);
     r = machine_reset(m, note, sizeof(note));
@@ -152,7 +173,7 @@ static void unload(struct Machine *m) {
 void machine_destroy(struct Machine *m) {
     for (unsigned i = 0; i < m->cpu_count; i++)
         vcpu_destroy(machine_cpu(m, i));
-    main_loop_stop(&m->loop);
+    loop_destroy(&m->loop);
     machine_destroy_engines(m);
     machine_destroy_observers(m);
     machine_destroy_cpus(m);

@@ -36,7 +36,7 @@
 #include "include/twin86.h"
 #include "machine/boot/boot.h"
 #include "machine/boot/e820.h"
-#include "machine/mainloop.h"
+#include "machine/loop.h"
 #include "machine/sha256.h"
 
 #define GUEST_TSC_HZ 1000000000 /* the guest's TSC counts nanoseconds */
@@ -106,8 +106,8 @@ struct Machine {
     struct MachineCpu *cpus; /* cpu_count of them; the first is the bootstrap processor */
     unsigned cpu_count;
     struct CpuGroup cpu_group;
-    unsigned running;     /* under the machine lock: vCPUs that have not parked since the last start */
-    struct MainLoop loop; /* CLOCK_HOST only */
+    unsigned running; /* under the machine lock: vCPUs that have not parked since the last start */
+    struct Loop loop; /* runs timers (CLOCK_HOST); what the host has for the guest enters here */
     struct Trace trace;
     uint64_t wire_levels[3]; /* TRACE_IRQ: of the wires that are traced (wiring.c) */
     bool symbols_tried;      /* the kernel's own symbols were looked for */
@@ -145,7 +145,9 @@ struct Machine {
     struct EventSlot slot;
     int reset_fd;        /* eventfd: resets since it was last read */
     Twin86Event pending; /* under the machine lock: the event that the stop on its way will report */
-    _Atomic bool power_button;
+    struct LoopWork serial_work, power_work, nmi_work, output_work; /* serial.c */
+    _Atomic unsigned held; /* 1 << enum Twin86OutputKind: the host can't take more */
+    _Atomic bool quit;     /* machine_quit was called, and no run has ended since */
     _Atomic uint64_t resets;
     _Atomic int64_t run_ns, started_ns; /* host time spent running: finished runs; start of this one */
     _Atomic uint64_t instructions;      /* as of the last stop */
@@ -231,17 +233,17 @@ void machine_guest_reset(void *opaque);
 /** Soft-off: `opaque` is the machine. Lock held. */
 void machine_guest_poweroff(void *opaque);
 
+/** End the run, or if there is none the next one as it begins, with TWIN86_EVENT_QUIT. Any thread, any lock held. */
+void machine_quit(struct Machine *m);
+
 /** Let all vCPUs run, each for `instructions` at most (0: no limit). 0 or -EBUSY. */
 int machine_start(struct Machine *m, uint64_t instructions);
 /** One step (cpu/debug.h) of that vCPU; the others stand still. As machine_start. */
 int machine_step(struct Machine *m, unsigned cpu);
-void machine_pause(struct Machine *m);
+/** 0, or -ETIMEDOUT as vcpu_pause, of all together; of several, those that have come back stand. */
+int machine_pause(struct Machine *m, int timeout_ms);
 /** The reset button: soon when it runs, at once when it is parked. Any thread. */
 void machine_press_reset(struct Machine *m);
-/** The ACPI power button: soon. Any thread. */
-void machine_press_power(struct Machine *m);
-/** The NMI button, which is wired to the local APIC's LINT1 as on real boards. Any thread. */
-void machine_press_nmi(struct Machine *m);
 int machine_wait(struct Machine *m, int timeout_ms, Twin86Event *event);
 /** What the loop of a vCPU calls. */
 struct VcpuOps machine_vcpu_ops(struct MachineCpu *c);
@@ -264,12 +266,18 @@ int machine_acpi_to_fw_cfg(struct Machine *m);
 
 /* ---- host input (serial.c) ---- */
 
-void serial_queue_init(struct SerialQueue *q);
+void machine_init_input(struct Machine *m);
 size_t machine_serial_input(struct Machine *m, const void *data, size_t size);
-/** Serve host input soon: in the main loop, or with CLOCK_ICOUNT in the vCPU's thread. Any thread. */
-void machine_post_work(struct Machine *m);
-/** Feed COM1 and the power button. `opaque` is the machine. Lock held. */
-void machine_host_work(void *opaque);
+/** As twin86_hold_output. */
+void machine_hold_output(struct Machine *m, enum Twin86OutputKind kind, bool on);
+/** COM1's line takes bytes. `opaque` is the machine. Any thread. */
+bool machine_serial_can_write(void *opaque);
+/** Give COM1 as much as it takes. `opaque` is the machine. Lock held. */
+void machine_feed_com1(void *opaque);
+/** The ACPI power button: soon. Any thread. */
+void machine_press_power(struct Machine *m);
+/** The NMI button, which is wired to the local APIC's LINT1 as on real boards: soon. Any thread. */
+void machine_press_nmi(struct Machine *m);
 
 /* ---- state hash (hash.c) ---- */
 

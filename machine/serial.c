@@ -1,17 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Host input on its way to the guest: COM1's queue and the power button. */
+/* Host input on its way to the guest, all of it by work posted to the loop: COM1's queue, and the buttons; and what
+ * the guest feels of output that the host does not take. */
 #include "machine/machine.h"
 
 #include <string.h>
-
-void serial_queue_init(struct SerialQueue *q) { pthread_mutex_init(&q->mutex, NULL); }
-
-void machine_post_work(struct Machine *m) {
-    if (m->config.icount)
-        vcpu_request_work(machine_cpu(m, 0), machine_host_work, m);
-    else
-        main_loop_wake(&m->loop);
-}
 
 size_t machine_serial_input(struct Machine *m, const void *data, size_t size) {
     struct SerialQueue *q = &m->serial;
@@ -22,12 +14,13 @@ size_t machine_serial_input(struct Machine *m, const void *data, size_t size) {
         q->data[(q->head + q->count++) % SERIAL_QUEUE_SIZE] = p[i];
     pthread_mutex_unlock(&q->mutex);
     if (n > 0)
-        machine_post_work(m);
+        loop_post(&m->loop, &m->serial_work);
     return n;
 }
 
-/* Give COM1 as much as it takes; it calls again (input_ready) when it has refused some. */
-static void feed_com1(struct Machine *m) {
+/* COM1 calls again (input_ready) when it has refused some. */
+void machine_feed_com1(void *opaque) {
+    struct Machine *m = opaque;
     struct SerialQueue *q = &m->serial;
     uint8_t buf[UART_FIFO_SIZE];
     for (;;) {
@@ -46,9 +39,56 @@ static void feed_com1(struct Machine *m) {
     }
 }
 
-void machine_host_work(void *opaque) {
+/* ---- output that is held ---- */
+
+/* COM1's transmitter waits, as for a slow line, while the rest of the guest goes on. What has no way to let the guest
+ * wait (and with CLOCK_ICOUNT COM1, too, or a run would not repeat) holds the vCPUs. */
+static bool holds_vcpus(const struct Machine *m, enum Twin86OutputKind kind) {
+    return kind != TWIN86_OUTPUT_SERIAL || m->config.icount;
+}
+
+bool machine_serial_can_write(void *opaque) {
+    const struct Machine *m = opaque;
+    return m->config.icount || (atomic_load(&m->held) & 1u << TWIN86_OUTPUT_SERIAL) == 0;
+}
+
+static void output_ready(void *opaque) { uart_output_ready(&((struct Machine *)opaque)->com1); }
+
+void machine_hold_output(struct Machine *m, enum Twin86OutputKind kind, bool on) {
+    unsigned bit = 1u << kind;
+    if (on)
+        atomic_fetch_or(&m->held, bit);
+    else
+        atomic_fetch_and(&m->held, ~bit);
+    for (unsigned i = 0; i < m->cpu_count && holds_vcpus(m, kind); i++)
+        (on ? vcpu_hold : vcpu_release)(machine_cpu(m, i), bit);
+    if (!on)
+        loop_post(&m->loop, &m->output_work);
+}
+
+/* ---- buttons ---- */
+
+static void press_power(void *opaque) { acpi_pm_power_button(&((struct Machine *)opaque)->acpi_pm); }
+
+static void press_nmi(void *opaque) {
     struct Machine *m = opaque;
-    feed_com1(m);
-    if (atomic_exchange(&m->power_button, false))
-        acpi_pm_power_button(&m->acpi_pm);
+    if (m->config.kernel_irqchip || !cpu_has(&machine_cpu(m, 0)->model, CPUID_APIC)) {
+        machine_post(m, CPU_EVENT_NMI);
+        return;
+    }
+    for (unsigned i = 0; i < m->cpu_count; i++) {
+        lapic_set_lint(&m->cpus[i].lapic, 1, true);
+        lapic_set_lint(&m->cpus[i].lapic, 1, false);
+    }
+}
+
+void machine_press_power(struct Machine *m) { loop_post(&m->loop, &m->power_work); }
+void machine_press_nmi(struct Machine *m) { loop_post(&m->loop, &m->nmi_work); }
+
+void machine_init_input(struct Machine *m) {
+    pthread_mutex_init(&m->serial.mutex, NULL);
+    loop_work_init(&m->serial_work, machine_feed_com1, m);
+    loop_work_init(&m->power_work, press_power, m);
+    loop_work_init(&m->nmi_work, press_nmi, m);
+    loop_work_init(&m->output_work, output_ready, m);
 }

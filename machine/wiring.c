@@ -332,13 +332,14 @@ static int wire_fw_cfg(struct Machine *m) {
 static int wire_isa(struct Machine *m) {
     struct Bus *bus = m->bus;
     int r;
+    struct CharBackend serial = {serial_write, machine_serial_can_write, machine_feed_com1, m};
     pit_init(&m->pit, m->clock, hpet_pit_wire(&m->hpet));
     i8042_init(&m->i8042, isa_wire(m, 1), (struct I8042Lines){set_a20, machine_guest_reset, m});
-    uart_init(&m->com1, m->clock, isa_wire(m, 4), (struct CharBackend){serial_write, machine_host_work, m});
+    uart_init(&m->com1, m->clock, isa_wire(m, 4), serial);
     rtc_init(&m->rtc, m->clock, hpet_rtc_wire(&m->hpet));
     port92_init(&m->port92, set_a20, machine_guest_reset, m);
     dma_init(&m->dma);
-    debugcon_init(&m->debugcon, (struct CharBackend){debugcon_write, NULL, m});
+    debugcon_init(&m->debugcon, (struct CharBackend){.write = debugcon_write, .opaque = m});
     isa_debug_exit_init(&m->debug_exit, debug_exit, m);
     pvpanic_init(&m->pvpanic, m->config.pvpanic_events, panic_reported, m);
     pc_testdev_init(&m->testdev);

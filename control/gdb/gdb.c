@@ -2,6 +2,7 @@
 /* A client comes, says something, goes. See gdb.h. */
 #include "control/gdb/gdb.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,16 +63,24 @@ static void run_packet(struct Gdb *g) {
         gdb_reply(g, ""); /* "I don't know this" */
         return;
     }
-    session_hold(g->session);
+    char why[160];
+    if (session_hold(g->session, why, sizeof(why)) != 0) {
+        gdb_error(g, EBUSY);
+        return;
+    }
     c->run(g, g->in.data + strlen(c->name));
     session_release(g->session);
 }
 
 static void interrupt(struct Gdb *g) {
+    char why[160];
     if (!g->awaiting) /* it has heard of a stop, or is about to */
         return;
     g->interrupted = true;
-    session_stop(g->session);
+    if (session_stop(g->session, why, sizeof(why) - 1) != 0) { /* it goes on waiting */
+        strcat(why, "\n");
+        gdb_console(g, why, strlen(why));
+    }
     g->interrupted = false;
 }
 
@@ -104,8 +113,10 @@ static void on_stopped(void *opaque, const struct SessionStop *stop) {
     struct Gdb *g = opaque;
     if (!g->awaiting)
         return;
+    char why[8];
     g->awaiting = false;
-    session_hold(g->session);
+    if (session_hold(g->session, why, sizeof(why)) != 0) /* it has just stopped: only if it went on already */
+        return;
     gdb_tell_mode(g);
     gdb_stop_reply(g, stop);
     session_release(g->session);
@@ -125,19 +136,22 @@ static void on_shutdown(void *opaque, const Twin86Event *event) {
 
 /* ---- coming and going ---- */
 
-void gdb_attach(struct Gdb *g, struct Session *s, const enum GdbArch *arch, GdbSend *send, void *opaque) {
+int gdb_attach(struct Gdb *g, struct Session *s, const enum GdbArch *arch, GdbSend *send, void *opaque) {
+    char why[8];
+    int r = session_stop(s, why, sizeof(why));
+    if (r != 0 || (r = session_hold(s, why, sizeof(why))) != 0)
+        return r;
     g->session = s;
     g->m = session_machine(s);
     g->cpu = machine_cpu(g->m, 0);
     g->send = send;
     g->opaque = opaque;
-    session_stop(s);
-    session_hold(s);
     g->arch = g->told = arch != NULL ? *arch : gdb_guest_arch(boot_kernel_bits(&g->m->boot), &g->cpu->env);
     session_release(s);
     g->attached = true;
     g->observer = (struct SessionObserver){.stopped = on_stopped, .shutdown = on_shutdown, .opaque = g};
     session_observe(s, &g->observer);
+    return 0;
 }
 
 void gdb_detach(struct Gdb *g) {
@@ -145,7 +159,9 @@ void gdb_detach(struct Gdb *g) {
         return;
     g->attached = g->awaiting = false;
     session_unobserve(g->session, &g->observer);
-    session_hold(g->session);
+    char why[8];
+    if (session_hold(g->session, why, sizeof(why)) != 0)
+        return;
     while (g->cpu->debug.count > 0) {
         struct CpuPoint p = g->cpu->debug.point[0];
         machine_remove_point(g->m, &p);

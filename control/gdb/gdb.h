@@ -32,8 +32,9 @@ struct Gdb {
     struct GdbOut out;
 };
 
-/** A client came: stop the guest, and describe it by its mode, or as *arch (may be NULL). `g` is zeroed. */
-void gdb_attach(struct Gdb *g, struct Session *s, const enum GdbArch *arch, GdbSend *send, void *opaque);
+/** A client came: stop the guest, and describe it by its mode, or as *arch (may be NULL). `g` is zeroed. 0, or
+ *  -ETIMEDOUT: the guest can't be stopped, and nothing is attached. */
+int gdb_attach(struct Gdb *g, struct Session *s, const enum GdbArch *arch, GdbSend *send, void *opaque);
 /** It has gone, with a D packet or without: its breakpoints go, too, and the guest goes on if it ran. Any number of
  *  times. */
 void gdb_detach(struct Gdb *g);

@@ -42,7 +42,8 @@ static void on_accept(void *opaque, int fd) {
     if (server->stream == NULL)
         return;
     server->gdb = (struct Gdb){0};
-    gdb_attach(&server->gdb, server->session, server->has_arch ? &server->arch : NULL, send_packet, server);
+    if (gdb_attach(&server->gdb, server->session, server->has_arch ? &server->arch : NULL, send_packet, server) != 0)
+        stream_close(server->stream);
 }
 
 static void at_end(void *opaque) {

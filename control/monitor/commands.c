@@ -16,8 +16,9 @@ enum { STEP_WAIT_MS = 300 };
 /* ---- run control ---- */
 
 static void run_stop(struct Monitor *mon, char *args) {
-    if (monitor_no_more(mon, args))
-        session_stop(mon->session);
+    char why[160];
+    if (monitor_no_more(mon, args) && session_stop(mon->session, why, sizeof(why)) != 0)
+        fprintf(mon->out, "%s\n", why);
 }
 
 static void run_cont(struct Monitor *mon, char *args) {
@@ -28,9 +29,13 @@ static void run_cont(struct Monitor *mon, char *args) {
 
 /* Where the guest is: the instruction that comes next. */
 static void show_next(struct Monitor *mon) {
+    char why[160];
+    if (session_hold(mon->session, why, sizeof(why)) != 0) {
+        fprintf(mon->out, "%s\n", why);
+        return;
+    }
     struct Disas *d = disas_new();
     struct DisasLine line;
-    session_hold(mon->session);
     const CPUX86State *env = &mon->cpu->env;
     fputs("=> ", mon->out);
     cpu_print_far(env, env->seg[SEG_CS].selector, env->rip, mon->out);

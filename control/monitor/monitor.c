@@ -76,7 +76,11 @@ static void run_row(struct Monitor *mon, const struct MonitorCommand *c, char gl
         c->run(mon, args);
         return;
     }
-    session_hold(mon->session);
+    char why[160];
+    if (session_hold(mon->session, why, sizeof(why)) != 0) {
+        fprintf(mon->out, "%s\n", why);
+        return;
+    }
     pthread_mutex_lock(&mon->m->lock);
     c->run(mon, args);
     pthread_mutex_unlock(&mon->m->lock);

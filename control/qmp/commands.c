@@ -104,11 +104,15 @@ static struct json_object *query_commands(struct QmpCall *call) {
 
 /* ---- run control ---- */
 
-static struct json_object *stop(struct QmpCall *call) { return session_stop(call->session), NULL; }
 static struct json_object *reset(struct QmpCall *call) { return session_reset(call->session), NULL; }
 static struct json_object *powerdown(struct QmpCall *call) { return session_powerdown(call->session), NULL; }
 static struct json_object *nmi(struct QmpCall *call) { return session_nmi(call->session), NULL; }
 static struct json_object *quit(struct QmpCall *call) { return call->quit = true, NULL; }
+
+static struct json_object *stop(struct QmpCall *call) {
+    char why[160];
+    return session_stop(call->session, why, sizeof(why)) == 0 ? NULL : fail(call, "%s", why);
+}
 
 static struct json_object *cont(struct QmpCall *call) {
     char why[200];
@@ -134,10 +138,11 @@ static struct json_object *set_action(struct QmpCall *call) {
                                                      TWIN86_PANIC_SHUTDOWN};
     int reboot = choice(call, "reboot", reboots), shutdown = choice(call, "shutdown", shutdowns);
     int panic = choice(call, "panic", panics);
+    char why[160];
     if (call->failed)
         return NULL;
-    if (reboot >= 0)
-        session_set_no_reboot(call->session, reboot == 1);
+    if (reboot >= 0 && session_set_no_reboot(call->session, reboot == 1, why, sizeof(why)) != 0)
+        return fail(call, "%s", why);
     if (shutdown >= 0)
         session_set_no_shutdown(call->session, shutdown == 1);
     if (panic >= 0)

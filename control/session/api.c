@@ -15,8 +15,14 @@ void twin86_session_free(Twin86Session *session) { session_free(of(session)); }
 /* ---- the loop ---- */
 
 int twin86_session_watch(Twin86Session *session, int fd, bool readable, Twin86FdHandler *handler, void *opaque) {
-    return session_watch(of(session), fd, readable ? POLLIN : 0, handler, opaque);
+    return loop_add_fd(session_loop(of(session)), fd, readable ? POLLIN : 0, handler, opaque);
 }
+
+int twin86_session_watch_for(Twin86Session *session, int fd, short events, Twin86FdHandler *handler, void *opaque) {
+    return loop_add_fd(session_loop(of(session)), fd, events, handler, opaque);
+}
+
+void twin86_session_unwatch(Twin86Session *session, int fd) { loop_remove_fd(session_loop(of(session)), fd); }
 
 void twin86_session_poll(Twin86Session *session, int64_t timeout_us) { session_poll(of(session), timeout_us); }
 
@@ -36,7 +42,10 @@ void twin86_session_set_panic_action(Twin86Session *session, enum Twin86PanicAct
     session_set_panic_action(of(session), action);
 }
 void twin86_session_quit(Twin86Session *session) { session_quit(of(session)); }
-void twin86_session_stop(Twin86Session *session) { session_stop(of(session)); }
+int twin86_session_stop(Twin86Session *session) {
+    char why[8];
+    return session_stop(of(session), why, sizeof(why));
+}
 
 int twin86_session_cont(Twin86Session *session, char *why, size_t why_size) {
     return session_cont(of(session), why, why_size);

@@ -10,6 +10,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define ACCEPT_RETRY_NS (NS_PER_SEC / 5)
+
 enum NoticeKind { NOTICE_STOPPED, NOTICE_RESUMED, NOTICE_RESET, NOTICE_POWERDOWN, NOTICE_PANICKED, NOTICE_SHUTDOWN };
 
 /* Something that observers have yet to be told. In a queue, so that what one of them does upon it comes after it for
@@ -22,6 +24,9 @@ struct Notice {
     Twin86Event event;
     enum Twin86PanicAction action; /* NOTICE_PANICKED */
 };
+
+static const char no_answer[] =
+    "the guest's processor does not answer: it has not come back within half a second, and runs on";
 
 struct AtEnd {
     struct AtEnd *next;
@@ -36,11 +41,12 @@ struct Listener {
     bool awaited; /* the guest does not start before a client has come */
     SessionAccept *accept;
     void *opaque;
+    struct LoopTimer again; /* when accepting is tried again after it failed */
 };
 
 struct Session {
     struct Machine *m;
-    struct Watches watches;
+    struct Loop loop;
     struct AtEnd *at_end;
     struct SessionObserver *observers, *next_observer; /* next: who is to be told after this one */
     struct Notice *notices, **last_notice;
@@ -220,6 +226,7 @@ static void handle_event(struct Session *s, const Twin86Event *event) {
     case TWIN86_EVENT_PANIC: guest_panic(s, event); break;
     case TWIN86_EVENT_ERROR: run_over(s, SESSION_INTERNAL_ERROR, event); break;
     case TWIN86_EVENT_DEBUG_EXIT:
+    case TWIN86_EVENT_STUCK: /* the session's own */
     case TWIN86_EVENT_QUIT: end(s, event); break;
     }
 }
@@ -263,9 +270,9 @@ struct Session *session_new(struct Machine *m) {
     s->last_stop.state = SESSION_PRELAUNCH;
     s->budget_end = UINT64_MAX;
     s->last_notice = &s->notices;
-    if (session_watch(s, m->slot.fd, POLLIN, on_event, s) != 0 ||
-        session_watch(s, m->reset_fd, POLLIN, on_reset, s) != 0) {
-        watches_destroy(&s->watches);
+    if (loop_init(&s->loop, NULL) != 0 || loop_add_fd(&s->loop, m->slot.fd, POLLIN, on_event, s) != 0 ||
+        loop_add_fd(&s->loop, m->reset_fd, POLLIN, on_reset, s) != 0) {
+        loop_destroy(&s->loop);
         free(s);
         return NULL;
     }
@@ -275,14 +282,15 @@ struct Session *session_new(struct Machine *m) {
 void session_free(struct Session *s) {
     if (s == NULL)
         return;
-    machine_pause(s->m);
+    if (s->end.kind != TWIN86_EVENT_STUCK)
+        machine_pause(s->m, -1);
     while (s->at_end != NULL) {
         struct AtEnd *e = s->at_end;
         s->at_end = e->next;
         e->fn(e->opaque);
         free(e);
     }
-    watches_destroy(&s->watches);
+    loop_destroy(&s->loop);
     free(s);
 }
 
@@ -299,13 +307,9 @@ int session_at_end(struct Session *s, void (*fn)(void *opaque), void *opaque) {
     return 0;
 }
 
-int session_watch(struct Session *s, int fd, short events, WatchHandler *handler, void *opaque) {
-    return watches_set(&s->watches, fd, events, handler, opaque);
-}
+struct Loop *session_loop(struct Session *s) { return &s->loop; }
 
-void session_unwatch(struct Session *s, int fd) { watches_remove(&s->watches, fd); }
-
-void session_poll(struct Session *s, int64_t timeout_us) { watches_poll(&s->watches, timeout_us); }
+void session_poll(struct Session *s, int64_t timeout_us) { loop_run_once(&s->loop, timeout_us); }
 
 bool session_ended(const struct Session *s, Twin86Event *event) {
     if (s->ended)
@@ -379,12 +383,21 @@ int session_single_step(struct Session *s, unsigned cpu, char *why, size_t n) {
     return resume_stopped(s, cpu, 0, true, why, n);
 }
 
-void session_stop(struct Session *s) {
+/* Whatever a vCPU does, nobody waits for it for ever. */
+static int pause_guest(struct Session *s, char *why, size_t n) {
+    int r = s->end.kind == TWIN86_EVENT_STUCK ? -ETIMEDOUT : machine_pause(s->m, SESSION_ANSWER_MS);
+    if (r != 0)
+        snprintf(why, n, "%s", no_answer);
+    return r;
+}
+
+int session_stop(struct Session *s, char *why, size_t n) {
     if (s->state != SESSION_RUNNING)
-        return;
-    machine_pause(s->m);
-    if (!take_event(s)) /* it may have stopped by itself in the same moment */
+        return 0;
+    int r = pause_guest(s, why, n);
+    if (r == 0 && !take_event(s)) /* it may have stopped by itself in the same moment */
         stopped(s, SESSION_PAUSED, false, NULL);
+    return r;
 }
 
 bool session_wait_stop(struct Session *s, int timeout_ms) {
@@ -394,10 +407,13 @@ bool session_wait_stop(struct Session *s, int timeout_ms) {
     return s->state != SESSION_RUNNING;
 }
 
-void session_hold(struct Session *s) {
-    if (s->holds++ == 0)
-        machine_pause(s->m);
+int session_hold(struct Session *s, char *why, size_t n) {
+    int r = s->holds == 0 ? pause_guest(s, why, n) : 0;
+    if (r != 0)
+        return r;
+    s->holds++;
     machine_sync_state(s->m);
+    return 0;
 }
 
 void session_release(struct Session *s) {
@@ -421,14 +437,20 @@ void session_powerdown(struct Session *s) {
 void session_nmi(struct Session *s) { machine_press_nmi(s->m); }
 
 void session_quit(struct Session *s) {
-    static const Twin86Event quit = {.kind = TWIN86_EVENT_QUIT};
-    machine_pause(s->m);
-    take_event(s);
-    end(s, &quit);
+    Twin86Event event = {.kind = TWIN86_EVENT_QUIT};
+    if (pause_guest(s, event.message, sizeof(event.message)) != 0)
+        event.kind = TWIN86_EVENT_STUCK;
+    else
+        take_event(s);
+    if (s->ended)
+        s->end = event;
+    else
+        end(s, &event);
 }
 
 int session_set_accel(struct Session *s, const char *accel, char *why, size_t n) {
-    session_hold(s);
+    if (session_hold(s, why, n) != 0)
+        return -ETIMEDOUT;
     pthread_mutex_lock(&s->m->lock);
     int r = machine_set_engine(s->m, accel, why, n);
     pthread_mutex_unlock(&s->m->lock);
@@ -441,10 +463,13 @@ const struct SessionStop *session_last_stop(const struct Session *s) { return &s
 void session_set_no_shutdown(struct Session *s, bool on) { s->no_shutdown = on; }
 void session_set_panic_action(struct Session *s, enum Twin86PanicAction action) { s->panic_action = action; }
 
-void session_set_no_reboot(struct Session *s, bool on) {
-    session_hold(s); /* the vCPU's thread reads it */
+int session_set_no_reboot(struct Session *s, bool on, char *why, size_t n) {
+    int r = session_hold(s, why, n); /* the vCPU's thread reads it */
+    if (r != 0)
+        return r;
     s->m->config.no_reboot = on;
     session_release(s);
+    return 0;
 }
 
 const char *session_state_name(enum SessionState state) {
@@ -462,13 +487,29 @@ const char *session_state_name(enum SessionState state) {
 
 /* ---- listening ---- */
 
+static void accept_again(void *opaque) {
+    struct Listener *l = opaque;
+    loop_modify_fd(&l->session->loop, l->fd, POLLIN);
+}
+
+/* No client: one that has gone again, or there are no descriptors or no memory for it, and it goes on waiting: the
+ * socket stays readable, so don't look for a while. */
+static void accept_failed(struct Listener *l, int e) {
+    if (e != EMFILE && e != ENFILE && e != ENOBUFS && e != ENOMEM)
+        return;
+    loop_modify_fd(&l->session->loop, l->fd, 0);
+    loop_timer_arm(&l->session->loop, &l->again, loop_now() + ACCEPT_RETRY_NS);
+}
+
 static void on_client(void *opaque, int fd, short revents) {
     struct Listener *l = opaque;
     struct Session *s = l->session;
     (void)revents;
     int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (client < 0)
+    if (client < 0) {
+        accept_failed(l, errno);
         return;
+    }
     l->accept(l->opaque, client);
     if (!l->awaited)
         return;
@@ -479,7 +520,8 @@ static void on_client(void *opaque, int fd, short revents) {
 
 static void end_listener(void *opaque) {
     struct Listener *l = opaque;
-    session_unwatch(l->session, l->fd);
+    loop_timer_arm(&l->session->loop, &l->again, LOOP_NEVER);
+    loop_remove_fd(&l->session->loop, l->fd);
     listen_close(&l->spec, l->fd);
     free(l);
 }
@@ -492,16 +534,17 @@ int session_listen(struct Session *s, const char *spec, bool may_wait, SessionAc
         return -ENOMEM;
     }
     *l = (struct Listener){.session = s, .accept = fn, .opaque = opaque, .fd = -1};
+    loop_timer_init(&l->again, accept_again, l);
     int r = listen_parse(spec, &l->spec, why, n);
     if (r == 0 && (r = l->fd = listen_open(&l->spec, why, n)) >= 0) {
-        r = session_watch(s, l->fd, POLLIN, on_client, l);
+        r = loop_add_fd(&s->loop, l->fd, POLLIN, on_client, l);
         if (r == 0 && (r = session_at_end(s, end_listener, l)) == 0) {
             l->awaited = may_wait && l->spec.wait;
             s->awaited += l->awaited;
             return 0;
         }
         snprintf(why, n, "out of memory");
-        session_unwatch(s, l->fd);
+        loop_remove_fd(&s->loop, l->fd);
     }
     listen_close(&l->spec, l->fd);
     free(l);

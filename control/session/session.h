@@ -11,8 +11,8 @@
 #ifndef TWIN86_DEBUG_SESSION_SESSION_H
 #define TWIN86_DEBUG_SESSION_SESSION_H
 
-#include "control/session/watch.h"
 #include "include/twin86.h"
+#include "machine/loop.h"
 #include "machine/machine.h"
 
 struct Session;
@@ -64,9 +64,8 @@ int session_at_end(struct Session *s, void (*fn)(void *opaque), void *opaque);
 
 /* ---- the loop ---- */
 
-/** As watches_set and watches_remove. */
-int session_watch(struct Session *s, int fd, short events, WatchHandler *handler, void *opaque);
-void session_unwatch(struct Session *s, int fd);
+/** The session's own event loop, which has no thread: whoever calls session_poll runs it. */
+struct Loop *session_loop(struct Session *s);
 /** One round: wait until a descriptor is ready, the machine has news, or `timeout_us` (negative: for ever) are over;
  *  call who is concerned. Not from a handler. */
 void session_poll(struct Session *s, int64_t timeout_us);
@@ -96,12 +95,16 @@ const struct SessionStop *session_last_stop(const struct Session *s);
 void session_start(struct Session *s, bool stopped);
 /** Keep the machine, stopped, when its run is over; default off. */
 void session_set_no_shutdown(struct Session *s, bool on);
-/** As Twin86Config.no_reboot, from now on. */
-void session_set_no_reboot(struct Session *s, bool on);
+/** As Twin86Config.no_reboot, from now on. 0, or as session_hold. */
+int session_set_no_reboot(struct Session *s, bool on, char *why, size_t n);
 void session_set_panic_action(struct Session *s, enum Twin86PanicAction action);
 
-/** Stop; observers are told. Nothing happens when stopped. */
-void session_stop(struct Session *s);
+/** How long the guest's processor may take to come back when it is asked to. */
+enum { SESSION_ANSWER_MS = 500 };
+
+/** Stop; observers are told. Nothing happens when stopped. 0, or -ETIMEDOUT with `why`: it does not answer, and runs
+ * on. */
+int session_stop(struct Session *s, char *why, size_t n);
 /** Continue. 0, also when running; -EPERM with `why` when the guest's run is over and it must be reset first. */
 int session_cont(struct Session *s, char *why, size_t n);
 /** Run until that vCPU has executed `instructions` and stop again, with state PAUSED; or until something else stops the
@@ -118,14 +121,16 @@ void session_reset(struct Session *s);
 void session_powerdown(struct Session *s);
 /** A non-maskable interrupt, as from a button on the board. */
 void session_nmi(struct Session *s);
-/** End the session with TWIN86_EVENT_QUIT. */
+/** End the session with TWIN86_EVENT_QUIT, or TWIN86_EVENT_STUCK when the guest can't be stopped: its state must not be
+ *  touched then. When it has ended already, only the event changes. */
 void session_quit(struct Session *s);
 /** Go on in another engine, as twin86_set_accel; a running guest goes on by itself. 0, or -errno with `why`. */
 int session_set_accel(struct Session *s, const char *accel, char *why, size_t n);
 
 /** Make the guest stand still for a look or a change, without telling anybody; release lets it go on if it ran. Nests.
- *  Between the two the vCPUs are parked, and env is up to date. */
-void session_hold(struct Session *s);
+ *  Between the two the vCPUs are parked, and env is up to date. 0, or -ETIMEDOUT with `why`: one does not answer, and
+ *  there is nothing to release. */
+int session_hold(struct Session *s, char *why, size_t n);
 void session_release(struct Session *s);
 
 /** Not from an observer's own `shutdown`, `stopped`, ... while it is called for another reason than removal. */

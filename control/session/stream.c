@@ -3,7 +3,6 @@
 #include "control/session/stream.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -20,8 +19,6 @@ struct Stream {
     size_t sent, used, room;
 };
 
-static void ready(void *opaque, int fd, short revents);
-
 static size_t unsent(const struct Stream *st) { return st->used - st->sent; }
 
 static void watch(struct Stream *st) {
@@ -34,7 +31,7 @@ static void watch(struct Stream *st) {
         events |= POLLIN;
     if (unsent(st) > 0)
         events |= POLLOUT;
-    session_watch(st->session, st->fd, events, ready, st);
+    loop_modify_fd(session_loop(st->session), st->fd, events);
 }
 
 /* Send what the socket takes without waiting. */
@@ -85,7 +82,7 @@ struct Stream *stream_new(struct Session *s, int fd, const struct StreamOps *ops
         return NULL;
     }
     *st = (struct Stream){.session = s, .ops = *ops, .opaque = opaque, .fd = fd};
-    if (session_watch(s, fd, POLLIN, ready, st) != 0) {
+    if (loop_add_fd(session_loop(s), fd, POLLIN, ready, st) != 0) {
         close(fd);
         free(st);
         return NULL;
@@ -127,7 +124,7 @@ void stream_close(struct Stream *st) {
 void stream_free(struct Stream *st) {
     if (st == NULL)
         return;
-    session_unwatch(st->session, st->fd);
+    loop_remove_fd(session_loop(st->session), st->fd);
     close(st->fd);
     free(st->out);
     free(st);

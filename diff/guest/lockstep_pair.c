@@ -66,7 +66,7 @@ static void wait_for(struct Pair *p, unsigned s) {
         p->ended[s] = p->event[s].kind != TWIN86_EVENT_BUDGET;
         return;
     }
-    machine_pause(p->m[s]);
+    machine_pause(p->m[s], -1);
     p->r->timed_out = true;
 }
 

@@ -2,16 +2,14 @@
 /* Reading the files that -kernel, -initrd and -bios name. */
 #include "machine/boot/boot.h"
 
+#include "memory/host_file.h"
+
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-enum { CHUNK = 1 << 20 };
 #define FILE_SIZE_MAX (4ull << 30)
 
 /* What boot_open allocated: everything in one chain, so that boot_close is one loop. */
@@ -51,59 +49,21 @@ void boot_close(struct BootInput *in) {
     *in = (struct BootInput){0};
 }
 
-static int read_all(int fd, size_t expected, uint8_t **data, size_t *size) {
-    size_t room = expected + 1, used = 0; /* one more, so that the end of a regular file is seen at once */
-    uint8_t *buf = malloc(room);
-
-    while (buf != NULL) {
-        ssize_t got = read(fd, buf + used, room - used);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0) {
-            int err = -errno;
-            free(buf);
-            return err;
-        }
-        if (got == 0) {
-            *data = buf;
-            *size = used;
-            return 0;
-        }
-        used += (size_t)got;
-        if (used > FILE_SIZE_MAX) {
-            free(buf);
-            return -EFBIG;
-        }
-        if (used == room) {
-            uint8_t *bigger = realloc(buf, room += room / 2 + CHUNK);
-            if (bigger == NULL)
-                free(buf);
-            buf = bigger;
-        }
-    }
-    return -ENOMEM;
-}
-
 static int read_file(struct BootInput *in, struct BootFile *file, const char *name, const char *what, char *why,
                      size_t n) {
-    int fd = open(name, O_RDONLY | O_CLOEXEC);
-    struct stat st;
-    uint8_t *data = NULL;
-    size_t size = 0;
-
-    if (fd < 0)
-        return fail(why, n, -errno, "%s: can't open the %s: %s", name, what, strerror(errno));
-    if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
-        close(fd);
-        return fail(why, n, -EISDIR, "%s: is a directory; the %s must be a file", name, what);
-    }
-    int r = read_all(fd, S_ISREG(st.st_mode) && (uint64_t)st.st_size <= FILE_SIZE_MAX ? (size_t)st.st_size : CHUNK,
-                     &data, &size);
-    close(fd);
+    uint8_t *data;
+    size_t size;
+    int r = host_file_read(name, false, FILE_SIZE_MAX, &data, &size);
     if (r == 0)
         r = own(in, data);
-    if (r != 0)
-        return fail(why, n, r, "%s: can't read the %s: %s", name, what, strerror(-r));
+    switch (r) {
+    case 0: break;
+    case -EISDIR: return fail(why, n, r, "%s: is a directory; the %s must be a file", name, what);
+    case -ETIMEDOUT:
+        return fail(why, n, r, "%s: can't read the %s: nobody has written to this pipe for %d s", name, what,
+                    HOST_FILE_WAIT_MS / 1000);
+    default: return fail(why, n, r, "%s: can't open the %s: %s", name, what, strerror(-r));
+    }
     if (size == 0)
         return fail(why, n, -EINVAL, "%s: is empty; the %s must have contents", name, what);
     *file = (struct BootFile){.name = name, .data = data, .size = size, .args = ""};

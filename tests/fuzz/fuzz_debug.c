@@ -142,7 +142,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     begin();
     feed(data, size);
-    session_stop(session);
+    char why[160];
+    session_stop(session, why, sizeof(why));
     session_poll(session, 0);
     return 0;
 }

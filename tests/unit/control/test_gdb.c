@@ -116,7 +116,7 @@ static struct Client *client_new(void) {
     session_bench_new(&c->b, true);
     SESSION_BENCH_CODE(&c->b, 0x40, 0x40, 0xa3, 0x00, 0x50, 0xeb, 0xf9); /* inc ax; inc ax; mov [5000h], ax; jmp back */
     c->g = calloc(1, sizeof(*c->g));
-    gdb_attach(c->g, c->b.s, NULL, collect, c);
+    ck_assert_int_eq(gdb_attach(c->g, c->b.s, NULL, collect, c), 0);
     return c;
 }
 
@@ -351,14 +351,14 @@ START_TEST(coming_and_going) {
     ck_assert_int_eq(session_state(c->b.s), SESSION_RUNNING);
     IS(ask(c, "g"), ""); /* it has gone */
     *c->g = (struct Gdb){0};
-    gdb_attach(c->g, c->b.s, NULL, collect, c);
+    ck_assert_int_eq(gdb_attach(c->g, c->b.s, NULL, collect, c), 0);
     ck_assert_int_eq(session_state(c->b.s), SESSION_PAUSED);
     IS(ask(c, "?"), "T05thread:1;");
     ask(c, "Z0,7c01,1");
     gdb_detach(c->g);
     ck_assert_int_eq(session_state(c->b.s), SESSION_PAUSED);
     *c->g = (struct Gdb){0};
-    gdb_attach(c->g, c->b.s, NULL, collect, c);
+    ck_assert_int_eq(gdb_attach(c->g, c->b.s, NULL, collect, c), 0);
     ask(c, "k");
     Twin86Event e;
     ck_assert(session_ended(c->b.s, &e));

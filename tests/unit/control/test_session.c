@@ -165,17 +165,17 @@ START_TEST(everybody_is_told) {
     session_bench_until(&b, SESSION_PAUSED);
     ck_assert_uint_eq(machine_cpu(b.m, 0)->env.gpr[REG_AX], 2);
     ck_assert_str_eq(log.text, "Rs");
-    session_stop(b.s); /* stands already */
+    ck_assert_int_eq(session_stop(b.s, why, sizeof(why)), 0); /* stands already */
     ck_assert_int_eq(session_cont(b.s, why, sizeof(why)), 0);
     ck_assert_int_eq(session_cont(b.s, why, sizeof(why)), 0);
     ck_assert_int_eq(session_step(b.s, 0, 1, why, sizeof(why)), -EBUSY);
-    session_hold(b.s);
+    ck_assert_int_eq(session_hold(b.s, why, sizeof(why)), 0);
     ck_assert(!vcpu_running(machine_cpu(b.m, 0)));
     ck_assert_int_eq(session_state(b.s), SESSION_RUNNING);
     session_release(b.s);
     ck_assert(vcpu_running(machine_cpu(b.m, 0)));
     log.restart = true; /* and the other still hears of the stop first */
-    session_stop(b.s);
+    ck_assert_int_eq(session_stop(b.s, why, sizeof(why)), 0);
     ck_assert_str_eq(log.text, "RsRSR");
     ck_assert_str_eq(other.text, "RsRSR");
     session_unobserve(b.s, &o2);
@@ -202,7 +202,7 @@ START_TEST(a_step_that_is_held_is_finished) {
     char why[100];
     ck_assert_int_eq(session_step(b.s, 0, 5000000, why, sizeof(why)), 0);
     for (unsigned i = 0; i < 50; i++) {
-        session_hold(b.s);
+        ck_assert_int_eq(session_hold(b.s, why, sizeof(why)), 0);
         session_release(b.s);
     }
     session_bench_until(&b, SESSION_PAUSED);
@@ -220,7 +220,7 @@ START_TEST(single_steps_and_breakpoints) {
     char why[100] = "";
     ck_assert_int_eq(session_single_step(b.s, 0, why, sizeof(why)), 0);
     ck_assert_int_eq(session_single_step(b.s, 0, why, sizeof(why)), -EBUSY);
-    session_hold(b.s);
+    ck_assert_int_eq(session_hold(b.s, why, sizeof(why)), 0);
     session_release(b.s);
     session_bench_until(&b, SESSION_PAUSED);
     ck_assert(session_last_stop(b.s)->stepped);

@@ -357,6 +357,109 @@ START_TEST(reset_clears_and_reopens) {
 }
 END_TEST
 
+/* ---- a line that does not take bytes ---- */
+
+static bool line_open;
+
+static bool can_write(void *opaque) {
+    (void)opaque;
+    return line_open;
+}
+
+static void setup_slow(void) {
+    setup();
+    line_open = false;
+    uart.backend.can_write = can_write;
+}
+
+START_TEST(held_without_fifo) {
+    ck_assert_uint_eq(in(LSR) & 0x60, 0x60);
+    out(LCR, 3);
+    out(RBR, 'a');
+    ck_assert_uint_eq(in(LSR) & 0x60, 0);
+    ck_assert_uint_eq(sent_len, 0);
+    out(RBR, 'b');            /* without looking: there is one place */
+    uart_output_ready(&uart); /* not true */
+    ck_assert_uint_eq(sent_len, 0);
+    line_open = true;
+    ck_assert_uint_eq(in(LSR) & 0x60, 0); /* until it is told */
+    uart_output_ready(&uart);
+    ck_assert_uint_eq(sent_len, 1);
+    ck_assert_uint_eq(sent[0], 'b');
+    ck_assert_uint_eq(in(LSR) & 0x60, 0x60);
+    out(RBR, 'c');
+    ck_assert_uint_eq(sent_len, 2);
+}
+END_TEST
+
+START_TEST(held_with_fifo) {
+    out(LCR, 3);
+    out(FCR, 1);
+    for (unsigned i = 0; i < 18; i++)
+        out(RBR, 'a' + i);
+    ck_assert_uint_eq(in(LSR) & 0x60, 0);
+    line_open = true;
+    out(RBR, 'z'); /* behind the others */
+    ck_assert_uint_eq(sent_len, 0);
+    uart_output_ready(&uart);
+    ck_assert_uint_eq(sent_len, 16);
+    ck_assert_int_eq(memcmp(sent, "defghijklmnopqrz", 16), 0);
+    uart_output_ready(&uart); /* once */
+    ck_assert_uint_eq(sent_len, 16);
+}
+END_TEST
+
+/* The interrupt comes when the line has taken all. */
+START_TEST(held_interrupt) {
+    out(LCR, 3);
+    out(FCR, 1);
+    out(IER, 2);
+    ck_assert(irq.level);
+    ck_assert_uint_eq(in(IIR) & 0xf, 2);
+    out(RBR, 'a');
+    ck_assert(!irq.level);
+    ck_assert_uint_eq(in(IIR) & 0xf, 1);
+    out(IER, 0);
+    out(IER, 2); /* is not empty */
+    ck_assert(!irq.level);
+    line_open = true;
+    uart_output_ready(&uart);
+    ck_assert(irq.level);
+    ck_assert_uint_eq(in(IIR) & 0xf, 2);
+}
+END_TEST
+
+START_TEST(held_and_cleared) {
+    out(LCR, 3);
+    out(FCR, 1);
+    out(IER, 2);
+    in(IIR);
+    out(RBR, 'a');
+    out(FCR, 2); /* bit 0 is not set: the FIFOs are off, and empty */
+    ck_assert_uint_eq(in(LSR) & 0x60, 0x60);
+    ck_assert_uint_eq(in(IIR), 2);
+    out(FCR, 1);
+    out(RBR, 'b');
+    out(FCR, 3); /* the receiver alone */
+    ck_assert_uint_eq(in(LSR) & 0x60, 0);
+    out(FCR, 5);
+    ck_assert_uint_eq(in(LSR) & 0x60, 0x60);
+    out(RBR, 'c');
+    out(MCR, 0x10);
+    out(RBR, 'd'); /* loopback needs no line */
+    ck_assert_uint_eq(in(RBR), 'd');
+    out(MCR, 0);
+    line_open = true;
+    uart_output_ready(&uart);
+    ck_assert_uint_eq(sent_len, 1);
+    ck_assert_uint_eq(sent[0], 'c');
+    line_open = false;
+    out(RBR, 'e');
+    uart_reset(&uart);
+    ck_assert_uint_eq(in(LSR) & 0x60, 0x60);
+}
+END_TEST
+
 Suite *uart_suite(void) {
     Suite *s = suite_create("uart");
     TCase *tc = tcase_create("16550A");
@@ -381,6 +484,13 @@ Suite *uart_suite(void) {
     tcase_add_test(tc, modem_status_interrupt);
     tcase_add_test(tc, interrupt_priorities);
     tcase_add_test(tc, reset_clears_and_reopens);
+    suite_add_tcase(s, tc);
+    tc = tcase_create("held");
+    tcase_add_checked_fixture(tc, setup_slow, teardown);
+    tcase_add_test(tc, held_without_fifo);
+    tcase_add_test(tc, held_with_fifo);
+    tcase_add_test(tc, held_interrupt);
+    tcase_add_test(tc, held_and_cleared);
     suite_add_tcase(s, tc);
     return s;
 }

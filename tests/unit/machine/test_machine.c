@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The library's public interface, with guests of a few bytes. */
 #include "include/twin86.h"
+#include "machine/machine.h"
 #include "machine/sha256.h"
 #include "tests/unit/machine/boot_images.h"
 #include "tests/unit/suites.h"
@@ -120,6 +121,242 @@ static void note(void *opaque, unsigned cpu, uint64_t offset, uint64_t value, un
     ck_assert_uint_eq(cpu, 0);
     *(uint64_t *)opaque = value;
 }
+
+/* A quit that comes before the start ends the run that then begins: once. */
+START_TEST(quit_before_start) {
+    Twin86Config c = config();
+    Twin86Machine *m = machine(&c);
+    Twin86Event e;
+    CODE(m, 0x40, 0xeb, 0xfd);
+    twin86_quit(m);
+    ck_assert_int_eq(twin86_wait(m, 0, &e), -ETIMEDOUT); /* there is no run yet */
+    ck_assert_int_eq(twin86_start(m, 0), 0);
+    ck_assert_int_eq(wait_event(m).kind, TWIN86_EVENT_QUIT);
+    ck_assert(!twin86_running(m));
+    ck_assert_uint_eq(reg(m, TWIN86_RAX), 0);
+    ck_assert_int_eq(twin86_run(m, 10, &e), 0);
+    ck_assert_int_eq(e.kind, TWIN86_EVENT_BUDGET);
+    ck_assert_uint_eq(reg(m, TWIN86_RAX), 5);
+    twin86_quit(m); /* between two runs, and of a step too */
+    ck_assert_int_eq(twin86_step(m), 0);
+    ck_assert_int_eq(wait_event(m).kind, TWIN86_EVENT_QUIT);
+    twin86_destroy(m);
+}
+END_TEST
+
+static void *quit_soon(void *arg) {
+    twin86_quit(arg);
+    return NULL;
+}
+
+START_TEST(quit_races_with_start) {
+    Twin86Config c = config();
+    Twin86Machine *m = machine(&c);
+    CODE(m, 0xeb, 0xfe);
+    for (unsigned i = 0; i < 200; i++) {
+        pthread_t t;
+        ck_assert_int_eq(pthread_create(&t, NULL, quit_soon, m), 0);
+        ck_assert_int_eq(twin86_start(m, 0), 0);
+        ck_assert_int_eq(wait_event(m).kind, TWIN86_EVENT_QUIT);
+        pthread_join(t, NULL);
+    }
+    twin86_destroy(m);
+}
+END_TEST
+
+/* ---- a guest's processor that does not come back ---- */
+
+static _Atomic bool let_go, entered;
+
+static uint64_t never_answers(void *opaque, uint64_t offset, unsigned size) {
+    (void)opaque, (void)offset, (void)size;
+    atomic_store(&entered, true);
+    while (!atomic_load(&let_go))
+        usleep(1000);
+    return 0;
+}
+
+/* In the device at port 80h, with the machine's lock held. */
+static void start_stuck(Twin86Machine *m) {
+    static const Twin86Hook hook = {.read = never_answers};
+    ck_assert_int_eq(twin86_hook_ports(m, 0x80, 1, &hook), 0);
+    CODE(m, 0xe4, 0x80, 0x40, 0xeb, 0xfd); /* IN AL,80h; INC AX; JMP to it */
+    atomic_store(&let_go, false);
+    atomic_store(&entered, false);
+}
+
+static void wait_entered(void) {
+    while (!atomic_load(&entered))
+        usleep(1000);
+}
+
+START_TEST(pause_gives_up) {
+    Twin86Config c = config();
+    Twin86Machine *m = machine(&c);
+    start_stuck(m);
+    ck_assert_int_eq(twin86_start(m, 0), 0);
+    wait_entered();
+    ck_assert_int_eq(twin86_try_pause(m, 50), -ETIMEDOUT);
+    ck_assert(twin86_running(m));
+    twin86_reset(m); /* waits for nobody either */
+    twin86_power_button(m);
+    ck_assert_uint_eq(twin86_serial_input(m, "x", 1), 1);
+    atomic_store(&let_go, true);
+    usleep(20000);
+    ck_assert(twin86_running(m)); /* the pause that was given up does not come later */
+    ck_assert_int_eq(twin86_try_pause(m, 20000), 0);
+    ck_assert(!twin86_running(m));
+    ck_assert_int_eq(twin86_try_pause(m, 0), 0);
+    twin86_destroy(m);
+}
+END_TEST
+
+START_TEST(session_of_a_stuck_guest) {
+    Twin86Config c = config();
+    Twin86Machine *m = machine(&c);
+    Twin86Event e;
+    char text[300];
+    start_stuck(m);
+    Twin86Session *s = twin86_session_new(m);
+    ck_assert_ptr_nonnull(s);
+    twin86_session_start(s, false);
+    wait_entered();
+    ck_assert_int_eq(twin86_session_stop(s), -ETIMEDOUT);
+    ck_assert_str_eq(twin86_session_state(s), "running");
+    FILE *f = fmemopen(text, sizeof(text), "w");
+    twin86_monitor(s, "info registers", f);
+    fclose(f);
+    ck_assert_msg(strstr(text, "does not answer") != NULL, "%s", text);
+    ck_assert_int_eq(twin86_session_set_accel(s, "tcg-lite", text, sizeof(text)), -ETIMEDOUT);
+    ck_assert_msg(strstr(text, "does not answer") != NULL, "%s", text);
+    twin86_session_quit(s);
+    ck_assert(twin86_session_ended(s, &e));
+    ck_assert_int_eq(e.kind, TWIN86_EVENT_STUCK);
+    ck_assert_msg(strstr(e.message, "does not answer") != NULL, "%s", e.message);
+    twin86_session_free(s); /* does not wait */
+    ck_assert(twin86_running(m));
+    atomic_store(&let_go, true);
+    twin86_destroy(m);
+}
+END_TEST
+
+/* ---- output that the host does not take ---- */
+
+static _Atomic unsigned bytes_out;
+
+static void count_output(void *opaque, const uint8_t *data, size_t size) {
+    (void)opaque, (void)data;
+    atomic_fetch_add(&bytes_out, (unsigned)size);
+}
+
+static void expect_silence(void) {
+    usleep(20000); /* what is under way */
+    unsigned n = atomic_load(&bytes_out);
+    usleep(20000);
+    ck_assert_uint_eq(atomic_load(&bytes_out), n);
+}
+
+static void expect_output(void) {
+    for (unsigned n = atomic_load(&bytes_out), i = 0; atomic_load(&bytes_out) == n; i++) {
+        ck_assert_uint_lt(i, 20000);
+        usleep(1000);
+    }
+}
+
+/* COM1: the guest runs on, and sees a transmitter that is not empty. It counts in BX how often. */
+START_TEST(held_serial) {
+    Twin86Config c = config();
+    c.serial_output = count_output;
+    Twin86Machine *m = machine(&c);
+    /* L: MOV DX,3FDh; IN AL,DX; TEST AL,20h; JNZ out; INC EBX; JMP L; out: MOV DX,3F8h; OUT DX,AL; JMP L */
+    CODE(m, 0xba, 0xfd, 0x03, 0xec, 0xa8, 0x20, 0x75, 0x04, 0x66, 0x43, 0xeb, 0xf4, 0xba, 0xf8, 0x03, 0xee, 0xeb, 0xee);
+    ck_assert_int_eq(twin86_start(m, 0), 0);
+    expect_output();
+    twin86_hold_output(m, TWIN86_OUTPUT_SERIAL, true);
+    expect_silence();
+    twin86_pause(m);
+    ck_assert_uint_gt(reg(m, TWIN86_RBX), 0);
+    ck_assert_int_eq(twin86_start(m, 0), 0);
+    twin86_hold_output(m, TWIN86_OUTPUT_SERIAL, false);
+    expect_output();
+    twin86_destroy(m);
+}
+END_TEST
+
+/* The debug console, and with icount COM1: the guest stands, and can be paused and quit. */
+static void held_guest(bool icount, enum Twin86OutputKind kind) {
+    Twin86Config c = config();
+    c.icount = icount;
+    c.debugcon = true;
+    c.serial_output = c.debugcon_output = count_output;
+    Twin86Machine *m = machine(&c);
+    uint64_t before;
+    if (kind == TWIN86_OUTPUT_SERIAL)
+        CODE(m, 0xba, 0xf8, 0x03, 0x66, 0x43, 0xee, 0xeb, 0xfb); /* MOV DX,3F8h; L: INC EBX; OUT DX,AL; JMP L */
+    else
+        CODE(m, 0xba, 0xe9, 0x00, 0x66, 0x43, 0xee, 0xeb, 0xfb);
+    ck_assert_int_eq(twin86_start(m, 0), 0);
+    expect_output();
+    twin86_hold_output(m, kind, true);
+    expect_silence();
+    twin86_pause(m);
+    before = reg(m, TWIN86_RBX);
+    ck_assert_int_eq(twin86_start(m, 0), 0);
+    usleep(20000);
+    ck_assert(twin86_running(m));
+    twin86_pause(m);
+    ck_assert_uint_eq(reg(m, TWIN86_RBX), before);
+    ck_assert_int_eq(twin86_start(m, 0), 0);
+    twin86_reset(m); /* is served meanwhile */
+    twin86_quit(m);
+    ck_assert_int_eq(wait_event(m).kind, TWIN86_EVENT_QUIT);
+    Twin86Stats s;
+    twin86_stats(m, &s);
+    ck_assert_uint_eq(s.resets, 1);
+    ck_assert_int_eq(twin86_write_reg(m, TWIN86_CS, 0), 0);
+    ck_assert_int_eq(twin86_write_reg(m, TWIN86_RIP, 0x7c00), 0);
+    ck_assert_int_eq(twin86_start(m, 0), 0);
+    twin86_hold_output(m, kind, false);
+    expect_output();
+    twin86_destroy(m);
+}
+
+START_TEST(held_debugcon) { held_guest(false, TWIN86_OUTPUT_DEBUGCON); }
+END_TEST
+START_TEST(held_serial_of_icount) { held_guest(true, TWIN86_OUTPUT_SERIAL); }
+END_TEST
+
+/* ---- timers that are due ---- */
+
+/*
+ * A guest that sees the PIT's OUT sees its request in the 8259, however late the loop is: here it never comes. First
+ * both PICs are set up and all is masked; then channel 0 counts 4096 in mode 0; OUT is polled by read-back; IRR is
+ * read.
+ */
+static void irr_follows_out(bool icount) {
+    Twin86Config c = config();
+    c.icount = icount;
+    c.debug_exit = true;
+    Twin86Machine *m = machine(&c);
+    CODE(m, 0xb0, 0x11, 0xe6, 0x20, 0xb0, 0x08, 0xe6, 0x21, 0xb0, 0x04, 0xe6, 0x21, 0xb0, 0x01, 0xe6, 0x21, /* ICWs */
+         0xb0, 0xff, 0xe6, 0x21,                                                                            /* mask */
+         0xb0, 0x30, 0xe6, 0x43, 0xb0, 0x00, 0xe6, 0x40, 0xb0, 0x10, 0xe6, 0x40, /* mode 0, 1000h */
+         0xb0, 0xe2, 0xe6, 0x43, 0xe4, 0x40, 0xa8, 0x80, 0x74, 0xf6,             /* read back until OUT is high */
+         0xb0, 0x0a, 0xe6, 0x20, 0xe4, 0x20,                                     /* IRR */
+         0xe6, 0xf4);
+    loop_stop(&machine_of(m)->loop);
+    ck_assert_int_eq(twin86_start(m, 0), 0);
+    Twin86Event e = wait_event(m);
+    ck_assert_int_eq(e.kind, TWIN86_EVENT_DEBUG_EXIT);
+    ck_assert_uint_eq(e.value >> 1 & 1, 1);
+    twin86_destroy(m);
+}
+
+START_TEST(due_timers_run_before_an_answer) {
+    irr_follows_out(false);
+    irr_follows_out(true);
+}
+END_TEST
 
 START_TEST(hooks) {
     Twin86Config c = config();
@@ -425,6 +662,14 @@ Suite *machine_suite(void) {
     tcase_add_test(t, budget_counts_instructions);
     tcase_add_test(t, pause_and_continue);
     tcase_add_test(t, quit_from_another_thread);
+    tcase_add_test(t, quit_before_start);
+    tcase_add_test(t, quit_races_with_start);
+    tcase_add_test(t, pause_gives_up);
+    tcase_add_test(t, session_of_a_stuck_guest);
+    tcase_add_test(t, held_serial);
+    tcase_add_test(t, held_debugcon);
+    tcase_add_test(t, held_serial_of_icount);
+    tcase_add_test(t, due_timers_run_before_an_answer);
     tcase_add_test(t, hooks);
     tcase_add_test(t, registers);
     tcase_add_test(t, memory);
