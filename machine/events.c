@@ -82,6 +82,11 @@ int machine_wait(struct Machine *m, int timeout_ms, Twin86Event *event) {
 
 /* ---- starting and stopping ---- */
 
+static void request_stop(struct Machine *m) {
+    for (unsigned i = 0; i < m->cpu_count; i++)
+        vcpu_request_stop(machine_cpu(m, i));
+}
+
 /* vCPUs [first, first + count). */
 static int start_locked(struct Machine *m, unsigned first, unsigned count, uint64_t instructions, bool step) {
     if (machine_running(m))
@@ -102,6 +107,8 @@ static int start_locked(struct Machine *m, unsigned first, unsigned count, uint6
         cpu_debug_begin(machine_cpu(m, i), step);
         vcpu_resume(machine_cpu(m, i), instructions); /* they are parked, so nothing keeps them from it */
     }
+    if (atomic_load(&m->quit)) /* machine_quit came meanwhile, and may have found none running */
+        request_stop(m);
     return 0;
 }
 
@@ -118,11 +125,6 @@ int machine_step(struct Machine *m, unsigned cpu) {
     int r = start_locked(m, cpu, 1, 0, true);
     pthread_mutex_unlock(&m->lock);
     return r;
-}
-
-static void request_stop(struct Machine *m) {
-    for (unsigned i = 0; i < m->cpu_count; i++)
-        vcpu_request_stop(machine_cpu(m, i));
 }
 
 /* Count a reset, for stats and for whoever watches. */
@@ -247,8 +249,8 @@ static Twin86Event end_run(struct Machine *m) {
     clock_stop(m->clock);
     Twin86Event event = m->pending;
     m->pending.kind = TWIN86_EVENT_NONE;
-    bool quit = atomic_exchange(&m->quit, false), done = event.kind == TWIN86_EVENT_BUDGET || event.kind == TWIN86_EVENT_DEBUG;
-    if (quit && (event.kind == TWIN86_EVENT_NONE || done))
+    bool minor = event.kind == TWIN86_EVENT_BUDGET || event.kind == TWIN86_EVENT_DEBUG;
+    if (atomic_exchange(&m->quit, false) && (event.kind == TWIN86_EVENT_NONE || minor))
         event = (Twin86Event){.kind = TWIN86_EVENT_QUIT};
     atomic_fetch_add(&m->run_ns, host_now() - atomic_exchange(&m->started_ns, 0));
     uint64_t instructions = 0;

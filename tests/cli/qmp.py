@@ -4,6 +4,7 @@
 import json
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -38,6 +39,7 @@ def rom(name, code):
 
 
 spin = rom("spin.rom", "ebfe")
+halt = rom("halt.rom", "fa f4 ebfc")
 triple = rom("triple.rom", "2e0f011e0000 cc f4")
 reset = rom("reset.rom", "b0fe e664 f4 ebfd")
 # writes 6 (unknown, crash kernel), then 1 (panic) to pvpanic; what it reads there to isa-debug-exit
@@ -423,13 +425,43 @@ def test_stale():
     q.close()
 
 
+def test_no_descriptors():
+    """Clients who come when there are no descriptors wait; they don't keep the loop busy, and are served in the end."""
+    p = start("-bios", halt, "-qmp", f"unix:{path},server,nowait")
+    q = Qmp()
+    used = len(os.listdir(f"/proc/{p.pid}/fd"))
+    resource.prlimit(p.pid, resource.RLIMIT_NOFILE, (used + 2, used + 2))
+    clients = [Client() for _ in range(5)]
+    for c in clients[:2]:
+        check("there is one left", "QMP" in c.line())
+
+    def ticks():
+        with open(f"/proc/{p.pid}/stat") as f:
+            return sum(int(t) for t in f.read().split()[13:15])
+    before = ticks()
+    time.sleep(1)
+    spent = (ticks() - before) / os.sysconf("SC_CLK_TCK")
+    check("the loop sleeps", spent < 0.5, spent)
+    check("those who came are served", q.call("query-status")["return"]["running"])
+    for c in clients[:2]:
+        c.close()
+    for c in clients[2:4]:
+        check("served in the end", "QMP" in c.line())
+    q.call("quit")
+    end(p, 0, "no descriptors")
+    for c in clients[2:]:
+        c.close()
+    q.close()
+
+
 def main():
     if "no QMP" in subprocess.run([twin86, "-S", "-serial", "null", "-qmp", f"unix:{path}", "-timeout", "0.01"],
                                   capture_output=True, text=True, stdin=subprocess.DEVNULL).stderr:
         print("SKIP qmp.py: built without json-c")
         sys.exit(77)
     try:
-        for test in (test_qmp, test_identity, test_panic, test_pvpanic, test_guest_reset_and_waiting, test_monitor, test_gdbserver, test_loopback, test_stale):
+        for test in (test_qmp, test_identity, test_panic, test_pvpanic, test_guest_reset_and_waiting, test_monitor, test_gdbserver, test_loopback, test_stale,
+                     test_no_descriptors):
             began = time.time()
             test()
             print(f"{test.__name__}: {time.time() - began:.1f} s")
