@@ -11,7 +11,19 @@
 
 enum { LINE_BYTES = 4096, HISTORY = 200, COLUMNS = 80 };
 enum { ESC = 0x1b, DEL = 0x7f };
-#define CTRL(c) ((c) & 0x1f)
+enum {
+    CTRL_A = 1,
+    CTRL_B,
+    CTRL_D = 4,
+    CTRL_E,
+    CTRL_F,
+    CTRL_K = 11,
+    CTRL_L,
+    CTRL_N = 14,
+    CTRL_P = 16,
+    CTRL_U = 21,
+    CTRL_W = 23
+};
 
 static const char prompt[] = "(twin86) ";
 
@@ -310,20 +322,20 @@ static const char *key(struct Edit *e, uint8_t byte) {
     case '\t': complete(e); break;
     case DEL:
     case '\b': cut(e, left(e), e->at); break;
-    case CTRL('A'): move(e, 0); break;
-    case CTRL('B'): move(e, left(e)); break;
-    case CTRL('D'): cut(e, e->at, right(e)); break;
-    case CTRL('E'): move(e, e->used); break;
-    case CTRL('F'): move(e, right(e)); break;
-    case CTRL('K'): cut(e, e->at, e->used); break;
-    case CTRL('L'):
+    case CTRL_A: move(e, 0); break;
+    case CTRL_B: move(e, left(e)); break;
+    case CTRL_D: cut(e, e->at, right(e)); break;
+    case CTRL_E: move(e, e->used); break;
+    case CTRL_F: move(e, right(e)); break;
+    case CTRL_K: cut(e, e->at, e->used); break;
+    case CTRL_L:
         output_text(e->out, "\x1b[H\x1b[2J");
         edit_show(e);
         break;
-    case CTRL('N'): look_at(e, e->entry - (e->entry > 0)); break;
-    case CTRL('P'): look_at(e, e->entry + 1); break;
-    case CTRL('U'): cut(e, 0, e->used); break;
-    case CTRL('W'): cut(e, word_left(e), e->at); break;
+    case CTRL_N: look_at(e, e->entry - (e->entry > 0)); break;
+    case CTRL_P: look_at(e, e->entry + 1); break;
+    case CTRL_U: cut(e, 0, e->used); break;
+    case CTRL_W: cut(e, word_left(e), e->at); break;
     default:
         if (byte >= ' ')
             insert(e, &c, 1);

@@ -177,7 +177,7 @@ static bool handover_due(const struct Run *r) {
 /* ---- the run ---- */
 
 /* How long to wait, at most; negative: for ever. */
-static int64_t wait_us(const struct Run *r) {
+static int64_t wait_us(struct Run *r) {
     int64_t us = -1, next = r->deadline;
     if (next < 0 || (r->handover_at >= 0 && r->handover_at < next))
         next = r->handover_at;

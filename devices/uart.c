@@ -447,4 +447,5 @@ void uart_restored(struct Uart *u) {
     timer_arm(&u->timeout, u->state.timeout_at);
     u->input_refused = true; /* the host may hold some: it is asked as soon as there is room */
     offer_room(u);
+    uart_output_ready(u);
 }

@@ -39,11 +39,6 @@ static void pipe_open(struct Pipe *p, struct Loop *l) {
 
 static void pipe_put(struct Pipe *p) { ck_assert_int_eq(write(p->fd[1], "x", 1), 1); }
 
-static void pipe_take(struct Pipe *p) {
-    char c;
-    ck_assert_int_eq(read(p->fd[0], &c, 1), 1);
-}
-
 static void pipe_close(struct Pipe *p) {
     loop_remove_fd(p->loop, p->fd[0]);
     close(p->fd[0]);

@@ -138,7 +138,7 @@ START_TEST(quit_before_start) {
     ck_assert_int_eq(e.kind, TWIN86_EVENT_BUDGET);
     ck_assert_uint_eq(reg(m, TWIN86_RAX), 5);
     twin86_quit(m); /* between two runs, and of a step too */
-    ck_assert_int_eq(twin86_step(m), 0);
+    ck_assert_int_eq(twin86_step(m, 0), 0);
     ck_assert_int_eq(wait_event(m).kind, TWIN86_EVENT_QUIT);
     twin86_destroy(m);
 }
@@ -168,8 +168,8 @@ END_TEST
 
 static _Atomic bool let_go, entered;
 
-static uint64_t never_answers(void *opaque, uint64_t offset, unsigned size) {
-    (void)opaque, (void)offset, (void)size;
+static uint64_t never_answers(void *opaque, unsigned cpu, uint64_t offset, unsigned size) {
+    (void)opaque, (void)cpu, (void)offset, (void)size;
     atomic_store(&entered, true);
     while (!atomic_load(&let_go))
         usleep(1000);
@@ -313,8 +313,8 @@ static void held_guest(bool icount, enum Twin86OutputKind kind) {
     Twin86Stats s;
     twin86_stats(m, &s);
     ck_assert_uint_eq(s.resets, 1);
-    ck_assert_int_eq(twin86_write_reg(m, TWIN86_CS, 0), 0);
-    ck_assert_int_eq(twin86_write_reg(m, TWIN86_RIP, 0x7c00), 0);
+    ck_assert_int_eq(twin86_write_reg(m, 0, TWIN86_CS, 0), 0);
+    ck_assert_int_eq(twin86_write_reg(m, 0, TWIN86_RIP, 0x7c00), 0);
     ck_assert_int_eq(twin86_start(m, 0), 0);
     twin86_hold_output(m, kind, false);
     expect_output();

@@ -326,6 +326,21 @@ START_TEST(icount_halt_jumps_to_the_timer) {
 }
 END_TEST
 
+/* A timer for which there is no time left wakes who sleeps for it. */
+START_TEST(icount_halt_at_the_end_of_time) {
+    BENCH(b, true, STEP_HALT, STEP_RUN, STEP_DEBUG);
+    b->cpu.env.rflags |= FLAG_IF;
+    b->period = 1;
+    clock_advance_to(b->clock, CLOCK_END);
+    timer_arm(&b->timer, CLOCK_END);
+    vcpu_resume(&b->cpu, 0);
+    vcpu_wait_parked(&b->cpu);
+    ck_assert_int_eq(b->why, VCPU_STOP_DEBUG);
+    ck_assert_int_eq(b->fired, 1);
+    bench_done(b);
+}
+END_TEST
+
 static void *poster(void *opaque) {
     struct Bench *b = opaque;
     for (int i = 0; i < 2000; i++) {
@@ -417,6 +432,7 @@ Suite *vcpu_suite(void) {
     tcase_add_test(t, work_runs_in_the_thread);
     tcase_add_test(t, icount_fires_timers_at_exact_counts);
     tcase_add_test(t, icount_halt_jumps_to_the_timer);
+    tcase_add_test(t, icount_halt_at_the_end_of_time);
     tcase_add_test(t, no_wakeup_is_lost);
     tcase_add_test(t, random_numbers);
     tcase_add_test(t, reset_state);
