@@ -91,6 +91,22 @@ void lapic_timer_stop(struct Lapic *l) {
     set_due(l, CLOCK_NEVER);
 }
 
+/* What has become of the count by now, in the mode that it was in so far: one-shot counts that ran out, masked or not,
+ * stay at 0 until the initial count is written, whatever the mode is then. An interrupt that is due comes now. */
+static void settle(struct Lapic *l, int64_t now) {
+    unsigned mode = lapic_timer_mode(l);
+    if (mode >= TIMER_TSC_DEADLINE || !is_counting(l) || l->state.timer_expiry > now)
+        return;
+    bool masked = (l->state.lvt[LAPIC_LVT_TIMER] & LVT_MASKED) != 0;
+    if (mode == TIMER_PERIODIC)
+        catch_up(l, now);
+    else
+        l->state.timer_expiry = CLOCK_NEVER;
+    arm_count(l);
+    if (!masked)
+        lapic_local_interrupt(l, LAPIC_LVT_TIMER);
+}
+
 static void start(struct Lapic *l, int64_t now) {
     l->state.timer_start = now;
     l->state.timer_expiry = l->state.timer_initial ? clock_after(now, period_ns(l)) : CLOCK_NEVER;
@@ -100,6 +116,7 @@ static void start(struct Lapic *l, int64_t now) {
 void lapic_timer_set_initial(struct Lapic *l, uint32_t count) {
     if (lapic_timer_mode(l) >= TIMER_TSC_DEADLINE)
         return; /* ignored in this mode (11.5.4.1) */
+    settle(l, clock_now(l->clock));
     l->state.timer_initial = count;
     start(l, clock_now(l->clock));
 }
@@ -115,6 +132,7 @@ uint32_t lapic_timer_current(const struct Lapic *l) {
 
 /* The count goes on from where it is, at the new rate. */
 void lapic_timer_set_divide(struct Lapic *l, uint32_t divide) {
+    settle(l, clock_now(l->clock));
     int64_t now = clock_now(l->clock), done = (int64_t)l->state.timer_initial - lapic_timer_current(l);
     l->state.timer_divide = divide;
     if (is_counting(l)) {
@@ -126,9 +144,7 @@ void lapic_timer_set_divide(struct Lapic *l, uint32_t divide) {
 
 void lapic_timer_set_lvt(struct Lapic *l, uint32_t lvt) {
     unsigned before = lapic_timer_mode(l);
-    int64_t now = clock_now(l->clock);
-    if (before == TIMER_PERIODIC && is_counting(l))
-        catch_up(l, now);
+    settle(l, clock_now(l->clock));
     l->state.lvt[LAPIC_LVT_TIMER] = lvt;
     unsigned mode = lapic_timer_mode(l);
     if (mode != before && (mode >= TIMER_TSC_DEADLINE || before >= TIMER_TSC_DEADLINE)) {
@@ -137,8 +153,6 @@ void lapic_timer_set_lvt(struct Lapic *l, uint32_t lvt) {
     }
     if (mode == TIMER_TSC_DEADLINE)
         return;
-    if (mode == TIMER_ONE_SHOT && is_counting(l) && l->state.timer_expiry <= now)
-        l->state.timer_expiry = CLOCK_NEVER; /* ran out while masked */
     arm_count(l);
 }
 

@@ -283,6 +283,87 @@ START_TEST(timer_at_the_end_of_time) {
 }
 END_TEST
 
+/* What a write to the LVT that changes the mode makes of a count (SDM vol. 3, 11.5.4 and 11.5.4.1), from every mode to
+ * every other: one that goes on does so where it was; one-shot that ran out stays at 0 until the initial count is
+ * written; to and from TSC-deadline mode everything is disarmed. */
+enum { ONE_SHOT = 0, PERIODIC = 0x20000, DEADLINE = 0x40000, MASKED = 0x10000 };
+
+START_TEST(timer_mode_changes) {
+    static const struct {
+        uint32_t from;
+        unsigned run; /* of 1000 */
+        uint32_t to;
+        uint32_t current; /* right after the change */
+        uint32_t later;   /* 700 ns later */
+        unsigned first;   /* whether an interrupt came before the change, and after it */
+        unsigned second;
+    } rows[] = {
+        {ONE_SHOT, 400, PERIODIC, 600, 900, 0, 1},
+        {ONE_SHOT, 1000, PERIODIC, 0, 0, 1, 0},
+        {ONE_SHOT, 5000, PERIODIC, 0, 0, 1, 0},
+        {ONE_SHOT | MASKED, 400, PERIODIC, 600, 900, 0, 1},
+        {ONE_SHOT | MASKED, 1000, PERIODIC, 0, 0, 0, 0},
+        {ONE_SHOT | MASKED, 2300, PERIODIC | MASKED, 0, 0, 0, 0},
+        {ONE_SHOT | MASKED, 2300, ONE_SHOT, 0, 0, 0, 0},
+        {PERIODIC, 400, ONE_SHOT, 600, 0, 0, 1},
+        {PERIODIC | MASKED, 1400, ONE_SHOT, 600, 0, 0, 1},
+        {PERIODIC | MASKED, 1400, PERIODIC, 600, 900, 0, 1},
+        {ONE_SHOT, 400, DEADLINE, 0, 0, 0, 0},
+        {PERIODIC, 400, DEADLINE, 0, 0, 0, 0},
+        {DEADLINE, 400, ONE_SHOT, 0, 0, 0, 0},
+        {DEADLINE, 400, PERIODIC, 0, 0, 0, 0},
+    };
+    for (unsigned k = 0; k < sizeof(rows) / sizeof(rows[0]); k++) {
+        apic_open_enabled(&b, 1);
+        apic_write(&b, 0, APIC_DIVIDE, 0xb);
+        apic_write(&b, 0, APIC_LVTT, 0x40 | rows[k].from);
+        apic_write(&b, 0, APIC_INITIAL, 1000); /* ignored in TSC-deadline mode */
+        wrmsr(0, 0x6e0, 2000);                 /* ignored in the others */
+        bench_run(&b.bench, rows[k].run);
+        ck_assert_msg(b.cpu[0].intr == rows[k].first, "row %u", k);
+        if (rows[k].first)
+            apic_take(&b, 0);
+        apic_write(&b, 0, APIC_LVTT, 0x41 | rows[k].to);
+        ck_assert_msg(apic_read(&b, 0, APIC_CURRENT) == rows[k].current, "row %u: %u after the change", k,
+                      apic_read(&b, 0, APIC_CURRENT));
+        ck_assert_uint_eq(rdmsr(0, 0x6e0), 0);
+        bench_run(&b.bench, 700);
+        ck_assert_msg(apic_read(&b, 0, APIC_CURRENT) == rows[k].later, "row %u: %u later", k,
+                      apic_read(&b, 0, APIC_CURRENT));
+        ck_assert_msg(b.cpu[0].intr == rows[k].second, "row %u", k);
+        if (rows[k].second)
+            ck_assert_int_eq(apic_take(&b, 0), 0x41);
+        /* the initial count starts it anew, where there is one */
+        apic_write(&b, 0, APIC_LVTT, 0x41 | rows[k].to);
+        apic_write(&b, 0, APIC_INITIAL, 50);
+        ck_assert_uint_eq(apic_read(&b, 0, APIC_CURRENT), rows[k].to == DEADLINE ? 0 : 50);
+        apic_close(&b);
+    }
+}
+END_TEST
+
+/* A change of the LVT or the divider at the very time: the interrupt that is due is not lost, and comes once. */
+START_TEST(timer_due_at_change) {
+    for (unsigned k = 0; k < 4; k++) {
+        apic_open_enabled(&b, 1);
+        apic_write(&b, 0, APIC_DIVIDE, 0xb);
+        apic_write(&b, 0, APIC_LVTT, 0x40 | (k & 1 ? PERIODIC : ONE_SHOT));
+        apic_write(&b, 0, APIC_INITIAL, 1000);
+        clock_advance_to(b.bench.clock, clock_now(b.bench.clock) + 1200); /* no timer was run */
+        if (k & 2)
+            apic_write(&b, 0, APIC_DIVIDE, 0);
+        else
+            apic_write(&b, 0, APIC_LVTT, 0x41 | (k & 1 ? ONE_SHOT : PERIODIC));
+        ck_assert_uint_eq(apic_read(&b, 0, APIC_CURRENT), k & 1 ? 800 : 0);
+        ck_assert(b.cpu[0].intr);
+        ck_assert_int_eq(apic_take(&b, 0), 0x40);
+        clock_run(b.bench.clock);
+        ck_assert_msg(!b.cpu[0].intr, "change %u: a second interrupt", k);
+        apic_close(&b);
+    }
+}
+END_TEST
+
 START_TEST(timer_tsc_deadline) {
     apic_open_enabled(&b, 1);
     b.cpu[0].tsc_offset = 1000000;
@@ -624,6 +705,8 @@ Suite *lapic_suite(void) {
     tcase_add_test(t, timer_divides);
     tcase_add_test(t, timer_periodic);
     tcase_add_test(t, timer_at_the_end_of_time);
+    tcase_add_test(t, timer_mode_changes);
+    tcase_add_test(t, timer_due_at_change);
     tcase_add_test(t, timer_tsc_deadline);
     tcase_add_test(t, ipi_destinations);
     tcase_add_test(t, ipi_shorthands_and_modes);
