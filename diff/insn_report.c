@@ -51,7 +51,8 @@ bool insn_take_case(struct InsnRun *r, unsigned k, const struct Comparison *c, s
     for (unsigned n = 0; n < c->ranges; n++) {
         const struct CompareRange *m = &c->range[n];
         ok = ok && case_add_bytes(out, m->linear, m->before, m->n, false);
-        for (uint64_t at = m->linear & ~0xfffull; at < m->linear + m->n; at += 4096)
+        uint64_t first = m->linear & ~0xfffull;
+        for (uint64_t at = first; at - first < (m->linear & 0xfff) + m->n; at += 4096)
             ok = ok && case_add_page(out, at, diff_space_page(&r->a->space, at)->attr);
     }
     return ok;

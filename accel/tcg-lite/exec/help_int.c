@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Software interrupts, BOUND, and the fast system calls (SDM vol. 2; AMD APM vol. 2, 6.1). */
 #include "accel/tcg-lite/exec/helpers.h"
+#include "accel/tcg-lite/run/area.h"
 #include "accel/tcg-lite/sys/sys.h"
 
 /* ---- INT n and kin ---- */
@@ -69,10 +70,10 @@ void h_into(struct Tcg *t, const struct Insn *i) {
 
 void h_bound(struct Tcg *t, const struct Insn *i) {
     unsigned bits = insn_bits(i), size = bits / 8;
-    uint64_t at = ea_linear(t->env, i, t, EA_FULL, 2 * size, ACCESS_READ);
-    int64_t low = cc_sext(mem_load(t, i, at, size), bits), high = cc_sext(mem_load(t, i, at + size, size), bits);
     int64_t index = cc_sext(gpr_read(t->env, i->reg, bits), bits);
-    if (index < low || index > high)
+    if (index < cc_sext(mem_load(t, i, mem_part(t, i, 0, size, ACCESS_READ), size), bits))
+        tcg_fault(t, VEC_BR); /* the upper bound is not looked at (measured on an Intel processor) */
+    if (index > cc_sext(mem_load(t, i, mem_part(t, i, size, size, ACCESS_READ), size), bits))
         tcg_fault(t, VEC_BR);
 }
 

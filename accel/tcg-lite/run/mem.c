@@ -283,11 +283,23 @@ void mem_probe_write_unaligned(struct Tcg *t, const struct Insn *i, uint64_t lin
     probe_write(t, i, mmu_unaligned(t), linear, size);
 }
 
-void mem_probe_read(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
-    check_address(t, i, t->mmu, linear, size);
-    translate(t, i, t->mmu, linear, false);
+static void probe_read(struct Tcg *t, const struct Insn *i, unsigned mmu, uint64_t linear, unsigned size) {
+    check_address(t, i, mmu, linear, size);
+    translate(t, i, mmu, linear, false);
     if (crosses(linear, size))
-        translate(t, i, t->mmu, wrap(t, (linear | 0xfff) + 1), false);
+        translate(t, i, mmu, wrap(t, (linear | 0xfff) + 1), false);
+}
+
+void mem_probe_read(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
+    probe_read(t, i, t->mmu, linear, size);
+}
+
+void mem_probe_read_unaligned(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
+    probe_read(t, i, mmu_unaligned(t), linear, size);
+}
+
+void mem_check_alignment(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned n) {
+    check_address(t, i, t->mmu, linear, n);
 }
 
 void mem_probe_ends(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned n, bool write) {
@@ -299,8 +311,11 @@ void mem_probe_ends(struct Tcg *t, const struct Insn *i, uint64_t linear, unsign
 /** Check every page of a long operand, for reading or writing. */
 static void probe_range(struct Tcg *t, const struct Insn *i, unsigned mmu, uint64_t linear, unsigned n, bool write) {
     check_address(t, i, mmu, linear, n);
-    for (uint64_t at = linear & ~0xfffull; at < linear + n; at += 4096)
-        translate(t, i, mmu, wrap(t, at < linear ? linear : at), write);
+    for (unsigned done = 0; done < n;) { /* by bytes: the last may be that before address 0 */
+        uint64_t at = wrap(t, linear + done);
+        translate(t, i, mmu, at, write);
+        done += 4096 - (at & 0xfff);
+    }
 }
 
 /** The largest natural piece of a long operand at `at`: the pieces in which devices see it. */
@@ -311,15 +326,23 @@ static unsigned piece(uint64_t at, unsigned left) {
     return n;
 }
 
-void mem_load_bytes(struct Tcg *t, const struct Insn *i, uint64_t linear, void *buf, unsigned n) {
-    probe_range(t, i, t->mmu, linear, n, false);
+static void load_bytes(struct Tcg *t, const struct Insn *i, unsigned mmu, uint64_t linear, void *buf, unsigned n) {
+    probe_range(t, i, mmu, linear, n, false);
     note_access(t, i, linear, n, false);
     for (unsigned k = 0; k < n;) {
         uint64_t at = wrap(t, linear + k);
         unsigned size = piece(at, n - k);
-        host_store((uint8_t *)buf + k, size, load_in_page(t, i, translate(t, i, t->mmu, at, false), at, size));
+        host_store((uint8_t *)buf + k, size, load_in_page(t, i, translate(t, i, mmu, at, false), at, size));
         k += size;
     }
+}
+
+void mem_load_bytes(struct Tcg *t, const struct Insn *i, uint64_t linear, void *buf, unsigned n) {
+    load_bytes(t, i, t->mmu, linear, buf, n);
+}
+
+void mem_load_bytes_unaligned(struct Tcg *t, const struct Insn *i, uint64_t linear, void *buf, unsigned n) {
+    load_bytes(t, i, mmu_unaligned(t), linear, buf, n);
 }
 
 static void store_bytes(struct Tcg *t, const struct Insn *i, unsigned mmu, uint64_t linear, const void *buf,

@@ -89,7 +89,11 @@ void mem_probe_write(struct Tcg *t, const struct Insn *i, uint64_t linear, unsig
 uint64_t mem_load_unaligned_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size);
 void mem_store_unaligned(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, uint64_t v);
 void mem_store_bytes_unaligned(struct Tcg *t, const struct Insn *i, uint64_t linear, const void *buf, unsigned n);
+void mem_load_bytes_unaligned(struct Tcg *t, const struct Insn *i, uint64_t linear, void *buf, unsigned n);
 void mem_probe_write_unaligned(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size);
+void mem_probe_read_unaligned(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size);
+/** Raise #AC if CPL 3 has asked for aligned operands and one of n bytes at `linear` is none. */
+void mem_check_alignment(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned n);
 /* Four half-precision floats, VCVTPH2PS's and VCVTPS2PH's: checked as any vector is, by the vendor. */
 uint64_t mem_load_halves_slow(struct Tcg *t, const struct Insn *i, uint64_t linear);
 void mem_store_halves_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, uint64_t v);

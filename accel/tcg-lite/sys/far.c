@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Far JMP, CALL and RET in every mode (SDM vol. 2, JMP, CALL, RET; vol. 3, 5.8 and 8.3). */
 #include "accel/tcg-lite/exec/helpers.h"
+#include "accel/tcg-lite/run/area.h"
 #include "accel/tcg-lite/sys/sys.h"
 
 /** A far branch on its way. */
@@ -163,14 +164,10 @@ static void far_branch(struct Tcg *t, const struct Insn *i, uint16_t selector, u
 
 /* m16:16, m16:32, m16:64 */
 static void far_indirect(struct Tcg *t, const struct Insn *i, bool call) {
+    /* a fault of the offset comes before the selector's address is looked at (measured on Zen in 64-bit code) */
     unsigned size = far_offset_size(t, i);
-    /* in 64-bit code a fault of the offset comes before the selector's address is looked at (measured on Zen) */
-    unsigned first = x86_code64(t->env) ? size : size + 2;
-    uint64_t at = ea_linear(t->env, i, t, EA_FULL, first, ACCESS_READ);
-    uint64_t offset = mem_load(t, i, at, size);
-    if (!x86_canonical(t->env, at + size + 1))
-        tcg_raise_error(t, i, i->seg == SEG_SS ? VEC_SS : VEC_GP, 0);
-    uint16_t selector = (uint16_t)mem_load(t, i, at + size, 2);
+    uint64_t offset = mem_load(t, i, mem_part(t, i, 0, size, ACCESS_READ), size);
+    uint16_t selector = (uint16_t)mem_load(t, i, mem_part(t, i, size, 2, ACCESS_READ), 2);
     far_branch(t, i, selector, offset, call);
 }
 

@@ -2,6 +2,7 @@
 /* Instructions that load, store and examine segment registers and descriptor tables (SDM vol. 2). */
 #include "accel/tcg-lite/exec/helpers.h"
 #include "accel/tcg-lite/exec/shapes_stack.h"
+#include "accel/tcg-lite/run/area.h"
 #include "accel/tcg-lite/sys/sys.h"
 
 /* ---- segment registers ---- */
@@ -60,9 +61,8 @@ void h_pop_gs(struct Tcg *t, const struct Insn *i) { pop_sreg(t, i, SEG_GS); }
 /* LES, LDS, LSS, LFS, LGS: offset, then selector. LSS has no interrupt shadow: it loads SP as well. */
 static void load_far_pointer(struct Tcg *t, const struct Insn *i, unsigned seg) {
     unsigned size = far_offset_size(t, i);
-    uint64_t at = ea_linear(t->env, i, t, EA_FULL, size + 2, ACCESS_READ);
-    uint64_t offset = mem_load(t, i, at, size);
-    segment_load(t, seg, (uint16_t)mem_load(t, i, at + size, 2));
+    uint64_t offset = mem_load(t, i, mem_part(t, i, 0, size, ACCESS_READ), size);
+    segment_load(t, seg, (uint16_t)mem_load(t, i, mem_part(t, i, size, 2, ACCESS_READ), 2));
     gpr_write(t->env, i->reg, 8 * size, offset);
     tcg_update_mode(t);
 }
@@ -218,7 +218,8 @@ static void store_table(struct Tcg *t, const struct Insn *i, const struct X86Tab
     check_umip(t);
     host_store(buf, 2, table->limit);
     host_store(buf + 2, 8, table->base);
-    mem_store_bytes(t, i, ea_linear(t->env, i, t, EA_FULL, n, ACCESS_WRITE), buf, n);
+    struct MemArea area = mem_area(t, i, PARTS_TABLE, n, ACCESS_WRITE);
+    mem_area_store(t, i, &area, 0, buf, n);
 }
 void h_sgdt(struct Tcg *t, const struct Insn *i) { store_table(t, i, &t->env->gdt); }
 void h_sidt(struct Tcg *t, const struct Insn *i) { store_table(t, i, &t->env->idt); }
@@ -227,7 +228,8 @@ static void load_table(struct Tcg *t, const struct Insn *i, struct X86Table *tab
     uint8_t buf[10];
     bool code64 = x86_code64(t->env);
     unsigned n = code64 ? 10 : 6;
-    mem_load_bytes(t, i, ea_linear(t->env, i, t, EA_FULL, n, ACCESS_READ), buf, n);
+    struct MemArea area = mem_area(t, i, PARTS_TABLE, n, ACCESS_READ);
+    mem_area_load(t, i, &area, 0, buf, n);
     uint64_t base = host_load(buf + 2, n - 2);
     if (!code64 && i->osize == 1)
         base &= 0xffffff;

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * Memory operands of several parts: far pointers, bounds, descriptor tables' registers, 80-bit numbers, images of the
+ * x87's and vector state. Each part has an address of its own: the operand's offset plus where the part stands in it,
+ * cut to the address size. So an operand whose offset is near the end of 64 KiB (16-bit addresses) or 4 GiB (32-bit ones,
+ * in 64-bit code as well) goes on at offset 0, between parts; a part that reaches over that end is checked against the
+ * segment's limit as any operand is. With 16-bit addresses as an 80286 and an Intel Xeon do; with 32-bit ones measured on
+ * AMD family 1Ah.
+ */
+#ifndef TWIN86_TCG_AREA_H
+#define TWIN86_TCG_AREA_H
+
+#include "accel/tcg-lite/run/mem.h"
+
+/** What an operand is made of. */
+enum MemParts {
+    PARTS_TABLE,  /* 2 bytes, and the others: LGDT and its kin */
+    PARTS_M80,    /* 8 bytes and 2 */
+    PARTS_X87_16, /* 7 of 2 bytes, then eight times PARTS_M80: FSTENV, FSAVE */
+    PARTS_X87_32, /* 7 of 4 bytes, then the same */
+    PARTS_XMM,    /* of 16 bytes: FXSAVE, XSAVE */
+};
+
+/** An operand's bytes: from `linear` on, but from byte `first` on they are at `rest`. */
+struct MemArea {
+    uint64_t linear, rest;
+    unsigned first; /* size of the operand when it does not wrap */
+};
+
+/** Offset -> linear for the ModRM operand of n bytes. Raises what mem_linear raises, for all parts. */
+struct MemArea mem_area(struct Tcg *t, const struct Insn *i, enum MemParts parts, unsigned n, enum Access access);
+/** n bytes that begin at byte `at` of it, all-or-nothing as mem_load_bytes and mem_store_bytes are. */
+void mem_area_load(struct Tcg *t, const struct Insn *i, const struct MemArea *a, unsigned at, void *buf, unsigned n);
+void mem_area_store(struct Tcg *t, const struct Insn *i, const struct MemArea *a, unsigned at, const void *buf,
+                    unsigned n);
+/** The faults that such a store would raise; otherwise nothing. */
+void mem_area_probe_write(struct Tcg *t, const struct Insn *i, const struct MemArea *a, unsigned at, unsigned n);
+
+/** The linear address of the one part of `size` bytes that stands `at` bytes into the ModRM operand. */
+uint64_t mem_part(struct Tcg *t, const struct Insn *i, unsigned at, unsigned size, enum Access access);
+
+#endif
