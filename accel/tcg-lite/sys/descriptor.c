@@ -153,8 +153,10 @@ void segments_drop_privileged(struct Tcg *t, unsigned cpl) {
     for (unsigned k = 0; k < sizeof(data); k++) {
         struct X86Segment *s = &t->env->seg[data[k]];
         bool conforming = (s->ar & (AR_CODE | AR_CONFORMING)) == (AR_CODE | AR_CONFORMING);
-        if (!(s->ar & AR_UNUSABLE) && !conforming && ((s->ar & AR_DPL) >> AR_DPL_SHIFT) < cpl)
-            segment_set_null(s, 0);
+        if ((s->ar & AR_UNUSABLE) || conforming || ((s->ar & AR_DPL) >> AR_DPL_SHIFT) >= cpl)
+            continue;
+        s->selector = 0; /* and what is hidden stays: in 64-bit code the bases of FS and GS count (SDM vol. 2, IRET) */
+        s->ar = AR_UNUSABLE;
     }
 }
 

@@ -234,6 +234,39 @@ START_TEST(iret_to_outer_long) {
 }
 END_TEST
 
+/* A return to an outer level makes segments null that are too privileged there: selector and validity. The bases of FS
+ * and GS stay, and count in 64-bit code. By IRET and by RETF. */
+START_TEST(return_keeps_bases) {
+    for (unsigned iret = 0; iret < 2; iret++) {
+        struct CpuBench *b = cpu_bench_new("max", BENCH_LONG);
+        uint64_t far[] = {BENCH_CODE + 0x100, BENCH_CS64_3, BENCH_STACK, BENCH_DS3};
+        uint64_t frame[] = {BENCH_CODE + 0x100, BENCH_CS64_3, FLAG_ONE, BENCH_STACK, BENCH_DS3};
+        if (iret)
+            memcpy(b->mem + BENCH_STACK, frame, sizeof(frame));
+        else
+            memcpy(b->mem + BENCH_STACK, far, sizeof(far));
+        b->env->seg[SEG_FS].base = 0x12345000;
+        b->env->seg[SEG_GS].base = BENCH_DATA;
+        b->env->seg[SEG_GS].selector = BENCH_DS0;
+        b->mem[BENCH_DATA + 0x10] = 0x5a;
+        /* mov al, gs:[0x10]; mov ecx, gs; then #GP */
+        static const uint8_t outer[] = {0x65, 0x8a, 0x04, 0x25, 0x10, 0, 0, 0, 0x8c, 0xe9, 0xf4};
+        memcpy(b->mem + BENCH_CODE + 0x100, outer, sizeof(outer));
+        b->env->gpr[REG_CX] = 0xffff;
+        const uint8_t code[] = {0x48, iret ? 0xcf : 0xcb};
+        cpu_bench_code(b, code, sizeof(code));
+        ck_assert_int_eq(cpu_bench_run(b, 10), VCPU_EXIT_HALT);
+        ck_assert_int_eq(cpu_bench_vector(b), VEC_GP); /* HLT at CPL 3 */
+        ck_assert_uint_eq(b->env->gpr[REG_AX] & 0xff, 0x5a);
+        ck_assert_uint_eq(b->env->gpr[REG_CX], 0);
+        ck_assert_uint_eq(b->env->seg[SEG_FS].base, 0x12345000);
+        ck_assert_uint_eq(b->env->seg[SEG_FS].selector, 0);
+        ck_assert(b->env->seg[SEG_DS].ar & AR_UNUSABLE);
+        cpu_bench_free(b);
+    }
+}
+END_TEST
+
 START_TEST(iret_to_v8086_and_interrupt_back) {
     struct CpuBench *b = bench(BENCH_PM32);
     uint32_t frame[] = {0x10, 0x3000, FLAG_ONE | FLAG_VM | FLAG_IF, 0xfff0, 0x4000, 0x1111, 0x2222, 0x5555, 0x6666};
@@ -357,6 +390,7 @@ Suite *segment_suite(void) {
     tcase_add_test(loads, ltr_marks_busy);
     tcase_add_test(far, far_jump_checks);
     tcase_add_test(far, call_gate_and_return);
+    tcase_add_test(far, return_keeps_bases);
     tcase_add_test(far, iret_to_outer_long);
     tcase_add_test(far, iret_to_v8086_and_interrupt_back);
     tcase_add_test(task, task_call_and_iret);
