@@ -95,6 +95,8 @@ enum {
 #define EFER_SVME (1u << 12)
 #define EFER_FFXSR (1u << 14)
 
+#define MISC_ENABLE_XD_DISABLE (1ull << 34) /* of IA32_MISC_ENABLE: there is no NX */
+
 #define XCR0_X87 (1u << 0)
 #define XCR0_SSE (1u << 1)
 #define XCR0_AVX (1u << 2)

@@ -40,6 +40,7 @@ enum {
     CPUID1_EDX_APIC = 1 << 9,
     CPUID1_ECX_OSXSAVE = 1 << 27,
     CPUID7_ECX_OSPKE = 1 << 4,
+    CPUID80000001_EDX_NX = 1 << 20,
     APIC_BASE_ENABLE = 1 << 11,
 };
 
@@ -79,6 +80,8 @@ static void cpuid_dynamic(struct Tcg *t, uint32_t leaf, uint32_t subleaf, uint32
     case 0x80000001:
         if ((out[3] & CPUID1_EDX_APIC) && !apic_enabled(t))
             out[3] &= ~(uint32_t)CPUID1_EDX_APIC;
+        if (env->misc_enable & MISC_ENABLE_XD_DISABLE)
+            out[3] &= ~(uint32_t)CPUID80000001_EDX_NX;
         break;
     case 0x8000001e: out[0] = id; break;
     default: break;
@@ -117,10 +120,16 @@ void h_rdtscp(struct Tcg *t, const struct Insn *i) {
 
 void h_rdpid(struct Tcg *t, const struct Insn *i) { gpr_write(t->env, i->rm, 64, (uint32_t)t->env->tsc_aux); }
 
-/* There are no performance counters, so no counter number is valid. */
+/* AMD's processors have four counters in any case (APM vol. 2, 13.2); they count nothing here and read as 0, as their
+ * MSRs do. Intel's are there when CPUID says so, which it does not. */
 void h_rdpmc(struct Tcg *t, const struct Insn *i) {
+    enum { AMD_COUNTERS = 4 };
+    CPUX86State *env = t->env;
     (void)i;
-    tcg_fault_error(t, VEC_GP, 0);
+    bool allowed = x86_cpl(env) == 0 || (env->cr4 & CR4_PCE);
+    if (!allowed || t->cpu->model.vendor != VENDOR_AMD || (uint32_t)env->gpr[REG_CX] >= AMD_COUNTERS)
+        tcg_fault_error(t, VEC_GP, 0);
+    env->gpr[REG_AX] = env->gpr[REG_DX] = 0;
 }
 
 /* ---- random numbers, 64-byte stores ---- */

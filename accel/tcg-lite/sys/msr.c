@@ -205,6 +205,33 @@ static bool mtrr_def_write(struct Tcg *t, uint32_t msr, uint64_t v) {
     return true;
 }
 
+/* ---- IA32_MISC_ENABLE ---- */
+
+enum { MISC_ENABLE_BITS = 1 << 0 | 1 << 3 | 1 << 7 | 1 << 11 | 1 << 12 | 1 << 16 | 1 << 18 | 1 << 22 };
+
+static bool misc_enable_read(struct Tcg *t, uint32_t msr, uint64_t *v) {
+    (void)msr;
+    *v = t->env->misc_enable;
+    return true;
+}
+
+/** Intel's switch for NX is there where NX is (SDM vol. 4, table 2-2). With NX goes EFER.NXE. */
+static bool misc_enable_write(struct Tcg *t, uint32_t msr, uint64_t v) {
+    const struct CpuModel *m = &t->cpu->model;
+    uint64_t valid = MISC_ENABLE_BITS;
+    (void)msr;
+    if (m->vendor == VENDOR_INTEL && cpu_has(m, CPUID_NX))
+        valid |= MISC_ENABLE_XD_DISABLE;
+    if (v & ~valid)
+        return false;
+    t->env->misc_enable = v;
+    if ((v & MISC_ENABLE_XD_DISABLE) && (t->env->efer & EFER_NXE)) {
+        t->env->efer &= ~(uint64_t)EFER_NXE;
+        tcg_tlb_flush(t);
+    }
+    return true;
+}
+
 /* ---- EFER, FS and GS base ---- */
 
 /* Any of these brings EFER with it. */
@@ -227,7 +254,7 @@ static bool efer_write(struct Tcg *t, uint32_t msr, uint64_t v) {
         valid |= EFER_SCE;
     if (cpu_has(m, CPUID_LM))
         valid |= EFER_LME;
-    if (cpu_has(m, CPUID_NX))
+    if (cpu_has(m, CPUID_NX) && !(env->misc_enable & MISC_ENABLE_XD_DISABLE))
         valid |= EFER_NXE;
     if (cpu_has(m, CPUID_FXSR_OPT))
         valid |= EFER_FFXSR;
@@ -279,7 +306,6 @@ enum {
     MTRRCAP_VALUE = MTRR_VAR_COUNT | 1 << 8 /* fixed ranges */ | 1 << 10 /* write combining */,
     FEATURE_CONTROL_LOCKED = 1,
     VM_CR_SVM_DISABLED = 1 << 4 | 1 << 3 /* locked */,
-    MISC_ENABLE_BITS = 1 << 0 | 1 << 3 | 1 << 7 | 1 << 11 | 1 << 12 | 1 << 16 | 1 << 18 | 1 << 22,
     DE_CFG_LFENCE_SERIALIZES = 1 << 1,
 };
 #define PATCH_LEVEL 0x01000065u
@@ -301,7 +327,7 @@ static const struct MsrRow rows[] = {
     CANONICAL(0x176, CPUID_SEP, sysenter_eip),
     CONSTANT(0x179, CPUID_MCA, VENDOR_ANY, 0), /* MCG_CAP: no banks, since no error ever happens */
     STORED(0x17a, CPUID_MCA, mcg_status, 7),
-    STORED(0x1a0, CPUID_NONE, misc_enable, MISC_ENABLE_BITS),
+    SPECIAL(0x1a0, 1, CPUID_NONE, misc_enable_read, misc_enable_write),
     STORED(0x1d9, CPUID_NONE, debugctl, 1), /* LBR may be switched on, and records nothing */
     IGNORED(0x1db, 4, VENDOR_ANY, 0),       /* LASTBRANCH and LASTINT, FROM and TO */
     SPECIAL(MTRR_VAR, 2 * MTRR_VAR_COUNT, CPUID_MTRR, mtrr_var_read, mtrr_var_write),
@@ -325,6 +351,7 @@ static const struct MsrRow rows[] = {
     SPECIAL(0xc0000100, 2, CPUID_LM, segment_base_read, segment_base_write),
     CANONICAL(0xc0000102, CPUID_LM, kernel_gs_base),
     STORED(0xc0000103, CPUID_RDTSCP, tsc_aux, 0xffffffff),
+    IGNORED(0xc0010000, 8, VENDOR_AMD, 0),                 /* PerfEvtSel0-3, PerfCtr0-3: nothing is counted */
     IGNORED(0xc0010010, 1, VENDOR_AMD, 0),                 /* SYSCFG */
     IGNORED(0xc0010015, 1, VENDOR_AMD, 0),                 /* HWCR */
     IGNORED(0xc0010016, 4, VENDOR_AMD, 0),                 /* IORRBase, IORRMask */

@@ -71,6 +71,82 @@ START_TEST(msrs) {
 }
 END_TEST
 
+/* AMD's processors have these in any case (APM vol. 2, 13.2). They count nothing: software that writes one and reads it
+ * back sees that. */
+START_TEST(amd_performance_counters) {
+    for (unsigned intel = 0; intel < 2; intel++) {
+        struct CpuBench *b = cpu_bench_new(intel ? "max,vendor=GenuineIntel" : "max", BENCH_LONG);
+        uint64_t v;
+        for (uint32_t msr = 0xc0010000; msr < 0xc0010008; msr++) {
+            ck_assert_int_eq(wrmsr(b, msr, 0x530076), intel ? VEC_GP : -1);
+            ck_assert_int_eq(rdmsr(b, msr, &v), intel ? VEC_GP : -1);
+            ck_assert(intel || v == 0);
+        }
+        for (unsigned n = 0; n < 6; n++) {
+            b->env->gpr[REG_CX] = n;
+            b->env->gpr[REG_AX] = b->env->gpr[REG_DX] = 0x1234;
+            bool there = !intel && n < 4;
+            ck_assert_int_eq(ONE(b, 0x0f, 0x33), there ? -1 : VEC_GP);
+            ck_assert(!there || (b->env->gpr[REG_AX] == 0 && b->env->gpr[REG_DX] == 0));
+        }
+        cpu_bench_free(b);
+    }
+    struct CpuBench *b = bench(BENCH_LONG_USER);
+    b->env->gpr[REG_CX] = 0;
+    b->env->cr4 |= CR4_PCE;
+    cpu_bench_code(b, (const uint8_t[]){0x0f, 0x33, 0xcc}, 3);
+    cpu_bench_run(b, 3);
+    ck_assert_int_eq(cpu_bench_vector(b), VEC_GP); /* INT3 at CPL 3, not RDPMC */
+    ck_assert_uint_eq(cpu_bench_frame(b, 1), BENCH_CODE + 2);
+    cpu_bench_free(b);
+    b = bench(BENCH_LONG_USER);
+    b->env->gpr[REG_CX] = 0;
+    ck_assert_int_eq(ONE(b, 0x0f, 0x33), VEC_GP);
+    ck_assert_uint_eq(cpu_bench_frame(b, 1), BENCH_CODE);
+    cpu_bench_free(b);
+}
+END_TEST
+
+static uint32_t cpuid_edx(struct CpuBench *b, uint32_t leaf) {
+    b->env->gpr[REG_AX] = leaf;
+    ck_assert_int_eq(ONE(b, 0x0f, 0xa2), -1);
+    return (uint32_t)b->env->gpr[REG_DX];
+}
+
+/* IA32_MISC_ENABLE bit 34: no NX, neither in CPUID nor in EFER nor in page tables. */
+START_TEST(xd_disable) {
+    enum { NX = 1 << 20 };
+    const uint64_t off = 1ull << 34, efer = EFER_LME | EFER_LMA | EFER_SCE, pte = 1ull << 63;
+    struct CpuBench *b = cpu_bench_new("max,vendor=GenuineIntel", BENCH_LONG);
+    uint64_t v, *pd = (uint64_t *)(b->mem + BENCH_PD);
+    ck_assert_uint_eq(cpuid_edx(b, 0x80000001) & NX, NX);
+    ck_assert_int_eq(wrmsr(b, 0x1a0, off | 1), -1);
+    ck_assert_int_eq(rdmsr(b, 0x1a0, &v), -1);
+    ck_assert_uint_eq(v, off | 1);
+    ck_assert_uint_eq(cpuid_edx(b, 0x80000001) & NX, 0);
+    ck_assert_int_eq(rdmsr(b, 0xc0000080, &v), -1);
+    ck_assert_uint_eq(v, efer);
+    ck_assert_int_eq(wrmsr(b, 0xc0000080, efer | EFER_NXE), VEC_GP);
+    pd[BENCH_DATA >> 21] |= pte;
+    b->env->gpr[REG_AX] = BENCH_DATA;
+    ck_assert_int_eq(ONE(b, 0x8b, 0x00), VEC_PF); /* a reserved bit now */
+    ck_assert_uint_eq(cpu_bench_frame(b, 0), PF_P | PF_RSVD);
+    ck_assert_int_eq(wrmsr(b, 0x1a0, 1), -1);
+    ck_assert_uint_eq(cpuid_edx(b, 0x80000001) & NX, NX);
+    ck_assert_int_eq(wrmsr(b, 0xc0000080, efer | EFER_NXE), -1);
+    b->env->gpr[REG_AX] = BENCH_DATA;
+    ck_assert_int_eq(ONE(b, 0x8b, 0x00), -1);
+    cpu_bench_free(b);
+
+    b = cpu_bench_new("max,vendor=GenuineIntel,-nx", BENCH_LONG);
+    ck_assert_int_eq(wrmsr(b, 0x1a0, off), VEC_GP);
+    cpu_bench_free(b);
+    b = bench(BENCH_LONG); /* AMD's have no such switch */
+    ck_assert_int_eq(wrmsr(b, 0x1a0, off), VEC_GP);
+    cpu_bench_free(b);
+}
+END_TEST
+
 START_TEST(time_stamp) {
     struct CpuBench *b = bench(BENCH_LONG);
     uint64_t v;
@@ -288,6 +364,8 @@ Suite *msr_suite(void) {
     TCase *tc = tcase_create("registers"), *io = tcase_create("ports");
     tcase_add_loop_test(tc, msrs, 0, sizeof(msr_cases) / sizeof(msr_cases[0]));
     tcase_add_loop_test(tc, control_registers, 0, sizeof(cr_cases) / sizeof(cr_cases[0]));
+    tcase_add_test(tc, amd_performance_counters);
+    tcase_add_test(tc, xd_disable);
     tcase_add_test(tc, time_stamp);
     tcase_add_test(tc, time_stamp_moves_deadline);
     tcase_add_test(tc, long_mode_activation);
