@@ -301,6 +301,20 @@ const struct VendorRuleText vendor_rules[RULE_COUNT] = {
             "VEX.W is ignored there: they are VPEXTRD and VPINSRD",
             "SDM vol. 2, PEXTRD, PINSRD; Intel's measured",
         },
+    [RULE_REP_TRAP_RF] =
+        {
+            "rep-trap-rf",
+            "traps and interrupts between two iterations of a repeated string instruction push RF = 0",
+            "they push RF = 1",
+            "SDM vol. 3, 18.3.1.1; measured",
+        },
+    [RULE_BREAKPOINT_AFTER_MOV_SS] =
+        {
+            "breakpoint-after-mov-ss",
+            "an instruction breakpoint right behind MOV SS or POP SS strikes",
+            "it does not: RF counts as set there",
+            "SDM vol. 3, 6.8.3",
+        },
 };
 
 uint64_t vendor_intel_rules(enum CpuVendor vendor) { return vendor == VENDOR_INTEL ? ~(uint64_t)0 : 0; }

@@ -53,6 +53,8 @@ enum VendorRule {
     RULE_ARPL_READS_FIRST,
     RULE_PUSHA_POPA_PARTIAL,
     RULE_VEX_W1_IN_32_BIT_CODE,
+    RULE_REP_TRAP_RF,
+    RULE_BREAKPOINT_AFTER_MOV_SS,
     RULE_COUNT
 };
 _Static_assert(RULE_COUNT <= 64, "CpuModel.intel_rules holds a bit for each");

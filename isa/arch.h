@@ -125,6 +125,15 @@ enum X86Vector {
     VEC_XM,
 };
 
+/** DR6: why there is a debug exception (SDM vol. 3, 18.2.3). */
+enum {
+    DR6_B = 0xf,      /* B0-B3: this breakpoint was met */
+    DR6_BD = 1 << 13, /* a debug register was about to be touched with DR7.GD set */
+    DR6_BS = 1 << 14, /* single step */
+    DR6_BT = 1 << 15, /* task switch into a TSS with its T bit set */
+    DR6_CAUSES = DR6_B | DR6_BD | DR6_BS | DR6_BT,
+};
+
 /** Page-fault error code bits. */
 enum { PF_P = 1, PF_W = 2, PF_U = 4, PF_RSVD = 8, PF_I = 16, PF_PK = 32 };
 

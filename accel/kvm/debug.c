@@ -16,7 +16,7 @@
 #include <sys/ioctl.h>
 
 enum { INT3 = 0xcc, HLT = 0xf4 };
-enum { DR6_BS_BIT = 1 << 14, DR6_CAUSES = 0xe00f, DR7_GE = 1 << 9, DR7_ONE = 1 << 10 };
+enum { DR7_GE = 1 << 9, DR7_ONE = 1 << 10 };
 
 /* ---- debug registers ---- */
 
@@ -307,7 +307,7 @@ enum KvmAction kvm_debug_halted(struct KvmVcpu *v, enum VcpuExit *exit) {
 static enum KvmAction give_to_guest(struct KvmVcpu *v, uint64_t dr6, enum VcpuExit *exit) {
     struct CPUState *cpu = v->cpu;
     kvm_get_state(cpu);
-    cpu->env.dr[6] |= dr6 & DR6_CAUSES;
+    cpu->env.dr[6] = x86_dr6_after(cpu->env.dr[6], dr6 & DR6_CAUSES);
     cpu->env.exception.pending = true;
     cpu->env.exception.has_error = false;
     cpu->env.exception.vector = VEC_DB;
@@ -330,7 +330,7 @@ enum KvmAction kvm_debug_exit(struct KvmVcpu *v, enum VcpuExit *exit) {
         cpu_hit_point(d, &k->at[n], k->at[n].kind == CPU_BREAKPOINT ? arch->pc : k->wanted.arch.debugreg[n]);
         return stop(exit);
     }
-    if ((arch->dr6 & DR6_BS_BIT) != 0 && v->stepping)
+    if ((arch->dr6 & DR6_BS) != 0 && v->stepping)
         return kvm_debug_stepped(v, exit);
     return give_to_guest(v, arch->dr6, exit);
 }

@@ -631,7 +631,8 @@ static int put_fpu(struct KvmVcpu *v) {
 
 static int put_debugregs(struct KvmVcpu *v) {
     const CPUX86State *env = &v->cpu->env;
-    struct kvm_debugregs dr = {.dr6 = env->dr[6] | (env->pending_db & ~v->held_db), .dr7 = env->dr[7]};
+    uint32_t due = env->pending_db & ~v->held_db;
+    struct kvm_debugregs dr = {.dr6 = due != 0 ? x86_dr6_after(env->dr[6], due) : env->dr[6], .dr7 = env->dr[7]};
     if (v->known && env->pending_db == v->got.pending_db && v->held_db == kvm_held_db(&v->got) &&
         memcmp(env->dr, v->got.dr, sizeof(env->dr)) == 0)
         return 0;

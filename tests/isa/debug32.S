@@ -8,6 +8,8 @@
 #define BS 0x4000
 #define BD 0x2000
 #define LOG 0x32000
+#define LOG_RF (LOG+0x400)
+#define RF 0x10000
 
 test:
     call single_step
@@ -27,6 +29,9 @@ log_db:
     mov %dr6, %eax
     and $0xe00f, %eax
     mov %eax, 4(%ebx)
+    mov 24+8(%esp), %eax
+    and $RF, %eax
+    mov %eax, LOG_RF-LOG(%ebx)
     addl $8, log_next
     xor %eax, %eax
     mov %eax, %dr6
@@ -94,6 +99,15 @@ r3: andl $~TF, (%esp)
 r4: popf
 r5: LOGGED "TF and rep: first iteration", 0, r1, BS
     LOGGED "TF and rep: last iteration", 2, r2, BS
+    xor %eax, %eax /* RF in the flags that a trap between two iterations pushes: Intel's processors have it set */
+    cpuid
+    xor %eax, %eax
+    cmp $0x756e6547, %ebx /* "Genu" */
+    jne 1f
+    mov $RF, %eax
+1:  xor LOG_RF, %eax
+    EXPECT "TF and rep: RF after the first iteration", 0
+    EXPECT_MEM "TF and rep: RF after the last", LOG_RF+16, 0
     LOG_COUNT "TF and rep", 6
 
     /* MOV SS holds the trap back until the next instruction has ended. */

@@ -60,6 +60,7 @@ static const struct SuiteEntry suites[] = {
     {"tcg_core", tcg_core_suite},
     {"segment", segment_suite},
     {"deliver", deliver_suite},
+    {"debug", debug_suite},
     {"msr", msr_suite},
     {"kvm_pv", kvm_pv_suite},
     {"system_fuzz", system_fuzz_suite},

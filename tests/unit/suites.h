@@ -59,6 +59,7 @@ Suite *sse4_suite(void);
 Suite *tcg_core_suite(void);
 Suite *segment_suite(void);
 Suite *deliver_suite(void);
+Suite *debug_suite(void);
 Suite *msr_suite(void);
 Suite *kvm_pv_suite(void);
 Suite *system_fuzz_suite(void);

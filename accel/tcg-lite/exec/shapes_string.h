@@ -29,6 +29,7 @@ ALWAYS_INLINE const struct Insn *string_r(CPUX86State *env, const struct Insn *i
     t->insn = NULL;
     t->icount -= block_of(i)->count - i->idx; /* it counts when it is complete */
     env->rip = tcg_this_rip(t, i);
+    tcg_repeat_later(t);
     return &t->lookup;
 }
 

@@ -199,7 +199,8 @@ static int put_state(struct CPUState *cpu) {
     cc_load(&t->cc, (uint32_t)cpu->env.rflags);
     cpu->env.zero = 0;
     t->insn = NULL;
-    t->tf_armed = t->shadow_running = false;
+    t->tf_armed = t->shadow_running = t->repeating = false;
+    t->held_db = 0;
     tcg_tlb_flush(t);
     tcg_update_mode(t);
     t->kvm_pv_stale = true;

@@ -68,6 +68,12 @@ void tcg_recheck(struct Tcg *t) {
         atomic_store(&t->limit, 0);
 }
 
+void tcg_repeat_later(struct Tcg *t) {
+    t->repeating = (t->mode & MODE_STEP) != 0;
+    if (tcg_as_intel(t, RULE_REP_TRAP_RF))
+        t->env->rflags |= FLAG_RF;
+}
+
 static const struct Insn *leave(struct Tcg *t, enum VcpuExit why) {
     t->exit = why;
     t->exit_requested = false;
@@ -85,7 +91,7 @@ static void deliver_benign(struct Tcg *t, enum TcgEvent kind, uint8_t vector) {
 }
 
 static void deliver_debug_trap(struct Tcg *t) {
-    t->env->dr[6] |= t->env->pending_db;
+    t->env->dr[6] = x86_dr6_after(t->env->dr[6], t->env->pending_db);
     t->env->pending_db = 0;
     deliver_benign(t, EVENT_FAULT, VEC_DB);
 }
@@ -108,6 +114,7 @@ static void deliver_nmi(struct Tcg *t) {
 
 /** The instruction before this edge has completed: its traps become due, its shadow ends. */
 static void complete_instruction(struct Tcg *t) {
+    t->held_db = 0;
     if (t->shadow_running) {
         t->shadow_running = false;
         t->env->int_shadow = SHADOW_NONE;
@@ -193,24 +200,35 @@ static bool meets_breakpoint(struct Tcg *t) {
     return p != NULL;
 }
 
+/** The guest's own instruction breakpoints. An instruction that goes on repeating meets none: RF is cleared only when it
+ *  begins (SDM vol. 3, 18.3.1.1). */
+static void check_code_breakpoints(struct Tcg *t) {
+    CPUX86State *env = t->env;
+    if (!(env->dr[7] & DR7_ENABLES) || (env->rflags & FLAG_RF) || t->repeating)
+        return;
+    if (env->int_shadow == SHADOW_MOV_SS && tcg_as_intel(t, RULE_BREAKPOINT_AFTER_MOV_SS))
+        return;
+    uint32_t hit = dr_match_exec(env, env->rip + ((t->mode & MODE_CODE) == MODE_CODE64 ? 0 : t->cs_base));
+    if (hit == 0)
+        return;
+    env->dr[6] = x86_dr6_after(env->dr[6], hit);
+    tcg_raise(t, NULL, VEC_DB);
+}
+
 /** Run the one instruction at env->rip and come back to the edge. */
 static const struct Insn *run_one(struct Tcg *t) {
     CPUX86State *env = t->env;
 
     if (UNLIKELY(meets_breakpoint(t)))
         return leave(t, VCPU_EXIT_DEBUG);
-    if (!(env->rflags & FLAG_RF) && (env->dr[7] & DR7_ENABLES)) {
-        uint32_t hit = dr_match_exec(env, (uint64_t)env->rip + ((t->mode & MODE_CODE) == MODE_CODE64 ? 0 : t->cs_base));
-        if (hit) {
-            env->dr[6] |= hit;
-            tcg_raise(t, NULL, VEC_DB);
-        }
-    }
+    t->held_db = env->pending_db;
+    check_code_breakpoints(t);
     struct Block *b = tcg_block_find(t, t->mode | MODE_STEP, NULL);
     if (UNLIKELY(t->cpu->trace != NULL))
         trace_insn(t, b);
     t->cpu->debug.first = false;
     env->rflags &= ~(uint64_t)FLAG_RF;
+    t->repeating = false;
     t->shadow_running = env->int_shadow != SHADOW_NONE;
     t->tf_armed = (env->rflags & FLAG_TF) != 0;
     t->icount += b->count;
@@ -362,7 +380,7 @@ static bool trap_in_lieu(struct Tcg *t) {
     env->pending_db |= t->tf_armed ? DR6_BS : 0;
     if (env->pending_db == 0)
         return false;
-    env->dr[6] |= env->pending_db;
+    env->dr[6] = x86_dr6_after(env->dr[6], env->pending_db);
     env->pending_db = 0;
     env->rflags |= tcg_as_intel(t, RULE_GATHER_TRAP) ? FLAG_RF : 0;
     t->fault = (struct TcgFault){.vector = VEC_DB};
@@ -375,6 +393,9 @@ static bool deliver_fault(struct Tcg *t) {
     struct TcgFault f = t->fault;
     t->fault_raised = false;
     t->tf_armed = false; /* the instruction did not complete */
+    if (t->delivering < 0)
+        t->env->pending_db = t->held_db; /* nor are breakpoints that it had met so far of any account */
+    t->held_db = 0;
     if (t->delivering >= 0) {
         switch (tcg_combine_fault(t->delivering, f.vector)) {
         case FAULT_SERIAL: break;
@@ -385,10 +406,6 @@ static bool deliver_fault(struct Tcg *t) {
                 tcg_exit_plain(t, EXIT_TRIPLE_FAULT);
             return false;
         }
-    }
-    if (t->shadow_running) {
-        t->shadow_running = false;
-        t->env->int_shadow = SHADOW_NONE;
     }
     t->delivering = f.vector;
     t->cpu->debug.first = false;

@@ -167,6 +167,8 @@ struct Tcg {
     bool tf_armed;       /* TF was set when the current instruction began */
     bool partly_done;    /* a part of it is done for good: traps that are due for that come before the rest's fault */
     bool shadow_running; /* the instruction under an interrupt shadow is running */
+    bool repeating;      /* MODE_STEP: the next instruction is a string instruction in the midst of its repetitions */
+    uint32_t held_db;    /* what of env->pending_db was there when the current instruction began */
     bool watching;       /* DR7 enables a data breakpoint: no access may take the fast path */
     bool debug_watching; /* a debugger watches some pages: their tags are slow */
     bool stepping;       /* cpu->debug.step, as of the last look */
@@ -284,6 +286,8 @@ const struct ExecTlbEntry *tcg_exec_page(struct Tcg *t, uint64_t linear);
 void tcg_blocks_flush(struct Tcg *t);
 /** Bytes in a code page were (or are about to be) written: blocks there become stale, the page is data again. */
 void tcg_code_written(struct Tcg *t, uint64_t phys, uint64_t size);
+/** The string instruction at env->rip is left between two of its repetitions, and goes on unless an event comes. */
+void tcg_repeat_later(struct Tcg *t);
 /** Choose t->limit anew: after anything that may let an event in (IF, shadows, TF, DR7, new events). */
 void tcg_recheck(struct Tcg *t);
 /** An event waits that the next block edge would serve: long instructions stop early. */

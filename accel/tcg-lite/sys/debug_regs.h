@@ -9,11 +9,7 @@
 #include "cpu/env.h"
 
 enum {
-    DR6_BD = 1 << 13, /* a debug register was about to be touched with DR7.GD set */
-    DR6_BS = 1 << 14, /* single step */
-    DR6_BT = 1 << 15, /* task switch into a TSS with its T bit set */
     DR6_FIXED = 0xffff0ff0,
-    DR6_WRITABLE = 0xf | DR6_BD | DR6_BS | DR6_BT,
     DR7_LOCAL = 0x55,   /* L0-L3 */
     DR7_ENABLES = 0xff, /* L0-L3 and G0-G3 */
     DR7_LE = 1 << 8,

@@ -231,7 +231,8 @@ void deliver_event(struct Tcg *t, enum TcgEvent kind, uint8_t vector, bool has_e
         deliver_protected(t, &v);
     else
         deliver_real(t, &v);
-    t->tf_armed = false;
+    t->tf_armed = t->shadow_running = t->repeating = false;
+    t->env->int_shadow = SHADOW_NONE; /* ends with the delivery of an exception, too (SDM vol. 3, 6.8.3) */
     if (vector == VEC_DB && kind != EVENT_SOFTWARE)
         t->env->dr[7] &= ~(uint64_t)DR7_GD;
     tcg_update_mode(t);

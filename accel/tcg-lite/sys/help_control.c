@@ -167,7 +167,8 @@ static unsigned debug_number(struct Tcg *t, const struct Insn *i) {
     if (n > 7 || ((n == 4 || n == 5) && (t->env->cr4 & CR4_DE)))
         tcg_fault(t, VEC_UD);
     if (t->env->dr[7] & DR7_GD) {
-        t->env->dr[6] |= DR6_BD;
+        t->env->dr[6] = x86_dr6_after(t->env->dr[6], DR6_BD);
+        t->env->rflags |= FLAG_RF; /* pushed so by every fault but an instruction breakpoint (SDM vol. 3, 18.3.1.1) */
         tcg_fault(t, VEC_DB);
     }
     return n == 4 || n == 5 ? n + 2 : n;
@@ -180,7 +181,7 @@ void h_mov_to_dr(struct Tcg *t, const struct Insn *i) {
     if (n >= 6 && v >> 32)
         gp0(t);
     if (n == 6)
-        v = (v & DR6_WRITABLE) | DR6_FIXED;
+        v = (v & DR6_CAUSES) | DR6_FIXED;
     if (n == 7)
         v = (v & DR7_WRITABLE) | DR7_FIXED;
     env->dr[n] = v;

@@ -110,9 +110,11 @@ static void string_io(struct Tcg *t, const struct Insn *i, StringStep step) {
         gpr_write(env, REG_CX * 8, width, --count);
         due = tcg_event_due(t);
     }
-    if (count != 0)
-        t->icount--;
     env->rip = count != 0 ? tcg_this_rip(t, i) : tcg_next_rip(t, i);
+    if (count != 0) {
+        t->icount--;
+        tcg_repeat_later(t);
+    }
 }
 
 void h_ins(struct Tcg *t, const struct Insn *i) { string_io(t, i, ins_once); }
