@@ -37,8 +37,8 @@ void cpu_state_changed(struct CPUState *cpu) { cpu->env_changed = true; }
 
 void cpu_sync_clock(struct CPUState *cpu) {
     if (cpu->icount)
-        clock_advance_to(cpu->clock,
-                         clock_after_many(cpu->icount_offset, (int64_t)cpu->insn_count, 1LL << cpu->icount_shift));
+        clock_advance_to(cpu->clock, clock_after_many(cpu->icount_offset, (int64_t)cpu_progress(cpu),
+                                                      1LL << cpu->icount_shift));
 }
 
 bool cpu_has_work(const struct CPUState *cpu) {

@@ -140,9 +140,11 @@ struct CPUState {
 
     /* instruction count: exact whenever device code runs or exec has returned */
     uint64_t insn_count;
-    uint64_t insn_limit; /* exec returns VCPU_EXIT_BUDGET as soon as insn_count >= insn_limit; UINT64_MAX: none */
+    uint64_t event_count; /* exceptions and interrupts delivered, where the engine sees them; see cpu_progress */
+    uint64_t insn_limit;  /* exec returns VCPU_EXIT_BUDGET as soon as insn_count >= insn_limit; UINT64_MAX: none. Each
+                             event takes one off */
 
-    /* CLOCK_ICOUNT: clock_now = (insn_count << icount_shift) + icount_offset, the offset being time slept in HLT */
+    /* CLOCK_ICOUNT: clock_now = (cpu_progress << icount_shift) + icount_offset, the offset being time slept in HLT */
     bool icount;
     unsigned icount_shift;
     int64_t icount_offset;
@@ -184,7 +186,18 @@ static inline void cpu_retract(struct CPUState *cpu, uint32_t events) { atomic_f
 void cpu_sync_state(struct CPUState *cpu);
 void cpu_state_changed(struct CPUState *cpu);
 
-/** With CLOCK_ICOUNT bring the clock up to insn_count; else nothing. Engines call it before device code, time stamp
+/** What budgets and CLOCK_ICOUNT count: instructions executed, and exceptions and interrupts delivered. So a guest comes
+ *  to an end, and sees time go by, that never completes an instruction because its handler faults, too. Exact whenever
+ *  insn_count is. INT n and its kin are instructions and no events. */
+static inline uint64_t cpu_progress(const struct CPUState *cpu) { return cpu->insn_count + cpu->event_count; }
+/** An engine is about to deliver an exception or interrupt. */
+static inline void cpu_count_event(struct CPUState *cpu) {
+    cpu->event_count++;
+    if (cpu->insn_limit != UINT64_MAX && cpu->insn_limit != 0)
+        cpu->insn_limit--;
+}
+
+/** With CLOCK_ICOUNT bring the clock up to cpu_progress; else nothing. Engines call it before device code, time stamp
  *  reads and whatever else asks the time within exec. vCPU thread; no lock needed. */
 void cpu_sync_clock(struct CPUState *cpu);
 

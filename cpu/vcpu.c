@@ -29,7 +29,7 @@ struct VcpuThread {
     uint64_t ended;        /* how many runs have come to an end */
     _Atomic bool sleeping; /* in HLT: cpu_post must signal */
     _Atomic unsigned held; /* who keeps it from executing (vcpu_hold) */
-    uint64_t stop_count;   /* insn_count at which the budget is used up */
+    uint64_t stop_count;   /* cpu_progress at which the budget is used up */
 };
 
 /* ---- requests, from any thread ---- */
@@ -88,8 +88,8 @@ int vcpu_resume(struct CPUState *cpu, uint64_t instructions) {
         pthread_mutex_unlock(&t->mutex);
         return -EBUSY;
     }
-    uint64_t left = UINT64_MAX - cpu->insn_count;
-    t->stop_count = instructions == 0 || instructions > left ? UINT64_MAX : cpu->insn_count + instructions;
+    uint64_t now = cpu_progress(cpu);
+    t->stop_count = instructions == 0 || instructions > UINT64_MAX - now ? UINT64_MAX : now + instructions;
     t->stop = false;
     t->running = true;
     pthread_cond_signal(&t->wake);
@@ -220,17 +220,17 @@ static void run_timers(struct CPUState *cpu) {
 
 /* How far exec may go: to the budget's end, and with CLOCK_ICOUNT to the next timer. */
 static void set_limit(struct CPUState *cpu) {
-    uint64_t limit = cpu->thread->stop_count;
+    uint64_t limit = cpu->thread->stop_count, now = cpu_progress(cpu);
     if (cpu->icount) {
         int64_t deadline = clock_deadline(cpu->clock);
         if (deadline < CLOCK_END) {
             int64_t ns = deadline - clock_now(cpu->clock);
             uint64_t insns = ns <= 0 ? 1 : ((uint64_t)(ns - 1) >> cpu->icount_shift) + 1;
-            if (insns < limit - cpu->insn_count)
-                limit = cpu->insn_count + insns;
+            if (insns < limit - now)
+                limit = now + insns;
         }
     }
-    cpu->insn_limit = limit;
+    cpu->insn_limit = limit != UINT64_MAX ? limit - cpu->event_count : UINT64_MAX;
 }
 
 /* Sleep until there is work, or for `ns` at most (negative: no limit). */
@@ -353,7 +353,7 @@ static enum VcpuStop run(struct CPUState *cpu) {
         uint32_t events = atomic_load(&cpu->events);
         if ((events & (CPU_EVENT_INIT | CPU_EVENT_SIPI)) != 0)
             serve_ipis(cpu, events);
-        if (cpu->insn_count >= cpu->thread->stop_count)
+        if (cpu_progress(cpu) >= cpu->thread->stop_count)
             return VCPU_STOP_BUDGET;
         if (sleeps_here(cpu)) {
             if (!cpu_has_work(cpu)) {

@@ -61,7 +61,7 @@ typedef struct Twin86Config {
     const char *cpu;             /* "MODEL[,+feature|-feature]..."; default "max" */
     const char *accel;           /* engines to try in order, such as "kvm:tcg-lite"; default "tcg-lite" */
     bool icount;                 /* time is a function of executed instructions, and a run repeatable; default off */
-    unsigned icount_shift;       /* 0-10: each instruction takes 2^shift ns; default 0 */
+    unsigned icount_shift;       /* 0-10: each instruction, exception and interrupt takes 2^shift ns; default 0 */
     bool no_reboot;              /* a reset or triple fault ends the run instead of restarting the guest */
     int64_t rtc_start;           /* wall clock at the start, in seconds since 1970 UTC; INT64_MIN: the host's, and with
                                     icount 2026-01-01 */
@@ -188,8 +188,9 @@ typedef struct Twin86Event {
     unsigned cpu;      /* that did it; 0 for what no CPU did */
 } Twin86Event;
 
-/** Let the guest run until an event, or until one of its CPUs has executed `instructions` (0: no limit). Returns at
- *  once; -EBUSY when running. */
+/** Let the guest run until an event, or until one of its CPUs has executed `instructions` (0: no limit); an exception or
+ *  interrupt that is delivered takes the place of one, so that a guest comes to an end whose handlers do nothing but
+ *  fault. Returns at once; -EBUSY when running. */
 TWIN86_API int twin86_start(Twin86Machine *machine, uint64_t instructions);
 /** Wait for an event and take it; the guest is stopped then. `timeout_ms` < 0: for ever. 0, or -ETIMEDOUT. */
 TWIN86_API int twin86_wait(Twin86Machine *machine, int timeout_ms, Twin86Event *event);

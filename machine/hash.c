@@ -51,6 +51,7 @@ static void put_irqchip(struct Sha256 *s, struct CPUState *cpu) {
 static void put_cpu(struct Sha256 *s, const struct CPUState *cpu) {
     put_env(s, &cpu->env);
     put(s, cpu->insn_count);
+    put(s, cpu->event_count);
     put(s, cpu->halted);
     put(s, cpu->random_count);
 }

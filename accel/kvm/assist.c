@@ -20,7 +20,7 @@ static bool make(struct KvmVcpu *v) {
 /* One instruction; or, when an event is due, its delivery before that. It counts only where all are counted. */
 static enum VcpuExit step(struct KvmVcpu *v) {
     struct CPUState *cpu = v->cpu;
-    uint64_t limit = cpu->insn_limit, count = cpu->insn_count;
+    uint64_t limit = cpu->insn_limit, count = cpu->insn_count, events = cpu->event_count;
     atomic_fetch_or(&cpu->events, CPU_EVENT_CODE); /* what was decoded for the last assist may be overwritten */
     cpu->engine = v->tcg;
     cpu->insn_limit = cpu->insn_count + 1;
@@ -30,8 +30,10 @@ static enum VcpuExit step(struct KvmVcpu *v) {
     enum VcpuExit exit = tcg_lite_ops.exec(cpu);
     tcg_lite_ops.get_state(cpu);
     cpu->insn_limit = limit;
-    if (!v->stepping)
+    if (!v->stepping) {
         cpu->insn_count = count;
+        cpu->event_count = events;
+    }
     cpu->engine = v;
     return exit;
 }

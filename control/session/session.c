@@ -56,7 +56,7 @@ struct Session {
     struct SessionStop last_stop;
     Twin86Event last_event;
     unsigned cpu;        /* whose step it is */
-    uint64_t budget_end; /* its insn_count at which a step is done; UINT64_MAX: no step */
+    uint64_t budget_end; /* its cpu_progress at which a step is done; UINT64_MAX: no step */
     bool single;         /* a single step is under way */
     unsigned holds;
     unsigned awaited;
@@ -321,7 +321,7 @@ bool session_ended(const struct Session *s, Twin86Event *event) {
 
 /* Let the guest run for the rest of its step, if it is one. */
 static void run_on(struct Session *s) {
-    uint64_t done = machine_cpu(s->m, s->cpu)->insn_count;
+    uint64_t done = cpu_progress(machine_cpu(s->m, s->cpu));
     if (s->single)
         machine_step(s->m, s->cpu);
     else if (s->budget_end == UINT64_MAX)
@@ -348,7 +348,7 @@ static int resume(struct Session *s, unsigned cpu, uint64_t instructions, bool s
         return instructions == 0 && !single ? 0 : -EBUSY;
     machine_sync_state(s->m);
     s->cpu = cpu;
-    uint64_t done = machine_cpu(s->m, cpu)->insn_count;
+    uint64_t done = cpu_progress(machine_cpu(s->m, cpu));
     s->budget_end = instructions == 0 || instructions > UINT64_MAX - done ? UINT64_MAX : done + instructions;
     s->single = single;
     s->state = SESSION_RUNNING;

@@ -72,13 +72,13 @@ static void wait_for(struct Pair *p, unsigned s) {
 
 enum { SIDE_A = 1, SIDE_B = 2, BOTH = 3 };
 
-/* These sides until they have executed `target` instructions, or have ended. Two run at once. */
+/* These sides until their progress is `target` (cpu_progress), or they have ended. Two run at once. */
 static void advance(struct Pair *p, unsigned sides, uint64_t target) {
     bool runs[2] = {false, false};
     for (unsigned s = 0; s < 2; s++) {
         if (!(sides & 1u << s))
             continue;
-        uint64_t now = machine_cpu(p->m[s], 0)->insn_count;
+        uint64_t now = cpu_progress(machine_cpu(p->m[s], 0));
         runs[s] = !p->ended[s] && now < target && machine_start(p->m[s], target - now) == 0;
     }
     for (unsigned s = 0; s < 2; s++)
@@ -89,10 +89,10 @@ static void advance(struct Pair *p, unsigned sides, uint64_t target) {
 static void run_to(struct Pair *p, unsigned sides, uint64_t target) {
     const struct LockPlant *what = &p->c->plant;
     struct Machine *m = p->m[what->side];
-    if (what->apply != NULL && (sides & 1u << what->side) && machine_cpu(m, 0)->insn_count < what->at &&
+    if (what->apply != NULL && (sides & 1u << what->side) && cpu_progress(machine_cpu(m, 0)) < what->at &&
         target >= what->at) {
         advance(p, 1u << what->side, what->at);
-        if (machine_cpu(m, 0)->insn_count == what->at)
+        if (cpu_progress(machine_cpu(m, 0)) == what->at)
             what->apply(what->opaque, m);
     }
     advance(p, sides, target);
@@ -347,8 +347,8 @@ static void run(struct Pair *p) {
             locate(p, agreed, next, &d);
             return;
         }
-        agreed = machine_cpu(p->m[0], 0)->insn_count;
-        p->r->instructions = agreed;
+        agreed = cpu_progress(machine_cpu(p->m[0], 0));
+        p->r->instructions = machine_cpu(p->m[0], 0)->insn_count;
     }
     p->r->end = p->ended[0] ? p->event[0] : (Twin86Event){.kind = TWIN86_EVENT_BUDGET};
 }

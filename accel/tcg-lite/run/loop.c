@@ -121,7 +121,8 @@ static void complete_instruction(struct Tcg *t) {
     }
     if (t->tf_armed) {
         t->tf_armed = false;
-        t->env->pending_db |= DR6_BS;
+        if (t->env->int_shadow != SHADOW_MOV_SS) /* which has none; breakpoints of its own wait (SDM vol. 3, 6.8.3) */
+            t->env->pending_db |= DR6_BS;
     }
 }
 
@@ -263,7 +264,8 @@ static const struct Insn *edge(struct Tcg *t) {
     while (serve(t)) {
         if (UNLIKELY(stops_for_debugger(t)))
             return leave(t, t->exit);
-        if (atomic_load(&cpu->events) & leaving) /* a debug trap's own frame can meet a breakpoint, without end */
+        /* a debug trap's own frame can meet a breakpoint, and a trap gate let the next interrupt in, without end */
+        if ((atomic_load(&cpu->events) & leaving) || t->icount >= cpu->insn_limit)
             break;
     }
     if (counting(t))

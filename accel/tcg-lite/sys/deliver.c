@@ -214,6 +214,8 @@ static void count_event(struct Tcg *t, enum TcgEvent kind, uint8_t vector) {
 
 void deliver_event(struct Tcg *t, enum TcgEvent kind, uint8_t vector, bool has_error, uint32_t error,
                    uint64_t return_rip) {
+    if (kind == EVENT_FAULT || kind == EVENT_EXTERNAL)
+        cpu_count_event(t->cpu);
     if (t->cpu->trace != NULL)
         trace_event(t, kind, vector, has_error, error);
     if (UNLIKELY(t->watch != NULL) && t->watch->counting)

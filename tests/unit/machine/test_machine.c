@@ -69,6 +69,54 @@ START_TEST(budget_counts_instructions) {
 }
 END_TEST
 
+/* The handler of #UD is UD2: exceptions are delivered for ever, and no instruction is completed. */
+START_TEST(budget_counts_exceptions) {
+    Twin86Config c = config();
+    c.icount = true;
+    Twin86Machine *m = machine(&c);
+    Twin86Event e;
+    Twin86Stats s;
+    CODE(m, 0xb8, 0x00, 0x10, 0x8e, 0xd0, 0x0f, 0x0b); /* MOV SS, 1000h, where the stack may wrap; UD2 */
+    twin86_write_memory(m, 6 * 4, (const uint8_t[]){5, 0x7c, 0, 0}, 4);
+    ck_assert_int_eq(twin86_start(m, 1000), 0);
+    e = wait_event(m);
+    ck_assert_int_eq(e.kind, TWIN86_EVENT_BUDGET);
+    twin86_stats(m, &s);
+    ck_assert_uint_eq(s.instructions, 2);
+    ck_assert_uint_eq(s.guest_ns, 1000); /* 1 ns each */
+    ck_assert_int_eq(twin86_run(m, 1, &e), 0);
+    twin86_stats(m, &s);
+    ck_assert_uint_eq(s.guest_ns, 1001);
+    ck_assert_int_eq(twin86_start(m, 0), 0);
+    twin86_pause(m);
+    twin86_destroy(m);
+}
+END_TEST
+
+/* A triple fault, a reset, and so on: the budget is used up. */
+START_TEST(budget_counts_through_resets) {
+    Twin86Config c = config();
+    Twin86Machine *m = machine(&c);
+    Twin86Event e;
+    Twin86Stats s;
+    char why[200];
+    Twin86Guest g = {.bios = "budget_resets.rom"};
+    uint8_t rom[0x10000] = {0};
+    static const uint8_t code[] = {0x2e, 0x0f, 0x01, 0x1e, 0, 0, 0xcc}; /* LIDT CS:[0]: limit 0; INT3 */
+    memcpy(rom + 0xfff0, code, sizeof(code));
+    FILE *f = fopen(g.bios, "wb");
+    ck_assert(f != NULL && fwrite(rom, 1, sizeof(rom), f) == sizeof(rom) && fclose(f) == 0);
+    ck_assert_msg(twin86_load(m, &g, why, sizeof(why)) == 0, "%s", why);
+    remove(g.bios);
+    ck_assert_int_eq(twin86_start(m, 100), 0);
+    e = wait_event(m);
+    ck_assert_int_eq(e.kind, TWIN86_EVENT_BUDGET);
+    twin86_stats(m, &s);
+    ck_assert_uint_ge(s.resets, 10);
+    twin86_destroy(m);
+}
+END_TEST
+
 START_TEST(pause_and_continue) {
     Twin86Config c = config();
     Twin86Machine *m = machine(&c);
@@ -660,6 +708,8 @@ Suite *machine_suite(void) {
     TCase *t = tcase_create("interface");
     tcase_set_timeout(t, 60);
     tcase_add_test(t, budget_counts_instructions);
+    tcase_add_test(t, budget_counts_exceptions);
+    tcase_add_test(t, budget_counts_through_resets);
     tcase_add_test(t, pause_and_continue);
     tcase_add_test(t, quit_from_another_thread);
     tcase_add_test(t, quit_before_start);

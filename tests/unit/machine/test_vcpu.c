@@ -14,7 +14,8 @@ enum Step {
     STEP_HALT,
     STEP_SHUTDOWN,
     STEP_ERROR,
-    STEP_DEBUG
+    STEP_DEBUG,
+    STEP_FAULTS /* as STEP_RUN, but what it does are exceptions, and no instruction completes */
 };
 
 struct Bench {
@@ -59,6 +60,10 @@ static enum VcpuExit fake_exec(struct CPUState *cpu) {
                 return VCPU_EXIT_BUDGET;
             cpu->insn_count++;
         }
+    case STEP_FAULTS:
+        while ((atomic_load(&cpu->events) & CPU_EVENT_LEAVE) == 0 && cpu->insn_count < cpu->insn_limit)
+            cpu_count_event(cpu);
+        return (atomic_load(&cpu->events) & CPU_EVENT_LEAVE) != 0 ? VCPU_EXIT_KICK : VCPU_EXIT_BUDGET;
     case STEP_HALT: cpu->insn_count++; return VCPU_EXIT_HALT;
     case STEP_SHUTDOWN: return VCPU_EXIT_SHUTDOWN;
     case STEP_DEBUG: return VCPU_EXIT_DEBUG;
@@ -416,11 +421,35 @@ START_TEST(reset_state) {
 }
 END_TEST
 
+/* Events take their place in the budget: nothing but exceptions comes to an end, too. */
+START_TEST(budget_counts_events) {
+    BENCH(b, true, STEP_FAULTS);
+    b->period = 300;
+    timer_arm(&b->timer, 300);
+    ck_assert_int_eq(vcpu_resume(&b->cpu, 1000), 0);
+    vcpu_wait_parked(&b->cpu);
+    ck_assert_int_eq(b->why, VCPU_STOP_BUDGET);
+    ck_assert_uint_eq(b->cpu.event_count, 1000);
+    ck_assert_uint_eq(b->cpu.insn_count, 0);
+    ck_assert_uint_eq(cpu_progress(&b->cpu), 1000);
+    cpu_sync_clock(&b->cpu);
+    ck_assert_int_eq(clock_now(b->clock), 1000); /* and take time */
+    ck_assert_int_eq(b->fired, 3);
+    for (int k = 0; k < 3; k++)
+        ck_assert_int_eq(b->fired_at[k], 300 * (k + 1));
+    ck_assert_int_eq(vcpu_resume(&b->cpu, 1), 0); /* exactly one more */
+    vcpu_wait_parked(&b->cpu);
+    ck_assert_uint_eq(cpu_progress(&b->cpu), 1001);
+    bench_done(b);
+}
+END_TEST
+
 Suite *vcpu_suite(void) {
     Suite *s = suite_create("vcpu");
     TCase *t = tcase_create("loop");
     tcase_set_timeout(t, 30);
     tcase_add_test(t, budget_is_exact);
+    tcase_add_test(t, budget_counts_events);
     tcase_add_test(t, stop_and_continue);
     tcase_add_test(t, destroy_while_running);
     tcase_add_test(t, halt_sleeps_until_interrupt);

@@ -134,11 +134,16 @@ void cpu_bench_code(struct CpuBench *b, const void *bytes, size_t n) {
     b->env->rip = real ? 0 : BENCH_CODE;
 }
 
+/* An event takes one off the budget (cpu_count_event), which is given back: n are instructions here. */
 enum VcpuExit cpu_bench_run(struct CpuBench *b, uint64_t n) {
     struct CPUState *cpu = &b->cpu;
-    cpu->insn_limit = cpu->insn_count + n;
+    uint64_t end = cpu->insn_count + n;
     tcg_lite_ops.put_state(cpu);
-    enum VcpuExit e = tcg_lite_ops.exec(cpu);
+    enum VcpuExit e;
+    do {
+        cpu->insn_limit = end;
+        e = tcg_lite_ops.exec(cpu);
+    } while (e == VCPU_EXIT_BUDGET && cpu->insn_count < end);
     tcg_lite_ops.get_state(cpu);
     return e;
 }

@@ -202,6 +202,91 @@ START_TEST(non_canonical_offset) {
 }
 END_TEST
 
+/* Operands in the last page of the address space, up to its last byte and beyond, where they go on at 0. */
+static const struct LastPage {
+    const char *what;
+    uint8_t code[10]; /* with disp32 at the end */
+    uint8_t size, operand;
+} last_page[] = {
+    {"MOV", {0x48, 0x8b, 0x04, 0x25}, 4, 8},
+    {"MOVDQU load", {0xf3, 0x0f, 0x6f, 0x04, 0x25}, 5, 16},
+    {"MOVDQU store", {0xf3, 0x0f, 0x7f, 0x04, 0x25}, 5, 16},
+    {"MOVUPS", {0x0f, 0x10, 0x04, 0x25}, 4, 16},
+    {"FLD m80", {0xdb, 0x2c, 0x25}, 3, 10},
+    {"FSTP m80", {0xdb, 0x3c, 0x25}, 3, 10},
+    {"FNSTENV", {0xd9, 0x34, 0x25}, 3, 28},
+    {"FLDENV", {0xd9, 0x24, 0x25}, 3, 28},
+    {"FNSAVE", {0xdd, 0x34, 0x25}, 3, 108},
+    {"FRSTOR", {0xdd, 0x24, 0x25}, 3, 108},
+    {"SGDT", {0x0f, 0x01, 0x04, 0x25}, 4, 10},
+    {"CMPXCHG8B", {0x0f, 0xc7, 0x0c, 0x25}, 4, 8},
+    {"PUSH", {0xff, 0x34, 0x25}, 3, 8},
+    {"LGS", {0x48, 0x0f, 0xb5, 0x04, 0x25}, 5, 6},
+};
+
+static void try_last_page(const struct LastPage *c, int32_t at) {
+    struct CpuBench *b = cpu_bench_new("max", BENCH_LONG);
+    uint64_t pdpt = BENCH_PDPT | 7, pd = BENCH_PD | 7, page = 0x87;
+    uint8_t code[16];
+    memcpy(b->mem + BENCH_PML4 + 8 * 511, &pdpt, 8);
+    memcpy(b->mem + BENCH_PDPT + 8 * 511, &pd, 8);
+    memcpy(b->mem + BENCH_PD + 8 * 511, &page, 8); /* the last 2 MiB are the first ones again */
+    memset(b->mem + 0x1fff00, 0, 0x100);
+    memcpy(code, c->code, c->size);
+    memcpy(code + c->size, &at, 4);
+    code[c->size + 4] = 0xf4;
+    int vector = cpu_bench_try(b, code, c->size + 5u);
+    ck_assert_msg(vector == -1, "%s at %d: vector %d", c->what, at, vector);
+    cpu_bench_free(b);
+}
+
+START_TEST(last_page_of_the_space) {
+    const struct LastPage *c = &last_page[_i];
+    try_last_page(c, -256);
+    try_last_page(c, -(int)c->operand);
+    try_last_page(c, -(int)c->operand / 2);
+    try_last_page(c, -1);
+}
+END_TEST
+
+/* FXSAVE and XSAVE, whose areas are aligned; and strings. */
+START_TEST(last_page_areas) {
+    static const struct LastPage areas[] = {
+        {"FXSAVE", {0x0f, 0xae, 0x04, 0x25}, 4, 0},
+        {"FXRSTOR", {0x0f, 0xae, 0x0c, 0x25}, 4, 0},
+    };
+    for (unsigned k = 0; k < 2; k++) {
+        try_last_page(&areas[k], -0x400);
+        try_last_page(&areas[k], -0x200);
+        try_last_page(&areas[k], -0x100);
+        try_last_page(&areas[k], -0x10);
+    }
+}
+END_TEST
+
+/* A trap gate lets the next interrupt in before its handler has executed anything, for ever: the budget ends it. */
+static int always(void *opaque) {
+    (void)opaque;
+    return 0x40;
+}
+
+START_TEST(interrupts_without_an_instruction) {
+    static const struct CpuApicOps apic = {.acknowledge = always};
+    struct CpuBench *b = cpu_bench_new("max", BENCH_LONG);
+    b->cpu.apic = &apic;
+    b->mem[BENCH_IDT + 16 * 0x40 + 5] = 0x8f;
+    b->env->rflags |= FLAG_IF;
+    cpu_bench_code(b, "\x90", 1);
+    cpu_post(&b->cpu, CPU_EVENT_INTR);
+    b->cpu.insn_limit = b->cpu.insn_count + 100;
+    tcg_lite_ops.put_state(&b->cpu);
+    ck_assert_int_eq(tcg_lite_ops.exec(&b->cpu), VCPU_EXIT_BUDGET);
+    ck_assert_uint_eq(b->cpu.insn_count, 0);
+    ck_assert_uint_eq(b->cpu.event_count, 100);
+    cpu_bench_free(b);
+}
+END_TEST
+
 Suite *tcg_core_suite(void) {
     Suite *s = suite_create("tcg_core");
     TCase *tc = tcase_create("core");
@@ -215,6 +300,9 @@ Suite *tcg_core_suite(void) {
     tcase_add_test(tc, store_is_all_or_nothing);
     tcase_add_test(tc, walk_sets_accessed_and_dirty);
     tcase_add_loop_test(tc, walk_rights, 0, sizeof(rights) / sizeof(rights[0]));
+    tcase_add_loop_test(tc, last_page_of_the_space, 0, sizeof(last_page) / sizeof(last_page[0]));
+    tcase_add_test(tc, last_page_areas);
+    tcase_add_test(tc, interrupts_without_an_instruction);
     suite_add_tcase(s, tc);
     return s;
 }
