@@ -383,7 +383,7 @@ static bool trap_in_lieu(struct Tcg *t) {
     if (env->pending_db == 0)
         return false;
     env->dr[6] = x86_dr6_after(env->dr[6], env->pending_db);
-    env->pending_db = 0;
+    env->pending_db = t->held_db = 0;
     env->rflags |= tcg_as_intel(t, RULE_GATHER_TRAP) ? FLAG_RF : 0;
     t->fault = (struct TcgFault){.vector = VEC_DB};
     return true;
