@@ -254,7 +254,7 @@ static void put_registers(struct TcgRunner *t) {
     struct Tcg *tcg = t->cpu.engine;
     cc_load(&tcg->cc, (uint32_t)t->cpu.env.rflags);
     tcg->insn = NULL;
-    tcg->tf_armed = tcg->shadow_running = false;
+    tcg->tf_armed = tcg->shadow_running = tcg->repeating = false;
     tcg_update_mode(tcg);
 }
 
