@@ -12,10 +12,10 @@
 #include <stdatomic.h>
 
 void lapic_pv_eoi_settle(struct Lapic *l) {
-    if (!l->state.pv_eoi)
+    if (!l->state.pv_eoi || l->pv_eoi_flag == NULL) /* restored, and not yet told where the guest's memory is */
         return;
     l->state.pv_eoi = 0;
-    if (l->pv_eoi_flag != NULL && !(atomic_fetch_and(l->pv_eoi_flag, (uint8_t)~1) & 1))
+    if (!(atomic_fetch_and(l->pv_eoi_flag, (uint8_t)~1) & 1))
         lapic_eoi(l);
 }
 
