@@ -141,7 +141,7 @@ START_TEST(bad_states_are_refused) {
     refused(&uart_state_table, 1, buf, n, "uart: rx_head is 0x10, and can be 0xf at most");
     refused(&uart_state_table, 2, buf, n, "uart: the state is of version 2; versions 1 to 1 are known");
     refused(&uart_state_table, 0, buf, n, "uart: the state is of version 0; versions 1 to 1 are known");
-    refused(&uart_state_table, 1, buf, n - 1, "uart: the state has 55 bytes instead of 56");
+    refused(&uart_state_table, 1, buf, n - 1, "uart: the state has 72 bytes instead of 73");
     buf[n - 1] = 2; /* a bool */
     buf[19] = 0;    /* rx_head */
     refused(&uart_state_table, 1, buf, n, "uart: intr is 0x2, and can be 0x1 at most");

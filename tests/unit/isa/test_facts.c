@@ -37,8 +37,8 @@ static uint32_t operand_registers(const struct DiffInsn *d, const struct X86Form
     static const struct {
         const char *name;
         unsigned reg;
-    } fixed[] = {{"AL", REG_AX},  {"AH", REG_AX},  {"AX", REG_AX},  {"eAX", REG_AX}, {"rAX", REG_AX},
-                 {"CL", REG_CX},  {"rCX", REG_CX}, {"rBP", REG_BP}, {"DX", REG_DX}};
+    } fixed[] = {{"AL", REG_AX}, {"AH", REG_AX},  {"AX", REG_AX},  {"eAX", REG_AX}, {"rAX", REG_AX},
+                 {"CL", REG_CX}, {"rCX", REG_CX}, {"rBP", REG_BP}, {"DX", REG_DX}};
     const struct Insn *i = &d->d.insn;
     uint32_t set = i->mem ? gpr_bit(i->base) | gpr_bit(i->index) : 0;
     bool opcode_names = f->attr & ATTR_OPREG;
@@ -100,8 +100,10 @@ static void make_state(struct Facts *t, CPUX86State *env) {
 static int run(struct Facts *t, const CPUX86State *env) {
     struct CpuBench *b = t->b;
     memcpy(b->mem + BENCH_DATA, t->window, WINDOW);
+    memset(b->mem, 0, 4096);              /* displacements without a base, */
+    memset(b->mem + BENCH_CODE, 0, 4096); /* and relative to RIP, reach these */
     memcpy(b->mem + BENCH_CODE, t->insn.bytes, sizeof(t->insn.bytes));
-    tcg_code_written(b->cpu.engine, BENCH_CODE, sizeof(t->insn.bytes));
+    tcg_code_written(b->cpu.engine, BENCH_CODE, 4096);
     b->cpu.env = *env;
     b->cpu.env.rip = BENCH_CODE;
     t->vector = -1;
@@ -132,8 +134,10 @@ static uint32_t system_bit(const struct EnvField *f) {
     static const struct {
         const char *name;
         uint32_t set;
-    } names[] = {{"ldt", X86_REGS_TABLES}, {"tr", X86_REGS_TABLES}, {"gdt", X86_REGS_TABLES}, {"idt", X86_REGS_TABLES},
-                 {"xcr0", X86_REGS_XCR},   {"dr", X86_REGS_DR},     {"cr", X86_REGS_CR},      {"pdpte", X86_REGS_CR},
+    } names[] = {{"ldt", X86_REGS_TABLES}, {"tr", X86_REGS_TABLES},
+                 {"gdt", X86_REGS_TABLES}, {"idt", X86_REGS_TABLES},
+                 {"xcr0", X86_REGS_XCR},   {"dr", X86_REGS_DR},
+                 {"cr", X86_REGS_CR},      {"pdpte", X86_REGS_CR},
                  {"pkru", X86_REGS_PKRU},  {"efer", X86_REGS_MSR | X86_REGS_CR}};
     for (unsigned k = 0; k < sizeof(names) / sizeof(names[0]); k++)
         if (strncmp(f->name, names[k].name, strlen(names[k].name)) == 0)

@@ -152,8 +152,10 @@ START_TEST(quit_from_another_thread) {
     ck_assert_int_eq(wait_event(m).kind, TWIN86_EVENT_QUIT);
     ck_assert_int_eq(poll(&p, 1, 0), 0);
     ck_assert(!twin86_running(m));
-    twin86_quit(m); /* while stopped: nothing */
+    twin86_quit(m); /* while stopped: of the next run */
     twin86_start(m, 0);
+    ck_assert_int_eq(wait_event(m).kind, TWIN86_EVENT_QUIT);
+    twin86_start(m, 0); /* and of that alone */
     ck_assert_int_eq(poll(&p, 1, 20), 0);
     twin86_destroy(m); /* while running */
 }

@@ -78,8 +78,8 @@ START_TEST(system_time) {
         ck_assert_int_eq(wrmsr(b, 0x10, 1ull << 50), -1); /* another TSC: the page follows */
         ck_assert_uint_ge(get(b, 8, 8), 1ull << 50);
     }
-    memset(b->mem + PAGE, 0, 32);
     ck_assert_int_eq(wrmsr(b, KVM_PV_SYSTEM_TIME, PAGE), -1); /* off */
+    memset(b->mem + PAGE, 0, 32);
     ck_assert_int_eq(wrmsr(b, 0x10, 5), -1);
     ck_assert_uint_eq(get(b, 0, 8) | get(b, 8, 8), 0);
     ck_assert_int_eq(wrmsr(b, KVM_PV_SYSTEM_TIME, 1ull << 39 | 1), -1); /* where nothing is: nothing happens */
