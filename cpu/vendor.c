@@ -62,7 +62,7 @@ const struct VendorRuleText vendor_rules[RULE_COUNT] = {
     [RULE_AC_MOVDIR64B] =
         {
             "ac-movdir64b",
-            "with alignment checks, the source of MOVDIR64B has to be 4-aligned",
+            "with alignment checks, the source of MOVDIR64B has to be 16-aligned",
             "it is not checked",
             "measured",
         },

@@ -131,6 +131,8 @@ static void try(struct Form *f, bool rex_w, unsigned vex_l, unsigned vvvv) {
     if (left_out(f) || x86_decode(&model, mode, f->bytes, 15, &d) != DECODE_OK)
         return;
     unsigned row = !strncmp(x86_rows[d.row].mnemonic, "UD", 2) ? 0 : d.row;
+    if (x86_rows[row].exit == EXIT_VMCALL) /* the host's hypervisor has its own opinion */
+        return;
     struct HostState s = {.rip = CODE, .rflags = FLAG_ONE, .code32 = f->code32};
     memcpy(code, f->bytes, 16);
     memset(code + d.insn.len, 0xcc, 32);
@@ -182,11 +184,16 @@ int main(void) {
     host_insn_init();
     host_model(&host);
     walk(false, false);
-    walk(true, false);
+    bool code32 = host_insn_has_code32();
+    if (code32)
+        walk(true, false);
+    else
+        printf("SKIP 32-bit code: this host's kernel runs none\n");
     bool vex = cpu_has(&model, CPUID_AVX2) && cpu_has(&host, CPUID_AVX2);
     if (vex) {
         walk(false, true);
-        walk(true, true);
+        if (code32)
+            walk(true, true);
     } else {
         printf("SKIP forms-vs-host: VEX, since host or CPU model has no AVX2\n");
     }

@@ -60,6 +60,13 @@ static void get_ymm(ucontext_t *c, uint64_t ymm[16][2]) {
 
 bool host_insn_has_avx(void) { return __builtin_cpu_supports("avx"); }
 
+bool host_insn_has_code32(void) {
+    unsigned rights;
+    bool valid;
+    __asm__("lar %2, %1" : "=@ccz"(valid), "=r"(rights) : "r"(0x23));
+    return valid;
+}
+
 static void enter(ucontext_t *c) {
     memcpy(run.caller, c->uc_mcontext.gregs, sizeof run.caller);
     memcpy(&run.caller_fx, c->uc_mcontext.fpregs, sizeof run.caller_fx);

@@ -39,6 +39,8 @@ int host_map(uint64_t at, uint64_t size);
 void host_insn_init(void);
 /** Whether tests can load and see the upper halves of YMM registers: else they stay as they are. */
 bool host_insn_has_avx(void);
+/** Whether the kernel has a segment for 32-bit user code; without it (some virtual machines) code32 can't be run. */
+bool host_insn_has_code32(void);
 /** Run from s->rip until an exception; *s becomes the state there. */
 void host_insn_run(struct HostState *s);
 

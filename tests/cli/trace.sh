@@ -44,8 +44,8 @@ matches '^IDT= .* 00000000$'
 matches '^The instruction there: cc  (int3)?$'
 exits 8 -bios "$tmp/triple.rom" -timeout 0.3 -d cpu_reset -D "$tmp/log"
 grep -q '^CPU 0: triple fault at f000:ff08' "$tmp/log" && grep -q '^CPU 0 reset at n=3;' "$tmp/log" && ok || bad "-d cpu_reset"
-exits 7 -bios "$tmp/exit.rom" $exit_device -d exec -D /dev/full
-says "-D: /dev/full could not be written in full"
+exits 6 -bios "$tmp/exit.rom" $exit_device -d exec -D /dev/full
+says "-D: /dev/full can't be written: No space left on device"
 
 # Code as it is decoded; ranges; symbols.
 exits 7 -bios "$tmp/exit.rom" $exit_device -d in_asm

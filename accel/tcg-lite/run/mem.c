@@ -73,7 +73,7 @@ static unsigned alignment(const struct Tcg *t, unsigned n) {
     case 8: return n;
     case 16:
     case 32: return tcg_as_intel(t, RULE_AC_VECTOR) ? 1 : 16;
-    case 64: return tcg_as_intel(t, RULE_AC_MOVDIR64B) ? 1 : 4;
+    case 64: return tcg_as_intel(t, RULE_AC_MOVDIR64B) ? 1 : 16;
     case 10: return 8;
     case 14:
     case 94: return 2;

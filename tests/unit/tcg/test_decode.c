@@ -183,9 +183,7 @@ START_TEST(vendor_rows) {
     expect(M64, "0f 0d c8", "NOP", 3);
     expect(M64, "f0 0f 0d c8", "", 4);
     expect(M32 | MODE_AVX, "c4 e3 f9 16 c1 00", "VPEXTRD", 6);
-    ck_assert(d.insn.osize == 2);
     expect(M32 | MODE_AVX, "c4 e3 f9 22 c1 00", "VPINSRD", 6);
-    ck_assert(d.insn.osize == 2);
     model.intel_rules = vendor_intel_rules(VENDOR_AMD);
     expect(M64, "f3 e0 00", "LOOPE", 3);
     expect(M64, "f3 41 90", "XCHG", 3);
