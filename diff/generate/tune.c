@@ -28,6 +28,7 @@ const char *gen_left_out(unsigned row, bool system) {
         {" IN OUT INS OUTS ", "an access to a device", true},
         {" LDS LES LSS LFS LGS ", "loads a segment register from the system's tables", false},
         {" MONITOR MWAIT ", "waits", true},
+        {" VMCALL VMMCALL ", "calls the hypervisor below", true},
     };
     const struct X86Row *r = &x86_rows[row];
     for (unsigned k = 0; k < COUNT(list); k++)
