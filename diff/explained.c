@@ -180,6 +180,14 @@ static void qemu_branch_prefix(struct Comparison *c, const struct CompareInsn *i
         take_all(c);
 }
 
+/* Only where the registers' upper halves, which 32-bit code does not have, are not 0. */
+static void qemu_branch_register(struct Comparison *c, const struct CompareInsn *i) {
+    bool code32 = c->mode != DIFF_LONG64;
+    bool near_branch = (is(i, "JMP") || is(i, "CALL")) && i->row->operands[0] == 'E' && !i->insn->mem;
+    if (c->qemu && code32 && near_branch && c->a.rip == (uint32_t)c->b.rip)
+        c->b.rip = c->a.rip;
+}
+
 static void qemu_operands(struct Comparison *c, const struct CompareInsn *i) {
     bool zero = (is(i, "BSF") || is(i, "BSR")) && (c->b.rflags & FLAG_ZF) && i->insn->osize == 2;
     if (!c->qemu)
@@ -532,6 +540,10 @@ const struct Explanation explanations[] = {
      "near branches and IRET beyond CS.limit, or to an address that is not canonical: QEMU's #GP comes at the target "
      "(SDM vol. 2, Jcc, CALL, IRET: at the branch; measured, 7.2)",
      qemu_branch_target},
+    {"qemu-branch-register",
+     "in 32-bit code under long mode QEMU's JMP and CALL through a register do not cut RIP to 32 bits (SDM vol. 1, "
+     "3.5.1; measured, 7.2)",
+     qemu_branch_register},
     {"qemu-gather",
      "QEMU's gathers take another register where the index is XMM4 or YMM4; when they fault, 67 has not cut addresses "
      "to 32 bits, elements before the fault are not kept, checks come in another order (SDM vol. 2, VPGATHERDD; ours "
