@@ -276,7 +276,8 @@ bool machine_serial_can_write(void *opaque);
 void machine_feed_com1(void *opaque);
 /** The ACPI power button: soon. Any thread. */
 void machine_press_power(struct Machine *m);
-/** The NMI button, which is wired to the local APIC's LINT1 as on real boards: soon. Any thread. */
+/** The NMI button, which is wired to the local APIC's LINT1 as on real boards: soon when it runs, at once when it is
+ *  parked. Any thread. */
 void machine_press_nmi(struct Machine *m);
 
 /* ---- state hash (hash.c) ---- */

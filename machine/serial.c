@@ -83,7 +83,17 @@ static void press_nmi(void *opaque) {
 }
 
 void machine_press_power(struct Machine *m) { loop_post(&m->loop, &m->power_work); }
-void machine_press_nmi(struct Machine *m) { loop_post(&m->loop, &m->nmi_work); }
+
+/* Parked, whoever steps next finds it there; running, nobody waits here for device code that holds the lock. */
+void machine_press_nmi(struct Machine *m) {
+    if (machine_running(m)) {
+        loop_post(&m->loop, &m->nmi_work);
+        return;
+    }
+    pthread_mutex_lock(&m->lock);
+    press_nmi(m);
+    pthread_mutex_unlock(&m->lock);
+}
 
 void machine_init_input(struct Machine *m) {
     pthread_mutex_init(&m->serial.mutex, NULL);

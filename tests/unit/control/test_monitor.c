@@ -313,7 +313,7 @@ START_TEST(nmi_reaches_the_guest) {
     CPUX86State *env = &machine_cpu(bench.m, 0)->env;
     env->gpr[REG_SP] = 0x7000;
     ck_assert_str_eq(run("nmi"), "");
-    run("step 3"); /* HLT, if the NMI comes later; NMI, whose delivery is one; INC; IRET, if there was no HLT */
+    ck_assert_str_eq(run("step 3"), "=> 0000:7c00  hlt\n"); /* NMI, whose delivery is one, INC, IRET */
     ck_assert_uint_eq(env->gpr[REG_AX], 1);
 }
 END_TEST
