@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The engines of this build, and the choice among them. */
-#include "accel/accel.h"
+#include "accel/registry.h"
+#include "accel/kvm/engine.h"
+#include "accel/tcg-lite/engine.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -14,7 +16,7 @@ static int kvm_absent(char *why, size_t n) {
     return -ENOTSUP;
 }
 
-static const struct AccelOps kvm_ops = {.name = "kvm", .probe = kvm_absent};
+const struct AccelOps kvm_ops = {.name = "kvm", .probe = kvm_absent};
 #endif
 
 const struct AccelOps *const accel_engines[] = {
@@ -31,6 +33,8 @@ static const struct AccelOps *find(const struct AccelOps *const *engines, const 
     }
     return NULL;
 }
+
+const struct AccelOps *accel_software(void) { return &tcg_lite_ops; }
 
 const struct AccelOps *accel_find(const char *name) { return find(accel_engines, name, strlen(name)); }
 

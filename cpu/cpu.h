@@ -79,6 +79,16 @@ void cpu_add_assists(struct CpuStats *sum, const struct CpuStats *s);
 /** "FADD 12, FLD 3, 5 others", most frequent first; "" if there were none. As snprintf. */
 int cpu_describe_assists(const struct CpuStats *s, char *buf, size_t n);
 
+/** What is about to be delivered. */
+struct CpuEvent {
+    uint8_t vector;
+    bool has_error;
+    bool external; /* an interrupt or NMI */
+    bool software; /* INT n, INT3, INTO */
+    bool between;  /* no instruction's own: `external`, or the trap of one that is complete */
+    uint32_t error;
+};
+
 /**
  * What an engine tells an observer (tracing). Called in the vCPU's thread with env up to date and the machine lock not
  * held; must not change anything. A NULL pointer costs nothing. Set only while the vCPU is parked.
@@ -86,9 +96,8 @@ int cpu_describe_assists(const struct CpuStats *s, char *buf, size_t n);
 struct CpuTrace {
     /** Before each instruction; forces engines to go one by one. */
     void (*insn)(void *opaque, struct CPUState *cpu);
-    /** Before an exception, interrupt (external) or INT n (software) is delivered; env is the interrupted state. */
-    void (*event)(void *opaque, struct CPUState *cpu, uint8_t vector, bool has_error, uint32_t error, bool external,
-                  bool software);
+    /** Before an exception, interrupt or INT n is delivered; env is the interrupted state. */
+    void (*event)(void *opaque, struct CPUState *cpu, const struct CpuEvent *e);
     /** Instructions were decoded that begin at CS:rip: a block. `bytes` are theirs; those that follow `size` are not.
      */
     void (*decoded)(void *opaque, struct CPUState *cpu, uint64_t rip, const uint8_t *bytes, unsigned size);
@@ -100,7 +109,7 @@ struct CpuTrace {
     bool all_events;
     /** Engines are to keep CPUState.access up to date even where that costs them something. */
     bool accesses;
-    /** Keep so many of the last instructions, for AccelOps.history; 0: none. As of vcpu_init. */
+    /** Keep so many of the last instructions, for AccelLookOps.history; 0: none. As of vcpu_init. */
     unsigned history;
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* CPU models and the CPUID leaves they give (SDM vol. 2, CPUID; AMD APM vol. 3, appendix E). See cpuid.h. */
-#include "cpu/vendor.h"
+#include "isa/vendor.h"
 #include "cpu/xsave.h"
 
 #include <errno.h>

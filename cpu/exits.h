@@ -3,8 +3,8 @@
  * Exit statistics: how often the guest did what leaves it under hardware virtualization, by the SDM's basic exit reason
  * (vol. 3, appendix C), what was accessed, and the RIP; with the host time until the guest went on.
  *
- * The kvm engine counts real exits, tcg-lite what would be one (accel/tcg-lite/run/exits.c says under which controls). The
- * vCPU's thread counts; any thread may take a copy.
+ * The kvm engine counts real exits, tcg-lite what would be one (accel/tcg-lite/watch/exits.c says under which
+ * controls). The vCPU's thread counts; any thread may take a copy.
  */
 #ifndef TWIN86_CPU_EXITS_H
 #define TWIN86_CPU_EXITS_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What there is to say of a guest that crashed. */
-#include "accel/accel.h"
+#include "accel/look.h"
 #include "debug/cpu_dump.h"
 #include "debug/disas.h"
 #include "debug/trace_internal.h"
@@ -52,9 +52,10 @@ static void print_executed(void *opaque, const struct AccelExecuted *e) {
 
 bool trace_print_last(struct Trace *t, struct CPUState *cpu, unsigned n, FILE *f) {
     struct Printer p = {t, f, 0};
-    if (t->config.last == 0 || cpu->accel == NULL || cpu->accel->ops->history == NULL)
+    const struct AccelLookOps *look = cpu->accel != NULL ? cpu->accel->ops->look : NULL;
+    if (t->config.last == 0 || look == NULL || look->history == NULL)
         return false;
-    cpu->accel->ops->history(cpu, n, print_executed, &p);
+    look->history(cpu, n, print_executed, &p);
     return p.count != 0;
 }
 

@@ -177,20 +177,19 @@ static void log_event(struct Trace *t, const CPUX86State *env, const struct Trac
             error[0] != '\0' ? ")" : "");
 }
 
-static void on_event(void *opaque, struct CPUState *cpu, uint8_t vector, bool has_error, uint32_t error, bool external,
-                     bool software) {
+static void on_event(void *opaque, struct CPUState *cpu, const struct CpuEvent *event) {
     struct Trace *t = opaque;
     const CPUX86State *env = &cpu->env;
     struct TraceEvent e = {
         .insn_count = cpu->insn_count,
         .rip = env->rip,
         .cr2 = env->cr2,
-        .error = error,
+        .error = event->error,
         .cs = env->seg[SEG_CS].selector,
-        .vector = vector,
-        .has_error = has_error,
-        .external = external,
-        .software = software,
+        .vector = event->vector,
+        .has_error = event->has_error,
+        .external = event->external,
+        .software = event->software,
     };
     t->recent[t->recent_count++ % TRACE_RECENT] = e;
     if ((t->items & TRACE_INT) != 0) {

@@ -2,7 +2,7 @@
 /* One case on two engines. */
 #include "diff/case_run.h"
 
-#include "accel/tcg-lite/run/tcg.h"
+#include "diff/generate/generate.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -81,24 +81,13 @@ static void keep(const struct DiffCase *c, const struct DiffRunner *r, uint8_t *
         memcpy(out + k * 4096, diff_space_at(&r->space, c->page[k].linear), 4096);
 }
 
-static uint32_t decode_mode(const struct DiffCase *c) {
-    static const uint32_t code[DIFF_MODES] = {MODE_CODE16 | MODE_REAL,
-                                              MODE_CODE16 | MODE_VM86,
-                                              MODE_CODE16,
-                                              MODE_CODE32,
-                                              MODE_CODE16,
-                                              MODE_CODE32,
-                                              MODE_CODE64};
-    return code[c->mode] | MODE_SSE | MODE_AVX | (c->cpl == 3 ? MODE_USER : 0);
-}
-
 void case_pair_decode(struct CasePair *p, const struct DiffCase *c, struct Comparison *cmp) {
     const uint8_t *bytes = c->bytes + c->code_at;
     cmp->insns = 0;
     for (unsigned at = 0, k = 0; k < COMPARE_INSNS && (k == 0 || (k < c->in.insns && at < c->code_bytes)); k++) {
         struct Decoded *d = &p->decoded[k];
         unsigned left = c->code_bytes - at;
-        if (x86_decode(p->model, decode_mode(c), bytes + at, left < 15 ? left : 15, d) != DECODE_OK)
+        if (x86_decode(p->model, gen_decode_mode(c->mode), bytes + at, left < 15 ? left : 15, d) != DECODE_OK)
             d->row = 0;
         compare_add(cmp, &x86_rows[d->row], &d->insn, bytes + at);
         at += d->insn.len;

@@ -4,9 +4,9 @@
 #ifndef TWIN86_DIFF_COMPARE_H
 #define TWIN86_DIFF_COMPARE_H
 
-#include "isa/decode.h"
 #include "diff/fields.h"
 #include "diff/run/frame.h"
+#include "isa/isa.h"
 
 enum { COMPARE_RANGES = 256, COMPARE_INSNS = 16 };
 
@@ -21,7 +21,7 @@ struct CompareRange {
 /** An instruction of a case. */
 struct CompareInsn {
     const struct X86Row *row;
-    const struct Insn *insn;
+    const struct X86Insn *insn;
     const uint8_t *bytes; /* insn->len of them */
     uint64_t rip;
 };
@@ -42,7 +42,7 @@ struct Comparison {
 };
 
 /** Another instruction, behind those that there are. */
-static inline void compare_add(struct Comparison *c, const struct X86Row *row, const struct Insn *insn,
+static inline void compare_add(struct Comparison *c, const struct X86Row *row, const struct X86Insn *insn,
                                const uint8_t *bytes) {
     uint64_t rip = c->in->rip;
     if (c->insns > 0)

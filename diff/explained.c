@@ -3,16 +3,17 @@
  * Differences between tcg-lite and hardware that are no bugs: each with the SDM's section or what was measured. The
  * report counts them by name. Flags that the SDM leaves undefined are in x86.tab, not here.
  */
-#include "accel/tcg-lite/run/mem.h"
 #include "diff/compare.h"
 #include "diff/diff.h"
 #include "diff/generate/tune.h"
-#include "isa/decode_tables.h"
+#include "isa/x86_ids.h"
 
 #include <string.h>
 #include <unistd.h>
 
-static bool is(const struct CompareInsn *i, const char *mnemonic) { return !strcmp(i->row->mnemonic, mnemonic); }
+static bool is(const struct CompareInsn *i, enum X86Id id) { return i->row->id == id; }
+static bool in_group(const struct CompareInsn *i, enum X86Group group) { return i->row->group == group; }
+static const struct X86Form *form(const struct CompareInsn *i) { return &x86_forms[i->row - x86_rows]; }
 
 /** Whether a prefix stands before the opcode. */
 static bool has_prefix(const struct Comparison *c, const struct CompareInsn *i, uint8_t prefix) {
@@ -38,10 +39,8 @@ static bool has_rex_w(const struct Comparison *c, const struct CompareInsn *i) {
 
 /** Linear address of the memory operand. */
 static uint64_t operand(const struct Comparison *c, const struct CompareInsn *i) {
-    CPUX86State env = {.rip = i->rip};
-    memcpy(env.gpr, c->in->gpr, sizeof(env.gpr));
     uint64_t base = i->insn->seg == SEG_FS ? c->in->fs_base : i->insn->seg == SEG_GS ? c->in->gs_base : 0;
-    return base + ea_offset(&env, i->insn);
+    return base + x86_ea_offset(i->insn, c->in->gpr, i->rip);
 }
 
 /** Bytes that the hardware has stored as 0. */
@@ -64,7 +63,16 @@ static void take_all(struct Comparison *c) {
 }
 
 static bool saves_x87(const struct CompareInsn *i) {
-    return is(i, "FXSAVE") || is(i, "XSAVE") || is(i, "XSAVEOPT") || is(i, "XSAVEC");
+    return in_group(i, GROUP_FXSAVE) || (in_group(i, GROUP_XSAVE) && !i->row->privileged);
+}
+
+static bool loads_x87(const struct CompareInsn *i) {
+    return in_group(i, GROUP_FXRSTOR) || (in_group(i, GROUP_XRSTOR) && !i->row->privileged);
+}
+
+/** MOV, POP. */
+static bool loads_segment(const struct CompareInsn *i) {
+    return i->row->group == GROUP_NONE && (i->row->writes & X86_REGS_SEG) && (i->row->reads & X86_REGS_TABLES);
 }
 
 /** Where they are in DiffState. */
@@ -80,7 +88,7 @@ static void pointers_lost(struct Comparison *c, const struct CompareInsn *i) {
     }
     if (diff_get64(c->b.fx + FXSAVE_FDP) == 0)
         memset(c->a.fx + FXSAVE_FDP, 0, 8);
-    if (is(i, "FNSTENV") || is(i, "FNSAVE")) {
+    if (in_group(i, GROUP_FNSAVE)) {
         bool small = i->insn->osize == 1;
         forget_zeros(c, operand(c, i) + (small ? 6 : 12), small ? 8 : 16);
     }
@@ -94,16 +102,16 @@ static void qemu_pointers(struct Comparison *c, const struct CompareInsn *i) {
 
 /** Under QEMU: RF is not set in what a fault pushes; the fault of a read-modify-write is its read's. */
 static void qemu_faults(struct Comparison *c, const struct CompareInsn *i) {
-    if (c->qemu && (is(i, "PAUSE") || is(i, "STI") || is(i, "HLT")) && c->a.vector == VEC_DB &&
+    if (c->qemu && (is(i, ID_PAUSE) || is(i, ID_STI) || is(i, ID_HLT)) && c->a.vector == VEC_DB &&
         c->b.vector == DIFF_NO_FAULT)
         take_all(c);
     if (!c->qemu || c->a.vector != c->b.vector)
         return;
     if (c->a.vector != DIFF_NO_FAULT && !(c->b.rflags & FLAG_RF))
         c->a.rflags &= ~(uint64_t)FLAG_RF;
-    if (c->a.vector != DIFF_NO_FAULT && is(i, "VCVTPS2PH"))
+    if (c->a.vector != DIFF_NO_FAULT && is(i, ID_VCVTPS2PH))
         memcpy(c->a.fx + FXSAVE_MXCSR, c->b.fx + FXSAVE_MXCSR, 4);
-    if (c->a.vector == VEC_PF && (is(i, "RCL") || is(i, "RCR")))
+    if (c->a.vector == VEC_PF && (is(i, ID_RCL) || is(i, ID_RCR)))
         c->a.rflags = (c->a.rflags & ~(uint64_t)FLAG_ARITH) | (c->b.rflags & FLAG_ARITH);
     if (c->a.vector == VEC_PF && c->a.error == (c->b.error | PF_W) && c->a.cr2 == c->b.cr2)
         c->a.error = c->b.error;
@@ -114,23 +122,22 @@ static void qemu_encodings(struct Comparison *c, const struct CompareInsn *i) {
     unsigned at = 0;
     while (at < i->insn->len && i->bytes[at] != 0xf6 && i->bytes[at] != 0xf7)
         at++;
-    bool test = is(i, "TEST") && at + 1 < i->insn->len && (i->bytes[at + 1] >> 3 & 7) == 1;
+    bool test = is(i, ID_TEST) && at + 1 < i->insn->len && (i->bytes[at + 1] >> 3 & 7) == 1;
     bool lock = c->a.vector == VEC_UD && c->b.vector != VEC_UD && i->row == &x86_rows[0];
-    if ((((test || is(i, "NOP")) && c->b.vector == VEC_UD) || lock) && c->qemu)
+    if ((((test || is(i, ID_NOP)) && c->b.vector == VEC_UD) || lock) && c->qemu)
         take_all(c);
 }
 
 static void qemu_x87(struct Comparison *c, const struct CompareInsn *i) {
-    bool state = saves_x87(i) || is(i, "XRSTOR") || is(i, "FXRSTOR") || is(i, "MOVDQ2Q");
-    if (c->qemu && (state || (x86_forms[i->row - x86_rows].attr & (ATTR_X87 | ATTR_MMX)) ||
-                    strstr(i->row->operands, "pi") != NULL))
+    bool state = saves_x87(i) || loads_x87(i) || is(i, ID_MOVDQ2Q);
+    if (c->qemu && (state || (form(i)->attr & (ATTR_X87 | ATTR_MMX)) || strstr(i->row->operands, "pi") != NULL))
         take_all(c);
 }
 
 /** Exceptions of SSE and AVX. */
 static void qemu_simd(struct Comparison *c, const struct CompareInsn *i) {
     bool fault = c->a.vector == VEC_XM || c->a.vector == VEC_GP;
-    if (c->qemu && fault && c->b.vector != c->a.vector && ((x86_forms[i->row - x86_rows].attr & (ATTR_SSE | ATTR_VEX))))
+    if (c->qemu && fault && c->b.vector != c->a.vector && ((form(i)->attr & (ATTR_SSE | ATTR_VEX))))
         take_all(c);
 }
 
@@ -151,10 +158,10 @@ static void qemu_segments(struct Comparison *c, const struct CompareInsn *i) {
 }
 
 static void qemu_operand_size(struct Comparison *c, const struct CompareInsn *i) {
-    bool concerned = is(i, "MOVBE") || is(i, "CRC32") || is(i, "BSWAP") || is(i, "SHLD") || is(i, "SHRD");
-    bool narrow = i->insn->osize == 1 || (is(i, "MOVBE") && has_prefix(c, i, 0x66));
+    bool concerned = is(i, ID_MOVBE) || is(i, ID_CRC32) || is(i, ID_BSWAP) || is(i, ID_SHLD) || is(i, ID_SHRD);
+    bool narrow = i->insn->osize == 1 || (is(i, ID_MOVBE) && has_prefix(c, i, 0x66));
     bool mode16 = c->mode != DIFF_PROT32 && c->mode != DIFF_COMPAT32 && c->mode != DIFF_LONG64;
-    if (c->qemu && mode16 && (is(i, "MOVBE") || is(i, "CRC32")))
+    if (c->qemu && mode16 && (is(i, ID_MOVBE) || is(i, ID_CRC32)))
         take_all(c);
     bool no_stack = c->a.vector == DIFF_TRIPLE_FAULT || c->b.vector == DIFF_TRIPLE_FAULT; /* of SP */
     if (c->qemu && concerned && narrow && (c->a.vector == c->b.vector || no_stack))
@@ -162,19 +169,20 @@ static void qemu_operand_size(struct Comparison *c, const struct CompareInsn *i)
 }
 
 static void qemu_flags(struct Comparison *c, const struct CompareInsn *i) {
-    bool blsi = is(i, "BLSI") && (c->a.rflags ^ c->b.rflags) == FLAG_CF;
-    bool wide = strstr(i->row->mnemonic, "PCMPESTR") != NULL && has_rex_w(c, i);
+    bool blsi = is(i, ID_BLSI) && (c->a.rflags ^ c->b.rflags) == FLAG_CF;
+    bool wide =
+        (is(i, ID_PCMPESTRI) || is(i, ID_PCMPESTRM) || is(i, ID_VPCMPESTRI) || is(i, ID_VPCMPESTRM)) && has_rex_w(c, i);
     if (c->qemu && wide && c->a.vector == c->b.vector)
         take_all(c);
-    if (c->qemu && (blsi || is(i, "ADCX") || is(i, "ADOX")) && c->a.vector == c->b.vector)
+    if (c->qemu && (blsi || is(i, ID_ADCX) || is(i, ID_ADOX)) && c->a.vector == c->b.vector)
         c->a.rflags = c->b.rflags;
 }
 
 /** Prefixes before branches: F2 and F3 of LOOPcc, 66 of near branches in 64-bit code. The engine `host` is the judge.
  */
 static void qemu_branch_prefix(struct Comparison *c, const struct CompareInsn *i) {
-    bool loop = (is(i, "LOOPE") || is(i, "LOOPNE")) && (has_prefix(c, i, 0xf2) || has_prefix(c, i, 0xf3));
-    bool near_branch = i->row->operands[0] == 'J' || is(i, "RET") || is(i, "CALL") || is(i, "JMP");
+    bool loop = (is(i, ID_LOOPE) || is(i, ID_LOOPNE)) && (has_prefix(c, i, 0xf2) || has_prefix(c, i, 0xf3));
+    bool near_branch = in_group(i, GROUP_BRANCH) || in_group(i, GROUP_RET) || in_group(i, GROUP_FAR);
     bool short_rip = c->mode == DIFF_LONG64 && near_branch && has_prefix(c, i, 0x66);
     if (c->qemu && (loop || short_rip))
         take_all(c);
@@ -189,19 +197,19 @@ static void qemu_branch_register(struct Comparison *c, const struct CompareInsn 
 }
 
 static void qemu_operands(struct Comparison *c, const struct CompareInsn *i) {
-    bool zero = (is(i, "BSF") || is(i, "BSR")) && (c->b.rflags & FLAG_ZF) && i->insn->osize == 2;
+    bool zero = (is(i, ID_BSF) || is(i, ID_BSR)) && (c->b.rflags & FLAG_ZF) && i->insn->osize == 2;
     if (!c->qemu)
         return;
     if (zero && c->a.vector == c->b.vector)
         c->a.gpr[i->insn->reg / 8] = c->b.gpr[i->insn->reg / 8];
-    if ((is(i, "SHLD") || is(i, "SHRD")) && i->insn->mem && i->insn->base == INSN_REG_RIP)
+    if ((is(i, ID_SHLD) || is(i, ID_SHRD)) && i->insn->mem && i->insn->base == INSN_REG_RIP)
         take_all(c);
     bool went_on = c->b.vector == DIFF_NO_FAULT || c->b.vector == DIFF_TRIPLE_FAULT;
-    if (is(i, "ENTER") && c->a.vector != DIFF_NO_FAULT && went_on)
+    if (is(i, ID_ENTER) && c->a.vector != DIFF_NO_FAULT && went_on)
         take_all(c);
-    if ((is(i, "WRFSBASE") || is(i, "WRGSBASE")) && has_prefix(c, i, 0x66) && c->a.vector == c->b.vector)
+    if ((is(i, ID_WRFSBASE) || is(i, ID_WRGSBASE)) && has_prefix(c, i, 0x66) && c->a.vector == c->b.vector)
         c->a.fs_base = c->b.fs_base, c->a.gs_base = c->b.gs_base;
-    if (is(i, "CALL") && c->a.vector == VEC_PF && c->b.vector == VEC_PF && c->a.error == (c->b.error | PF_U))
+    if (is(i, ID_CALL) && c->a.vector == VEC_PF && c->b.vector == VEC_PF && c->a.error == (c->b.error | PF_U))
         c->a.error = c->b.error;
 }
 
@@ -218,7 +226,7 @@ static void qemu_canonical_end(struct Comparison *c, const struct CompareInsn *i
 
 /** x87 operands of more than 8 bytes, which are read and written in parts. */
 static void x87_parts(struct Comparison *c, const struct CompareInsn *i) {
-    bool environment = is(i, "FNSTENV") || is(i, "FNSAVE") || is(i, "FLDENV") || is(i, "FRSTOR");
+    bool environment = in_group(i, GROUP_FNSAVE) || in_group(i, GROUP_FRSTOR);
     bool parts = environment || !strcmp(i->row->operands, "Mt");
     if (parts && crosses_canonical(c) && c->b.cr2 == operand(c, i))
         take_all(c);
@@ -226,21 +234,21 @@ static void x87_parts(struct Comparison *c, const struct CompareInsn *i) {
 
 /** Where a branch leads beyond CS.limit, or nowhere. */
 static void qemu_branch_target(struct Comparison *c, const struct CompareInsn *i) {
-    bool branch = i->row->operands[0] == 'J' || is(i, "RET") || is(i, "CALL") || is(i, "JMP") || is(i, "IRET");
+    bool branch = in_group(i, GROUP_BRANCH) || in_group(i, GROUP_RET) || in_group(i, GROUP_FAR) || is(i, ID_IRET);
     if (c->qemu && branch && c->a.vector == VEC_GP && c->b.vector == VEC_GP && c->a.rip == i->rip && c->b.rip != i->rip)
         take_all(c);
 }
 
 /** Reserved bits of control registers. */
 static void qemu_control(struct Comparison *c, const struct CompareInsn *i) {
-    bool control = is(i, "MOV") && i->row->operands[0] == 'C';
+    bool control = i->row->exit == EXIT_CR_ACCESS && i->row->exit_kind == EXIT_CR_TO;
     if (c->qemu && control && c->a.vector == VEC_GP && c->a.error == 0 && c->b.vector == DIFF_NO_FAULT)
         take_all(c);
 }
 
 /** Gathers that fault, or whose index is in register 4, which as a general register means none. */
 static void qemu_gather(struct Comparison *c, const struct CompareInsn *i) {
-    bool gather = !strncmp(i->row->mnemonic, "VGATHER", 7) || !strncmp(i->row->mnemonic, "VPGATHER", 8);
+    bool gather = form(i)->attr & ATTR_VSIB;
     bool fault = c->a.vector != DIFF_NO_FAULT || c->b.vector != DIFF_NO_FAULT;
     if (c->qemu && gather && (fault || i->insn->index == 4))
         take_all(c);
@@ -248,7 +256,7 @@ static void qemu_gather(struct Comparison *c, const struct CompareInsn *i) {
 
 /** The upper byte of the base in 16-bit form. */
 static void qemu_tables(struct Comparison *c, const struct CompareInsn *i) {
-    bool stores = is(i, "SGDT") || is(i, "SIDT"), loads = is(i, "LGDT") || is(i, "LIDT");
+    bool tables = i->row->exit == EXIT_GDTR_IDTR, loads = tables && i->row->privileged, stores = tables && !loads;
     if (c->qemu && loads && c->mode == DIFF_LONG64 && has_prefix(c, i, 0x66))
         take_all(c);
     if (c->qemu && stores && i->insn->osize == 1)
@@ -257,27 +265,27 @@ static void qemu_tables(struct Comparison *c, const struct CompareInsn *i) {
 
 static void qemu_int_error(struct Comparison *c, const struct CompareInsn *i) {
     bool gate = c->mode >= DIFF_COMPAT16 && c->a.vector == VEC_GP && c->b.vector == VEC_GP;
-    if (c->qemu && gate && is(i, "INT") && c->b.error - 2 == 2 * (c->a.error - 2))
+    if (c->qemu && gate && is(i, ID_INT) && c->b.error - 2 == 2 * (c->a.error - 2))
         c->a.error = c->b.error;
 }
 
 /** The trap of an instruction that loads SS, where INT3 is the next. */
 static void qemu_shadow(struct Comparison *c, const struct CompareInsn *i) {
-    bool loads = (is(i, "MOV") && i->row->operands[0] == 'S') || (is(i, "POP") && !strcmp(i->row->operands, "SS"));
+    bool loads = loads_segment(i) && (form(i)->reg_kind == KIND_SEG || !strcmp(i->row->operands, "SS"));
     if (c->qemu && loads && (c->in->rflags & FLAG_TF) && c->a.vector == VEC_DB && c->b.vector == DIFF_NO_FAULT)
         take_all(c);
 }
 
 static void qemu_dr7(struct Comparison *c, const struct CompareInsn *i) {
     enum { DR7 = 23, RESERVED = 0xd800 };
-    if (c->qemu && c->system && is(i, "MOV") && i->row->operands[0] == 'D')
+    if (c->qemu && c->system && i->row->exit == EXIT_MOV_DR && i->row->exit_kind == EXIT_DR_TO)
         c->system_a.v[DR7] = (c->system_a.v[DR7] & ~(uint64_t)RESERVED) | (c->system_b.v[DR7] & RESERVED);
 }
 
 /** SYSENTER's addresses. */
 static void kvm_sysenter(struct Comparison *c, const struct CompareInsn *i) {
     enum { CS = 29, ESP = 30, EIP = 31 };
-    if (!c->system || !is(i, "WRMSR") || strcmp(c->oracle, "kvm") != 0)
+    if (!c->system || i->row->exit != EXIT_WRMSR || strcmp(c->oracle, "kvm") != 0)
         return;
     if (c->qemu && c->system_b.v[CS] == (uint16_t)c->system_a.v[CS])
         c->system_a.v[CS] = c->system_b.v[CS];
@@ -288,7 +296,7 @@ static void kvm_sysenter(struct Comparison *c, const struct CompareInsn *i) {
 
 static void qemu_null_ss(struct Comparison *c, const struct CompareInsn *i) {
     enum { SS = 1 };
-    bool loads = is(i, "LSS") || is(i, "MOV") || is(i, "POP");
+    bool loads = is(i, ID_LSS) || is(i, ID_MOV) || is(i, ID_POP);
     if (c->qemu && loads && c->system && c->mode == DIFF_LONG64 && c->a.vector == VEC_GP && c->a.error == 0 &&
         c->b.vector == DIFF_NO_FAULT && (c->system_b.v[SS] & ~3ull) == 0)
         take_all(c);
@@ -296,20 +304,20 @@ static void qemu_null_ss(struct Comparison *c, const struct CompareInsn *i) {
 
 /** CR3 that points to nowhere. */
 static void kvm_no_tables(struct Comparison *c, const struct CompareInsn *i) {
-    bool cr3 = is(i, "MOV") && i->row->operands[0] == 'C' && i->insn->reg == 3;
+    bool cr3 = i->row->exit == EXIT_CR_ACCESS && i->row->exit_kind == EXIT_CR_TO && i->insn->reg == 3;
     if (cr3 && c->a.vector == DIFF_TRIPLE_FAULT && c->b.vector == DIFF_NO_END && !strcmp(c->oracle, "kvm"))
         take_all(c);
 }
 
 static void lar_limit(struct Comparison *c, const struct CompareInsn *i) {
-    if (is(i, "LAR")) {
+    if (is(i, ID_LAR)) {
         uint64_t *a = &c->a.gpr[i->insn->reg / 8], b = c->b.gpr[i->insn->reg / 8];
         *a = (*a & ~0xf0000ull) | (b & 0xf0000);
     }
 }
 
 static void qemu_vex(struct Comparison *c, const struct CompareInsn *i) {
-    bool mode16 = c->mode == DIFF_PROT16 || c->mode == DIFF_COMPAT16, vex = !strncmp(i->row->opcode, "vex", 3);
+    bool mode16 = c->mode == DIFF_PROT16 || c->mode == DIFF_COMPAT16, vex = form(i)->attr & ATTR_VEX;
     bool scalar = strstr(i->row->operands, "ss") != NULL || strstr(i->row->operands, "sd") != NULL;
     bool wide_scalar = vex && scalar && tune_vex_l(i->bytes);
     if (c->qemu && vex &&
@@ -319,7 +327,7 @@ static void qemu_vex(struct Comparison *c, const struct CompareInsn *i) {
 
 /** Vector registers that 32-bit code does not have. */
 static void qemu_vzero(struct Comparison *c, const struct CompareInsn *i) {
-    if (!c->qemu || c->mode == DIFF_LONG64 || strncmp(i->row->mnemonic, "VZERO", 5) != 0)
+    if (!c->qemu || c->mode == DIFF_LONG64 || !in_group(i, GROUP_VZERO))
         return;
     memcpy(c->a.fx + FXSAVE_XMM + 8 * 16, c->b.fx + FXSAVE_XMM + 8 * 16, 8 * 16);
     memcpy(c->a.ymmh[8], c->b.ymmh[8], 8 * 16);
@@ -327,8 +335,8 @@ static void qemu_vzero(struct Comparison *c, const struct CompareInsn *i) {
 
 /** Addresses that are looked at, whether or not something is stored there. */
 static void qemu_touch(struct Comparison *c, const struct CompareInsn *i) {
-    bool flush = !strncmp(i->row->mnemonic, "CLFLUSH", 7) || is(i, "CLWB");
-    bool masked = strstr(i->row->mnemonic, "MASKMOV") != NULL;
+    bool flush = in_group(i, GROUP_FLUSH);
+    bool masked = in_group(i, GROUP_MASKMOV);
     bool fault = c->a.vector == VEC_PF || c->a.vector == VEC_GP || c->a.vector == VEC_SS;
     if (c->qemu && fault &&
         ((flush && c->b.vector == DIFF_NO_FAULT) ||
@@ -343,14 +351,15 @@ static void qemu_alignment(struct Comparison *c, const struct CompareInsn *i) {
 }
 
 static void qemu_far(struct Comparison *c, const struct CompareInsn *i) {
-    bool pointer = (is(i, "CALL") || is(i, "JMP")) && i->insn->mem && i->insn->osize == 3;
-    bool frees = (is(i, "RETF") || is(i, "RET")) && (i->insn->imm & 0x8000);
+    bool call = in_group(i, GROUP_FAR) || is(i, ID_CALL) || is(i, ID_JMP);
+    bool pointer = call && i->insn->mem && i->insn->osize == 3;
+    bool frees = (is(i, ID_RETF) || is(i, ID_RET)) && (i->insn->imm & 0x8000);
     if (c->qemu && (pointer || frees))
         take_all(c);
 }
 
 static void qemu_msr(struct Comparison *c, const struct CompareInsn *i) {
-    bool base = is(i, "WRMSR") || is(i, "WRFSBASE") || is(i, "WRGSBASE");
+    bool base = is(i, ID_WRMSR) || is(i, ID_WRFSBASE) || is(i, ID_WRGSBASE);
     if (c->qemu && base && c->a.vector == VEC_GP && c->b.vector == DIFF_NO_FAULT)
         take_all(c);
 }
@@ -375,7 +384,7 @@ static void flat_wrap(struct Comparison *c, const struct CompareInsn *i) {
 
 /** RETF to an inner level, which must not be: the stack pointer of an outer one is read first. */
 static void retf_outer_stack(struct Comparison *c, const struct CompareInsn *i) {
-    if (is(i, "RETF") && c->a.vector == VEC_GP && (c->b.vector == VEC_PF || c->b.vector == VEC_AC) &&
+    if (is(i, ID_RETF) && c->a.vector == VEC_GP && (c->b.vector == VEC_PF || c->b.vector == VEC_AC) &&
         c->a.rip == c->b.rip)
         take_all(c);
 }
@@ -383,7 +392,7 @@ static void retf_outer_stack(struct Comparison *c, const struct CompareInsn *i) 
 /** Selectors whose descriptors are not those of the host's system: error codes name them. */
 static void host_selectors(struct Comparison *c, const struct CompareInsn *i) {
     enum { OWN = DIFF_CS16_0 };
-    bool far = is(i, "JMP") || is(i, "CALL") || is(i, "RETF") || is(i, "IRET");
+    bool far = in_group(i, GROUP_FAR) || in_group(i, GROUP_FAR_RET);
     bool a = (c->a.vector == VEC_GP || c->a.vector == VEC_NP) && c->a.error >= OWN,
          b = (c->b.vector == VEC_GP || c->b.vector == VEC_NP) && c->b.error >= OWN;
     if (far && (a || b) && !c->system && c->a.rip == c->b.rip)
@@ -391,7 +400,7 @@ static void host_selectors(struct Comparison *c, const struct CompareInsn *i) {
 }
 
 static void fxsave_last_byte(struct Comparison *c, const struct CompareInsn *i) {
-    bool fx = !strncmp(i->row->mnemonic, "FXSAVE", 6) || !strncmp(i->row->mnemonic, "FXRSTOR", 7);
+    bool fx = in_group(i, GROUP_FXSAVE) || in_group(i, GROUP_FXRSTOR);
     if (fx && c->a.vector == VEC_PF && c->b.vector == VEC_PF && c->a.cr2 == operand(c, i) &&
         c->b.cr2 == c->a.cr2 + FXSAVE_SIZE - 1)
         c->a.cr2 = c->b.cr2;
@@ -399,13 +408,13 @@ static void fxsave_last_byte(struct Comparison *c, const struct CompareInsn *i) 
 
 static void cmps_order(struct Comparison *c, const struct CompareInsn *i) {
     bool a = c->a.vector == VEC_PF || c->a.vector == VEC_AC, b = c->b.vector == VEC_PF || c->b.vector == VEC_AC;
-    if (is(i, "CMPS") && a && b && (c->a.vector != c->b.vector || c->a.cr2 != c->b.cr2))
+    if (is(i, ID_CMPS) && a && b && (c->a.vector != c->b.vector || c->a.cr2 != c->b.cr2))
         take_all(c);
 }
 
 /** Where the flags of a repeated comparison are those of a later iteration. */
 static void interrupted_comparison(struct Comparison *c, const struct CompareInsn *i) {
-    bool compares = (is(i, "CMPS") || is(i, "SCAS")) && i->insn->rep;
+    bool compares = (is(i, ID_CMPS) || is(i, ID_SCAS)) && i->insn->rep;
     if (compares && c->a.vector == VEC_PF && c->b.vector == VEC_PF)
         c->a.rflags = c->b.rflags;
 }
@@ -431,12 +440,12 @@ static void not_in_table(struct Comparison *c, const struct CompareInsn *i) {
 }
 
 static void int1_rip(struct Comparison *c, const struct CompareInsn *i) {
-    if (is(i, "INT1") && c->a.vector == VEC_DB && c->b.vector == VEC_DB)
+    if (is(i, ID_INT1) && c->a.vector == VEC_DB && c->b.vector == VEC_DB)
         c->b.rip = c->a.rip;
 }
 
 static void kvm_int1(struct Comparison *c, const struct CompareInsn *i) {
-    bool traps = is(i, "INT1") && (c->in->rflags & FLAG_TF) && c->a.vector == VEC_DB;
+    bool traps = is(i, ID_INT1) && (c->in->rflags & FLAG_TF) && c->a.vector == VEC_DB;
     if (traps && c->b.vector == VEC_UD && !strcmp(c->oracle, "kvm"))
         take_all(c);
 }
@@ -456,7 +465,7 @@ static void upper_half(struct Comparison *c, const struct CompareInsn *i) {
  * own. */
 static void emulated(struct Comparison *c, const struct CompareInsn *i) {
     uint32_t v = c->a.vector;
-    bool far = is(i, "JMP") || is(i, "CALL") || is(i, "RETF") || is(i, "IRET"); /* which it executes after all */
+    bool far = in_group(i, GROUP_FAR) || in_group(i, GROUP_FAR_RET); /* which it executes after all */
     bool here = c->a.rip == c->b.rip || c->b.vector == DIFF_NO_FAULT || far;
     if ((v == VEC_GP || v == VEC_SS || v == VEC_UD) && here && on_pvm(c))
         take_all(c);
@@ -472,7 +481,7 @@ static void paravirtual_stack(struct Comparison *c, const struct CompareInsn *i)
 
 /** An #AC for which RFLAGS.AC is 0 when Linux looks. */
 static void split_lock(struct Comparison *c, const struct CompareInsn *i) {
-    if (is(i, "IRET") && c->a.vector == VEC_AC && c->b.vector == DIFF_NO_END && !strcmp(c->oracle, "host"))
+    if (is(i, ID_IRET) && c->a.vector == VEC_AC && c->b.vector == DIFF_NO_END && !strcmp(c->oracle, "host"))
         take_all(c);
 }
 

@@ -177,8 +177,8 @@ enum ExitReason {
     EXIT_REASONS = 80
 };
 
-/** What tells the instructions of an exit reason apart: in its exit qualification or instruction information (SDM vol. 3,
- *  28.2.1 and 28.2.5). */
+/** What tells the instructions of an exit reason apart: in its exit qualification or instruction information (SDM vol.
+ * 3, 28.2.1 and 28.2.5). */
 enum { EXIT_CR_TO, EXIT_CR_FROM, EXIT_CR_CLTS, EXIT_CR_LMSW };
 enum { EXIT_DR_TO, EXIT_DR_FROM };
 enum { EXIT_SGDT, EXIT_SIDT, EXIT_LGDT, EXIT_LIDT };

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /** The instruction decoder (SDM vol. 2, chapter 2; opcode maps: appendix A, as rows of x86.tab). */
-#include "isa/decode.h"
-#include "accel/tcg-lite/run/tcg.h"
-#include "cpu/vendor.h"
-#include "isa/decode_tables.h"
+#include "isa/isa.h"
 #include "isa/undefined.h"
 
 #include <string.h>
@@ -184,7 +181,7 @@ static void skip_undefined(struct Cursor *c, unsigned asize) {
     next_le(c, tail.immediate == TAIL_FAR ? z + 2 : tail.immediate == TAIL_Z ? z : tail.immediate);
 }
 
-static void memory16(struct Cursor *c, struct Insn *i) {
+static void memory16(struct Cursor *c, struct X86Insn *i) {
     static const uint8_t bases[8] = {REG_BX, REG_BX, REG_BP, REG_BP, REG_SI, REG_DI, REG_BP, REG_BX};
     static const uint8_t indexes[4] = {REG_SI, REG_DI, REG_SI, REG_DI};
     unsigned mod = c->modrm >> 6, rm = c->modrm & 7;
@@ -201,7 +198,7 @@ static void memory16(struct Cursor *c, struct Insn *i) {
 }
 
 static void memory32(struct Cursor *c, struct Decoded *out, bool vsib) {
-    struct Insn *i = &out->insn;
+    struct X86Insn *i = &out->insn;
     unsigned mod = c->modrm >> 6, rm = c->modrm & 7, base = rm;
     i->seg = SEG_DS;
     if (rm == 4) {
@@ -243,7 +240,7 @@ static uint8_t register_operand(const struct Cursor *c, unsigned n, unsigned kin
 }
 
 static void modrm_operands(struct Cursor *c, const struct X86Form *f, struct Decoded *out) {
-    struct Insn *i = &out->insn;
+    struct X86Insn *i = &out->insn;
     unsigned reg = (c->modrm >> 3) & 7, rm = c->modrm & 7;
     if (f->reg_kind != KIND_RAW)
         reg |= (unsigned)(c->rex & REX_R) << 1;
@@ -260,10 +257,10 @@ static void modrm_operands(struct Cursor *c, const struct X86Form *f, struct Dec
     else
         memory32(c, out, f->attr & ATTR_VSIB);
     if (c->seg >= 0)
-        i->seg = (unsigned)c->seg & 7;
+        i->seg = (uint8_t)c->seg;
 }
 
-static void immediate(struct Cursor *c, const struct X86Form *f, struct Insn *i, unsigned osize) {
+static void immediate(struct Cursor *c, const struct X86Form *f, struct X86Insn *i, unsigned osize) {
     unsigned z = osize == 1 ? 2 : 4;
     switch (f->imm_kind) {
     case IMM_ONE: i->imm = 1; break;
@@ -315,8 +312,8 @@ static unsigned operand_size(const struct Cursor *c, const struct X86Form *f) {
 }
 
 /** insn.osize, and which of the form's sizes that is. */
-static unsigned size_slot(const struct Cursor *c, const struct X86Form *f, struct Insn *i, unsigned osize) {
-    i->osize = osize & 3;
+static unsigned size_slot(const struct Cursor *c, const struct X86Form *f, struct X86Insn *i, unsigned osize) {
+    i->osize = (uint8_t)osize;
     switch (f->size) {
     case SIZE_B: i->osize = 0; return 0;
     case SIZE_W: i->osize = 1; return 0;
@@ -331,7 +328,7 @@ static unsigned size_slot(const struct Cursor *c, const struct X86Form *f, struc
 }
 
 /** Encodings of register operands and prefixes that raise #UD although a row was found. */
-static bool illegal(const struct Cursor *c, const struct X86Form *f, struct Insn *i) {
+static bool illegal(const struct Cursor *c, const struct X86Form *f, struct X86Insn *i) {
     if (f->reg_kind == KIND_SEG && (i->reg > SEG_GS || ((f->attr & ATTR_SEG_DEST) && i->reg == SEG_CS)))
         return true;
     if (f->reg_kind == KIND_CR) {
@@ -370,62 +367,25 @@ static int mode_fault(const struct Cursor *c, const struct X86Form *f) {
     return -1;
 }
 
-/* What stands for instructions that are none. */
-static EXEC_FN x_raise_UD(CPUX86State *env, const struct Insn *i, struct Tcg *t) {
-    (void)env;
-    tcg_raise(t, i, VEC_UD);
-}
-static EXEC_FN x_raise_NM(CPUX86State *env, const struct Insn *i, struct Tcg *t) {
-    (void)env;
-    tcg_raise(t, i, VEC_NM);
-}
-
-static void set_raise(struct Decoded *out, ExecFn fn) {
-    out->insn.fn = out->fn_no_flags = fn;
+/** It raises an exception and does nothing else. */
+static void set_raise(struct Decoded *out) {
     out->flags_read = FB_ALL; /* the handler sees them */
     out->flags_written = out->flags_maybe = 0;
     out->flow = true;
-    out->exit = false;
-}
-
-/** The address form that is enough for this operand: see enum EaKind. */
-static enum X86FnKind memory_kind(const struct Cursor *c, const struct Insn *i) {
-    if (!(c->mode & MODE_FLAT) || i->seg == SEG_FS || i->seg == SEG_GS || i->asize == 1 || i->more_disp)
-        return FN_FULL;
-    if (c->code64)
-        return i->asize == 2 ? FN_FLAT32 : i->index == INSN_REG_NONE ? FN_BASE : FN_FLAT;
-    return i->seg == SEG_CS || (c->mode & MODE_CODE) != MODE_CODE32 ? FN_FULL : FN_FLAT32;
-}
-
-static void pick_functions(const struct Cursor *c, const struct X86Form *f, struct Decoded *out, unsigned slot) {
-    const struct Insn *i = &out->insn;
-    unsigned kind = FN_REG;
-    if (f->fn_kinds > 1) {
-        if (i->mem)
-            kind = memory_kind(c, i);
-        if (i->lock)
-            kind = kind == FN_FLAT || kind == FN_BASE ? FN_LOCK_FLAT : FN_LOCK_FULL;
-        else if (f->imm_kind == IMM_MOFFS && i->asize == 3 && i->disp != i->imm)
-            kind = FN_REG; /* an offset of 64 bits is taken from imm */
-        else if (c->mode & MODE_SIMD_CHECK)
-            kind = i->mem ? FN_MEM_CHECK : FN_REG_CHECK;
-    }
-    const ExecFn *fn = &x86_fns[f->fn + (slot * f->fn_kinds + kind) * 2];
-    out->insn.fn = fn[0];
-    out->fn_no_flags = fn[1];
+    out->jcc = false;
 }
 
 /** Fill in everything that the found row says. False: it turns out to be illegal. */
 static bool finish(struct Cursor *c, const struct X86Form *f, struct Decoded *out) {
-    struct Insn *i = &out->insn;
+    struct X86Insn *i = &out->insn;
     unsigned osize = operand_size(c, f);
     i->lock = c->lock;
-    i->rep = f->attr & ATTR_REP ? c->rep & 3 : 0;
-    i->vl = c->vex_l & 1;
+    i->rep = f->attr & ATTR_REP ? c->rep : 0;
+    i->vl = c->vex_l;
     i->vreg = (uint8_t)(c->code64 ? c->vvvv : c->vvvv & 7);
     if (f->vvvv_kind == KIND_GPR)
         i->vreg = (uint8_t)(i->vreg * 8);
-    i->seg = c->seg >= 0 ? (unsigned)c->seg & 7 : SEG_DS;
+    i->seg = c->seg >= 0 ? (uint8_t)c->seg : SEG_DS;
     if (f->attr & ATTR_MODRM)
         modrm_operands(c, f, out);
     if (f->attr & ATTR_OPREG)
@@ -433,7 +393,7 @@ static bool finish(struct Cursor *c, const struct X86Form *f, struct Decoded *ou
                                           f->attr & ATTR_OPREG8    ? KIND_GPR8
                                           : f->rm_kind == KIND_RAW ? KIND_GPR
                                                                    : f->rm_kind);
-    unsigned slot = size_slot(c, f, i, osize);
+    out->size_slot = (uint8_t)size_slot(c, f, i, osize);
     immediate(c, f, i, osize);
     if (f->attr & ATTR_X87)
         i->imm = (c->opcode & 7) << 8 | c->modrm; /* what FOP will hold */
@@ -454,8 +414,7 @@ static bool finish(struct Cursor *c, const struct X86Form *f, struct Decoded *ou
         out->flags_maybe = 0;
     }
     out->flow = f->attr & ATTR_FLOW;
-    out->exit = f->attr & ATTR_JCC;
-    pick_functions(c, f, out, slot);
+    out->jcc = f->attr & ATTR_JCC;
     return true;
 }
 
@@ -478,13 +437,11 @@ enum DecodeStatus x86_decode(const struct CpuModel *model, uint32_t mode, const 
         ok = finish(&c, f, out) && !c.bad_vex;
     if (c.ran_out)
         return c.have == MAX_LENGTH ? DECODE_TOO_LONG : DECODE_MORE;
-    out->insn.len = c.pos & 15;
-    int fault = ok ? mode_fault(&c, f) : VEC_UD;
-    if (fault == VEC_UD) {
+    out->insn.len = (uint8_t)c.pos;
+    out->fault = (int8_t)(ok ? mode_fault(&c, f) : VEC_UD);
+    if (out->fault == VEC_UD)
         out->row = 0;
-        set_raise(out, x_raise_UD);
-    } else if (fault == VEC_NM) {
-        set_raise(out, x_raise_NM);
-    }
+    if (out->fault >= 0)
+        set_raise(out);
     return DECODE_OK;
 }

@@ -26,7 +26,7 @@ enum FeatureWord {
     FEAT_WORDS
 };
 
-#define X86_FEATURE(word, bit) ((word)*32 + (bit))
+#define X86_FEATURE(word, bit) ((word) * 32 + (bit))
 
 /* clang-format off */
 /** Features by name; the value is word * 32 + bit. Names as in /proc/cpuinfo and QEMU where those agree. */

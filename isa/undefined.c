@@ -3,7 +3,6 @@
  * How long is what is no instruction? Processors fetch all of it before they raise #UD, so a page fault of its last
  * bytes comes first (SDM vol. 3, 6.9). Lengths as measured on processors of AMD's family 1Ah and on Intel's.
  */
-#include "cpu/vendor.h"
 #include "isa/undefined.h"
 
 /** Opcodes after 0F without rows that have more bytes; all others end with the opcode. */

@@ -3,8 +3,7 @@
 #ifndef TWIN86_ISA_UNDEFINED_H
 #define TWIN86_ISA_UNDEFINED_H
 
-#include "cpu/cpuid.h"
-#include "isa/decode_tables.h"
+#include "isa/isa.h"
 
 enum { TAIL_Z = 0x80 /* 2 or 4, by operand size */, TAIL_FAR /* and 2 more */ };
 

@@ -68,8 +68,8 @@ int twin86_doctor(unsigned index, FILE *f) {
         return -EINVAL;
     fprintf(f, "%s: %s%s\n", name, r == 0 ? "usable" : "not usable: ", r == 0 ? "" : why);
     const struct AccelOps *ops = accel_find(name);
-    if (ops->doctor != NULL)
-        ops->doctor(f);
+    if (ops->look != NULL && ops->look->doctor != NULL)
+        ops->look->doctor(f);
     return r;
 }
 
@@ -406,9 +406,10 @@ void twin86_engine_stats(Twin86Machine *machine, char *buf, size_t size) {
         return;
     size_t used = 0;
     for (const struct Engine *e = m->engines; e != NULL; e = e->next) {
-        for (unsigned i = 0; i < m->cpu_count && e->accel.ops->describe != NULL; i++) {
+        const struct AccelLookOps *look = e->accel.ops->look;
+        for (unsigned i = 0; i < m->cpu_count && look != NULL && look->describe != NULL; i++) {
             char line[512] = "", cpu[16] = "";
-            e->accel.ops->describe(e->vcpu[i], line, sizeof(line));
+            look->describe(e->vcpu[i], line, sizeof(line));
             if (m->cpu_count > 1)
                 snprintf(cpu, sizeof(cpu), "CPU %u: ", i);
             if (line[0] != '\0' && used < size)

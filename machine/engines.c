@@ -157,9 +157,9 @@ static int add_engine(struct Machine *m, const char *list, char *why, size_t n) 
     if (r == 0 && strcmp(cpu->model.name, "max") != 0) /* "max" promises nothing */
         append(why, n, cpu->error);
     cpu->error[0] = '\0';
-    if (r == 0 && ops->caveat != NULL) {
+    if (r == 0 && ops->look != NULL && ops->look->caveat != NULL) {
         char caveat[256];
-        ops->caveat(caveat, sizeof(caveat));
+        ops->look->caveat(caveat, sizeof(caveat));
         append(why, n, caveat);
     }
     return r;
@@ -268,8 +268,8 @@ static int hand_over(struct Machine *m, struct Engine *e, char *why, size_t n) {
     struct Engine *old = m->engine;
     int r = 0;
     machine_sync_state(m);
-    for (unsigned i = 0; i < m->cpu_count && r == 0 && e->accel.ops->check_points != NULL; i++)
-        r = e->accel.ops->check_points(machine_cpu(m, i), e->vcpu[i], &machine_cpu(m, i)->debug, why, n);
+    for (unsigned i = 0; i < m->cpu_count && r == 0; i++)
+        r = accel_check_points(e->accel.ops, machine_cpu(m, i), e->vcpu[i], &machine_cpu(m, i)->debug, why, n);
     if (r != 0)
         return r;
     set_engine(m, e);
@@ -281,7 +281,7 @@ static int hand_over(struct Machine *m, struct Engine *e, char *why, size_t n) {
     }
     m->engine = e;
     m->handovers++;
-    trace_engine(&m->trace, e->accel.ops->name, e->accel.ops == &tcg_lite_ops);
+    trace_engine(&m->trace, e->accel.ops->name, e->accel.ops->software);
     for (unsigned i = 0; i < m->cpu_count; i++)
         machine_cpu(m, i)->env_changed = false;
     /* while it was away, code and page tables may have changed without its notice */

@@ -9,7 +9,9 @@
 #ifndef TWIN86_MACHINE_MACHINE_H
 #define TWIN86_MACHINE_MACHINE_H
 
-#include "accel/accel.h"
+#include "accel/irqchip.h"
+#include "accel/look.h"
+#include "accel/registry.h"
 #include "cpu/cpu.h"
 #include "cpu/exclusive.h"
 #include "cpu/exits.h"

@@ -73,7 +73,7 @@ int machine_set_trace(struct Machine *m, const char *list, char *why, size_t n) 
     const char *wrong = NULL;
     if (items != 0 && m->config.trace_output == NULL)
         wrong = "nobody takes the log";
-    else if ((items & TRACE_INSTRUCTIONS) != 0 && m->engine->accel.ops != &tcg_lite_ops)
+    else if ((items & TRACE_INSTRUCTIONS) != 0 && !m->engine->accel.ops->software)
         wrong = "exec, in_asm, regs, cpu, fpu and int need -accel tcg-lite: hardware does not show them";
     else if ((items & from_the_start & ~m->trace.config.items) != 0)
         wrong = "in_asm and irq can't be switched on later; start with -d in_asm,irq";
@@ -163,18 +163,19 @@ int machine_print_exits(struct Machine *m, bool json, FILE *f) {
     const struct Engine *e = m->engine;
     struct ExitReport r = {
         .engine = e->accel.ops->name,
-        .real = e->accel.ops != &tcg_lite_ops,
+        .real = !e->accel.ops->software,
         .run_ns = run_time(m),
         .instructions = atomic_load(&m->instructions),
     };
+    const struct AccelLookOps *look = e->accel.ops->look;
     for (unsigned i = 0; i < m->cpu_count; i++) {
         int err = exits_copy(machine_cpu(m, i)->exits, &r.rows, &r.count, &r.merged);
         if (err != 0) {
             free(r.rows);
             return err;
         }
-        if (e->accel.ops->kernel_exits != NULL)
-            e->accel.ops->kernel_exits(e->vcpu[i], add_kernel, &r);
+        if (look != NULL && look->kernel_exits != NULL)
+            look->kernel_exits(e->vcpu[i], add_kernel, &r);
     }
     if (json) {
         exit_report_json(&r, f);

@@ -18,8 +18,7 @@ int machine_insert_point(struct Machine *m, const struct CpuPoint *p, char *why,
     machine_sync_state(m);
     for (unsigned i = 0; i < m->cpu_count; i++) {
         struct CPUState *cpu = machine_cpu(m, i);
-        if (cpu->accel->ops->check_points != NULL &&
-            (r = cpu->accel->ops->check_points(cpu, cpu->engine, &with, why, n)) != 0)
+        if ((r = accel_check_points(cpu->accel->ops, cpu, cpu->engine, &with, why, n)) != 0)
             return r;
     }
     for (unsigned i = 0; i < m->cpu_count; i++)

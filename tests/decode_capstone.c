@@ -4,8 +4,8 @@
  * and 64-bit mode. Lengths and mnemonics must agree; every kind of difference that is not an error of ours is explained
  * in explain() below. Exits 1 when there is one that is not.
  */
-#include "isa/decode.h"
 #include "accel/tcg-lite/run/tcg.h"
+#include "isa/isa.h"
 
 #include <capstone/capstone.h>
 #include <ctype.h>

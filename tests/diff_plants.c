@@ -4,9 +4,9 @@
  * the generator's cases, run on the broken engine and on the sound one, must tell them apart. A fixed seed, and few
  * cases: what is found here by chance alone would be found too late in practice.
  */
-#include "isa/decode.h"
 #include "accel/tcg-lite/run/tcg.h"
 #include "diff/insn.h"
+#include "isa/isa.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +16,7 @@
 struct Broken {
     const struct DiffState *in;
     struct DiffState *out;
-    const struct Insn *insn;
+    const struct X86Insn *insn;
     const struct DiffSpace *space;
 };
 

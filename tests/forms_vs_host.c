@@ -5,8 +5,8 @@
  * in user mode and to the decoder. One must raise #UD where the other does, but for explain() below. The forms' results
  * are insns-vs-host's.
  */
-#include "isa/decode.h"
 #include "accel/tcg-lite/run/tcg.h"
+#include "isa/isa.h"
 #include "tests/host_features.h"
 #include "tests/host_insn.h"
 

@@ -5,8 +5,7 @@
  * faults must come out the same; flags that the SDM leaves undefined count on AMD Zen hosts only.
  */
 #include "accel/tcg-lite/run/mem.h"
-#include "isa/decode.h"
-#include "isa/decode_tables.h"
+#include "isa/isa.h"
 #include "tests/host_features.h"
 #include "tests/host_insn.h"
 #include "tests/unit/tcg/cpu_bench.h"
@@ -257,7 +256,7 @@ static void place_indexes(struct Test *t) {
 
 /** Let the memory operand lie in the data pages. False: it can't. */
 static bool place_operand(struct Test *t) {
-    const struct Insn *i = &t->d.insn;
+    const struct X86Insn *i = &t->d.insn;
     uint64_t *g = t->start.gpr, target = DATA + 0x1000 - 64 + rnd() % 0x2000;
     if (rnd() & 1)
         target &= ~63ull;
@@ -342,7 +341,7 @@ static void random_ymm(uint64_t ymm[16][2]) {
 /** Fill in registers that make sense for the instruction. False: not this one. */
 static bool prepare(struct Test *t) {
     struct HostState *s = &t->start;
-    const struct Insn *i = &t->d.insn;
+    const struct X86Insn *i = &t->d.insn;
     const char *m = t->row->mnemonic;
     unsigned native = t->code32 ? 2 : 3; /* operand size of branches */
     for (unsigned k = 0; k < 16; k++)
@@ -572,11 +571,8 @@ static bool place_target(struct CpuBench *b, const struct Test *t) {
     if (!ret && !(in_list(t->row->mnemonic, " CALL JMP ") && t->d.insn.mem))
         return true;
     uint64_t target = CODE + 0x100 + (rnd() & 0xff), at = t->start.gpr[REG_SP];
-    if (!ret) {
-        CPUX86State env = {.rip = t->start.rip};
-        memcpy(env.gpr, t->start.gpr, sizeof env.gpr);
-        at = ea_offset(&env, &t->d.insn);
-    }
+    if (!ret)
+        at = x86_ea_offset(&t->d.insn, t->start.gpr, t->start.rip);
     at = t->code32 ? (uint32_t)at : at;
     if (at < DATA || at > DATA + DATA_SIZE - 8)
         return false;

@@ -5,7 +5,7 @@
  * have the same length. What the host has and twin86 has not is listed in beyond().
  */
 #include "accel/tcg-lite/run/tcg.h"
-#include "isa/decode.h"
+#include "isa/isa.h"
 #include "tests/host_features.h"
 #include "tests/host_insn.h"
 

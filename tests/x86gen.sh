@@ -8,7 +8,7 @@ trap 'rm -rf "$dir"' EXIT
 cat > "$dir/shapes_t.h" <<'END'
 void op_r(int); void op_m(int); void k_add(int); void h_cli(int);
 END
-mkdir "$dir/out"
+mkdir -p "$dir/out/isa" "$dir/out/accel/tcg-lite/exec"
 cases=0
 failed=0
 

@@ -5,30 +5,41 @@
  * everything on kvm_pvm, and MMIO by unusual instructions everywhere.
  */
 #include "accel/kvm/kvm.h"
+#include "accel/registry.h"
+#include "cpu/mode.h"
 
 #include <stdio.h>
 
 static bool make(struct KvmVcpu *v) {
     struct CPUState *cpu = v->cpu;
     cpu->engine = NULL;
-    bool made = tcg_lite_ops.vcpu_init(cpu, cpu->accel) == 0;
+    bool made = accel_software()->vcpu_init(cpu, NULL) == 0;
     v->tcg = cpu->engine;
     cpu->engine = v;
     return made;
 }
 
+/* Of the instruction at env's RIP. */
+static const char *mnemonic(struct CPUState *cpu) {
+    uint8_t bytes[KVM_CODE_BYTES];
+    struct Decoded d;
+    size_t n = kvm_code_bytes(cpu, bytes);
+    bool known = x86_decode(&cpu->model, cpu_decode_mode(&cpu->env), bytes, n, &d) == DECODE_OK;
+    return x86_rows[known ? d.row : 0].mnemonic;
+}
+
 /* One instruction; or, when an event is due, its delivery before that. It counts only where all are counted. */
 static enum VcpuExit step(struct KvmVcpu *v) {
     struct CPUState *cpu = v->cpu;
+    const struct AccelOps *software = accel_software();
     uint64_t limit = cpu->insn_limit, count = cpu->insn_count, events = cpu->event_count;
     atomic_fetch_or(&cpu->events, CPU_EVENT_CODE); /* what was decoded for the last assist may be overwritten */
     cpu->engine = v->tcg;
     cpu->insn_limit = cpu->insn_count + 1;
-    tcg_lite_ops.put_state(cpu);
-    uint8_t bytes[KVM_CODE_BYTES];
-    cpu_count_assist(&cpu->stats, tcg_lite_mnemonic(cpu, bytes, kvm_code_bytes(cpu, bytes)));
-    enum VcpuExit exit = tcg_lite_ops.exec(cpu);
-    tcg_lite_ops.get_state(cpu);
+    software->put_state(cpu);
+    cpu_count_assist(&cpu->stats, mnemonic(cpu));
+    enum VcpuExit exit = software->exec(cpu);
+    software->get_state(cpu);
     cpu->insn_limit = limit;
     if (!v->stepping) {
         cpu->insn_count = count;
@@ -63,7 +74,7 @@ void kvm_assist_destroy(struct KvmVcpu *v) {
     if (v->tcg == NULL)
         return;
     v->cpu->engine = v->tcg;
-    tcg_lite_ops.vcpu_destroy(v->cpu);
+    accel_software()->vcpu_destroy(v->cpu);
     v->cpu->engine = v;
     v->tcg = NULL;
 }

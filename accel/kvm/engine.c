@@ -60,11 +60,19 @@ static void destroy(struct Accel *accel) {
     accel->data = NULL;
 }
 
+static const struct AccelFollowOps follow = {.step = kvm_step};
+
+static const struct AccelLookOps look = {
+    .doctor = kvm_doctor,
+    .caveat = kvm_caveat,
+    .describe = kvm_describe,
+    .check_points = kvm_check_points,
+    .kernel_exits = kvm_kernel_exits,
+};
+
 const struct AccelOps kvm_ops = {
     .name = "kvm",
     .probe = kvm_probe,
-    .doctor = kvm_doctor,
-    .caveat = kvm_caveat,
     .init = init,
     .destroy = destroy,
     .vcpu_init = kvm_vcpu_init,
@@ -74,9 +82,7 @@ const struct AccelOps kvm_ops = {
     .kick = kvm_kick,
     .get_state = kvm_get_state,
     .put_state = kvm_put_state,
-    .step = kvm_step,
-    .describe = kvm_describe,
-    .kernel_exits = kvm_kernel_exits,
-    .check_points = kvm_check_points,
+    .follow = &follow,
+    .look = &look,
     .irqchip = &kvm_irqchip_ops,
 };

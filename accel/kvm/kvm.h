@@ -9,7 +9,10 @@
 #ifndef TWIN86_KVM_KVM_H
 #define TWIN86_KVM_KVM_H
 
-#include "accel/accel.h"
+#include "accel/follow.h"
+#include "accel/irqchip.h"
+#include "accel/kvm/engine.h"
+#include "accel/look.h"
 
 #include <linux/kvm.h>
 #include <stdatomic.h>
@@ -293,10 +296,10 @@ void kvm_stats_destroy(struct KvmStats *s);
 void kvm_stats_exit(struct KvmStats *s, const struct kvm_run *run);
 /** The KVM_RUN that came back on the account of its reason, until exits_end. */
 void kvm_count_exit(struct CPUState *cpu, const struct kvm_run *run);
-/** AccelOps.kernel_exits: KVM's own counters of this vCPU. */
+/** AccelLookOps.kernel_exits: KVM's own counters of this vCPU. */
 void kvm_kernel_exits(const void *engine, void (*fn)(void *opaque, const char *name, int reason, uint64_t count),
                       void *opaque);
-/** AccelOps.describe: exits by reason, and where the accesses went. */
+/** AccelLookOps.describe: exits by reason, and where the accesses went. */
 void kvm_describe(const void *engine, char *buf, size_t n);
 
 /* ---- assist.c ---- */

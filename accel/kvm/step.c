@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Following another engine: AccelOps.step. KVM stops after an instruction because it sets TF in the guest's RFLAGS.
- * That TF gets lost where an exception is delivered, and shows in its frame; there a HLT stands for a moment at the
- * handler, at CPL 0, where the leader went. (Not INT3: some processors under KVM do not intercept it.)
+ * Following another engine: AccelFollowOps.step. KVM stops after an instruction because it sets TF in the guest's
+ * RFLAGS. That TF gets lost where an exception is delivered, and shows in its frame; there a HLT stands for a moment at
+ * the handler, at CPL 0, where the leader went. (Not INT3: some processors under KVM do not intercept it.)
  */
 #include "accel/kvm/kick_signal.h"
 #include "accel/kvm/kvm.h"

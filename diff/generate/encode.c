@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "diff/generate/encode.h"
 
-#include "accel/tcg-lite/run/tcg.h"
-
 #include <stdlib.h>
 #include <string.h>
 

@@ -5,9 +5,8 @@
 #ifndef TWIN86_DIFF_ENCODE_H
 #define TWIN86_DIFF_ENCODE_H
 
-#include "isa/decode.h"
-#include "isa/decode_tables.h"
 #include "diff/generate/values.h"
+#include "isa/isa.h"
 
 /** Where a row is found: the decoder's tables turned round. */
 struct DiffOpcode {
@@ -31,7 +30,8 @@ struct DiffInsn {
 /** How the generator wants it. */
 struct DiffEncode {
     const struct CpuModel *model;
-    uint32_t mode; /* MODE_* of tcg.h, as x86_decode takes it */
+    uint32_t mode; /* MODE_*, as x86_decode takes it */
+    unsigned cpl;
     const struct DiffOpcode *opcodes;
     bool qemu; /* leave out encodings that end QEMU */
 };

@@ -2,7 +2,6 @@
 /* Batches: code slots, windows, random state; what single instructions need on top is in tune.c. */
 #include "diff/generate/generate.h"
 
-#include "accel/tcg-lite/run/tcg.h"
 #include "diff/generate/tune.h"
 
 #include <stdlib.h>
@@ -13,7 +12,6 @@ enum { POOL = 65536, GEN_OPERAND = 64 };
 struct Generator {
     const struct CpuModel *model;
     struct DiffOpcode *opcodes;
-    uint8_t *special; /* by row: tune_special */
     uint8_t *class;   /* by row: class_of */
     uint16_t *row;
     unsigned rows, length;
@@ -38,7 +36,7 @@ const struct GenLayout *gen_layout(enum DiffMode mode) {
     return mode == DIFF_REAL16 ? &real : gen_mode16(mode) ? &low : &wide;
 }
 
-uint32_t gen_decode_mode(enum DiffMode mode, unsigned cpl) {
+uint32_t gen_decode_mode(enum DiffMode mode) {
     static const uint32_t code[DIFF_MODES] = {MODE_CODE16 | MODE_REAL,
                                               MODE_CODE16 | MODE_VM86,
                                               MODE_CODE16,
@@ -46,7 +44,7 @@ uint32_t gen_decode_mode(enum DiffMode mode, unsigned cpl) {
                                               MODE_CODE16,
                                               MODE_CODE32,
                                               MODE_CODE64};
-    return code[mode] | MODE_SSE | MODE_AVX | (cpl == 3 ? MODE_USER : 0);
+    return code[mode] | MODE_SSE | MODE_AVX;
 }
 
 unsigned gen_pages(enum DiffMode mode, struct DiffPage *page) {
@@ -79,13 +77,13 @@ const uint8_t *gen_window_before(const struct GenBatch *b, uint64_t linear) {
 /* ---- life ---- */
 
 /** What the operands of a row are likely to be. */
-static enum DiffClass class_of(const struct X86Row *row) {
-    const char *op = row->operands;
+static enum DiffClass class_of(unsigned row) {
+    const char *op = x86_rows[row].operands;
     if (strstr(op, "ps") || strstr(op, "ss"))
         return CLASS_SINGLE;
     if (strstr(op, "pd") || strstr(op, "sd"))
         return CLASS_DOUBLE;
-    if (row->mnemonic[0] == 'F')
+    if (x86_forms[row].attr & ATTR_X87)
         return CLASS_EXTENDED;
     return CLASS_INTEGERS;
 }
@@ -94,7 +92,6 @@ void gen_free(struct Generator *g) {
     if (g == NULL)
         return;
     free(g->opcodes);
-    free(g->special);
     free(g->class);
     free(g->row);
     free(g);
@@ -117,22 +114,19 @@ struct Generator *gen_new(const struct GenSetup *p) {
     g->system = p->system;
     g->env = p->env;
     g->layout = gen_layout(p->mode);
-    g->special = malloc(x86_row_count);
     g->class = malloc(x86_row_count);
-    if (g->opcodes == NULL || g->row == NULL || g->special == NULL || g->class == NULL) {
+    if (g->opcodes == NULL || g->row == NULL || g->class == NULL) {
         gen_free(g);
         return NULL;
     }
     memcpy(g->row, p->row, p->rows * sizeof(*p->row));
-    for (unsigned k = 0; k < x86_row_count; k++) {
-        g->special[k] = tune_special(&x86_rows[k]);
-        g->class[k] = (uint8_t)class_of(&x86_rows[k]);
-    }
+    for (unsigned k = 0; k < x86_row_count; k++)
+        g->class[k] = (uint8_t)class_of(k);
     return g;
 }
 
 static struct DiffEncode encoder(const struct Generator *g) {
-    return (struct DiffEncode){g->model, gen_decode_mode(g->mode, g->cpl), g->opcodes, g->qemu};
+    return (struct DiffEncode){g->model, gen_decode_mode(g->mode), g->cpl, g->opcodes, g->qemu};
 }
 
 /* ---- registers ---- */
@@ -306,7 +300,7 @@ static void make_case(struct Generator *g, struct DiffRng *r, struct GenBatch *b
                       bool edge, bool unmask) {
     struct DiffState *s = &b->in[k];
     const struct DiffEncode e = encoder(g);
-    struct Tune t = {.r = r, .b = b, .s = s, .q = q, .e = &e, .cpl = g->cpl, .env = g->env, .special = g->special};
+    struct Tune t = {.r = r, .b = b, .s = s, .q = q, .e = &e, .cpl = g->cpl, .env = g->env};
     if (gen_mode16(g->mode) && q->insn[0].d.insn.mem && q->insn[0].d.insn.seg == SEG_SS)
         edge = false; /* the stack's segment does not reach there */
     t.window = take_window(b, k, edge);
@@ -340,7 +334,7 @@ static void encode_first(struct Generator *g, struct DiffRng *r, struct GenGroup
 
 /** Whether its bytes hold an address, so that each case needs its own. */
 static bool holds_address(const struct DiffInsn *d) {
-    const struct Insn *i = &d->d.insn;
+    const struct X86Insn *i = &d->d.insn;
     return i->mem && (i->base == INSN_REG_RIP || (i->base == INSN_REG_NONE && i->index == INSN_REG_NONE));
 }
 
@@ -360,7 +354,7 @@ static void sequence_add(struct Sequence *s, const struct DiffInsn *i) {
 /** Whether `i` makes sense after them, and its result does not depend on what is undefined. */
 static bool sequence_takes(const struct Sequence *s, const struct DiffInsn *i) {
     struct TuneUse u = tune_use(i);
-    const struct Insn *n = &i->d.insn;
+    const struct X86Insn *n = &i->d.insn;
     if (!tune_follows(i) || (u.address & s->changed) || (i->d.flags_read & s->undefined))
         return false;
     if (!n->mem || holds_address(i))

@@ -75,8 +75,8 @@ struct Generator;
 
 /** The pages of all batches: at most GEN_MAX_PAGES. */
 unsigned gen_pages(enum DiffMode mode, struct DiffPage *page);
-/** MODE_* of tcg.h, as the decoder takes it. */
-uint32_t gen_decode_mode(enum DiffMode mode, unsigned cpl);
+/** MODE_*, as the decoder takes it. */
+uint32_t gen_decode_mode(enum DiffMode mode);
 
 /** What to generate. */
 struct GenSetup {

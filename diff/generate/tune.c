@@ -1,52 +1,54 @@
 /* SPDX-License-Identifier: MIT */
 #include "diff/generate/tune.h"
 
-#include "accel/tcg-lite/run/tcg.h"
+#include "isa/x86_ids.h"
 
 #include <string.h>
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-static bool named(const struct X86Row *row, const char *list) {
-    size_t n = strlen(row->mnemonic);
-    for (const char *p = strstr(list, row->mnemonic); p != NULL; p = strstr(p + 1, row->mnemonic))
-        if (p[-1] == ' ' && p[n] == ' ')
-            return true;
-    return false;
+/** A set of enum X86Group, and whether a row is in it. */
+#define IN(group) (1u << (group))
+static bool in(const struct X86Row *row, uint32_t groups) {
+    return row->group != GROUP_NONE && (groups >> row->group & 1);
 }
 
 /* ---- what is left out ---- */
 
-const char *gen_left_out(unsigned row, bool system) {
-    static const struct {
-        const char *names, *why;
-        bool system; /* left out there, too */
-    } list[] = {
-        {" CPUID RDTSC RDTSCP RDPMC RDPID XGETBV RDRAND RDSEED ", "its result is not a function of the case", true},
-        {" SYSCALL SYSENTER SYSRET SYSEXIT ", "leaves the program; what it does is the system's choice", true},
-        {" SGDT SIDT SLDT STR SMSW LAR LSL VERR VERW ", "tells of the system's tables", false},
-        {" IN OUT INS OUTS ", "an access to a device", true},
-        {" LDS LES LSS LFS LGS ", "loads a segment register from the system's tables", false},
-        {" MONITOR MWAIT ", "waits", true},
-        {" VMCALL VMMCALL ", "calls the hypervisor below", true},
-    };
-    const struct X86Row *r = &x86_rows[row];
-    for (unsigned k = 0; k < COUNT(list); k++)
-        if (named(r, list[k].names) && (list[k].system || !system))
-            return list[k].why;
-    if (system)
-        return r->mnemonic[0] == '(' ? "is no instruction" : NULL;
-    if (x86_forms[row].attr & ATTR_SEG_DEST || (r->operands[1] == 'S' && r->operands[2] == 0 && r->mnemonic[0] == 'P'))
-        return "loads a segment register from the system's tables";
-    if (r->mnemonic[0] == '(')
-        return "is no instruction";
+/** Even where the cases' system is the test's own. */
+static const char *left_out_always(const struct X86Row *r) {
+    bool saves = in(r, IN(GROUP_XSAVE) | IN(GROUP_XRSTOR)); /* a case knows what XCR0 is to them */
+    bool others = r->outside != 0 || ((r->reads & (X86_REGS_MSR | X86_REGS_XCR)) && !saves);
+    if (r->group == GROUP_SYSCALL)
+        return "leaves the program; what it does is the system's choice";
+    if (others && !r->privileged)
+        return "its result is not a function of the case";
+    if (r->exit == EXIT_IO)
+        return "an access to a device";
+    if (r->exit == EXIT_MONITOR || r->exit == EXIT_MWAIT)
+        return "waits";
+    if (r->exit == EXIT_VMCALL)
+        return "calls the hypervisor below";
     return NULL;
 }
 
-#define XSAVES_AND_XRSTORS " XSAVE XSAVEOPT XSAVEC XSAVES XRSTOR XRSTORS "
+const char *gen_left_out(unsigned row, bool system) {
+    const struct X86Row *r = &x86_rows[row];
+    const char *always = left_out_always(r);
+    if (row == 0)
+        return "is no instruction";
+    if (always != NULL || system || r->privileged || in(r, IN(GROUP_FAR) | IN(GROUP_FAR_RET) | IN(GROUP_INT)))
+        return always;
+    if (r->reads & X86_REGS_TABLES)
+        return r->writes & X86_REGS_SEG ? "loads a segment register from the system's tables"
+                                        : "tells of the system's tables";
+    if (r->sensitive && (r->reads & (X86_REGS_CR | X86_REGS_SEG)))
+        return "tells of the system's registers";
+    return NULL;
+}
 
 /** EDX:EAX say which components: they can't be addresses. */
-static bool uses_mask(const struct Insn *i) {
+static bool uses_mask(const struct X86Insn *i) {
     return i->base == REG_AX * 8 || i->base == REG_DX * 8 || i->index == REG_AX * 8 || i->index == REG_DX * 8;
 }
 
@@ -63,12 +65,13 @@ bool tune_allowed(const struct DiffEncode *e, const struct DiffInsn *insn, bool 
         return false;
     if (e->qemu && i.d.row == 0 && memchr(i.bytes, 0xf0, i.len) != NULL)
         return false; /* LOCK BTR with a register: "tcg fatal error" of QEMU's (7.2) */
-    if (e->qemu && named(&x86_rows[i.d.row], " VROUNDSS VROUNDSD ") && tune_vex_l(i.bytes))
+    const struct X86Row *row = &x86_rows[i.d.row];
+    if (e->qemu && (row->id == ID_VROUNDSS || row->id == ID_VROUNDSD) && tune_vex_l(i.bytes))
         return false; /* an assertion of QEMU's (7.2) */
-    if (i.d.insn.mem && named(&x86_rows[i.d.row], XSAVES_AND_XRSTORS) && uses_mask(&i.d.insn))
+    if (i.d.insn.mem && in(row, IN(GROUP_XSAVE) | IN(GROUP_XRSTOR)) && uses_mask(&i.d.insn))
         return false;
-    const struct Insn *n = &i.d.insn; /* a bit offset that is an address as well would lead far away */
-    if (n->mem && named(&x86_rows[i.d.row], " BT BTS BTR BTC ") && (n->reg == n->base || n->reg == n->index))
+    const struct X86Insn *n = &i.d.insn; /* a bit offset that is an address as well would lead far away */
+    if (n->mem && row->group == GROUP_BT && (n->reg == n->base || n->reg == n->index))
         return false;
     memset(all.feature, 0xff, sizeof(all.feature));
     struct DiffEncode wide = *e;
@@ -88,32 +91,31 @@ static void set_bytes(const struct DiffEncode *e, struct DiffInsn *i, unsigned a
 void tune_code(struct DiffRng *r, const struct DiffEncode *e, const struct GenGroup *q, struct DiffInsn *i,
                uint64_t at) {
     const struct X86Row *row = &x86_rows[i->d.row];
-    unsigned imm = i->imm_at, size = i->len - imm;
-    if (row->operands[0] == 'J') { /* to a pad; rarely to INT3, or to where nothing is */
+    unsigned imm = i->imm_at, size = i->len - imm, kind = x86_forms[i->d.row].imm_kind;
+    bool user = e->cpl == 3, code16 = (e->mode & MODE_CODE) == MODE_CODE16;
+    if (kind == IMM_JB || kind == IMM_JZ) { /* to a pad; rarely to INT3, or to where nothing is */
         uint64_t to = q->pad[diff_below(r, GEN_MAX_PADS)], next = at + i->len;
         if (diff_one_in(r, 32))
             to = q->pad[0] + DIFF_PAD_SIZE;
         if (size > 1 && diff_one_in(r, 32))
             to = next + (diff_rnd(r) | 0x20000000);
         set_bytes(e, i, imm, to - next, size);
-    } else if (!strcmp(row->mnemonic, "ENTER") && !diff_one_in(r, 16)) {
+    } else if (kind == IMM_WB && !diff_one_in(r, 16)) { /* ENTER */
         set_bytes(e, i, imm, diff_below(r, 128), 2);
         set_bytes(e, i, imm + 2, diff_below(r, 8) | (diff_rnd(r) >> 32 & 0xe0), 1);
-    } else if (!strcmp(row->mnemonic, "RET") && size == 2 && !diff_one_in(r, 8)) {
+    } else if (row->group == GROUP_RET && kind == IMM_W && !diff_one_in(r, 8)) {
         set_bytes(e, i, imm, diff_below(r, 64), 2);
-    } else if (!strncmp(row->operands, "Ap", 2) && size > 2) { /* far: offset, selector */
+    } else if (kind == IMM_FAR && size > 2) { /* offset, selector */
         set_bytes(e, i, imm, q->pad[diff_below(r, GEN_MAX_PADS)] - q->cs_base, size - 2);
         if ((e->mode & (MODE_REAL | MODE_VM86)) && !diff_one_in(r, 16))
             set_bytes(e, i, imm + size - 2, q->cs_base >> 4, 2);
         else if (!diff_one_in(r, 8))
             set_bytes(e, i, imm + size - 2,
-                      e->mode & MODE_USER ? ((e->mode & MODE_CODE) == MODE_CODE16 ? DIFF_CS16_3 : DIFF_CS32_3)
-                                          : ((e->mode & MODE_CODE) == MODE_CODE16 ? DIFF_CS16_0 : DIFF_CS32_0),
-                      2);
-    } else if (!strcmp(row->mnemonic, "INT") && !(e->mode & MODE_USER)) {
+                      user ? (code16 ? DIFF_CS16_3 : DIFF_CS32_3) : (code16 ? DIFF_CS16_0 : DIFF_CS32_0), 2);
+    } else if (row->group == GROUP_INT && kind == IMM_B && !user) {
         if (diff_has_error(i->bytes[imm]) || i->bytes[imm] == VEC_BP) /* from software they push no error code */
             set_bytes(e, i, imm, 0x40, 1);
-    } else if (!strcmp(row->mnemonic, "INT")) { /* Linux gives programs these gates */
+    } else if (row->group == GROUP_INT && kind == IMM_B) { /* Linux gives programs these gates */
         if (i->bytes[imm] == 0x80)
             set_bytes(e, i, imm, 0x40, 1);
     }
@@ -145,7 +147,7 @@ static uint64_t segment_base(const struct Tune *t) {
 }
 
 /** What an offset of this address size holds. */
-static uint64_t offset_mask(const struct Insn *i) {
+static uint64_t offset_mask(const struct X86Insn *i) {
     return i->asize == 1 ? 0xffff : i->asize == 2 ? 0xffffffff : ~0ull;
 }
 
@@ -168,7 +170,7 @@ static uint16_t register_bit(unsigned off) { return off < INSN_REG_NONE ? (uint1
 
 void tune_aim(struct Tune *t, uint16_t *fixed) {
     struct DiffInsn *n = t->insn;
-    const struct Insn *i = &n->d.insn;
+    const struct X86Insn *i = &n->d.insn;
     if (!i->mem)
         return;
     uint16_t before = *fixed;
@@ -236,8 +238,10 @@ static uint16_t far_selector(struct Tune *t) {
     return diff_one_in(t->r, 16) ? others[diff_below(t->r, COUNT(others))] : mine;
 }
 
-/** A far pointer: offset, selector. */
+/** A far pointer in memory: offset, selector. */
 static void tune_far(struct Tune *t) {
+    if (!t->insn->d.insn.mem)
+        return;
     uint64_t v = branch_target(t), selector = far_selector(t);
     unsigned size = 1u << t->insn->d.insn.osize;
     if (size == 8 && !diff_one_in(t->r, 4)) /* for AMD's processors */
@@ -249,12 +253,8 @@ static void tune_far(struct Tune *t) {
 }
 
 static void tune_branch(struct Tune *t) {
-    if (!strcmp(t->row->operands, "Mp")) {
-        tune_far(t);
-        return;
-    }
     uint64_t v = branch_target(t);
-    const struct Insn *i = &t->insn->d.insn;
+    const struct X86Insn *i = &t->insn->d.insn;
     if (t->form->imm_kind == IMM_JB || t->form->imm_kind == IMM_JZ)
         return;
     if (i->mem)
@@ -265,7 +265,7 @@ static void tune_branch(struct Tune *t) {
 
 /** A frame of words of the operand size: RIP, CS and for IRET RFLAGS, RSP, SS. */
 static void tune_far_return(struct Tune *t) {
-    bool iret = !strcmp(t->row->mnemonic, "IRET");
+    bool iret = t->row->image == IMAGE_POPPED;
     const uint64_t frame[5] = {
         branch_target(t), far_selector(t),
         (t->s->rflags & ~(uint64_t)FLAG_TF) ^ (diff_rnd(t->r) & (FLAG_ARITH | FLAG_DF | FLAG_AC)),
@@ -288,7 +288,7 @@ static void tune_frame(struct Tune *t) {
 }
 
 static void tune_xlat(struct Tune *t) {
-    const struct Insn *i = &t->insn->d.insn;
+    const struct X86Insn *i = &t->insn->d.insn;
     uint64_t base = t->target - (uint8_t)t->s->gpr[REG_AX] - segment_base(t);
     t->s->gpr[REG_BX] = base & offset_mask(i);
 }
@@ -301,9 +301,9 @@ static void tune_di(struct Tune *t) {
 
 /** A quotient that fits, most of the time. */
 static void tune_divide(struct Tune *t) {
-    const struct Insn *i = &t->insn->d.insn;
+    const struct X86Insn *i = &t->insn->d.insn;
     uint64_t *g = t->s->gpr, v = diff_rnd(t->r);
-    bool is_signed = t->row->mnemonic[0] == 'I';
+    bool is_signed = t->row->group == GROUP_IDIV;
     unsigned bits = 8u << i->osize;
     if ((v & 7) == 0)
         return;
@@ -317,7 +317,7 @@ static void tune_divide(struct Tune *t) {
 }
 
 static void tune_bit_offset(struct Tune *t) {
-    const struct Insn *i = &t->insn->d.insn;
+    const struct X86Insn *i = &t->insn->d.insn;
     if (i->mem && !diff_one_in(t->r, 16))
         t->s->gpr[i->reg / 8] = (uint64_t)((int64_t)diff_below(t->r, 4096) - 2048);
     if (i->mem)
@@ -342,7 +342,7 @@ static void tune_area(struct Tune *t, unsigned size, unsigned align) {
 
 /** An area of FXRSTOR or XRSTOR: as random as memory is, but for what would fault. */
 static void tune_fxrstor(struct Tune *t) {
-    bool xsave = t->row->mnemonic[0] == 'X';
+    bool xsave = t->row->group == GROUP_XRSTOR;
     tune_area(t, xsave ? AREA_SIZE : FXSAVE_SIZE, xsave ? 64 : 16);
     uint32_t mxcsr = (uint32_t)diff_rnd(t->r) & 0xffff;
     if (!diff_one_in(t->r, 16))
@@ -381,58 +381,68 @@ static void tune_reg_address(struct Tune *t) {
     t->s->gpr[t->insn->d.insn.reg / 8] = at - t->base[SEG_ES];
 }
 
-/** To segment, control and debug registers. */
-static void tune_mov(struct Tune *t) {
-    char to = t->row->operands[0];
-    if (to == 'C')
-        tune_control_register(t);
-    else if (to == 'D')
-        tune_debug_register(t);
-    else if (to == 'S')
-        tune_selector(t);
+/* ---- what which row wants ---- */
+
+typedef void TuneFn(struct Tune *t);
+
+static TuneFn *of_group(const struct X86Row *row) {
+    static TuneFn *const list[] = {
+        [GROUP_BRANCH] = tune_branch,
+        [GROUP_FAR] = tune_far,
+        [GROUP_RET] = tune_ret,
+        [GROUP_FAR_RET] = tune_far_return,
+        [GROUP_FRAME] = tune_frame,
+        [GROUP_XLAT] = tune_xlat,
+        [GROUP_DIV] = tune_divide,
+        [GROUP_IDIV] = tune_divide,
+        [GROUP_BT] = tune_bit_offset,
+        [GROUP_LDMXCSR] = tune_ldmxcsr,
+        [GROUP_FXRSTOR] = tune_fxrstor,
+        [GROUP_FXSAVE] = tune_fxsave,
+        [GROUP_XRSTOR] = tune_xrstor,
+        [GROUP_XSAVE] = tune_xsave,
+        [GROUP_FNSAVE] = tune_fpu_area,
+        [GROUP_FRSTOR] = tune_fpu_area,
+        [GROUP_MOVDIR] = tune_reg_address,
+        [GROUP_SELECTOR] = tune_selector,
+        [GROUP_LOAD_FAR] = tune_load_far,
+    };
+    return row->group < COUNT(list) ? list[row->group] : NULL;
 }
 
-static void tune_pop(struct Tune *t) {
-    if (t->row->operands[1] == 'S' && t->row->operands[2] == '\0')
-        tune_pop_selector(t);
+static TuneFn *of_exit(const struct X86Row *row) {
+    switch (row->exit) {
+    case EXIT_CR_ACCESS:
+        return row->exit_kind == EXIT_CR_TO ? tune_control_register : row->exit_kind == EXIT_CR_LMSW ? tune_lmsw : NULL;
+    case EXIT_MOV_DR: return row->exit_kind == EXIT_DR_TO ? tune_debug_register : NULL;
+    case EXIT_GDTR_IDTR: return row->exit_kind == EXIT_LGDT || row->exit_kind == EXIT_LIDT ? tune_table : NULL;
+    case EXIT_RDMSR:
+    case EXIT_WRMSR: return tune_msr;
+    case EXIT_XSETBV: return tune_xsetbv;
+    case EXIT_INVPCID: return tune_invpcid;
+    default: return NULL;
+    }
 }
 
-static const struct {
-    const char *names;
-    void (*tune)(struct Tune *t);
-} special[] = {
-    {" CALL JMP ", tune_branch},
-    {" RET ", tune_ret},
-    {" RETF IRET ", tune_far_return},
-    {" POPF ", tune_popf},
-    {" ENTER LEAVE ", tune_frame},
-    {" XLAT ", tune_xlat},
-    {" MASKMOVQ MASKMOVDQU VMASKMOVDQU ", tune_di},
-    {" DIV IDIV ", tune_divide},
-    {" BT BTS BTR BTC ", tune_bit_offset},
-    {" LDMXCSR VLDMXCSR ", tune_ldmxcsr},
-    {" FXRSTOR FXRSTOR64 ", tune_fxrstor},
-    {" FXSAVE FXSAVE64 ", tune_fxsave},
-    {" XRSTOR XRSTORS XRSTOR64 ", tune_xrstor},
-    {" XSAVE XSAVEOPT XSAVEC XSAVES XSAVE64 ", tune_xsave},
-    {" FNSAVE FRSTOR FNSTENV FLDENV ", tune_fpu_area},
-    {" MOVDIR64B ", tune_reg_address},
-    {" MOV ", tune_mov},
-    {" POP ", tune_pop},
-    {" LLDT LTR LAR LSL VERR VERW ", tune_selector},
-    {" LDS LES LSS LFS LGS ", tune_load_far},
-    {" LGDT LIDT ", tune_table},
-    {" WRMSR RDMSR ", tune_msr},
-    {" XSETBV ", tune_xsetbv},
-    {" INVPCID ", tune_invpcid},
-    {" LMSW ", tune_lmsw},
-};
+static bool uses_stack(const struct X86Row *row) { return row->address >> REG_SP & 1; }
+
+/** What tune_case does for a row beyond what it does for all; NULL: nothing. */
+static TuneFn *special(const struct X86Row *row) {
+    if (row->group != GROUP_NONE && of_group(row) != NULL)
+        return of_group(row);
+    if (row->exit != EXIT_NONE)
+        return of_exit(row);
+    if (row->image == IMAGE_POPPED)
+        return tune_popf;
+    if ((row->writes & X86_REGS_SEG) && (row->reads & X86_REGS_TABLES)) /* POP, MOV */
+        return uses_stack(row) ? tune_pop_selector : tune_selector;
+    return row->group == GROUP_MASKMOV && row->address != 0 ? tune_di : NULL;
+}
 
 /** Operand codes X and Y: strings; repeat counts stay small. */
 static void tune_string(struct Tune *t) {
-    const struct Insn *i = &t->insn->d.insn;
-    bool x = strchr(t->row->operands, 'X') != NULL && strncmp(t->row->operands, "XMM", 3),
-         y = strchr(t->row->operands, 'Y') != NULL;
+    const struct X86Insn *i = &t->insn->d.insn;
+    bool x = t->row->address >> REG_SI & 1, y = t->row->address >> REG_DI & 1;
     uint64_t mask = offset_mask(i), near = t->window + 320 + diff_below(t->r, 384);
     if (i->asize == 2 && t->b->mode == DIFF_LONG64)
         t->s->fs_base &= 0xfffffff, t->s->gs_base &= 0xfffffff;
@@ -453,74 +463,52 @@ static void tune_string(struct Tune *t) {
         t->s->gpr[REG_CX] = diff_below(t->r, i->osize == 3 ? 36 : 70) | (t->b->mode == DIFF_LONG64 ? mask + 1 : 0);
 }
 
-uint8_t tune_special(const struct X86Row *row) {
-    uint8_t k = 0;
-    while (k < COUNT(special) && !named(row, special[k].names))
-        k++;
-    return k < COUNT(special) ? k : TUNE_PLAIN;
-}
-
 void tune_case(struct Tune *t) {
-    const char *op = t->row->operands;
-    if ((strchr(op, 'X') != NULL || strchr(op, 'Y') != NULL) && (t->form->attr & ATTR_REP))
+    if (t->form->attr & ATTR_REP)
         tune_string(t);
     if (t->insn->d.insn.mem && diff_one_in(t->r, 256))
         misplace(t);
-    uint8_t k = t->special[t->row - x86_rows];
-    if (k != TUNE_PLAIN)
-        special[k].tune(t);
+    TuneFn *tune = special(t->row);
+    if (tune != NULL)
+        tune(t);
 }
 
 /* ---- sequences ---- */
 
-#define STRINGS " MOVS CMPS STOS LODS SCAS "
-#define STACK " PUSH POP PUSHF POPF PUSHA POPA ENTER LEAVE CALL RET RETF IRET "
-#define SAVES " FXSAVE FXSAVE64 XSAVE XSAVEOPT XSAVEC XSAVES XSAVE64 FNSAVE FNSTENV "
-
-static bool is_special(const struct X86Row *row) { return tune_special(row) != TUNE_PLAIN; }
-
 static bool is_gpr(unsigned kind) { return kind == KIND_GPR || kind == KIND_GPR8; }
 
 struct TuneUse tune_use(const struct DiffInsn *d) {
-    const struct Insn *i = &d->d.insn;
+    const struct X86Insn *i = &d->d.insn;
     const struct X86Form *f = &x86_forms[d->d.row];
     const struct X86Row *row = &x86_rows[d->d.row];
-    struct TuneUse u = {.changed = 1 << REG_AX | 1 << REG_CX | 1 << REG_DX}; /* named by none, changed by many */
-    if (is_gpr(f->reg_kind))
+    struct TuneUse u = {.changed = (uint16_t)(row->writes | 1 << REG_AX), /* AX is an operand by name of many */
+                        .address = (uint16_t)row->address};
+    if (is_gpr(f->reg_kind) || (f->attr & ATTR_OPREG))
         u.changed |= register_bit(i->reg);
-    if (is_gpr(f->rm_kind) && !i->mem)
+    if ((is_gpr(f->rm_kind) || (f->attr & ATTR_OPREG)) && !i->mem)
         u.changed |= register_bit(i->rm);
     if (is_gpr(f->vvvv_kind))
         u.changed |= register_bit(i->vreg);
-    if (strchr(row->operands, 'Z') != NULL) /* the register that the opcode names */
-        u.changed |= register_bit(i->reg) | register_bit(i->rm);
-    if (!i->mem && named(row, " CALL JMP "))
+    if (!i->mem && in(row, IN(GROUP_BRANCH)) && is_gpr(f->rm_kind))
         u.address |= register_bit(i->rm);
-    if (i->mem && named(row, " BT BTS BTR BTC "))
+    if (i->mem && row->group == GROUP_BT)
         u.address |= register_bit(i->reg);
     if (i->mem)
         u.address |= register_bit(i->base) | register_bit(i->index);
-    if (named(row, STRINGS))
-        u.changed |= 1 << REG_SI | 1 << REG_DI, u.address |= 1 << REG_SI | 1 << REG_DI | 1 << REG_CX;
-    if (named(row, " MASKMOVQ MASKMOVDQU VMASKMOVDQU "))
-        u.address |= 1 << REG_DI;
-    if (named(row, " XLAT CMPXCHG8B CMPXCHG16B "))
-        u.address |= 1 << REG_BX;
-    if (named(row, STACK))
-        u.address |= 1 << REG_SP;
-    if (named(row, " ENTER LEAVE POPA "))
-        u.changed = 0xffff, u.address |= 1 << REG_BP;
+    if (f->attr & ATTR_REP)
+        u.address |= 1 << REG_CX;
     return u;
 }
 
 bool tune_follows(const struct DiffInsn *i) {
     const struct X86Row *row = &x86_rows[i->d.row];
-    return (!is_special(row) || named(row, " DIV IDIV BT BTS BTR BTC CALL JMP RET LDMXCSR VLDMXCSR ") ||
-            (named(row, " MOV POP ") && !strchr("CDS", row->operands[0]) && !strchr("CDS", row->operands[1]))) &&
-           !named(row, STRINGS) && i->d.row != 0;
+    const uint32_t registers_alone = IN(GROUP_DIV) | IN(GROUP_IDIV) | IN(GROUP_BT) | IN(GROUP_BRANCH) | IN(GROUP_FAR) |
+                                     IN(GROUP_RET) | IN(GROUP_LDMXCSR);
+    return i->d.row != 0 && (special(row) == NULL || in(row, registers_alone)) &&
+           !(x86_forms[i->d.row].attr & ATTR_REP);
 }
 
 bool tune_leads(const struct DiffInsn *i) {
-    const struct X86Row *row = &x86_rows[i->d.row];
-    return !i->d.flow && !named(row, SAVES) && i->d.row != 0;
+    const uint32_t saves = IN(GROUP_FXSAVE) | IN(GROUP_XSAVE) | IN(GROUP_FNSAVE);
+    return i->d.row != 0 && !i->d.flow && !in(&x86_rows[i->d.row], saves);
 }

@@ -24,12 +24,7 @@ struct Tune {
     unsigned cpl;
     const CPUX86State *env; /* what cases start from */
     uint64_t own;           /* the case's plain window: `window`, unless that is at an edge */
-    const uint8_t *special; /* by row: tune_special */
 };
-
-/** What tune_case does for a row beyond what it does for all: a number, or TUNE_PLAIN for nothing. */
-uint8_t tune_special(const struct X86Row *row);
-enum { TUNE_PLAIN = 0xff };
 
 /** False: this encoding is one of another instruction on CPUs that have more features than the model. */
 bool tune_allowed(const struct DiffEncode *e, const struct DiffInsn *i, bool system);

@@ -17,7 +17,7 @@ static void set_register(struct Tune *t, unsigned off, uint64_t v) {
 static uint64_t flip(struct Tune *t, uint64_t v, uint64_t bits) { return v ^ (diff_rnd(t->r) & bits); }
 
 void tune_control_register(struct Tune *t) {
-    const struct Insn *i = &t->insn->d.insn;
+    const struct X86Insn *i = &t->insn->d.insn;
     uint64_t v = diff_rnd(t->r);
     switch (i->reg) {
     case 0: v = flip(t, t->env->cr0, CR0_MP | CR0_EM | CR0_TS | CR0_NE | CR0_WP | CR0_AM); break;
@@ -36,7 +36,7 @@ void tune_control_register(struct Tune *t) {
 
 /** No breakpoint becomes active. */
 void tune_debug_register(struct Tune *t) {
-    const struct Insn *i = &t->insn->d.insn;
+    const struct X86Insn *i = &t->insn->d.insn;
     uint64_t v = diff_integer(t->r);
     if (i->reg == 7 || i->reg == 5)
         v &= ~0x20ffull;
@@ -56,12 +56,13 @@ static uint16_t data_selector(struct Tune *t) {
 }
 
 void tune_selector(struct Tune *t) {
-    const struct Insn *i = &t->insn->d.insn;
+    const struct X86Insn *i = &t->insn->d.insn;
     uint64_t v = data_selector(t);
-    bool table = t->row->mnemonic[0] == 'L' && (t->row->mnemonic[1] == 'L' || t->row->mnemonic[1] == 'T');
-    if (table && !diff_one_in(t->r, 4))
+    bool lldt = t->row->exit == EXIT_LDTR_TR && t->row->exit_kind == EXIT_LLDT,
+         ltr = t->row->exit == EXIT_LDTR_TR && t->row->exit_kind == EXIT_LTR;
+    if ((lldt || ltr) && !diff_one_in(t->r, 4))
         v = diff_one_in(t->r, 2) ? DIFF_TR : 0;
-    if (t->row->mnemonic[1] == 'T' && !(v & ~3ull)) /* QEMU's LTR would take it, and end */
+    if (ltr && !(v & ~3ull)) /* QEMU's LTR would take it, and end */
         v = DIFF_TR;
     if (i->mem)
         tune_poke(t, t->target, &v, 2);
@@ -82,7 +83,7 @@ void tune_load_far(struct Tune *t) {
 
 /** The table that there is, now and then another limit. */
 void tune_table(struct Tune *t) {
-    const struct X86Table *table = t->row->mnemonic[1] == 'G' ? &t->env->gdt : &t->env->idt;
+    const struct X86Table *table = t->row->exit_kind == EXIT_LGDT ? &t->env->gdt : &t->env->idt;
     uint8_t bytes[10];
     uint16_t limit = (uint16_t)(diff_one_in(t->r, 4) ? table->limit | diff_rnd(t->r) : table->limit);
     diff_put(bytes, limit, 2);
@@ -121,7 +122,7 @@ void tune_invpcid(struct Tune *t) {
 
 /** The machine status word can't switch protection on. */
 void tune_lmsw(struct Tune *t) {
-    const struct Insn *i = &t->insn->d.insn;
+    const struct X86Insn *i = &t->insn->d.insn;
     uint64_t v = (diff_rnd(t->r) & 0xfffe) | (t->env->cr0 & CR0_PE);
     if (i->mem)
         tune_poke(t, t->target, &v, 2);

@@ -1,19 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "diff/guest/guest_explained.h"
+#include "isa/x86_ids.h"
 
 #define ALL UINT64_MAX
-#define GPR(r) (1u << (r))
 
 const struct ExplainedInsn explained_insns[] = {
-    {NULL, "RDTSC", GPR(REG_AX) | GPR(REG_DX), false, "the time stamp: each side has a clock of its own"},
-    {NULL, "RDTSCP", GPR(REG_AX) | GPR(REG_DX), false, "the time stamp"},
-    {NULL, "RDPMC", GPR(REG_AX) | GPR(REG_DX), false, "performance counters count what the host does"},
-    {NULL, "RDRAND", GIVE_DEST, true, "a random number, and whether there was one"},
-    {NULL, "RDSEED", GIVE_DEST, true, "a random number, and whether there was one"},
-    {NULL, "CPUID", GPR(REG_AX) | GPR(REG_BX) | GPR(REG_CX) | GPR(REG_DX), false,
-     "hypervisors put in leaves of their own; what CPUID says is tested elsewhere"},
-    {NULL, "RDMSR", GPR(REG_AX) | GPR(REG_DX), false, "time stamps, and MSRs that name the processor's make"},
-    {"kvm", "SYSCALL", 0, true, "QEMU 7.2's emulation, under the nested KVM, clears the arithmetic flags"},
+    {"kvm", ID_SYSCALL, 0, true, "QEMU 7.2's emulation, under the nested KVM, clears the arithmetic flags"},
 };
 const unsigned explained_insn_count = sizeof(explained_insns) / sizeof(explained_insns[0]);
 

@@ -8,17 +8,16 @@
 
 #include "cpu/env_fields.h"
 
-/** An instruction whose result is no function of the state, or is known to be wrong: the follower is given the
- * leader's.
- */
+/** An instruction whose result is known to be wrong: the follower is given the leader's. So it is, without being in
+ * this list, where the instruction table says that a result comes from outside of the program (X86Row.outside): time
+ * stamps, random numbers, CPUID, MSRs. */
 struct ExplainedInsn {
     const char *engine; /* the follower's; NULL: any */
-    const char *mnemonic;
-    uint32_t gprs; /* bit n: general register n; GIVE_DEST: the one that ModRM.rm names */
+    uint16_t id;        /* enum X86Id */
+    uint32_t gprs;      /* bit n: general register n */
     bool flags;
     const char *why;
 };
-enum { GIVE_DEST = 1u << 16 };
 extern const struct ExplainedInsn explained_insns[];
 extern const unsigned explained_insn_count;
 

@@ -8,6 +8,7 @@
  * thread; its accesses to devices are checked against those of the leader and answered with what the leader got.
  */
 #include "diff/guest/lockstep_follow.h"
+#include "cpu/mode.h"
 #include "cpu/pagewalk.h"
 #include "debug/peek.h"
 
@@ -33,7 +34,6 @@ static void fail(struct Follow *f, const char *what) {
 /* The instruction that the leader is about to execute. */
 static void look_at(struct Follow *f) {
     struct CPUState *cpu = machine_cpu(f->leader, 0);
-    const struct Tcg *t = cpu->engine;
     struct LockMoment *m = lock_history_next(&f->history);
     m->count = cpu->insn_count;
     m->cs = cpu->env.seg[SEG_CS].selector;
@@ -47,7 +47,7 @@ static void look_at(struct Follow *f) {
     f->count = cpu->insn_count;
     f->pending = true;
     f->row = 0;
-    if (x86_decode(&cpu->model, t->mode & ~(uint32_t)MODE_STEP, m->line.bytes, n, &f->decoded) == DECODE_OK) {
+    if (x86_decode(&cpu->model, cpu_decode_mode(&cpu->env), m->line.bytes, n, &f->decoded) == DECODE_OK) {
         f->row = f->decoded.row;
         m->line.size = f->decoded.insn.len;
     }
@@ -62,7 +62,7 @@ static const struct LockMask *mask_for_step(struct Follow *f, bool executed) {
     uint64_t flags = w->undefined;
     memcpy(f->mask.ignore, f->never, env_field_count * sizeof(*f->never));
     for (unsigned i = 0; i < REG_COUNT; i++)
-        if ((w->given & 1u << i) || ((w->given & GIVE_DEST) && f->decoded.insn.rm == i * 8))
+        if ((w->given & 1u << i) || ((w->given & X86_REGS_DEST) && f->decoded.insn.rm == i * 8))
             f->mask.ignore[f->gpr_field + i] = UINT64_MAX;
     if (w->given_flags)
         flags |= FLAG_ARITH;
@@ -148,10 +148,10 @@ static void compare_linear(struct Follow *f, uint64_t linear, uint64_t size, str
  * for the next comparison of all RAM. */
 static void compare_near(struct Follow *f, const CPUX86State *after, struct LockDiffs *d) {
     enum { NEAR = 64 };
-    const struct Insn *i = &f->decoded.insn;
+    const struct X86Insn *i = &f->decoded.insn;
     const CPUX86State *before = &f->before;
     if (f->pending && f->row != 0 && i->mem)
-        compare_linear(f, peek_linear(before, i->seg, ea_offset(before, i)), NEAR, d);
+        compare_linear(f, peek_linear(before, i->seg, x86_ea_offset(i, before->gpr, before->rip)), NEAR, d);
     if (before->gpr[REG_SP] != after->gpr[REG_SP])
         compare_linear(f, peek_linear(after, SEG_SS, after->gpr[REG_SP]), NEAR, d);
     if (before->seg[SEG_CS].selector != after->seg[SEG_CS].selector && x86_protected(after)) {
@@ -323,7 +323,7 @@ static void step(struct Follow *f, const CPUX86State *leader) {
     f->general_changed = false;
     load_planted(cpu);
     atomic_fetch_add(&f->steps, 1);
-    enum VcpuExit exit = cpu->accel->ops->step(cpu, &s);
+    enum VcpuExit exit = cpu->accel->ops->follow->step(cpu, &s);
     bool halted = f->pending && w->halts;
     const struct LockPlant *plant = &f->c->plant;
     if (plant->apply != NULL && f->pending && f->count + 1 == plant->at)
@@ -371,7 +371,7 @@ static void rejoin(struct Follow *f) {
     f->was_behind = true;
     f->general_changed = false;
     atomic_fetch_add(&f->steps, 1);
-    enum VcpuExit exit = cpu->accel->ops->step(cpu, &s);
+    enum VcpuExit exit = cpu->accel->ops->follow->step(cpu, &s);
     if (exit != VCPU_EXIT_DEBUG) {
         stopped_elsewhere(f, exit);
         return;
@@ -431,9 +431,7 @@ static void on_interrupt(struct Follow *f, const CPUX86State *env, uint8_t vecto
 }
 
 /* Of an instruction, of delivering something, or, where the last step is complete, of fetching the next instruction. */
-static void on_exception(struct Follow *f, struct CPUState *cpu) {
-    const struct Tcg *t = cpu->engine;
-    bool trap = t->delivering == TCG_BENIGN;
+static void on_exception(struct Follow *f, struct CPUState *cpu, bool trap) {
     bool complete = f->pending ? f->events == 0 && cpu->insn_count != f->count && !trap
                                : f->inject < 0 || !same_place(&f->before, &cpu->env);
     if (complete) {
@@ -446,18 +444,17 @@ static void on_exception(struct Follow *f, struct CPUState *cpu) {
         f->events++;
 }
 
-static void on_event(void *opaque, struct CPUState *cpu, uint8_t vector, bool has_error, uint32_t error, bool external,
-                     bool software) {
+static void on_event(void *opaque, struct CPUState *cpu, const struct CpuEvent *e) {
     struct Follow *f = opaque;
     const struct CpuTrace *own = &f->leader->trace.hooks;
-    own->event(own->opaque, cpu, vector, has_error, error, external, software);
+    own->event(own->opaque, cpu, e);
     if (f->over)
         return;
-    f->vector = vector;
-    if (external)
-        on_interrupt(f, &cpu->env, vector);
+    f->vector = e->vector;
+    if (e->external)
+        on_interrupt(f, &cpu->env, e->vector);
     else
-        on_exception(f, cpu);
+        on_exception(f, cpu, e->between);
 }
 
 /* ---- the run ---- */

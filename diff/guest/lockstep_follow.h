@@ -3,10 +3,10 @@
 #ifndef TWIN86_DIFF_LOCKSTEP_FOLLOW_H
 #define TWIN86_DIFF_LOCKSTEP_FOLLOW_H
 
-#include "isa/decode.h"
-#include "accel/tcg-lite/run/mem.h"
+#include "accel/follow.h"
 #include "diff/guest/guest_explained.h"
 #include "diff/guest/lockstep.h"
+#include "isa/isa.h"
 
 /* ---- accesses to devices (lockstep_log.c) ---- */
 

@@ -103,13 +103,6 @@ static void wrap_apic(struct Follow *f) {
 
 /* ---- tables ---- */
 
-static bool starts_with(const char *name, const char *const *list) {
-    for (; *list != NULL; list++)
-        if (strncmp(name, *list, strlen(*list)) == 0)
-            return true;
-    return false;
-}
-
 static bool applies(const char *whom, const char *engine) {
     size_t n = strcspn(engine, ",");
     return whom == NULL || (strlen(whom) == n && strncmp(whom, engine, n) == 0);
@@ -120,23 +113,28 @@ static uint64_t flag_bits(uint8_t fb) {
            (fb & FB_Z ? FLAG_ZF : 0) | (fb & FB_S ? FLAG_SF : 0) | (fb & FB_O ? FLAG_OF : 0);
 }
 
-static void describe_row(struct LockRow *w, const struct X86Row *row, const char *engine) {
-    static const char *const strings[] = {"MOVS", "STOS", "LODS", "CMPS", "SCAS", "INS", "OUTS", NULL};
-    static const char *const not_strings[] = {"MOVSX", "MOVSH", "MOVSL", "MOVSS", "INSERT", "CMPSS", NULL};
-    static const char *const system[] = {"WRMSR", "XSETBV", "SWAPGS", "XRSTORS", "SYS", "WRPKRU", NULL};
+static enum AccelStepFlags step_flags(const struct X86Row *row) {
+    switch (row->image) {
+    case IMAGE_PUSHED: return STEP_FLAGS_PUSHED;
+    case IMAGE_TO_R11: return STEP_FLAGS_TO_R11;
+    case IMAGE_FROM_R11: return STEP_FLAGS_FROM_R11;
+    default: return STEP_FLAGS_STAY;
+    }
+}
+
+static void describe_row(struct LockRow *w, const struct X86Row *row, const struct X86Form *form, const char *engine) {
     w->undefined = flag_bits(row->flags_undefined);
-    w->string = starts_with(row->mnemonic, strings) && !starts_with(row->mnemonic, not_strings);
-    w->halts = strcmp(row->mnemonic, "HLT") == 0;
-    w->flags = strcmp(row->mnemonic, "PUSHF") == 0     ? STEP_FLAGS_PUSHED
-               : strcmp(row->mnemonic, "SYSCALL") == 0 ? STEP_FLAGS_TO_R11
-               : strcmp(row->mnemonic, "SYSRET") == 0  ? STEP_FLAGS_FROM_R11
-                                                       : STEP_FLAGS_STAY;
-    w->system = starts_with(row->mnemonic, system) || strpbrk(row->operands, "D") != NULL;
+    w->string = form->attr & ATTR_REP;
+    w->halts = row->exit == EXIT_HLT;
+    w->flags = step_flags(row);
+    w->system = ((row->reads | row->writes) & X86_REGS_SYSTEM) != 0 || row->exit == EXIT_MOV_DR;
+    w->given = row->outside;
+    w->given_flags = row->outside & X86_REGS_DEST; /* whether there was one */
     for (unsigned i = 0; i < explained_insn_count; i++) {
-        if (strcmp(row->mnemonic, explained_insns[i].mnemonic) != 0 || !applies(explained_insns[i].engine, engine))
+        if (row->id != explained_insns[i].id || !applies(explained_insns[i].engine, engine))
             continue;
-        w->given = explained_insns[i].gprs;
-        w->given_flags = explained_insns[i].flags;
+        w->given |= explained_insns[i].gprs;
+        w->given_flags |= explained_insns[i].flags;
     }
 }
 
@@ -148,7 +146,7 @@ static bool make_tables(struct Follow *f) {
     if (f->rows == NULL || f->never == NULL || f->step_ignore == NULL || f->trail == NULL)
         return false;
     for (unsigned i = 1; i < x86_row_count; i++)
-        describe_row(&f->rows[i], &x86_rows[i], f->c->engine[1]);
+        describe_row(&f->rows[i], &x86_rows[i], &x86_forms[i], f->c->engine[1]);
     for (unsigned i = 0; i < explained_field_count; i++) {
         const struct EnvField *field = env_field_find(explained_fields[i].field);
         if (field != NULL && applies(explained_fields[i].engine, f->c->engine[1]))
@@ -171,7 +169,7 @@ static bool make_machines(struct Follow *f, bool output) {
     f->follower = lock_machine_new(f->c, f->c->engine[1], false, false, r);
     if (f->follower == NULL)
         return false;
-    if (machine_cpu(f->follower, 0)->accel->ops->step == NULL) {
+    if (machine_cpu(f->follower, 0)->accel->ops->follow == NULL) {
         r->error = -EINVAL;
         snprintf(r->why, sizeof(r->why), "engine %s can't follow another one", f->c->engine[1]);
         return false;

@@ -4,8 +4,8 @@
  * comes to its end is there, too: a pad is INT3, which its handler's frame shows. Between cases the system's tables
  * become what they were.
  */
-#include "accel/accel.h"
-#include "accel/tcg-lite/run/tcg.h"
+#include "accel/cases.h"
+#include "accel/registry.h"
 #include "diff/diff.h"
 #include "diff/run/frame.h"
 #include "diff/run/runner.h"
@@ -87,7 +87,7 @@ static int open_on(struct DiffRunner **out, const struct DiffSetup *setup, const
     if (y == NULL)
         return snprintf(why, n, "%s", strerror(ENOMEM)), -ENOMEM;
     y->head.ops = runner;
-    y->tss_available = ops != &tcg_lite_ops && diff_host_is_qemu();
+    y->tss_available = !ops->software && diff_host_is_qemu();
     int e = diff_space_init(&y->head.space, setup->mode, setup->cpl, setup->model, setup->page, setup->pages, why, n);
     if (e != 0) {
         free(y);
@@ -120,10 +120,10 @@ static int open_on(struct DiffRunner **out, const struct DiffSetup *setup, const
 }
 
 static int open_tcg(struct DiffRunner **r, const struct DiffSetup *s, char *why, size_t n) {
-    return open_on(r, s, &diff_tcg_system_runner, &tcg_lite_ops, "", why, n);
+    return open_on(r, s, &diff_tcg_system_runner, accel_software(), "", why, n);
 }
 static int open_plain(struct DiffRunner **r, const struct DiffSetup *s, char *why, size_t n) {
-    return open_on(r, s, &diff_plain_system_runner, &tcg_lite_ops, "plain=on", why, n);
+    return open_on(r, s, &diff_plain_system_runner, accel_software(), "plain=on", why, n);
 }
 
 /* ---- pads ---- */
@@ -137,8 +137,8 @@ static void put_pad(struct DiffRunner *r, uint8_t *at, uint64_t linear) {
 
 static void code_changed(struct DiffRunner *r) {
     struct SystemRunner *y = (struct SystemRunner *)r;
-    if (y->accel.ops == &tcg_lite_ops)
-        tcg_blocks_flush(y->cpu.engine);
+    if (y->accel.ops->cases != NULL)
+        y->accel.ops->cases->memory_changed(&y->cpu, 0, UINT64_MAX);
 }
 
 static bool at_pad(const struct DiffSpace *s, uint64_t linear) {
@@ -224,7 +224,7 @@ static int run_one(struct SystemRunner *y, const struct DiffState *in, struct Di
     memcpy(out->fx + DIFF_FX_CS_BASE, in->fx + DIFF_FX_CS_BASE, 12);
     if (ops->put_state(cpu) != 0)
         return snprintf(why, n, "%s: %s", ops->name, cpu->error), -EIO;
-    bool counts = ops == &tcg_lite_ops;
+    bool counts = ops->counts_instructions;
     cpu->insn_limit = counts ? cpu->insn_count + MAX_INSNS : UINT64_MAX;
     if (!counts)
         watchdog_start(y->watchdog, CASE_SECONDS);
@@ -267,7 +267,7 @@ const struct DiffRunnerOps diff_plain_system_runner = {.name = "plain",
                                                        .run = run};
 #ifdef HAVE_KVM
 static int open_kvm(struct DiffRunner **r, const struct DiffSetup *s, char *why, size_t n) {
-    return open_on(r, s, &diff_kvm_system_runner, &kvm_ops, "", why, n);
+    return open_on(r, s, &diff_kvm_system_runner, accel_find("kvm"), "", why, n);
 }
 const struct DiffRunnerOps diff_kvm_system_runner = {.name = "kvm",
                                                      .system_wide = true,

@@ -3,8 +3,8 @@
  * tcg-lite: one vCPU without machine or thread. Between cases only what cases can change is loaded, so that blocks and
  * translations stay warm.
  */
-#include "accel/accel.h"
-#include "accel/tcg-lite/run/tcg.h"
+#include "accel/cases.h"
+#include "accel/registry.h"
 #include "diff/case_run.h"
 #include "diff/run/stub.h"
 
@@ -19,6 +19,7 @@ enum { MAX_TURNS = 70000, REAL_TOP = 0x110000, ANY_PAGES = 512 };
 struct TcgRunner {
     struct DiffRunner head;
     struct CPUState cpu;
+    const struct AccelOps *ops;
     struct Accel accel;
     pthread_mutex_t lock;
     uint64_t page; /* where RIP was last looked up: linear, and its host address */
@@ -34,7 +35,7 @@ struct TcgRunner {
 static void close_runner(struct DiffRunner *r) {
     struct TcgRunner *t = (struct TcgRunner *)r;
     if (t->cpu.engine != NULL)
-        tcg_lite_ops.vcpu_destroy(&t->cpu);
+        t->ops->vcpu_destroy(&t->cpu);
     if (t->cpu.bus != NULL)
         bus_free(t->cpu.bus);
     if (t->cpu.clock != NULL)
@@ -56,16 +57,15 @@ static int make_cpu(struct TcgRunner *t, const struct CpuModel *model) {
     cpu->bootstrap = true;
     cpu->tsc_hz = 1000000000;
     cpu->model = *model;
-    t->accel =
-        (struct Accel){.ops = &tcg_lite_ops, .bus = cpu->bus, .clock = cpu->clock, .lock = &t->lock, .options = ""};
+    t->accel = (struct Accel){.ops = t->ops, .bus = cpu->bus, .clock = cpu->clock, .lock = &t->lock, .options = ""};
     cpu->accel = &t->accel;
     int r = bus_map(cpu->bus, 0, &t->head.space.ram);
     if (r == 0)
-        r = tcg_lite_ops.vcpu_init(cpu, &t->accel);
+        r = t->ops->vcpu_init(cpu, &t->accel);
     if (r == 0) {
         cpu_reset(cpu, false);
         cpu->env = t->head.space.env;
-        tcg_lite_ops.put_state(cpu);
+        t->ops->put_state(cpu);
     }
     return r;
 }
@@ -75,6 +75,7 @@ static int open_runner(struct DiffRunner **out, const struct DiffSetup *setup, c
     if (t == NULL)
         return snprintf(why, n, "%s", strerror(ENOMEM)), -ENOMEM;
     t->head.ops = &diff_tcg_runner;
+    t->ops = accel_software();
     t->pointers32 = setup->pointers32;
     int r = diff_space_init(&t->head.space, setup->mode, setup->cpl, setup->model, setup->page, setup->pages, why, n);
     if (r != 0) {
@@ -103,13 +104,12 @@ static void put_pad(struct DiffRunner *r, uint8_t *at, uint64_t linear) {
 
 static void code_changed(struct DiffRunner *r) {
     struct TcgRunner *t = (struct TcgRunner *)r;
-    tcg_blocks_flush(t->cpu.engine);
+    t->ops->cases->memory_changed(&t->cpu, 0, UINT64_MAX);
 }
 
 /* ---- one case ---- */
 
 static void load(struct TcgRunner *r, const struct DiffState *in) {
-    struct Tcg *t = r->cpu.engine;
     CPUX86State *env = &r->cpu.env;
     const CPUX86State *fresh = &r->head.space.env;
     if (r->head.space.cpl != 3) { /* anything may have changed */
@@ -117,7 +117,7 @@ static void load(struct TcgRunner *r, const struct DiffState *in) {
                      env->cr4 != fresh->cr4 || env->efer != fresh->efer || env->dr[7] != fresh->dr[7];
         *env = *fresh;
         if (flush)
-            tcg_lite_ops.put_state(&r->cpu);
+            r->ops->put_state(&r->cpu);
     } else {
         memcpy(env->seg, fresh->seg, sizeof(env->seg));
         env->dr[6] = fresh->dr[6];
@@ -125,8 +125,7 @@ static void load(struct TcgRunner *r, const struct DiffState *in) {
     diff_state_to_env(in, env);
     env->xinuse = XCR0_X87 | XCR0_SSE | XCR0_AVX; /* the oracle loads them all by XRSTOR */
     env->cr2 = 0;
-    cc_load(&t->cc, (uint32_t)in->rflags);
-    tcg_update_mode(t);
+    r->ops->cases->put_registers(&r->cpu);
     r->cpu.halted = false;
 }
 
@@ -145,9 +144,10 @@ static bool at_pad(struct TcgRunner *r) {
 
 /** False: a triple fault. */
 static bool run_budget(struct CPUState *cpu, uint64_t insns) {
+    const struct AccelOps *ops = cpu->accel->ops;
     cpu->insn_limit = cpu->insn_count + insns;
-    bool alive = tcg_lite_ops.exec(cpu) != VCPU_EXIT_SHUTDOWN;
-    tcg_lite_ops.get_state(cpu);
+    bool alive = ops->exec(cpu) != VCPU_EXIT_SHUTDOWN;
+    ops->get_state(cpu);
     return alive;
 }
 
@@ -244,18 +244,9 @@ static bool same_pages(const struct TcgRunner *t, const struct DiffCase *c) {
 static void forget_blocks(struct TcgRunner *t, uint64_t phys) {
     uint8_t *flags = &t->head.space.ram.page_flags[phys >> 12];
     if (__atomic_load_n(flags, __ATOMIC_RELAXED) & PAGE_FLAG_CODE) {
-        tcg_code_written(t->cpu.engine, phys, 4096);
+        t->ops->cases->memory_changed(&t->cpu, phys, 4096);
         __atomic_or_fetch(flags, PAGE_FLAG_CODE, __ATOMIC_RELAXED); /* it will hold code again: the TLB knows */
     }
-}
-
-/** env was written: as put_state, but for what translations the TLB has. */
-static void put_registers(struct TcgRunner *t) {
-    struct Tcg *tcg = t->cpu.engine;
-    cc_load(&tcg->cc, (uint32_t)t->cpu.env.rflags);
-    tcg->insn = NULL;
-    tcg->tf_armed = tcg->shadow_running = tcg->repeating = false;
-    tcg_update_mode(tcg);
 }
 
 /** In real-address mode all memory is there for any case. What the last one wrote becomes 0 again. */
@@ -284,7 +275,7 @@ static int move_pages(struct TcgRunner *t, const struct DiffCase *c, char *why, 
         forget_blocks(t, k * 4096ull);
     int r = diff_space_move(s, c->page, c->pages, why, n);
     if (r == 0 && !real)
-        tcg_tlb_flush_non_global(t->cpu.engine);
+        t->ops->cases->tables_changed(&t->cpu);
     return r;
 }
 
@@ -299,8 +290,8 @@ static int make_pages(struct TcgRunner *t, const struct DiffCase *c, char *why, 
     memset(t->head.space.ram.page_flags, 0, t->head.space.ram.size >> 12);
     bus_set_dirty_logging(cpu->bus, c->mode == DIFF_REAL16);
     cpu->env = t->head.space.env;
-    tcg_blocks_flush(cpu->engine);
-    tcg_lite_ops.put_state(cpu);
+    t->ops->cases->memory_changed(cpu, 0, UINT64_MAX);
+    t->ops->put_state(cpu);
     return 0;
 }
 
@@ -355,12 +346,10 @@ int diff_tcg_open_any(struct DiffRunner **r, const struct CpuModel *model, char 
 
 /* ---- exceptions in real-address mode, where all memory belongs to the case ---- */
 
-static void note_event(void *opaque, struct CPUState *cpu, uint8_t vector, bool has_error, uint32_t error,
-                       bool external, bool software) {
+static void note_event(void *opaque, struct CPUState *cpu, const struct CpuEvent *e) {
     struct TcgRunner *t = opaque;
-    (void)has_error, (void)error, (void)external, (void)software;
     t->event = true;
-    t->event_vector = vector;
+    t->event_vector = e->vector;
     cpu_post(cpu, CPU_EVENT_LEAVE); /* before the handler's first instruction */
 }
 
@@ -382,8 +371,8 @@ static void set_a20(struct TcgRunner *t, bool on) {
     if (bus_a20(t->cpu.bus) == on)
         return;
     bus_set_a20(t->cpu.bus, on);
-    tcg_blocks_flush(t->cpu.engine);
-    tcg_tlb_flush(t->cpu.engine);
+    t->ops->cases->memory_changed(&t->cpu, 0, UINT64_MAX);
+    t->ops->put_state(&t->cpu); /* no translation stays */
     t->head.space.a20_mask = bus_a20_mask(t->cpu.bus);
 }
 
@@ -396,9 +385,9 @@ static void load_case(struct TcgRunner *t, const struct DiffCase *c) {
         return;
     diff_own_system_load(&c->system, &t->cpu.env);
     diff_state_to_env(&c->in, &t->cpu.env);
-    put_registers(t);
+    t->ops->cases->put_registers(&t->cpu);
     if (sets_control(&c->system))
-        tcg_lite_ops.put_state(&t->cpu);
+        t->ops->put_state(&t->cpu);
 }
 
 /** The next case finds the mode's own again. */
@@ -406,9 +395,9 @@ static void unload_case(struct TcgRunner *t, const struct DiffCase *c) {
     if (!c->system.any)
         return;
     t->cpu.env = t->head.space.env;
-    put_registers(t);
+    t->ops->cases->put_registers(&t->cpu);
     if (sets_control(&c->system))
-        tcg_lite_ops.put_state(&t->cpu);
+        t->ops->put_state(&t->cpu);
 }
 
 static void read_system(const struct TcgRunner *t, const struct DiffFrame *frame, struct DiffSystem *system) {

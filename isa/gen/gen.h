@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/** x86gen: from x86.tab to decoder tables and exec functions, at build time. */
-#ifndef TWIN86_TCG_GEN_H
-#define TWIN86_TCG_GEN_H
+/**
+ * x86gen, run at build time: reads x86.tab, checks it, and writes the decoder's tables. What an engine makes of the
+ * rows it writes itself, and brings main() (accel/tcg-lite/gen/).
+ */
+#ifndef TWIN86_ISA_GEN_H
+#define TWIN86_ISA_GEN_H
 
-#include "isa/decode.h"
-#include "isa/decode_tables.h"
+#include "isa/isa.h"
 
 #include <stdio.h>
 
@@ -26,6 +28,8 @@ struct Row {
     uint8_t flags_read, flags_sure, flags_maybe, flags_undefined, flags_kept; /* FB_* */
     struct X86Form form;
     struct X86Row fact; /* what gen_facts.c reads */
+    /* the engine's */
+    uint32_t fn, fn_kinds;
 };
 
 struct Unit {
@@ -56,10 +60,12 @@ void gen_want_size(struct Row *r, enum X86Size s);
 bool gen_parse_fact(struct Gen *g, struct Row *r, const char *attribute);
 void gen_finish_facts(struct Gen *g, struct Row *r);
 void gen_emit_fact(const struct Row *r, FILE *o);
-void gen_check(struct Gen *g);
-void gen_emit(struct Gen *g);
-/** True when some header of the engine mentions `name` followed by '('. */
-bool gen_known(const struct Gen *g, const char *name);
-bool gen_is_help(const struct Row *r);
+/** Refuse rows that overlap (gen_check.c). */
+void gen_check_overlaps(struct Gen *g);
+void gen_emit_tables(struct Gen *g);
+/** A file in the making; gen_finish writes it below g->out, unless it holds just that already: what has not changed
+ * need not be compiled again (gen_tables.c). */
+FILE *gen_begin(char **buf, size_t *len);
+void gen_finish(struct Gen *g, FILE *o, char **buf, size_t *len, const char *name);
 
 #endif

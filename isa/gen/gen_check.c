@@ -1,11 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/** x86gen: refuses rows that contradict one another or name a shape, kernel, helper or feature that does not exist. */
-#include "isa/decode.h"
+/** x86gen: refuses rows that contradict one another. */
 #include "isa/gen/gen.h"
-
-#include <ctype.h>
-#include <string.h>
-#include <strings.h>
 
 /** Encodings that a row takes, as sets per dimension; rows overlap where every dimension does. */
 enum { DIMS = 8 };
@@ -41,7 +36,7 @@ static int relation(const struct Row *a, const struct Row *b) {
     return a_in_b && !b_in_a ? 1 : b_in_a && !a_in_b ? -1 : 2;
 }
 
-static void check_overlaps(struct Gen *g) {
+void gen_check_overlaps(struct Gen *g) {
     for (int i = 1; i < g->row_count; i++) {
         for (int j = i + 1; j < g->row_count; j++) {
             const struct Row *a = &g->row[i], *b = &g->row[j];
@@ -56,48 +51,4 @@ static void check_overlaps(struct Gen *g) {
                           b->form.attr & ATTR_MODRM ? " a" : " no", a->line, a->opcode);
         }
     }
-}
-
-static bool check_name(struct Gen *g, const struct Row *r, const char *prefix, const char *name, const char *suffix) {
-    char full[2 * NAME_MAX_LEN];
-    snprintf(full, sizeof full, "%s%s%s", prefix, name, suffix);
-    if (gen_known(g, full))
-        return true;
-    if (g->lenient)
-        fprintf(stderr, "%s:%d: warning: %s: no header has %s(): #UD for now\n", g->tab, r->line, r->mnemonic, full);
-    else
-        gen_error(g, r->line, "%s: no header has %s()", r->mnemonic, full);
-    return false;
-}
-
-static bool check_names(struct Gen *g, const struct Row *r) {
-    if (gen_is_help(r))
-        return check_name(g, r, "h_", r->kernel, "");
-    bool ok = true;
-    if (strcmp(r->kernel, "-"))
-        ok &= check_name(g, r, "k_", r->kernel, "");
-    if (r->has_reg)
-        ok &= check_name(g, r, "", r->shape, "_r");
-    if (r->has_mem)
-        ok &= check_name(g, r, "", r->shape, "_m");
-    if (r->form.attr & ATTR_LOCK)
-        ok &= check_name(g, r, "", r->shape, "_l");
-    if (r->xmchk && r->has_reg)
-        ok &= check_name(g, r, "", r->shape, "_rc");
-    if (r->xmchk && r->has_mem)
-        ok &= check_name(g, r, "", r->shape, "_mc");
-    return ok;
-}
-
-void gen_check(struct Gen *g) {
-    int kept = 1;
-    for (int k = 1; k < g->row_count; k++) {
-        if (!check_names(g, &g->row[k]) && g->lenient)
-            continue;
-        if (kept != k)
-            g->row[kept] = g->row[k];
-        kept++;
-    }
-    g->row_count = kept;
-    check_overlaps(g);
 }

@@ -14,11 +14,11 @@ struct Name {
 };
 
 static const struct Name registers[] = {
-    {"ax", 1 << REG_AX},       {"cx", 1 << REG_CX},   {"dx", 1 << REG_DX},       {"bx", 1 << REG_BX},
-    {"sp", 1 << REG_SP},       {"bp", 1 << REG_BP},   {"si", 1 << REG_SI},       {"di", 1 << REG_DI},
-    {"r11", 1 << 11},          {"all", 0xff},         {"seg", X86_REGS_SEG},     {"tab", X86_REGS_TABLES},
-    {"cr", X86_REGS_CR},       {"dr", X86_REGS_DR},   {"msr", X86_REGS_MSR},     {"xcr", X86_REGS_XCR},
-    {"pkru", X86_REGS_PKRU},   {"task", X86_REGS_TASK}, {"dest", X86_REGS_DEST}, {NULL, 0},
+    {"ax", 1 << REG_AX},     {"cx", 1 << REG_CX},     {"dx", 1 << REG_DX},     {"bx", 1 << REG_BX},
+    {"sp", 1 << REG_SP},     {"bp", 1 << REG_BP},     {"si", 1 << REG_SI},     {"di", 1 << REG_DI},
+    {"r11", 1 << 11},        {"all", 0xff},           {"seg", X86_REGS_SEG},   {"tab", X86_REGS_TABLES},
+    {"cr", X86_REGS_CR},     {"dr", X86_REGS_DR},     {"msr", X86_REGS_MSR},   {"xcr", X86_REGS_XCR},
+    {"pkru", X86_REGS_PKRU}, {"task", X86_REGS_TASK}, {"dest", X86_REGS_DEST}, {NULL, 0},
 };
 
 static const struct Name vectors[] = {
@@ -27,17 +27,35 @@ static const struct Name vectors[] = {
 };
 
 static const struct Name groups[] = {
-    {"branch", GROUP_BRANCH},   {"ret", GROUP_RET},           {"far", GROUP_FAR},       {"far_ret", GROUP_FAR_RET},
-    {"int", GROUP_INT},         {"syscall", GROUP_SYSCALL},   {"frame", GROUP_FRAME},   {"xlat", GROUP_XLAT},
-    {"div", GROUP_DIV},         {"idiv", GROUP_IDIV},         {"bt", GROUP_BT},         {"flush", GROUP_FLUSH},
-    {"movdir", GROUP_MOVDIR},   {"selector", GROUP_SELECTOR}, {"load_far", GROUP_LOAD_FAR},
-    {"ldmxcsr", GROUP_LDMXCSR}, {"maskmov", GROUP_MASKMOV},   {"vzero", GROUP_VZERO},
-    {"fnsave", GROUP_FNSAVE},   {"frstor", GROUP_FRSTOR},     {"fxsave", GROUP_FXSAVE},
-    {"fxrstor", GROUP_FXRSTOR}, {"xsave", GROUP_XSAVE},       {"xrstor", GROUP_XRSTOR}, {NULL, 0},
+    {"branch", GROUP_BRANCH},
+    {"ret", GROUP_RET},
+    {"far", GROUP_FAR},
+    {"far_ret", GROUP_FAR_RET},
+    {"int", GROUP_INT},
+    {"syscall", GROUP_SYSCALL},
+    {"frame", GROUP_FRAME},
+    {"xlat", GROUP_XLAT},
+    {"div", GROUP_DIV},
+    {"idiv", GROUP_IDIV},
+    {"bt", GROUP_BT},
+    {"flush", GROUP_FLUSH},
+    {"movdir", GROUP_MOVDIR},
+    {"selector", GROUP_SELECTOR},
+    {"load_far", GROUP_LOAD_FAR},
+    {"ldmxcsr", GROUP_LDMXCSR},
+    {"maskmov", GROUP_MASKMOV},
+    {"vzero", GROUP_VZERO},
+    {"fnsave", GROUP_FNSAVE},
+    {"frstor", GROUP_FRSTOR},
+    {"fxsave", GROUP_FXSAVE},
+    {"fxrstor", GROUP_FXRSTOR},
+    {"xsave", GROUP_XSAVE},
+    {"xrstor", GROUP_XRSTOR},
+    {NULL, 0},
 };
 
-static const struct Name images[] = {{"push", IMAGE_PUSHED},   {"pop", IMAGE_POPPED},
-                                     {"to_r11", IMAGE_TO_R11}, {"from_r11", IMAGE_FROM_R11}, {NULL, 0}};
+static const struct Name images[] = {
+    {"push", IMAGE_PUSHED}, {"pop", IMAGE_POPPED}, {"to_r11", IMAGE_TO_R11}, {"from_r11", IMAGE_FROM_R11}, {NULL, 0}};
 
 /** Reasons, and what tells instructions of one reason apart (SDM vol. 3, 28.2). */
 static const struct {
@@ -156,7 +174,7 @@ static void string_operands(struct Row *r) {
     for (int k = 0; k < r->operand_count; k++) {
         uint32_t reg = r->operand[k][0] == 'X' && r->operand[k][1] != 'M' ? 1u << REG_SI
                        : r->operand[k][0] == 'Y'                          ? 1u << REG_DI
-                                                                         : 0;
+                                                                          : 0;
         r->fact.address |= reg;
         r->fact.writes |= reg;
         r->fact.stores |= k == 0 && r->operand[k][0] == 'Y';
@@ -200,7 +218,6 @@ void gen_emit_fact(const struct Row *r, FILE *o) {
     const struct X86Row *f = &r->fact;
     fprintf(o, ".reads = 0x%x, .writes = 0x%x, .address = 0x%x, .outside = 0x%x, .faults = 0x%x, ", f->reads, f->writes,
             f->address, f->outside, f->faults);
-    fprintf(o, ".exit = %d, .exit_kind = %u, .group = %u, .image = %u, ", f->exit, f->exit_kind, f->group,
-            f->image);
+    fprintf(o, ".exit = %d, .exit_kind = %u, .group = %u, .image = %u, ", f->exit, f->exit_kind, f->group, f->image);
     fprintf(o, ".stores = %d, .privileged = %d, .sensitive = %d", f->stores, f->privileged, f->sensitive);
 }

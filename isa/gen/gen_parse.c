@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /** x86gen: reads x86.tab into rows. */
-#include "isa/decode.h"
 #include "isa/gen/gen.h"
 
 #include <ctype.h>
@@ -12,10 +11,6 @@
 static const char *const cond_names[16] = {"O", "NO", "B", "AE", "E", "NE", "BE", "A",
                                            "S", "NS", "P", "NP", "L", "GE", "LE", "G"};
 static const uint8_t cond_flags[8] = {FB_O, FB_C, FB_Z, FB_C | FB_Z, FB_S, FB_P, FB_S | FB_O, FB_S | FB_O | FB_Z};
-
-bool gen_is_help(const struct Row *r) {
-    return !strcmp(r->shape, "help") || !strcmp(r->shape, "help_next") || !strcmp(r->shape, "help_jump");
-}
 
 static bool hex_byte(const char *s, unsigned *v) {
     if (!isxdigit((unsigned char)s[0]) || !isxdigit((unsigned char)s[1]))
@@ -133,7 +128,7 @@ static uint8_t parse_flags(struct Gen *g, struct Row *r, const char *s) {
     return v;
 }
 
-/** amd=RULE, intel=RULE: the row is there if the CPU is on this side of a rule of cpu/vendor.h. */
+/** amd=RULE, intel=RULE: the row is there if the CPU is on this side of a rule of isa/vendor.h. */
 static bool parse_vendor(struct Gen *g, struct Row *r, const char *a) {
     bool intel = !strncmp(a, "intel=", 6);
     if (!intel && strncmp(a, "amd=", 4) != 0)
@@ -152,8 +147,8 @@ static void parse_attr(struct Gen *g, struct Row *r, const char *a) {
         const char *name;
         uint32_t bit;
     } bits[] = {
-        {"lock", ATTR_LOCK}, {"prot", ATTR_PROT}, {"d64", ATTR_D64}, {"f64", ATTR_F64},   {"x87", ATTR_X87},
-        {"wait", ATTR_WAIT}, {"mmx", ATTR_MMX},   {"sse", ATTR_SSE}, {"rep", ATTR_REP},   {"repz", ATTR_REP},
+        {"lock", ATTR_LOCK}, {"prot", ATTR_PROT}, {"d64", ATTR_D64}, {"f64", ATTR_F64}, {"x87", ATTR_X87},
+        {"wait", ATTR_WAIT}, {"mmx", ATTR_MMX},   {"sse", ATTR_SSE}, {"rep", ATTR_REP}, {"repz", ATTR_REP},
         {"vsib", ATTR_VSIB}, {"flow", ATTR_FLOW}, {"io", ATTR_IO},   {"jcc", ATTR_JCC},
     };
     const struct {

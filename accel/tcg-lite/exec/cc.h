@@ -19,7 +19,7 @@
 #ifndef TWIN86_TCG_CC_H
 #define TWIN86_TCG_CC_H
 
-#include "isa/insn.h"
+#include "accel/tcg-lite/run/insn.h"
 
 struct Cc {
     int64_t res;

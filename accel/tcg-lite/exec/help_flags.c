@@ -5,6 +5,7 @@
  */
 #include "accel/tcg-lite/exec/helpers.h"
 #include "accel/tcg-lite/exec/shapes_stack.h"
+#include "accel/tcg-lite/run/mode.h"
 #include "accel/tcg-lite/sys/sys.h"
 
 /* The flag that CLI and STI act on here: IF, VIF, or 0 for #GP(0). */

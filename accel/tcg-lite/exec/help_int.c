@@ -2,6 +2,8 @@
 /* Software interrupts, BOUND, and the fast system calls (SDM vol. 2; AMD APM vol. 2, 6.1). */
 #include "accel/tcg-lite/exec/helpers.h"
 #include "accel/tcg-lite/run/area.h"
+#include "accel/tcg-lite/run/flow.h"
+#include "accel/tcg-lite/run/mode.h"
 #include "accel/tcg-lite/sys/sys.h"
 
 /* ---- INT n and kin ---- */

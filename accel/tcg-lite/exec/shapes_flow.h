@@ -8,6 +8,8 @@
 
 #include "accel/tcg-lite/exec/kernels_cond.h"
 #include "accel/tcg-lite/exec/shapes_stack.h"
+#include "accel/tcg-lite/run/flow.h"
+#include "accel/tcg-lite/run/loop.h"
 #include "cpu/pagewalk.h"
 
 /** RIP at `delta` from the block's start, wrapped to the operand size. */

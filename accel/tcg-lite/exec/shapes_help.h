@@ -3,6 +3,9 @@
 #ifndef TWIN86_TCG_SHAPES_HELP_H
 #define TWIN86_TCG_SHAPES_HELP_H
 
+#include "accel/tcg-lite/run/block.h"
+#include "accel/tcg-lite/run/flow.h"
+#include "accel/tcg-lite/run/loop.h"
 #include "accel/tcg-lite/run/mem.h"
 
 /** What the generator passes to shapes: see README.md. The kernel follows. */

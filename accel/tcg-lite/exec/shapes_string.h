@@ -5,6 +5,8 @@
 #ifndef TWIN86_TCG_SHAPES_STRING_H
 #define TWIN86_TCG_SHAPES_STRING_H
 
+#include "accel/tcg-lite/run/block.h"
+#include "accel/tcg-lite/run/flow.h"
 #include "accel/tcg-lite/run/mem.h"
 
 /** Do the instruction, all its repetitions as a rule. False: an event is due, or single steps are wanted, before the

@@ -3,12 +3,15 @@
  * Building, finding and forgetting blocks.
  */
 #include "accel/tcg-lite/run/block.h"
-#include "isa/decode.h"
+#include "accel/tcg-lite/run/functions.h"
 #include "accel/tcg-lite/run/fuse.h"
 #include "accel/tcg-lite/run/links.h"
 #include "accel/tcg-lite/run/liveness.h"
-#include "accel/tcg-lite/run/profile.h"
-#include "accel/tcg-lite/run/watch.h"
+#include "accel/tcg-lite/run/loop.h"
+#include "accel/tcg-lite/run/tlb.h"
+#include "accel/tcg-lite/watch/debugger.h"
+#include "accel/tcg-lite/watch/profile.h"
+#include "accel/tcg-lite/watch/watch.h"
 #include "cpu/pagewalk.h"
 
 #include <inttypes.h>
@@ -29,7 +32,7 @@ struct BlockCache {
     size_t used;             /* bytes of segment[current] */
     unsigned current, begun; /* segments, the first `begun` of which have blocks */
     uint64_t flushes, recycled, built;
-    struct Decoded decoded[BLOCK_MAX_INSNS];         /* while a block is being built */
+    struct TcgDecoded decoded[BLOCK_MAX_INSNS];      /* while a block is being built */
     uint8_t bytes[BLOCK_MAX_INSNS * INSN_MAX_BYTES]; /* likewise, if somebody watches */
     struct FuseIndex *fusions;
 };
@@ -312,17 +315,17 @@ static unsigned fetch(struct Tcg *t, struct Fetch *f, unsigned off, bool cross, 
 }
 
 /** What only the block builder knows: positions. False: this instruction must begin a block of its own. */
-static bool place(struct Decoded *d, unsigned off, unsigned idx) {
+static bool place(struct TcgDecoded *d, unsigned off, unsigned idx) {
     struct Insn *i = &d->insn;
     i->off = (uint16_t)off;
     i->idx = (uint8_t)idx;
-    if (d->rip_relative) {
+    if (d->isa.rip_relative) {
         int64_t disp = (int64_t)i->disp + off;
         if (disp > INT32_MAX)
             return false;
         i->disp = (int32_t)disp;
     }
-    if (x86_rows[d->row].operands[0] == 'J') { /* see shapes_flow.h */
+    if (x86_rows[d->isa.row].operands[0] == 'J') { /* see shapes_flow.h */
         i->imm += off + i->len;
         i->disp = (int32_t)(off + i->len);
     }
@@ -332,7 +335,7 @@ static bool place(struct Decoded *d, unsigned off, unsigned idx) {
 /** Decode from the block's start; returns the number of instructions (at least 1), *bytes, and how many *exits it has.
  */
 static unsigned decode_run(struct Tcg *t, struct Fetch *f, uint32_t mode, unsigned *bytes, unsigned *exits) {
-    struct Decoded *d = t->blocks->decoded;
+    struct TcgDecoded *d = t->blocks->decoded;
     unsigned max = mode & MODE_STEP ? 1 : BLOCK_MAX_INSNS, off = 0, n = 0;
     uint8_t buf[INSN_MAX_BYTES];
 
@@ -340,12 +343,12 @@ static unsigned decode_run(struct Tcg *t, struct Fetch *f, uint32_t mode, unsign
     while (n < max && (n == 0 || !tcg_break_offset(t, f->linear + off)) &&
            (n == 0 || (((f->linear + off) & ~0xfffull) == (f->linear & ~0xfffull) && off < f->limit))) {
         unsigned have = fetch(t, f, off, false, buf);
-        enum DecodeStatus s = x86_decode(&t->cpu->model, mode, buf, have, &d[n]);
+        enum DecodeStatus s = tcg_decode(&t->cpu->model, mode, buf, have, &d[n]);
         if (s == DECODE_MORE && n > 0)
             break;
         if (s == DECODE_MORE) {
             have = fetch(t, f, off, true, buf);
-            s = x86_decode(&t->cpu->model, mode, buf, have, &d[n]);
+            s = tcg_decode(&t->cpu->model, mode, buf, have, &d[n]);
         }
         if (s != DECODE_OK) { /* too long, or beyond CS.limit */
             if (n > 0)
@@ -357,8 +360,8 @@ static unsigned decode_run(struct Tcg *t, struct Fetch *f, uint32_t mode, unsign
         if (UNLIKELY(t->watch != NULL))
             memcpy(t->blocks->bytes + off, buf, d[n].insn.len);
         off += d[n].insn.len;
-        *exits += d[n].exit;
-        if (d[n++].flow || *exits == BLOCK_MAX_EXITS)
+        *exits += d[n].isa.jcc;
+        if (d[n++].isa.flow || *exits == BLOCK_MAX_EXITS)
             break;
     }
     *bytes = off;
@@ -403,14 +406,14 @@ static void insert(struct BlockCache *c, struct Block *b) {
     *p2 = b;
 }
 
-static void fill(struct Block *b, const struct Decoded *d, unsigned n, unsigned bytes) {
+static void fill(struct Block *b, const struct TcgDecoded *d, unsigned n, unsigned bytes) {
     b->count = (uint8_t)n;
-    b->falls = !d[n - 1].flow;
+    b->falls = !d[n - 1].isa.flow;
     b->exits = 0;
     struct BlockLink *link = block_links(b) + 2;
     for (unsigned k = 0; k < n; k++) {
         b->insn[k] = d[k].insn;
-        if (!d[k].exit)
+        if (!d[k].isa.jcc)
             continue;
         b->insn[k].exit_link = (uint8_t)(link + b->exits++ - (struct BlockLink *)&b->insn[k]);
         b->insn[k].behind = (uint8_t)(n - 1 - k);

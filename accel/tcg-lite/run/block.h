@@ -8,6 +8,43 @@
 
 #include "accel/tcg-lite/run/tcg.h"
 
+/** Where a direct branch goes (links.h). */
+struct BlockLink {
+    struct Block *target; /* NULL: not known, or perhaps no longer true */
+    struct Block *hint;   /* where it went last */
+};
+
+/** A run of decoded instructions within one physical page (the last may reach into the next page). */
+struct Block {
+    uint64_t phys; /* physical address of the first byte */
+    struct Block *hash_next;
+    struct Block *page_next[2]; /* other blocks that have bytes in the page of phys, in phys_next */
+    uint64_t phys_next;         /* physical page of the bytes that reach into the next page, if any */
+    uint32_t mode;
+    uint16_t bytes;
+    uint8_t count;     /* guest instructions */
+    uint8_t exits;     /* conditional branches */
+    bool stale;        /* its bytes were overwritten */
+    bool falls;        /* the last instruction is not the end of the block by itself */
+    bool cached;       /* it can be found again */
+    uint32_t extra_at; /* what observers want to know is so many bytes from here (watch.h), or 0 */
+    ExecFn first;      /* for them: the exec function behind the hook of the first instruction */
+    /* count of them, then, if it falls, a pseudo-instruction that leads on; then struct BlockLink: the last
+     * instruction's, [0] not taken or fall through, [1] taken, and one for each conditional branch, taken */
+    struct Insn insn[] __attribute__((aligned(32)));
+};
+
+#define BLOCK_NO_PAGE UINT64_MAX /* Block.phys_next: there is none */
+enum { BLOCK_MAX_INSNS = 112, BLOCK_MAX_EXITS = 8 };
+/* struct Insn.exit_link of the first instruction: over all of them, the pseudo-instruction and the other links */
+_Static_assert((BLOCK_MAX_INSNS + 1) * (sizeof(struct Insn) / sizeof(struct BlockLink)) + 2 + BLOCK_MAX_EXITS <=
+                   UINT8_MAX,
+               "a link that the first instruction can't reach");
+
+ALWAYS_INLINE struct Block *block_of(const struct Insn *i) {
+    return (struct Block *)((uintptr_t)(i - i->idx) - __builtin_offsetof(struct Block, insn));
+}
+
 /** NULL: no memory. */
 struct BlockCache *tcg_blocks_new(size_t arena_bytes);
 void tcg_blocks_free(struct BlockCache *c);
@@ -17,6 +54,11 @@ void tcg_blocks_free(struct BlockCache *c);
  * MODE_STEP in `mode` it holds one instruction. `hint` (or NULL): perhaps this one.
  */
 struct Block *tcg_block_find(struct Tcg *t, uint32_t mode, struct Block *hint);
+
+/** Forget all blocks (when nothing runs in them). */
+void tcg_blocks_flush(struct Tcg *t);
+/** Bytes in a code page were (or are about to be) written: blocks there become stale, the page is data again. */
+void tcg_code_written(struct Tcg *t, uint64_t phys, uint64_t size);
 
 /** Let the block of i end behind i, where something is due: what follows is looked up anew. For accesses to devices in
  *  the middle of a block. */
@@ -28,21 +70,12 @@ void tcg_blocks_cut_at(struct Tcg *t, const uint64_t map[64]);
 /** Counts how often blocks were forgotten to get their memory back: pointers to blocks from before are dead. */
 uint64_t tcg_blocks_flushes(const struct Tcg *t);
 
-/** AccelOps.describe. */
+/** AccelLookOps.describe. */
 void tcg_describe(const void *engine, char *buf, size_t n);
 
 /** The links of b: two of its last instruction, then one for each conditional branch. */
 ALWAYS_INLINE struct BlockLink *block_links(struct Block *b) {
     return (struct BlockLink *)&b->insn[b->count + b->falls];
 }
-
-/** Pseudo-instructions (loop.c). */
-EXEC_FN tcg_x_fallthrough(CPUX86State *env, const struct Insn *i, struct Tcg *t);
-EXEC_FN tcg_x_stale(CPUX86State *env, const struct Insn *i, struct Tcg *t);
-EXEC_FN tcg_x_lookup(CPUX86State *env, const struct Insn *i, struct Tcg *t);
-EXEC_FN tcg_x_link(CPUX86State *env, const struct Insn *i, struct Tcg *t);
-EXEC_FN tcg_x_edge(CPUX86State *env, const struct Insn *i, struct Tcg *t);
-EXEC_FN tcg_x_break(CPUX86State *env, const struct Insn *i, struct Tcg *t);
-EXEC_FN tcg_x_leave(CPUX86State *env, const struct Insn *i, struct Tcg *t);
 
 #endif

@@ -2,14 +2,18 @@
 /*
  * tcg-lite behind the engine interface: life-cycle, kicks, state sync, what the bus announces.
  */
-#include "accel/accel.h"
+#include "accel/tcg-lite/engine.h"
 #include "accel/tcg-lite/exec/vec/approx.h"
+#include "accel/cases.h"
+#include "accel/follow.h"
+#include "accel/look.h"
 #include "accel/tcg-lite/run/block.h"
 #include "accel/tcg-lite/run/links.h"
 #include "accel/tcg-lite/run/loop.h"
-#include "accel/tcg-lite/run/profile.h"
-#include "accel/tcg-lite/run/watch.h"
-#include "isa/decode.h"
+#include "accel/tcg-lite/run/mode.h"
+#include "accel/tcg-lite/run/tlb.h"
+#include "accel/tcg-lite/watch/profile.h"
+#include "accel/tcg-lite/watch/watch.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -49,7 +53,7 @@ static bool set_profile(struct Options *o, const char *value) {
         fclose(o->profile);
     o->profile = fopen(value, "we");
     if (o->profile != NULL)
-        fprintf(o->profile, "# twin86: executed sequences of instructions (accel/tcg-lite/run/profile.h)\n");
+        fprintf(o->profile, "# twin86: executed sequences of instructions (accel/tcg-lite/watch/profile.h)\n");
     return o->profile != NULL;
 }
 
@@ -119,11 +123,6 @@ static int init(struct Accel *accel, char *why, size_t n) {
     return r;
 }
 
-/* NULL: another engine lets this one execute some instructions; then accel is the other's. */
-static const struct Options *options_of(const struct Accel *accel) {
-    return accel != NULL && accel->ops == &tcg_lite_ops ? accel->data : NULL;
-}
-
 static void kick(struct CPUState *cpu) {
     struct Tcg *t = cpu->engine;
     if (t != NULL)
@@ -143,7 +142,7 @@ static void code_written(void *opaque, uint64_t gpa, uint64_t size) {
 }
 
 static int vcpu_init(struct CPUState *cpu, struct Accel *accel) {
-    const struct Options *o = options_of(accel);
+    const struct Options *o = accel != NULL ? accel->data : NULL; /* NULL: this is for another engine */
     struct Tcg *t = calloc(1, sizeof(*t));
     if (t == NULL)
         return -ENOMEM;
@@ -167,7 +166,7 @@ static int vcpu_init(struct CPUState *cpu, struct Accel *accel) {
     t->link.fn = tcg_x_link;
     t->edge.fn = tcg_x_edge;
     cpu->engine = t;
-    if (tcg_watch_init(t, accel != NULL && accel->ops == &tcg_lite_ops) != 0)
+    if (tcg_watch_init(t, accel != NULL) != 0)
         return -ENOMEM;
     if (o != NULL && o->profile != NULL && (t->profile = tcg_profile_new(o->profile)) == NULL)
         return -ENOMEM;
@@ -194,28 +193,43 @@ static void get_state(struct CPUState *cpu) {
     cpu->env.rflags = tcg_rflags(t);
 }
 
-static int put_state(struct CPUState *cpu) {
+/* As put_state, but for what the TLB has. */
+static void put_registers(struct CPUState *cpu) {
     struct Tcg *t = cpu->engine;
     cc_load(&t->cc, (uint32_t)cpu->env.rflags);
     cpu->env.zero = 0;
     t->insn = NULL;
     t->tf_armed = t->shadow_running = t->repeating = false;
     t->held_db = 0;
-    tcg_tlb_flush(t);
     tcg_update_mode(t);
+}
+
+static int put_state(struct CPUState *cpu) {
+    struct Tcg *t = cpu->engine;
+    tcg_tlb_flush(t);
+    put_registers(cpu);
     t->kvm_pv_stale = true;
     return 0;
 }
 
-const char *tcg_lite_mnemonic(struct CPUState *cpu, const uint8_t *bytes, size_t n) {
-    struct Tcg *t = cpu->engine;
-    struct Decoded d;
-    return x86_decode(&cpu->model, t->mode, bytes, n, &d) == DECODE_OK ? x86_rows[d.row].mnemonic
-                                                                       : x86_rows[0].mnemonic;
+static void memory_changed(struct CPUState *cpu, uint64_t gpa, uint64_t size) {
+    if (size == UINT64_MAX)
+        tcg_blocks_flush(cpu->engine);
+    else
+        tcg_code_written(cpu->engine, gpa, size);
 }
+
+static void tables_changed(struct CPUState *cpu) { tcg_tlb_flush_non_global(cpu->engine); }
+
+static const struct AccelFollowOps follow = {.step = tcg_step};
+static const struct AccelLookOps look = {.describe = tcg_describe, .history = tcg_history};
+static const struct AccelCaseOps cases = {
+    .put_registers = put_registers, .memory_changed = memory_changed, .tables_changed = tables_changed};
 
 const struct AccelOps tcg_lite_ops = {
     .name = "tcg-lite",
+    .software = true,
+    .counts_instructions = true,
     .probe = probe,
     .init = init,
     .destroy = destroy,
@@ -225,7 +239,7 @@ const struct AccelOps tcg_lite_ops = {
     .kick = kick,
     .get_state = get_state,
     .put_state = put_state,
-    .describe = tcg_describe,
-    .step = tcg_step,
-    .history = tcg_history,
+    .follow = &follow,
+    .look = &look,
+    .cases = &cases,
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "accel/tcg-lite/run/fuse.h"
+#include "accel/tcg-lite/run/block.h"
 #include "accel/tcg-lite/run/tcg.h"
 
 #include <stdlib.h>

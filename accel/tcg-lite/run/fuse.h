@@ -7,7 +7,7 @@
 #ifndef TWIN86_TCG_FUSE_H
 #define TWIN86_TCG_FUSE_H
 
-#include "isa/insn.h"
+#include "accel/tcg-lite/run/insn.h"
 
 #include <stdbool.h>
 

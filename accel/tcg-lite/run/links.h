@@ -13,7 +13,7 @@
 #ifndef TWIN86_TCG_LINKS_H
 #define TWIN86_TCG_LINKS_H
 
-#include "accel/tcg-lite/run/tcg.h"
+#include "accel/tcg-lite/run/block.h"
 
 struct Links;
 

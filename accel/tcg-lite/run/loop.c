@@ -5,11 +5,15 @@
 #include "accel/tcg-lite/run/loop.h"
 #include "accel/tcg-lite/exec/x87/fpu_host.h"
 #include "accel/tcg-lite/run/block.h"
+#include "accel/tcg-lite/run/flow.h"
 #include "accel/tcg-lite/run/links.h"
-#include "accel/tcg-lite/run/watch.h"
+#include "accel/tcg-lite/run/mode.h"
+#include "accel/tcg-lite/run/tlb.h"
 #include "accel/tcg-lite/sys/debug_regs.h"
 #include "accel/tcg-lite/sys/kvm_pv.h"
 #include "accel/tcg-lite/sys/sys.h"
+#include "accel/tcg-lite/watch/debugger.h"
+#include "accel/tcg-lite/watch/watch.h"
 
 /* ---- leaving, faults ---- */
 

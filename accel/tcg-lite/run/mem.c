@@ -5,9 +5,11 @@
  */
 #include "accel/tcg-lite/run/mem.h"
 #include "accel/tcg-lite/run/block.h"
-#include "accel/tcg-lite/sys/debug_regs.h"
+#include "accel/tcg-lite/run/flow.h"
 #include "accel/tcg-lite/run/tlb.h"
-#include "accel/tcg-lite/run/watch.h"
+#include "accel/tcg-lite/sys/debug_regs.h"
+#include "accel/tcg-lite/watch/debugger.h"
+#include "accel/tcg-lite/watch/watch.h"
 #include "cpu/exits.h"
 
 static _Noreturn void segment_fault(struct Tcg *t, const struct Insn *i, unsigned seg) {

@@ -9,6 +9,7 @@
 
 #include "accel/tcg-lite/exec/x87/fpu_host.h"
 #include "accel/tcg-lite/run/fused.h"
+#include "accel/tcg-lite/run/loop.h"
 
 #include <string.h>
 

@@ -2,41 +2,24 @@
 /*
  * What the engine derives from control state: mode bits, the TLB in use, and the side effects of CR0, CR3, CR4.
  */
-#include "accel/tcg-lite/sys/debug_regs.h"
+#include "accel/tcg-lite/run/mode.h"
 #include "accel/tcg-lite/run/links.h"
 #include "accel/tcg-lite/run/tcg.h"
+#include "accel/tcg-lite/run/tlb.h"
+#include "accel/tcg-lite/sys/debug_regs.h"
+#include "cpu/mode.h"
 
 static bool flat_data(const struct X86Segment *s) {
     uint32_t kind = s->ar & (AR_S | AR_P | AR_CODE | AR_EXPAND_DOWN | AR_WRITABLE | AR_UNUSABLE);
     return s->base == 0 && s->limit == 0xffffffff && kind == (AR_S | AR_P | AR_WRITABLE);
 }
 
-static uint32_t code_mode(const CPUX86State *env) {
-    const struct X86Segment *cs = &env->seg[SEG_CS];
+/** Operands need no segment work. */
+static bool is_flat(const CPUX86State *env) {
     if (x86_code64(env))
-        return MODE_CODE64 | MODE_FLAT;
-    uint32_t m = cs->ar & AR_DB ? MODE_CODE32 : MODE_CODE16;
-    if (x86_protected(env) && !x86_v8086(env) && flat_data(&env->seg[SEG_DS]) && flat_data(&env->seg[SEG_ES]) &&
-        flat_data(&env->seg[SEG_SS]))
-        m |= MODE_FLAT;
-    return m;
-}
-
-static uint32_t fpu_mode(const CPUX86State *env) {
-    uint32_t m = 0;
-    if (env->cr0 & CR0_EM)
-        m |= MODE_EM;
-    if (env->cr0 & CR0_TS)
-        m |= MODE_TS;
-    if (env->cr0 & CR0_MP)
-        m |= MODE_MP;
-    if (env->cr4 & CR4_OSFXSR)
-        m |= MODE_SSE;
-    if ((env->cr4 & CR4_OSXSAVE) && (env->xcr0 & (XCR0_SSE | XCR0_AVX)) == (XCR0_SSE | XCR0_AVX))
-        m |= MODE_AVX;
-    if (~env->mxcsr & 0x1f80)
-        m |= MODE_SIMD_CHECK;
-    return m;
+        return true;
+    return x86_protected(env) && !x86_v8086(env) && flat_data(&env->seg[SEG_DS]) && flat_data(&env->seg[SEG_ES]) &&
+           flat_data(&env->seg[SEG_SS]);
 }
 
 static unsigned choose_mmu(const CPUX86State *env, unsigned cpl) {
@@ -49,21 +32,19 @@ static unsigned choose_mmu(const CPUX86State *env, unsigned cpl) {
 void tcg_update_mode(struct Tcg *t) {
     CPUX86State *env = t->env;
     unsigned cpl = x86_cpl(env);
-    uint32_t m = code_mode(env) | fpu_mode(env);
+    uint32_t m = cpu_decode_mode(env);
 
     if (env->seg[SEG_SS].ar & AR_DB)
         m |= MODE_STACK32;
     if (cpl == 3)
         m |= MODE_USER;
-    if (!x86_protected(env))
-        m |= MODE_REAL;
-    if (x86_v8086(env))
-        m |= MODE_VM86;
+    if (~env->mxcsr & 0x1f80)
+        m |= MODE_SIMD_CHECK;
+    if (is_flat(env) && !t->plain)
+        m |= MODE_FLAT;
     bool traced = t->cpu->trace != NULL && t->cpu->trace->insn != NULL;
     if ((env->rflags & FLAG_TF) || (env->dr[7] & DR7_ENABLES) || traced || t->stepping || t->plain)
         m |= MODE_STEP;
-    if (t->plain)
-        m &= ~(uint32_t)MODE_FLAT;
 
     bool watching = dr_watches_data(env);
     if (watching != t->watching) {

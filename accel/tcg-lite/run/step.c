@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Following another engine: AccelOps.step. An instruction budget stops behind the instruction; where an event is
+ * Following another engine: AccelFollowOps.step. An instruction budget stops behind the instruction; where an event is
  * delivered on the way, CPU_EVENT_LEAVE stops before its handler's first instruction.
  */
 #include "accel/tcg-lite/run/loop.h"
 
-static void leave_before_handler(void *opaque, struct CPUState *cpu, uint8_t vector, bool has_error, uint32_t error,
-                                 bool external, bool software) {
-    (void)opaque, (void)vector, (void)has_error, (void)error, (void)external, (void)software;
+static void leave_before_handler(void *opaque, struct CPUState *cpu, const struct CpuEvent *e) {
+    (void)opaque, (void)e;
     cpu_post(cpu, CPU_EVENT_LEAVE);
 }
 

@@ -4,6 +4,7 @@
  */
 #include "accel/tcg-lite/run/tlb.h"
 #include "accel/tcg-lite/run/links.h"
+#include "accel/tcg-lite/run/loop.h"
 
 #include <string.h>
 

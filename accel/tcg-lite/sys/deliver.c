@@ -4,10 +4,12 @@
  * long mode (SDM vol. 3, chapter 6 and 21.1.4; vol. 2, INT n). Everything is checked and the frame is written before
  * any register changes; what a failed delivery leaves behind is only bytes below a stack pointer.
  */
-#include "accel/tcg-lite/sys/debug_regs.h"
 #include "accel/tcg-lite/exec/x87/fpu_host.h"
+#include "accel/tcg-lite/run/flow.h"
+#include "accel/tcg-lite/run/mode.h"
+#include "accel/tcg-lite/sys/debug_regs.h"
 #include "accel/tcg-lite/sys/sys.h"
-#include "accel/tcg-lite/run/watch.h"
+#include "accel/tcg-lite/watch/watch.h"
 
 /* ---- double faults (SDM vol. 3, table 6-5) ---- */
 
@@ -201,7 +203,15 @@ static void trace_event(struct Tcg *t, enum TcgEvent kind, uint8_t vector, bool 
     tcg_sync_count(t, t->insn);
     if (t->insn != NULL) /* INT n and kin: RIP is still that of the block */
         t->env->rip = tcg_this_rip(t, t->insn);
-    trace->event(trace->opaque, t->cpu, vector, has_error, error, kind == EVENT_EXTERNAL, kind == EVENT_SOFTWARE);
+    const struct CpuEvent event = {
+        .vector = vector,
+        .has_error = has_error,
+        .external = kind == EVENT_EXTERNAL,
+        .software = kind == EVENT_SOFTWARE,
+        .between = t->delivering == TCG_BENIGN,
+        .error = error,
+    };
+    trace->event(trace->opaque, t->cpu, &event);
     t->env->rip = rip;
 }
 

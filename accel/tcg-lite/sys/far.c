@@ -2,6 +2,8 @@
 /* Far JMP, CALL and RET in every mode (SDM vol. 2, JMP, CALL, RET; vol. 3, 5.8 and 8.3). */
 #include "accel/tcg-lite/exec/helpers.h"
 #include "accel/tcg-lite/run/area.h"
+#include "accel/tcg-lite/run/flow.h"
+#include "accel/tcg-lite/run/mode.h"
 #include "accel/tcg-lite/sys/sys.h"
 
 /** A far branch on its way. */

@@ -3,8 +3,10 @@
  * Control and debug registers, XCR0, FS and GS bases, and what empties translation caches (SDM vol. 2; vol. 3, 2.5,
  * 4.4.1, 4.10.1, 18.2). Values are checked here; mode.c gives them their effects.
  */
-#include "accel/tcg-lite/sys/debug_regs.h"
 #include "accel/tcg-lite/exec/helpers.h"
+#include "accel/tcg-lite/run/mode.h"
+#include "accel/tcg-lite/run/tlb.h"
+#include "accel/tcg-lite/sys/debug_regs.h"
 #include "accel/tcg-lite/sys/sys.h"
 
 _Noreturn static void gp0(struct Tcg *t) { tcg_fault_error(t, VEC_GP, 0); }

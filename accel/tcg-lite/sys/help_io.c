@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* IN, OUT, INS, OUTS with their permission checks (SDM vol. 1, 19.5; vol. 2). */
-#include "accel/tcg-lite/sys/debug_regs.h"
 #include "accel/tcg-lite/exec/helpers.h"
+#include "accel/tcg-lite/run/flow.h"
+#include "accel/tcg-lite/sys/debug_regs.h"
 #include "accel/tcg-lite/sys/sys.h"
-#include "accel/tcg-lite/run/watch.h"
+#include "accel/tcg-lite/watch/watch.h"
 #include "cpu/exits.h"
 
 /* Above IOPL, and always in v8086 mode, the TSS's map decides; all bits of the access must be clear. */

@@ -3,6 +3,7 @@
 #include "accel/tcg-lite/exec/helpers.h"
 #include "accel/tcg-lite/exec/shapes_stack.h"
 #include "accel/tcg-lite/run/area.h"
+#include "accel/tcg-lite/run/mode.h"
 #include "accel/tcg-lite/sys/sys.h"
 
 /* ---- segment registers ---- */

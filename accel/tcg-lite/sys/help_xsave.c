@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* FXSAVE, the XSAVE family, LDMXCSR and STMXCSR (SDM vol. 1, 10.5 and 13.7 to 13.12). */
+#include "accel/tcg-lite/exec/helpers.h"
 #include "accel/tcg-lite/exec/x87/fpu_host.h"
 #include "accel/tcg-lite/exec/x87/help_x87.h"
-#include "accel/tcg-lite/exec/helpers.h"
+#include "accel/tcg-lite/run/mode.h"
 #include "cpu/cpu.h"
 #include "cpu/xsave.h"
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* IRET in every mode (SDM vol. 2, IRET; vol. 3, 6.12.1, 8.4, 21.2 and 21.3 for v8086 mode). */
-#include "accel/tcg-lite/sys/debug_regs.h"
 #include "accel/tcg-lite/exec/helpers.h"
+#include "accel/tcg-lite/run/flow.h"
+#include "accel/tcg-lite/run/mode.h"
+#include "accel/tcg-lite/sys/debug_regs.h"
 #include "accel/tcg-lite/sys/sys.h"
 
 /** The frame's lower three values. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "accel/tcg-lite/sys/kvm_pv.h"
 #include "accel/tcg-lite/exec/helpers.h"
-#include "accel/tcg-lite/run/watch.h"
+#include "accel/tcg-lite/watch/watch.h"
 #include "accel/tcg-lite/sys/sys.h"
 
 #include <fcntl.h>

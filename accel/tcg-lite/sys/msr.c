@@ -4,6 +4,8 @@
  * #GP(0), as for bits that a row does not let be written.
  */
 #include "accel/tcg-lite/exec/helpers.h"
+#include "accel/tcg-lite/run/mode.h"
+#include "accel/tcg-lite/run/tlb.h"
 #include "accel/tcg-lite/sys/debug_regs.h"
 #include "accel/tcg-lite/sys/kvm_pv.h"
 #include "accel/tcg-lite/sys/sys.h"

@@ -7,6 +7,7 @@
 #define TWIN86_TCG_SYS_H
 
 #include "accel/tcg-lite/run/mem.h"
+#include "accel/tcg-lite/sys/deliver.h"
 #include "cpu/pagewalk.h"
 
 /* ---- descriptors (descriptor.c) ---- */

@@ -3,9 +3,10 @@
  * Hardware task switches (SDM vol. 3, 8.3). Up to the commit, faults belong to the old task and nothing but memory of
  * its TSS has changed; from then on they are raised in the new task, at its first instruction.
  */
+#include "accel/tcg-lite/run/mode.h"
 #include "accel/tcg-lite/sys/debug_regs.h"
 #include "accel/tcg-lite/sys/sys.h"
-#include "accel/tcg-lite/run/watch.h"
+#include "accel/tcg-lite/watch/watch.h"
 
 /** A task's registers as its TSS holds them. */
 struct TaskState {

@@ -3,7 +3,7 @@
 #ifdef HAVE_KVM
 #include "accel/kvm/kvm.h"
 #endif
-#include "accel/tcg-lite/run/watch.h"
+#include "accel/tcg-lite/watch/watch.h"
 #include "cpu/exits.h"
 #include "debug/exit_report.h"
 #include "machine/machine.h"

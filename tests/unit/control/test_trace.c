@@ -42,7 +42,13 @@ static void close_log(struct Log *log) {
 static void insn(struct Log *log, struct DebugBench *b) { log->trace.hooks.insn(log->trace.hooks.opaque, &b->cpu); }
 
 static void fault(struct Log *log, struct DebugBench *b, uint8_t vector, bool has_error, uint32_t error) {
-    log->trace.hooks.event(log->trace.hooks.opaque, &b->cpu, vector, has_error, error, false, false);
+    const struct CpuEvent e = {.vector = vector, .has_error = has_error, .error = error};
+    log->trace.hooks.event(log->trace.hooks.opaque, &b->cpu, &e);
+}
+
+static void interrupt(struct Log *log, struct DebugBench *b, uint8_t vector, bool software) {
+    const struct CpuEvent e = {.vector = vector, .external = !software, .software = software, .between = !software};
+    log->trace.hooks.event(log->trace.hooks.opaque, &b->cpu, &e);
 }
 
 static bool has(const struct Log *log, const char *part) { return strstr(log->text, part) != NULL; }
@@ -215,15 +221,15 @@ START_TEST(int_lines) {
     ck_assert(has(log, "#NP (GDT selector 18h)\n"));
     fault(log, b, VEC_UD, false, 0);
     ck_assert(has(log, "RAX=0000000000000000 n=99  #UD\n"));
-    log->trace.hooks.event(&log->trace, &b->cpu, 0x80, false, 0, false, true);
+    interrupt(log, b, 0x80, true);
     ck_assert(has(log, "v=80 e=0000 i=1") && has(log, "  INT 80h\n"));
-    log->trace.hooks.event(&log->trace, &b->cpu, 0x0e, false, 0, false, true);
+    interrupt(log, b, 0x0e, true);
     ck_assert(has(log, "  INT 0eh\n"));
-    log->trace.hooks.event(&log->trace, &b->cpu, 0x30, false, 0, true, false);
+    interrupt(log, b, 0x30, false);
     ck_assert(has(log, "  interrupt 30h\n"));
-    log->trace.hooks.event(&log->trace, &b->cpu, 8, false, 0, true, false); /* a PC's timer in real mode */
+    interrupt(log, b, 8, false); /* a PC's timer in real mode */
     ck_assert(has(log, "  interrupt 08h\n"));
-    log->trace.hooks.event(&log->trace, &b->cpu, VEC_NMI, false, 0, true, false);
+    interrupt(log, b, VEC_NMI, false);
     ck_assert(has(log, "  NMI\n"));
     close_log(log);
     debug_bench_free(b);

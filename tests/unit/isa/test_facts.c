@@ -3,11 +3,13 @@
  * What the rows of x86.tab say of an instruction beyond its operands, compared with what it does: every form is
  * executed from random states, and every register that changes, and every exception, must be one that its row names.
  */
+#include "accel/tcg-lite/run/block.h"
 #include "cpu/env_fields.h"
 #include "diff/generate/encode.h"
 #include "tests/unit/suites.h"
 #include "tests/unit/tcg/cpu_bench.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,7 +41,7 @@ static uint32_t operand_registers(const struct DiffInsn *d, const struct X86Form
         unsigned reg;
     } fixed[] = {{"AL", REG_AX}, {"AH", REG_AX},  {"AX", REG_AX},  {"eAX", REG_AX}, {"rAX", REG_AX},
                  {"CL", REG_CX}, {"rCX", REG_CX}, {"rBP", REG_BP}, {"DX", REG_DX}};
-    const struct Insn *i = &d->d.insn;
+    const struct X86Insn *i = &d->d.insn;
     uint32_t set = i->mem ? gpr_bit(i->base) | gpr_bit(i->index) : 0;
     bool opcode_names = f->attr & ATTR_OPREG;
     if (opcode_names || f->reg_kind == KIND_GPR || f->reg_kind == KIND_GPR8)
@@ -64,7 +66,7 @@ static uint32_t operand_registers(const struct DiffInsn *d, const struct X86Form
 static void make_state(struct Facts *t, CPUX86State *env) {
     const struct X86Row *row = &x86_rows[t->row];
     const struct X86Form *f = &x86_forms[t->row];
-    const struct Insn *i = &t->insn.d.insn;
+    const struct X86Insn *i = &t->insn.d.insn;
     *env = t->clean;
     for (unsigned k = 0; k < REG_COUNT; k++) {
         env->gpr[k] = diff_one_in(&t->r, 2) ? diff_integer(&t->r) : diff_rnd(&t->r);
@@ -84,7 +86,7 @@ static void make_state(struct Facts *t, CPUX86State *env) {
         diff_fill(&t->r, CLASS_RANDOM, env->vec[k].b, 32);
     if (f->attr & ATTR_VSIB)
         for (unsigned k = 0; k < 8; k++)
-            env->vec[i->index].d[k] &= f->attr & ATTR_VSIB && (k & 1) ? 0 : 0xff;
+            env->vec[i->index].d[k] &= (k & 1) ? 0 : 0xff;
     if (i->mem) {
         if (!(f->attr & ATTR_VSIB) && i->index != INSN_REG_NONE)
             env->gpr[i->index / 8] = diff_below(&t->r, 64);
@@ -111,12 +113,11 @@ static int run(struct Facts *t, const CPUX86State *env) {
     return t->vector;
 }
 
-static void on_event(void *opaque, struct CPUState *cpu, uint8_t vector, bool has_error, uint32_t error, bool external,
-                     bool software) {
+static void on_event(void *opaque, struct CPUState *cpu, const struct CpuEvent *e) {
     struct Facts *t = opaque;
-    (void)cpu, (void)has_error, (void)error, (void)external;
-    if (!software && t->vector < 0)
-        t->vector = vector;
+    (void)cpu;
+    if (!e->software && t->vector < 0)
+        t->vector = e->vector;
 }
 
 static void complain(struct Facts *t, const char *what) {

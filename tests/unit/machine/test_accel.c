@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "accel/accel.h"
+#include "accel/registry.h"
+#include "accel/tcg-lite/engine.h"
 #include "tests/unit/suites.h"
 
 #include <errno.h>

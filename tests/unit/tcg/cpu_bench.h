@@ -8,7 +8,7 @@
 #ifndef TWIN86_TESTS_CPU_BENCH_H
 #define TWIN86_TESTS_CPU_BENCH_H
 
-#include "accel/accel.h"
+#include "accel/tcg-lite/engine.h"
 #include "accel/tcg-lite/run/tcg.h"
 
 enum {

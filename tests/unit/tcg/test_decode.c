@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* The decoder: fields, lengths, prefixes, legality and gating by mode and feature. */
+#include "accel/tcg-lite/run/functions.h"
 #include "accel/tcg-lite/run/tcg.h"
-#include "isa/decode.h"
 #include "tests/unit/suites.h"
 
 #include <string.h>
 
 static struct CpuModel model;
 static struct Decoded d;
+static struct TcgDecoded x; /* the same with functions */
 
 enum {
     M16 = MODE_CODE16 | MODE_SSE,
@@ -28,7 +29,9 @@ static enum DecodeStatus decode_n(uint32_t mode, size_t n, const char *hex) {
         while (*p == ' ')
             p++;
     }
-    return x86_decode(&model, mode, bytes, n ? n : k, &d);
+    enum DecodeStatus s = tcg_decode(&model, mode, bytes, n ? n : k, &x);
+    d = x.isa;
+    return s;
 }
 
 /** Decode exactly these bytes; the mnemonic and the length must come out. "" for #UD. */
@@ -433,7 +436,7 @@ END_TEST
 
 START_TEST(liveness_facts) {
     expect(M32, "01 d8", "ADD", 2);
-    ck_assert(d.flags_written == FB_ALL && d.flags_maybe == 0 && d.flags_read == 0 && d.fn_no_flags != d.insn.fn);
+    ck_assert(d.flags_written == FB_ALL && d.flags_maybe == 0 && d.flags_read == 0 && x.fn_no_flags != x.insn.fn);
     expect(M32, "11 d8", "ADC", 2);
     ck_assert(d.flags_read == FB_C);
     expect(M32, "40", "INC", 1);
@@ -445,13 +448,13 @@ START_TEST(liveness_facts) {
     expect(M32, "c1 e0 20", "SHL", 3); /* the count is taken modulo 32 */
     ck_assert(d.flags_written == 0 && d.flags_maybe == FB_ALL);
     expect(M32, "74 00", "JE", 2);
-    ck_assert(d.flags_read == FB_Z && d.exit && !d.flow);
+    ck_assert(d.flags_read == FB_Z && d.jcc && !d.flow);
     expect(M32, "0f 4f c1", "CMOVG", 3);
     ck_assert(d.flags_read == (FB_Z | FB_S | FB_O));
     expect(M32, "f7 e1", "MUL", 2);
     ck_assert(d.flags_written == (FB_C | FB_O));
     expect(M32, "89 d8", "MOV", 2);
-    ck_assert(d.fn_no_flags == d.insn.fn);
+    ck_assert(x.fn_no_flags == x.insn.fn);
 }
 END_TEST
 
@@ -459,44 +462,44 @@ END_TEST
 START_TEST(gating_by_mode) {
     expect(M64, "0f 0b", "UD2", 2);
     expect(M64 | MODE_TS, "d9 e8", "FLD1", 2);
-    ExecFn not_available = d.insn.fn;
-    ck_assert(d.flow);
+    ExecFn not_available = x.insn.fn;
+    ck_assert(d.flow && d.fault == VEC_NM);
     expect(M64, "d9 e8", "FLD1", 2);
-    ck_assert(d.insn.fn != not_available);
+    ck_assert(x.insn.fn != not_available && d.fault < 0);
     expect(M64 | MODE_EM, "d9 e8", "FLD1", 2);
-    ck_assert(d.insn.fn == not_available);
+    ck_assert(x.insn.fn == not_available);
     expect(M64 | MODE_EM, "0f ef c0", "", 0); /* PXOR */
     expect(M64 | MODE_TS, "0f ef c0", "PXOR", 3);
-    ck_assert(d.insn.fn == not_available);
+    ck_assert(x.insn.fn == not_available);
     expect(M64 | MODE_EM, "0f 58 c1", "", 0); /* ADDPS */
     expect(M64 & ~MODE_SSE, "0f 58 c1", "", 0);
     expect(M64 | MODE_TS, "0f 58 c1", "ADDPS", 3);
-    ck_assert(d.insn.fn == not_available);
+    ck_assert(x.insn.fn == not_available);
     expect((M64 & ~MODE_SSE) | MODE_TS | MODE_EM, "0f c3 08", "MOVNTI", 3); /* touches no vector register */
     expect(M64 | MODE_TS | MODE_MP, "9b", "FWAIT", 1);
-    ck_assert(d.insn.fn == not_available);
+    ck_assert(x.insn.fn == not_available);
     expect(M64 | MODE_TS, "9b", "FWAIT", 1);
-    ck_assert(d.insn.fn != not_available);
+    ck_assert(x.insn.fn != not_available);
 }
 END_TEST
 
 /** Flat, 32-bit flat and full memory forms have functions of their own. */
 START_TEST(address_kinds) {
     expect(M64, "8b 00", "MOV", 2);
-    ExecFn flat = d.insn.fn;
+    ExecFn flat = x.insn.fn;
     expect(M64, "65 8b 00", "MOV", 3);
-    ExecFn full = d.insn.fn;
+    ExecFn full = x.insn.fn;
     expect(M64, "67 8b 00", "MOV", 3);
-    ExecFn flat32 = d.insn.fn;
+    ExecFn flat32 = x.insn.fn;
     ck_assert(flat != full && flat32 != full && flat != flat32);
     expect(M32, "8b 00", "MOV", 2);
-    ck_assert(d.insn.fn == flat32);
+    ck_assert(x.insn.fn == flat32);
     expect(M32, "2e 8b 00", "MOV", 3);
-    ck_assert(d.insn.fn == full);
+    ck_assert(x.insn.fn == full);
     expect(M32 & ~MODE_FLAT, "8b 00", "MOV", 2);
-    ck_assert(d.insn.fn == full);
+    ck_assert(x.insn.fn == full);
     expect(M32, "67 8b 00", "MOV", 3);
-    ck_assert(d.insn.fn != flat32);
+    ck_assert(x.insn.fn != flat32);
 }
 END_TEST
 

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* Sequences of instructions that share an exec function behave as one by one. */
-#include "accel/tcg-lite/run/block.h"
-#include "isa/decode_tables.h"
 #include "accel/tcg-lite/exec/x87/fpu_host.h"
+#include "accel/tcg-lite/run/block.h"
+#include "accel/tcg-lite/run/functions.h"
 #include "accel/tcg-lite/run/fuse.h"
-#include "tests/unit/tcg/cpu_bench.h"
+#include "accel/tcg-lite/run/loop.h"
+#include "accel/tcg-lite/run/mode.h"
+#include "accel/tcg-lite/run/tlb.h"
 #include "tests/unit/suites.h"
+#include "tests/unit/tcg/cpu_bench.h"
 
 #include <check.h>
 #include <stdlib.h>

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Ways from block to block: they are fast only as long as they are true. */
-#include "tests/unit/tcg/cpu_bench.h"
+#include "accel/look.h"
+#include "accel/tcg-lite/run/block.h"
 #include "tests/unit/suites.h"
+#include "tests/unit/tcg/cpu_bench.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -237,7 +239,7 @@ START_TEST(recycled_blocks) {
     ck_assert_uint_eq(b->env->gpr[REG_AX], rax);
     char text[160];
     unsigned decoded = 0, recycled = 0;
-    tcg_lite_ops.describe(b->cpu.engine, text, sizeof(text));
+    tcg_lite_ops.look->describe(b->cpu.engine, text, sizeof(text));
     ck_assert_int_eq(sscanf(text, "blocks: %u decoded, 1.0 of 1 MiB used, %u", &decoded, &recycled), 2);
     ck_assert_uint_gt(decoded, SLOTS);
     ck_assert_uint_gt(recycled, 16);

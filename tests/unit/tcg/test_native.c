@@ -7,13 +7,12 @@
  * TWIN86_NATIVE_ROUNDS, TWIN86_NATIVE_SEED and TWIN86_NATIVE_ONLY=MNEMONIC change what is run; TWIN86_NATIVE_STRICT
  * compares undefined flags too, TWIN86_NATIVE_COVERAGE lists the rows that were not reached.
  */
-#include "isa/decode.h"
-#include "isa/decode_tables.h"
 #include "cpu/xsave.h"
+#include "isa/isa.h"
 #include "tests/host_features.h"
+#include "tests/unit/suites.h"
 #include "tests/unit/tcg/cpu_bench.h"
 #include "tests/unit/tcg/native.h"
-#include "tests/unit/suites.h"
 
 #include <cpuid.h>
 #include <stdarg.h>
@@ -207,7 +206,7 @@ struct Case {
     uint8_t insn[15 * SEQUENCE];
     unsigned len, count;      /* bytes, instructions */
     const struct X86Row *row; /* of the last */
-    struct Insn decoded;
+    struct X86Insn decoded;
     struct NativeState in, native, guest;
     uint64_t target; /* of the memory operand */
     uint8_t window[NATIVE_WINDOW_SIZE], window_guest[NATIVE_WINDOW_SIZE];
@@ -253,7 +252,7 @@ static void random_state(struct Case *c) {
 
 /** Make the memory operand lie in the window (now and then across its end). */
 static bool aim(struct Case *c) {
-    const struct Insn *i = &c->decoded;
+    const struct X86Insn *i = &c->decoded;
     if (!i->mem)
         return true;
     if (i->base >= INSN_REG_NONE || i->base == i->index || i->base == REG_SP * 8)

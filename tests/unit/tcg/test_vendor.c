@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The table of vendor differences: complete, told to users as it is, and chosen by the model's vendor. */
-#include "cpu/vendor.h"
+#include "cpu/cpuid.h"
+#include "isa/vendor.h"
 #include "tests/unit/suites.h"
 
 #include <stdio.h>

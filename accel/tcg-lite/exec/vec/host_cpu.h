@@ -12,7 +12,7 @@
 #ifndef TWIN86_TCG_HOST_CPU_H
 #define TWIN86_TCG_HOST_CPU_H
 
-#include "isa/insn.h"
+#include "accel/tcg-lite/run/insn.h"
 
 enum HostFeature {
     HOST_SSE3,

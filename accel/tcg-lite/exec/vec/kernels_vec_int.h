@@ -6,7 +6,7 @@
 #ifndef TWIN86_TCG_KERNELS_VEC_INT_H
 #define TWIN86_TCG_KERNELS_VEC_INT_H
 
-#include "isa/insn.h"
+#include "accel/tcg-lite/run/insn.h"
 
 #include <emmintrin.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /** x86gen: which memory accesses of a sequence are likely to meet in a page (struct PageNear in fused.h). */
-#include "isa/gen/gen_fuse.h"
+#include "accel/tcg-lite/gen/gen_fuse.h"
 
 #include <string.h>
 

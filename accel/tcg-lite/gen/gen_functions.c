@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/** x86gen: writes x86_tables.c, x86_exec.h and one x86_UNIT.c per unit. Files that would not change are left alone. */
-#include "isa/decode.h"
-#include "isa/gen/gen_fn.h"
+/** x86gen: writes the exec functions: one x86_UNIT.c per unit, x86_exec.h, and x86_functions.c with the tables. */
+#include "accel/tcg-lite/gen/gen_fn.h"
 
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define OUT "accel/tcg-lite/exec/" /* of the build tree */
 
 /** An exec function; rows whose functions would be the same share one. */
 struct Fn {
     char name[128];
     int unit, row;
     unsigned bits;
-    enum X86FnKind kind;
+    enum FnKind kind;
     bool no_flags;
 };
 
@@ -26,6 +27,10 @@ static const char *const kind_suffix[FN_KINDS] = {"reg",  "base",      "flat",  
 static const char *const kind_ea[FN_KINDS] = {"",        "EA_BASE", "EA_FLAT", "EA_FLAT32", "EA_FULL",
                                               "EA_FLAT", "EA_FULL", "",        "EA_FULL"};
 static const char *const kind_call[FN_KINDS] = {"_r", "_m", "_m", "_m", "_m", "_l", "_l", "_rc", "_mc"};
+
+bool gen_is_help(const struct Row *r) {
+    return !strcmp(r->shape, "help") || !strcmp(r->shape, "help_next") || !strcmp(r->shape, "help_jump");
+}
 
 static bool same_code(const struct Gen *g, const struct Fn *a, const struct Fn *b) {
     const struct Row *x = &g->row[a->row], *y = &g->row[b->row];
@@ -55,7 +60,7 @@ static void make_name(const struct Gen *g, struct Fn *f, bool with_opcode) {
             *p = '_';
 }
 
-static int find_fn(const struct Gen *g, int row, unsigned bits, enum X86FnKind kind, bool no_flags) {
+static int find_fn(const struct Gen *g, int row, unsigned bits, enum FnKind kind, bool no_flags) {
     struct Fn f = {.unit = g->row[row].unit, .row = row, .bits = bits, .kind = kind, .no_flags = no_flags};
     for (int k = 0; k < fn_count; k++)
         if (same_code(g, &fns[k], &f))
@@ -86,7 +91,7 @@ static int size_bits(enum X86Size s, unsigned bits[3]) {
     return s == SIZE_V ? 3 : s == SIZE_Z || s == SIZE_Y || s == SIZE_VL ? 2 : 1;
 }
 
-static bool kind_exists(const struct Row *r, enum X86FnKind k) {
+static bool kind_exists(const struct Row *r, enum FnKind k) {
     switch (k) {
     case FN_REG: return r->has_reg;
     case FN_BASE: return r->has_mem && r->hot;
@@ -103,26 +108,26 @@ static bool kind_exists(const struct Row *r, enum X86FnKind k) {
 static void make_functions(struct Gen *g) {
     for (int n = 1; n < g->row_count; n++) {
         struct Row *r = &g->row[n];
-        r->form.fn = (uint32_t)table_count;
-        r->form.fn_kinds = gen_is_help(r) || !r->has_mem ? 1 : FN_KINDS;
+        r->fn = (uint32_t)table_count;
+        r->fn_kinds = gen_is_help(r) || !r->has_mem ? 1 : FN_KINDS;
         if (!r->has_mem && r->xmchk)
-            r->form.fn_kinds = FN_KINDS;
+            r->fn_kinds = FN_KINDS;
         unsigned bits[3];
         int sizes = size_bits(r->form.size, bits);
         bool flags = (r->form.flags_written | r->form.flags_maybe) && !r->cold && !gen_is_help(r);
         for (int s = 0; s < sizes; s++) {
             int at[FN_KINDS][2];
-            for (int k = 0; k < r->form.fn_kinds; k++)
+            for (unsigned k = 0; k < r->fn_kinds; k++)
                 for (int nf = 0; nf < 2; nf++) {
                     bool help = gen_is_help(r);
-                    if (!help && !kind_exists(r, (enum X86FnKind)k))
+                    if (!help && !kind_exists(r, (enum FnKind)k))
                         at[k][nf] = -1;
                     else if (nf && !flags)
                         at[k][nf] = at[k][0];
                     else
-                        at[k][nf] = find_fn(g, n, help ? 0 : bits[s], help ? FN_REG : (enum X86FnKind)k, nf);
+                        at[k][nf] = find_fn(g, n, help ? 0 : bits[s], help ? FN_REG : (enum FnKind)k, nf);
                 }
-            for (int k = 0; k < r->form.fn_kinds; k++)
+            for (unsigned k = 0; k < r->fn_kinds; k++)
                 for (int nf = 0; nf < 2; nf++) {
                     /* What a row lacks is done by its general form. */
                     int v = at[k][nf];
@@ -153,7 +158,7 @@ const char *gen_fn_name(int fn) { return fn < fn_count ? fns[fn].name + strlen("
 
 const struct Row *gen_fn_row(const struct Gen *g, int fn) { return &g->row[fns[fn].row]; }
 
-enum X86FnKind gen_fn_kind(int fn) { return fns[fn].kind; }
+enum FnKind gen_fn_kind(int fn) { return fns[fn].kind; }
 
 unsigned gen_fn_bits(int fn) { return fns[fn].bits; }
 
@@ -245,39 +250,10 @@ static void emit_function(const struct Gen *g, FILE *o, int fn) {
     }
 }
 
-static FILE *begin(char **buf, size_t *len) {
-    FILE *o = open_memstream(buf, len);
-    fprintf(o, "/* SPDX-License-Identifier: MIT */\n/* Made by x86gen from x86.tab. */\n");
-    return o;
-}
-
-/** Write the file unless it holds just that already: what has not changed need not be compiled again. */
-static void finish(struct Gen *g, FILE *o, char **buf, size_t *len, const char *name) {
-    fclose(o);
-    char path[4096];
-    snprintf(path, sizeof path, "%s/%s", g->out, name);
-    FILE *f = fopen(path, "r");
-    bool same = false;
-    if (f) {
-        char *old = malloc(*len + 1);
-        same = fread(old, 1, *len + 1, f) == *len && !memcmp(old, *buf, *len);
-        free(old);
-        fclose(f);
-    }
-    if (!same) {
-        f = fopen(path, "w");
-        if (!f || fwrite(*buf, 1, *len, f) != *len || fclose(f)) {
-            fprintf(stderr, "x86gen: cannot write %s\n", path);
-            g->errors++;
-        }
-    }
-    free(*buf);
-}
-
 static void emit_unit(struct Gen *g, int u) {
     char *buf, name[128];
     size_t len;
-    FILE *o = begin(&buf, &len);
+    FILE *o = gen_begin(&buf, &len);
     fprintf(o,
             "#pragma GCC diagnostic ignored \"-Wunused-parameter\"\n%s"
             "#include \"accel/tcg-lite/exec/helpers.h\"\n#include \"accel/tcg-lite/run/mem.h\"\n"
@@ -292,8 +268,8 @@ static void emit_unit(struct Gen *g, int u) {
         if (fns[k].unit == u)
             emit_function(g, o, k);
     gen_fuse_unit_functions(g, o, u);
-    snprintf(name, sizeof name, "x86_%s.c", g->unit[u].name);
-    finish(g, o, &buf, &len, name);
+    snprintf(name, sizeof name, OUT "x86_%s.c", g->unit[u].name);
+    gen_finish(g, o, &buf, &len, name);
 }
 
 int gen_fuse_unit(struct Gen *g, const char *name) {
@@ -311,94 +287,14 @@ int gen_fuse_unit(struct Gen *g, const char *name) {
 static void emit_exec_h(struct Gen *g) {
     char *buf;
     size_t len;
-    FILE *o = begin(&buf, &len);
-    fprintf(o, "#ifndef TWIN86_TCG_X86_EXEC_H\n#define TWIN86_TCG_X86_EXEC_H\n#include \"isa/insn.h\"\n");
+    FILE *o = gen_begin(&buf, &len);
+    fprintf(o,
+            "#ifndef TWIN86_TCG_X86_EXEC_H\n#define TWIN86_TCG_X86_EXEC_H\n#include \"accel/tcg-lite/run/insn.h\"\n");
     for (int k = 0; k < fn_count; k++)
         fprintf(o, "EXEC_FN %s(CPUX86State *env, const struct Insn *i, struct Tcg *t);\n", fns[k].name);
     gen_fuse_declare(g, o);
     fprintf(o, "#endif\n");
-    finish(g, o, &buf, &len, "x86_exec.h");
-}
-
-/** The tail of a C enumerator's name: "loopcc-prefix" is LOOPCC_PREFIX, "" is NONE. */
-static void identifier(char out[NAME_MAX_LEN], const char *name) {
-    snprintf(out, NAME_MAX_LEN, "%s", name[0] ? name : "none");
-    for (char *p = out; *p; p++)
-        *p = *p == '-' ? '_' : (char)toupper((unsigned char)*p);
-}
-
-static void emit_rows(const struct Gen *g, FILE *o) {
-    fprintf(o, "const struct X86Row x86_rows[] = {\n");
-    for (int k = 0; k < g->row_count; k++) {
-        const struct Row *r = &g->row[k];
-        char feature[NAME_MAX_LEN];
-        identifier(feature, r->feature);
-        fprintf(o, "#line %d \"isa/x86.tab\"\n    {\"%s\", \"%s\", \"%s\", CPUID_%s, %u, %u, %u, ", r->line,
-                r->mnemonic, r->operands, r->opcode, feature, r->flags_read, r->flags_sure | r->flags_maybe,
-                r->flags_undefined | r->flags_kept);
-        gen_emit_fact(r, o);
-        fprintf(o, "},\n");
-    }
-    fprintf(o, "};\nconst unsigned x86_row_count = %d;\n", g->row_count);
-    fprintf(o, "const struct X86Form x86_forms[] = {\n");
-    for (int k = 0; k < g->row_count; k++) {
-        const struct X86Form *f = &g->row[k].form;
-        char feature[NAME_MAX_LEN], rule[NAME_MAX_LEN];
-        identifier(feature, g->row[k].feature);
-        identifier(rule, g->row[k].rule);
-        fprintf(o,
-                "#line %d \"isa/x86.tab\"\n"
-                "    {%u, %u, %u, %u, %u, 0x%02x, 0x%02x, %d, %d, %u, %u, %u, %u, %u, %u, %u, %u, RULE_%s, %u, "
-                "CPUID_%s, %u, 0x%x, %u}, /* %s %s */\n",
-                g->row[k].line, f->prefixes, f->when, f->rex_b, f->vex_l, f->vex_w, f->modrm_mask, f->modrm_value,
-                f->mod_mem, f->mod_reg, f->size, f->reg_kind, f->rm_kind, f->vvvv_kind, f->imm_kind, f->flags_read,
-                f->flags_written, f->flags_maybe, rule, f->vendor_side, feature, f->fn_kinds, f->attr, f->fn,
-                g->row[k].mnemonic, g->row[k].operands);
-    }
-    fprintf(o, "};\n");
-}
-
-/** How many encodings of its opcode a row takes: fewer is more specific. */
-static unsigned breadth(const struct Row *r) {
-    const struct X86Form *f = &r->form;
-    unsigned n = (unsigned)__builtin_popcount(f->prefixes) * (unsigned)__builtin_popcount(f->rex_b) *
-                 (unsigned)__builtin_popcount(f->when) * (unsigned)__builtin_popcount(f->vex_l) *
-                 (unsigned)__builtin_popcount(f->vex_w) * ((unsigned)f->mod_mem + f->mod_reg);
-    return n * (unsigned)__builtin_popcount(f->vendor_side) * (64u >> __builtin_popcount(f->modrm_mask));
-}
-
-static const struct Gen *sort_gen;
-static int by_breadth(const void *a, const void *b) {
-    int x = *(const int *)a, y = *(const int *)b;
-    unsigned bx = breadth(&sort_gen->row[x]), by = breadth(&sort_gen->row[y]);
-    return bx != by ? (bx < by ? -1 : 1) : x - y;
-}
-
-static void emit_slots(const struct Gen *g, FILE *o) {
-    static struct X86Slot slot[MAP_COUNT][256];
-    unsigned n = 0;
-    fprintf(o, "const uint16_t x86_candidates[] = {\n");
-    sort_gen = g;
-    for (unsigned m = 0; m < MAP_COUNT; m++) {
-        for (unsigned op = 0; op < 256; op++) {
-            int list[256], count = 0;
-            for (int k = 1; k < g->row_count && count < 256; k++)
-                if (g->row[k].map == m && g->row[k].first <= op && op <= g->row[k].last)
-                    list[count++] = k;
-            qsort(list, (size_t)count, sizeof list[0], by_breadth);
-            slot[m][op] = (struct X86Slot){(uint16_t)n, (uint16_t)count};
-            for (int k = 0; k < count; k++, n++)
-                fprintf(o, "%d,%s", list[k], n % 16 == 15 ? "\n" : " ");
-        }
-    }
-    fprintf(o, "0};\nconst struct X86Slot x86_slots[MAP_COUNT][256] = {\n");
-    for (unsigned m = 0; m < MAP_COUNT; m++) {
-        fprintf(o, "    {");
-        for (unsigned op = 0; op < 256; op++)
-            fprintf(o, "{%u, %u},%s", slot[m][op].first, slot[m][op].count, op % 8 == 7 ? "\n     " : " ");
-        fprintf(o, "},\n");
-    }
-    fprintf(o, "};\n");
+    gen_finish(g, o, &buf, &len, OUT "x86_exec.h");
 }
 
 /** x86_fn_names: parallel to x86_fns. */
@@ -422,30 +318,37 @@ static void emit_names(const struct Gen *g, FILE *o) {
     free(named);
 }
 
-static void emit_tables(struct Gen *g) {
+/** Where each form's functions begin. */
+static void emit_forms(const struct Gen *g, FILE *o) {
+    fprintf(o, "const struct FormFunctions x86_form_fns[] = {\n");
+    for (int k = 0; k < g->row_count; k++)
+        fprintf(o, "    {%u, %u},\n", g->row[k].fn, g->row[k].fn_kinds);
+    fprintf(o, "};\n");
+}
+
+static void emit_functions(struct Gen *g) {
     char *buf;
     size_t len;
-    FILE *o = begin(&buf, &len);
-    fprintf(o, "#include \"isa/decode.h\"\n#include \"isa/decode_tables.h\"\n#include \"cpu/vendor.h\"\n"
-               "#include \"accel/tcg-lite/run/fuse.h\"\n#include \"accel/tcg-lite/exec/x86_exec.h\"\n");
-    emit_slots(g, o);
+    FILE *o = gen_begin(&buf, &len);
+    fprintf(o, "#include \"accel/tcg-lite/run/functions.h\"\n#include \"accel/tcg-lite/run/fuse.h\"\n"
+               "#include \"accel/tcg-lite/exec/x86_exec.h\"\n");
     fprintf(o, "const ExecFn x86_fns[] = {\n");
     for (int k = 0; k < table_count; k++)
         fprintf(o, "    %s,\n", table[k] < 0 ? "NULL" : fns[table[k]].name);
     fprintf(o, "    NULL};\n");
+    emit_forms(g, o);
     emit_names(g, o);
-    emit_rows(g, o);
     gen_fuse_table(g, o);
-    finish(g, o, &buf, &len, "x86_tables.c");
+    gen_finish(g, o, &buf, &len, OUT "x86_functions.c");
 }
 
-void gen_emit(struct Gen *g) {
+void gen_emit_functions(struct Gen *g) {
     make_functions(g);
     for (const char *const *path = g->fusions; *path != NULL; path++)
         gen_fuse_parse(g, *path);
     for (int u = 0; u < g->unit_count; u++)
         emit_unit(g, u);
     emit_exec_h(g);
-    emit_tables(g);
+    emit_functions(g);
     printf("x86gen: %d rows, %d exec functions in %d units\n", g->row_count - 1, fn_count, g->unit_count);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Hooks in blocks, and the history of the last instructions. See watch.h. */
-#include "accel/tcg-lite/run/watch.h"
+#include "accel/tcg-lite/watch/watch.h"
 #include "cpu/exits.h"
 
 #include <errno.h>
@@ -79,7 +79,7 @@ size_t tcg_extra_size(const struct TcgWatch *w, unsigned n, unsigned bytes) {
     return sizeof(struct BlockExtra) + n * each + bytes;
 }
 
-void tcg_extra_fill(struct Tcg *t, struct Block *b, void *room, const struct Decoded *d, const uint8_t *bytes) {
+void tcg_extra_fill(struct Tcg *t, struct Block *b, void *room, const struct TcgDecoded *d, const uint8_t *bytes) {
     const struct TcgWatch *w = t->watch;
     struct BlockExtra *x = room;
     ExecFn *fn = (ExecFn *)(x + 1);
@@ -98,7 +98,7 @@ void tcg_extra_fill(struct Tcg *t, struct Block *b, void *room, const struct Dec
     x->row = row;
     for (unsigned k = 0; k < b->count; k++) {
         fn[k] = b->insn[k].fn;
-        row[k] = tcg_exit_counts(&x86_rows[d[k].row]) ? d[k].row : 0;
+        row[k] = tcg_exit_counts(&x86_rows[d[k].isa.row]) ? d[k].isa.row : 0;
         if (k == 0 || row[k] != 0 || row[k - 1] != 0)
             b->insn[k].fn = x_counted;
     }

@@ -13,8 +13,9 @@
  * which the VMM gets the processor to inject it.
  */
 #include "cpu/exits.h"
+#include "accel/tcg-lite/run/flow.h"
 #include "accel/tcg-lite/sys/sys.h"
-#include "accel/tcg-lite/run/watch.h"
+#include "accel/tcg-lite/watch/watch.h"
 
 /* Whether instructions with this exit reason exit; others are counted as privileged or sensitive, if they are. */
 enum Control {
@@ -69,7 +70,7 @@ static void count_insn(struct Tcg *t, const struct Insn *i, struct ExitKey key) 
 /* One that does not exit. */
 static void count_class(struct Tcg *t, const struct Insn *i, const struct X86Row *row) {
     enum ExitClass class = row->privileged ? EXIT_CLASS_PRIVILEGED : EXIT_CLASS_SENSITIVE;
-    count_insn(t, i, (struct ExitKey){.name = row->mnemonic, .reason = row->exit, .class = (uint8_t) class});
+    count_insn(t, i, (struct ExitKey){.name = row->mnemonic, .reason = row->exit, .class = (uint8_t)class});
 }
 
 /* ---- what depends on operands ---- */

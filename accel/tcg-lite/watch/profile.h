@@ -19,8 +19,8 @@
 #ifndef TWIN86_TCG_PROFILE_H
 #define TWIN86_TCG_PROFILE_H
 
-#include "isa/decode.h"
-#include "accel/tcg-lite/run/tcg.h"
+#include "accel/tcg-lite/run/block.h"
+#include "accel/tcg-lite/run/functions.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -34,6 +34,6 @@ void tcg_profile_free(struct TcgProfile *p);
 /** Bytes that a block has behind its links for this. */
 enum { PROFILE_BLOCK_BYTES = sizeof(void *) };
 /** Count this block, which is complete, from now on. Out of memory, it is not counted. */
-void tcg_profile_block(struct TcgProfile *p, struct Block *b, const struct Decoded *d);
+void tcg_profile_block(struct TcgProfile *p, struct Block *b, const struct TcgDecoded *d);
 
 #endif

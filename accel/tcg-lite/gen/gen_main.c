@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/** x86gen TABLE FUSIONS HEADER-FOLDER OUTPUT-FOLDER: see README.md for the formats. */
-#include "isa/gen/gen.h"
+/**
+ * x86gen TABLE HEADER-FOLDER BUILD-FOLDER [FUSIONS...]: from x86.tab to the decoder's tables (isa/) and exec functions.
+ * See isa/README.md and the engine's README.md for the formats.
+ */
+#include "accel/tcg-lite/gen/gen_fn.h"
 
 #include <dirent.h>
 #include <stdarg.h>
@@ -88,12 +91,58 @@ static bool ident_char(char c) {
     return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-bool gen_known(const struct Gen *g, const char *name) {
+/** True when some header of the engine mentions `name` followed by '('. */
+static bool known(const struct Gen *g, const char *name) {
     size_t n = strlen(name);
     for (const char *p = g->text; (p = strstr(p, name)); p += n)
         if ((p == g->text || !ident_char(p[-1])) && (p[n] == '(' || p[n] == ','))
             return true;
     return false;
+}
+
+static bool check_name(struct Gen *g, const struct Row *r, const char *prefix, const char *name, const char *suffix) {
+    char full[2 * NAME_MAX_LEN];
+    snprintf(full, sizeof full, "%s%s%s", prefix, name, suffix);
+    if (known(g, full))
+        return true;
+    if (g->lenient)
+        fprintf(stderr, "%s:%d: warning: %s: no header has %s(): #UD for now\n", g->tab, r->line, r->mnemonic, full);
+    else
+        gen_error(g, r->line, "%s: no header has %s()", r->mnemonic, full);
+    return false;
+}
+
+static bool check_names(struct Gen *g, const struct Row *r) {
+    if (gen_is_help(r))
+        return check_name(g, r, "h_", r->kernel, "");
+    bool ok = true;
+    if (strcmp(r->kernel, "-"))
+        ok &= check_name(g, r, "k_", r->kernel, "");
+    if (r->has_reg)
+        ok &= check_name(g, r, "", r->shape, "_r");
+    if (r->has_mem)
+        ok &= check_name(g, r, "", r->shape, "_m");
+    if (r->form.attr & ATTR_LOCK)
+        ok &= check_name(g, r, "", r->shape, "_l");
+    if (r->xmchk && r->has_reg)
+        ok &= check_name(g, r, "", r->shape, "_rc");
+    if (r->xmchk && r->has_mem)
+        ok &= check_name(g, r, "", r->shape, "_mc");
+    return ok;
+}
+
+/** Refuse rows that name a shape, kernel or helper that does not exist; with --lenient leave them out. */
+static void check(struct Gen *g) {
+    int kept = 1;
+    for (int k = 1; k < g->row_count; k++) {
+        if (!check_names(g, &g->row[k]) && g->lenient)
+            continue;
+        if (kept != k)
+            g->row[kept] = g->row[k];
+        kept++;
+    }
+    g->row_count = kept;
+    gen_check_overlaps(g);
 }
 
 int main(int argc, char **argv) {
@@ -102,7 +151,7 @@ int main(int argc, char **argv) {
     if (a < argc && !strcmp(argv[a], "--lenient"))
         g->lenient = true, a++;
     if (argc - a < 3) {
-        fprintf(stderr, "usage: x86gen [--lenient] TABLE HEADER-FOLDER OUTPUT-FOLDER [FUSIONS...]\n");
+        fprintf(stderr, "usage: x86gen [--lenient] TABLE HEADER-FOLDER BUILD-FOLDER [FUSIONS...]\n");
         return 2;
     }
     g->tab = argv[a], g->headers = argv[a + 1], g->out = argv[a + 2], g->fusions = (const char *const *)argv + a + 3;
@@ -110,9 +159,10 @@ int main(int argc, char **argv) {
     size_t len = 0;
     g->text = calloc(1, 1);
     read_headers(g, "", &len);
-    gen_check(g);
+    check(g);
     if (g->errors)
         return 1;
-    gen_emit(g);
+    gen_emit_tables(g);
+    gen_emit_functions(g);
     return g->errors ? 1 : 0;
 }

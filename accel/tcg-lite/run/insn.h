@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /**
- * The decoded instruction and the convention by which exec functions call one another.
+ * A decoded instruction as it is executed, and the convention by which exec functions call one another.
  *
  * Each exec function does one instruction and ends in CONTINUE(next): a tail call to the next instruction's function
  * where the compiler guarantees one, a return to a plain loop elsewhere. GO_ON(fn) ends a hook: fn does the
@@ -11,6 +11,7 @@
 #define TWIN86_TCG_INSN_H
 
 #include "cpu/env.h"
+#include "isa/isa.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -53,16 +54,15 @@ typedef const struct Insn *(*ExecFn)(CPUX86State *env, const struct Insn *i, str
 #define GO_ON(fn) GO_ON_AT(fn, i)
 
 /**
- * One decoded instruction, 32 bytes. General registers are byte offsets into env->gpr (AH is 1, CX is 8 ...), so that
- * every width and AH-BH are the same load; "no register" is the offset of env->zero, RIP-relative uses env->rip (while
- * a block runs, env->rip holds the RIP of the block's first instruction, and the decoder adjusts disp). Vector, MMX,
- * x87, segment, control and debug registers are plain numbers.
+ * One decoded instruction, 32 bytes: what struct X86Insn (isa/isa.h) says, beside the function that executes it.
+ * General registers are byte offsets into env->gpr (AH is 1, CX is 8 ...), so that every width and AH-BH are the same
+ * load; "no register" is the offset of env->zero, RIP-relative uses env->rip (while a block runs, env->rip holds the
+ * RIP of the block's first instruction, from where disp then counts).
  */
 struct Insn {
     ExecFn fn;
     union {
-        int64_t imm; /* sign-extended immediate; for ptr16:32 selector << 32 | offset; ENTER: level << 16 | size;
-                        relative branches: displacement from the END of the instruction */
+        int64_t imm;
         uint64_t uimm;
     };
     int32_t disp;      /* ModRM displacement, sign-extended (RIP-relative: from the block's first instruction) */
@@ -93,10 +93,8 @@ struct Insn {
 };
 _Static_assert(sizeof(struct Insn) == 32, "two instructions a cache line");
 
-#define INSN_REG_NONE ((uint8_t)(REG_COUNT * 8))    /* env->zero */
-#define INSN_REG_RIP ((uint8_t)(REG_COUNT * 8 + 8)) /* env->rip */
-_Static_assert(__builtin_offsetof(CPUX86State, zero) == __builtin_offsetof(CPUX86State, gpr) + REG_COUNT * 8, "");
-_Static_assert(__builtin_offsetof(CPUX86State, rip) == __builtin_offsetof(CPUX86State, gpr) + REG_COUNT * 8 + 8, "");
+_Static_assert(__builtin_offsetof(CPUX86State, zero) == __builtin_offsetof(CPUX86State, gpr) + INSN_REG_NONE, "");
+_Static_assert(__builtin_offsetof(CPUX86State, rip) == __builtin_offsetof(CPUX86State, gpr) + INSN_REG_RIP, "");
 
 /** Operand width in bits. */
 ALWAYS_INLINE unsigned insn_bits(const struct Insn *i) { return 8u << i->osize; }

@@ -6,7 +6,7 @@
  * are constants, and instructions work on that, so that the compiler sees variables. gen_dirty.c decides when they are
  * stored: so that a fault finds what has been done, and nothing else.
  */
-#include "isa/gen/gen_fuse.h"
+#include "accel/tcg-lite/gen/gen_fuse.h"
 
 #include <string.h>
 

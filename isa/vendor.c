@@ -3,7 +3,7 @@
  * The table of vendor differences. docs/vendors.md shows it (a unit test compares). "measured" is: on an AMD processor
  * of family 1Ah (Zen 5), or on an Intel processor of the server line with AMX (CPUID signature A0671h in its guest).
  */
-#include "cpu/vendor.h"
+#include "isa/vendor.h"
 
 const struct VendorRuleText vendor_rules[RULE_COUNT] = {
     [RULE_NEAR_BRANCH_66] =

@@ -6,7 +6,7 @@
  * written again later in the sequence waits, and is stored only on ways out: a branch that is taken, the slow path of a
  * memory access, which may fault. A loop stores only there, and before an instruction that works on the guest's state.
  */
-#include "isa/gen/gen_fuse.h"
+#include "accel/tcg-lite/gen/gen_fuse.h"
 
 bool gen_fuse_foreign(const struct Gen *g, const struct Fused *f, int n) {
     return !gen_fn_local(g, f->fn[n]) && !gen_fn_exit(g, f->fn[n]);

@@ -5,10 +5,10 @@
  * rule from x86.tab, `amd=NAME` or `intel=NAME`; behaviour asks with cpu_as_intel, on slow paths and when decoding
  * only.
  */
-#ifndef TWIN86_CPU_VENDOR_H
-#define TWIN86_CPU_VENDOR_H
+#ifndef TWIN86_ISA_VENDOR_H
+#define TWIN86_ISA_VENDOR_H
 
-#include "cpu/cpuid.h"
+#include "isa/features.h"
 
 /** The rules; vendor.c has what each vendor does, and the source. */
 enum VendorRule {

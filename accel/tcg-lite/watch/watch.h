@@ -10,9 +10,10 @@
 #ifndef TWIN86_TCG_WATCH_H
 #define TWIN86_TCG_WATCH_H
 
-#include "accel/tcg-lite/run/tcg.h"
+#include "accel/look.h"
+#include "accel/tcg-lite/run/block.h"
+#include "accel/tcg-lite/run/functions.h"
 #include "cpu/exits.h"
-#include "isa/decode.h"
 
 /** What is known of a block beside what executing it needs. In the arena, behind the block. */
 struct BlockExtra {
@@ -65,11 +66,11 @@ void tcg_watch_free(struct Tcg *t);
 /** How much room the BlockExtra of a block of `n` instructions and `bytes` bytes takes. */
 size_t tcg_extra_size(const struct TcgWatch *w, unsigned n, unsigned bytes);
 /** Make it at `room` and put the hooks in. The block is complete. */
-void tcg_extra_fill(struct Tcg *t, struct Block *b, void *room, const struct Decoded *d, const uint8_t *bytes);
+void tcg_extra_fill(struct Tcg *t, struct Block *b, void *room, const struct TcgDecoded *d, const uint8_t *bytes);
 
 /** The blocks are about to be flushed: keep what the history needs of them. */
 void tcg_history_keep(struct TcgWatch *w);
-/** AccelOps.history. */
+/** AccelLookOps.history. */
 void tcg_history(struct CPUState *cpu, unsigned n, void (*fn)(void *opaque, const struct AccelExecuted *e),
                  void *opaque);
 

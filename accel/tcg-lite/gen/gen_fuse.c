@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /** x86gen: reads fuse.tab, sequences of instructions that share one exec function. */
-#include "isa/gen/gen_fuse.h"
+#include "accel/tcg-lite/gen/gen_fuse.h"
 
 #include <ctype.h>
 #include <stdlib.h>

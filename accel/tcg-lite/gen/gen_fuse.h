@@ -3,8 +3,8 @@
 #ifndef TWIN86_TCG_GEN_FUSE_H
 #define TWIN86_TCG_GEN_FUSE_H
 
+#include "accel/tcg-lite/gen/gen_fn.h"
 #include "accel/tcg-lite/run/fuse.h"
-#include "isa/gen/gen_fn.h"
 
 /** A function for `count` instructions. */
 struct Fused {

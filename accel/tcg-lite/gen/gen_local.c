@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /** x86gen: exec functions that can work on copies of the guest's registers. */
-#include "isa/gen/gen_fn.h"
+#include "accel/tcg-lite/gen/gen_fn.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -14,74 +14,29 @@ static const struct Local {
     const char *shape;
     enum Writes writes;
 } locals[] = {
-    {"rmw", WRITES_FIRST},
-    {"rmw_imm", WRITES_FIRST},
-    {"rmw1", WRITES_FIRST},
-    {"rmw_cl", WRITES_FIRST},
-    {"load_op", WRITES_FIRST},
-    {"load_op_imm", WRITES_FIRST},
-    {"compare", WRITES_NOTHING},
-    {"compare_rev", WRITES_NOTHING},
-    {"compare_imm", WRITES_NOTHING},
-    {"dshift_imm", WRITES_FIRST},
-    {"muldiv", WRITES_NOTHING},
-    {"cbw", WRITES_FIRST},
-    {"cwd", WRITES_NOTHING},
-    {"bswap", WRITES_FIRST},
-    {"bit_scan", WRITES_FIRST},
-    {"mov_store", WRITES_FIRST},
-    {"mov_load", WRITES_FIRST},
-    {"mov_imm", WRITES_FIRST},
-    {"lea", WRITES_FIRST},
-    {"movzx_b", WRITES_FIRST},
-    {"movzx_w", WRITES_FIRST},
-    {"movsx_b", WRITES_FIRST},
-    {"movsx_w", WRITES_FIRST},
-    {"movsx_d", WRITES_FIRST},
-    {"cmov", WRITES_FIRST},
-    {"setcc", WRITES_FIRST},
-    {"nop", WRITES_NOTHING},
-    {"push_reg", WRITES_NOTHING},
-    {"push", WRITES_NOTHING},
-    {"push_imm", WRITES_NOTHING},
-    {"pop_reg", WRITES_FIRST},
-    {"leave", WRITES_NOTHING},
-    {"call_rel", WRITES_NOTHING},
-    {"call_ind", WRITES_NOTHING},
-    {"ret", WRITES_NOTHING},
-    {"jmp_ind", WRITES_NOTHING},
-    {"vex_op", WRITES_FIRST},
-    {"vex_op_rev", WRITES_FIRST},
-    {"vex_un", WRITES_FIRST},
-    {"mulx", WRITES_FIRST_TWO},
-    {"sse_op", WRITES_FIRST},
-    {"sse_op32", WRITES_FIRST},
-    {"sse_op64", WRITES_FIRST},
-    {"sse_un", WRITES_FIRST},
-    {"sse_un64", WRITES_FIRST},
-    {"sse_imm", WRITES_FIRST},
-    {"sse_shift", WRITES_FIRST},
-    {"sse_arithps", WRITES_FIRST},
-    {"sse_arithpd", WRITES_FIRST},
-    {"sse_arithss", WRITES_FIRST},
-    {"sse_arithsd", WRITES_FIRST},
-    {"sse_comi64", WRITES_NOTHING},
-    {"sse_comi32", WRITES_NOTHING},
-    {"sse_fromint", WRITES_FIRST},
-    {"sse_toint64", WRITES_FIRST},
-    {"sse_toint32", WRITES_FIRST},
-    {"sse_mov", WRITES_FIRST},
-    {"sse_movu", WRITES_FIRST},
-    {"sse_store", WRITES_FIRST},
-    {"sse_storeu", WRITES_FIRST},
-    {"sse_movss", WRITES_FIRST},
-    {"sse_movsd", WRITES_FIRST},
-    {"sse_storess", WRITES_FIRST},
-    {"sse_storesd", WRITES_FIRST},
-    {"sse_movq", WRITES_FIRST},
-    {"sse_storeq", WRITES_FIRST},
-    {"sse_movd", WRITES_FIRST},
-    {"sse_stored", WRITES_FIRST},
+    {"rmw", WRITES_FIRST},          {"rmw_imm", WRITES_FIRST},       {"rmw1", WRITES_FIRST},
+    {"rmw_cl", WRITES_FIRST},       {"load_op", WRITES_FIRST},       {"load_op_imm", WRITES_FIRST},
+    {"compare", WRITES_NOTHING},    {"compare_rev", WRITES_NOTHING}, {"compare_imm", WRITES_NOTHING},
+    {"dshift_imm", WRITES_FIRST},   {"muldiv", WRITES_NOTHING},      {"cbw", WRITES_FIRST},
+    {"cwd", WRITES_NOTHING},        {"bswap", WRITES_FIRST},         {"bit_scan", WRITES_FIRST},
+    {"mov_store", WRITES_FIRST},    {"mov_load", WRITES_FIRST},      {"mov_imm", WRITES_FIRST},
+    {"lea", WRITES_FIRST},          {"movzx_b", WRITES_FIRST},       {"movzx_w", WRITES_FIRST},
+    {"movsx_b", WRITES_FIRST},      {"movsx_w", WRITES_FIRST},       {"movsx_d", WRITES_FIRST},
+    {"cmov", WRITES_FIRST},         {"setcc", WRITES_FIRST},         {"nop", WRITES_NOTHING},
+    {"push_reg", WRITES_NOTHING},   {"push", WRITES_NOTHING},        {"push_imm", WRITES_NOTHING},
+    {"pop_reg", WRITES_FIRST},      {"leave", WRITES_NOTHING},       {"call_rel", WRITES_NOTHING},
+    {"call_ind", WRITES_NOTHING},   {"ret", WRITES_NOTHING},         {"jmp_ind", WRITES_NOTHING},
+    {"vex_op", WRITES_FIRST},       {"vex_op_rev", WRITES_FIRST},    {"vex_un", WRITES_FIRST},
+    {"mulx", WRITES_FIRST_TWO},     {"sse_op", WRITES_FIRST},        {"sse_op32", WRITES_FIRST},
+    {"sse_op64", WRITES_FIRST},     {"sse_un", WRITES_FIRST},        {"sse_un64", WRITES_FIRST},
+    {"sse_imm", WRITES_FIRST},      {"sse_shift", WRITES_FIRST},     {"sse_arithps", WRITES_FIRST},
+    {"sse_arithpd", WRITES_FIRST},  {"sse_arithss", WRITES_FIRST},   {"sse_arithsd", WRITES_FIRST},
+    {"sse_comi64", WRITES_NOTHING}, {"sse_comi32", WRITES_NOTHING},  {"sse_fromint", WRITES_FIRST},
+    {"sse_toint64", WRITES_FIRST},  {"sse_toint32", WRITES_FIRST},   {"sse_mov", WRITES_FIRST},
+    {"sse_movu", WRITES_FIRST},     {"sse_store", WRITES_FIRST},     {"sse_storeu", WRITES_FIRST},
+    {"sse_movss", WRITES_FIRST},    {"sse_movsd", WRITES_FIRST},     {"sse_storess", WRITES_FIRST},
+    {"sse_storesd", WRITES_FIRST},  {"sse_movq", WRITES_FIRST},      {"sse_storeq", WRITES_FIRST},
+    {"sse_movd", WRITES_FIRST},     {"sse_stored", WRITES_FIRST},
 };
 
 /** Stack and indirect branches: only 64-bit code has no segments in their way. */
@@ -112,7 +67,7 @@ static bool operand_known(const char *op) {
 
 bool gen_fn_local(const struct Gen *g, int fn) {
     const struct Row *r = gen_fn_row(g, fn);
-    enum X86FnKind kind = gen_fn_kind(fn);
+    enum FnKind kind = gen_fn_kind(fn);
     if (!local_of(r) || (kind != FN_REG && kind != FN_BASE && kind != FN_FLAT))
         return false;
     if ((r->form.attr & ATTR_JCC) || ((r->form.attr & ATTR_VEX) && (r->form.attr & ATTR_SSE)))
@@ -127,7 +82,7 @@ bool gen_fn_local(const struct Gen *g, int fn) {
 
 int gen_fn_fields(const struct Gen *g, int fn, struct GenUse out[GEN_FIELDS_MAX]) {
     const struct Row *r = gen_fn_row(g, fn);
-    enum X86FnKind kind = gen_fn_kind(fn);
+    enum FnKind kind = gen_fn_kind(fn);
     int n = 0;
     if (!gen_fn_local(g, fn))
         return 0;

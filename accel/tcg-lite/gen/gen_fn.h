@@ -1,17 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-/** x86gen: the exec functions that have been decided on (gen_emit.c), and what is made of several of them (gen_fuse.c).
+/** x86gen: the exec functions that have been decided on (gen_functions.c), and what is made of several of them
+ * (gen_fuse.c).
  */
 #ifndef TWIN86_TCG_GEN_FN_H
 #define TWIN86_TCG_GEN_FN_H
 
+#include "accel/tcg-lite/run/functions.h"
 #include "isa/gen/gen.h"
 
-/* ---- gen_emit.c: functions are numbers from 0 ---- */
+/* ---- gen_functions.c: functions are numbers from 0 ---- */
+
+void gen_emit_functions(struct Gen *g);
+/** The row's kernel is a helper, a function that is not inlined. */
+bool gen_is_help(const struct Row *r);
 
 int gen_fn_by_name(const char *name); /* without "x_"; -1: there is none */
 const char *gen_fn_name(int fn);      /* without "x_"; NULL: there are not so many */
 const struct Row *gen_fn_row(const struct Gen *g, int fn);
-enum X86FnKind gen_fn_kind(int fn);
+enum FnKind gen_fn_kind(int fn);
 unsigned gen_fn_bits(int fn);
 bool gen_fn_flow(const struct Gen *g, int fn);
 /** A conditional branch: its shape says whether it is taken, "SHAPE_taken" what to go on with then. */

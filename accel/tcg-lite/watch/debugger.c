@@ -7,7 +7,11 @@
  * Blocks are found by physical address, breakpoints are linear ones. So a block ends at every address that has a
  * breakpoint's offset in its page, and whether the breakpoint is there is looked at when execution comes by.
  */
+#include "accel/tcg-lite/watch/debugger.h"
 #include "accel/tcg-lite/run/block.h"
+#include "accel/tcg-lite/run/loop.h"
+#include "accel/tcg-lite/run/mode.h"
+#include "accel/tcg-lite/run/tlb.h"
 
 static void follow_breakpoints(struct Tcg *t) {
     const struct CpuDebug *d = &t->cpu->debug;

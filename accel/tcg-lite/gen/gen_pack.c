@@ -7,8 +7,7 @@
  * reads then. What tells where an instruction is and how it accesses memory (off, idx, len, seg ...) stays, for faults
  * and slow paths.
  */
-#include "isa/gen/gen_fuse.h"
-#include "isa/insn.h"
+#include "accel/tcg-lite/gen/gen_fuse.h"
 
 #include <string.h>
 

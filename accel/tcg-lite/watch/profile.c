@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "accel/tcg-lite/run/profile.h"
+#include "accel/tcg-lite/watch/profile.h"
 #include "accel/tcg-lite/run/block.h"
-#include "isa/decode_tables.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -53,11 +52,11 @@ static bool same(const struct Counted *a, const struct Counted *b) {
            a->vreg == b->vreg;
 }
 
-static bool is_of(const struct Record *r, const struct Block *b, const struct Decoded *d) {
+static bool is_of(const struct Record *r, const struct Block *b, const struct TcgDecoded *d) {
     if (r->count != b->count)
         return false;
     for (unsigned k = 0; k < b->count; k++) {
-        struct Counted c = counted(&b->insn[k], d[k].exit, false);
+        struct Counted c = counted(&b->insn[k], d[k].isa.jcc, false);
         if (!same(&r->insn[k], &c))
             return false;
     }
@@ -72,7 +71,7 @@ static struct Record **slot_of(struct TcgProfile *p, const struct Block *b) {
     return &p->hash[h >> (64 - HASH_BITS)];
 }
 
-static struct Record *record(struct TcgProfile *p, const struct Block *b, const struct Decoded *d) {
+static struct Record *record(struct TcgProfile *p, const struct Block *b, const struct TcgDecoded *d) {
     struct Record **slot = slot_of(p, b), *r = *slot;
     while (r != NULL && !is_of(r, b, d))
         r = r->next;
@@ -80,13 +79,13 @@ static struct Record *record(struct TcgProfile *p, const struct Block *b, const 
         return r;
     r->count = b->count;
     for (unsigned k = 0; k < b->count; k++)
-        r->insn[k] = counted(&b->insn[k], d[k].exit, k == 0 || d[k - 1].exit);
+        r->insn[k] = counted(&b->insn[k], d[k].isa.jcc, k == 0 || d[k - 1].isa.jcc);
     r->next = *slot;
     *slot = r;
     return r;
 }
 
-void tcg_profile_block(struct TcgProfile *p, struct Block *b, const struct Decoded *d) {
+void tcg_profile_block(struct TcgProfile *p, struct Block *b, const struct TcgDecoded *d) {
     struct Record *r = record(p, b, d);
     *record_of(b) = r;
     for (unsigned k = 0; r != NULL && k < b->count; k++)
