@@ -191,7 +191,7 @@ static void qemu_branch_prefix(struct Comparison *c, const struct CompareInsn *i
 /* Only where the registers' upper halves, which 32-bit code does not have, are not 0. */
 static void qemu_branch_register(struct Comparison *c, const struct CompareInsn *i) {
     bool code32 = c->mode != DIFF_LONG64;
-    bool near_branch = (is(i, "JMP") || is(i, "CALL")) && i->row->operands[0] == 'E' && !i->insn->mem;
+    bool near_branch = (is(i, ID_JMP) || is(i, ID_CALL)) && i->row->operands[0] == 'E' && !i->insn->mem;
     if (c->qemu && code32 && near_branch && c->a.rip == (uint32_t)c->b.rip)
         c->b.rip = c->a.rip;
 }

@@ -2,6 +2,8 @@
 /** x86gen: refuses rows that contradict one another. */
 #include "isa/gen/gen.h"
 
+#include <string.h>
+
 /** Encodings that a row takes, as sets per dimension; rows overlap where every dimension does. */
 enum { DIMS = 8 };
 static void dimensions(const struct Row *r, uint64_t d[DIMS]) {
