@@ -5,7 +5,7 @@
 root=${srcdir:-.}
 cd "$root" || exit 1
 failed=0
-sources=$(find cli control machine devices memory cpu debug accel include -name '*.[ch]' | grep -v /gen/ | sort) # x86gen waits for no guest
+sources=$(find cli control machine devices block memory cpu debug accel include -name '*.[ch]' | grep -v /gen/ | sort) # x86gen waits for no guest
 
 # only PATTERN WHAT FILE...: nothing but these files has it
 only() {

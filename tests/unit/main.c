@@ -16,6 +16,7 @@ static const struct SuiteEntry suites[] = {
     {"region", region_suite},
     {"bus", bus_suite},
     {"clock", clock_suite},
+    {"block", block_suite},
     {"loop", loop_suite},
     {"accel", accel_suite},
     {"kvm", kvm_suite},

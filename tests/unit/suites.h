@@ -11,6 +11,7 @@ void suite_skip(const char *what, unsigned tests, const char *reason);
 Suite *region_suite(void);
 Suite *bus_suite(void);
 Suite *clock_suite(void);
+Suite *block_suite(void);
 Suite *loop_suite(void);
 Suite *accel_suite(void);
 Suite *kvm_suite(void);

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/* A block's life, and what can be asked of it. See block.h. */
+#include "block/internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int block_open(struct Block **out, const struct BlockOptions *o, const struct BlockHost *host, char *why, size_t n) {
+    struct BlockOpening open = {.o = o, .why = why, .n = n};
+    struct Block *b = calloc(1, sizeof(*b));
+    if (b == NULL)
+        return block_refuse(&open, -ENOMEM, "out of memory");
+    int r = o->filename != NULL ? block_node_open(&b->root, &open) : block_refuse(&open, -EINVAL, "no file is given");
+    if (r != 0) {
+        free(b);
+        return r;
+    }
+    if (host != NULL)
+        b->host = *host;
+    b->discards = o->discard == BLOCK_DISCARD_UNMAP;
+    b->detect_zeroes = o->detect_zeroes;
+    b->write_cache = o->cache != BLOCK_CACHE_WRITETHROUGH && o->cache != BLOCK_CACHE_DIRECTSYNC;
+    block_queue_init(b);
+    *out = b;
+    return 0;
+}
+
+int block_close(struct Block *b) {
+    if (b == NULL)
+        return 0;
+    block_drain(b);
+    int r = b->root->readonly ? 0 : b->root->driver->flush(b->root);
+    block_queue_destroy(b);
+    block_node_close(b->root);
+    free(b);
+    return r;
+}
+
+uint64_t block_size(const struct Block *b) { return b->root->size; }
+bool block_readonly(const struct Block *b) { return b->root->readonly; }
+bool block_write_cache(const struct Block *b) { return b->write_cache; }
+void block_set_write_cache(struct Block *b, bool on) { b->write_cache = on; }
+bool block_discards(const struct Block *b) { return b->discards; }
+uint32_t block_discard_granularity(const struct Block *b) {
+    struct BlockInfo info;
+    return block_info(b, 0, &info) && info.cluster > 0 ? info.cluster : 4096;
+}
+uint32_t block_host_block(const struct Block *b) { return b->root->align > 512 ? b->root->align : 512; }
+
+bool block_info(const struct Block *b, unsigned depth, struct BlockInfo *info) {
+    struct BlockNode *n = b->root;
+    while (n != NULL && depth-- > 0)
+        n = n->backing;
+    if (n == NULL)
+        return false;
+    *info = (struct BlockInfo){
+        .filename = n->filename,
+        .format = n->driver->name,
+        .node_name = n->node_name,
+        .backing_filename = n->backing != NULL ? n->backing->filename : NULL,
+        .size = n->size,
+        .readonly = n->readonly,
+        .direct = n->direct,
+        .no_flush = n->no_flush,
+    };
+    if (n->file != NULL && n->file->driver->info != NULL)
+        n->file->driver->info(n->file, info);
+    if (n->driver->info != NULL)
+        n->driver->info(n, info);
+    return true;
+}
+
+void block_stats(const struct Block *b, struct BlockStats *stats) { *stats = b->stats; }
+
+int block_resize(struct Block *b, uint64_t size, char *why, size_t n) {
+    block_drain(b);
+    if (b->root->readonly) {
+        snprintf(why, n, "'%s' is read-only", b->root->filename);
+        return -EROFS;
+    }
+    if (size % 512 != 0 || size == 0 || size > INT64_MAX / 2) {
+        snprintf(why, n, "%llu is not a size for a disk: give a multiple of 512", (unsigned long long)size);
+        return -EINVAL;
+    }
+    return b->root->driver->resize(b->root, size, why, n);
+}
+
+int block_commit(struct Block *b, char *why, size_t n) {
+    block_drain(b);
+    snprintf(why, n, "'%s' has no backing file", b->root->filename);
+    return -ENOTSUP;
+}

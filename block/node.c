@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/* Opening nodes, and what works on every one. See node.h. */
+#include "block/node.h"
+#include "block/probe.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int block_refuse(const struct BlockOpening *open, int error, const char *format, ...) {
+    va_list ap;
+    va_start(ap, format);
+    if (open->n > 0)
+        vsnprintf(open->why, open->n, format, ap);
+    va_end(ap);
+    return error;
+}
+
+void *block_node_new(const struct BlockDriver *driver, size_t size, const char *filename) {
+    struct BlockNode *n = calloc(1, size);
+    if (n == NULL)
+        return NULL;
+    n->driver = driver;
+    n->align = 1;
+    n->filename = strdup(filename);
+    if (n->filename != NULL)
+        return n;
+    free(n);
+    return NULL;
+}
+
+void block_node_close(struct BlockNode *n) {
+    while (n != NULL) {
+        struct BlockNode *backing = n->backing;
+        if (n->driver->close != NULL)
+            n->driver->close(n);
+        block_node_close(n->file);
+        free(n->filename);
+        free(n->node_name);
+        free(n);
+        n = backing;
+    }
+}
+
+/* ---- opening ---- */
+
+static int open_format(struct BlockNode **out, struct BlockNode *file, const char *format, bool probed,
+                       struct BlockOpening *open) {
+    if (strcmp(format, "raw") == 0)
+        return block_raw_open(out, file, probed, open);
+    return block_refuse(open, -ENOTSUP,
+                        "'%s' has format %s, which is not supported; convert it: qemu-img convert -O qcow2",
+                        file->filename, format);
+}
+
+static int find_format(const struct BlockNode *file, const char **format, struct BlockOpening *open) {
+    unsigned char start[BLOCK_PROBE] = {0};
+    int r = block_node_read((struct BlockNode *)file, 0, start, sizeof(start));
+    if (r != 0)
+        return block_refuse(open, r, "'%s' can't be read: %s", file->filename, strerror(-r));
+    *format = block_probe(start, sizeof(start));
+    return 0;
+}
+
+int block_node_open(struct BlockNode **out, struct BlockOpening *open) {
+    struct BlockNode *file = NULL;
+    const struct BlockOptions *o = open->o;
+    const char *format = o->format;
+    int r = block_file_open(&file, open);
+    if (r == 0 && format == NULL)
+        r = find_format(file, &format, open);
+    if (r == 0)
+        r = open_format(out, file, format, o->format == NULL, open);
+    if (r != 0) {
+        block_node_close(file);
+        return r;
+    }
+    (*out)->readonly = file->readonly;
+    (*out)->direct = file->direct;
+    (*out)->no_flush = file->no_flush;
+    if (o->node_name != NULL && ((*out)->node_name = strdup(o->node_name)) == NULL) {
+        block_node_close(*out);
+        return block_refuse(open, -ENOMEM, "out of memory");
+    }
+    return 0;
+}
+
+/* ---- every node ---- */
+
+int block_node_read(struct BlockNode *n, uint64_t offset, void *buffer, uint64_t bytes) {
+    struct iovec iov = {buffer, bytes};
+    return n->driver->read(n, offset, bytes, (struct BlockView){&iov, 1, 0});
+}
+
+int block_node_write(struct BlockNode *n, uint64_t offset, const void *buffer, uint64_t bytes) {
+    struct iovec iov = {(void *)buffer, bytes};
+    return n->driver->write(n, offset, bytes, (struct BlockView){&iov, 1, 0});
+}
+
+static int write_zeroes(struct BlockNode *n, uint64_t offset, uint64_t bytes) {
+    enum { CHUNK = 256 * 1024 };
+    size_t size = bytes < CHUNK ? (size_t)bytes : CHUNK;
+    char *zero = block_buffer(size);
+    int r = zero != NULL ? 0 : -ENOMEM;
+    if (zero != NULL)
+        memset(zero, 0, size);
+    while (r == 0 && bytes > 0) {
+        uint64_t len = bytes < size ? bytes : size;
+        r = block_node_write(n, offset, zero, len);
+        offset += len;
+        bytes -= len;
+    }
+    free(zero);
+    return r;
+}
+
+int block_node_zeroes(struct BlockNode *n, uint64_t offset, uint64_t bytes, bool unmap) {
+    int r = bytes == 0 ? 0 : n->driver->zeroes != NULL ? n->driver->zeroes(n, offset, bytes, unmap) : -ENOTSUP;
+    return r == -ENOTSUP ? write_zeroes(n, offset, bytes) : r;
+}
+
+int block_node_status(struct BlockNode *n, uint64_t offset, uint64_t bytes, enum BlockWhere *where, uint64_t *run) {
+    if (n->driver->status != NULL)
+        return n->driver->status(n, offset, bytes, where, run);
+    *where = BLOCK_HERE;
+    *run = bytes;
+    return 0;
+}

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: MIT */
+/* Requests on their way: submitted, taken by a thread, finished, completed. See block.h. */
+#include "block/internal.h"
+
+#include <signal.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <time.h>
+
+enum {
+    THREADS = 32,            /* at most; made when needed */
+    IDLE_SECONDS = 10,       /* after which a thread ends */
+    INLINE_MOST = 64 * 1024, /* bytes that are copied from the page cache at once */
+};
+
+enum State { IDLE, QUEUED, RUNNING, FINISHED };
+
+static int64_t now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* ---- queues ---- */
+
+static void queue_init(struct BlockQueue *q) { *q = (struct BlockQueue){NULL, &q->first}; }
+
+static void push(struct BlockQueue *q, struct BlockRequest *r) {
+    r->next = NULL;
+    *q->end = r;
+    q->end = &r->next;
+}
+
+static struct BlockRequest *pop(struct BlockQueue *q) {
+    struct BlockRequest *r = q->first;
+    if (r != NULL && (q->first = r->next) == NULL)
+        q->end = &q->first;
+    return r;
+}
+
+static void take_out(struct BlockQueue *q, struct BlockRequest *r) {
+    struct BlockRequest **p = &q->first;
+    while (*p != r)
+        p = &(*p)->next;
+    if ((*p = r->next) == NULL)
+        q->end = p;
+}
+
+/* ---- finishing ---- */
+
+/* Returns whether the owner is to be told, which is done without the lock. */
+static bool finish_locked(struct Block *b, struct BlockRequest *r, int result) {
+    r->result = result;
+    r->state = FINISHED;
+    push(&b->finished, r);
+    pthread_cond_broadcast(&b->some_finished);
+    if (b->woken)
+        return false;
+    b->woken = true;
+    return b->host.wake != NULL;
+}
+
+static void finish(struct Block *b, struct BlockRequest *r, int result) {
+    pthread_mutex_lock(&b->lock);
+    if (finish_locked(b, r, result))
+        b->host.wake(b->host.opaque); /* under the lock: a block is not closed meanwhile */
+    pthread_mutex_unlock(&b->lock);
+}
+
+/* ---- threads ---- */
+
+/* With the lock: the next request, or NULL when this thread is not needed any more. */
+static struct BlockRequest *next_request(struct Block *b) {
+    while (b->queued.first == NULL && !b->quit) {
+        struct timespec until;
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_sec += IDLE_SECONDS;
+        b->idle++;
+        int r = pthread_cond_clockwait(&b->work, &b->lock, CLOCK_MONOTONIC, &until);
+        b->idle--;
+        if (r == ETIMEDOUT && b->queued.first == NULL)
+            return NULL;
+    }
+    return pop(&b->queued);
+}
+
+static void *worker(void *opaque) {
+    struct Block *b = opaque;
+    struct BlockRequest *r;
+    pthread_mutex_lock(&b->lock);
+    while ((r = next_request(b)) != NULL) {
+        r->state = RUNNING;
+        pthread_mutex_unlock(&b->lock);
+        int result = block_execute(b, r);
+        pthread_mutex_lock(&b->lock);
+        if (finish_locked(b, r, result))
+            b->host.wake(b->host.opaque);
+    }
+    b->threads--;
+    pthread_cond_signal(&b->thread_gone);
+    pthread_mutex_unlock(&b->lock);
+    return NULL;
+}
+
+/* With the lock. Signals are for other threads. */
+static bool make_thread(struct Block *b) {
+    sigset_t all, old;
+    pthread_attr_t attr;
+    pthread_t thread;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    pthread_attr_init(&attr);
+    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    bool made = pthread_create(&thread, &attr, worker, b) == 0;
+    pthread_attr_destroy(&attr);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    if (made)
+        b->threads++;
+    return made;
+}
+
+/* ---- submitting ---- */
+
+static bool is_write(enum BlockOp op) { return op == BLOCK_WRITE || op == BLOCK_DISCARD || op == BLOCK_WRITE_ZEROES; }
+
+static uint64_t memory_of(const struct BlockRequest *r) {
+    uint64_t sum = 0;
+    for (int i = 0; i < r->niov && sum < r->bytes; i++)
+        sum += r->iov[i].iov_len;
+    return sum;
+}
+
+static int check(const struct Block *b, const struct BlockRequest *r) {
+    uint64_t size = b->root->size;
+    if ((unsigned)r->op >= BLOCK_OPS)
+        return -EINVAL;
+    if (r->op == BLOCK_FLUSH)
+        return 0;
+    if (r->offset > size || r->bytes > size - r->offset)
+        return -EINVAL;
+    if ((r->op == BLOCK_READ || r->op == BLOCK_WRITE) && memory_of(r) < r->bytes)
+        return -EINVAL;
+    if (!is_write(r->op))
+        return 0;
+    return b->root->readonly ? -EROFS : b->root->no_write;
+}
+
+/* A small read of what the host has in memory: done here, without a thread's waking up. */
+static bool read_at_once(struct Block *b, struct BlockRequest *r) {
+    struct iovec iov[16];
+    int count;
+    if (r->op != BLOCK_READ || r->bytes > INLINE_MOST || r->bytes == 0 || b->root->direct ||
+        b->root->driver->begin == NULL || !b->root->driver->begin(b->root, false, r->offset, r->bytes, &r->extent))
+        return false;
+    bool all = block_view_slice((struct BlockView){r->iov, r->niov, 0}, r->bytes, iov, 16, &count) == r->bytes &&
+               preadv2(r->extent.fd, iov, count, (off_t)r->extent.offset, RWF_NOWAIT) == (ssize_t)r->bytes;
+    if (b->root->driver->end != NULL)
+        b->root->driver->end(b->root, &r->extent);
+    return all;
+}
+
+static void enqueue(struct Block *b, struct BlockRequest *r) {
+    pthread_mutex_lock(&b->lock);
+    r->state = QUEUED;
+    push(&b->queued, r);
+    if (b->idle > 0)
+        pthread_cond_signal(&b->work);
+    else if (b->threads < THREADS && !make_thread(b) && b->threads == 0) {
+        take_out(&b->queued, r);
+        if (finish_locked(b, r, -EAGAIN))
+            b->host.wake(b->host.opaque);
+    }
+    pthread_mutex_unlock(&b->lock);
+}
+
+void block_submit(struct Block *b, struct BlockRequest *r) {
+    r->began = now();
+    b->in_flight++;
+    int wrong = check(b, r);
+    if (wrong != 0)
+        b->stats.op[(unsigned)r->op < BLOCK_OPS ? r->op : 0].invalid++;
+    if (wrong != 0 || read_at_once(b, r))
+        finish(b, r, wrong);
+    else
+        enqueue(b, r);
+}
+
+/* ---- completing ---- */
+
+static void account(struct Block *b, const struct BlockRequest *r) {
+    if ((unsigned)r->op >= BLOCK_OPS)
+        return;
+    if (r->result != 0) {
+        b->stats.op[r->op].failed++;
+        return;
+    }
+    b->stats.op[r->op].operations++;
+    b->stats.op[r->op].bytes += r->op != BLOCK_FLUSH ? r->bytes : 0;
+    b->stats.op[r->op].total_ns += (uint64_t)(now() - r->began);
+    if (r->op == BLOCK_WRITE && r->offset + r->bytes > b->stats.highest_offset)
+        b->stats.highest_offset = r->offset + r->bytes;
+}
+
+static struct BlockRequest *pop_finished(struct Block *b) {
+    pthread_mutex_lock(&b->lock);
+    struct BlockRequest *r = pop(&b->finished);
+    if (r != NULL)
+        r->state = IDLE;
+    pthread_mutex_unlock(&b->lock);
+    return r;
+}
+
+static void complete(struct Block *b, struct BlockRequest *r) {
+    b->in_flight--;
+    account(b, r);
+    r->done(r->opaque, r->result);
+}
+
+void block_complete(struct Block *b) {
+    struct BlockRequest *r;
+    unsigned count = 0;
+    pthread_mutex_lock(&b->lock);
+    b->woken = false;
+    for (r = b->finished.first; r != NULL; r = r->next)
+        count++;
+    pthread_mutex_unlock(&b->lock);
+    while (count-- > 0 && (r = pop_finished(b)) != NULL)
+        complete(b, r);
+}
+
+static void wait_finished(struct Block *b) {
+    pthread_mutex_lock(&b->lock);
+    while (b->finished.first == NULL)
+        pthread_cond_wait(&b->some_finished, &b->lock);
+    pthread_mutex_unlock(&b->lock);
+}
+
+void block_drain(struct Block *b) {
+    while (b->in_flight > 0) {
+        wait_finished(b);
+        struct BlockRequest *r = pop_finished(b);
+        if (r != NULL)
+            complete(b, r);
+    }
+}
+
+void block_cancel(struct Block *b, struct BlockRequest *r) {
+    pthread_mutex_lock(&b->lock);
+    if (r->state == IDLE) {
+        pthread_mutex_unlock(&b->lock);
+        return;
+    }
+    if (r->state == QUEUED)
+        take_out(&b->queued, r);
+    else {
+        while (r->state != FINISHED)
+            pthread_cond_wait(&b->some_finished, &b->lock);
+        take_out(&b->finished, r);
+    }
+    r->state = IDLE;
+    pthread_mutex_unlock(&b->lock);
+    b->in_flight--;
+}
+
+unsigned block_in_flight(const struct Block *b) { return b->in_flight; }
+
+static void set_flag(void *opaque, int result) { *(int *)opaque = result; }
+
+int block_sync(struct Block *b, enum BlockOp op, uint64_t offset, void *buffer, uint64_t bytes) {
+    struct iovec iov = {buffer, bytes};
+    int result = 0;
+    struct BlockRequest r = {
+        .op = op, .offset = offset, .bytes = bytes, .iov = &iov, .niov = 1, .done = set_flag, .opaque = &result};
+    block_submit(b, &r);
+    pthread_mutex_lock(&b->lock);
+    while (r.state != FINISHED)
+        pthread_cond_wait(&b->some_finished, &b->lock);
+    take_out(&b->finished, &r);
+    pthread_mutex_unlock(&b->lock);
+    complete(b, &r);
+    return result;
+}
+
+/* ---- life ---- */
+
+int block_queue_init(struct Block *b) {
+    queue_init(&b->queued);
+    queue_init(&b->finished);
+    pthread_mutex_init(&b->lock, NULL);
+    pthread_cond_init(&b->work, NULL);
+    pthread_cond_init(&b->some_finished, NULL);
+    pthread_cond_init(&b->thread_gone, NULL);
+    return 0;
+}
+
+void block_queue_destroy(struct Block *b) {
+    pthread_mutex_lock(&b->lock);
+    b->quit = true;
+    pthread_cond_broadcast(&b->work);
+    while (b->threads > 0)
+        pthread_cond_wait(&b->thread_gone, &b->lock);
+    pthread_mutex_unlock(&b->lock);
+    pthread_mutex_destroy(&b->lock);
+    pthread_cond_destroy(&b->work);
+    pthread_cond_destroy(&b->some_finished);
+    pthread_cond_destroy(&b->thread_gone);
+}
