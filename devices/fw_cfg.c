@@ -35,10 +35,15 @@ static void select_key(struct FwCfg *f, uint16_t key) {
     f->state.offset = 0;
 }
 
+static uint32_t item_left(const struct FwCfg *f) {
+    const struct FwCfgItem *item = selected(f);
+    return f->state.offset < item->size ? item->size - f->state.offset : 0;
+}
+
 /* Bytes of the selected item from the offset on, at most `max`; the offset moves on. */
 static uint32_t take(struct FwCfg *f, uint32_t max, const uint8_t **data) {
     const struct FwCfgItem *item = selected(f);
-    uint32_t left = f->state.offset < item->size ? item->size - f->state.offset : 0, n = max < left ? max : left;
+    uint32_t left = item_left(f), n = max < left ? max : left;
     *data = n ? item->data + f->state.offset : NULL;
     f->state.offset += n;
     return n;
@@ -46,10 +51,34 @@ static uint32_t take(struct FwCfg *f, uint32_t max, const uint8_t **data) {
 
 /* ---- DMA ---- */
 
-/* Past its end an item reads as zeroes. */
-static void dma_read(struct FwCfg *f, uint64_t address, uint32_t length) {
+/* Past its end an item reads as zeroes. So many of them no guest wants; one instruction could ask for 4 GiB. */
+enum { DMA_ZEROES_MAX = 64 << 20 };
+
+static bool is_memory(struct Bus *bus, uint64_t address, uint64_t length) {
+    while (length) {
+        uint64_t offset, avail;
+        const struct Region *r = bus_find(bus, address, &offset, &avail);
+        if (!r || r->kind == REGION_MMIO)
+            return false;
+        avail = avail < length ? avail : length;
+        address += avail;
+        length -= avail;
+    }
+    return true;
+}
+
+/* 0 or DMA_ERROR. Devices are no target: byte by byte, with the machine's lock held, that takes minutes. */
+static uint32_t dma_read(struct FwCfg *f, uint64_t address, uint32_t length) {
     static const uint8_t zeroes[4096];
     const uint8_t *data;
+    if (!is_memory(f->bus, address, length)) {
+        device_error(f->log, "fw_cfg", "DMA to what is no memory, address", address);
+        return DMA_ERROR;
+    }
+    if (length > DMA_ZEROES_MAX && length - DMA_ZEROES_MAX > item_left(f)) {
+        device_error(f->log, "fw_cfg", "DMA of far more than the item has, bytes", length);
+        return DMA_ERROR;
+    }
     uint32_t n = take(f, length, &data);
     if (n)
         bus_write(f->bus, address, data, n);
@@ -57,6 +86,7 @@ static void dma_read(struct FwCfg *f, uint64_t address, uint32_t length) {
         n = length < sizeof zeroes ? length : sizeof zeroes;
         bus_write(f->bus, address, zeroes, n);
     }
+    return 0;
 }
 
 static void dma_run(struct FwCfg *f, uint64_t at) {
@@ -67,7 +97,7 @@ static void dma_run(struct FwCfg *f, uint64_t at) {
     if (control & DMA_SELECT)
         select_key(f, control >> 16);
     if (control & DMA_READ)
-        dma_read(f, be64toh(r.address), length);
+        result = dma_read(f, be64toh(r.address), length);
     else if (control & DMA_WRITE)
         result = DMA_ERROR;
     else if (control & DMA_SKIP)

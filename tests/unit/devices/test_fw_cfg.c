@@ -143,8 +143,9 @@ START_TEST(by_dma) {
     /* writing is refused */
     ck_assert_uint_eq(dma((uint32_t)FW_CFG_KERNEL_DATA << 16 | 8 | 16, 4, 0x1000), 1);
     ck_assert_uint_eq(next(1), '0');
-    /* beyond RAM, wrapping, skipping far: nothing happens */
-    ck_assert_uint_eq(dma(2, 0x2000, UINT64_MAX - 0x1000), 0);
+    /* beyond RAM, wrapping: refused; skipping far: nothing happens */
+    ck_assert_uint_eq(dma(2, 0x2000, UINT64_MAX - 0x1000), 1);
+    ck_assert_uint_eq(dma(2, 0x2000, 0xf000), 1);
     ck_assert_uint_eq(dma(4, UINT32_MAX, 0), 0);
     ck_assert_uint_eq(dma(4, UINT32_MAX, 0), 0);
     ck_assert_uint_eq(next(1), 0);
@@ -154,12 +155,43 @@ START_TEST(by_dma) {
 }
 END_TEST
 
+static void count_write(void *opaque, uint64_t offset, uint64_t value, unsigned size) {
+    (void)offset, (void)value, (void)size;
+    ++*(unsigned *)opaque;
+}
+
+/* One instruction of the guest asks for all that 32 bits can say. */
+START_TEST(endless_dma) {
+    static const struct IoOps ops = {.write = count_write, .min_size = 1, .max_size = 8};
+    enum { DEVICE = 0x40000000, MORE_RAM = 0x10000000, ITEM = FW_CFG_KERNEL_DATA << 16 | 8 };
+    static struct Region device, more;
+    unsigned writes = 0;
+    open_bench();
+    region_init_mmio(&device, "device", 0x80000000, &ops, &writes);
+    ck_assert_int_eq(bus_map(b.bus, DEVICE, &device), 0);
+    ck_assert_int_eq(region_init_ram(&more, "more", MORE_RAM), 0);
+    ck_assert_int_eq(bus_map(b.bus, MORE_RAM, &more), 0);
+    ck_assert_int_eq(fw_cfg_add_bytes(&f, FW_CFG_KERNEL_DATA, "0123456789", 10), 0);
+    ck_assert_uint_eq(dma(ITEM | 2, UINT32_MAX, DEVICE), 1);
+    ck_assert_uint_eq(dma(2, 4, DEVICE), 1);
+    ck_assert_uint_eq(writes, 0);
+    /* zeroes without end */
+    ck_assert_uint_eq(dma(2, MORE_RAM, MORE_RAM), 1);
+    ck_assert_uint_eq(bus_read_uint(b.bus, MORE_RAM, 1), 0);
+    ck_assert_uint_eq(dma(2, 1 << 20, MORE_RAM), 0);
+    ck_assert_uint_eq(bus_read_uint(b.bus, MORE_RAM, 1), '0');
+    close_bench();
+    region_destroy(&more);
+}
+END_TEST
+
 Suite *fw_cfg_suite(void) {
     Suite *s = suite_create("fw_cfg");
     TCase *t = tcase_create("fw_cfg");
     tcase_add_test(t, items_by_port);
     tcase_add_test(t, files);
     tcase_add_test(t, by_dma);
+    tcase_add_test(t, endless_dma);
     suite_add_tcase(s, t);
     return s;
 }
