@@ -223,7 +223,7 @@ static int open_guest(struct Machine *m, const Twin86Guest *g, char *why, size_t
             return fail(why, n, -ENOMEM, "guest");
     }
     char *const *s = m->guest_strings;
-    int r = boot_open(&m->boot, s[0], s[1], s[2], s[3], why, n);
+    int r = boot_open(&m->boot, m->config.ram_size, s[0], s[1], s[2], s[3], why, n);
     if (r != 0)
         return r;
     if (!any)

@@ -30,7 +30,10 @@ enum BootKind {
     BOOT_FIRMWARE,
 };
 
-enum { BOOT_MODULE_MAX = 32 };
+enum {
+    BOOT_MODULE_MAX = 32,
+    BOOT_ROM_MAX = 16 << 20, /* bytes of a firmware ROM */
+};
 
 /** One file's bytes. `data` is not owned when the caller made the struct by hand (tests, fuzzers). */
 struct BootFile {
@@ -61,11 +64,12 @@ struct BootInput {
 /**
  * Read the files named on the command line. Any name may be NULL. `initrd` is one file name for Linux and
  * "file args,file2 args" for multiboot and PVH kernels (a doubled comma stands for one comma). `append` without
- * `kernel`, `initrd` without `kernel`, and `kernel` with `bios` are refused. With all NULL the result is empty (the
- * caller then uses the embedded guest, see boot_use_embedded). Strings must outlive `in`. Returns 0 or -errno.
+ * `kernel`, `initrd` without `kernel`, and `kernel` with `bios` are refused, and so are files that are too large for
+ * what they are: modules together for `ram_size`. With all NULL the result is empty (the caller then uses the embedded
+ * guest, see boot_use_embedded). Strings must outlive `in`. Returns 0 or -errno.
  */
-int boot_open(struct BootInput *in, const char *kernel, const char *initrd, const char *append, const char *bios,
-              char *why, size_t n);
+int boot_open(struct BootInput *in, uint64_t ram_size, const char *kernel, const char *initrd, const char *append,
+              const char *bios, char *why, size_t n);
 /** Free what boot_open read. Safe on a zeroed struct. */
 void boot_close(struct BootInput *in);
 

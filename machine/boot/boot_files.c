@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FILE_SIZE_MAX (4ull << 30)
+/* An ELF kernel may have far more debugging information than code. */
+#define KERNEL_FILE_MAX (1ull << 30)
 
 /* What boot_open allocated: everything in one chain, so that boot_close is one loop. */
 struct Owned {
@@ -49,11 +50,12 @@ void boot_close(struct BootInput *in) {
     *in = (struct BootInput){0};
 }
 
-static int read_file(struct BootInput *in, struct BootFile *file, const char *name, const char *what, char *why,
-                     size_t n) {
+/* A file of more than `most` bytes is refused before it has been read: it may have no end (/dev/zero). */
+static int read_file(struct BootInput *in, struct BootFile *file, const char *name, const char *what, uint64_t most,
+                     char *why, size_t n) {
     uint8_t *data;
     size_t size;
-    int r = host_file_read(name, false, FILE_SIZE_MAX, &data, &size);
+    int r = host_file_read(name, false, most, &data, &size);
     if (r == 0)
         r = own(in, data);
     switch (r) {
@@ -62,6 +64,9 @@ static int read_file(struct BootInput *in, struct BootFile *file, const char *na
     case -ETIMEDOUT:
         return fail(why, n, r, "%s: can't read the %s: nobody has written to this pipe for %d s", name, what,
                     HOST_FILE_WAIT_MS / 1000);
+    case -EFBIG:
+        return fail(why, n, r, "%s: is too large; the %s can have %llu bytes here", name, what,
+                    (unsigned long long)most);
     default: return fail(why, n, r, "%s: can't open the %s: %s", name, what, strerror(-r));
     }
     if (size == 0)
@@ -86,7 +91,8 @@ static char *cut_item(char **list) {
     return start;
 }
 
-static int open_modules(struct BootInput *in, const char *initrd, char *why, size_t n) {
+/* Together they have to fit in RAM. */
+static int open_modules(struct BootInput *in, const char *initrd, uint64_t room, char *why, size_t n) {
     char *list = strdup(initrd);
 
     if (list == NULL || own(in, list) != 0)
@@ -105,16 +111,17 @@ static int open_modules(struct BootInput *in, const char *initrd, char *why, siz
         if (name[0] == '\0')
             return fail(why, n, -EINVAL, "-initrd %s: a file name is missing; \"file args,file2\" would be right",
                         initrd);
-        int r = read_file(in, &in->module[in->module_count], name, "module", why, n);
+        int r = read_file(in, &in->module[in->module_count], name, "module", room, why, n);
         if (r != 0)
             return r;
+        room -= in->module[in->module_count].size;
         in->module[in->module_count++].args = args;
     }
     return 0;
 }
 
-static int open_files(struct BootInput *in, const char *kernel, const char *initrd, const char *append,
-                      const char *bios, char *why, size_t n) {
+static int open_files(struct BootInput *in, uint64_t ram_size, const char *kernel, const char *initrd,
+                      const char *append, const char *bios, char *why, size_t n) {
     if (kernel != NULL && bios != NULL)
         return fail(why, n, -EINVAL, "-kernel and -bios: use one of them");
     if (kernel == NULL && initrd != NULL)
@@ -123,13 +130,14 @@ static int open_files(struct BootInput *in, const char *kernel, const char *init
         return fail(why, n, -EINVAL, "-append needs a -kernel that takes it");
     in->cmdline = append;
     if (bios != NULL) {
-        int r = read_file(in, &in->firmware, bios, "firmware ROM", why, n);
+        int r = read_file(in, &in->firmware, bios, "firmware ROM", BOOT_ROM_MAX, why, n);
         return r == 0 && boot_kind(in, why, n) == BOOT_UNKNOWN ? -EINVAL : r;
     }
     if (kernel == NULL)
         return 0;
 
-    int r = read_file(in, &in->kernel, kernel, "kernel", why, n);
+    uint64_t most = ram_size > KERNEL_FILE_MAX ? ram_size : KERNEL_FILE_MAX;
+    int r = read_file(in, &in->kernel, kernel, "kernel", most, why, n);
     if (r != 0)
         return r;
     enum BootKind kind = boot_kind(in, why, n);
@@ -138,15 +146,15 @@ static int open_files(struct BootInput *in, const char *kernel, const char *init
     if (initrd == NULL)
         return 0;
     if (kind != BOOT_BZIMAGE)
-        return open_modules(in, initrd, why, n);
+        return open_modules(in, initrd, ram_size, why, n);
     in->module_count = 1;
-    return read_file(in, &in->module[0], initrd, "initial RAM disk", why, n);
+    return read_file(in, &in->module[0], initrd, "initial RAM disk", ram_size, why, n);
 }
 
-int boot_open(struct BootInput *in, const char *kernel, const char *initrd, const char *append, const char *bios,
-              char *why, size_t n) {
+int boot_open(struct BootInput *in, uint64_t ram_size, const char *kernel, const char *initrd, const char *append,
+              const char *bios, char *why, size_t n) {
     *in = (struct BootInput){0};
-    int r = open_files(in, kernel, initrd, append, bios, why, n);
+    int r = open_files(in, ram_size, kernel, initrd, append, bios, why, n);
     if (r != 0)
         boot_close(in);
     return r;

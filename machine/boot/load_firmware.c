@@ -9,7 +9,6 @@
 
 enum {
     ROM_GRANULE = 0x10000,
-    ROM_MAX = 16 << 20,
     SHADOW_MAX = 0x20000,
     RESET_VECTOR_FROM_END = 16,
 };
@@ -30,7 +29,7 @@ int firmware_check(struct Loader *l) {
         return loader_fail(l, f, -EINVAL, "is empty; a firmware ROM is needed");
     if (bzimage_is(d, f->size) || elf_is(d, f->size))
         return loader_fail(l, f, -EINVAL, "is a kernel, not a firmware ROM; use -kernel");
-    if (f->size % ROM_GRANULE != 0 || f->size > ROM_MAX)
+    if (f->size % ROM_GRANULE != 0 || f->size > BOOT_ROM_MAX)
         return loader_fail(l, f, -EINVAL,
                            "%zu bytes are no size for a firmware ROM; a multiple of 64 KiB, 16 MiB at "
                            "most, would be right",

@@ -128,7 +128,7 @@ static void write_file(char *path, const char *name, const void *data, size_t si
 static void open_fails(const char *kernel, const char *initrd, const char *append, const char *bios, const char *part) {
     struct BootInput in;
 
-    ck_assert_int_lt(boot_open(&in, kernel, initrd, append, bios, bench_why, sizeof(bench_why)), 0);
+    ck_assert_int_lt(boot_open(&in, 4 * MIB, kernel, initrd, append, bios, bench_why, sizeof(bench_why)), 0);
     ck_assert_msg(strstr(bench_why, part) != NULL, "\"%s\" lacks \"%s\"", bench_why, part);
     ck_assert_ptr_null(in.owned);
 }
@@ -139,7 +139,8 @@ START_TEST(opens_files) {
 
     write_file(path_kernel, "kernel", bz.data, bz.size);
     write_file(path_initrd, "init,rd", "070701", 6);
-    ck_assert_int_eq(boot_open(&bench_in, path_kernel, path_initrd, "a b", NULL, bench_why, sizeof(bench_why)), 0);
+    ck_assert_int_eq(boot_open(&bench_in, 4 * MIB, path_kernel, path_initrd, "a b", NULL, bench_why, sizeof(bench_why)),
+                     0);
     ck_assert_int_eq(boot_kind(&bench_in, bench_why, sizeof(bench_why)), BOOT_BZIMAGE);
     ck_assert_uint_eq(bench_in.kernel.size, bz.size);
     ck_assert_int_eq(memcmp(bench_in.kernel.data, bz.data, bz.size), 0);
@@ -149,13 +150,16 @@ START_TEST(opens_files) {
 
     write_file(path_kernel, "kernel", mb.data, mb.size);
     snprintf(list, sizeof(list), "%s first args,test-boot-%d-init,,rd", path_kernel, (int)getpid());
-    ck_assert_int_eq(boot_open(&bench_in, path_kernel, list, NULL, NULL, bench_why, sizeof(bench_why)), 0);
+    ck_assert_int_eq(boot_open(&bench_in, 4 * MIB, path_kernel, list, NULL, NULL, bench_why, sizeof(bench_why)), 0);
     ck_assert_uint_eq(bench_in.module_count, 2);
     ck_assert_str_eq(bench_in.module[0].args, "first args");
     ck_assert_str_eq(bench_in.module[1].name, path_initrd);
     boot_close(&bench_in);
     open_fails(path_kernel, "nowhere", NULL, NULL, "nowhere: can't open the module");
     open_fails(path_kernel, ",", NULL, NULL, "file name is missing");
+    open_fails(path_kernel, "/dev/zero", NULL, NULL, "/dev/zero: is too large; the module can have 4194304 bytes");
+    snprintf(list, sizeof(list), "%s,%s,/dev/zero", path_kernel, path_kernel);
+    open_fails(path_kernel, list, NULL, NULL, "too large"); /* together */
     unlink(path_kernel);
     unlink(path_initrd);
     free(bz.data);
@@ -168,12 +172,14 @@ START_TEST(refuses_to_open) {
     open_fails("/", NULL, NULL, NULL, "is a directory");
     open_fails("/dev/null", NULL, NULL, NULL, "is empty");
     open_fails(NULL, NULL, NULL, "/dev/null", "is empty");
+    open_fails(NULL, NULL, NULL, "/dev/zero", "is too large; the firmware ROM can have 16777216 bytes");
+    open_fails("/dev/zero", NULL, NULL, NULL, "is too large");
     open_fails(NULL, "x", NULL, NULL, "-initrd needs a -kernel");
     open_fails(NULL, NULL, "x", NULL, "-append needs a -kernel");
     open_fails("x", NULL, NULL, "y", "use one of them");
 
     struct BootInput in;
-    ck_assert_int_eq(boot_open(&in, NULL, NULL, NULL, NULL, bench_why, sizeof(bench_why)), 0);
+    ck_assert_int_eq(boot_open(&in, 4 * MIB, NULL, NULL, NULL, NULL, bench_why, sizeof(bench_why)), 0);
     ck_assert_ptr_null(in.kernel.name);
     boot_close(&in);
 }
