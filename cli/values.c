@@ -56,8 +56,9 @@ bool parse_date(const char *text, int64_t *seconds) {
     }
     if (end == NULL || *end != '\0')
         return false;
+    int day = tm.tm_mday;
     *seconds = timegm(&tm);
-    return true;
+    return tm.tm_mday == day; /* timegm makes 2 March of 30 February */
 }
 
 bool parse_switch(const char *text, bool *on) {

@@ -59,6 +59,7 @@ refused "'often' is not known" -accel kvm:tcg-lite -handover often
 refused "every=0 is out of range" -accel kvm:tcg-lite -handover every=0
 refused "names one engine" -handover -accel tcg-lite
 refused "is no date" -rtc base=tomorrow
+refused "is no date" -rtc base=2026-02-30
 refused "'clock' is not supported" -rtc clock=vm
 refused "unknown device 'e1000'" -device e1000
 refused "no property 'foo'" -device isa-debug-exit,foo=1
