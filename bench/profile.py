@@ -17,18 +17,18 @@ from guest_run import ROOT, SETS, Failed, debian, programs_image, run
 
 # The first pattern that a function's name matches says what it belongs to.
 GROUPS = [(name, re.compile(pattern)) for name, pattern in (
-    ("fused sequences", r"y_"),
-    ("branches, calls, returns", r"x_(JMP|CALL|RET|LOOP|J[A-Z]+_J)"),
-    ("moves, addresses, stack", r"x_(MOV|MOVZX|MOVSX|MOVSXD|LEA|CMOV[A-Z]+|XCHG|BSWAP|PUSH|POP|LEAVE)_"),
-    ("x87", r"x_F[A-Z0-9]+_"),
-    ("vectors, floating point", r"x_\w+_(128|256)_|x_\w*[SP][SD]_V"),
-    ("integer arithmetic", r"x_"),
-    ("finding and linking blocks", r"tcg_(block_find|x_link|x_lookup|x_fallthrough|exec_page|links|follow)|lookup|follow"),
+    ("fused sequences", r"fused_"),
+    ("branches, calls, returns", r"exec_(JMP|CALL|RET|LOOP|J[A-Z]+_J)"),
+    ("moves, addresses, stack", r"exec_(MOV|MOVZX|MOVSX|MOVSXD|LEA|CMOV[A-Z]+|XCHG|BSWAP|PUSH|POP|LEAVE)_"),
+    ("x87", r"exec_F[A-Z0-9]+_"),
+    ("vectors, floating point", r"exec_\w+_(128|256)_|exec_\w*[SP][SD]_V"),
+    ("integer arithmetic", r"exec_"),
+    ("finding and linking blocks", r"tcg_(block_find|exec_link|exec_lookup|exec_fallthrough|exec_page|links|follow)|lookup|follow"),
     ("page walks, TLB", r"x86_walk|tcg_tlb|bus_ram_ptr|bus_find|entry_"),
     ("memory, slow paths", r"mem_|load$|store|probe_write|bus_|tcg_code_written|page_written"),
     ("decoding, building blocks", r"x86_decode|decode|liveness|fuse_pick|tcg_blocks|build|fetch|place"),
     ("copies and fills of strings", r"__mem(cpy|move|set)"),
-    ("system, events, strings", r"h_|tcg_|edge|deliver|k_|bulk_|serve|raise|must_pause|.*_one$"),
+    ("system, events, strings", r"helper_|tcg_|edge|deliver|kernel_|bulk_|serve|raise|must_pause|.*_one$"),
     ("devices, timers, event loop", r"timer|clock|apic|pit|uart|loop_|epoll|hpet|ioapic|pic_"),
 )]
 OTHERS = "the host's kernel and others"

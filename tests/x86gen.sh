@@ -6,7 +6,7 @@ src=${srcdir:-.}
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 cat > "$dir/shapes_t.h" <<'END'
-void op_r(int); void op_m(int); void k_add(int); void h_cli(int);
+void op_r(int); void op_m(int); void kernel_add(int); void helper_cli(int);
 END
 mkdir -p "$dir/out/isa" "$dir/out/accel/tcg-lite/exec"
 cases=0
@@ -40,10 +40,10 @@ try "unknown operand 'Tv'" "01 ADD Tv,Gv op add"
 try "unknown operand 'Evv'" "01 ADD Evv,Gv op add"
 try "unknown attribute 'fast'" "01 ADD Ev,Gv op add fast"
 try "unknown flag 'x'" "01 ADD Ev,Gv op add w=x"
-try "no header has k_sub()" "01 SUB Ev,Gv op sub"
+try "no header has kernel_sub()" "01 SUB Ev,Gv op sub"
 try "no header has swap_r()" "01 SUB Ev,Gv swap add"
 try "no header has op_l()" "01 ADD Ev,Gv op add lock"
-try "no header has h_sti()" "fb STI - help sti"
+try "no header has helper_sti()" "fb STI - help sti"
 try "lock on a row without memory operand" "01 ADD Rv,Gv op add lock"
 try "contradict each other" "01 reg ADD Mv,Gv op add"
 try "is no opcode byte or rule" "0g ADD Ev,Gv op add"

@@ -83,12 +83,12 @@ static bool try(struct KvmVm *of, unsigned how) {
 }
 
 unsigned kvm_stops(struct KvmVm *vm) {
-    static const uint8_t ways[] = {KVM_STOPS_BREAK, KVM_STOPS_WATCH, KVM_STOPS_INT3};
+    static const uint8_t stops[] = {KVM_STOPS_BREAK, KVM_STOPS_WATCH, KVM_STOPS_INT3};
     if (vm->stops_tried)
         return vm->stops;
     vm->stops_tried = true;
-    for (unsigned i = 0; vm->caps.guest_debug && i < sizeof(ways); i++)
-        if (try(vm, ways[i]))
-            vm->stops |= ways[i];
+    for (unsigned i = 0; vm->caps.guest_debug && i < sizeof(stops); i++)
+        if (try(vm, stops[i]))
+            vm->stops |= stops[i];
     return vm->stops;
 }

@@ -18,7 +18,7 @@ static uint32_t interrupt_flag(const CPUX86State *env) {
     return cpl == 3 && (env->cr4 & CR4_PVI) ? FLAG_VIF : 0;
 }
 
-void h_cli(struct Tcg *t, const struct Insn *i) {
+void helper_cli(struct Tcg *t, const struct Insn *i) {
     (void)i;
     uint32_t flag = interrupt_flag(t->env);
     if (flag == 0)
@@ -26,7 +26,7 @@ void h_cli(struct Tcg *t, const struct Insn *i) {
     t->env->rflags &= ~(uint64_t)flag;
 }
 
-void h_sti(struct Tcg *t, const struct Insn *i) {
+void helper_sti(struct Tcg *t, const struct Insn *i) {
     (void)i;
     CPUX86State *env = t->env;
     uint32_t flag = interrupt_flag(env);
@@ -47,7 +47,7 @@ static bool uses_vif(struct Tcg *t, const struct Insn *i) {
     return true;
 }
 
-void h_pushf(struct Tcg *t, const struct Insn *i) {
+void helper_pushf(struct Tcg *t, const struct Insn *i) {
     uint64_t flags = tcg_rflags(t);
     uint64_t image = flags & ~(uint64_t)(FLAG_VM | FLAG_RF);
     if (uses_vif(t, i)) {
@@ -67,7 +67,7 @@ static void popf_vif(struct Tcg *t, uint64_t image) {
     tcg_set_rflags(t, image & FLAG_IF ? flags | FLAG_VIF : flags);
 }
 
-void h_popf(struct Tcg *t, const struct Insn *i) {
+void helper_popf(struct Tcg *t, const struct Insn *i) {
     CPUX86State *env = t->env;
     bool vif = uses_vif(t, i);
     unsigned size = insn_bits(i) / 8, cpl = x86_cpl(env);
@@ -92,11 +92,11 @@ static void set_ac(struct Tcg *t, bool ac) {
     uint64_t flags = tcg_rflags(t) & ~(uint64_t)FLAG_AC;
     tcg_set_rflags(t, ac ? flags | FLAG_AC : flags);
 }
-void h_stac(struct Tcg *t, const struct Insn *i) {
+void helper_stac(struct Tcg *t, const struct Insn *i) {
     (void)i;
     set_ac(t, true);
 }
-void h_clac(struct Tcg *t, const struct Insn *i) {
+void helper_clac(struct Tcg *t, const struct Insn *i) {
     (void)i;
     set_ac(t, false);
 }

@@ -47,7 +47,7 @@ static void interrupt_within_v8086(struct Tcg *t, const struct Insn *i, uint8_t 
     tcg_update_mode(t);
 }
 
-void h_int_n(struct Tcg *t, const struct Insn *i) {
+void helper_int_n(struct Tcg *t, const struct Insn *i) {
     uint8_t vector = (uint8_t)i->uimm;
     if (x86_v8086(t->env)) {
         if (redirected_to_v8086(t, vector)) {
@@ -60,17 +60,17 @@ void h_int_n(struct Tcg *t, const struct Insn *i) {
     software_interrupt(t, i, EVENT_SOFTWARE, vector);
 }
 
-void h_int3(struct Tcg *t, const struct Insn *i) { software_interrupt(t, i, EVENT_SOFTWARE, VEC_BP); }
-void h_int1(struct Tcg *t, const struct Insn *i) { software_interrupt(t, i, EVENT_ICEBP, VEC_DB); }
+void helper_int3(struct Tcg *t, const struct Insn *i) { software_interrupt(t, i, EVENT_SOFTWARE, VEC_BP); }
+void helper_int1(struct Tcg *t, const struct Insn *i) { software_interrupt(t, i, EVENT_ICEBP, VEC_DB); }
 
-void h_into(struct Tcg *t, const struct Insn *i) {
+void helper_into(struct Tcg *t, const struct Insn *i) {
     if (cc_of(&t->cc))
         software_interrupt(t, i, EVENT_SOFTWARE, VEC_OF);
     else
         t->env->rip = tcg_next_rip(t, i);
 }
 
-void h_bound(struct Tcg *t, const struct Insn *i) {
+void helper_bound(struct Tcg *t, const struct Insn *i) {
     unsigned bits = insn_bits(i), size = bits / 8;
     int64_t index = cc_sext(gpr_read(t->env, i->reg, bits), bits);
     if (index < cc_sext(mem_load(t, i, mem_part(t, i, 0, size, ACCESS_READ), size), bits))
@@ -106,7 +106,7 @@ static void fast_call_allowed(struct Tcg *t) {
         tcg_fault(t, VEC_UD);
 }
 
-void h_syscall(struct Tcg *t, const struct Insn *i) {
+void helper_syscall(struct Tcg *t, const struct Insn *i) {
     CPUX86State *env = t->env;
     fast_call_allowed(t);
     uint64_t flags = tcg_rflags(t), next = tcg_next_rip(t, i);
@@ -129,7 +129,7 @@ void h_syscall(struct Tcg *t, const struct Insn *i) {
     tcg_update_mode(t);
 }
 
-void h_sysret(struct Tcg *t, const struct Insn *i) {
+void helper_sysret(struct Tcg *t, const struct Insn *i) {
     CPUX86State *env = t->env;
     fast_call_allowed(t);
     require_cpl0(t);
@@ -155,7 +155,7 @@ static void sysenter_allowed(struct Tcg *t) {
         tcg_fault_error(t, VEC_GP, 0);
 }
 
-void h_sysenter(struct Tcg *t, const struct Insn *i) {
+void helper_sysenter(struct Tcg *t, const struct Insn *i) {
     CPUX86State *env = t->env;
     (void)i;
     sysenter_allowed(t);
@@ -169,7 +169,7 @@ void h_sysenter(struct Tcg *t, const struct Insn *i) {
     tcg_update_mode(t);
 }
 
-void h_sysexit(struct Tcg *t, const struct Insn *i) {
+void helper_sysexit(struct Tcg *t, const struct Insn *i) {
     CPUX86State *env = t->env;
     sysenter_allowed(t);
     require_cpl0(t);

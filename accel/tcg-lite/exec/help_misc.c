@@ -4,7 +4,7 @@
 #include "accel/tcg-lite/sys/sys.h"
 #include "cpu/xsave.h"
 
-void h_hlt(struct Tcg *t, const struct Insn *i) {
+void helper_hlt(struct Tcg *t, const struct Insn *i) {
     (void)i;
     tcg_request_exit(t, VCPU_EXIT_HALT);
 }
@@ -16,7 +16,7 @@ static void monitor_allowed(struct Tcg *t) {
         tcg_fault(t, VEC_UD);
 }
 
-void h_monitor(struct Tcg *t, const struct Insn *i) {
+void helper_monitor(struct Tcg *t, const struct Insn *i) {
     CPUX86State *env = t->env;
     monitor_allowed(t);
     if ((uint32_t)env->gpr[REG_CX] != 0)
@@ -25,7 +25,7 @@ void h_monitor(struct Tcg *t, const struct Insn *i) {
     mem_load(t, i, mem_linear(t, i, i->seg, offset, 1, ACCESS_READ), 1);
 }
 
-void h_mwait(struct Tcg *t, const struct Insn *i) {
+void helper_mwait(struct Tcg *t, const struct Insn *i) {
     (void)i;
     monitor_allowed(t);
     if ((uint32_t)t->env->gpr[REG_CX] > 1)
@@ -88,7 +88,7 @@ static void cpuid_dynamic(struct Tcg *t, uint32_t leaf, uint32_t subleaf, uint32
     }
 }
 
-void h_cpuid(struct Tcg *t, const struct Insn *i) {
+void helper_cpuid(struct Tcg *t, const struct Insn *i) {
     static const uint8_t regs[4] = {REG_AX, REG_BX, REG_CX, REG_DX};
     CPUX86State *env = t->env;
     uint32_t leaf = (uint32_t)env->gpr[REG_AX], subleaf = (uint32_t)env->gpr[REG_CX], out[4];
@@ -111,18 +111,18 @@ static void read_tsc(struct Tcg *t, const struct Insn *i) {
     env->gpr[REG_DX] = tsc >> 32;
 }
 
-void h_rdtsc(struct Tcg *t, const struct Insn *i) { read_tsc(t, i); }
+void helper_rdtsc(struct Tcg *t, const struct Insn *i) { read_tsc(t, i); }
 
-void h_rdtscp(struct Tcg *t, const struct Insn *i) {
+void helper_rdtscp(struct Tcg *t, const struct Insn *i) {
     read_tsc(t, i);
     t->env->gpr[REG_CX] = (uint32_t)t->env->tsc_aux;
 }
 
-void h_rdpid(struct Tcg *t, const struct Insn *i) { gpr_write(t->env, i->rm, 64, (uint32_t)t->env->tsc_aux); }
+void helper_rdpid(struct Tcg *t, const struct Insn *i) { gpr_write(t->env, i->rm, 64, (uint32_t)t->env->tsc_aux); }
 
 /* AMD's processors have four counters in any case (APM vol. 2, 13.2); they count nothing here and read as 0, as their
  * MSRs do. Intel's are there when CPUID says so, which it does not. */
-void h_rdpmc(struct Tcg *t, const struct Insn *i) {
+void helper_rdpmc(struct Tcg *t, const struct Insn *i) {
     enum { AMD_COUNTERS = 4 };
     CPUX86State *env = t->env;
     (void)i;
@@ -135,7 +135,7 @@ void h_rdpmc(struct Tcg *t, const struct Insn *i) {
 /* ---- random numbers, 64-byte stores ---- */
 
 /* RDRAND, RDSEED. CF says whether there was a number; the other flags are 0. */
-void h_rdrand(struct Tcg *t, const struct Insn *i) {
+void helper_rdrand(struct Tcg *t, const struct Insn *i) {
     uint64_t v = 0;
     bool ok = cpu_random(t->cpu, &v);
     gpr_write(t->env, i->rm, insn_bits(i), ok ? v : 0);
@@ -143,7 +143,7 @@ void h_rdrand(struct Tcg *t, const struct Insn *i) {
 }
 
 /* The register is an address in ES, whatever the override; one that is not a multiple of 64 is #GP(0). */
-void h_movdir64b(struct Tcg *t, const struct Insn *i) {
+void helper_movdir64b(struct Tcg *t, const struct Insn *i) {
     CPUX86State *env = t->env;
     uint8_t line[64];
     mem_load_bytes(t, i, mem_linear(t, i, i->seg, ea_offset(env, i), sizeof(line), ACCESS_READ), line, sizeof(line));

@@ -54,8 +54,8 @@ static bool bulk_possible(const struct StringOp *s) {
     return s->rep && s->step > 0 && (s->t->mode & MODE_FLAT) && !(s->t->mode & MODE_STEP);
 }
 
-/** 67 with a repeat prefix in 64-bit code: the count and these index registers lose their upper halves at once, not with
- *  the first iteration. */
+/** 67 with a repeat prefix in 64-bit code: the count and these index registers lose their upper halves at once, not
+ * with the first iteration. */
 static void cut_registers(const struct StringOp *s, bool source, bool target) {
     struct Tcg *t = s->t;
     if (LIKELY(s->width != 32) || !s->rep || (t->mode & MODE_CODE) != MODE_CODE64 ||
@@ -157,19 +157,19 @@ ALWAYS_INLINE bool repeat(const struct StringOp *s, void (*one)(const struct Str
     return true;
 }
 
-bool k_movs(struct Tcg *t, const struct Insn *i) {
+bool kernel_movs(struct Tcg *t, const struct Insn *i) {
     struct StringOp s = unpack(t, i);
     cut_registers(&s, true, true);
     return repeat(&s, move_one, bulk_move);
 }
 
-bool k_stos(struct Tcg *t, const struct Insn *i) {
+bool kernel_stos(struct Tcg *t, const struct Insn *i) {
     struct StringOp s = unpack(t, i);
     cut_registers(&s, false, true);
     return repeat(&s, fill_one, bulk_fill);
 }
 
-bool k_lods(struct Tcg *t, const struct Insn *i) {
+bool kernel_lods(struct Tcg *t, const struct Insn *i) {
     struct StringOp s = unpack(t, i);
     cut_registers(&s, false, false);
     return repeat(&s, load_one, NULL);
@@ -212,12 +212,12 @@ ALWAYS_INLINE bool compare(const struct StringOp *s, bool with_source, bool targ
     return true;
 }
 
-bool k_cmps(struct Tcg *t, const struct Insn *i) {
+bool kernel_cmps(struct Tcg *t, const struct Insn *i) {
     struct StringOp s = unpack(t, i);
     return tcg_as_intel(t, RULE_CMPS_ORDER) ? compare(&s, true, true) : compare(&s, true, false);
 }
 
-bool k_scas(struct Tcg *t, const struct Insn *i) {
+bool kernel_scas(struct Tcg *t, const struct Insn *i) {
     struct StringOp s = unpack(t, i);
     return compare(&s, false, true);
 }

@@ -140,12 +140,12 @@ ALWAYS_INLINE const struct Insn *ret_r(CPUX86State *env, const struct Insn *i, s
 
 /** LOOP, LOOPE, LOOPNE: the count register has the address size. */
 typedef bool (*LoopKernel)(const struct Cc *cc);
-ALWAYS_INLINE bool k_loop(const struct Cc *cc) {
+ALWAYS_INLINE bool kernel_loop(const struct Cc *cc) {
     (void)cc;
     return true;
 }
-ALWAYS_INLINE bool k_loope(const struct Cc *cc) { return cc_zf(cc); }
-ALWAYS_INLINE bool k_loopne(const struct Cc *cc) { return !cc_zf(cc); }
+ALWAYS_INLINE bool kernel_loope(const struct Cc *cc) { return cc_zf(cc); }
+ALWAYS_INLINE bool kernel_loopne(const struct Cc *cc) { return !cc_zf(cc); }
 
 ALWAYS_INLINE unsigned flow_count_bits(const struct Insn *i) { return 8u << i->asize; }
 

@@ -7,8 +7,8 @@
 #define TWIN86_TCG_SHAPES_INT_H
 
 #include "accel/tcg-lite/exec/kernels_int.h"
-#include "accel/tcg-lite/run/mem.h"
 #include "accel/tcg-lite/exec/shapes_help.h"
+#include "accel/tcg-lite/run/mem.h"
 
 /** Where a kernel may put flags: for the flagless variants a copy that nobody reads. */
 #define SHAPE_CC(name)                                                                                                 \
@@ -181,7 +181,7 @@ ALWAYS_INLINE void compare_imm_m(SHAPE_M, IntKernel k) {
 ALWAYS_INLINE uint64_t dshift(const struct Tcg *t, struct Cc *flags, uint64_t a, uint64_t b, uint64_t count,
                               unsigned bits, DoubleShiftKernel k) {
     if (bits == 16 && UNLIKELY(count & 16) && tcg_as_intel(t, RULE_SHLD_16))
-        return k == k_shld ? k_shld_word(flags, a, b, count & 31) : k_shrd_word(flags, a, b, count & 31);
+        return k == kernel_shld ? kernel_shld_word(flags, a, b, count & 31) : kernel_shrd_word(flags, a, b, count & 31);
     return k(flags, a, b, count, bits);
 }
 ALWAYS_INLINE void dshift_reg(SHAPE_R, DoubleShiftKernel k, uint64_t count) {
@@ -238,7 +238,7 @@ ALWAYS_INLINE void aad_r(SHAPE_R, const void *none) {
     (void)bits, (void)cc, (void)none;
     uint16_t ax = (uint16_t)gpr_read(env, REG_AX * 8, 16);
     uint8_t al = (uint8_t)ax, tens = (uint8_t)((ax >> 8) * (uint8_t)i->imm);
-    gpr_write(env, REG_AX * 8, 16, (uint8_t)k_add(insn_cc(t, i), al, tens, 8));
+    gpr_write(env, REG_AX * 8, 16, (uint8_t)kernel_add(insn_cc(t, i), al, tens, 8));
 }
 /** CBW, CWDE, CDQE */
 ALWAYS_INLINE void cbw_r(SHAPE_R, const void *none) {
@@ -257,13 +257,13 @@ ALWAYS_INLINE void bt_word(SHAPE_R, BitKernel k, uint64_t bit) {
     uint64_t word = gpr_read(env, i->rm, bits), mask = 1ull << (bit & (bits - 1));
     if (cc)
         cc_put_cf(insn_cc(t, i), (word & mask) != 0);
-    if (k != k_bt)
+    if (k != kernel_bt)
         gpr_write(env, i->rm, bits, k(word, mask));
 }
 ALWAYS_INLINE void bt_memory(SHAPE_R, BitKernel k, uint64_t bit, uint64_t linear, bool locked) {
     (void)env;
     uint64_t mask = 1ull << (bit & (bits - 1)), word;
-    if (k == k_bt) {
+    if (k == kernel_bt) {
         word = mem_load(t, i, linear, bits / 8);
     } else {
         struct Rmw m;
@@ -288,7 +288,7 @@ ALWAYS_INLINE uint64_t bt_linear(SHAPE_M, BitKernel k, uint64_t bit) {
     offset = i->asize == 3 ? offset : i->asize == 2 ? (uint32_t)offset : (uint16_t)offset;
     if (ea == EA_FLAT32)
         return offset;
-    return mem_linear(t, i, i->seg, offset, bits / 8, k == k_bt ? ACCESS_READ : ACCESS_RMW);
+    return mem_linear(t, i, i->seg, offset, bits / 8, k == kernel_bt ? ACCESS_READ : ACCESS_RMW);
 }
 ALWAYS_INLINE void bt_reg_r(SHAPE_R, BitKernel k) { bt_word(env, i, t, bits, cc, k, gpr_read(env, i->reg, bits)); }
 ALWAYS_INLINE void bt_reg_m(SHAPE_M, BitKernel k) {
@@ -301,8 +301,8 @@ ALWAYS_INLINE void bt_reg_l(SHAPE_M, BitKernel k) {
 }
 ALWAYS_INLINE void bt_imm_r(SHAPE_R, BitKernel k) { bt_word(env, i, t, bits, cc, k, i->uimm); }
 ALWAYS_INLINE void bt_imm_m(SHAPE_M, BitKernel k) {
-    bt_memory(env, i, t, bits, cc, k, i->uimm, ea_linear(env, i, t, ea, bits / 8, k == k_bt ? ACCESS_READ : ACCESS_RMW),
-              false);
+    bt_memory(env, i, t, bits, cc, k, i->uimm,
+              ea_linear(env, i, t, ea, bits / 8, k == kernel_bt ? ACCESS_READ : ACCESS_RMW), false);
 }
 ALWAYS_INLINE void bt_imm_l(SHAPE_M, BitKernel k) {
     bt_memory(env, i, t, bits, cc, k, i->uimm, ea_linear(env, i, t, ea, bits / 8, ACCESS_RMW), true);

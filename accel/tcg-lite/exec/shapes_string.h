@@ -13,11 +13,11 @@
  *  last one; the registers are as after those done, and the instruction is to be started again. */
 typedef bool (*StringKernel)(struct Tcg *t, const struct Insn *i);
 
-bool k_movs(struct Tcg *t, const struct Insn *i);
-bool k_stos(struct Tcg *t, const struct Insn *i);
-bool k_lods(struct Tcg *t, const struct Insn *i);
-bool k_cmps(struct Tcg *t, const struct Insn *i);
-bool k_scas(struct Tcg *t, const struct Insn *i);
+bool kernel_movs(struct Tcg *t, const struct Insn *i);
+bool kernel_stos(struct Tcg *t, const struct Insn *i);
+bool kernel_lods(struct Tcg *t, const struct Insn *i);
+bool kernel_cmps(struct Tcg *t, const struct Insn *i);
+bool kernel_scas(struct Tcg *t, const struct Insn *i);
 
 ALWAYS_INLINE const struct Insn *string_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc,
                                           StringKernel op) {

@@ -14,8 +14,8 @@ void gen_emit_functions(struct Gen *g);
 /** The row's kernel is a helper, a function that is not inlined. */
 bool gen_is_help(const struct Row *r);
 
-int gen_fn_by_name(const char *name); /* without "x_"; -1: there is none */
-const char *gen_fn_name(int fn);      /* without "x_"; NULL: there are not so many */
+int gen_fn_by_name(const char *name); /* without "exec_"; -1: there is none */
+const char *gen_fn_name(int fn);      /* without "exec_"; NULL: there are not so many */
 const struct Row *gen_fn_row(const struct Gen *g, int fn);
 enum FnKind gen_fn_kind(int fn);
 unsigned gen_fn_bits(int fn);
@@ -63,7 +63,7 @@ uint16_t gen_fn_implicit_written(const struct Gen *g, int fn);
 void gen_fuse_parse(struct Gen *g, const char *path);
 void gen_fuse_unit_functions(const struct Gen *g, FILE *o, int unit);
 void gen_fuse_declare(const struct Gen *g, FILE *o);
-/** A sequence calls it as "z_NAME", which does the instruction and returns. */
+/** A sequence calls it as "call_NAME", which does the instruction and returns. */
 bool gen_fuse_calls(const struct Gen *g, int fn);
 /** What profile.h says of a function's registers: "reg,rm.b 0x5". */
 void gen_fuse_describe(const struct Gen *g, FILE *o, int fn);

@@ -42,7 +42,7 @@ static bool same_code(const struct Gen *g, const struct Fn *a, const struct Fn *
 static void make_name(const struct Gen *g, struct Fn *f, bool with_opcode) {
     const struct Row *r = &g->row[f->row];
     char *p = f->name, *end = f->name + sizeof f->name - 1;
-    p += snprintf(p, (size_t)(end - p), "x_%s", r->mnemonic);
+    p += snprintf(p, (size_t)(end - p), "exec_%s", r->mnemonic);
     for (int k = 0; k < r->operand_count; k++)
         p += snprintf(p, (size_t)(end - p), "_%s", r->operand[k]);
     if (with_opcode)
@@ -149,12 +149,12 @@ static void make_functions(struct Gen *g) {
 
 int gen_fn_by_name(const char *name) {
     for (int k = 0; k < fn_count; k++)
-        if (!strcmp(fns[k].name + strlen("x_"), name))
+        if (!strcmp(fns[k].name + strlen("exec_"), name))
             return k;
     return -1;
 }
 
-const char *gen_fn_name(int fn) { return fn < fn_count ? fns[fn].name + strlen("x_") : NULL; }
+const char *gen_fn_name(int fn) { return fn < fn_count ? fns[fn].name + strlen("exec_") : NULL; }
 
 const struct Row *gen_fn_row(const struct Gen *g, int fn) { return &g->row[fns[fn].row]; }
 
@@ -203,7 +203,7 @@ void gen_emit_call(const struct Gen *g, FILE *o, int fn, struct GenArgs args) {
     const struct Row *r = &g->row[f->row];
     bool kernel = strcmp(r->kernel, "-") != 0;
     fprintf(o, "%s%s(%s, %s, t, %u%s%s, %d, %s%s)", r->shape, kind_call[f->kind], args.env, args.insn, f->bits,
-            *kind_ea[f->kind] ? ", " : "", kind_ea[f->kind], !f->no_flags, kernel ? "k_" : "",
+            *kind_ea[f->kind] ? ", " : "", kind_ea[f->kind], !f->no_flags, kernel ? "kernel_" : "",
             kernel ? r->kernel : "NULL");
 }
 
@@ -235,16 +235,16 @@ static void emit_function(const struct Gen *g, FILE *o, int fn) {
         fprintf(o, "    tcg_check_cpl0(env, i, t);\n");
     if (gen_is_help(r)) {
         if (!strcmp(r->shape, "help"))
-            fprintf(o, "    help(env, i, t, h_%s);\n    CONTINUE(i + 1);\n}\n", r->kernel);
+            fprintf(o, "    help(env, i, t, helper_%s);\n    CONTINUE(i + 1);\n}\n", r->kernel);
         else
-            fprintf(o, "    CONTINUE(%s(env, i, t, h_%s));\n}\n", r->shape, r->kernel);
+            fprintf(o, "    CONTINUE(%s(env, i, t, helper_%s));\n}\n", r->shape, r->kernel);
         return;
     }
     struct GenArgs args = {"env", "i", "i + 1"};
     gen_emit_insn(g, o, fn, args, true);
     fprintf(o, "}\n");
     if (gen_fuse_calls(g, fn)) {
-        fprintf(o, "void z_%s(CPUX86State *env, const struct Insn *i, struct Tcg *t) {\n", gen_fn_name(fn));
+        fprintf(o, "void call_%s(CPUX86State *env, const struct Insn *i, struct Tcg *t) {\n", gen_fn_name(fn));
         gen_emit_insn(g, o, fn, args, false);
         fprintf(o, "}\n");
     }

@@ -15,7 +15,7 @@ static const char *const field_name[] = {
 
 static void put_name(FILE *o, int number, bool loop) {
     const struct Fused *f = &gen_fused[number];
-    fputs("y", o);
+    fputs("fused", o);
     for (int k = 0; k < f->count; k++)
         fprintf(o, "_%s", gen_fn_name(f->fn[k]));
     for (int k = 0, insn = -1; k < f->use_count; insn = f->use[k++].insn) {
@@ -180,12 +180,12 @@ static void put_foreign(const struct Gen *g, FILE *o, const struct Fused *f, int
     const char *name = gen_fn_name(f->fn[n]);
     put_commit(o, "    ", plan->before[n]);
     if (n == f->count - 1) {
-        fprintf(o, "    GO_ON_AT(x_%s, i + %d);\n", name, n);
+        fprintf(o, "    GO_ON_AT(exec_%s, i + %d);\n", name, n);
         return;
     }
-    fprintf(o, "    z_%s(env, i + %d, t);\n", name, n);
+    fprintf(o, "    call_%s(env, i + %d, t);\n", name, n);
     if (gen_fn_stores(g, f->fn[n]))
-        fprintf(o, "    if (UNLIKELY((i + %d)->fn == tcg_x_stale))\n        CONTINUE(i + %d);\n", n + 1, n + 1);
+        fprintf(o, "    if (UNLIKELY((i + %d)->fn == tcg_exec_stale))\n        CONTINUE(i + %d);\n", n + 1, n + 1);
     put_loads(o, s);
 }
 
@@ -206,7 +206,7 @@ static void put_taken(const struct Gen *g, FILE *o, const struct Fused *f, int n
 /** A conditional branch. */
 static void put_exit(const struct Gen *g, FILE *o, const struct Fused *f, int n, const struct DirtyPlan *plan) {
     put_copy(o, n, plan);
-    fprintf(o, "    if (k_%s(&s.cc)) {\n", gen_fn_row(g, f->fn[n])->kernel);
+    fprintf(o, "    if (kernel_%s(&s.cc)) {\n", gen_fn_row(g, f->fn[n])->kernel);
     put_taken(g, o, f, n, plan->before[n]);
     if (n == f->count - 1)
         fprintf(o, "    CONTINUE(i + %d);\n", n + 1);
@@ -228,7 +228,7 @@ static bool can_loop(const struct Gen *g, const struct Fused *f) {
 
 static void put_loop_end(const struct Gen *g, FILE *o, const struct Fused *f, int n, const struct DirtyPlan *plan) {
     put_copy(o, n, plan);
-    fprintf(o, "    if (!k_%s(&s.cc)) {\n", gen_fn_row(g, f->fn[n])->kernel);
+    fprintf(o, "    if (!kernel_%s(&s.cc)) {\n", gen_fn_row(g, f->fn[n])->kernel);
     put_commit(o, "        ", plan->before[n]);
     fprintf(o, "        CONTINUE(i + %d);\n    }\n    if (!tcg_loop(t, i, i + %d)) {\n", n + 1, n);
     put_taken(g, o, f, n, plan->before[n]);
@@ -284,7 +284,7 @@ static void declare(FILE *o, int number, bool loop) {
 void gen_fuse_declare(const struct Gen *g, FILE *o) {
     for (int fn = 0; gen_fn_name(fn) != NULL; fn++)
         if (gen_fuse_calls(g, fn))
-            fprintf(o, "void z_%s(CPUX86State *env, const struct Insn *i, struct Tcg *t);\n", gen_fn_name(fn));
+            fprintf(o, "void call_%s(CPUX86State *env, const struct Insn *i, struct Tcg *t);\n", gen_fn_name(fn));
     for (int k = 0; k < gen_fused_count; k++) {
         declare(o, k, false);
         if (can_loop(g, &gen_fused[k]))
@@ -308,7 +308,7 @@ void gen_fuse_table(const struct Gen *g, FILE *o) {
     fprintf(o, "static const ExecFn fusion_fns[] = {\n");
     for (int k = 0; k < gen_fused_count; k++) {
         for (int n = 0; n < gen_fused[k].count; n++)
-            fprintf(o, "x_%s, ", gen_fn_name(gen_fused[k].fn[n]));
+            fprintf(o, "exec_%s, ", gen_fn_name(gen_fused[k].fn[n]));
         fprintf(o, "\n");
     }
     fprintf(o, "NULL};\nstatic const struct X86FusionUse fusion_uses[] = {\n");

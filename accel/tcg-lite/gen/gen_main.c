@@ -114,10 +114,10 @@ static bool check_name(struct Gen *g, const struct Row *r, const char *prefix, c
 
 static bool check_names(struct Gen *g, const struct Row *r) {
     if (gen_is_help(r))
-        return check_name(g, r, "h_", r->kernel, "");
+        return check_name(g, r, "helper_", r->kernel, "");
     bool ok = true;
     if (strcmp(r->kernel, "-"))
-        ok &= check_name(g, r, "k_", r->kernel, "");
+        ok &= check_name(g, r, "kernel_", r->kernel, "");
     if (r->has_reg)
         ok &= check_name(g, r, "", r->shape, "_r");
     if (r->has_mem)

@@ -149,7 +149,7 @@ static void forget_links_into(struct Block *b, const uint8_t *segment, size_t si
 static void recycle(struct Tcg *t, const uint8_t *segment, size_t size) {
     struct BlockCache *c = t->blocks;
     tcg_history_keep(t->watch);
-    tcg_forget_ways(t, WAYS_ALL); /* also the list of links, some of which go */
+    tcg_forget_links(t, LINKS_ALL); /* also the list of links, some of which go */
     for (unsigned k = 0; k < 1u << PAGE_HASH_BITS; k++) {
         for (struct Block **p = &c->page_hash[k]; *p != NULL;) {
             struct Block *b = *p, **next = chain_next(c, b, &c->page_hash[k]);
@@ -195,7 +195,7 @@ static void make_stale(struct BlockCache *c, struct Block *b) {
     b->stale = true;
     unsigned slots = b->count + (unsigned)b->falls;
     for (unsigned k = 0; k < slots; k++)
-        b->insn[k].fn = tcg_x_stale;
+        b->insn[k].fn = tcg_exec_stale;
 }
 
 void tcg_block_cut(struct Tcg *t, const struct Insn *i) {
@@ -419,8 +419,8 @@ static void fill(struct Block *b, const struct TcgDecoded *d, unsigned n, unsign
         b->insn[k].behind = (uint8_t)(n - 1 - k);
     }
     if (b->falls)
-        b->insn[n] =
-            (struct Insn){.fn = tcg_x_fallthrough, .idx = (uint8_t)n, .disp = (int32_t)bytes, .off = (uint16_t)bytes};
+        b->insn[n] = (struct Insn){
+            .fn = tcg_exec_fallthrough, .idx = (uint8_t)n, .disp = (int32_t)bytes, .off = (uint16_t)bytes};
     memset(block_links(b), 0, (2u + b->exits) * sizeof(struct BlockLink));
     b->bytes = (uint16_t)bytes;
     b->stale = b->cached = false;
@@ -447,7 +447,7 @@ static struct Block *build_break(struct Tcg *t, struct Fetch *f, uint64_t phys, 
     b->exits = 0;
     b->falls = b->stale = b->cached = false;
     b->extra_at = 0;
-    b->insn[0] = (struct Insn){.fn = tcg_x_break, .len = 1};
+    b->insn[0] = (struct Insn){.fn = tcg_exec_break, .len = 1};
     memset(block_links(b), 0, 2 * sizeof(struct BlockLink));
     if (f->page->host != NULL)
         insert(t->blocks, b);

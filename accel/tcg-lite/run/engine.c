@@ -3,10 +3,10 @@
  * tcg-lite behind the engine interface: life-cycle, kicks, state sync, what the bus announces.
  */
 #include "accel/tcg-lite/engine.h"
-#include "accel/tcg-lite/exec/vec/approx.h"
 #include "accel/cases.h"
 #include "accel/follow.h"
 #include "accel/look.h"
+#include "accel/tcg-lite/exec/vec/approx.h"
 #include "accel/tcg-lite/run/block.h"
 #include "accel/tcg-lite/run/links.h"
 #include "accel/tcg-lite/run/loop.h"
@@ -161,10 +161,10 @@ static int vcpu_init(struct CPUState *cpu, struct Accel *accel) {
     t->delivering = -1;
     t->host_approximates = approx_host_is(cpu->model.vendor);
     t->plain = o != NULL && o->plain;
-    t->leave.fn = tcg_x_leave;
-    t->lookup.fn = tcg_x_lookup;
-    t->link.fn = tcg_x_link;
-    t->edge.fn = tcg_x_edge;
+    t->leave.fn = tcg_exec_leave;
+    t->lookup.fn = tcg_exec_lookup;
+    t->link.fn = tcg_exec_link;
+    t->edge.fn = tcg_exec_edge;
     cpu->engine = t;
     if (tcg_watch_init(t, accel != NULL) != 0)
         return -ENOMEM;

@@ -5,11 +5,11 @@
 #include "accel/tcg-lite/run/tcg.h"
 
 /* What stands for instructions that are none. */
-static EXEC_FN x_raise_UD(CPUX86State *env, const struct Insn *i, struct Tcg *t) {
+static EXEC_FN exec_raise_UD(CPUX86State *env, const struct Insn *i, struct Tcg *t) {
     (void)env;
     tcg_raise(t, i, VEC_UD);
 }
-static EXEC_FN x_raise_NM(CPUX86State *env, const struct Insn *i, struct Tcg *t) {
+static EXEC_FN exec_raise_NM(CPUX86State *env, const struct Insn *i, struct Tcg *t) {
     (void)env;
     tcg_raise(t, i, VEC_NM);
 }
@@ -65,7 +65,7 @@ enum DecodeStatus tcg_decode(const struct CpuModel *model, uint32_t mode, const 
     const struct Decoded *d = &out->isa;
     out->insn = executable(&d->insn);
     if (d->fault >= 0) {
-        out->insn.fn = out->fn_no_flags = d->fault == VEC_NM ? x_raise_NM : x_raise_UD;
+        out->insn.fn = out->fn_no_flags = d->fault == VEC_NM ? exec_raise_NM : exec_raise_UD;
         return DECODE_OK;
     }
     const struct FormFunctions *form = &x86_form_fns[d->row];

@@ -21,9 +21,7 @@ struct Links {
     struct CodePage *page[1 << PAGE_BITS];
 };
 
-struct Links *links_new(void) {
-    return calloc(1, sizeof(struct Links));
-}
+struct Links *links_new(void) { return calloc(1, sizeof(struct Links)); }
 
 void links_free(struct Links *l) {
     for (unsigned k = 0; l != NULL && k < 1u << PAGE_BITS; k++)
@@ -48,19 +46,19 @@ static void forget(struct Tcg *t, bool user) {
     l->count[user] = 0;
     clear_exec(t, user);
     memset(l->entered[user], 0, sizeof(l->entered[user]));
-    t->ways_generation[user]++;
+    t->link_generation[user]++;
     if (!user)
         l->local_super = false;
 }
 
 static void new_key(struct Tcg *t) {
-    t->mode_key = t->ways_generation[(t->mode & MODE_USER) != 0] << MODE_BITS | t->mode;
+    t->mode_key = t->link_generation[(t->mode & MODE_USER) != 0] << MODE_BITS | t->mode;
 }
 
-void tcg_forget_ways(struct Tcg *t, unsigned which) {
-    if (which & WAYS_SUPER)
+void tcg_forget_links(struct Tcg *t, unsigned which) {
+    if (which & LINKS_SUPER)
         forget(t, false);
-    if (which & WAYS_USER)
+    if (which & LINKS_USER)
         forget(t, true);
     new_key(t);
 }
@@ -69,15 +67,15 @@ void tcg_forget_page(struct Tcg *t, uint64_t linear) {
     unsigned bit = entered_bit(linear), which = 0;
     for (unsigned user = 0; user < 2; user++)
         if (t->links->entered[user][bit >> 6] >> (bit & 63) & 1)
-            which |= user ? WAYS_USER : WAYS_SUPER;
-    tcg_forget_ways(t, which);
+            which |= user ? LINKS_USER : LINKS_SUPER;
+    tcg_forget_links(t, which);
 }
 
-void tcg_forget_local_ways(struct Tcg *t) { tcg_forget_ways(t, t->links->local_super ? WAYS_ALL : WAYS_USER); }
+void tcg_forget_local_links(struct Tcg *t) { tcg_forget_links(t, t->links->local_super ? LINKS_ALL : LINKS_USER); }
 
 void tcg_links_gone(struct Tcg *t) {
     t->links->count[0] = t->links->count[1] = 0;
-    tcg_forget_ways(t, WAYS_ALL);
+    tcg_forget_links(t, LINKS_ALL);
 }
 
 /** Both lie in one page, and only there. In other than 64-bit code CS has a say, too. */
@@ -94,7 +92,7 @@ void tcg_link(struct Tcg *t, const struct Insn *from, struct BlockLink *link, st
     link->hint = b;
     if (from == NULL || !stays_in_page(block_of(from), b)) {
         if (l->count[user] == LINKS_MAX)
-            tcg_forget_ways(t, user ? WAYS_USER : WAYS_SUPER);
+            tcg_forget_links(t, user ? LINKS_USER : LINKS_SUPER);
         l->link[user][l->count[user]++] = link;
     }
     link->target = b;
@@ -115,11 +113,11 @@ static struct CodePage *code_page(struct Links *l, uint64_t phys) {
 
 void tcg_page_entered(struct Tcg *t, struct ExecTlbEntry *e, uint64_t linear, uint64_t phys, bool user, bool global) {
     struct CodePage *p = code_page(t->links, phys);
-    if (p == NULL || (p->generation[user] == t->ways_generation[user] && p->linear[user] != linear))
-        tcg_forget_ways(t, user ? WAYS_USER : WAYS_SUPER);
+    if (p == NULL || (p->generation[user] == t->link_generation[user] && p->linear[user] != linear))
+        tcg_forget_links(t, user ? LINKS_USER : LINKS_SUPER);
     if (p != NULL) {
         p->linear[user] = linear;
-        p->generation[user] = t->ways_generation[user];
+        p->generation[user] = t->link_generation[user];
     }
     t->links->entered[user][entered_bit(linear) >> 6] |= 1ull << (entered_bit(linear) & 63);
     if (!user && !global)

@@ -25,12 +25,12 @@ void links_free(struct Links *l);
 void tcg_link(struct Tcg *t, const struct Insn *from, struct BlockLink *link, struct Block *b);
 
 /** Forget all ways through supervisor code, user code, or both; and translations for instruction fetch with them. */
-enum { WAYS_SUPER = 1, WAYS_USER = 2, WAYS_ALL = 3 };
-void tcg_forget_ways(struct Tcg *t, unsigned which);
+enum { LINKS_SUPER = 1, LINKS_USER = 2, LINKS_ALL = 3 };
+void tcg_forget_links(struct Tcg *t, unsigned which);
 /** The translation of this linear page is no longer true. */
 void tcg_forget_page(struct Tcg *t, uint64_t linear);
 /** Non-global translations are no longer true. */
-void tcg_forget_local_ways(struct Tcg *t);
+void tcg_forget_local_links(struct Tcg *t);
 /** All blocks, and the links in them, are gone. */
 void tcg_links_gone(struct Tcg *t);
 

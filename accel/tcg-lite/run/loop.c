@@ -205,8 +205,8 @@ static bool meets_breakpoint(struct Tcg *t) {
     return p != NULL;
 }
 
-/** The guest's own instruction breakpoints. An instruction that goes on repeating meets none: RF is cleared only when it
- *  begins (SDM vol. 3, 18.3.1.1). */
+/** The guest's own instruction breakpoints. An instruction that goes on repeating meets none: RF is cleared only when
+ * it begins (SDM vol. 3, 18.3.1.1). */
 static void check_code_breakpoints(struct Tcg *t) {
     CPUX86State *env = t->env;
     if (!(env->dr[7] & DR7_ENABLES) || (env->rflags & FLAG_RF) || t->repeating)
@@ -320,42 +320,42 @@ static const struct Insn *follow_new(struct Tcg *t, const struct Insn *from, str
 
 /* ---- pseudo-instructions ---- */
 
-EXEC_FN tcg_x_lookup(CPUX86State *env, const struct Insn *i, struct Tcg *t) {
+EXEC_FN tcg_exec_lookup(CPUX86State *env, const struct Insn *i, struct Tcg *t) {
     (void)env, (void)i;
     CONTINUE(lookup(t));
 }
 
-EXEC_FN tcg_x_link(CPUX86State *env, const struct Insn *i, struct Tcg *t) {
+EXEC_FN tcg_exec_link(CPUX86State *env, const struct Insn *i, struct Tcg *t) {
     (void)env, (void)i;
     CONTINUE(follow_new(t, t->slow_branch, t->slow_link));
 }
 
-EXEC_FN tcg_x_edge(CPUX86State *env, const struct Insn *i, struct Tcg *t) {
+EXEC_FN tcg_exec_edge(CPUX86State *env, const struct Insn *i, struct Tcg *t) {
     (void)env, (void)i;
     t->icount -= t->slow_block->count;
     CONTINUE(edge(t));
 }
 
-EXEC_FN tcg_x_fallthrough(CPUX86State *env, const struct Insn *i, struct Tcg *t) {
+EXEC_FN tcg_exec_fallthrough(CPUX86State *env, const struct Insn *i, struct Tcg *t) {
     env->rip = tcg_next_rip(t, i);
     CONTINUE(tcg_follow(t, i, &tcg_links(i)[0]));
 }
 
 /** The block was overwritten: the rest of it is decoded anew. */
-EXEC_FN tcg_x_stale(CPUX86State *env, const struct Insn *i, struct Tcg *t) {
+EXEC_FN tcg_exec_stale(CPUX86State *env, const struct Insn *i, struct Tcg *t) {
     t->icount -= block_of(i)->count - i->idx;
     env->rip = tcg_this_rip(t, i);
     CONTINUE(lookup(t));
 }
 
 /** A debugger may have a breakpoint here: the edge looks. */
-EXEC_FN tcg_x_break(CPUX86State *env, const struct Insn *i, struct Tcg *t) {
+EXEC_FN tcg_exec_break(CPUX86State *env, const struct Insn *i, struct Tcg *t) {
     (void)env;
     t->icount -= block_of(i)->count;
     CONTINUE(edge(t));
 }
 
-EXEC_FN tcg_x_leave(CPUX86State *env, const struct Insn *i, struct Tcg *t) {
+EXEC_FN tcg_exec_leave(CPUX86State *env, const struct Insn *i, struct Tcg *t) {
     (void)env, (void)i, (void)t;
 #ifdef TCG_TAIL_CALLS
     return;

@@ -35,12 +35,12 @@ bool tcg_event_due(const struct Tcg *t);
 void tcg_sync_count(struct Tcg *t, const struct Insn *i);
 
 /** Pseudo-instructions. */
-EXEC_FN tcg_x_fallthrough(CPUX86State *env, const struct Insn *i, struct Tcg *t);
-EXEC_FN tcg_x_stale(CPUX86State *env, const struct Insn *i, struct Tcg *t);
-EXEC_FN tcg_x_lookup(CPUX86State *env, const struct Insn *i, struct Tcg *t);
-EXEC_FN tcg_x_link(CPUX86State *env, const struct Insn *i, struct Tcg *t);
-EXEC_FN tcg_x_edge(CPUX86State *env, const struct Insn *i, struct Tcg *t);
-EXEC_FN tcg_x_break(CPUX86State *env, const struct Insn *i, struct Tcg *t);
-EXEC_FN tcg_x_leave(CPUX86State *env, const struct Insn *i, struct Tcg *t);
+EXEC_FN tcg_exec_fallthrough(CPUX86State *env, const struct Insn *i, struct Tcg *t);
+EXEC_FN tcg_exec_stale(CPUX86State *env, const struct Insn *i, struct Tcg *t);
+EXEC_FN tcg_exec_lookup(CPUX86State *env, const struct Insn *i, struct Tcg *t);
+EXEC_FN tcg_exec_link(CPUX86State *env, const struct Insn *i, struct Tcg *t);
+EXEC_FN tcg_exec_edge(CPUX86State *env, const struct Insn *i, struct Tcg *t);
+EXEC_FN tcg_exec_break(CPUX86State *env, const struct Insn *i, struct Tcg *t);
+EXEC_FN tcg_exec_leave(CPUX86State *env, const struct Insn *i, struct Tcg *t);
 
 #endif

@@ -56,10 +56,10 @@ void tcg_update_mode(struct Tcg *t) {
     if (base != t->cs_base || limit != t->cs_limit) {
         t->cs_base = base;
         t->cs_limit = limit;
-        tcg_forget_ways(t, WAYS_ALL);
+        tcg_forget_links(t, LINKS_ALL);
     }
     t->mode = m;
-    t->mode_key = t->ways_generation[(m & MODE_USER) != 0] << MODE_BITS | m;
+    t->mode_key = t->link_generation[(m & MODE_USER) != 0] << MODE_BITS | m;
     t->mmu = choose_mmu(env, cpl);
     t->tlb = t->tlbs[t->mmu];
 }

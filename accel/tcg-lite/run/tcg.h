@@ -107,14 +107,14 @@ struct Tcg {
     struct Cc cc;
     uint64_t icount;        /* instructions executed when the current block will have ended */
     _Atomic uint64_t limit; /* block edges take the slow path when icount > limit; a kick stores 0 */
-    uint64_t mode_key;      /* ways_generation << MODE_BITS | mode */
+    uint64_t mode_key;      /* link_generation << MODE_BITS | mode */
     const struct Insn *insn;
 
     CPUX86State *env;
     struct CPUState *cpu;
     uint32_t mode;
     unsigned mmu;
-    uint64_t ways_generation[2]; /* counts how often ways through supervisor or user code were forgotten (links.h) */
+    uint64_t link_generation[2]; /* counts how often ways through supervisor or user code were forgotten (links.h) */
 
     /* faults */
     sigjmp_buf unwind;
@@ -133,7 +133,7 @@ struct Tcg {
     bool stepping;       /* cpu->debug.step, as of the last look */
     bool plain;          /* option plain=on: blocks of one instruction, no short cut in addresses, flags or strings */
     uint8_t operand[32]; /* a vector operand on its way through a slow path (shapes_avx_base.h) */
-    bool host_approximates; /* RCPPS and RSQRTPS of the host give what the model's vendor has (approx.h) */
+    bool host_approximates;      /* RCPPS and RSQRTPS of the host give what the model's vendor has (approx.h) */
     struct X87Raised x87_raised; /* of the last instruction that raised an unmasked x87 exception (fpu_host.h) */
     uint64_t host_mxcsr;
     uint16_t host_fcw; /* the host's own floating-point modes, while the guest's are in place (fpu_host.h) */

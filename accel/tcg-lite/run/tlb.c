@@ -21,7 +21,7 @@ void tcg_tlb_flush(struct Tcg *t) {
     t->noted = 0;
     t->pkeys_cached = 0;
     t->paging_large[0] = t->paging_large[1] = false;
-    tcg_forget_ways(t, WAYS_ALL);
+    tcg_forget_links(t, LINKS_ALL);
 }
 
 void tcg_tlb_flush_non_global(struct Tcg *t) {
@@ -40,7 +40,7 @@ void tcg_tlb_flush_non_global(struct Tcg *t) {
         }
     }
     t->noted = 0;
-    tcg_forget_local_ways(t);
+    tcg_forget_local_links(t);
 }
 
 void tcg_tlb_flush_page(struct Tcg *t, uint64_t linear) {

@@ -173,14 +173,14 @@ static void far_indirect(struct Tcg *t, const struct Insn *i, bool call) {
     far_branch(t, i, selector, offset, call);
 }
 
-void h_jmp_far_imm(struct Tcg *t, const struct Insn *i) {
+void helper_jmp_far_imm(struct Tcg *t, const struct Insn *i) {
     far_branch(t, i, (uint16_t)(i->uimm >> 32), (uint32_t)i->uimm, false);
 }
-void h_call_far_imm(struct Tcg *t, const struct Insn *i) {
+void helper_call_far_imm(struct Tcg *t, const struct Insn *i) {
     far_branch(t, i, (uint16_t)(i->uimm >> 32), (uint32_t)i->uimm, true);
 }
-void h_jmp_far_mem(struct Tcg *t, const struct Insn *i) { far_indirect(t, i, false); }
-void h_call_far_mem(struct Tcg *t, const struct Insn *i) { far_indirect(t, i, true); }
+void helper_jmp_far_mem(struct Tcg *t, const struct Insn *i) { far_indirect(t, i, false); }
+void helper_call_far_mem(struct Tcg *t, const struct Insn *i) { far_indirect(t, i, true); }
 
 /* ---- RETF ---- */
 
@@ -266,5 +266,5 @@ static void ret_far(struct Tcg *t, const struct Insn *i, uint16_t extra) {
     tcg_update_mode(t);
 }
 
-void h_retf(struct Tcg *t, const struct Insn *i) { ret_far(t, i, 0); }
-void h_retf_imm(struct Tcg *t, const struct Insn *i) { ret_far(t, i, (uint16_t)i->imm); }
+void helper_retf(struct Tcg *t, const struct Insn *i) { ret_far(t, i, 0); }
+void helper_retf_imm(struct Tcg *t, const struct Insn *i) { ret_far(t, i, (uint16_t)i->imm); }

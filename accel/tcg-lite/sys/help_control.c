@@ -124,7 +124,7 @@ static void write_cr8(struct Tcg *t, const struct Insn *i, uint64_t v) {
 }
 
 /* The decoder has made CR8 of LOCK MOV CR0. */
-void h_mov_to_cr(struct Tcg *t, const struct Insn *i) {
+void helper_mov_to_cr(struct Tcg *t, const struct Insn *i) {
     uint64_t v = gpr_read(t->env, i->rm, control_bits(t));
     switch (i->reg) {
     case 0: write_cr0(t, v); break;
@@ -136,7 +136,7 @@ void h_mov_to_cr(struct Tcg *t, const struct Insn *i) {
     }
 }
 
-void h_mov_from_cr(struct Tcg *t, const struct Insn *i) {
+void helper_mov_from_cr(struct Tcg *t, const struct Insn *i) {
     const CPUX86State *env = t->env;
     uint64_t v;
     switch (i->reg) {
@@ -150,14 +150,14 @@ void h_mov_from_cr(struct Tcg *t, const struct Insn *i) {
     gpr_write(t->env, i->rm, control_bits(t), v);
 }
 
-void h_clts(struct Tcg *t, const struct Insn *i) {
+void helper_clts(struct Tcg *t, const struct Insn *i) {
     (void)i;
     t->env->cr0 &= ~(uint64_t)CR0_TS;
     tcg_update_mode(t);
 }
 
 /* LMSW reaches PE, MP, EM and TS, and can't clear PE. */
-void h_lmsw(struct Tcg *t, const struct Insn *i) {
+void helper_lmsw(struct Tcg *t, const struct Insn *i) {
     uint64_t v = operand_read(t, i, 16), cr0 = t->env->cr0;
     write_cr0(t, (cr0 & ~(uint64_t)(CR0_MP | CR0_EM | CR0_TS)) | (v & (CR0_PE | CR0_MP | CR0_EM | CR0_TS)));
 }
@@ -176,7 +176,7 @@ static unsigned debug_number(struct Tcg *t, const struct Insn *i) {
     return n == 4 || n == 5 ? n + 2 : n;
 }
 
-void h_mov_to_dr(struct Tcg *t, const struct Insn *i) {
+void helper_mov_to_dr(struct Tcg *t, const struct Insn *i) {
     CPUX86State *env = t->env;
     unsigned n = debug_number(t, i);
     uint64_t v = gpr_read(env, i->rm, control_bits(t));
@@ -192,13 +192,13 @@ void h_mov_to_dr(struct Tcg *t, const struct Insn *i) {
         tcg_tlb_flush(t);
 }
 
-void h_mov_from_dr(struct Tcg *t, const struct Insn *i) {
+void helper_mov_from_dr(struct Tcg *t, const struct Insn *i) {
     gpr_write(t->env, i->rm, control_bits(t), t->env->dr[debug_number(t, i)]);
 }
 
 /* ---- translation caches and caches ---- */
 
-void h_invlpg(struct Tcg *t, const struct Insn *i) {
+void helper_invlpg(struct Tcg *t, const struct Insn *i) {
     CPUX86State *env = t->env;
     uint64_t linear = ea_offset(env, i);
     if (x86_code64(env)) {
@@ -211,7 +211,7 @@ void h_invlpg(struct Tcg *t, const struct Insn *i) {
     tcg_tlb_flush_page(t, linear);
 }
 
-void h_invpcid(struct Tcg *t, const struct Insn *i) {
+void helper_invpcid(struct Tcg *t, const struct Insn *i) {
     enum { ONE_ADDRESS, ONE_CONTEXT, ALL_WITH_GLOBALS, ALL };
     CPUX86State *env = t->env;
     uint64_t type = gpr_read(env, i->reg, control_bits(t)), desc[2];
@@ -232,8 +232,8 @@ void h_invpcid(struct Tcg *t, const struct Insn *i) {
 }
 
 /* Memory is always coherent with the caches that these write back or discard. */
-void h_invd(struct Tcg *t, const struct Insn *i) { (void)t, (void)i; }
-void h_wbinvd(struct Tcg *t, const struct Insn *i) { (void)t, (void)i; }
+void helper_invd(struct Tcg *t, const struct Insn *i) { (void)t, (void)i; }
+void helper_wbinvd(struct Tcg *t, const struct Insn *i) { (void)t, (void)i; }
 
 /* ---- XCR0 ---- */
 
@@ -242,7 +242,7 @@ static void require_osxsave(struct Tcg *t) {
         tcg_fault(t, VEC_UD);
 }
 
-void h_xgetbv(struct Tcg *t, const struct Insn *i) {
+void helper_xgetbv(struct Tcg *t, const struct Insn *i) {
     CPUX86State *env = t->env;
     uint32_t n = (uint32_t)env->gpr[REG_CX];
     (void)i;
@@ -254,7 +254,7 @@ void h_xgetbv(struct Tcg *t, const struct Insn *i) {
     env->gpr[REG_DX] = v >> 32;
 }
 
-void h_xsetbv(struct Tcg *t, const struct Insn *i) {
+void helper_xsetbv(struct Tcg *t, const struct Insn *i) {
     CPUX86State *env = t->env;
     uint64_t v = (uint32_t)env->gpr[REG_AX] | env->gpr[REG_DX] << 32;
     uint64_t valid = cpu_model_xcr0(&t->cpu->model);
@@ -276,7 +276,7 @@ static void check_pkru(struct Tcg *t, bool high_parts) {
         gp0(t);
 }
 
-void h_rdpkru(struct Tcg *t, const struct Insn *i) {
+void helper_rdpkru(struct Tcg *t, const struct Insn *i) {
     CPUX86State *env = t->env;
     (void)i;
     check_pkru(t, (uint32_t)env->gpr[REG_CX] != 0);
@@ -284,7 +284,7 @@ void h_rdpkru(struct Tcg *t, const struct Insn *i) {
     env->gpr[REG_DX] = 0;
 }
 
-void h_wrpkru(struct Tcg *t, const struct Insn *i) {
+void helper_wrpkru(struct Tcg *t, const struct Insn *i) {
     const uint64_t *g = t->env->gpr;
     (void)i;
     check_pkru(t, ((uint32_t)g[REG_CX] | (uint32_t)g[REG_DX]) != 0);
@@ -293,7 +293,7 @@ void h_wrpkru(struct Tcg *t, const struct Insn *i) {
 
 /* ---- FS and GS bases ---- */
 
-void h_swapgs(struct Tcg *t, const struct Insn *i) {
+void helper_swapgs(struct Tcg *t, const struct Insn *i) {
     CPUX86State *env = t->env;
     uint64_t base = env->seg[SEG_GS].base;
     (void)i;
@@ -316,7 +316,7 @@ static void write_base(struct Tcg *t, const struct Insn *i, unsigned seg) {
     t->env->seg[seg].base = v;
 }
 
-void h_rdfsbase(struct Tcg *t, const struct Insn *i) { read_base(t, i, SEG_FS); }
-void h_rdgsbase(struct Tcg *t, const struct Insn *i) { read_base(t, i, SEG_GS); }
-void h_wrfsbase(struct Tcg *t, const struct Insn *i) { write_base(t, i, SEG_FS); }
-void h_wrgsbase(struct Tcg *t, const struct Insn *i) { write_base(t, i, SEG_GS); }
+void helper_rdfsbase(struct Tcg *t, const struct Insn *i) { read_base(t, i, SEG_FS); }
+void helper_rdgsbase(struct Tcg *t, const struct Insn *i) { read_base(t, i, SEG_GS); }
+void helper_wrfsbase(struct Tcg *t, const struct Insn *i) { write_base(t, i, SEG_FS); }
+void helper_wrgsbase(struct Tcg *t, const struct Insn *i) { write_base(t, i, SEG_GS); }

@@ -61,10 +61,10 @@ static void out(struct Tcg *t, const struct Insn *i, uint16_t port) {
     port_write(t, i, port, size, (uint32_t)gpr_read(t->env, REG_AX * 8, size * 8));
 }
 
-void h_in_imm(struct Tcg *t, const struct Insn *i) { in(t, i, (uint8_t)i->uimm); }
-void h_in_dx(struct Tcg *t, const struct Insn *i) { in(t, i, (uint16_t)t->env->gpr[REG_DX]); }
-void h_out_imm(struct Tcg *t, const struct Insn *i) { out(t, i, (uint8_t)i->uimm); }
-void h_out_dx(struct Tcg *t, const struct Insn *i) { out(t, i, (uint16_t)t->env->gpr[REG_DX]); }
+void helper_in_imm(struct Tcg *t, const struct Insn *i) { in(t, i, (uint8_t)i->uimm); }
+void helper_in_dx(struct Tcg *t, const struct Insn *i) { in(t, i, (uint16_t)t->env->gpr[REG_DX]); }
+void helper_out_imm(struct Tcg *t, const struct Insn *i) { out(t, i, (uint8_t)i->uimm); }
+void helper_out_dx(struct Tcg *t, const struct Insn *i) { out(t, i, (uint16_t)t->env->gpr[REG_DX]); }
 
 /* ---- INS, OUTS ---- */
 
@@ -118,5 +118,5 @@ static void string_io(struct Tcg *t, const struct Insn *i, StringStep step) {
     }
 }
 
-void h_ins(struct Tcg *t, const struct Insn *i) { string_io(t, i, ins_once); }
-void h_outs(struct Tcg *t, const struct Insn *i) { string_io(t, i, outs_once); }
+void helper_ins(struct Tcg *t, const struct Insn *i) { string_io(t, i, ins_once); }
+void helper_outs(struct Tcg *t, const struct Insn *i) { string_io(t, i, outs_once); }

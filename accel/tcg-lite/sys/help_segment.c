@@ -15,14 +15,14 @@ static void load_sreg(struct Tcg *t, unsigned seg, uint16_t selector) {
     tcg_update_mode(t);
 }
 
-void h_mov_to_sreg(struct Tcg *t, const struct Insn *i) {
+void helper_mov_to_sreg(struct Tcg *t, const struct Insn *i) {
     unsigned seg = i->reg & 7;
     if (seg == SEG_CS || seg >= SEG_COUNT)
         tcg_fault(t, VEC_UD);
     load_sreg(t, seg, (uint16_t)operand_read(t, i, 16));
 }
 
-void h_mov_from_sreg(struct Tcg *t, const struct Insn *i) {
+void helper_mov_from_sreg(struct Tcg *t, const struct Insn *i) {
     unsigned seg = i->reg & 7;
     if (seg >= SEG_COUNT)
         tcg_fault(t, VEC_UD);
@@ -39,12 +39,12 @@ static void push_sreg(struct Tcg *t, const struct Insn *i, unsigned seg) {
     mem_store_stack(t, i, stack_linear(i, t, sp, 2, ACCESS_WRITE), 2, selector);
     stack_set(t->env, t, sp);
 }
-void h_push_es(struct Tcg *t, const struct Insn *i) { push_sreg(t, i, SEG_ES); }
-void h_push_cs(struct Tcg *t, const struct Insn *i) { push_sreg(t, i, SEG_CS); }
-void h_push_ss(struct Tcg *t, const struct Insn *i) { push_sreg(t, i, SEG_SS); }
-void h_push_ds(struct Tcg *t, const struct Insn *i) { push_sreg(t, i, SEG_DS); }
-void h_push_fs(struct Tcg *t, const struct Insn *i) { push_sreg(t, i, SEG_FS); }
-void h_push_gs(struct Tcg *t, const struct Insn *i) { push_sreg(t, i, SEG_GS); }
+void helper_push_es(struct Tcg *t, const struct Insn *i) { push_sreg(t, i, SEG_ES); }
+void helper_push_cs(struct Tcg *t, const struct Insn *i) { push_sreg(t, i, SEG_CS); }
+void helper_push_ss(struct Tcg *t, const struct Insn *i) { push_sreg(t, i, SEG_SS); }
+void helper_push_ds(struct Tcg *t, const struct Insn *i) { push_sreg(t, i, SEG_DS); }
+void helper_push_fs(struct Tcg *t, const struct Insn *i) { push_sreg(t, i, SEG_FS); }
+void helper_push_gs(struct Tcg *t, const struct Insn *i) { push_sreg(t, i, SEG_GS); }
 
 static void pop_sreg(struct Tcg *t, const struct Insn *i, unsigned seg) {
     unsigned size = insn_bits(i) / 8;
@@ -53,11 +53,11 @@ static void pop_sreg(struct Tcg *t, const struct Insn *i, unsigned seg) {
     load_sreg(t, seg, selector);
     t->env->gpr[REG_SP] = sp;
 }
-void h_pop_es(struct Tcg *t, const struct Insn *i) { pop_sreg(t, i, SEG_ES); }
-void h_pop_ss(struct Tcg *t, const struct Insn *i) { pop_sreg(t, i, SEG_SS); }
-void h_pop_ds(struct Tcg *t, const struct Insn *i) { pop_sreg(t, i, SEG_DS); }
-void h_pop_fs(struct Tcg *t, const struct Insn *i) { pop_sreg(t, i, SEG_FS); }
-void h_pop_gs(struct Tcg *t, const struct Insn *i) { pop_sreg(t, i, SEG_GS); }
+void helper_pop_es(struct Tcg *t, const struct Insn *i) { pop_sreg(t, i, SEG_ES); }
+void helper_pop_ss(struct Tcg *t, const struct Insn *i) { pop_sreg(t, i, SEG_SS); }
+void helper_pop_ds(struct Tcg *t, const struct Insn *i) { pop_sreg(t, i, SEG_DS); }
+void helper_pop_fs(struct Tcg *t, const struct Insn *i) { pop_sreg(t, i, SEG_FS); }
+void helper_pop_gs(struct Tcg *t, const struct Insn *i) { pop_sreg(t, i, SEG_GS); }
 
 /* LES, LDS, LSS, LFS, LGS: offset, then selector. LSS has no interrupt shadow: it loads SP as well. */
 static void load_far_pointer(struct Tcg *t, const struct Insn *i, unsigned seg) {
@@ -67,11 +67,11 @@ static void load_far_pointer(struct Tcg *t, const struct Insn *i, unsigned seg) 
     gpr_write(t->env, i->reg, 8 * size, offset);
     tcg_update_mode(t);
 }
-void h_les(struct Tcg *t, const struct Insn *i) { load_far_pointer(t, i, SEG_ES); }
-void h_lds(struct Tcg *t, const struct Insn *i) { load_far_pointer(t, i, SEG_DS); }
-void h_lss(struct Tcg *t, const struct Insn *i) { load_far_pointer(t, i, SEG_SS); }
-void h_lfs(struct Tcg *t, const struct Insn *i) { load_far_pointer(t, i, SEG_FS); }
-void h_lgs(struct Tcg *t, const struct Insn *i) { load_far_pointer(t, i, SEG_GS); }
+void helper_les(struct Tcg *t, const struct Insn *i) { load_far_pointer(t, i, SEG_ES); }
+void helper_lds(struct Tcg *t, const struct Insn *i) { load_far_pointer(t, i, SEG_DS); }
+void helper_lss(struct Tcg *t, const struct Insn *i) { load_far_pointer(t, i, SEG_SS); }
+void helper_lfs(struct Tcg *t, const struct Insn *i) { load_far_pointer(t, i, SEG_FS); }
+void helper_lgs(struct Tcg *t, const struct Insn *i) { load_far_pointer(t, i, SEG_GS); }
 
 /* ---- looking at descriptors: ZF says whether it was allowed ---- */
 
@@ -101,7 +101,7 @@ enum {
     LAR_LEGACY = LSL_LEGACY | 1 << DESC_CALL16 | 1 << DESC_TASK_GATE | 1 << DESC_CALL,
 };
 
-void h_lar(struct Tcg *t, const struct Insn *i) {
+void helper_lar(struct Tcg *t, const struct Insn *i) {
     struct Desc d;
     bool ok = visible(t, (uint16_t)operand_read(t, i, 16), &d) &&
               (desc_s(d.lo) || system_type_in(t, d.lo, LAR_LEGACY, LAR_WIDE));
@@ -110,7 +110,7 @@ void h_lar(struct Tcg *t, const struct Insn *i) {
     set_zf(t, ok);
 }
 
-void h_lsl(struct Tcg *t, const struct Insn *i) {
+void helper_lsl(struct Tcg *t, const struct Insn *i) {
     struct Desc d;
     bool ok = visible(t, (uint16_t)operand_read(t, i, 16), &d) &&
               (desc_s(d.lo) || system_type_in(t, d.lo, LSL_LEGACY, LSL_WIDE));
@@ -119,14 +119,14 @@ void h_lsl(struct Tcg *t, const struct Insn *i) {
     set_zf(t, ok);
 }
 
-void h_verr(struct Tcg *t, const struct Insn *i) {
+void helper_verr(struct Tcg *t, const struct Insn *i) {
     struct Desc d;
     bool ok = visible(t, (uint16_t)operand_read(t, i, 16), &d) && desc_s(d.lo) &&
               (!desc_is_code(d.lo) || (desc_type(d.lo) & AR_READABLE));
     set_zf(t, ok);
 }
 
-void h_verw(struct Tcg *t, const struct Insn *i) {
+void helper_verw(struct Tcg *t, const struct Insn *i) {
     struct Desc d;
     bool ok = visible(t, (uint16_t)operand_read(t, i, 16), &d) && desc_is_writable_data(d.lo);
     set_zf(t, ok);
@@ -144,7 +144,7 @@ static uint64_t arpl_address(struct Tcg *t, const struct Insn *i, bool write) {
     return at;
 }
 
-void h_arpl(struct Tcg *t, const struct Insn *i) {
+void helper_arpl(struct Tcg *t, const struct Insn *i) {
     CPUX86State *env = t->env;
     uint64_t at = arpl_address(t, i, false);
     uint16_t dst = (uint16_t)(i->mem ? mem_load(t, i, at, 2) : gpr_read(env, i->rm, 16));
@@ -168,12 +168,12 @@ static void check_umip(struct Tcg *t) {
         require_cpl0(t);
 }
 
-void h_sldt(struct Tcg *t, const struct Insn *i) {
+void helper_sldt(struct Tcg *t, const struct Insn *i) {
     check_umip(t);
     operand_write_word(t, i, t->env->ldt.selector);
 }
 
-void h_str(struct Tcg *t, const struct Insn *i) {
+void helper_str(struct Tcg *t, const struct Insn *i) {
     check_umip(t);
     operand_write_word(t, i, t->env->tr.selector);
 }
@@ -192,7 +192,7 @@ static struct X86Segment system_segment(struct Tcg *t, uint16_t selector, unsign
     return s;
 }
 
-void h_lldt(struct Tcg *t, const struct Insn *i) {
+void helper_lldt(struct Tcg *t, const struct Insn *i) {
     uint16_t selector = (uint16_t)operand_read(t, i, 16);
     struct Desc d;
     if (selector_null(selector))
@@ -201,7 +201,7 @@ void h_lldt(struct Tcg *t, const struct Insn *i) {
         t->env->ldt = system_segment(t, selector, 1 << DESC_LDT, &d);
 }
 
-void h_ltr(struct Tcg *t, const struct Insn *i) {
+void helper_ltr(struct Tcg *t, const struct Insn *i) {
     uint16_t selector = (uint16_t)operand_read(t, i, 16);
     unsigned types = x86_long_mode(t->env) ? 1 << DESC_TSS : 1 << DESC_TSS | 1 << DESC_TSS16;
     struct Desc d;
@@ -222,8 +222,8 @@ static void store_table(struct Tcg *t, const struct Insn *i, const struct X86Tab
     struct MemArea area = mem_area(t, i, PARTS_TABLE, n, ACCESS_WRITE);
     mem_area_store(t, i, &area, 0, buf, n);
 }
-void h_sgdt(struct Tcg *t, const struct Insn *i) { store_table(t, i, &t->env->gdt); }
-void h_sidt(struct Tcg *t, const struct Insn *i) { store_table(t, i, &t->env->idt); }
+void helper_sgdt(struct Tcg *t, const struct Insn *i) { store_table(t, i, &t->env->gdt); }
+void helper_sidt(struct Tcg *t, const struct Insn *i) { store_table(t, i, &t->env->idt); }
 
 static void load_table(struct Tcg *t, const struct Insn *i, struct X86Table *table) {
     uint8_t buf[10];
@@ -239,10 +239,10 @@ static void load_table(struct Tcg *t, const struct Insn *i, struct X86Table *tab
     table->limit = (uint16_t)host_load(buf, 2);
     table->base = base;
 }
-void h_lgdt(struct Tcg *t, const struct Insn *i) { load_table(t, i, &t->env->gdt); }
-void h_lidt(struct Tcg *t, const struct Insn *i) { load_table(t, i, &t->env->idt); }
+void helper_lgdt(struct Tcg *t, const struct Insn *i) { load_table(t, i, &t->env->gdt); }
+void helper_lidt(struct Tcg *t, const struct Insn *i) { load_table(t, i, &t->env->idt); }
 
-void h_smsw(struct Tcg *t, const struct Insn *i) {
+void helper_smsw(struct Tcg *t, const struct Insn *i) {
     check_umip(t);
     operand_write_word(t, i, t->env->cr0);
 }

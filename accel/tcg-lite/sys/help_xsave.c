@@ -63,7 +63,7 @@ static void probe_xsave(struct Tcg *t, const struct Insn *i, uint64_t linear, un
 
 static unsigned xmm_count(const struct Tcg *t) { return code64(t) ? 16 : 8; }
 
-void h_ldmxcsr(struct Tcg *t, const struct Insn *i) {
+void helper_ldmxcsr(struct Tcg *t, const struct Insn *i) {
     uint32_t v = (uint32_t)mem_load(t, i, area(t, i, 4, 1, ACCESS_READ), 4);
     if (v & ~tcg_mxcsr_mask(t))
         gp(t, i);
@@ -72,7 +72,7 @@ void h_ldmxcsr(struct Tcg *t, const struct Insn *i) {
     tcg_update_mode(t);
 }
 
-void h_stmxcsr(struct Tcg *t, const struct Insn *i) {
+void helper_stmxcsr(struct Tcg *t, const struct Insn *i) {
     mem_store(t, i, area(t, i, 4, 1, ACCESS_WRITE), 4, tcg_mxcsr(t));
 }
 
@@ -147,7 +147,7 @@ static bool fast_fxsave(const struct Tcg *t) {
     return (t->env->efer & EFER_FFXSR) && code64(t) && x86_cpl(t->env) == 0;
 }
 
-void h_fxsave(struct Tcg *t, const struct Insn *i) {
+void helper_fxsave(struct Tcg *t, const struct Insn *i) {
     uint8_t image[FXSAVE_WRITTEN];
     uint64_t linear = area(t, i, FXSAVE_SIZE, 16, ACCESS_WRITE);
     probe_fxsave(t, i, linear, true);
@@ -157,7 +157,7 @@ void h_fxsave(struct Tcg *t, const struct Insn *i) {
     mem_store_bytes(t, i, linear, image, fast_fxsave(t) ? FXSAVE_XMM : FXSAVE_XMM + 16 * xmm_count(t));
 }
 
-void h_fxrstor(struct Tcg *t, const struct Insn *i) {
+void helper_fxrstor(struct Tcg *t, const struct Insn *i) {
     uint8_t image[FXSAVE_SIZE];
     uint64_t linear = area(t, i, FXSAVE_SIZE, 16, ACCESS_READ);
     probe_fxsave(t, i, linear, false);
@@ -297,10 +297,12 @@ static void save_instruction(struct Tcg *t, const struct Insn *i, uint64_t enabl
         mem_store_bytes(t, i, linear + s.part[k].at, s.image + s.part[k].at, s.part[k].n);
 }
 
-void h_xsave(struct Tcg *t, const struct Insn *i) { save_instruction(t, i, t->env->xcr0, false, false); }
-void h_xsaveopt(struct Tcg *t, const struct Insn *i) { save_instruction(t, i, t->env->xcr0, false, true); }
-void h_xsavec(struct Tcg *t, const struct Insn *i) { save_instruction(t, i, t->env->xcr0, true, true); }
-void h_xsaves(struct Tcg *t, const struct Insn *i) { save_instruction(t, i, t->env->xcr0 | t->env->xss, true, true); }
+void helper_xsave(struct Tcg *t, const struct Insn *i) { save_instruction(t, i, t->env->xcr0, false, false); }
+void helper_xsaveopt(struct Tcg *t, const struct Insn *i) { save_instruction(t, i, t->env->xcr0, false, true); }
+void helper_xsavec(struct Tcg *t, const struct Insn *i) { save_instruction(t, i, t->env->xcr0, true, true); }
+void helper_xsaves(struct Tcg *t, const struct Insn *i) {
+    save_instruction(t, i, t->env->xcr0 | t->env->xss, true, true);
+}
 
 /** The header, or #GP(0) where the SDM wants one (vol. 1, 13.8 and 13.12). True: compacted. */
 static bool check_header(struct Tcg *t, const struct Insn *i, const uint8_t *image, uint64_t enabled, bool supervisor) {
@@ -389,5 +391,7 @@ static void restore_instruction(struct Tcg *t, const struct Insn *i, uint64_t en
     tcg_update_mode(t);
 }
 
-void h_xrstor(struct Tcg *t, const struct Insn *i) { restore_instruction(t, i, t->env->xcr0, false); }
-void h_xrstors(struct Tcg *t, const struct Insn *i) { restore_instruction(t, i, t->env->xcr0 | t->env->xss, true); }
+void helper_xrstor(struct Tcg *t, const struct Insn *i) { restore_instruction(t, i, t->env->xcr0, false); }
+void helper_xrstors(struct Tcg *t, const struct Insn *i) {
+    restore_instruction(t, i, t->env->xcr0 | t->env->xss, true);
+}

@@ -161,7 +161,7 @@ static void iret_protected(struct Tcg *t, unsigned size) {
     tcg_set_rflags(t, flags);
 }
 
-void h_iret(struct Tcg *t, const struct Insn *i) {
+void helper_iret(struct Tcg *t, const struct Insn *i) {
     CPUX86State *env = t->env;
     unsigned size = 1u << i->osize;
     env->nmi_blocked = false; /* even if what follows faults (SDM vol. 3, 6.7.1) */

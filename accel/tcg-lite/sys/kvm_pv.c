@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "accel/tcg-lite/sys/kvm_pv.h"
 #include "accel/tcg-lite/exec/helpers.h"
-#include "accel/tcg-lite/watch/watch.h"
 #include "accel/tcg-lite/sys/sys.h"
+#include "accel/tcg-lite/watch/watch.h"
 
 #include <fcntl.h>
 #include <sched.h>
@@ -261,5 +261,5 @@ static void hypercall(struct Tcg *t, const struct Insn *i, enum CpuVendor vendor
         exits_end(t->cpu->exits);
 }
 
-void h_vmcall(struct Tcg *t, const struct Insn *i) { hypercall(t, i, VENDOR_INTEL); }
-void h_vmmcall(struct Tcg *t, const struct Insn *i) { hypercall(t, i, VENDOR_AMD); }
+void helper_vmcall(struct Tcg *t, const struct Insn *i) { hypercall(t, i, VENDOR_INTEL); }
+void helper_vmmcall(struct Tcg *t, const struct Insn *i) { hypercall(t, i, VENDOR_AMD); }

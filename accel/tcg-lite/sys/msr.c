@@ -436,7 +436,7 @@ static void show(struct Tcg *t, const struct Insn *i, bool write, uint64_t v, bo
     trace->msr(trace->opaque, t->cpu, write, (uint32_t)t->env->gpr[REG_CX], v, ok);
 }
 
-void h_rdmsr(struct Tcg *t, const struct Insn *i) {
+void helper_rdmsr(struct Tcg *t, const struct Insn *i) {
     CPUX86State *env = t->env;
     uint64_t v = 0;
     bool ok = msr_read(t, (uint32_t)env->gpr[REG_CX], &v);
@@ -447,7 +447,7 @@ void h_rdmsr(struct Tcg *t, const struct Insn *i) {
     env->gpr[REG_DX] = v >> 32;
 }
 
-void h_wrmsr(struct Tcg *t, const struct Insn *i) {
+void helper_wrmsr(struct Tcg *t, const struct Insn *i) {
     CPUX86State *env = t->env;
     uint64_t v = (uint32_t)env->gpr[REG_AX] | env->gpr[REG_DX] << 32;
     bool ok = msr_write(t, (uint32_t)env->gpr[REG_CX], v);

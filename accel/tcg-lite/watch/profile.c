@@ -34,7 +34,7 @@ static struct Record **record_of(const struct Block *b) {
     return (struct Record **)(block_links((struct Block *)(uintptr_t)b) + 2 + b->exits);
 }
 
-static EXEC_FN x_profile(CPUX86State *env, const struct Insn *i, struct Tcg *t) {
+static EXEC_FN exec_profile(CPUX86State *env, const struct Insn *i, struct Tcg *t) {
     struct Counted *c = &(*record_of(block_of(i)))->insn[i->idx];
     c->times++;
     GO_ON(c->fn);
@@ -90,7 +90,7 @@ void tcg_profile_block(struct TcgProfile *p, struct Block *b, const struct TcgDe
     *record_of(b) = r;
     for (unsigned k = 0; r != NULL && k < b->count; k++)
         if (r->insn[k].hooked)
-            b->insn[k].fn = x_profile;
+            b->insn[k].fn = exec_profile;
 }
 
 /* ---- writing ---- */

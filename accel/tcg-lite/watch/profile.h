@@ -11,7 +11,7 @@
  *
  *     COUNT MARKNAME FIELDS IMPLICIT REG RM BASE INDEX VREG
  *
- * NAME is the exec function's without "x_", MARK is - for one that can be anywhere in a sequence, | for one that can
+ * NAME is the exec function's without "exec_", MARK is - for one that can be anywhere in a sequence, | for one that can
  * only end it, ! for one that can't be in any. FIELDS are those that name a register, in the order in which fuse.tab
  * has them, with ".b" for a byte and ".v" for a vector register, or "-"; IMPLICIT is the set of the other general
  * registers that the instruction uses, if it can work on copies. The last line is "end".

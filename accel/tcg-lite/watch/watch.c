@@ -42,25 +42,25 @@ ALWAYS_INLINE void record(CPUX86State *env, const struct Block *b, const struct 
     e->word[3] = env->seg[SEG_CS].selector;
 }
 
-static EXEC_FN x_record(CPUX86State *env, const struct Insn *i, struct Tcg *t);
+static EXEC_FN exec_record(CPUX86State *env, const struct Insn *i, struct Tcg *t);
 
-/* Apart, so that x_record makes no call. */
-static NOINLINE EXEC_FN x_turn(CPUX86State *env, const struct Insn *i, struct Tcg *t) {
+/* Apart, so that exec_record makes no call. */
+static NOINLINE EXEC_FN exec_turn(CPUX86State *env, const struct Insn *i, struct Tcg *t) {
     turn(t->watch, t->icount - block_of(i)->count);
-    GO_ON(x_record);
+    GO_ON(exec_record);
 }
 
 /* The first instruction of a block, so block_of need not look at its index: it goes into the history. */
-static EXEC_FN x_record(CPUX86State *env, const struct Insn *i, struct Tcg *t) {
+static EXEC_FN exec_record(CPUX86State *env, const struct Insn *i, struct Tcg *t) {
     const struct Block *b = (const struct Block *)((const uint8_t *)i - offsetof(struct Block, insn));
     if (UNLIKELY(t->watch->next == t->watch->end))
-        GO_ON(x_turn);
+        GO_ON(exec_turn);
     record(env, b, t);
     GO_ON(b->first);
 }
 
 /* An instruction that begins a block, is counted, or follows one that was. */
-static EXEC_FN x_counted(CPUX86State *env, const struct Insn *i, struct Tcg *t) {
+static EXEC_FN exec_counted(CPUX86State *env, const struct Insn *i, struct Tcg *t) {
     const struct Block *b = block_of(i);
     const struct BlockExtra *x = block_extra(b);
     exits_end(t->cpu->exits);
@@ -91,7 +91,7 @@ void tcg_extra_fill(struct Tcg *t, struct Block *b, void *room, const struct Tcg
     b->first = b->insn[0].fn;
     if (!w->counting) {
         if (w->size != 0)
-            b->insn[0].fn = x_record;
+            b->insn[0].fn = exec_record;
         return;
     }
     x->fn = fn;
@@ -100,7 +100,7 @@ void tcg_extra_fill(struct Tcg *t, struct Block *b, void *room, const struct Tcg
         fn[k] = b->insn[k].fn;
         row[k] = tcg_exit_counts(&x86_rows[d[k].isa.row]) ? d[k].isa.row : 0;
         if (k == 0 || row[k] != 0 || row[k - 1] != 0)
-            b->insn[k].fn = x_counted;
+            b->insn[k].fn = exec_counted;
     }
 }
 

@@ -7,8 +7,8 @@
 #include "accel/tcg-lite/exec/vec/kernels_avx.h"
 #include "accel/tcg-lite/exec/vec/kernels_fma.h"
 #include "accel/tcg-lite/exec/vec/shapes_mmx.h"
-#include "tests/unit/tcg/cpu_bench.h"
 #include "tests/unit/suites.h"
+#include "tests/unit/tcg/cpu_bench.h"
 
 #include <string.h>
 
@@ -318,7 +318,7 @@ static void same(const char *name, V128 a, V128 b, V128 c, uint32_t mxcsr, V128 
                   a[1], a[0], b[1], b[0], c[1], c[0], mxcsr, host[1], host[0], host_flags, ours[1], ours[0], our_flags);
 }
 
-START_TEST(portable_fma) {
+START_TEST(fma_portable) {
     static const struct {
         const char *name;
         VecFma host;
@@ -326,20 +326,20 @@ START_TEST(portable_fma) {
         enum FmaKind kind;
         enum FmaLanes lanes;
     } ops[] = {
-        {"fmadd132pd", k_fmadd132pd, 0, 2, 1, FMA_ADD, FMA_PD},
-        {"fmadd213pd", k_fmadd213pd, 1, 0, 2, FMA_ADD, FMA_PD},
-        {"fmadd231pd", k_fmadd231pd, 1, 2, 0, FMA_ADD, FMA_PD},
-        {"fmadd132ps", k_fmadd132ps, 0, 2, 1, FMA_ADD, FMA_PS},
-        {"fmadd213ps", k_fmadd213ps, 1, 0, 2, FMA_ADD, FMA_PS},
-        {"fmadd231ps", k_fmadd231ps, 1, 2, 0, FMA_ADD, FMA_PS},
-        {"fmsub132pd", k_fmsub132pd, 0, 2, 1, FMA_SUB, FMA_PD},
-        {"fnmadd213pd", k_fnmadd213pd, 1, 0, 2, FMA_NADD, FMA_PD},
-        {"fnmsub231ps", k_fnmsub231ps, 1, 2, 0, FMA_NSUB, FMA_PS},
-        {"fmadd231sd", k_fmadd231sd, 1, 2, 0, FMA_ADD, FMA_SD},
-        {"fmsub213ss", k_fmsub213ss, 1, 0, 2, FMA_SUB, FMA_SS},
-        {"fnmadd132sd", k_fnmadd132sd, 0, 2, 1, FMA_NADD, FMA_SD},
-        {"fmaddsub132ps", k_fmaddsub132ps, 0, 2, 1, FMA_ADDSUB, FMA_PS},
-        {"fmsubadd213pd", k_fmsubadd213pd, 1, 0, 2, FMA_SUBADD, FMA_PD},
+        {"fmadd132pd", kernel_fmadd132pd, 0, 2, 1, FMA_ADD, FMA_PD},
+        {"fmadd213pd", kernel_fmadd213pd, 1, 0, 2, FMA_ADD, FMA_PD},
+        {"fmadd231pd", kernel_fmadd231pd, 1, 2, 0, FMA_ADD, FMA_PD},
+        {"fmadd132ps", kernel_fmadd132ps, 0, 2, 1, FMA_ADD, FMA_PS},
+        {"fmadd213ps", kernel_fmadd213ps, 1, 0, 2, FMA_ADD, FMA_PS},
+        {"fmadd231ps", kernel_fmadd231ps, 1, 2, 0, FMA_ADD, FMA_PS},
+        {"fmsub132pd", kernel_fmsub132pd, 0, 2, 1, FMA_SUB, FMA_PD},
+        {"fnmadd213pd", kernel_fnmadd213pd, 1, 0, 2, FMA_NADD, FMA_PD},
+        {"fnmsub231ps", kernel_fnmsub231ps, 1, 2, 0, FMA_NSUB, FMA_PS},
+        {"fmadd231sd", kernel_fmadd231sd, 1, 2, 0, FMA_ADD, FMA_SD},
+        {"fmsub213ss", kernel_fmsub213ss, 1, 0, 2, FMA_SUB, FMA_SS},
+        {"fnmadd132sd", kernel_fnmadd132sd, 0, 2, 1, FMA_NADD, FMA_SD},
+        {"fmaddsub132ps", kernel_fmaddsub132ps, 0, 2, 1, FMA_ADDSUB, FMA_PS},
+        {"fmsubadd213pd", kernel_fmsubadd213pd, 1, 0, 2, FMA_SUBADD, FMA_PD},
     };
     uint32_t own = host_mxcsr();
     for (unsigned n = 0; n < sizeof ops / sizeof ops[0]; n++)
@@ -348,7 +348,7 @@ START_TEST(portable_fma) {
             V128 v[3] = {numbers(width), numbers(width), numbers(width)};
             uint32_t mxcsr = 0x1f80 | (uint32_t)(rnd() & 0x6000) | ((rnd() & 3) ? 0 : (uint32_t)(rnd() & 0x8040));
             if ((rnd() & 3) == 0) { /* a product and a number that nearly cancel */
-                V128 p = width == 64 ? k_mulpd(v[ops[n].x], v[ops[n].y]) : k_mulps(v[ops[n].x], v[ops[n].y]);
+                V128 p = width == 64 ? kernel_mulpd(v[ops[n].x], v[ops[n].y]) : kernel_mulps(v[ops[n].x], v[ops[n].y]);
                 v[ops[n].z] =
                     rnd() & 1 ? p
                               : _mm_xor_si128(p, width == 64 ? _mm_set1_epi64x(INT64_MIN) : _mm_set1_epi32(INT32_MIN));
@@ -357,7 +357,8 @@ START_TEST(portable_fma) {
             V128 host = ops[n].host(v[0], v[1], v[2], MXCSR_MASKS);
             uint32_t host_flags = host_mxcsr();
             host_set_mxcsr(mxcsr);
-            V128 ours = p_fma(v[0], v[ops[n].x], v[ops[n].y], v[ops[n].z], ops[n].kind, ops[n].lanes, MXCSR_MASKS);
+            V128 ours =
+                portable_fma(v[0], v[ops[n].x], v[ops[n].y], v[ops[n].z], ops[n].kind, ops[n].lanes, MXCSR_MASKS);
             uint32_t our_flags = host_mxcsr();
             host_set_mxcsr(own);
             same(ops[n].name, v[0], v[1], v[2], mxcsr, host, host_flags, ours, our_flags);
@@ -365,7 +366,7 @@ START_TEST(portable_fma) {
 }
 END_TEST
 
-START_TEST(portable_half) {
+START_TEST(half_portable) {
     uint32_t own = host_mxcsr();
     for (unsigned k = 0; k < 200000; k++) {
         V128 h = numbers(16), s = numbers(32);
@@ -376,18 +377,18 @@ START_TEST(portable_half) {
                 ((union Lanes *)&s)->d[n] =
                     ((union Lanes *)&s)->d[n] % 0x18000000 + 0x30000000 + (uint32_t)(rnd() & 1) * 0x80000000;
         host_set_mxcsr(mxcsr);
-        V128 host = k_cvtph2ps(h);
+        V128 host = kernel_cvtph2ps(h);
         uint32_t host_flags = host_mxcsr();
         host_set_mxcsr(mxcsr);
-        V128 ours = p_cvtph2ps(h);
+        V128 ours = portable_cvtph2ps(h);
         uint32_t our_flags = host_mxcsr();
         host_set_mxcsr(own);
         same("cvtph2ps", h, h, h, mxcsr, host, host_flags, ours, our_flags);
         host_set_mxcsr(mxcsr);
-        host = k_cvtps2ph(s, s, imm);
+        host = kernel_cvtps2ph(s, s, imm);
         host_flags = host_mxcsr();
         host_set_mxcsr(mxcsr);
-        ours = p_cvtps2ph(s, imm, MXCSR_MASKS);
+        ours = portable_cvtps2ph(s, imm, MXCSR_MASKS);
         our_flags = host_mxcsr();
         host_set_mxcsr(own);
         same("cvtps2ph", s, (V128){imm, 0}, s, mxcsr, host, host_flags, ours, our_flags);
@@ -395,14 +396,14 @@ START_TEST(portable_half) {
 }
 END_TEST
 
-START_TEST(portable_integers) {
+START_TEST(integers_portable) {
     static const struct {
         const char *name;
         VecBinary host, ours;
-    } ops[] = {{"permilps", k_permilps, p_permilps}, {"permilpd", k_permilpd, p_permilpd},
-               {"psllvd", k_psllvd, p_psllvd},       {"psllvq", k_psllvq, p_psllvq},
-               {"psrlvd", k_psrlvd, p_psrlvd},       {"psrlvq", k_psrlvq, p_psrlvq},
-               {"psravd", k_psravd, p_psravd}};
+    } ops[] = {{"permilps", kernel_permilps, portable_permilps}, {"permilpd", kernel_permilpd, portable_permilpd},
+               {"psllvd", kernel_psllvd, portable_psllvd},       {"psllvq", kernel_psllvq, portable_psllvq},
+               {"psrlvd", kernel_psrlvd, portable_psrlvd},       {"psrlvq", kernel_psrlvq, portable_psrlvq},
+               {"psravd", kernel_psravd, portable_psravd}};
     for (unsigned n = 0; n < sizeof ops / sizeof ops[0]; n++)
         for (unsigned k = 0; k < 20000; k++) {
             V128 a = {(long long)rnd(), (long long)rnd()}, b = {(long long)rnd(), (long long)rnd()};
@@ -430,9 +431,9 @@ Suite *avx_suite(void) {
     tc = tcase_create("portable kernels");
     tcase_set_timeout(tc, 60);
     if (host_has(HOST_AVX2) && host_has(HOST_FMA) && host_has(HOST_F16C)) {
-        tcase_add_test(tc, portable_fma);
-        tcase_add_test(tc, portable_half);
-        tcase_add_test(tc, portable_integers);
+        tcase_add_test(tc, fma_portable);
+        tcase_add_test(tc, half_portable);
+        tcase_add_test(tc, integers_portable);
     } else {
         suite_skip("avx", 3, "this build, or this host, has no AVX2, FMA and F16C to compare portable kernels with");
     }

@@ -79,24 +79,24 @@ ALWAYS_INLINE void read_all(struct Seen *s, const struct Cc *cc, uint64_t a, uin
     a = (uint32_t)a, b = (uint32_t)b;
     s->count = 0;
     see(s, (uint64_t)cc_cf(cc) | (uint64_t)cc_of(cc) << 1 | (uint64_t)cc_af(cc) << 2, cc);
-    after(s, cc, k_adc, a, b);
-    after(s, cc, k_sbb, a, b);
-    after(s, cc, k_inc, a, 0);
-    after(s, cc, k_dec, a, 0);
-    after(s, cc, k_rcl, a, b & 3);
-    after(s, cc, k_rcr, a, b & 3);
-    after(s, cc, k_rol, a, b & 3);
-    after(s, cc, k_shl, a, b & 1); /* a count of 0 keeps them all */
-    after(s, cc, k_imul2, a, b);
-    after(s, cc, k_tzcnt, a, b);
-    after(s, cc, k_adcx, a, b);
-    after(s, cc, k_adox, a, b);
-    after(s, cc, k_pdep, a, b);
-    after_wide(s, cc, k_mul, a, b);
-    after_wide(s, cc, k_div, a, b | 1);
-    after_decimal(s, cc, k_daa, a);
-    after_decimal(s, cc, k_das, a);
-    after_decimal(s, cc, k_aaa, a);
+    after(s, cc, kernel_adc, a, b);
+    after(s, cc, kernel_sbb, a, b);
+    after(s, cc, kernel_inc, a, 0);
+    after(s, cc, kernel_dec, a, 0);
+    after(s, cc, kernel_rcl, a, b & 3);
+    after(s, cc, kernel_rcr, a, b & 3);
+    after(s, cc, kernel_rol, a, b & 3);
+    after(s, cc, kernel_shl, a, b & 1); /* a count of 0 keeps them all */
+    after(s, cc, kernel_imul2, a, b);
+    after(s, cc, kernel_tzcnt, a, b);
+    after(s, cc, kernel_adcx, a, b);
+    after(s, cc, kernel_adox, a, b);
+    after(s, cc, kernel_pdep, a, b);
+    after_wide(s, cc, kernel_mul, a, b);
+    after_wide(s, cc, kernel_div, a, b | 1);
+    after_decimal(s, cc, kernel_daa, a);
+    after_decimal(s, cc, kernel_das, a);
+    after_decimal(s, cc, kernel_aaa, a);
     for (unsigned which = 0; which < 3; which++)
         after_put(s, cc, which, a & 1, b & 1);
 }
@@ -122,7 +122,7 @@ ALWAYS_INLINE struct Cc produce(IntKernel k, unsigned bits, struct Seen *s, uint
 }
 #define PRODUCER(kernel, bits)                                                                                         \
     static NOINLINE struct Cc kernel##_##bits(struct Seen *s, uint32_t flags, uint64_t a, uint64_t b) {                \
-        return produce(k_##kernel, bits, s, flags, a, b);                                                              \
+        return produce(kernel_##kernel, bits, s, flags, a, b);                                                         \
     }
 #define SIZES(kernel) PRODUCER(kernel, 8) PRODUCER(kernel, 16) PRODUCER(kernel, 32) PRODUCER(kernel, 64)
 SIZES(add)
@@ -199,8 +199,8 @@ START_TEST(rubbish_above_the_operand) {
     for (unsigned k = 0; k < ROUNDS; k++) {
         uint64_t a = (uint32_t)operand(), b = operand();
         struct Cc add = {0}, sub = {0};
-        k_add(&add, a, b, 32);
-        k_sub(&sub, a, b, 32);
+        kernel_add(&add, a, b, 32);
+        kernel_sub(&sub, a, b, 32);
         if (cc_flags(&add) != flags_of(a, (uint32_t)b, 32, false, 0, 0) ||
             cc_flags(&sub) != flags_of(a, (uint32_t)b, 32, true, 0, 0))
             ck_abort_msg("%#lx, %#lx: flags %#x, %#x", a, b, cc_flags(&add), cc_flags(&sub));

@@ -194,7 +194,7 @@ static void make_trial(struct Trial *x, const struct X86Fusion *f, const char *c
         if (text[0] == '|') /* its links follow */
             return bind(f, x->insn);
     }
-    x->insn[f->count] = (struct Insn){.fn = tcg_x_leave, .idx = (uint8_t)f->count};
+    x->insn[f->count] = (struct Insn){.fn = tcg_exec_leave, .idx = (uint8_t)f->count};
     bind(f, x->insn);
 }
 
@@ -279,7 +279,7 @@ static struct CpuBench *trial_bench(void) {
     struct Tcg *t = b->cpu.engine;
     CPU_BENCH_RUN(b, 0x90); /* the mode is known from here on */
     only_data_is_writable(b);
-    t->lookup.fn = t->link.fn = t->edge.fn = tcg_x_leave;
+    t->lookup.fn = t->link.fn = t->edge.fn = tcg_exec_leave;
     random_state = 86;
     return b;
 }
@@ -365,7 +365,7 @@ END_TEST
 static const struct Insn *left_at;
 static EXEC_FN note_and_leave(CPUX86State *env, const struct Insn *i, struct Tcg *t) {
     left_at = i;
-    GO_ON(tcg_x_leave);
+    GO_ON(tcg_exec_leave);
 }
 
 /* A sequence that has overwritten its own block stops behind the instruction that did, with all done up to there. */
@@ -394,7 +394,7 @@ START_TEST(every_sequence_stops_where_it_is_stale) {
             if (left_at == NULL)
                 continue;
             stopped++;
-            x.insn[left_at - y.insn].fn = tcg_x_leave;
+            x.insn[left_at - y.insn].fn = tcg_exec_leave;
             try(b, &x, before, single);
             host_set_mxcsr(mxcsr);
             compare(single, fused, k);

@@ -47,19 +47,18 @@ typedef uint64_t (*HostFn)(uint64_t a, uint64_t b, uint32_t *flags);
     }
 #define ALL(M, op) M(op, b, b) M(op, w, w) M(op, l, k) M(op, q, q)
 #define WIDE(M, op) M(op, w, w) M(op, l, k) M(op, q, q)
-#define FNS(op)                                                                                                        \
-    { host_##op##b, host_##op##w, host_##op##l, host_##op##q }
-#define WIDE_FNS(op)                                                                                                   \
-    { NULL, host_##op##w, host_##op##l, host_##op##q }
+#define FNS(op) {host_##op##b, host_##op##w, host_##op##l, host_##op##q}
+#define WIDE_FNS(op) {NULL, host_##op##w, host_##op##l, host_##op##q}
 
 ALL(HOST2, add)
 ALL(HOST2, adc)
 ALL(HOST2, sub)
 ALL(HOST2, sbb)
 ALL(HOST2, and)
-ALL(HOST2, or) ALL(HOST2, xor) ALL(HOST1, inc) ALL(HOST1, dec) ALL(HOST1, not ) ALL(HOST1, neg) ALL(HOST_CL, shl)
-    ALL(HOST_CL, shr) ALL(HOST_CL, sar) ALL(HOST_CL, rol) ALL(HOST_CL, ror) ALL(HOST_CL, rcl) ALL(HOST_CL, rcr)
-        WIDE(HOST2, imul) WIDE(HOST2, bsf) WIDE(HOST2, bsr) WIDE(HOST2, tzcnt) WIDE(HOST2, lzcnt) WIDE(HOST2, popcnt)
+ALL(HOST2, or)
+ALL(HOST2, xor) ALL(HOST1, inc) ALL(HOST1, dec) ALL(HOST1, not) ALL(HOST1, neg) ALL(HOST_CL, shl) ALL(HOST_CL, shr)
+    ALL(HOST_CL, sar) ALL(HOST_CL, rol) ALL(HOST_CL, ror) ALL(HOST_CL, rcl) ALL(HOST_CL, rcr) WIDE(HOST2, imul)
+        WIDE(HOST2, bsf) WIDE(HOST2, bsr) WIDE(HOST2, tzcnt) WIDE(HOST2, lzcnt) WIDE(HOST2, popcnt)
 
             static const struct Op {
     const char *name;
@@ -68,30 +67,30 @@ ALL(HOST2, or) ALL(HOST2, xor) ALL(HOST1, inc) ALL(HOST1, dec) ALL(HOST1, not ) 
     uint32_t undefined;    /* flags */
     bool b_nonzero, count; /* b must not be 0; b is a shift count: OF is undefined unless it is 1 */
 } ops[] = {
-    {"add", k_add, FNS(add), 0, false, false},
-    {"adc", k_adc, FNS(adc), 0, false, false},
-    {"sub", k_sub, FNS(sub), 0, false, false},
-    {"sbb", k_sbb, FNS(sbb), 0, false, false},
-    {"and", k_and, FNS(and), F_A, false, false},
-    {"or", k_or, FNS(or), F_A, false, false},
-    {"xor", k_xor, FNS(xor), F_A, false, false},
-    {"inc", k_inc, FNS(inc), 0, false, false},
-    {"dec", k_dec, FNS(dec), 0, false, false},
-    {"not", k_not, FNS(not ), 0, false, false},
-    {"neg", k_neg, FNS(neg), 0, false, false},
-    {"shl", k_shl, FNS(shl), F_A, false, true},
-    {"shr", k_shr, FNS(shr), F_A, false, true},
-    {"sar", k_sar, FNS(sar), F_A, false, true},
-    {"rol", k_rol, FNS(rol), 0, false, true},
-    {"ror", k_ror, FNS(ror), 0, false, true},
-    {"rcl", k_rcl, FNS(rcl), 0, false, true},
-    {"rcr", k_rcr, FNS(rcr), 0, false, true},
-    {"imul", k_imul2, WIDE_FNS(imul), F_S | F_Z | F_A | F_P, false, false},
-    {"bsf", k_bsf, WIDE_FNS(bsf), F_C | F_O | F_S | F_A | F_P, true, false},
-    {"bsr", k_bsr, WIDE_FNS(bsr), F_C | F_O | F_S | F_A | F_P, true, false},
-    {"tzcnt", k_tzcnt, WIDE_FNS(tzcnt), F_O | F_S | F_A | F_P, false, false},
-    {"lzcnt", k_lzcnt, WIDE_FNS(lzcnt), F_O | F_S | F_A | F_P, false, false},
-    {"popcnt", k_popcnt, WIDE_FNS(popcnt), 0, false, false},
+    {"add", kernel_add, FNS(add), 0, false, false},
+    {"adc", kernel_adc, FNS(adc), 0, false, false},
+    {"sub", kernel_sub, FNS(sub), 0, false, false},
+    {"sbb", kernel_sbb, FNS(sbb), 0, false, false},
+    {"and", kernel_and, FNS(and), F_A, false, false},
+    {"or", kernel_or, FNS(or), F_A, false, false},
+    {"xor", kernel_xor, FNS(xor), F_A, false, false},
+    {"inc", kernel_inc, FNS(inc), 0, false, false},
+    {"dec", kernel_dec, FNS(dec), 0, false, false},
+    {"not", kernel_not, FNS(not), 0, false, false},
+    {"neg", kernel_neg, FNS(neg), 0, false, false},
+    {"shl", kernel_shl, FNS(shl), F_A, false, true},
+    {"shr", kernel_shr, FNS(shr), F_A, false, true},
+    {"sar", kernel_sar, FNS(sar), F_A, false, true},
+    {"rol", kernel_rol, FNS(rol), 0, false, true},
+    {"ror", kernel_ror, FNS(ror), 0, false, true},
+    {"rcl", kernel_rcl, FNS(rcl), 0, false, true},
+    {"rcr", kernel_rcr, FNS(rcr), 0, false, true},
+    {"imul", kernel_imul2, WIDE_FNS(imul), F_S | F_Z | F_A | F_P, false, false},
+    {"bsf", kernel_bsf, WIDE_FNS(bsf), F_C | F_O | F_S | F_A | F_P, true, false},
+    {"bsr", kernel_bsr, WIDE_FNS(bsr), F_C | F_O | F_S | F_A | F_P, true, false},
+    {"tzcnt", kernel_tzcnt, WIDE_FNS(tzcnt), F_O | F_S | F_A | F_P, false, false},
+    {"lzcnt", kernel_lzcnt, WIDE_FNS(lzcnt), F_O | F_S | F_A | F_P, false, false},
+    {"popcnt", kernel_popcnt, WIDE_FNS(popcnt), 0, false, false},
 };
 
 static uint64_t seed = 0x9e3779b97f4a7c15ull;
@@ -212,8 +211,8 @@ START_TEST(double_shifts_match_host) {
             struct Cc cc;
             cc_load(&cc, f);
             uint64_t want_r = hosts[_i][w](a, b, count, &want) & int_mask(bits);
-            uint64_t r = intel && n >= bits ? (_i ? k_shrd_word : k_shld_word)(&cc, a, b, n)
-                                            : (_i ? k_shrd : k_shld)(&cc, a, b, count, bits) & int_mask(bits);
+            uint64_t r = intel && n >= bits ? (_i ? kernel_shrd_word : kernel_shld_word)(&cc, a, b, n)
+                                            : (_i ? kernel_shrd : kernel_shld)(&cc, a, b, count, bits) & int_mask(bits);
             uint32_t undefined = zen || n == 0 ? 0 : (uint32_t)F_A | (n == 1 ? 0 : (uint32_t)F_O);
             ck_assert_msg(r == want_r && ((cc_flags(&cc) ^ want) & ~undefined) == 0,
                           "%s%u %#lx, %#lx, %lu: got %#lx flags %#x, host %#lx flags %#x", _i ? "shrd" : "shld", bits,
@@ -250,11 +249,11 @@ HOST_WIDE_BYTE(imul)
 HOST_WIDE_BYTE(div)
 HOST_WIDE_BYTE(idiv)
 WIDE(HOST_WIDE, mul)
-WIDE(HOST_WIDE, imul) WIDE(HOST_WIDE, div) WIDE(HOST_WIDE, idiv)
+WIDE(HOST_WIDE, imul)
+WIDE(HOST_WIDE, div) WIDE(HOST_WIDE, idiv)
 
     typedef void (*HostWide)(uint64_t *lo, uint64_t *hi, uint64_t src, uint32_t *flags);
-#define WIDE_OP(op)                                                                                                    \
-    { host_wide_##op##b, host_wide_##op##w, host_wide_##op##l, host_wide_##op##q }
+#define WIDE_OP(op) {host_wide_##op##b, host_wide_##op##w, host_wide_##op##l, host_wide_##op##q}
 
 /** Whether the host would raise #DE, decided by arithmetic of its own. */
 static bool divides(uint64_t lo, uint64_t hi, uint64_t src, unsigned bits, bool is_signed) {
@@ -273,7 +272,7 @@ static bool divides(uint64_t lo, uint64_t hi, uint64_t src, unsigned bits, bool 
 
 START_TEST(wide_kernels_match_host) {
     static const HostWide hosts[4][4] = {WIDE_OP(mul), WIDE_OP(imul), WIDE_OP(div), WIDE_OP(idiv)};
-    static const MulDivKernel kernels[4] = {k_mul, k_imul, k_div, k_idiv};
+    static const MulDivKernel kernels[4] = {kernel_mul, kernel_imul, kernel_div, kernel_idiv};
     uint32_t undefined = host_is_zen() ? 0 : _i < 2 ? F_S | F_Z | F_A | F_P : FLAG_ARITH;
     for (unsigned w = 0; w < 4; w++) {
         unsigned bits = 8u << w;
@@ -310,16 +309,16 @@ START_TEST(portable_bit_kernels) {
     struct Cc cc = {0};
     uint64_t crc = 0xffffffff;
     for (const char *p = "123456789"; *p; p++)
-        crc = p_crc32(crc, (uint8_t)*p, 8);
+        crc = portable_crc32(crc, (uint8_t)*p, 8);
     ck_assert_uint_eq(crc ^ 0xffffffff, 0xe3069283); /* the catalogue's check value of CRC-32C */
-    ck_assert_uint_eq(p_pdep(0x5, 0xf0f0), 0x50);
-    ck_assert_uint_eq(p_pext(0xa5a5, 0xff00), 0xa5);
+    ck_assert_uint_eq(portable_pdep(0x5, 0xf0f0), 0x50);
+    ck_assert_uint_eq(portable_pext(0xa5a5, 0xff00), 0xa5);
     for (unsigned k = 0; k < 20000; k++) {
         uint64_t a = operand(), b = operand();
-        ck_assert_uint_eq(p_pdep(a, b), k_pdep(&cc, a, b, 64));
-        ck_assert_uint_eq(p_pext(a, b), k_pext(&cc, a, b, 64));
-        ck_assert_uint_eq(p_crc32((uint32_t)a, b, 64), k_crc32(&cc, (uint32_t)a, b, 64));
-        ck_assert_uint_eq(p_crc32((uint32_t)a, b & 0xffff, 16), k_crc32(&cc, (uint32_t)a, b & 0xffff, 16));
+        ck_assert_uint_eq(portable_pdep(a, b), kernel_pdep(&cc, a, b, 64));
+        ck_assert_uint_eq(portable_pext(a, b), kernel_pext(&cc, a, b, 64));
+        ck_assert_uint_eq(portable_crc32((uint32_t)a, b, 64), kernel_crc32(&cc, (uint32_t)a, b, 64));
+        ck_assert_uint_eq(portable_crc32((uint32_t)a, b & 0xffff, 16), kernel_crc32(&cc, (uint32_t)a, b & 0xffff, 16));
     }
 }
 END_TEST
@@ -329,10 +328,10 @@ START_TEST(decimal_adjustment) {
         for (unsigned b = 0; b < 100; b++) {
             uint8_t x = (uint8_t)(a / 10 << 4 | a % 10), y = (uint8_t)(b / 10 << 4 | b % 10);
             struct Cc cc = {0};
-            unsigned sum = k_daa(&cc, (uint8_t)k_add(&cc, x, y, 8));
+            unsigned sum = kernel_daa(&cc, (uint8_t)kernel_add(&cc, x, y, 8));
             ck_assert_uint_eq(sum, (a + b) % 100 / 10 << 4 | (a + b) % 10);
             ck_assert_int_eq(cc_cf(&cc), a + b > 99);
-            unsigned difference = k_das(&cc, (uint8_t)k_sub(&cc, x, y, 8)), want = (100 + a - b) % 100;
+            unsigned difference = kernel_das(&cc, (uint8_t)kernel_sub(&cc, x, y, 8)), want = (100 + a - b) % 100;
             ck_assert_uint_eq(difference, want / 10 << 4 | want % 10);
             ck_assert_int_eq(cc_cf(&cc), a < b);
         }
@@ -340,9 +339,9 @@ START_TEST(decimal_adjustment) {
     for (unsigned a = 0; a < 10; a++) {
         for (unsigned b = 0; b < 10; b++) {
             struct Cc cc = {0};
-            unsigned ax = k_aaa(&cc, (uint16_t)(0x200 | (uint8_t)k_add(&cc, a, b, 8)));
+            unsigned ax = kernel_aaa(&cc, (uint16_t)(0x200 | (uint8_t)kernel_add(&cc, a, b, 8)));
             ck_assert_uint_eq(ax, (2 + (a + b) / 10) << 8 | (a + b) % 10);
-            ax = k_aas(&cc, (uint16_t)(0x200 | (uint8_t)k_sub(&cc, a, b, 8)));
+            ax = kernel_aas(&cc, (uint16_t)(0x200 | (uint8_t)kernel_sub(&cc, a, b, 8)));
             ck_assert_uint_eq(ax, (a < b ? 1u : 2u) << 8 | (10 + a - b) % 10);
             ck_assert_int_eq(cc_cf(&cc), a < b);
         }

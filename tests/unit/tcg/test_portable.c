@@ -104,84 +104,84 @@ struct Op {
     V128 (*imm[2])(V128 a, V128 b, unsigned imm);
 };
 
-static V128 shift_left(V128 a, V128 b, unsigned n) { return (void)b, k_pslldq(a, _mm_cvtsi32_si128((int)n)); }
-static V128 shift_right(V128 a, V128 b, unsigned n) { return (void)b, k_psrldq(a, _mm_cvtsi32_si128((int)n)); }
-static V128 shift_left_portable(V128 a, V128 b, unsigned n) { return (void)b, p_pslldq(a, n); }
-static V128 shift_right_portable(V128 a, V128 b, unsigned n) { return (void)b, p_psrldq(a, n); }
+static V128 shift_left(V128 a, V128 b, unsigned n) { return (void)b, kernel_pslldq(a, _mm_cvtsi32_si128((int)n)); }
+static V128 shift_right(V128 a, V128 b, unsigned n) { return (void)b, kernel_psrldq(a, _mm_cvtsi32_si128((int)n)); }
+static V128 shift_left_portable(V128 a, V128 b, unsigned n) { return (void)b, portable_pslldq(a, n); }
+static V128 shift_right_portable(V128 a, V128 b, unsigned n) { return (void)b, portable_psrldq(a, n); }
 
 static const struct Op ops[] = {
-    {"pshufb", HOST_SSSE3, integers, .binary = {k_pshufb, p_pshufb}},
-    {"phaddw", HOST_SSSE3, integers, .binary = {k_phaddw, p_phaddw}},
-    {"phaddd", HOST_SSSE3, integers, .binary = {k_phaddd, p_phaddd}},
-    {"phaddsw", HOST_SSSE3, integers, .binary = {k_phaddsw, p_phaddsw}},
-    {"phsubw", HOST_SSSE3, integers, .binary = {k_phsubw, p_phsubw}},
-    {"phsubd", HOST_SSSE3, integers, .binary = {k_phsubd, p_phsubd}},
-    {"phsubsw", HOST_SSSE3, integers, .binary = {k_phsubsw, p_phsubsw}},
-    {"pmaddubsw", HOST_SSSE3, integers, .binary = {k_pmaddubsw, p_pmaddubsw}},
-    {"pmulhrsw", HOST_SSSE3, integers, .binary = {k_pmulhrsw, p_pmulhrsw}},
-    {"psignb", HOST_SSSE3, integers, .binary = {k_psignb, p_psignb}},
-    {"psignw", HOST_SSSE3, integers, .binary = {k_psignw, p_psignw}},
-    {"psignd", HOST_SSSE3, integers, .binary = {k_psignd, p_psignd}},
-    {"pabsb", HOST_SSSE3, integers, .unary = {k_pabsb, p_pabsb}},
-    {"pabsw", HOST_SSSE3, integers, .unary = {k_pabsw, p_pabsw}},
-    {"pabsd", HOST_SSSE3, integers, .unary = {k_pabsd, p_pabsd}},
-    {"palignr", HOST_SSSE3, integers, .imm = {k_palignr, p_palignr}},
+    {"pshufb", HOST_SSSE3, integers, .binary = {kernel_pshufb, portable_pshufb}},
+    {"phaddw", HOST_SSSE3, integers, .binary = {kernel_phaddw, portable_phaddw}},
+    {"phaddd", HOST_SSSE3, integers, .binary = {kernel_phaddd, portable_phaddd}},
+    {"phaddsw", HOST_SSSE3, integers, .binary = {kernel_phaddsw, portable_phaddsw}},
+    {"phsubw", HOST_SSSE3, integers, .binary = {kernel_phsubw, portable_phsubw}},
+    {"phsubd", HOST_SSSE3, integers, .binary = {kernel_phsubd, portable_phsubd}},
+    {"phsubsw", HOST_SSSE3, integers, .binary = {kernel_phsubsw, portable_phsubsw}},
+    {"pmaddubsw", HOST_SSSE3, integers, .binary = {kernel_pmaddubsw, portable_pmaddubsw}},
+    {"pmulhrsw", HOST_SSSE3, integers, .binary = {kernel_pmulhrsw, portable_pmulhrsw}},
+    {"psignb", HOST_SSSE3, integers, .binary = {kernel_psignb, portable_psignb}},
+    {"psignw", HOST_SSSE3, integers, .binary = {kernel_psignw, portable_psignw}},
+    {"psignd", HOST_SSSE3, integers, .binary = {kernel_psignd, portable_psignd}},
+    {"pabsb", HOST_SSSE3, integers, .unary = {kernel_pabsb, portable_pabsb}},
+    {"pabsw", HOST_SSSE3, integers, .unary = {kernel_pabsw, portable_pabsw}},
+    {"pabsd", HOST_SSSE3, integers, .unary = {kernel_pabsd, portable_pabsd}},
+    {"palignr", HOST_SSSE3, integers, .imm = {kernel_palignr, portable_palignr}},
     {"pslldq", HOST_SSSE3, integers, .imm = {shift_left, shift_left_portable}},
     {"psrldq", HOST_SSSE3, integers, .imm = {shift_right, shift_right_portable}},
-    {"shufps", HOST_SSSE3, integers, .imm = {k_shufps, p_shufps}},
-    {"pshufd", HOST_SSSE3, integers, .imm = {k_pshufd, p_pshufd}},
-    {"pshuflw", HOST_SSSE3, integers, .imm = {k_pshuflw, p_pshuflw}},
-    {"pshufhw", HOST_SSSE3, integers, .imm = {k_pshufhw, p_pshufhw}},
-    {"pminsb", HOST_SSE41, integers, .binary = {k_pminsb, p_pminsb}},
-    {"pmaxsb", HOST_SSE41, integers, .binary = {k_pmaxsb, p_pmaxsb}},
-    {"pminuw", HOST_SSE41, integers, .binary = {k_pminuw, p_pminuw}},
-    {"pmaxuw", HOST_SSE41, integers, .binary = {k_pmaxuw, p_pmaxuw}},
-    {"pminsd", HOST_SSE41, integers, .binary = {k_pminsd, p_pminsd}},
-    {"pmaxsd", HOST_SSE41, integers, .binary = {k_pmaxsd, p_pmaxsd}},
-    {"pminud", HOST_SSE41, integers, .binary = {k_pminud, p_pminud}},
-    {"pmaxud", HOST_SSE41, integers, .binary = {k_pmaxud, p_pmaxud}},
-    {"pmulld", HOST_SSE41, integers, .binary = {k_pmulld, p_pmulld}},
-    {"pmuldq", HOST_SSE41, integers, .binary = {k_pmuldq, p_pmuldq}},
-    {"pcmpeqq", HOST_SSE41, integers, .binary = {k_pcmpeqq, p_pcmpeqq}},
-    {"packusdw", HOST_SSE41, integers, .binary = {k_packusdw, p_packusdw}},
-    {"phminposuw", HOST_SSE41, integers, .unary = {k_phminposuw, p_phminposuw}},
-    {"pmovsxbw", HOST_SSE41, integers, .unary = {k_pmovsxbw, p_pmovsxbw}},
-    {"pmovsxbd", HOST_SSE41, integers, .unary = {k_pmovsxbd, p_pmovsxbd}},
-    {"pmovsxbq", HOST_SSE41, integers, .unary = {k_pmovsxbq, p_pmovsxbq}},
-    {"pmovsxwd", HOST_SSE41, integers, .unary = {k_pmovsxwd, p_pmovsxwd}},
-    {"pmovsxwq", HOST_SSE41, integers, .unary = {k_pmovsxwq, p_pmovsxwq}},
-    {"pmovsxdq", HOST_SSE41, integers, .unary = {k_pmovsxdq, p_pmovsxdq}},
-    {"pblendvb", HOST_SSE41, integers, .ternary = {k_pblendvb, p_pblendvb}},
-    {"blendvps", HOST_SSE41, integers, .ternary = {k_blendvps, p_blendvps}},
-    {"blendvpd", HOST_SSE41, integers, .ternary = {k_blendvpd, p_blendvpd}},
-    {"mpsadbw", HOST_SSE41, integers, .imm = {k_mpsadbw, p_mpsadbw}},
-    {"pcmpgtq", HOST_SSE42, integers, .binary = {k_pcmpgtq, p_pcmpgtq}},
-    {"aesenc", HOST_AES, integers, .binary = {k_aesenc, p_aesenc}},
-    {"aesenclast", HOST_AES, integers, .binary = {k_aesenclast, p_aesenclast}},
-    {"aesdec", HOST_AES, integers, .binary = {k_aesdec, p_aesdec}},
-    {"aesdeclast", HOST_AES, integers, .binary = {k_aesdeclast, p_aesdeclast}},
-    {"aesimc", HOST_AES, integers, .unary = {k_aesimc, p_aesimc}},
-    {"aeskeygenassist", HOST_AES, integers, .unary = {aeskeygenassist_0, p_aeskeygenassist}},
-    {"pclmulqdq", HOST_PCLMULQDQ, integers, .binary = {pclmulqdq_0, p_pclmulqdq}},
-    {"sha1nexte", HOST_SHA, integers, .binary = {k_sha1nexte, p_sha1nexte}},
-    {"sha1msg1", HOST_SHA, integers, .binary = {k_sha1msg1, p_sha1msg1}},
-    {"sha1msg2", HOST_SHA, integers, .binary = {k_sha1msg2, p_sha1msg2}},
-    {"sha256msg1", HOST_SHA, integers, .binary = {k_sha256msg1, p_sha256msg1}},
-    {"sha256msg2", HOST_SHA, integers, .binary = {k_sha256msg2, p_sha256msg2}},
-    {"sha256rnds2", HOST_SHA, integers, .ternary = {k_sha256rnds2, p_sha256rnds2}},
-    {"gf2p8mulb", HOST_GFNI, integers, .binary = {k_gf2p8mulb, p_gf2p8mulb}},
-    {"gf2p8affineqb", HOST_GFNI, integers, .binary = {gf2p8affineqb_0, p_gf2p8affineqb}},
-    {"gf2p8affineinvqb", HOST_GFNI, integers, .binary = {gf2p8affineinvqb_0, p_gf2p8affineinvqb}},
-    {"addsubps", HOST_SSE3, floats, .binary = {k_addsubps, p_addsubps}},
-    {"addsubpd", HOST_SSE3, doubles, .binary = {k_addsubpd, p_addsubpd}},
-    {"haddps", HOST_SSE3, floats, .binary = {k_haddps, p_haddps}},
-    {"haddpd", HOST_SSE3, doubles, .binary = {k_haddpd, p_haddpd}},
-    {"hsubps", HOST_SSE3, floats, .binary = {k_hsubps, p_hsubps}},
-    {"hsubpd", HOST_SSE3, doubles, .binary = {k_hsubpd, p_hsubpd}},
-    {"roundps", HOST_SSE41, floats, .imm = {k_roundps, p_roundps}},
-    {"roundpd", HOST_SSE41, doubles, .imm = {k_roundpd, p_roundpd}},
-    {"roundss", HOST_SSE41, floats, .imm = {k_roundss, p_roundss}},
-    {"roundsd", HOST_SSE41, doubles, .imm = {k_roundsd, p_roundsd}},
+    {"shufps", HOST_SSSE3, integers, .imm = {kernel_shufps, portable_shufps}},
+    {"pshufd", HOST_SSSE3, integers, .imm = {kernel_pshufd, portable_pshufd}},
+    {"pshuflw", HOST_SSSE3, integers, .imm = {kernel_pshuflw, portable_pshuflw}},
+    {"pshufhw", HOST_SSSE3, integers, .imm = {kernel_pshufhw, portable_pshufhw}},
+    {"pminsb", HOST_SSE41, integers, .binary = {kernel_pminsb, portable_pminsb}},
+    {"pmaxsb", HOST_SSE41, integers, .binary = {kernel_pmaxsb, portable_pmaxsb}},
+    {"pminuw", HOST_SSE41, integers, .binary = {kernel_pminuw, portable_pminuw}},
+    {"pmaxuw", HOST_SSE41, integers, .binary = {kernel_pmaxuw, portable_pmaxuw}},
+    {"pminsd", HOST_SSE41, integers, .binary = {kernel_pminsd, portable_pminsd}},
+    {"pmaxsd", HOST_SSE41, integers, .binary = {kernel_pmaxsd, portable_pmaxsd}},
+    {"pminud", HOST_SSE41, integers, .binary = {kernel_pminud, portable_pminud}},
+    {"pmaxud", HOST_SSE41, integers, .binary = {kernel_pmaxud, portable_pmaxud}},
+    {"pmulld", HOST_SSE41, integers, .binary = {kernel_pmulld, portable_pmulld}},
+    {"pmuldq", HOST_SSE41, integers, .binary = {kernel_pmuldq, portable_pmuldq}},
+    {"pcmpeqq", HOST_SSE41, integers, .binary = {kernel_pcmpeqq, portable_pcmpeqq}},
+    {"packusdw", HOST_SSE41, integers, .binary = {kernel_packusdw, portable_packusdw}},
+    {"phminposuw", HOST_SSE41, integers, .unary = {kernel_phminposuw, portable_phminposuw}},
+    {"pmovsxbw", HOST_SSE41, integers, .unary = {kernel_pmovsxbw, portable_pmovsxbw}},
+    {"pmovsxbd", HOST_SSE41, integers, .unary = {kernel_pmovsxbd, portable_pmovsxbd}},
+    {"pmovsxbq", HOST_SSE41, integers, .unary = {kernel_pmovsxbq, portable_pmovsxbq}},
+    {"pmovsxwd", HOST_SSE41, integers, .unary = {kernel_pmovsxwd, portable_pmovsxwd}},
+    {"pmovsxwq", HOST_SSE41, integers, .unary = {kernel_pmovsxwq, portable_pmovsxwq}},
+    {"pmovsxdq", HOST_SSE41, integers, .unary = {kernel_pmovsxdq, portable_pmovsxdq}},
+    {"pblendvb", HOST_SSE41, integers, .ternary = {kernel_pblendvb, portable_pblendvb}},
+    {"blendvps", HOST_SSE41, integers, .ternary = {kernel_blendvps, portable_blendvps}},
+    {"blendvpd", HOST_SSE41, integers, .ternary = {kernel_blendvpd, portable_blendvpd}},
+    {"mpsadbw", HOST_SSE41, integers, .imm = {kernel_mpsadbw, portable_mpsadbw}},
+    {"pcmpgtq", HOST_SSE42, integers, .binary = {kernel_pcmpgtq, portable_pcmpgtq}},
+    {"aesenc", HOST_AES, integers, .binary = {kernel_aesenc, portable_aesenc}},
+    {"aesenclast", HOST_AES, integers, .binary = {kernel_aesenclast, portable_aesenclast}},
+    {"aesdec", HOST_AES, integers, .binary = {kernel_aesdec, portable_aesdec}},
+    {"aesdeclast", HOST_AES, integers, .binary = {kernel_aesdeclast, portable_aesdeclast}},
+    {"aesimc", HOST_AES, integers, .unary = {kernel_aesimc, portable_aesimc}},
+    {"aeskeygenassist", HOST_AES, integers, .unary = {aeskeygenassist_0, portable_aeskeygenassist}},
+    {"pclmulqdq", HOST_PCLMULQDQ, integers, .binary = {pclmulqdq_0, portable_pclmulqdq}},
+    {"sha1nexte", HOST_SHA, integers, .binary = {kernel_sha1nexte, portable_sha1nexte}},
+    {"sha1msg1", HOST_SHA, integers, .binary = {kernel_sha1msg1, portable_sha1msg1}},
+    {"sha1msg2", HOST_SHA, integers, .binary = {kernel_sha1msg2, portable_sha1msg2}},
+    {"sha256msg1", HOST_SHA, integers, .binary = {kernel_sha256msg1, portable_sha256msg1}},
+    {"sha256msg2", HOST_SHA, integers, .binary = {kernel_sha256msg2, portable_sha256msg2}},
+    {"sha256rnds2", HOST_SHA, integers, .ternary = {kernel_sha256rnds2, portable_sha256rnds2}},
+    {"gf2p8mulb", HOST_GFNI, integers, .binary = {kernel_gf2p8mulb, portable_gf2p8mulb}},
+    {"gf2p8affineqb", HOST_GFNI, integers, .binary = {gf2p8affineqb_0, portable_gf2p8affineqb}},
+    {"gf2p8affineinvqb", HOST_GFNI, integers, .binary = {gf2p8affineinvqb_0, portable_gf2p8affineinvqb}},
+    {"addsubps", HOST_SSE3, floats, .binary = {kernel_addsubps, portable_addsubps}},
+    {"addsubpd", HOST_SSE3, doubles, .binary = {kernel_addsubpd, portable_addsubpd}},
+    {"haddps", HOST_SSE3, floats, .binary = {kernel_haddps, portable_haddps}},
+    {"haddpd", HOST_SSE3, doubles, .binary = {kernel_haddpd, portable_haddpd}},
+    {"hsubps", HOST_SSE3, floats, .binary = {kernel_hsubps, portable_hsubps}},
+    {"hsubpd", HOST_SSE3, doubles, .binary = {kernel_hsubpd, portable_hsubpd}},
+    {"roundps", HOST_SSE41, floats, .imm = {kernel_roundps, portable_roundps}},
+    {"roundpd", HOST_SSE41, doubles, .imm = {kernel_roundpd, portable_roundpd}},
+    {"roundss", HOST_SSE41, floats, .imm = {kernel_roundss, portable_roundss}},
+    {"roundsd", HOST_SSE41, doubles, .imm = {kernel_roundsd, portable_roundsd}},
 };
 
 static V128 apply(const struct Op *op, bool portable, V128 a, V128 b, V128 c, unsigned imm) {
@@ -248,11 +248,11 @@ START_TEST(dot_products) {
         host_set_mxcsr(mxcsr);
         V128 ps = host_dpps(a, b);
         flags[0] = host_mxcsr(), host_set_mxcsr(mxcsr);
-        V128 ps_ours = k_dpps(a, b, 0xff, intel);
+        V128 ps_ours = kernel_dpps(a, b, 0xff, intel);
         flags[1] = host_mxcsr(), host_set_mxcsr(mxcsr);
         V128 pd = host_dppd(c, d);
         flags[2] = host_mxcsr(), host_set_mxcsr(mxcsr);
-        V128 pd_ours = k_dppd(c, d, 0xff, intel);
+        V128 pd_ours = kernel_dppd(c, d, 0xff, intel);
         flags[3] = host_mxcsr(), host_set_mxcsr(own);
         ck_assert_msg(same(ps, ps_ours) && flags[0] == flags[1],
                       "dpps %llx_%llx %llx_%llx: host %llx_%llx %04x, ours %llx_%llx %04x", a[1], a[0], b[1], b[0],
@@ -266,7 +266,7 @@ END_TEST
 
 static uint32_t host_approx(enum Approx what, uint32_t x) {
     V128 v = _mm_cvtsi32_si128((int)x);
-    return (uint32_t)_mm_cvtsi128_si32(what == APPROX_RCP ? k_rcpss(v, v) : k_rsqrtss(v, v));
+    return (uint32_t)_mm_cvtsi128_si32(what == APPROX_RCP ? kernel_rcpss(v, v) : kernel_rsqrtss(v, v));
 }
 
 /** The host's vendor's: of every mantissa with both parities of the exponent, and of what is special. */
@@ -296,25 +296,35 @@ END_TEST
 START_TEST(approximations_of_intel) {
     static const struct {
         uint32_t x, rcp, rsqrt;
-    } seen[] = { /* 0: not known */
-        {0x011f46bd, 0x7dcdb800, 0x5ea24000}, {0x078d1f6d, 0x77684000, 0x5b73d800}, {0x07fa5e0a, 0x7702e800, 0x5b371000},
-        {0x12ea4d00, 0x6c0be000, 0x55bd3800}, {0x1d49fd9e, 0x61a24000, 0x50902000}, {0x2f0299ee, 0x4ffae800, 0x47b33800},
-        {0x332cb377, 0x4bbdb800, 0x459bd800}, {0x38800000, 0x467ff000, 0x42fff000}, {0x3a20fe34, 0x44cb9000, 0x42217000},
-        {0x3cf2304b, 0x42074800, 0x40ba2000}, {0x3f000000, 0x3ffff000, 0x3fb4f800}, {0x40490fdb, 0x3ea30000, 0x3f107000},
-        {0x40aeefc7, 0x3e3b5800, 0x3edaf800}, {0x477fe000, 0x37801000, 0x3b800800}, {0x48d6e3c1, 0x36187800, 0x3ac59000},
-        {0x4b000000, 0x33fff000, 0x39b4f800}, {0x510c76a4, 0x2de94800, 0x36acd000}, {0x533f8440, 0x2bab1800, 0x3593f800},
-        {0x547ced6c, 0x2a819000, 0x3500c800}, {0x58373840, 0x26b2d800, 0x33175000}, {0x5c77076b, 0x2284a800, 0x31024800},
-        {0x5f000000, 0x1ffff000, 0x2fb4f800}, {0x64643ffb, 0x1a8f9800, 0x2d079000}, {0x6d891e02, 0x116f0800, 0x28776800},
-        {0x70f66832, 0x0e04f800, 0x26b88000}, {0x7be9cd98, 0x030c2800, 0x213d6800}, {0x7d7d7d7d, 0x01814800, 0x2080a800},
-        {0x7f7fffff, 0x00000000, 0x1f800800}, {0x879ea4b9, 0xf74e8800, 0x00000000}, {0x87b790b8, 0xf7327800, 0x00000000},
-        {0x88972657, 0xf658c800, 0x00000000}, {0x88ab400f, 0xf63f5000, 0x00000000}, {0x88ab88ab, 0xf63f0800, 0x00000000},
-        {0x88fe29ce, 0xf600f000, 0x00000000}, {0x8a50431e, 0xf49d5000, 0x00000000}, {0x9d83b687, 0xe178c800, 0x00000000},
-        {0xa2677cd3, 0xdc8d9000, 0x00000000}, {0xa8d6c9a3, 0xd6189000, 0x00000000}, {0xaa20c47a, 0xd4cbd000, 0x00000000},
-        {0xb770aec9, 0xc7882800, 0x00000000}, {0xb84c28f0, 0xc6a08000, 0x00000000}, {0xbf800000, 0xbf7ff000, 0x00000000},
-        {0xc1329be9, 0xbdb77800, 0x00000000}, {0xc3366be9, 0xbbb3a800, 0x00000000}, {0xc593ea29, 0xb95d8800, 0x00000000},
-        {0xd1a72420, 0xad440800, 0x00000000}, {0xd327d8f3, 0xabc33800, 0x00000000}, {0xd5ed4075, 0xa90a1800, 0x00000000},
-        {0xdaefd9c7, 0xa408a000, 0x00000000}, {0xdb689eb8, 0xa38ce000, 0x00000000}, {0xe5efa68d, 0x9908b800, 0x00000000},
-        {0xeeac21cd, 0x903e5800, 0x00000000}, {0xf013ff90, 0x8edd7000, 0x00000000},
+    } seen[] = {
+        /* 0: not known */
+        {0x011f46bd, 0x7dcdb800, 0x5ea24000}, {0x078d1f6d, 0x77684000, 0x5b73d800},
+        {0x07fa5e0a, 0x7702e800, 0x5b371000}, {0x12ea4d00, 0x6c0be000, 0x55bd3800},
+        {0x1d49fd9e, 0x61a24000, 0x50902000}, {0x2f0299ee, 0x4ffae800, 0x47b33800},
+        {0x332cb377, 0x4bbdb800, 0x459bd800}, {0x38800000, 0x467ff000, 0x42fff000},
+        {0x3a20fe34, 0x44cb9000, 0x42217000}, {0x3cf2304b, 0x42074800, 0x40ba2000},
+        {0x3f000000, 0x3ffff000, 0x3fb4f800}, {0x40490fdb, 0x3ea30000, 0x3f107000},
+        {0x40aeefc7, 0x3e3b5800, 0x3edaf800}, {0x477fe000, 0x37801000, 0x3b800800},
+        {0x48d6e3c1, 0x36187800, 0x3ac59000}, {0x4b000000, 0x33fff000, 0x39b4f800},
+        {0x510c76a4, 0x2de94800, 0x36acd000}, {0x533f8440, 0x2bab1800, 0x3593f800},
+        {0x547ced6c, 0x2a819000, 0x3500c800}, {0x58373840, 0x26b2d800, 0x33175000},
+        {0x5c77076b, 0x2284a800, 0x31024800}, {0x5f000000, 0x1ffff000, 0x2fb4f800},
+        {0x64643ffb, 0x1a8f9800, 0x2d079000}, {0x6d891e02, 0x116f0800, 0x28776800},
+        {0x70f66832, 0x0e04f800, 0x26b88000}, {0x7be9cd98, 0x030c2800, 0x213d6800},
+        {0x7d7d7d7d, 0x01814800, 0x2080a800}, {0x7f7fffff, 0x00000000, 0x1f800800},
+        {0x879ea4b9, 0xf74e8800, 0x00000000}, {0x87b790b8, 0xf7327800, 0x00000000},
+        {0x88972657, 0xf658c800, 0x00000000}, {0x88ab400f, 0xf63f5000, 0x00000000},
+        {0x88ab88ab, 0xf63f0800, 0x00000000}, {0x88fe29ce, 0xf600f000, 0x00000000},
+        {0x8a50431e, 0xf49d5000, 0x00000000}, {0x9d83b687, 0xe178c800, 0x00000000},
+        {0xa2677cd3, 0xdc8d9000, 0x00000000}, {0xa8d6c9a3, 0xd6189000, 0x00000000},
+        {0xaa20c47a, 0xd4cbd000, 0x00000000}, {0xb770aec9, 0xc7882800, 0x00000000},
+        {0xb84c28f0, 0xc6a08000, 0x00000000}, {0xbf800000, 0xbf7ff000, 0x00000000},
+        {0xc1329be9, 0xbdb77800, 0x00000000}, {0xc3366be9, 0xbbb3a800, 0x00000000},
+        {0xc593ea29, 0xb95d8800, 0x00000000}, {0xd1a72420, 0xad440800, 0x00000000},
+        {0xd327d8f3, 0xabc33800, 0x00000000}, {0xd5ed4075, 0xa90a1800, 0x00000000},
+        {0xdaefd9c7, 0xa408a000, 0x00000000}, {0xdb689eb8, 0xa38ce000, 0x00000000},
+        {0xe5efa68d, 0x9908b800, 0x00000000}, {0xeeac21cd, 0x903e5800, 0x00000000},
+        {0xf013ff90, 0x8edd7000, 0x00000000},
     };
     for (unsigned k = 0; k < sizeof seen / sizeof seen[0]; k++) {
         if (seen[k].rcp != 0)
@@ -328,16 +338,16 @@ END_TEST
 START_TEST(tests_and_strings) {
     for (unsigned k = 0; k < ROUNDS; k++) {
         V128 a = integers(), b = k & 1 ? integers() : k & 2 ? _mm_and_si128(a, integers()) : _mm_andnot_si128(a, a);
-        ck_assert_uint_eq(k_ptest(a, b), p_ptest(a, b));
+        ck_assert_uint_eq(kernel_ptest(a, b), portable_ptest(a, b));
     }
     for (unsigned k = 0; k < 16 * ROUNDS; k++) {
         V128 a = text(), b = text();
         unsigned imm = k & 15, n = imm & PCMPSTR_WORDS ? 8 : 16;
         unsigned a_len = (unsigned)(rnd() >> 33) % (n + 1), b_len = (unsigned)(rnd() >> 33) % (n + 1);
-        ck_assert_msg(pcmpstr_compare(a, a_len, b, b_len, imm) == p_pcmpstr(a, a_len, b, b_len, imm),
+        ck_assert_msg(pcmpstr_compare(a, a_len, b, b_len, imm) == portable_pcmpstr(a, a_len, b, b_len, imm),
                       "pcmpstr imm %02x a %llx_%llx (%u) b %llx_%llx (%u): host %x, portable %x", imm, a[1], a[0],
                       a_len, b[1], b[0], b_len, pcmpstr_compare(a, a_len, b, b_len, imm),
-                      p_pcmpstr(a, a_len, b, b_len, imm));
+                      portable_pcmpstr(a, a_len, b, b_len, imm));
     }
 }
 END_TEST
@@ -355,20 +365,20 @@ START_TEST(aes_128) {
     static const uint8_t constants[10] = {1, 2, 4, 8, 16, 32, 64, 128, 0x1b, 0x36};
     V128 round[11] = {_mm_loadu_si128((const V128 *)key)}, v = _mm_loadu_si128((const V128 *)plain);
     for (unsigned k = 0; k < 10; k++) {
-        V128 w = _mm_xor_si128(p_aeskeygenassist(round[k]), _mm_set_epi32(constants[k], 0, constants[k], 0));
+        V128 w = _mm_xor_si128(portable_aeskeygenassist(round[k]), _mm_set_epi32(constants[k], 0, constants[k], 0));
         V128 r = _mm_xor_si128(round[k], _mm_slli_si128(round[k], 4));
         r = _mm_xor_si128(r, _mm_slli_si128(r, 8));
         round[k + 1] = _mm_xor_si128(r, _mm_shuffle_epi32(w, 0xff));
     }
     v = _mm_xor_si128(v, round[0]);
     for (unsigned k = 1; k < 10; k++)
-        v = p_aesenc(v, round[k]);
-    v = p_aesenclast(v, round[10]);
+        v = portable_aesenc(v, round[k]);
+    v = portable_aesenclast(v, round[10]);
     ck_assert_mem_eq(&v, cipher, 16);
     v = _mm_xor_si128(v, round[10]);
     for (unsigned k = 9; k > 0; k--)
-        v = p_aesdec(v, p_aesimc(round[k]));
-    v = p_aesdeclast(v, round[0]);
+        v = portable_aesdec(v, portable_aesimc(round[k]));
+    v = portable_aesdeclast(v, round[0]);
     ck_assert_mem_eq(&v, plain, 16);
 }
 END_TEST
@@ -393,11 +403,12 @@ START_TEST(sha_256) {
         if (k < 4)
             w[k] = _mm_loadu_si128((const V128 *)(abc + 4 * k));
         else
-            w[k] = p_sha256msg2(_mm_add_epi32(p_sha256msg1(w[k - 4], w[k - 3]), p_palignr(w[k - 1], w[k - 2], 4)),
-                                w[k - 1]);
+            w[k] = portable_sha256msg2(
+                _mm_add_epi32(portable_sha256msg1(w[k - 4], w[k - 3]), portable_palignr(w[k - 1], w[k - 2], 4)),
+                w[k - 1]);
         V128 wk = _mm_add_epi32(w[k], _mm_loadu_si128((const V128 *)(constant + 4 * k)));
-        cdgh = p_sha256rnds2(cdgh, abef, wk);
-        abef = p_sha256rnds2(abef, cdgh, _mm_shuffle_epi32(wk, 0x0e));
+        cdgh = portable_sha256rnds2(cdgh, abef, wk);
+        abef = portable_sha256rnds2(abef, cdgh, _mm_shuffle_epi32(wk, 0x0e));
     }
     union Lanes r = lanes_of(_mm_add_epi32(abef, abef0)), s = lanes_of(_mm_add_epi32(cdgh, cdgh0));
     ck_assert_uint_eq(r.d[3], 0xba7816bf);
@@ -419,12 +430,12 @@ START_TEST(sha_1) {
         if (k < 4)
             w[k] = _mm_shuffle_epi32(_mm_loadu_si128((const V128 *)(abc + 4 * k)), 0x1b); /* the first word on top */
         else
-            w[k] = p_sha1msg2(_mm_xor_si128(p_sha1msg1(w[k - 4], w[k - 3]), w[k - 2]), w[k - 1]);
-        we = k == 0 ? _mm_add_epi32(e0, w[0]) : p_sha1nexte(before, w[k]);
+            w[k] = portable_sha1msg2(_mm_xor_si128(portable_sha1msg1(w[k - 4], w[k - 3]), w[k - 2]), w[k - 1]);
+        we = k == 0 ? _mm_add_epi32(e0, w[0]) : portable_sha1nexte(before, w[k]);
         before = state;
-        state = p_sha1rnds4(state, we, k / 5);
+        state = portable_sha1rnds4(state, we, k / 5);
     }
-    union Lanes r = lanes_of(_mm_add_epi32(state, abcd0)), e = lanes_of(p_sha1nexte(before, e0));
+    union Lanes r = lanes_of(_mm_add_epi32(state, abcd0)), e = lanes_of(portable_sha1nexte(before, e0));
     ck_assert_uint_eq(r.d[3], 0xa9993e36);
     ck_assert_uint_eq(r.d[2], 0x4706816a);
     ck_assert_uint_eq(r.d[1], 0xba3e2571);
@@ -441,7 +452,7 @@ START_TEST(fields) {
     ck_assert_uint_eq(gf_inverse(0), 0);
     ck_assert_uint_eq(gf_times(0x57, 0x83), 0xc1);
     ck_assert_uint_eq(gf_matrix(0x0102040810204080, 0xa7), 0xa7); /* the identity */
-    V128 product = p_pclmulqdq((V128){3, 0}, (V128){(long long)(1ull << 63 | 7), 0});
+    V128 product = portable_pclmulqdq((V128){3, 0}, (V128){(long long)(1ull << 63 | 7), 0});
     ck_assert_uint_eq((uint64_t)product[0], 1ull << 63 | 9);
     ck_assert_uint_eq((uint64_t)product[1], 1);
 }

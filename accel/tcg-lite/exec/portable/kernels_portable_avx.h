@@ -3,16 +3,16 @@
 #ifndef TWIN86_TCG_KERNELS_PORTABLE_AVX_H
 #define TWIN86_TCG_KERNELS_PORTABLE_AVX_H
 
-#include "accel/tcg-lite/exec/x87/fpu_host.h"
 #include "accel/tcg-lite/exec/portable/kernels_portable.h"
+#include "accel/tcg-lite/exec/x87/fpu_host.h"
 
-PORTABLE V128 p_permilps(V128 a, V128 b) {
+PORTABLE V128 portable_permilps(V128 a, V128 b) {
     union Lanes x = lanes_of(a), y = lanes_of(b), r;
     for (unsigned k = 0; k < 4; k++)
         r.d[k] = x.d[y.d[k] & 3];
     return r.v;
 }
-PORTABLE V128 p_permilpd(V128 a, V128 b) {
+PORTABLE V128 portable_permilpd(V128 a, V128 b) {
     union Lanes x = lanes_of(a), y = lanes_of(b), r;
     for (unsigned k = 0; k < 2; k++)
         r.q[k] = x.q[(y.q[k] >> 1) & 1];
@@ -21,31 +21,31 @@ PORTABLE V128 p_permilpd(V128 a, V128 b) {
 
 /* ---- shifts by counts of each element ---- */
 
-PORTABLE V128 p_psllvd(V128 a, V128 b) {
+PORTABLE V128 portable_psllvd(V128 a, V128 b) {
     union Lanes x = lanes_of(a), y = lanes_of(b);
     for (unsigned k = 0; k < 4; k++)
         x.d[k] = y.d[k] < 32 ? x.d[k] << y.d[k] : 0;
     return x.v;
 }
-PORTABLE V128 p_psllvq(V128 a, V128 b) {
+PORTABLE V128 portable_psllvq(V128 a, V128 b) {
     union Lanes x = lanes_of(a), y = lanes_of(b);
     for (unsigned k = 0; k < 2; k++)
         x.q[k] = y.q[k] < 64 ? x.q[k] << y.q[k] : 0;
     return x.v;
 }
-PORTABLE V128 p_psrlvd(V128 a, V128 b) {
+PORTABLE V128 portable_psrlvd(V128 a, V128 b) {
     union Lanes x = lanes_of(a), y = lanes_of(b);
     for (unsigned k = 0; k < 4; k++)
         x.d[k] = y.d[k] < 32 ? x.d[k] >> y.d[k] : 0;
     return x.v;
 }
-PORTABLE V128 p_psrlvq(V128 a, V128 b) {
+PORTABLE V128 portable_psrlvq(V128 a, V128 b) {
     union Lanes x = lanes_of(a), y = lanes_of(b);
     for (unsigned k = 0; k < 2; k++)
         x.q[k] = y.q[k] < 64 ? x.q[k] >> y.q[k] : 0;
     return x.v;
 }
-PORTABLE V128 p_psravd(V128 a, V128 b) {
+PORTABLE V128 portable_psravd(V128 a, V128 b) {
     union Lanes x = lanes_of(a), y = lanes_of(b);
     for (unsigned k = 0; k < 4; k++)
         x.sd[k] >>= y.d[k] < 32 ? y.d[k] : 31;
@@ -72,7 +72,7 @@ static uint32_t half_to_single(uint16_t h, uint32_t *flags) {
     return sign | (exp + 112) << 23 | f << 13;
 }
 
-PORTABLE V128 p_cvtph2ps(V128 b) {
+PORTABLE V128 portable_cvtph2ps(V128 b) {
     union Lanes x = lanes_of(b), r;
     uint32_t flags = 0;
     for (unsigned k = 0; k < 4; k++)
@@ -141,7 +141,7 @@ static uint16_t single_to_half(uint32_t s, unsigned rounding, uint32_t mxcsr, ui
 }
 
 /** `masks`: those of MXCSR, as the guest has them. */
-PORTABLE V128 p_cvtps2ph(V128 b, unsigned imm, uint32_t masks) {
+PORTABLE V128 portable_cvtps2ph(V128 b, unsigned imm, uint32_t masks) {
     union Lanes x = lanes_of(b), r = lanes_of(_mm_setzero_si128());
     uint32_t own = host_mxcsr(), mxcsr = (own & ~(uint32_t)MXCSR_MASKS) | masks, flags = 0;
     unsigned rounding = imm & 4 ? mxcsr >> 13 & 3 : imm & 3;

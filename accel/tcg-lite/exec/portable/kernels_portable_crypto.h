@@ -32,20 +32,20 @@ ALWAYS_INLINE uint8_t gf_matrix(uint64_t matrix, uint8_t x) {
     return (uint8_t)r;
 }
 
-PORTABLE V128 p_gf2p8mulb(V128 a, V128 b) {
+PORTABLE V128 portable_gf2p8mulb(V128 a, V128 b) {
     union Lanes x = lanes_of(a), y = lanes_of(b);
     for (unsigned k = 0; k < 16; k++)
         x.b[k] = gf_times(x.b[k], y.b[k]);
     return x.v;
 }
 /* The constant of imm8 is added by the kernel. */
-PORTABLE V128 p_gf2p8affineqb(V128 a, V128 b) {
+PORTABLE V128 portable_gf2p8affineqb(V128 a, V128 b) {
     union Lanes x = lanes_of(a), y = lanes_of(b);
     for (unsigned k = 0; k < 16; k++)
         x.b[k] = gf_matrix(y.q[k / 8], x.b[k]);
     return x.v;
 }
-PORTABLE V128 p_gf2p8affineinvqb(V128 a, V128 b) {
+PORTABLE V128 portable_gf2p8affineinvqb(V128 a, V128 b) {
     union Lanes x = lanes_of(a), y = lanes_of(b);
     for (unsigned k = 0; k < 16; k++)
         x.b[k] = gf_matrix(y.q[k / 8], gf_inverse(x.b[k]));
@@ -89,14 +89,14 @@ PORTABLE V128 aes_mix(V128 v, uint32_t row) {
 }
 enum { AES_MIX = 0x01010302, AES_MIX_BACK = 0x090d0b0e };
 
-PORTABLE V128 p_aesimc(V128 b) { return aes_mix(b, AES_MIX_BACK); }
-PORTABLE V128 p_aesenc(V128 a, V128 b) { return _mm_xor_si128(aes_mix(aes_sub_shift(a), AES_MIX), b); }
-PORTABLE V128 p_aesenclast(V128 a, V128 b) { return _mm_xor_si128(aes_sub_shift(a), b); }
-PORTABLE V128 p_aesdec(V128 a, V128 b) { return _mm_xor_si128(aes_mix(aes_sub_shift_back(a), AES_MIX_BACK), b); }
-PORTABLE V128 p_aesdeclast(V128 a, V128 b) { return _mm_xor_si128(aes_sub_shift_back(a), b); }
+PORTABLE V128 portable_aesimc(V128 b) { return aes_mix(b, AES_MIX_BACK); }
+PORTABLE V128 portable_aesenc(V128 a, V128 b) { return _mm_xor_si128(aes_mix(aes_sub_shift(a), AES_MIX), b); }
+PORTABLE V128 portable_aesenclast(V128 a, V128 b) { return _mm_xor_si128(aes_sub_shift(a), b); }
+PORTABLE V128 portable_aesdec(V128 a, V128 b) { return _mm_xor_si128(aes_mix(aes_sub_shift_back(a), AES_MIX_BACK), b); }
+PORTABLE V128 portable_aesdeclast(V128 a, V128 b) { return _mm_xor_si128(aes_sub_shift_back(a), b); }
 
 /** SubWord and RotWord of words 1 and 3; the round constant is added by the kernel. */
-PORTABLE V128 p_aeskeygenassist(V128 b) {
+PORTABLE V128 portable_aeskeygenassist(V128 b) {
     union Lanes x = lanes_of(b), r;
     for (unsigned k = 0; k < 4; k++) {
         r.b[k] = aes_sub(x.b[4 + k]);
@@ -108,7 +108,7 @@ PORTABLE V128 p_aeskeygenassist(V128 b) {
 }
 
 /** Product without carries of the low quadwords. */
-PORTABLE V128 p_pclmulqdq(V128 a, V128 b) {
+PORTABLE V128 portable_pclmulqdq(V128 a, V128 b) {
     unsigned __int128 r = 0, x = (uint64_t)a[0];
     for (unsigned k = 0; k < 64; k++)
         r ^= (uint64_t)b[0] >> k & 1 ? x << k : 0;
@@ -117,13 +117,15 @@ PORTABLE V128 p_pclmulqdq(V128 a, V128 b) {
 
 /* ---- SHA-1 ---- */
 
-PORTABLE V128 p_sha1nexte(V128 a, V128 b) {
+PORTABLE V128 portable_sha1nexte(V128 a, V128 b) {
     union Lanes x = lanes_of(a), y = lanes_of(b);
     y.d[3] += rol32(x.d[3], 30);
     return y.v;
 }
-PORTABLE V128 p_sha1msg1(V128 a, V128 b) { return _mm_xor_si128(a, _mm_unpacklo_epi64(_mm_srli_si128(b, 8), a)); }
-PORTABLE V128 p_sha1msg2(V128 a, V128 b) {
+PORTABLE V128 portable_sha1msg1(V128 a, V128 b) {
+    return _mm_xor_si128(a, _mm_unpacklo_epi64(_mm_srli_si128(b, 8), a));
+}
+PORTABLE V128 portable_sha1msg2(V128 a, V128 b) {
     union Lanes x = lanes_of(a), y = lanes_of(b), r;
     r.d[3] = rol32(x.d[3] ^ y.d[2], 1);
     r.d[2] = rol32(x.d[2] ^ y.d[1], 1);
@@ -132,7 +134,7 @@ PORTABLE V128 p_sha1msg2(V128 a, V128 b) {
     return r.v;
 }
 /** Four rounds of the kind 0..3: a is A B C D from the top, b the next words with E added to the first. */
-PORTABLE V128 p_sha1rnds4(V128 a, V128 b, unsigned imm) {
+PORTABLE V128 portable_sha1rnds4(V128 a, V128 b, unsigned imm) {
     static const uint32_t constant[4] = {0x5a827999, 0x6ed9eba1, 0x8f1bbcdc, 0xca62c1d6};
     union Lanes x = lanes_of(a), y = lanes_of(b);
     uint32_t A = x.d[3], B = x.d[2], C = x.d[1], D = x.d[0], E = 0;
@@ -149,20 +151,20 @@ PORTABLE V128 p_sha1rnds4(V128 a, V128 b, unsigned imm) {
 ALWAYS_INLINE uint32_t sha256_s0(uint32_t v) { return ror32(v, 7) ^ ror32(v, 18) ^ v >> 3; }
 ALWAYS_INLINE uint32_t sha256_s1(uint32_t v) { return ror32(v, 17) ^ ror32(v, 19) ^ v >> 10; }
 
-PORTABLE V128 p_sha256msg1(V128 a, V128 b) {
+PORTABLE V128 portable_sha256msg1(V128 a, V128 b) {
     union Lanes x = lanes_of(a), y = lanes_of(b), r;
     for (unsigned k = 0; k < 4; k++)
         r.d[k] = x.d[k] + sha256_s0(k < 3 ? x.d[k + 1] : y.d[0]);
     return r.v;
 }
-PORTABLE V128 p_sha256msg2(V128 a, V128 b) {
+PORTABLE V128 portable_sha256msg2(V128 a, V128 b) {
     union Lanes x = lanes_of(a), y = lanes_of(b), r;
     for (unsigned k = 0; k < 4; k++)
         r.d[k] = x.d[k] + sha256_s1(k < 2 ? y.d[k + 2] : r.d[k - 2]);
     return r.v;
 }
 /** Two rounds: a is C D G H from the top, b is A B E F, c has words and constants in its low half. */
-PORTABLE V128 p_sha256rnds2(V128 a, V128 b, V128 c) {
+PORTABLE V128 portable_sha256rnds2(V128 a, V128 b, V128 c) {
     union Lanes x = lanes_of(a), y = lanes_of(b), w = lanes_of(c);
     uint32_t A = y.d[3], B = y.d[2], C = x.d[3], D = x.d[2], E = y.d[1], F = y.d[0], G = x.d[1], H = x.d[0];
     for (unsigned k = 0; k < 2; k++) {

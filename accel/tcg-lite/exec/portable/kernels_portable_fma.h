@@ -6,8 +6,8 @@
 #ifndef TWIN86_TCG_KERNELS_PORTABLE_FMA_H
 #define TWIN86_TCG_KERNELS_PORTABLE_FMA_H
 
-#include "accel/tcg-lite/exec/x87/fpu_host.h"
 #include "accel/tcg-lite/exec/portable/kernels_portable.h"
+#include "accel/tcg-lite/exec/x87/fpu_host.h"
 
 enum FmaKind { FMA_ADD, FMA_SUB, FMA_NADD, FMA_NSUB, FMA_ADDSUB, FMA_SUBADD };
 enum FmaLanes { FMA_SS, FMA_PS, FMA_SD, FMA_PD };
@@ -188,7 +188,7 @@ static uint64_t fma_one(uint64_t x, uint64_t y, uint64_t z, bool minus_product, 
 }
 
 /** Lanes that a scalar does not have come from `old`. `masks`: those of MXCSR, as the guest has them. */
-PORTABLE V128 p_fma(V128 old, V128 a, V128 b, V128 c, enum FmaKind kind, enum FmaLanes lanes, uint32_t masks) {
+PORTABLE V128 portable_fma(V128 old, V128 a, V128 b, V128 c, enum FmaKind kind, enum FmaLanes lanes, uint32_t masks) {
     static const struct FmaFormat formats[2] = {{23, 8}, {52, 11}};
     union Lanes x = lanes_of(a), y = lanes_of(b), z = lanes_of(c), r = lanes_of(old);
     bool wide = lanes == FMA_SD || lanes == FMA_PD;

@@ -3,8 +3,8 @@
 #ifndef TWIN86_TCG_KERNELS_PORTABLE_SSE41_FP_H
 #define TWIN86_TCG_KERNELS_PORTABLE_SSE41_FP_H
 
-#include "accel/tcg-lite/exec/x87/fpu_host.h"
 #include "accel/tcg-lite/exec/portable/kernels_portable_sse3.h"
+#include "accel/tcg-lite/exec/x87/fpu_host.h"
 
 /* ---- ROUND ---- */
 
@@ -54,13 +54,13 @@ PORTABLE V128 round_lanes(V128 v, unsigned imm, unsigned n, bool doubles) {
     return x.v;
 }
 
-PORTABLE V128 p_roundps(V128 a, V128 b, unsigned imm) { return (void)a, round_lanes(b, imm, 4, false); }
-PORTABLE V128 p_roundpd(V128 a, V128 b, unsigned imm) { return (void)a, round_lanes(b, imm, 2, true); }
-PORTABLE V128 p_roundss(V128 a, V128 b, unsigned imm) {
+PORTABLE V128 portable_roundps(V128 a, V128 b, unsigned imm) { return (void)a, round_lanes(b, imm, 4, false); }
+PORTABLE V128 portable_roundpd(V128 a, V128 b, unsigned imm) { return (void)a, round_lanes(b, imm, 2, true); }
+PORTABLE V128 portable_roundss(V128 a, V128 b, unsigned imm) {
     union Lanes r = lanes_of(a), x = lanes_of(round_lanes(b, imm, 1, false));
     r.d[0] = x.d[0];
     return r.v;
 }
-PORTABLE V128 p_roundsd(V128 a, V128 b, unsigned imm) { return (V128){round_lanes(b, imm, 1, true)[0], a[1]}; }
+PORTABLE V128 portable_roundsd(V128 a, V128 b, unsigned imm) { return (V128){round_lanes(b, imm, 1, true)[0], a[1]}; }
 
 #endif

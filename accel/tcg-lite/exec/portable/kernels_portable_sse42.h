@@ -5,7 +5,7 @@
 
 #include "accel/tcg-lite/exec/portable/kernels_portable.h"
 
-PORTABLE V128 p_pcmpgtq(V128 a, V128 b) {
+PORTABLE V128 portable_pcmpgtq(V128 a, V128 b) {
     union Lanes x = lanes_of(a), y = lanes_of(b);
     for (unsigned k = 0; k < 2; k++)
         x.q[k] = x.sq[k] > y.sq[k] ? ~0ull : 0;
@@ -63,7 +63,7 @@ ALWAYS_INLINE bool pcmpstr_bit(const union Lanes *x, unsigned x_len, const union
 }
 
 /** IntRes1: the bits before imm's polarity. Lengths are in elements, at most 16 or 8. */
-PORTABLE uint32_t p_pcmpstr(V128 a, unsigned a_len, V128 b, unsigned b_len, unsigned imm) {
+PORTABLE uint32_t portable_pcmpstr(V128 a, unsigned a_len, V128 b, unsigned b_len, unsigned imm) {
     union Lanes x = lanes_of(a), y = lanes_of(b);
     uint32_t r = 0;
     for (unsigned j = 0; j < (imm & PCMPSTR_WORDS ? 8 : 16); j++)

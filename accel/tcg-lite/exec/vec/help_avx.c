@@ -93,10 +93,10 @@ static void mask_store(struct Tcg *t, const struct Insn *i, unsigned size) {
             mem_store_unaligned(t, i, element_linear(t, i, n, size, ACCESS_WRITE), size, element(&r, n, size));
 }
 
-void h_maskload32(struct Tcg *t, const struct Insn *i) { mask_load(t, i, 4); }
-void h_maskload64(struct Tcg *t, const struct Insn *i) { mask_load(t, i, 8); }
-void h_maskstore32(struct Tcg *t, const struct Insn *i) { mask_store(t, i, 4); }
-void h_maskstore64(struct Tcg *t, const struct Insn *i) { mask_store(t, i, 8); }
+void helper_maskload32(struct Tcg *t, const struct Insn *i) { mask_load(t, i, 4); }
+void helper_maskload64(struct Tcg *t, const struct Insn *i) { mask_load(t, i, 8); }
+void helper_maskstore32(struct Tcg *t, const struct Insn *i) { mask_store(t, i, 4); }
+void helper_maskstore64(struct Tcg *t, const struct Insn *i) { mask_store(t, i, 8); }
 
 /* ---- gathers: insn.index is a vector register ---- */
 
@@ -145,7 +145,7 @@ static void gather(struct Tcg *t, const struct Insn *i, unsigned index_size, uns
     memset(mask, 0, sizeof *mask);
 }
 
-void h_gather_dd(struct Tcg *t, const struct Insn *i) { gather(t, i, 4, 4); }
-void h_gather_dq(struct Tcg *t, const struct Insn *i) { gather(t, i, 4, 8); }
-void h_gather_qd(struct Tcg *t, const struct Insn *i) { gather(t, i, 8, 4); }
-void h_gather_qq(struct Tcg *t, const struct Insn *i) { gather(t, i, 8, 8); }
+void helper_gather_dd(struct Tcg *t, const struct Insn *i) { gather(t, i, 4, 4); }
+void helper_gather_dq(struct Tcg *t, const struct Insn *i) { gather(t, i, 4, 8); }
+void helper_gather_qd(struct Tcg *t, const struct Insn *i) { gather(t, i, 8, 4); }
+void helper_gather_qq(struct Tcg *t, const struct Insn *i) { gather(t, i, 8, 8); }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* MASKMOVQ and MASKMOVDQU: bytes whose mask has the sign bit set go to [rDI]. */
-#include "accel/tcg-lite/exec/x87/fpu_host.h"
 #include "accel/tcg-lite/exec/helpers.h"
+#include "accel/tcg-lite/exec/x87/fpu_host.h"
 
 static uint64_t destination(const struct Tcg *t, const struct Insn *i) {
     uint64_t di = t->env->gpr[REG_DI];
@@ -31,7 +31,7 @@ static void store_masked(struct Tcg *t, const struct Insn *i, const uint8_t *dat
     }
 }
 
-void h_maskmovq(struct Tcg *t, const struct Insn *i) {
+void helper_maskmovq(struct Tcg *t, const struct Insn *i) {
     CPUX86State *env = t->env;
     if ((env->fsw & FSW_ES) && (env->cr0 & CR0_NE))
         tcg_raise(t, i, VEC_MF);
@@ -43,6 +43,6 @@ void h_maskmovq(struct Tcg *t, const struct Insn *i) {
     store_masked(t, i, data, mask, 8);
 }
 
-void h_maskmovdqu(struct Tcg *t, const struct Insn *i) {
+void helper_maskmovdqu(struct Tcg *t, const struct Insn *i) {
     store_masked(t, i, t->env->vec[i->reg].b, t->env->vec[i->rm].b, 16);
 }

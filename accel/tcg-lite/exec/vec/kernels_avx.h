@@ -25,21 +25,21 @@ typedef struct {
         return r;                                                                                                      \
     }
 
-VEC_VEX(k_permilps, HOST_AVX, "vpermilps", p_permilps)
-VEC_VEX(k_permilpd, HOST_AVX, "vpermilpd", p_permilpd)
-VEC_VEX(k_psllvd, HOST_AVX2, "vpsllvd", p_psllvd)
-VEC_VEX(k_psllvq, HOST_AVX2, "vpsllvq", p_psllvq)
-VEC_VEX(k_psrlvd, HOST_AVX2, "vpsrlvd", p_psrlvd)
-VEC_VEX(k_psrlvq, HOST_AVX2, "vpsrlvq", p_psrlvq)
-VEC_VEX(k_psravd, HOST_AVX2, "vpsravd", p_psravd)
+VEC_VEX(kernel_permilps, HOST_AVX, "vpermilps", portable_permilps)
+VEC_VEX(kernel_permilpd, HOST_AVX, "vpermilpd", portable_permilpd)
+VEC_VEX(kernel_psllvd, HOST_AVX2, "vpsllvd", portable_psllvd)
+VEC_VEX(kernel_psllvq, HOST_AVX2, "vpsllvq", portable_psllvq)
+VEC_VEX(kernel_psrlvd, HOST_AVX2, "vpsrlvd", portable_psrlvd)
+VEC_VEX(kernel_psrlvq, HOST_AVX2, "vpsrlvq", portable_psrlvq)
+VEC_VEX(kernel_psravd, HOST_AVX2, "vpsravd", portable_psravd)
 
 /* Element 0 of b, the rest of a. */
-ALWAYS_INLINE V128 k_movss(V128 a, V128 b) { return (V128)_mm_move_ss((__m128)a, (__m128)b); }
-ALWAYS_INLINE V128 k_movsd(V128 a, V128 b) { return (V128){b[0], a[1]}; }
+ALWAYS_INLINE V128 kernel_movss(V128 a, V128 b) { return (V128)_mm_move_ss((__m128)a, (__m128)b); }
+ALWAYS_INLINE V128 kernel_movsd(V128 a, V128 b) { return (V128){b[0], a[1]}; }
 
-ALWAYS_INLINE V128 k_permilpd_imm(V128 a, V128 b, unsigned imm) {
+ALWAYS_INLINE V128 kernel_permilpd_imm(V128 a, V128 b, unsigned imm) {
     (void)a;
-    return k_shufpd(b, b, imm);
+    return kernel_shufpd(b, b, imm);
 }
 
 /* ---- VCMPPS and its kin: 32 predicates ---- */
@@ -89,49 +89,49 @@ ALWAYS_INLINE V128 cmp_mask(unsigned set, unsigned relation) { return _mm_set1_e
         return MERGE;                                                                                                  \
     }
 
-ALWAYS_INLINE V128 cmp_ps_eq(V128 a, V128 b) { return k_cmpps(a, b, 0); }
-ALWAYS_INLINE V128 cmp_ps_lt(V128 a, V128 b) { return k_cmpps(a, b, 1); }
-ALWAYS_INLINE V128 cmp_ps_unord(V128 a, V128 b) { return k_cmpps(a, b, 3); }
-ALWAYS_INLINE V128 cmp_pd_eq(V128 a, V128 b) { return k_cmppd(a, b, 0); }
-ALWAYS_INLINE V128 cmp_pd_lt(V128 a, V128 b) { return k_cmppd(a, b, 1); }
-ALWAYS_INLINE V128 cmp_pd_unord(V128 a, V128 b) { return k_cmppd(a, b, 3); }
-ALWAYS_INLINE V128 cmp_ss_eq(V128 a, V128 b) { return k_cmpss(a, b, 0); }
-ALWAYS_INLINE V128 cmp_ss_lt(V128 a, V128 b) { return k_cmpss(a, b, 1); }
-ALWAYS_INLINE V128 cmp_ss_unord(V128 a, V128 b) { return k_cmpss(a, b, 3); }
-ALWAYS_INLINE V128 cmp_sd_eq(V128 a, V128 b) { return k_cmpsd(a, b, 0); }
-ALWAYS_INLINE V128 cmp_sd_lt(V128 a, V128 b) { return k_cmpsd(a, b, 1); }
-ALWAYS_INLINE V128 cmp_sd_unord(V128 a, V128 b) { return k_cmpsd(a, b, 3); }
+ALWAYS_INLINE V128 cmp_ps_eq(V128 a, V128 b) { return kernel_cmpps(a, b, 0); }
+ALWAYS_INLINE V128 cmp_ps_lt(V128 a, V128 b) { return kernel_cmpps(a, b, 1); }
+ALWAYS_INLINE V128 cmp_ps_unord(V128 a, V128 b) { return kernel_cmpps(a, b, 3); }
+ALWAYS_INLINE V128 cmp_pd_eq(V128 a, V128 b) { return kernel_cmppd(a, b, 0); }
+ALWAYS_INLINE V128 cmp_pd_lt(V128 a, V128 b) { return kernel_cmppd(a, b, 1); }
+ALWAYS_INLINE V128 cmp_pd_unord(V128 a, V128 b) { return kernel_cmppd(a, b, 3); }
+ALWAYS_INLINE V128 cmp_ss_eq(V128 a, V128 b) { return kernel_cmpss(a, b, 0); }
+ALWAYS_INLINE V128 cmp_ss_lt(V128 a, V128 b) { return kernel_cmpss(a, b, 1); }
+ALWAYS_INLINE V128 cmp_ss_unord(V128 a, V128 b) { return kernel_cmpss(a, b, 3); }
+ALWAYS_INLINE V128 cmp_sd_eq(V128 a, V128 b) { return kernel_cmpsd(a, b, 0); }
+ALWAYS_INLINE V128 cmp_sd_lt(V128 a, V128 b) { return kernel_cmpsd(a, b, 1); }
+ALWAYS_INLINE V128 cmp_sd_unord(V128 a, V128 b) { return kernel_cmpsd(a, b, 3); }
 
-VEC_CMP32(k_vcmpps, cmp_ps_eq, cmp_ps_lt, cmp_ps_unord, r)
-VEC_CMP32(k_vcmppd, cmp_pd_eq, cmp_pd_lt, cmp_pd_unord, r)
-VEC_CMP32(k_vcmpss, cmp_ss_eq, cmp_ss_lt, cmp_ss_unord, k_movss(a, r))
-VEC_CMP32(k_vcmpsd, cmp_sd_eq, cmp_sd_lt, cmp_sd_unord, k_movsd(a, r))
+VEC_CMP32(kernel_vcmpps, cmp_ps_eq, cmp_ps_lt, cmp_ps_unord, r)
+VEC_CMP32(kernel_vcmppd, cmp_pd_eq, cmp_pd_lt, cmp_pd_unord, r)
+VEC_CMP32(kernel_vcmpss, cmp_ss_eq, cmp_ss_lt, cmp_ss_unord, kernel_movss(a, r))
+VEC_CMP32(kernel_vcmpsd, cmp_sd_eq, cmp_sd_lt, cmp_sd_unord, kernel_movsd(a, r))
 
 /* ---- VTESTPS, VTESTPD: ZF when no sign of a & b is set, CF when none of ~a & b ---- */
 
-ALWAYS_INLINE uint32_t k_testps(V128 a, V128 b) {
-    uint32_t x = k_movmskps(a), y = k_movmskps(b);
-    return (uint32_t) !(~x & y) | (uint32_t) !(x & y) << 6;
+ALWAYS_INLINE uint32_t kernel_testps(V128 a, V128 b) {
+    uint32_t x = kernel_movmskps(a), y = kernel_movmskps(b);
+    return (uint32_t)!(~x & y) | (uint32_t)!(x & y) << 6;
 }
-ALWAYS_INLINE uint32_t k_testpd(V128 a, V128 b) {
-    uint32_t x = k_movmskpd(a), y = k_movmskpd(b);
-    return (uint32_t) !(~x & y) | (uint32_t) !(x & y) << 6;
+ALWAYS_INLINE uint32_t kernel_testpd(V128 a, V128 b) {
+    uint32_t x = kernel_movmskpd(a), y = kernel_movmskpd(b);
+    return (uint32_t)!(~x & y) | (uint32_t)!(x & y) << 6;
 }
 
 /* ---- half precision ---- */
 
-ALWAYS_INLINE V128 k_cvtph2ps(V128 b) {
+ALWAYS_INLINE V128 kernel_cvtph2ps(V128 b) {
     if (UNLIKELY(!host_has(HOST_F16C)))
-        return p_cvtph2ps(b);
+        return portable_cvtph2ps(b);
     V128 r;
     __asm__ volatile("vcvtph2ps %1, %0" : "=x"(r) : "x"(b));
     return r;
 }
 /** Bits 1-0 of imm are the rounding mode unless bit 2 says that MXCSR has it. */
-ALWAYS_INLINE V128 k_cvtps2ph(V128 a, V128 b, unsigned imm) {
+ALWAYS_INLINE V128 kernel_cvtps2ph(V128 a, V128 b, unsigned imm) {
     (void)a;
     if (UNLIKELY(!host_has(HOST_F16C)))
-        return p_cvtps2ph(b, imm, MXCSR_MASKS);
+        return portable_cvtps2ph(b, imm, MXCSR_MASKS);
     V128 r;
     switch (imm & 4 ? 4 : imm & 3) {
     case 0: __asm__ volatile("vcvtps2ph $0, %1, %0" : "=x"(r) : "x"(b)); break;
@@ -154,19 +154,19 @@ static NOINLINE __attribute__((unused)) bool halves_tiny(V128 v) {
 /* ---- across lanes ---- */
 
 /** Bits 1-0 of imm choose the low lane among those of a and b, 5-4 the high one; bits 3 and 7 make them 0. */
-ALWAYS_INLINE V256 k_perm2f128(V256 a, V256 b, unsigned imm) {
+ALWAYS_INLINE V256 kernel_perm2f128(V256 a, V256 b, unsigned imm) {
     const V128 lane[4] = {a.lo, a.hi, b.lo, b.hi}, zero = _mm_setzero_si128();
     return (V256){imm & 8 ? zero : lane[imm & 3], imm & 0x80 ? zero : lane[(imm >> 4) & 3]};
 }
-ALWAYS_INLINE V256 k_insert128(V256 a, V256 b, unsigned imm) {
+ALWAYS_INLINE V256 kernel_insert128(V256 a, V256 b, unsigned imm) {
     return imm & 1 ? (V256){a.lo, b.lo} : (V256){b.lo, a.hi};
 }
-ALWAYS_INLINE V256 k_permq(V256 b, unsigned imm) {
+ALWAYS_INLINE V256 kernel_permq(V256 b, unsigned imm) {
     const long long q[4] = {b.lo[0], b.lo[1], b.hi[0], b.hi[1]};
     return (V256){(V128){q[imm & 3], q[(imm >> 2) & 3]}, (V128){q[(imm >> 4) & 3], q[(imm >> 6) & 3]}};
 }
 /** a holds the places, b what lies there. */
-ALWAYS_INLINE V256 k_permd(V256 a, V256 b, unsigned imm) {
+ALWAYS_INLINE V256 kernel_permd(V256 a, V256 b, unsigned imm) {
     (void)imm;
     union {
         V256 v;

@@ -15,36 +15,36 @@
         return a;                                                                                                      \
     }
 
-VEC_FP(k_addps, "addps")
-VEC_FP(k_addpd, "addpd")
-VEC_FP(k_addss, "addss")
-VEC_FP(k_addsd, "addsd")
-VEC_FP(k_subps, "subps")
-VEC_FP(k_subpd, "subpd")
-VEC_FP(k_subss, "subss")
-VEC_FP(k_subsd, "subsd")
-VEC_FP(k_mulps, "mulps")
-VEC_FP(k_mulpd, "mulpd")
-VEC_FP(k_mulss, "mulss")
-VEC_FP(k_mulsd, "mulsd")
-VEC_FP(k_divps, "divps")
-VEC_FP(k_divpd, "divpd")
-VEC_FP(k_divss, "divss")
-VEC_FP(k_divsd, "divsd")
-VEC_FP(k_minps, "minps")
-VEC_FP(k_minpd, "minpd")
-VEC_FP(k_minss, "minss")
-VEC_FP(k_minsd, "minsd")
-VEC_FP(k_maxps, "maxps")
-VEC_FP(k_maxpd, "maxpd")
-VEC_FP(k_maxss, "maxss")
-VEC_FP(k_maxsd, "maxsd")
-VEC_FP(k_sqrtss, "sqrtss")
-VEC_FP(k_sqrtsd, "sqrtsd")
-VEC_FP(k_rcpss, "rcpss")
-VEC_FP(k_rsqrtss, "rsqrtss")
-VEC_FP(k_cvtss2sd, "cvtss2sd")
-VEC_FP(k_cvtsd2ss, "cvtsd2ss")
+VEC_FP(kernel_addps, "addps")
+VEC_FP(kernel_addpd, "addpd")
+VEC_FP(kernel_addss, "addss")
+VEC_FP(kernel_addsd, "addsd")
+VEC_FP(kernel_subps, "subps")
+VEC_FP(kernel_subpd, "subpd")
+VEC_FP(kernel_subss, "subss")
+VEC_FP(kernel_subsd, "subsd")
+VEC_FP(kernel_mulps, "mulps")
+VEC_FP(kernel_mulpd, "mulpd")
+VEC_FP(kernel_mulss, "mulss")
+VEC_FP(kernel_mulsd, "mulsd")
+VEC_FP(kernel_divps, "divps")
+VEC_FP(kernel_divpd, "divpd")
+VEC_FP(kernel_divss, "divss")
+VEC_FP(kernel_divsd, "divsd")
+VEC_FP(kernel_minps, "minps")
+VEC_FP(kernel_minpd, "minpd")
+VEC_FP(kernel_minss, "minss")
+VEC_FP(kernel_minsd, "minsd")
+VEC_FP(kernel_maxps, "maxps")
+VEC_FP(kernel_maxpd, "maxpd")
+VEC_FP(kernel_maxss, "maxss")
+VEC_FP(kernel_maxsd, "maxsd")
+VEC_FP(kernel_sqrtss, "sqrtss")
+VEC_FP(kernel_sqrtsd, "sqrtsd")
+VEC_FP(kernel_rcpss, "rcpss")
+VEC_FP(kernel_rsqrtss, "rsqrtss")
+VEC_FP(kernel_cvtss2sd, "cvtss2sd")
+VEC_FP(kernel_cvtsd2ss, "cvtsd2ss")
 
 /* OP b */
 #define VEC_FP_UNARY(NAME, INSN)                                                                                       \
@@ -54,18 +54,18 @@ VEC_FP(k_cvtsd2ss, "cvtsd2ss")
         return r;                                                                                                      \
     }
 
-VEC_FP_UNARY(k_sqrtps, "sqrtps")
-VEC_FP_UNARY(k_sqrtpd, "sqrtpd")
-VEC_FP_UNARY(k_rcpps, "rcpps")
-VEC_FP_UNARY(k_rsqrtps, "rsqrtps")
-VEC_FP_UNARY(k_cvtdq2ps, "cvtdq2ps")
-VEC_FP_UNARY(k_cvtps2dq, "cvtps2dq")
-VEC_FP_UNARY(k_cvttps2dq, "cvttps2dq")
-VEC_FP_UNARY(k_cvtdq2pd, "cvtdq2pd")
-VEC_FP_UNARY(k_cvtpd2dq, "cvtpd2dq")
-VEC_FP_UNARY(k_cvttpd2dq, "cvttpd2dq")
-VEC_FP_UNARY(k_cvtps2pd, "cvtps2pd")
-VEC_FP_UNARY(k_cvtpd2ps, "cvtpd2ps")
+VEC_FP_UNARY(kernel_sqrtps, "sqrtps")
+VEC_FP_UNARY(kernel_sqrtpd, "sqrtpd")
+VEC_FP_UNARY(kernel_rcpps, "rcpps")
+VEC_FP_UNARY(kernel_rsqrtps, "rsqrtps")
+VEC_FP_UNARY(kernel_cvtdq2ps, "cvtdq2ps")
+VEC_FP_UNARY(kernel_cvtps2dq, "cvtps2dq")
+VEC_FP_UNARY(kernel_cvttps2dq, "cvttps2dq")
+VEC_FP_UNARY(kernel_cvtdq2pd, "cvtdq2pd")
+VEC_FP_UNARY(kernel_cvtpd2dq, "cvtpd2dq")
+VEC_FP_UNARY(kernel_cvttpd2dq, "cvttpd2dq")
+VEC_FP_UNARY(kernel_cvtps2pd, "cvtps2pd")
+VEC_FP_UNARY(kernel_cvtpd2ps, "cvtpd2ps")
 
 /* Comparisons by the predicate in imm; the upper bits of imm mean nothing without VEX. */
 #define VEC_FP_COMPARE(NAME, INSN)                                                                                     \
@@ -83,10 +83,10 @@ VEC_FP_UNARY(k_cvtpd2ps, "cvtpd2ps")
         return a;                                                                                                      \
     }
 
-VEC_FP_COMPARE(k_cmpps, "cmpps")
-VEC_FP_COMPARE(k_cmppd, "cmppd")
-VEC_FP_COMPARE(k_cmpss, "cmpss")
-VEC_FP_COMPARE(k_cmpsd, "cmpsd")
+VEC_FP_COMPARE(kernel_cmpps, "cmpps")
+VEC_FP_COMPARE(kernel_cmppd, "cmppd")
+VEC_FP_COMPARE(kernel_cmpss, "cmpss")
+VEC_FP_COMPARE(kernel_cmpsd, "cmpsd")
 
 /* COMISS and its kin: ZF, PF, CF in EFLAGS positions. */
 #define VEC_FP_COMI(NAME, INSN)                                                                                        \
@@ -99,10 +99,10 @@ VEC_FP_COMPARE(k_cmpsd, "cmpsd")
         return c | (uint32_t)p << 2 | (uint32_t)z << 6;                                                                \
     }
 
-VEC_FP_COMI(k_comiss, "comiss")
-VEC_FP_COMI(k_comisd, "comisd")
-VEC_FP_COMI(k_ucomiss, "ucomiss")
-VEC_FP_COMI(k_ucomisd, "ucomisd")
+VEC_FP_COMI(kernel_comiss, "comiss")
+VEC_FP_COMI(kernel_comisd, "comisd")
+VEC_FP_COMI(kernel_ucomiss, "ucomiss")
+VEC_FP_COMI(kernel_ucomisd, "ucomisd")
 
 /* From a general register of 32 or 64 bits; the rest of a stays. */
 #define VEC_FP_FROM_INT(NAME, INSN)                                                                                    \
@@ -113,8 +113,8 @@ VEC_FP_COMI(k_ucomisd, "ucomisd")
             __asm__ volatile(INSN "l %1, %0" : "+x"(a) : "r"((uint32_t)v));                                            \
         return a;                                                                                                      \
     }
-VEC_FP_FROM_INT(k_cvtsi2ss, "cvtsi2ss")
-VEC_FP_FROM_INT(k_cvtsi2sd, "cvtsi2sd")
+VEC_FP_FROM_INT(kernel_cvtsi2ss, "cvtsi2ss")
+VEC_FP_FROM_INT(kernel_cvtsi2sd, "cvtsi2sd")
 
 /* To a general register. */
 #define VEC_FP_TO_INT(NAME, INSN)                                                                                      \
@@ -128,18 +128,18 @@ VEC_FP_FROM_INT(k_cvtsi2sd, "cvtsi2sd")
         __asm__ volatile(INSN " %1, %0" : "=r"(d) : "x"(b));                                                           \
         return d;                                                                                                      \
     }
-VEC_FP_TO_INT(k_cvtss2si, "cvtss2si")
-VEC_FP_TO_INT(k_cvttss2si, "cvttss2si")
-VEC_FP_TO_INT(k_cvtsd2si, "cvtsd2si")
-VEC_FP_TO_INT(k_cvttsd2si, "cvttsd2si")
+VEC_FP_TO_INT(kernel_cvtss2si, "cvtss2si")
+VEC_FP_TO_INT(kernel_cvttss2si, "cvttss2si")
+VEC_FP_TO_INT(kernel_cvtsd2si, "cvtsd2si")
+VEC_FP_TO_INT(kernel_cvttsd2si, "cvttsd2si")
 
 /* Between MMX and XMM registers: an MMX operand is a vector whose high half is 0. */
-ALWAYS_INLINE V128 k_cvtpi2ps(V128 a, V128 b) { return k_movlps(a, k_cvtdq2ps(b)); }
-ALWAYS_INLINE V128 k_cvtpi2pd(V128 a, V128 b) {
+ALWAYS_INLINE V128 kernel_cvtpi2ps(V128 a, V128 b) { return kernel_movlps(a, kernel_cvtdq2ps(b)); }
+ALWAYS_INLINE V128 kernel_cvtpi2pd(V128 a, V128 b) {
     (void)a;
-    return k_cvtdq2pd(b);
+    return kernel_cvtdq2pd(b);
 }
-ALWAYS_INLINE V128 k_cvtps2pi(V128 b) { return k_cvtps2dq(_mm_move_epi64(b)); }
-ALWAYS_INLINE V128 k_cvttps2pi(V128 b) { return k_cvttps2dq(_mm_move_epi64(b)); }
+ALWAYS_INLINE V128 kernel_cvtps2pi(V128 b) { return kernel_cvtps2dq(_mm_move_epi64(b)); }
+ALWAYS_INLINE V128 kernel_cvttps2pi(V128 b) { return kernel_cvttps2dq(_mm_move_epi64(b)); }
 
 #endif

@@ -10,7 +10,7 @@
 #include "accel/tcg-lite/exec/portable/kernels_portable_ssse3.h"
 #include "accel/tcg-lite/exec/vec/kernels_vec_host.h"
 
-VEC_HOST(k_pshufb, HOST_SSSE3, "pshufb", p_pshufb)
+VEC_HOST(kernel_pshufb, HOST_SSSE3, "pshufb", portable_pshufb)
 
 /* 16 bytes from offset n select, for PSHUFB, byte k + n - 16 where there is such a byte, and nothing elsewhere. */
 static const uint8_t vec_window[64] __attribute__((aligned(64))) = {
@@ -32,43 +32,43 @@ static const uint32_t vec_two_words[16] = {0x01000100, 0x01000302, 0x01000504, 0
                                            0x07060100, 0x07060302, 0x07060504, 0x07060706};
 
 /** PSLLDQ, PSRLDQ: the count, in bytes, is the low byte of b. */
-ALWAYS_INLINE V128 k_pslldq(V128 a, V128 b) {
+ALWAYS_INLINE V128 kernel_pslldq(V128 a, V128 b) {
     unsigned n = (uint8_t)_mm_cvtsi128_si32(b);
     if (UNLIKELY(!host_has(HOST_SSSE3)))
-        return p_pslldq(a, n);
-    return k_pshufb(a, vec_window_at(16 - (n > 15 ? 16 : n)));
+        return portable_pslldq(a, n);
+    return kernel_pshufb(a, vec_window_at(16 - (n > 15 ? 16 : n)));
 }
-ALWAYS_INLINE V128 k_psrldq(V128 a, V128 b) {
+ALWAYS_INLINE V128 kernel_psrldq(V128 a, V128 b) {
     unsigned n = (uint8_t)_mm_cvtsi128_si32(b);
     if (UNLIKELY(!host_has(HOST_SSSE3)))
-        return p_psrldq(a, n);
-    return k_pshufb(a, vec_window_at(16 + (n > 15 ? 16 : n)));
+        return portable_psrldq(a, n);
+    return kernel_pshufb(a, vec_window_at(16 + (n > 15 ? 16 : n)));
 }
 
 /* a is the destination's old value, imm (8 bits) the selectors. */
-ALWAYS_INLINE V128 k_pshufd(V128 a, V128 b, unsigned imm) {
+ALWAYS_INLINE V128 kernel_pshufd(V128 a, V128 b, unsigned imm) {
     if (UNLIKELY(!host_has(HOST_SSSE3)))
-        return p_pshufd(a, b, imm);
-    return k_pshufb(b, (V128){(long long)vec_two_dwords[imm & 15], (long long)vec_two_dwords[imm >> 4 & 15]});
+        return portable_pshufd(a, b, imm);
+    return kernel_pshufb(b, (V128){(long long)vec_two_dwords[imm & 15], (long long)vec_two_dwords[imm >> 4 & 15]});
 }
-ALWAYS_INLINE V128 k_shufps(V128 a, V128 b, unsigned imm) {
+ALWAYS_INLINE V128 kernel_shufps(V128 a, V128 b, unsigned imm) {
     if (UNLIKELY(!host_has(HOST_SSSE3)))
-        return p_shufps(a, b, imm);
-    V128 low = k_pshufb(a, _mm_loadl_epi64((const V128 *)&vec_two_dwords[imm & 15]));
-    return _mm_unpacklo_epi64(low, k_pshufb(b, _mm_loadl_epi64((const V128 *)&vec_two_dwords[imm >> 4 & 15])));
+        return portable_shufps(a, b, imm);
+    V128 low = kernel_pshufb(a, _mm_loadl_epi64((const V128 *)&vec_two_dwords[imm & 15]));
+    return _mm_unpacklo_epi64(low, kernel_pshufb(b, _mm_loadl_epi64((const V128 *)&vec_two_dwords[imm >> 4 & 15])));
 }
 ALWAYS_INLINE long long vec_four_words(unsigned imm) {
     return (long long)(vec_two_words[imm & 15] | (uint64_t)vec_two_words[imm >> 4 & 15] << 32);
 }
-ALWAYS_INLINE V128 k_pshuflw(V128 a, V128 b, unsigned imm) {
+ALWAYS_INLINE V128 kernel_pshuflw(V128 a, V128 b, unsigned imm) {
     if (UNLIKELY(!host_has(HOST_SSSE3)))
-        return p_pshuflw(a, b, imm);
-    return k_pshufb(b, (V128){vec_four_words(imm), 0x0f0e0d0c0b0a0908});
+        return portable_pshuflw(a, b, imm);
+    return kernel_pshufb(b, (V128){vec_four_words(imm), 0x0f0e0d0c0b0a0908});
 }
-ALWAYS_INLINE V128 k_pshufhw(V128 a, V128 b, unsigned imm) {
+ALWAYS_INLINE V128 kernel_pshufhw(V128 a, V128 b, unsigned imm) {
     if (UNLIKELY(!host_has(HOST_SSSE3)))
-        return p_pshufhw(a, b, imm);
-    return k_pshufb(b, (V128){0x0706050403020100, vec_four_words(imm) + 0x0808080808080808});
+        return portable_pshufhw(a, b, imm);
+    return kernel_pshufb(b, (V128){0x0706050403020100, vec_four_words(imm) + 0x0808080808080808});
 }
 
 #endif

@@ -8,9 +8,7 @@
 
 /* ROUND: bits 1-0 of imm are the mode unless bit 2 says that MXCSR has it; bit 3: no PE. Bits 7-4 mean nothing. */
 #define VEC_ROUND_CASE(INSN, IMM)                                                                                      \
-    case IMM:                                                                                                          \
-        __asm__ volatile(INSN " $" #IMM ", %1, %0" : "+x"(a) : "x"(b));                                                \
-        break;
+    case IMM: __asm__ volatile(INSN " $" #IMM ", %1, %0" : "+x"(a) : "x"(b)); break;
 #define VEC_ROUND(NAME, INSN, PORTABLE_FN)                                                                             \
     ALWAYS_INLINE V128 NAME(V128 a, V128 b, unsigned imm) {                                                            \
         if (UNLIKELY(!host_has(HOST_SSE41)))                                                                           \
@@ -30,10 +28,10 @@
         return a;                                                                                                      \
     }
 
-VEC_ROUND(k_roundps, "roundps", p_roundps)
-VEC_ROUND(k_roundpd, "roundpd", p_roundpd)
-VEC_ROUND(k_roundss, "roundss", p_roundss)
-VEC_ROUND(k_roundsd, "roundsd", p_roundsd)
+VEC_ROUND(kernel_roundps, "roundps", portable_roundps)
+VEC_ROUND(kernel_roundpd, "roundpd", portable_roundpd)
+VEC_ROUND(kernel_roundss, "roundss", portable_roundss)
+VEC_ROUND(kernel_roundsd, "roundsd", portable_roundsd)
 
 /** Bits 7-4 of imm choose the products that count, 3-0 the lanes that get the sum; the others become 0. */
 ALWAYS_INLINE V128 vec_dpps_mask(unsigned imm) {
@@ -66,18 +64,18 @@ ALWAYS_INLINE struct DotTerms dot_terms_pd(V128 p, unsigned step, bool intel) {
                  : (struct DotTerms){_mm_unpacklo_epi64(p, p), _mm_unpackhi_epi64(p, p)};
 }
 
-ALWAYS_INLINE V128 k_dpps(V128 a, V128 b, unsigned imm, bool intel) {
-    V128 counts = vec_dpps_mask(imm >> 4), p = k_mulps(_mm_and_si128(counts, a), _mm_and_si128(counts, b));
+ALWAYS_INLINE V128 kernel_dpps(V128 a, V128 b, unsigned imm, bool intel) {
+    V128 counts = vec_dpps_mask(imm >> 4), p = kernel_mulps(_mm_and_si128(counts, a), _mm_and_si128(counts, b));
     for (unsigned step = 0; step < 2; step++) {
         struct DotTerms of = dot_terms_ps(p, step, intel);
-        p = k_addps(of.a, of.b);
+        p = kernel_addps(of.a, of.b);
     }
     return _mm_and_si128(vec_dpps_mask(imm), p);
 }
-ALWAYS_INLINE V128 k_dppd(V128 a, V128 b, unsigned imm, bool intel) {
-    V128 counts = vec_dppd_mask(imm >> 4), p = k_mulpd(_mm_and_si128(counts, a), _mm_and_si128(counts, b));
+ALWAYS_INLINE V128 kernel_dppd(V128 a, V128 b, unsigned imm, bool intel) {
+    V128 counts = vec_dppd_mask(imm >> 4), p = kernel_mulpd(_mm_and_si128(counts, a), _mm_and_si128(counts, b));
     struct DotTerms of = dot_terms_pd(p, 0, intel);
-    return _mm_and_si128(vec_dppd_mask(imm), k_addpd(of.a, of.b));
+    return _mm_and_si128(vec_dppd_mask(imm), kernel_addpd(of.a, of.b));
 }
 
 #endif

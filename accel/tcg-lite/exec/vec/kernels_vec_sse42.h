@@ -6,7 +6,7 @@
 #include "accel/tcg-lite/exec/portable/kernels_portable_sse42.h"
 #include "accel/tcg-lite/exec/vec/kernels_vec_host.h"
 
-VEC_HOST(k_pcmpgtq, HOST_SSE42, "pcmpgtq", p_pcmpgtq)
+VEC_HOST(kernel_pcmpgtq, HOST_SSE42, "pcmpgtq", portable_pcmpgtq)
 
 /* ---- string comparison ---- */
 
@@ -35,7 +35,7 @@ ALWAYS_INLINE unsigned pcmpstr_explicit(int64_t v, unsigned imm) {
 /** IntRes1; lengths in elements. */
 ALWAYS_INLINE uint32_t pcmpstr_compare(V128 a, unsigned a_len, V128 b, unsigned b_len, unsigned imm) {
     if (UNLIKELY(!host_has(HOST_SSE42)))
-        return p_pcmpstr(a, a_len, b, b_len, imm);
+        return portable_pcmpstr(a, a_len, b, b_len, imm);
     V128 r;
     switch (imm & 15) {
         PCMPSTR_CASE(0)
@@ -59,7 +59,7 @@ ALWAYS_INLINE uint32_t pcmpstr_compare(V128 a, unsigned a_len, V128 b, unsigned 
 }
 
 /** Compare the first a_len elements of a with the first b_len of b as imm says. */
-ALWAYS_INLINE struct PcmpStr k_pcmpstr(V128 a, unsigned a_len, V128 b, unsigned b_len, unsigned imm) {
+ALWAYS_INLINE struct PcmpStr kernel_pcmpstr(V128 a, unsigned a_len, V128 b, unsigned b_len, unsigned imm) {
     unsigned n = imm & PCMPSTR_WORDS ? 8 : 16;
     uint32_t bits = pcmpstr_compare(a, a_len, b, b_len, imm);
     if (imm & PCMPSTR_NEGATE)

@@ -325,9 +325,9 @@ ALWAYS_INLINE void avx_ps2ph_compute(CPUX86State *env, const struct Insn *i, str
         if (xm_out_of_range(t, halves_tiny(*out))) { /* once more, for flags as they are then */
             uint32_t masks = t->env->mxcsr & MXCSR_MASKS;
             host_set_mxcsr(host_mxcsr() & ~(uint32_t)MXCSR_FLAGS);
-            p_cvtps2ph(v.lo, (uint8_t)i->imm, masks);
+            portable_cvtps2ph(v.lo, (uint8_t)i->imm, masks);
             if (bits == 256)
-                p_cvtps2ph(v.hi, (uint8_t)i->imm, masks);
+                portable_cvtps2ph(v.hi, (uint8_t)i->imm, masks);
         }
         xm_end_of(t, i, before, halves_tiny(*out), NULL);
     }

@@ -437,14 +437,14 @@ static NOINLINE __attribute__((unused)) void avx_dpps_checked(struct Tcg *t, con
     unsigned imm = (uint8_t)i->imm;
     V128 counts = vec_dpps_mask(imm >> 4), to = vec_dpps_mask(imm);
     V256 a = ymm_read(t->env, i->vreg, bits);
-    V256 p = dot_step256(t, i, bits, lanes_binary(bits, a, (V256){counts, counts}, k_pand),
-                         lanes_binary(bits, *b, (V256){counts, counts}, k_pand), LANES_PS, k_mulps);
+    V256 p = dot_step256(t, i, bits, lanes_binary(bits, a, (V256){counts, counts}, kernel_pand),
+                         lanes_binary(bits, *b, (V256){counts, counts}, kernel_pand), LANES_PS, kernel_mulps);
     for (unsigned step = 0; step < 2; step++) {
         bool intel = tcg_as_intel(t, RULE_DOT_PRODUCT_NAN);
         struct DotTerms lo = dot_terms_ps(p.lo, step, intel), hi = dot_terms_ps(p.hi, step, intel);
-        p = dot_step256(t, i, bits, (V256){lo.a, hi.a}, (V256){lo.b, hi.b}, LANES_PS, k_addps);
+        p = dot_step256(t, i, bits, (V256){lo.a, hi.a}, (V256){lo.b, hi.b}, LANES_PS, kernel_addps);
     }
-    *out = lanes_binary(bits, p, (V256){to, to}, k_pand);
+    *out = lanes_binary(bits, p, (V256){to, to}, kernel_pand);
 }
 
 ALWAYS_INLINE void avx_dot(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, V256 b, VecDot k) {

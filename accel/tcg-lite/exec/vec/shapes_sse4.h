@@ -158,19 +158,19 @@ ALWAYS_INLINE V128 dot_step(struct Tcg *t, const struct Insn *i, V128 a, V128 b,
 static NOINLINE __attribute__((unused)) V128 dpps_checked(struct Tcg *t, const struct Insn *i, V128 a, V128 b,
                                                           unsigned imm) {
     V128 counts = vec_dpps_mask(imm >> 4);
-    V128 p = dot_step(t, i, _mm_and_si128(counts, a), _mm_and_si128(counts, b), LANES_PS, k_mulps);
+    V128 p = dot_step(t, i, _mm_and_si128(counts, a), _mm_and_si128(counts, b), LANES_PS, kernel_mulps);
     for (unsigned step = 0; step < 2; step++) {
         struct DotTerms of = dot_terms_ps(p, step, tcg_as_intel(t, RULE_DOT_PRODUCT_NAN));
-        p = dot_step(t, i, of.a, of.b, LANES_PS, k_addps);
+        p = dot_step(t, i, of.a, of.b, LANES_PS, kernel_addps);
     }
     return _mm_and_si128(vec_dpps_mask(imm), p);
 }
 static NOINLINE __attribute__((unused)) V128 dppd_checked(struct Tcg *t, const struct Insn *i, V128 a, V128 b,
                                                           unsigned imm) {
     V128 counts = vec_dppd_mask(imm >> 4);
-    V128 p = dot_step(t, i, _mm_and_si128(counts, a), _mm_and_si128(counts, b), LANES_PD, k_mulpd);
+    V128 p = dot_step(t, i, _mm_and_si128(counts, a), _mm_and_si128(counts, b), LANES_PD, kernel_mulpd);
     struct DotTerms of = dot_terms_pd(p, 0, tcg_as_intel(t, RULE_DOT_PRODUCT_NAN));
-    return _mm_and_si128(vec_dppd_mask(imm), dot_step(t, i, of.a, of.b, LANES_PD, k_addpd));
+    return _mm_and_si128(vec_dppd_mask(imm), dot_step(t, i, of.a, of.b, LANES_PD, kernel_addpd));
 }
 
 ALWAYS_INLINE void sse_dotps_r(SHAPE_R, VecDot k) {
@@ -208,20 +208,20 @@ ALWAYS_INLINE void sse_dotpd_mc(SHAPE_M, VecDot k) {
 
 /** Lengths that PCMPESTRx takes from EAX and EDX, or RAX and RDX. */
 typedef int64_t (*PcmpStrLength)(const CPUX86State *env, unsigned reg);
-ALWAYS_INLINE int64_t k_explicit32(const CPUX86State *env, unsigned reg) { return (int32_t)env->gpr[reg]; }
-ALWAYS_INLINE int64_t k_explicit64(const CPUX86State *env, unsigned reg) { return (int64_t)env->gpr[reg]; }
+ALWAYS_INLINE int64_t kernel_explicit32(const CPUX86State *env, unsigned reg) { return (int32_t)env->gpr[reg]; }
+ALWAYS_INLINE int64_t kernel_explicit64(const CPUX86State *env, unsigned reg) { return (int64_t)env->gpr[reg]; }
 
 ALWAYS_INLINE uint32_t sse_pcmpestr(CPUX86State *env, const struct Insn *i, struct Tcg *t, V128 b, PcmpStrLength k) {
     unsigned imm = (uint8_t)i->imm;
-    struct PcmpStr r = k_pcmpstr(xmm_read(env, i->reg), pcmpstr_explicit(k(env, REG_AX), imm), b,
-                                 pcmpstr_explicit(k(env, REG_DX), imm), imm);
+    struct PcmpStr r = kernel_pcmpstr(xmm_read(env, i->reg), pcmpstr_explicit(k(env, REG_AX), imm), b,
+                                      pcmpstr_explicit(k(env, REG_DX), imm), imm);
     cc_load(insn_cc(t, i), r.flags);
     return r.bits;
 }
 ALWAYS_INLINE uint32_t sse_pcmpistr(CPUX86State *env, const struct Insn *i, struct Tcg *t, V128 b) {
     unsigned imm = (uint8_t)i->imm;
     V128 a = xmm_read(env, i->reg);
-    struct PcmpStr r = k_pcmpstr(a, pcmpstr_length(a, imm), b, pcmpstr_length(b, imm), imm);
+    struct PcmpStr r = kernel_pcmpstr(a, pcmpstr_length(a, imm), b, pcmpstr_length(b, imm), imm);
     cc_load(insn_cc(t, i), r.flags);
     return r.bits;
 }

@@ -64,13 +64,13 @@ ALWAYS_INLINE void xmm_store(CPUX86State *env, const struct Insn *i, struct Tcg 
 ALWAYS_INLINE V128 vec_approx(const struct Tcg *t, V128 b, VecUnary k) {
     return LIKELY(t->host_approximates)
                ? k(b)
-               : approx_floats(k == k_rcpps ? APPROX_RCP : APPROX_RSQRT, b, t->cpu->model.vendor);
+               : approx_floats(k == kernel_rcpps ? APPROX_RCP : APPROX_RSQRT, b, t->cpu->model.vendor);
 }
 /** The same of the lowest element; the others are a's. */
 ALWAYS_INLINE V128 vec_approx_one(const struct Tcg *t, V128 a, V128 b, VecBinary k) {
     if (LIKELY(t->host_approximates))
         return k(a, b);
-    enum Approx what = k == k_rcpss ? APPROX_RCP : APPROX_RSQRT;
+    enum Approx what = k == kernel_rcpss ? APPROX_RCP : APPROX_RSQRT;
     uint32_t r = approx_float(what, (uint32_t)_mm_cvtsi128_si32(b), t->cpu->model.vendor);
     return (V128)_mm_move_ss((__m128)a, (__m128)_mm_cvtsi32_si128((int)r));
 }
@@ -118,19 +118,21 @@ ALWAYS_INLINE bool xm_out_of_range(const struct Tcg *t, bool tiny) {
 
 /** What kernel k does. */
 ALWAYS_INLINE enum XmKind xm_kind(VecBinary k) {
-    if (k == k_addps || k == k_addpd || k == k_addss || k == k_addsd || k == k_haddps || k == k_haddpd)
+    if (k == kernel_addps || k == kernel_addpd || k == kernel_addss || k == kernel_addsd || k == kernel_haddps ||
+        k == kernel_haddpd)
         return XM_ADD;
-    if (k == k_subps || k == k_subpd || k == k_subss || k == k_subsd || k == k_hsubps || k == k_hsubpd)
+    if (k == kernel_subps || k == kernel_subpd || k == kernel_subss || k == kernel_subsd || k == kernel_hsubps ||
+        k == kernel_hsubpd)
         return XM_SUB;
-    if (k == k_mulps || k == k_mulpd || k == k_mulss || k == k_mulsd)
+    if (k == kernel_mulps || k == kernel_mulpd || k == kernel_mulss || k == kernel_mulsd)
         return XM_MUL;
-    if (k == k_divps || k == k_divpd || k == k_divss || k == k_divsd)
+    if (k == kernel_divps || k == kernel_divpd || k == kernel_divss || k == kernel_divsd)
         return XM_DIV;
-    return k == k_addsubps || k == k_addsubpd ? XM_SUB_ADD : k == k_cvtsd2ss ? XM_NARROW : XM_NONE;
+    return k == kernel_addsubps || k == kernel_addsubpd ? XM_SUB_ADD : k == kernel_cvtsd2ss ? XM_NARROW : XM_NONE;
 }
 /** Give o the operands of k in half h of a result; horizontal kernels bring theirs together first. */
 ALWAYS_INLINE void xm_operands(struct XmOperation *o, unsigned h, V128 a, V128 b, VecBinary k) {
-    bool floats = k == k_haddps || k == k_hsubps, doubles = k == k_haddpd || k == k_hsubpd;
+    bool floats = k == kernel_haddps || k == kernel_hsubps, doubles = k == kernel_haddpd || k == kernel_hsubpd;
     o->a[h] = floats ? even_floats(a, b) : doubles ? _mm_unpacklo_epi64(a, b) : a;
     o->b[h] = floats ? odd_floats(a, b) : doubles ? _mm_unpackhi_epi64(a, b) : b;
 }

@@ -68,11 +68,11 @@ static bool unbounded_inexact(enum XmKind kind, uint64_t a, uint64_t b, bool dou
 
 static V128 compute(enum XmKind kind, V128 a, V128 b, bool doubles) {
     switch (kind) {
-    case XM_ADD: return doubles ? k_addsd(a, b) : k_addss(a, b);
-    case XM_SUB: return doubles ? k_subsd(a, b) : k_subss(a, b);
-    case XM_MUL: return doubles ? k_mulsd(a, b) : k_mulss(a, b);
-    case XM_DIV: return doubles ? k_divsd(a, b) : k_divss(a, b);
-    default: return k_cvtsd2ss(a, b);
+    case XM_ADD: return doubles ? kernel_addsd(a, b) : kernel_addss(a, b);
+    case XM_SUB: return doubles ? kernel_subsd(a, b) : kernel_subss(a, b);
+    case XM_MUL: return doubles ? kernel_mulsd(a, b) : kernel_mulss(a, b);
+    case XM_DIV: return doubles ? kernel_divsd(a, b) : kernel_divss(a, b);
+    default: return kernel_cvtsd2ss(a, b);
     }
 }
 

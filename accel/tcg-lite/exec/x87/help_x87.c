@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* x87 control instructions and the FSTENV, FSAVE images (SDM vol. 1, 8.1.10 and figures 8-9 to 8-12). */
 #include "accel/tcg-lite/exec/x87/help_x87.h"
-#include "accel/tcg-lite/exec/x87/fpu_host.h"
 #include "accel/tcg-lite/exec/helpers.h"
+#include "accel/tcg-lite/exec/x87/fpu_host.h"
 
 static uint64_t operand(struct Tcg *t, const struct Insn *i, unsigned size, enum Access access) {
     return mem_linear(t, i, i->seg, ea_offset(t->env, i), size, access);
@@ -13,28 +13,30 @@ static void wait(struct Tcg *t, const struct Insn *i) {
         tcg_raise(t, i, VEC_MF);
 }
 
-void h_fwait(struct Tcg *t, const struct Insn *i) { wait(t, i); }
+void helper_fwait(struct Tcg *t, const struct Insn *i) { wait(t, i); }
 
 /** FENI, FDISI, FSETPM do nothing since the 387. */
-void h_x87_obsolete(struct Tcg *t, const struct Insn *i) { (void)t, (void)i; }
+void helper_x87_obsolete(struct Tcg *t, const struct Insn *i) { (void)t, (void)i; }
 
-void h_fldcw(struct Tcg *t, const struct Insn *i) {
+void helper_fldcw(struct Tcg *t, const struct Insn *i) {
     wait(t, i);
     tcg_set_fcw(t, (uint16_t)mem_load(t, i, operand(t, i, 2, ACCESS_READ), 2));
 }
 
-void h_fnstcw(struct Tcg *t, const struct Insn *i) { mem_store(t, i, operand(t, i, 2, ACCESS_WRITE), 2, t->env->fcw); }
+void helper_fnstcw(struct Tcg *t, const struct Insn *i) {
+    mem_store(t, i, operand(t, i, 2, ACCESS_WRITE), 2, t->env->fcw);
+}
 
-void h_fnstsw(struct Tcg *t, const struct Insn *i) {
+void helper_fnstsw(struct Tcg *t, const struct Insn *i) {
     if (i->mem)
         mem_store(t, i, operand(t, i, 2, ACCESS_WRITE), 2, t->env->fsw);
     else
         gpr_write(t->env, REG_AX * 8, 16, t->env->fsw);
 }
 
-void h_fnclex(struct Tcg *t, const struct Insn *i) {
+void helper_fnclex(struct Tcg *t, const struct Insn *i) {
     (void)i;
-    t->env->fsw &= (uint16_t) ~(FSW_FLAGS | FSW_SF | FSW_ES | FSW_B);
+    t->env->fsw &= (uint16_t)~(FSW_FLAGS | FSW_SF | FSW_ES | FSW_B);
     host_clear_x87();
 }
 
@@ -46,7 +48,7 @@ void x87_init(struct Tcg *t) {
     tcg_set_fcw(t, FCW_INIT);
 }
 
-void h_fninit(struct Tcg *t, const struct Insn *i) {
+void helper_fninit(struct Tcg *t, const struct Insn *i) {
     (void)i;
     x87_init(t);
 }
@@ -91,13 +93,9 @@ static unsigned make_env(const struct Tcg *t, unsigned osize, uint8_t *out) {
         memcpy(out, w, sizeof(w));
         return sizeof(w);
     }
-    uint32_t d[7] = {0xffff0000u | env->fcw,
-                     0xffff0000u | env->fsw,
-                     0xffff0000u | tags,
-                     ip,
-                     at.fcs | (uint32_t)at.fop << 16,
-                     dp,
-                     0xffff0000u | at.fds};
+    uint32_t d[7] = {
+        0xffff0000u | env->fcw, 0xffff0000u | env->fsw, 0xffff0000u | tags, ip, at.fcs | (uint32_t)at.fop << 16, dp,
+        0xffff0000u | at.fds};
     if (real_format(t)) {
         d[3] = 0xffff0000u | (ip & 0xffff);
         d[4] = at.fop | (ip >> 16) << 12;
@@ -142,14 +140,14 @@ static uint64_t area(struct Tcg *t, const struct Insn *i, unsigned n, enum Acces
     return linear;
 }
 
-void h_fnstenv(struct Tcg *t, const struct Insn *i) {
+void helper_fnstenv(struct Tcg *t, const struct Insn *i) {
     uint8_t image[28];
     unsigned n = make_env(t, i->osize, image);
     mem_store_bytes(t, i, area(t, i, n, ACCESS_WRITE), image, n);
     tcg_set_fcw(t, t->env->fcw | FSW_FLAGS);
 }
 
-void h_fldenv(struct Tcg *t, const struct Insn *i) {
+void helper_fldenv(struct Tcg *t, const struct Insn *i) {
     wait(t, i);
     uint8_t image[28];
     unsigned n = i->osize == 1 ? 14 : 28;
@@ -157,7 +155,7 @@ void h_fldenv(struct Tcg *t, const struct Insn *i) {
     take_env(t, i->osize, image);
 }
 
-void h_fnsave(struct Tcg *t, const struct Insn *i) {
+void helper_fnsave(struct Tcg *t, const struct Insn *i) {
     CPUX86State *env = t->env;
     uint8_t image[108];
     unsigned n = make_env(t, i->osize, image);
@@ -170,7 +168,7 @@ void h_fnsave(struct Tcg *t, const struct Insn *i) {
     x87_init(t);
 }
 
-void h_frstor(struct Tcg *t, const struct Insn *i) {
+void helper_frstor(struct Tcg *t, const struct Insn *i) {
     wait(t, i);
     CPUX86State *env = t->env;
     uint8_t image[108];
@@ -184,7 +182,7 @@ void h_frstor(struct Tcg *t, const struct Insn *i) {
     }
 }
 
-void h_emms(struct Tcg *t, const struct Insn *i) {
+void helper_emms(struct Tcg *t, const struct Insn *i) {
     wait(t, i);
     t->env->fsw &= (uint16_t)~FSW_TOP;
     t->env->ftw = 0;

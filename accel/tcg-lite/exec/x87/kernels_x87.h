@@ -9,9 +9,9 @@
 #ifndef TWIN86_TCG_KERNELS_X87_H
 #define TWIN86_TCG_KERNELS_X87_H
 
-#include "accel/tcg-lite/exec/x87/fpu_host.h"
-#include "accel/tcg-lite/exec/vec/host_cpu.h"
 #include "accel/tcg-lite/exec/kernels_cond.h"
+#include "accel/tcg-lite/exec/vec/host_cpu.h"
+#include "accel/tcg-lite/exec/x87/fpu_host.h"
 
 enum { X87_LEFT_ONE = 1 << FSW_TOP_SHIFT };
 
@@ -32,15 +32,15 @@ enum { X87_LEFT_ONE = 1 << FSW_TOP_SHIFT };
         return sw;                                                                                                     \
     }
 
-X87_BINARY(k_fadd, "0xd8, 0xc1")
-X87_BINARY(k_fmul, "0xd8, 0xc9")
-X87_BINARY(k_fsub, "0xd8, 0xe1")
-X87_BINARY(k_fsubr, "0xd8, 0xe9")
-X87_BINARY(k_fdiv, "0xd8, 0xf1")
-X87_BINARY(k_fdivr, "0xd8, 0xf9")
-X87_BINARY(k_fprem, "0xd9, 0xf8")
-X87_BINARY(k_fprem1, "0xd9, 0xf5")
-X87_BINARY(k_fscale, "0xd9, 0xfd")
+X87_BINARY(kernel_fadd, "0xd8, 0xc1")
+X87_BINARY(kernel_fmul, "0xd8, 0xc9")
+X87_BINARY(kernel_fsub, "0xd8, 0xe1")
+X87_BINARY(kernel_fsubr, "0xd8, 0xe9")
+X87_BINARY(kernel_fdiv, "0xd8, 0xf1")
+X87_BINARY(kernel_fdivr, "0xd8, 0xf9")
+X87_BINARY(kernel_fprem, "0xd9, 0xf8")
+X87_BINARY(kernel_fprem1, "0xd9, 0xf5")
+X87_BINARY(kernel_fscale, "0xd9, 0xfd")
 
 /* dst = dst OP memory. */
 #define X87_BINARY_MEM(NAME, INSN)                                                                                     \
@@ -53,30 +53,30 @@ X87_BINARY(k_fscale, "0xd9, 0xfd")
         return sw;                                                                                                     \
     }
 
-X87_BINARY_MEM(k_fadd_m32, "fadds")
-X87_BINARY_MEM(k_fmul_m32, "fmuls")
-X87_BINARY_MEM(k_fsub_m32, "fsubs")
-X87_BINARY_MEM(k_fsubr_m32, "fsubrs")
-X87_BINARY_MEM(k_fdiv_m32, "fdivs")
-X87_BINARY_MEM(k_fdivr_m32, "fdivrs")
-X87_BINARY_MEM(k_fadd_m64, "faddl")
-X87_BINARY_MEM(k_fmul_m64, "fmull")
-X87_BINARY_MEM(k_fsub_m64, "fsubl")
-X87_BINARY_MEM(k_fsubr_m64, "fsubrl")
-X87_BINARY_MEM(k_fdiv_m64, "fdivl")
-X87_BINARY_MEM(k_fdivr_m64, "fdivrl")
-X87_BINARY_MEM(k_fiadd_m16, "fiadds")
-X87_BINARY_MEM(k_fimul_m16, "fimuls")
-X87_BINARY_MEM(k_fisub_m16, "fisubs")
-X87_BINARY_MEM(k_fisubr_m16, "fisubrs")
-X87_BINARY_MEM(k_fidiv_m16, "fidivs")
-X87_BINARY_MEM(k_fidivr_m16, "fidivrs")
-X87_BINARY_MEM(k_fiadd_m32, "fiaddl")
-X87_BINARY_MEM(k_fimul_m32, "fimull")
-X87_BINARY_MEM(k_fisub_m32, "fisubl")
-X87_BINARY_MEM(k_fisubr_m32, "fisubrl")
-X87_BINARY_MEM(k_fidiv_m32, "fidivl")
-X87_BINARY_MEM(k_fidivr_m32, "fidivrl")
+X87_BINARY_MEM(kernel_fadd_m32, "fadds")
+X87_BINARY_MEM(kernel_fmul_m32, "fmuls")
+X87_BINARY_MEM(kernel_fsub_m32, "fsubs")
+X87_BINARY_MEM(kernel_fsubr_m32, "fsubrs")
+X87_BINARY_MEM(kernel_fdiv_m32, "fdivs")
+X87_BINARY_MEM(kernel_fdivr_m32, "fdivrs")
+X87_BINARY_MEM(kernel_fadd_m64, "faddl")
+X87_BINARY_MEM(kernel_fmul_m64, "fmull")
+X87_BINARY_MEM(kernel_fsub_m64, "fsubl")
+X87_BINARY_MEM(kernel_fsubr_m64, "fsubrl")
+X87_BINARY_MEM(kernel_fdiv_m64, "fdivl")
+X87_BINARY_MEM(kernel_fdivr_m64, "fdivrl")
+X87_BINARY_MEM(kernel_fiadd_m16, "fiadds")
+X87_BINARY_MEM(kernel_fimul_m16, "fimuls")
+X87_BINARY_MEM(kernel_fisub_m16, "fisubs")
+X87_BINARY_MEM(kernel_fisubr_m16, "fisubrs")
+X87_BINARY_MEM(kernel_fidiv_m16, "fidivs")
+X87_BINARY_MEM(kernel_fidivr_m16, "fidivrs")
+X87_BINARY_MEM(kernel_fiadd_m32, "fiaddl")
+X87_BINARY_MEM(kernel_fimul_m32, "fimull")
+X87_BINARY_MEM(kernel_fisub_m32, "fisubl")
+X87_BINARY_MEM(kernel_fisubr_m32, "fisubrl")
+X87_BINARY_MEM(kernel_fidiv_m32, "fidivl")
+X87_BINARY_MEM(kernel_fidivr_m32, "fidivrl")
 
 /* Comparisons: nothing but the status word. */
 #define X87_COMPARE(NAME, CODE)                                                                                        \
@@ -89,8 +89,8 @@ X87_BINARY_MEM(k_fidivr_m32, "fidivrl")
         return sw;                                                                                                     \
     }
 
-X87_COMPARE(k_fcom, "0xd8, 0xd1")
-X87_COMPARE(k_fucom, "0xdd, 0xe1")
+X87_COMPARE(kernel_fcom, "0xd8, 0xd1")
+X87_COMPARE(kernel_fucom, "0xdd, 0xe1")
 
 #define X87_COMPARE_MEM(NAME, INSN)                                                                                    \
     ALWAYS_INLINE uint32_t NAME(const struct X87Reg *a, const uint64_t *b) {                                           \
@@ -102,10 +102,10 @@ X87_COMPARE(k_fucom, "0xdd, 0xe1")
         return sw;                                                                                                     \
     }
 
-X87_COMPARE_MEM(k_fcom_m32, "fcoms")
-X87_COMPARE_MEM(k_fcom_m64, "fcoml")
-X87_COMPARE_MEM(k_ficom_m16, "ficoms")
-X87_COMPARE_MEM(k_ficom_m32, "ficoml")
+X87_COMPARE_MEM(kernel_fcom_m32, "fcoms")
+X87_COMPARE_MEM(kernel_fcom_m64, "fcoml")
+X87_COMPARE_MEM(kernel_ficom_m16, "ficoms")
+X87_COMPARE_MEM(kernel_ficom_m32, "ficoml")
 
 /* Comparisons that set EFLAGS; *flags gets CF, PF and ZF in EFLAGS positions. */
 #define X87_COMPARE_FLAGS(NAME, CODE)                                                                                  \
@@ -121,8 +121,8 @@ X87_COMPARE_MEM(k_ficom_m32, "ficoml")
         return sw;                                                                                                     \
     }
 
-X87_COMPARE_FLAGS(k_fcomi, "0xdb, 0xf1")
-X87_COMPARE_FLAGS(k_fucomi, "0xdb, 0xe9")
+X87_COMPARE_FLAGS(kernel_fcomi, "0xdb, 0xf1")
+X87_COMPARE_FLAGS(kernel_fucomi, "0xdb, 0xe9")
 
 /* ST(0) = OP ST(0), or only its condition codes. */
 #define X87_UNARY(NAME, INSN)                                                                                          \
@@ -132,13 +132,13 @@ X87_COMPARE_FLAGS(k_fucomi, "0xdb, 0xe9")
         return sw;                                                                                                     \
     }
 
-X87_UNARY(k_ftst, "ftst")
-X87_UNARY(k_fxam, "fxam")
-X87_UNARY(k_f2xm1, "f2xm1")
-X87_UNARY(k_fsqrt, "fsqrt")
-X87_UNARY(k_frndint, "frndint")
-X87_UNARY(k_fsin, "fsin")
-X87_UNARY(k_fcos, "fcos")
+X87_UNARY(kernel_ftst, "ftst")
+X87_UNARY(kernel_fxam, "fxam")
+X87_UNARY(kernel_f2xm1, "f2xm1")
+X87_UNARY(kernel_fsqrt, "fsqrt")
+X87_UNARY(kernel_frndint, "frndint")
+X87_UNARY(kernel_fsin, "fsin")
+X87_UNARY(kernel_fcos, "fcos")
 
 /* ST(1) = f(ST(1), ST(0)), pop. X87_LEFT_ONE: it popped, and *st1 is the result. */
 #define X87_BINARY_POP(NAME, INSN)                                                                                     \
@@ -152,9 +152,9 @@ X87_UNARY(k_fcos, "fcos")
         return sw;                                                                                                     \
     }
 
-X87_BINARY_POP(k_fyl2x, "fyl2x")
-X87_BINARY_POP(k_fyl2xp1, "fyl2xp1")
-X87_BINARY_POP(k_fpatan, "fpatan")
+X87_BINARY_POP(kernel_fyl2x, "fyl2x")
+X87_BINARY_POP(kernel_fyl2xp1, "fyl2xp1")
+X87_BINARY_POP(kernel_fpatan, "fpatan")
 
 /* ST(0) = f(ST(0)), push g. X87_LEFT_ONE: it did not push (an exception, or C2: operand out of range). */
 #define X87_UNARY_PUSH(NAME, INSN)                                                                                     \
@@ -168,9 +168,9 @@ X87_BINARY_POP(k_fpatan, "fpatan")
         return sw;                                                                                                     \
     }
 
-X87_UNARY_PUSH(k_fptan, "fptan")
-X87_UNARY_PUSH(k_fsincos, "fsincos")
-X87_UNARY_PUSH(k_fxtract, "fxtract")
+X87_UNARY_PUSH(kernel_fptan, "fptan")
+X87_UNARY_PUSH(kernel_fsincos, "fsincos")
+X87_UNARY_PUSH(kernel_fxtract, "fxtract")
 
 /* Push memory. X87_LEFT_ONE: pushed, *dst is the value. */
 #define X87_LOAD(NAME, INSN)                                                                                           \
@@ -183,12 +183,12 @@ X87_UNARY_PUSH(k_fxtract, "fxtract")
         return sw;                                                                                                     \
     }
 
-X87_LOAD(k_fld_m32, "flds")
-X87_LOAD(k_fld_m64, "fldl")
-X87_LOAD(k_fild_m16, "filds")
-X87_LOAD(k_fild_m32, "fildl")
-X87_LOAD(k_fild_m64, "fildll")
-X87_LOAD(k_fbld, "fbld")
+X87_LOAD(kernel_fld_m32, "flds")
+X87_LOAD(kernel_fld_m64, "fldl")
+X87_LOAD(kernel_fild_m16, "filds")
+X87_LOAD(kernel_fild_m32, "fildl")
+X87_LOAD(kernel_fild_m64, "fildll")
+X87_LOAD(kernel_fbld, "fbld")
 
 /* Push a constant. */
 #define X87_CONSTANT(NAME, INSN)                                                                                       \
@@ -198,13 +198,13 @@ X87_LOAD(k_fbld, "fbld")
         return sw;                                                                                                     \
     }
 
-X87_CONSTANT(k_fld1, "fld1")
-X87_CONSTANT(k_fldl2t, "fldl2t")
-X87_CONSTANT(k_fldl2e, "fldl2e")
-X87_CONSTANT(k_fldpi, "fldpi")
-X87_CONSTANT(k_fldlg2, "fldlg2")
-X87_CONSTANT(k_fldln2, "fldln2")
-X87_CONSTANT(k_fldz, "fldz")
+X87_CONSTANT(kernel_fld1, "fld1")
+X87_CONSTANT(kernel_fldl2t, "fldl2t")
+X87_CONSTANT(kernel_fldl2e, "fldl2e")
+X87_CONSTANT(kernel_fldpi, "fldpi")
+X87_CONSTANT(kernel_fldlg2, "fldlg2")
+X87_CONSTANT(kernel_fldln2, "fldln2")
+X87_CONSTANT(kernel_fldz, "fldz")
 
 /* Store and pop. X87_LEFT_ONE: neither stored nor popped. */
 #define X87_STORE(NAME, INSN)                                                                                          \
@@ -217,12 +217,12 @@ X87_CONSTANT(k_fldz, "fldz")
         return sw;                                                                                                     \
     }
 
-X87_STORE(k_fst_m32, "fstps")
-X87_STORE(k_fst_m64, "fstpl")
-X87_STORE(k_fist_m16, "fistps")
-X87_STORE(k_fist_m32, "fistpl")
-X87_STORE(k_fist_m64, "fistpll")
-X87_STORE(k_fbst, "fbstp")
+X87_STORE(kernel_fst_m32, "fstps")
+X87_STORE(kernel_fst_m64, "fstpl")
+X87_STORE(kernel_fist_m16, "fistps")
+X87_STORE(kernel_fist_m32, "fistpl")
+X87_STORE(kernel_fist_m64, "fistpll")
+X87_STORE(kernel_fbst, "fbstp")
 
 /* FISTTP; hosts without SSE3 do it by FISTP with rounding towards zero. */
 #define X87_STORE_TRUNCATED(NAME, INSN, ROUNDING_INSN)                                                                 \
@@ -246,12 +246,12 @@ X87_STORE(k_fbst, "fbstp")
         return sw;                                                                                                     \
     }
 
-X87_STORE_TRUNCATED(k_fistt_m16, "fisttps", "fistps")
-X87_STORE_TRUNCATED(k_fistt_m32, "fisttpl", "fistpl")
-X87_STORE_TRUNCATED(k_fistt_m64, "fisttpll", "fistpll")
+X87_STORE_TRUNCATED(kernel_fistt_m16, "fisttps", "fistps")
+X87_STORE_TRUNCATED(kernel_fistt_m32, "fisttpl", "fistpl")
+X87_STORE_TRUNCATED(kernel_fistt_m64, "fisttpll", "fistpll")
 
 /* Moves and sign changes touch only bits. */
-ALWAYS_INLINE void k_fchs(struct X87Reg *r) { r->sign_exp ^= 0x8000; }
-ALWAYS_INLINE void k_fabs(struct X87Reg *r) { r->sign_exp &= 0x7fff; }
+ALWAYS_INLINE void kernel_fchs(struct X87Reg *r) { r->sign_exp ^= 0x8000; }
+ALWAYS_INLINE void kernel_fabs(struct X87Reg *r) { r->sign_exp &= 0x7fff; }
 
 #endif
