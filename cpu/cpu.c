@@ -41,15 +41,12 @@ void cpu_sync_clock(struct CPUState *cpu) {
                                                       1LL << cpu->icount_shift));
 }
 
-bool cpu_has_work(const struct CPUState *cpu) {
-    uint32_t events = atomic_load(&cpu->events);
-    if ((events & (CPU_EVENT_LEAVE | CPU_EVENT_INIT)) != 0)
-        return true;
+uint32_t cpu_wake_events(const struct CPUState *cpu) {
+    uint32_t wake = CPU_EVENT_LEAVE | CPU_EVENT_INIT;
     if (cpu->wait_for_sipi)
-        return (events & CPU_EVENT_SIPI) != 0;
-    if ((events & CPU_EVENT_NMI) != 0 && !cpu->env.nmi_blocked)
-        return true;
-    return (events & CPU_EVENT_INTR) != 0 && (cpu->env.rflags & FLAG_IF) != 0;
+        return wake | CPU_EVENT_SIPI;
+    wake |= cpu->env.nmi_blocked ? 0 : CPU_EVENT_NMI;
+    return wake | ((cpu->env.rflags & FLAG_IF) != 0 ? CPU_EVENT_INTR : 0);
 }
 
 uint64_t cpu_read_tsc(struct CPUState *cpu) {

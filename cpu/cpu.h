@@ -142,7 +142,7 @@ struct CPUState {
 
     /* events and run state; see vcpu.h */
     _Atomic uint32_t events;
-    uint8_t sipi_vector;
+    _Atomic uint8_t sipi_vector;
     bool halted;    /* with the engine's own interrupt controllers stale while engine_owns_state */
     bool shut_down; /* after a triple fault (SDM vol. 3, 7.15), until RESET or INIT; halted too */
     bool wait_for_sipi;
@@ -173,7 +173,8 @@ struct CPUState {
 
     struct CpuGroup *group; /* cpu/exclusive.h, whose mutex guards the two that follow; NULL: alone */
     struct CPUState *next_in_group;
-    bool in_guest;
+    bool working;
+    bool settle_others; /* vcpu_settle_others was called; its own thread's */
 };
 
 /** Power-on or INIT reset of env (SDM vol. 3, table 9-1). `init`: INIT keeps x87/SSE state, MTRRs and some MSRs. */
@@ -213,8 +214,12 @@ void cpu_sync_clock(struct CPUState *cpu);
 /** An AP's start after SIPI: CS:IP = vector * 100h : 0. */
 void cpu_start_ap(struct CPUState *cpu, uint8_t vector);
 
-/** True when an event would end HLT now: a deliverable interrupt, NMI, INIT or LEAVE. */
-bool cpu_has_work(const struct CPUState *cpu);
+/** The events that would end HLT, or the wait for SIPI: a deliverable interrupt, NMI, INIT, LEAVE ... */
+uint32_t cpu_wake_events(const struct CPUState *cpu);
+/** True when one of them is there. */
+static inline bool cpu_has_work(const struct CPUState *cpu) {
+    return (atomic_load(&cpu->events) & cpu_wake_events(cpu)) != 0;
+}
 
 /** A random number for the guest: the host's, or with CLOCK_ICOUNT the next of a fixed sequence. False: there is none
  *  now. vCPU thread. */

@@ -5,13 +5,13 @@
 void cpu_group_init(struct CpuGroup *g) {
     *g = (struct CpuGroup){0};
     pthread_mutex_init(&g->mutex, NULL);
-    pthread_cond_init(&g->left, NULL);
+    pthread_cond_init(&g->stopped, NULL);
     pthread_cond_init(&g->ended, NULL);
 }
 
 void cpu_group_destroy(struct CpuGroup *g) {
     pthread_cond_destroy(&g->ended);
-    pthread_cond_destroy(&g->left);
+    pthread_cond_destroy(&g->stopped);
     pthread_mutex_destroy(&g->mutex);
 }
 
@@ -23,35 +23,54 @@ void cpu_group_add(struct CpuGroup *g, struct CPUState *cpu) {
 
 static bool mine(const struct CpuGroup *g) { return g->depth != 0 && pthread_equal(g->owner, pthread_self()); }
 
-static void enter(struct CpuGroup *g, struct CPUState *cpu) {
-    cpu->in_guest = true;
-    g->inside++;
+static void begin_work(struct CpuGroup *g, struct CPUState *cpu) {
+    cpu->working = true;
+    g->working++;
 }
 
-static void leave(struct CpuGroup *g, struct CPUState *cpu) {
-    cpu->in_guest = false;
-    if (--g->inside == 0)
-        pthread_cond_broadcast(&g->left);
+static void end_work(struct CpuGroup *g, struct CPUState *cpu) {
+    cpu->working = false;
+    if (--g->working == 0)
+        pthread_cond_broadcast(&g->stopped);
 }
 
-void cpu_enter_guest(struct CPUState *cpu) {
+static void note_wanted(struct CpuGroup *g) { atomic_store(&g->wanted, g->waiting + g->depth != 0); }
+
+/* ---- the vCPU loop's part ---- */
+
+void cpu_run_begin(struct CPUState *cpu) {
     struct CpuGroup *g = cpu->group;
     if (g == NULL)
         return;
     pthread_mutex_lock(&g->mutex);
-    while (g->depth != 0)
+    while (g->waiting + g->depth != 0)
         pthread_cond_wait(&g->ended, &g->mutex);
-    enter(g, cpu);
+    begin_work(g, cpu);
     pthread_mutex_unlock(&g->mutex);
 }
 
-void cpu_leave_guest(struct CPUState *cpu) {
+void cpu_run_end(struct CPUState *cpu) {
     struct CpuGroup *g = cpu->group;
     if (g == NULL)
         return;
     pthread_mutex_lock(&g->mutex);
-    leave(g, cpu);
+    end_work(g, cpu);
     pthread_mutex_unlock(&g->mutex);
+}
+
+/* Who wants to stop the world says so before it posts CPU_EVENT_LEAVE: if that was withdrawn, it is seen here. */
+void cpu_safepoint(struct CPUState *cpu) {
+    if (cpu->group == NULL || !atomic_load(&cpu->group->wanted))
+        return;
+    cpu_run_end(cpu);
+    cpu_run_begin(cpu);
+}
+
+/* ---- stopping ---- */
+
+/* All vCPUs stand still, and nobody has to come first. */
+static bool may_begin(const struct CpuGroup *g, bool within) {
+    return g->depth == 0 && g->working == 0 && (within || g->within == 0);
 }
 
 void cpu_exclusive_begin(struct CpuGroup *g, struct CPUState *self) {
@@ -61,29 +80,36 @@ void cpu_exclusive_begin(struct CpuGroup *g, struct CPUState *self) {
         pthread_mutex_unlock(&g->mutex);
         return;
     }
-    bool inside = self != NULL && self->in_guest;
-    if (inside) /* who waits is no obstacle to somebody else's world */
-        leave(g, self);
-    while (g->depth != 0)
-        pthread_cond_wait(&g->ended, &g->mutex);
+    bool within = self != NULL && self->working;
+    g->waiting++;
+    g->within += within;
+    note_wanted(g);
+    if (within) /* who waits is no obstacle to somebody else's world */
+        end_work(g, self);
+    for (struct CPUState *cpu = g->first; cpu != NULL; cpu = cpu->next_in_group)
+        if (cpu->working)
+            cpu_post(cpu, CPU_EVENT_LEAVE);
+    while (!may_begin(g, within))
+        pthread_cond_wait(&g->stopped, &g->mutex);
+    g->waiting--;
+    g->within -= within;
     g->depth = 1;
     g->owner = pthread_self();
-    g->back = inside ? self : NULL;
-    for (struct CPUState *cpu = g->first; cpu != NULL; cpu = cpu->next_in_group)
-        if (cpu->in_guest)
-            cpu_post(cpu, CPU_EVENT_LEAVE);
-    while (g->inside != 0)
-        pthread_cond_wait(&g->left, &g->mutex);
+    g->back = within ? self : NULL;
     pthread_mutex_unlock(&g->mutex);
 }
 
 void cpu_exclusive_end(struct CpuGroup *g) {
     pthread_mutex_lock(&g->mutex);
     if (--g->depth == 0) {
-        if (g->back != NULL)
-            enter(g, g->back);
+        struct CPUState *back = g->back;
         g->back = NULL;
-        pthread_cond_broadcast(&g->ended);
+        note_wanted(g);
+        if (back != NULL)
+            begin_work(g, back);
+        if (back != NULL && g->waiting != 0) /* it goes on to the end of its instruction, and no further */
+            cpu_post(back, CPU_EVENT_LEAVE);
+        pthread_cond_broadcast(g->waiting != 0 ? &g->stopped : &g->ended);
     }
     pthread_mutex_unlock(&g->mutex);
 }

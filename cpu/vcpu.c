@@ -77,6 +77,11 @@ void vcpu_request_work(struct CPUState *cpu, void (*fn)(void *opaque), void *opa
     cpu_post(cpu, CPU_EVENT_LEAVE);
 }
 
+void vcpu_settle_others(struct CPUState *cpu) {
+    cpu->settle_others = true;
+    cpu_post(cpu, CPU_EVENT_LEAVE);
+}
+
 void vcpu_deadline_changed(struct CPUState *cpu) { cpu_post(cpu, CPU_EVENT_LEAVE); }
 
 bool vcpu_running(const struct CPUState *cpu) { return cpu->thread != NULL && atomic_load(&cpu->thread->running); }
@@ -160,10 +165,40 @@ int vcpu_thread_id(const struct CPUState *cpu) { return cpu->thread != NULL ? at
 
 /* ---- the thread ---- */
 
+/* Reset the machine, while all its vCPUs stand at safepoints. */
+static void reset_machine(struct CPUState *cpu) {
+    struct VcpuThread *t = cpu->thread;
+    cpu_run_end(cpu);
+    if (cpu->group != NULL)
+        cpu_exclusive_begin(cpu->group, NULL);
+    pthread_mutex_lock(cpu->lock);
+    cpu_sync_state(cpu);
+    t->ops.reset(t->ops.opaque);
+    cpu_state_changed(cpu);
+    pthread_mutex_unlock(cpu->lock);
+    if (cpu->group != NULL)
+        cpu_exclusive_end(cpu->group);
+    cpu_run_begin(cpu);
+}
+
+/* See vcpu_settle_others. */
+static void settle_others(struct CPUState *cpu) {
+    cpu->settle_others = false;
+    if (cpu_is_alone(cpu))
+        return;
+    cpu_run_end(cpu);
+    cpu_exclusive_begin(cpu->group, NULL);
+    cpu_exclusive_end(cpu->group);
+    cpu_run_begin(cpu);
+}
+
 /* Serve what others asked for. True: park. */
 static bool serve_requests(struct CPUState *cpu) {
     struct VcpuThread *t = cpu->thread;
     cpu_retract(cpu, CPU_EVENT_LEAVE); /* before looking: a request made after this posts it again */
+    cpu_safepoint(cpu);
+    if (cpu->settle_others)
+        settle_others(cpu);
     pthread_mutex_lock(&t->mutex);
     bool stop = t->stop || t->pausers > 0, reset = t->reset;
     void (*work)(void *opaque) = t->work;
@@ -172,21 +207,13 @@ static bool serve_requests(struct CPUState *cpu) {
     t->work = NULL;
     pthread_mutex_unlock(&t->mutex);
 
-    if (reset && cpu->group != NULL)
-        cpu_exclusive_begin(cpu->group, cpu);
-    if (reset || work != NULL) {
+    if (reset)
+        reset_machine(cpu);
+    if (work != NULL) {
         pthread_mutex_lock(cpu->lock);
-        if (reset) {
-            cpu_sync_state(cpu);
-            t->ops.reset(t->ops.opaque);
-            cpu_state_changed(cpu);
-        }
-        if (work != NULL)
-            work(opaque);
+        work(opaque);
         pthread_mutex_unlock(cpu->lock);
     }
-    if (reset && cpu->group != NULL)
-        cpu_exclusive_end(cpu->group);
     return stop;
 }
 
@@ -237,24 +264,29 @@ static void set_limit(struct CPUState *cpu) {
 static void sleep_until_work(struct CPUState *cpu, int64_t ns) {
     struct VcpuThread *t = cpu->thread;
     struct timespec until = time_from_now(ns > 0 ? ns : 0);
+    uint32_t wake = cpu_wake_events(cpu); /* who changes that while it sleeps posts CPU_EVENT_LEAVE */
+    cpu_run_end(cpu);
     pthread_mutex_lock(&t->mutex);
     atomic_store(&t->sleeping, true); /* before looking at events; cpu_post does it the other way round */
     int r = 0;
-    while (!cpu_has_work(cpu) && r == 0)
+    while ((atomic_load(&cpu->events) & wake) == 0 && r == 0)
         r = ns < 0 ? pthread_cond_wait(&t->wake, &t->mutex) : pthread_cond_timedwait(&t->wake, &t->mutex, &until);
     atomic_store(&t->sleeping, false);
     pthread_mutex_unlock(&t->mutex);
+    cpu_run_begin(cpu);
 }
 
 /* Somebody keeps it from executing: wait until they don't, or for a request. */
 static void wait_held(struct CPUState *cpu) {
     struct VcpuThread *t = cpu->thread;
+    cpu_run_end(cpu);
     pthread_mutex_lock(&t->mutex);
     atomic_store(&t->sleeping, true); /* as in sleep_until_work */
     while (atomic_load(&t->held) != 0 && (atomic_load(&cpu->events) & CPU_EVENT_LEAVE) == 0)
         pthread_cond_wait(&t->wake, &t->mutex);
     atomic_store(&t->sleeping, false);
     pthread_mutex_unlock(&t->mutex);
+    cpu_run_begin(cpu);
 }
 
 /* Asleep until a time that there is not: fire what waits for it. In case nothing comes of it, not all the time. */
@@ -333,10 +365,7 @@ static enum VcpuExit execute(struct CPUState *cpu) {
         return VCPU_EXIT_ERROR;
     cpu->env_changed = false;
     cpu->engine_owns_state = true;
-    cpu_enter_guest(cpu);
-    enum VcpuExit exit = ops->exec(cpu);
-    cpu_leave_guest(cpu);
-    return exit;
+    return ops->exec(cpu);
 }
 
 static enum VcpuStop run(struct CPUState *cpu) {
@@ -383,9 +412,11 @@ static void *thread_main(void *arg) {
         if (t->quit)
             break;
         pthread_mutex_unlock(&t->mutex);
+        cpu_run_begin(cpu);
         enum VcpuStop why = run(cpu);
         cpu_sync_state(cpu);
         cpu_debug_end(cpu);
+        cpu_run_end(cpu);
         t->ops.parked(t->ops.opaque, why);
         pthread_mutex_lock(&t->mutex);
         t->running = false;

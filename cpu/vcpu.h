@@ -24,7 +24,7 @@ enum VcpuStop {
 
 /** What the loop asks of the machine. All are called in the vCPU's thread. */
 struct VcpuOps {
-    /** Reset the whole machine, this CPU included. Lock held, env up to date. */
+    /** Reset the whole machine, all its CPUs included. Lock held, the world stopped, this CPU's env up to date. */
     void (*reset)(void *opaque);
     /** Triple fault. Lock held. Must request a reset or a stop: only those end a shutdown. */
     void (*shutdown)(void *opaque);
@@ -60,6 +60,10 @@ void vcpu_request_reset(struct CPUState *cpu);
 /** Ask for `fn` to be called in the vCPU's thread, lock held, between two instructions, so that host input too happens
  *  at an instruction count. One function at a time; a second call before it ran replaces it. Any thread. */
 void vcpu_request_work(struct CPUState *cpu, void (*fn)(void *opaque), void *opaque);
+
+/** Before it executes its next instruction, every other vCPU is to have come to the end of the one that it is in: what
+ *  has been changed now is seen from then on by all. In the vCPU's own thread; any lock held. */
+void vcpu_settle_others(struct CPUState *cpu);
 
 /** The clock's earliest deadline moved forward: look at it before executing on. Any thread. For CLOCK_ICOUNT. */
 void vcpu_deadline_changed(struct CPUState *cpu);

@@ -75,6 +75,24 @@ int twin86_doctor(unsigned index, FILE *f) {
 
 /* ---- life ---- */
 
+int machine_new(Twin86Machine **machine, const Twin86Config *config, char *why, size_t n) {
+    size_t bytes = (sizeof(struct Twin86Machine) + 63) & ~(size_t)63;
+    struct Twin86Machine *t = aligned_alloc(64, bytes);
+    if (t == NULL) {
+        snprintf(why, n, "out of memory");
+        return -ENOMEM;
+    }
+    memset(t, 0, bytes);
+    int r = machine_create(&t->m, config, why, n);
+    if (r != 0) {
+        machine_destroy(&t->m);
+        free(t);
+        return r;
+    }
+    *machine = t;
+    return 0;
+}
+
 int twin86_create(Twin86Machine **machine, const Twin86Config *config, char *why, size_t why_size) {
     Twin86Config full;
     twin86_config_init(&full);
@@ -86,26 +104,10 @@ int twin86_create(Twin86Machine **machine, const Twin86Config *config, char *why
     if (why_size == 0)
         why = unused, why_size = sizeof(unused);
     why[0] = '\0';
-
-    if (full.cpus != 1) {
-        snprintf(why, why_size, "%u processors are not supported yet; use 1", full.cpus);
-        return -EINVAL;
-    }
-    size_t bytes = (sizeof(struct Twin86Machine) + 63) & ~(size_t)63;
-    struct Twin86Machine *t = aligned_alloc(64, bytes);
-    if (t == NULL) {
-        snprintf(why, why_size, "out of memory");
-        return -ENOMEM;
-    }
-    memset(t, 0, bytes);
-    int r = machine_create(&t->m, &full, why, why_size);
-    if (r != 0) {
-        machine_destroy(&t->m);
-        free(t);
-        return r;
-    }
-    *machine = t;
-    return 0;
+    if (full.cpus == 1)
+        return machine_new(machine, &full, why, why_size);
+    snprintf(why, why_size, "%u processors are not supported yet; use 1", full.cpus);
+    return -EINVAL;
 }
 
 void twin86_destroy(Twin86Machine *machine) {

@@ -25,6 +25,14 @@ static void init_cpu(struct Machine *m, unsigned index, const struct CpuModel *m
     cpu_group_add(&m->cpu_group, cpu);
 }
 
+/* The memory map changes in device code, which a vCPU may be in the midst of: it goes on when all others have seen it. */
+static void map_changed(void *opaque, uint64_t gpa, uint64_t size) {
+    struct MachineCpu *c = machine_current_cpu(opaque);
+    (void)gpa, (void)size;
+    if (c != NULL)
+        vcpu_settle_others(&c->cpu);
+}
+
 int machine_create_cpus(struct Machine *m, char *why, size_t n) {
     struct CpuModel model;
     int r = cpu_model_parse(&model, m->config.cpu, why, n);
@@ -41,7 +49,8 @@ int machine_create_cpus(struct Machine *m, char *why, size_t n) {
     cpu_group_init(&m->cpu_group);
     for (unsigned i = 0; i < m->cpu_count; i++)
         init_cpu(m, i, &model);
-    return 0;
+    const struct BusListener listener = {.mapping_changed = map_changed, .opaque = m};
+    return m->cpu_count > 1 ? bus_add_listener(m->bus, &listener) : 0;
 }
 
 void machine_destroy_cpus(struct Machine *m) {

@@ -199,7 +199,9 @@ static void on_reset(void *opaque) {
     struct Machine *m = ((struct MachineCpu *)opaque)->machine;
     char why[200];
     count_reset(m);
+    machine_sync_state(m); /* else an engine would bring the old state back */
     int r = machine_reset(m, why, sizeof(why));
+    machine_post(m, CPU_EVENT_LEAVE); /* one that sleeps sleeps for something else now */
     if (r != 0 && m->pending.kind == TWIN86_EVENT_NONE) { /* loaded before, so only memory can be short */
         machine_stop(m, TWIN86_EVENT_ERROR, 0);
         snprintf(m->pending.message, sizeof(m->pending.message), "the guest could not be loaded anew: %s", why);

@@ -159,6 +159,8 @@ static inline struct CPUState *machine_cpu(const struct Machine *m, unsigned ind
 
 /** What the public handle stands for (api.c). */
 struct Machine *machine_of(Twin86Machine *machine);
+/** twin86_create for any number of processors: what the public function refuses is not ready for users. */
+int machine_new(Twin86Machine **machine, const Twin86Config *config, char *why, size_t n);
 
 /* ---- wiring.c ---- */
 

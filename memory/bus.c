@@ -375,6 +375,24 @@ void bus_announce_code(struct Bus *bus, uint64_t gpa, uint64_t size) {
     }
 }
 
+void bus_announce_code_begins(struct Bus *bus, uint64_t gpa) {
+    for (struct BusListener *l = atomic_load(&bus->listeners); l; l = l->next) {
+        if (l->code_begins) {
+            l->code_begins(l->opaque, gpa);
+        }
+    }
+}
+
+bool bus_announce_code_stored(struct Bus *bus, uint64_t gpa, uint64_t size) {
+    bool left = false;
+    for (struct BusListener *l = atomic_load(&bus->listeners); l; l = l->next) {
+        if (l->code_stored) {
+            left |= l->code_stored(l->opaque, gpa, size);
+        }
+    }
+    return left;
+}
+
 void bus_set_a20(struct Bus *bus, bool enabled) {
     if (atomic_exchange(&bus->a20, enabled) != enabled) {
         bus_announce_mapping(bus, 0, UINT64_MAX);

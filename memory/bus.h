@@ -5,8 +5,9 @@
  * Reads and writes of any size and alignment are split so that each piece lies in one region and has a size that the
  * region's callbacks accept. Unmapped addresses and ports read as all ones and ignore writes.
  *
- * Thread rules: mapping changes happen with the machine lock held while no vCPU runs, or from device code. RAM access
- * is lock-free; callbacks are made with the machine lock held (the bus takes it; it is recursive).
+ * Thread rules: mapping changes happen with the machine lock held while no vCPU runs, or from device code: then the
+ * vCPU whose access it was goes on behind its instruction when all others have seen the change. RAM access is lock-free;
+ * callbacks are made with the machine lock held (the bus takes it; it is recursive).
  */
 #ifndef TWIN86_MEMORY_BUS_H
 #define TWIN86_MEMORY_BUS_H
@@ -22,6 +23,11 @@ struct BusListener {
     void (*mapping_changed)(void *opaque, uint64_t gpa, uint64_t size);
     /* Bytes in a page with PAGE_FLAG_CODE were written by somebody else than the engine's own vCPU store path. */
     void (*code_written)(void *opaque, uint64_t gpa, uint64_t size);
+    /* Of several vCPUs, while none of them runs: a page is about to get PAGE_FLAG_CODE, so stores to
+     * it must be seen from now on. */
+    void (*code_begins)(void *opaque, uint64_t gpa);
+    /* The same: bytes in a page with that flag were stored by a vCPU. True: there is still code of this one's. */
+    bool (*code_stored)(void *opaque, uint64_t gpa, uint64_t size);
     /* Set PAGE_FLAG_DIRTY where the engine knows of writes that are not in the flags yet. */
     void (*sync_dirty)(void *opaque);
     void *opaque;
@@ -73,6 +79,10 @@ void bus_write(struct Bus *bus, uint64_t gpa, const void *buf, size_t len);
 /** One little-endian access of 1, 2, 4 or 8 bytes. */
 uint64_t bus_read_uint(struct Bus *bus, uint64_t gpa, unsigned size);
 void bus_write_uint(struct Bus *bus, uint64_t gpa, uint64_t value, unsigned size);
+
+/** Tell all listeners of code_begins; of code_stored: true if one of them has said so. For engines. */
+void bus_announce_code_begins(struct Bus *bus, uint64_t gpa);
+bool bus_announce_code_stored(struct Bus *bus, uint64_t gpa, uint64_t size);
 
 /** Host pointer to `len` bytes of RAM at gpa, or NULL if that is not wholly RAM in one mapping. For loaders and DMA. */
 void *bus_ram_ptr(struct Bus *bus, uint64_t gpa, size_t len);

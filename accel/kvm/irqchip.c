@@ -102,7 +102,7 @@ static void put_register(struct kvm_lapic_state *s, unsigned offset, uint32_t va
 }
 
 /* SDM vol. 3, 11.4.7.1; then what PC firmware leaves behind on the bootstrap CPU: virtual wire mode. */
-void kvm_lapic_reset_state(struct kvm_lapic_state *s, uint8_t id) {
+void kvm_lapic_reset_state(struct kvm_lapic_state *s, uint8_t id, bool bootstrap) {
     enum {
         ID = 0x20,
         DFR = 0xe0,
@@ -116,10 +116,13 @@ void kvm_lapic_reset_state(struct kvm_lapic_state *s, uint8_t id) {
     memset(s, 0, sizeof(*s));
     put_register(s, ID, (uint32_t)id << 24);
     put_register(s, DFR, UINT32_MAX);
-    put_register(s, SVR, SVR_ENABLE | 0xff);
+    put_register(s, SVR, 0xff);
     put_register(s, LVT_CMCI, MASKED);
     for (unsigned lvt = LVT_TIMER; lvt <= LVT_ERROR; lvt += 0x10)
         put_register(s, lvt, MASKED);
+    if (!bootstrap)
+        return;
+    put_register(s, SVR, SVR_ENABLE | 0xff);
     put_register(s, LVT_LINT0, EXTINT);
     put_register(s, LVT_LINT1, NMI);
 }
@@ -140,7 +143,7 @@ static void reset_lapic(struct KvmVcpu *v) {
         sregs.cr8 = 0;
         ioctl(v->fd, KVM_SET_SREGS, &sregs);
     }
-    kvm_lapic_reset_state(&lapic, (uint8_t)v->cpu->index);
+    kvm_lapic_reset_state(&lapic, (uint8_t)v->cpu->index, v->cpu->bootstrap);
     ioctl(v->fd, KVM_SET_LAPIC, &lapic);
 }
 

@@ -59,12 +59,14 @@ struct KvmDebug {
     uint8_t opcode; /* that stands there: INT3 or HLT */
 };
 
+enum { KVM_VCPUS_MAX = 256 };
+
 struct KvmVm {
     int dev_fd, fd; /* /dev/kvm, the VM */
     struct KvmCaps caps;
     struct Bus *bus;
     struct KvmSlot *slots; /* caps.slots of them; changed with the machine lock held */
-    struct KvmVcpu *vcpu;
+    struct KvmVcpu *vcpu[KVM_VCPUS_MAX]; /* by index; NULL: none */
     char map_error[128]; /* a change of the memory map that KVM refused; told by the next exec */
     _Atomic bool map_failed;
     bool irqchip;       /* the kernel's interrupt controllers */
@@ -156,8 +158,8 @@ int kvm_slots_init(struct KvmVm *vm);
 void kvm_slots_destroy(struct KvmVm *vm);
 /** Make KVM's slots follow the bus. Machine lock held. */
 void kvm_vm_update_slots(struct KvmVm *vm);
-/** The guest's page tables were changed by somebody else: translations made before are void. Machine lock held, the
- * vCPU not in KVM_RUN. */
+/** The guest's page tables were changed by somebody else: translations made before are void. Machine lock held, no
+ *  vCPU in KVM_RUN. */
 void kvm_vm_forget_translations(struct KvmVm *vm);
 /** The slots that the bus's map asks for, without any KVM. Returns how many; those beyond `max` are not stored. */
 unsigned kvm_wanted_slots(struct Bus *bus, bool readonly_mem, struct KvmSlot *slot, unsigned max);
@@ -169,8 +171,8 @@ int kvm_irqchip_create(struct KvmVm *vm, char *why, size_t n);
 extern const struct AccelIrqchipOps kvm_irqchip_ops;
 /** For CPUState.apic while the controllers are the kernel's; the opaque is the struct KvmVcpu. */
 extern const struct CpuApicOps kvm_apic_ops;
-/** The local APIC as after power-up and PC firmware. */
-void kvm_lapic_reset_state(struct kvm_lapic_state *s, uint8_t id);
+/** The local APIC as after power-up, and of the bootstrap processor as PC firmware leaves it. */
+void kvm_lapic_reset_state(struct kvm_lapic_state *s, uint8_t id, bool bootstrap);
 
 /* ---- cpuid.c ---- */
 

@@ -8,6 +8,7 @@
  */
 #include "accel/kvm/kick_signal.h"
 #include "accel/kvm/kvm.h"
+#include "cpu/exclusive.h"
 #include "cpu/exits.h"
 
 #include <errno.h>
@@ -23,7 +24,7 @@ static void set_immediate_exit(struct KvmVcpu *v, uint8_t on) {
 
 void kvm_kick(struct CPUState *cpu) {
     struct KvmVm *vm = cpu->accel->data; /* not cpu->engine: an assist is using that */
-    struct KvmVcpu *v = vm->vcpu;
+    struct KvmVcpu *v = vm->vcpu[cpu->index];
     if (v == NULL)
         return;
     set_immediate_exit(v, 1);
@@ -213,9 +214,13 @@ static bool must_leave(uint32_t events) { return (events & (CPU_EVENT_LEAVE | CP
 static void forget(struct KvmVcpu *v) {
     struct CPUState *cpu = v->cpu;
     cpu_retract(cpu, CPU_EVENT_MAP | CPU_EVENT_CODE);
+    if (cpu->group != NULL) /* memory is gone for a moment */
+        cpu_exclusive_begin(cpu->group, cpu);
     pthread_mutex_lock(cpu->lock);
     kvm_vm_forget_translations(v->vm);
     pthread_mutex_unlock(cpu->lock);
+    if (cpu->group != NULL)
+        cpu_exclusive_end(cpu->group);
 }
 
 static bool broken(struct KvmVcpu *v) {

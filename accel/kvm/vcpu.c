@@ -56,7 +56,7 @@ static void set_tsc_rate(struct KvmVcpu *v) {
 
 int kvm_vcpu_init(struct CPUState *cpu, struct Accel *accel) {
     struct KvmVm *vm = accel->data;
-    int r = check(cpu);
+    int r = cpu->index < KVM_VCPUS_MAX ? check(cpu) : refuse(cpu, -EINVAL, "256 processors are the most");
     if (r != 0)
         return r;
     struct KvmVcpu *v = calloc(1, sizeof(*v));
@@ -68,7 +68,7 @@ int kvm_vcpu_init(struct CPUState *cpu, struct Accel *accel) {
     v->fd = -1;
     pthread_mutex_init(&v->kick_lock, NULL);
     cpu->engine = v;
-    vm->vcpu = v;
+    vm->vcpu[cpu->index] = v;
     char dropped[160];
     if (kvm_stats_init(&v->stats) != 0)
         failed(cpu, r = -ENOMEM, "counters");
@@ -109,7 +109,7 @@ void kvm_vcpu_destroy(struct CPUState *cpu) {
     if (v->fd >= 0)
         close(v->fd);
     pthread_mutex_destroy(&v->kick_lock);
-    v->vm->vcpu = NULL;
+    v->vm->vcpu[cpu->index] = NULL;
     free(v->supported);
     kvm_stats_destroy(&v->stats);
     free(v);

@@ -39,6 +39,7 @@ static const struct SuiteEntry suites[] = {
     {"isa_ports", isa_ports_suite},
     {"vcpu", vcpu_suite},
     {"exclusive", exclusive_suite},
+    {"vcpus", vcpus_suite},
     {"stops", stops_suite},
     {"gdb", gdb_suite},
     {"cpuid", cpuid_suite},

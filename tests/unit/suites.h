@@ -35,6 +35,7 @@ Suite *i8042_suite(void);
 Suite *isa_ports_suite(void);
 Suite *vcpu_suite(void);
 Suite *exclusive_suite(void);
+Suite *vcpus_suite(void);
 Suite *stops_suite(void);
 Suite *gdb_suite(void);
 Suite *cpuid_suite(void);

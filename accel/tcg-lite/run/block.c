@@ -12,6 +12,7 @@
 #include "accel/tcg-lite/watch/debugger.h"
 #include "accel/tcg-lite/watch/profile.h"
 #include "accel/tcg-lite/watch/watch.h"
+#include "cpu/exclusive.h"
 #include "cpu/pagewalk.h"
 
 #include <inttypes.h>
@@ -101,15 +102,22 @@ static void clear_code_flag(struct Tcg *t, uint64_t page) {
         __atomic_and_fetch(&r->page_flags[offset >> 12], (uint8_t)~PAGE_FLAG_CODE, __ATOMIC_RELAXED);
 }
 
+/* The pages of a block that goes are data again, if no other vCPU may have code there. */
+static void forget_flags(struct Tcg *t, const struct Block *b) {
+    if (!cpu_is_alone(t->cpu))
+        return;
+    clear_code_flag(t, b->phys & ~0xfffull);
+    if (b->phys_next != BLOCK_NO_PAGE)
+        clear_code_flag(t, b->phys_next);
+}
+
 void tcg_blocks_flush(struct Tcg *t) {
     struct BlockCache *c = t->blocks;
     tcg_history_keep(t->watch);
     for (unsigned k = 0; k < 1u << PAGE_HASH_BITS; k++) {
         for (struct Block *b = c->page_hash[k], *next; b != NULL; b = next) {
             next = *chain_next(c, b, &c->page_hash[k]);
-            clear_code_flag(t, b->phys & ~0xfffull);
-            if (b->phys_next != BLOCK_NO_PAGE)
-                clear_code_flag(t, b->phys_next);
+            forget_flags(t, b);
             c->hash[hash_of(b->phys, b->mode)] = NULL;
         }
         c->page_hash[k] = NULL;
@@ -231,8 +239,7 @@ static bool overlaps(const struct Block *b, uint64_t phys, uint64_t size) {
     return b->phys_next != BLOCK_NO_PAGE && b->phys_next < phys + size && phys < b->phys_next + INSN_MAX_BYTES;
 }
 
-/** Blocks with bytes in [phys, phys + size), which lies in one page, become stale. */
-static void page_written(struct Tcg *t, uint64_t phys, uint64_t size) {
+bool tcg_code_forget(struct Tcg *t, uint64_t phys, uint64_t size) {
     uint64_t page = phys & ~0xfffull;
     struct Block **chain = page_chain(t->blocks, page);
     bool any_left = false, any_gone = false;
@@ -250,18 +257,29 @@ static void page_written(struct Tcg *t, uint64_t phys, uint64_t size) {
     }
     if (any_gone)
         cut_links(t->blocks, chain);
-    if (!any_left)
-        clear_code_flag(t, page);
+    return any_left;
 }
 
 void tcg_code_written(struct Tcg *t, uint64_t phys, uint64_t size) {
     while (size > 0) {
         uint64_t in_page = 4096 - (phys & 0xfff);
         uint64_t n = size < in_page ? size : in_page;
-        page_written(t, phys, n);
+        if (!tcg_code_forget(t, phys, n))
+            clear_code_flag(t, phys);
         phys += n;
         size -= n;
     }
+}
+
+void tcg_code_stored(struct Tcg *t, uint64_t phys, uint64_t size) {
+    if (LIKELY(cpu_is_alone(t->cpu))) {
+        tcg_code_written(t, phys, size);
+        return;
+    }
+    cpu_exclusive_begin(t->cpu->group, t->cpu);
+    if (!bus_announce_code_stored(t->cpu->bus, phys, size))
+        clear_code_flag(t, phys);
+    cpu_exclusive_end(t->cpu->group);
 }
 
 /* ---- building ---- */
@@ -285,9 +303,17 @@ static void page_bytes(struct Tcg *t, const struct ExecTlbEntry *e, unsigned off
 static void protect(struct Tcg *t, const struct ExecTlbEntry *e) {
     if (e->page_flags == NULL || (__atomic_load_n(e->page_flags, __ATOMIC_RELAXED) & PAGE_FLAG_CODE))
         return;
+    if (LIKELY(cpu_is_alone(t->cpu))) {
+        __atomic_or_fetch(e->page_flags, PAGE_FLAG_CODE, __ATOMIC_SEQ_CST);
+        if (!bus_dirty_logging(t->cpu->bus)) /* all stores are slow then */
+            tcg_tlb_protect_code(t, e->phys);
+        return;
+    }
+    cpu_exclusive_begin(t->cpu->group, t->cpu); /* no other vCPU may store there on its fast path any more */
     __atomic_or_fetch(e->page_flags, PAGE_FLAG_CODE, __ATOMIC_SEQ_CST);
-    if (!bus_dirty_logging(t->cpu->bus)) /* all stores are slow then */
-        tcg_tlb_protect_code(t, e->phys);
+    if (!bus_dirty_logging(t->cpu->bus))
+        bus_announce_code_begins(t->cpu->bus, e->phys);
+    cpu_exclusive_end(t->cpu->group);
 }
 
 /**
@@ -301,12 +327,15 @@ static unsigned fetch(struct Tcg *t, struct Fetch *f, unsigned off, bool cross, 
         n = INSN_MAX_BYTES;
     if (n > allowed)
         n = (unsigned)allowed;
+    bool more_pages = cross && n < INSN_MAX_BYTES && n < allowed;
+    if (more_pages) { /* before any byte is read: another vCPU may store meanwhile */
+        uint64_t next = f->linear + off + n;
+        f->second = *tcg_exec_page(t, (t->mode & MODE_CODE) == MODE_CODE64 ? next : (uint32_t)next);
+        protect(t, &f->second);
+    }
     page_bytes(t, f->page, in_page, out, n);
-    if (!cross || n == INSN_MAX_BYTES || n == allowed)
+    if (!more_pages)
         return n;
-    uint64_t next = f->linear + off + n;
-    f->second = *tcg_exec_page(t, (t->mode & MODE_CODE) == MODE_CODE64 ? next : (uint32_t)next);
-    protect(t, &f->second);
     unsigned more = INSN_MAX_BYTES - n;
     if (more > allowed - n)
         more = (unsigned)(allowed - n);

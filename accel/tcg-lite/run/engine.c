@@ -141,6 +141,9 @@ static void code_written(void *opaque, uint64_t gpa, uint64_t size) {
     cpu_post(t->cpu, CPU_EVENT_CODE);
 }
 
+static void code_begins(void *opaque, uint64_t gpa) { tcg_tlb_protect_code(opaque, gpa); }
+static bool code_stored(void *opaque, uint64_t gpa, uint64_t size) { return tcg_code_forget(opaque, gpa, size); }
+
 static int vcpu_init(struct CPUState *cpu, struct Accel *accel) {
     const struct Options *o = accel != NULL ? accel->data : NULL; /* NULL: this is for another engine */
     struct Tcg *t = calloc(1, sizeof(*t));
@@ -171,7 +174,11 @@ static int vcpu_init(struct CPUState *cpu, struct Accel *accel) {
     if (o != NULL && o->profile != NULL && (t->profile = tcg_profile_new(o->profile)) == NULL)
         return -ENOMEM;
     tcg_tlb_flush(t);
-    const struct BusListener listener = {.mapping_changed = mapping_changed, .code_written = code_written, .opaque = t};
+    const struct BusListener listener = {.mapping_changed = mapping_changed,
+                                         .code_written = code_written,
+                                         .code_begins = code_begins,
+                                         .code_stored = code_stored,
+                                         .opaque = t};
     return bus_add_listener(cpu->bus, &listener);
 }
 

@@ -119,7 +119,7 @@ static void note_write(struct Tcg *t, struct TlbEntry *e, uint64_t page, uint64_
     if (logging)
         __atomic_or_fetch(flags, PAGE_FLAG_DIRTY, __ATOMIC_RELAXED);
     if (__atomic_load_n(flags, __ATOMIC_RELAXED) & PAGE_FLAG_CODE)
-        tcg_code_written(t, phys, size);
+        tcg_code_stored(t, phys, size);
     bool code = __atomic_load_n(flags, __ATOMIC_RELAXED) & PAGE_FLAG_CODE;
     bool watched = t->debug_watching && cpu_watched(&t->cpu->debug, page, 4096);
     if (!code && !logging && !watched && !t->watching && e < t->tlbs[MMU_ALIGN] && !(e->tag_write & TLB_NONE))
