@@ -45,7 +45,7 @@ uint32_t cpu_wake_events(const struct CPUState *cpu) {
     uint32_t wake = CPU_EVENT_LEAVE | CPU_EVENT_INIT;
     if (cpu->wait_for_sipi)
         return wake | CPU_EVENT_SIPI;
-    wake |= cpu->env.nmi_blocked ? 0 : CPU_EVENT_NMI;
+    wake |= CPU_EVENT_UNHALT | (cpu->env.nmi_blocked ? 0 : CPU_EVENT_NMI);
     return wake | ((cpu->env.rflags & FLAG_IF) != 0 ? CPU_EVENT_INTR : 0);
 }
 

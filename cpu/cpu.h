@@ -32,13 +32,15 @@ enum VcpuExit {
 
 /** Bits of CPUState.events; set by any thread with cpu_post, cleared by whoever serves them. */
 enum {
-    CPU_EVENT_INTR = 1 << 0,  /* the interrupt controller's output is high (a level: follows the wire) */
-    CPU_EVENT_NMI = 1 << 1,   /* edge */
-    CPU_EVENT_INIT = 1 << 2,  /* INIT from an IPI: served by the loop */
-    CPU_EVENT_SIPI = 1 << 3,  /* start-up IPI; vector in sipi_vector: served by the loop */
-    CPU_EVENT_LEAVE = 1 << 4, /* the loop wants the thread back (pause, reset, quit, timers): exec returns KICK */
-    CPU_EVENT_CODE = 1 << 5,  /* decoded code became stale (another thread wrote it); served by the engine */
-    CPU_EVENT_MAP = 1 << 6,   /* the memory map or A20 changed: flush translations; served by the engine */
+    CPU_EVENT_INTR = 1 << 0,   /* the interrupt controller's output is high (a level: follows the wire) */
+    CPU_EVENT_NMI = 1 << 1,    /* edge */
+    CPU_EVENT_INIT = 1 << 2,   /* INIT from an IPI: served by the loop */
+    CPU_EVENT_SIPI = 1 << 3,   /* start-up IPI; vector in sipi_vector: served by the loop */
+    CPU_EVENT_LEAVE = 1 << 4,  /* the loop wants the thread back (pause, reset, quit, timers): exec returns KICK */
+    CPU_EVENT_CODE = 1 << 5,   /* decoded code became stale (another thread wrote it); served by the engine */
+    CPU_EVENT_MAP = 1 << 6,    /* the memory map or A20 changed: flush translations; served by the engine */
+    CPU_EVENT_UNHALT = 1 << 7, /* this HLT, or the next, ends whatever RFLAGS.IF says (KVM_HC_KICK_CPU); served by the
+                                  loop */
 };
 
 /**
@@ -58,6 +60,7 @@ struct CpuApicOps {
     /* KVM's hypercall: an interrupt to each APIC id first + n for which bit n is set; how many took it */
     unsigned (*send_ipis)(void *opaque, const uint64_t bits[2], uint32_t first, uint32_t icr);
     void (*tsc_changed)(void *opaque); /* the guest set its TSC: an armed TSC deadline means another time now */
+    void (*kick)(void *opaque, uint32_t id); /* KVM's hypercall: CPU_EVENT_UNHALT to the CPU with that APIC id */
 };
 
 enum { CPU_ASSIST_KINDS = 48 };

@@ -392,6 +392,7 @@ static enum VcpuStop run(struct CPUState *cpu) {
             if ((atomic_load(&cpu->events) & CPU_EVENT_LEAVE) != 0)
                 continue; /* a request, not an end to HLT */
             cpu->halted = cpu->shut_down = false;
+            cpu_retract(cpu, CPU_EVENT_UNHALT);
         }
         if (handle_exit(cpu, execute(cpu), &why))
             return why;

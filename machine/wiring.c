@@ -164,6 +164,8 @@ static void lapic_sipi(void *opaque, uint8_t vector) {
     cpu_post(cpu_of(opaque), CPU_EVENT_SIPI);
 }
 
+static void lapic_unhalt(void *opaque) { cpu_post(cpu_of(opaque), CPU_EVENT_UNHALT); }
+
 static uint64_t lapic_read_tsc(void *opaque) { return cpu_read_tsc(cpu_of(opaque)); }
 
 static int lapic_inta(void *opaque) {
@@ -200,6 +202,7 @@ static const struct LapicCpuOps lapic_cpu_ops = {
     .nmi = lapic_nmi,
     .init = lapic_init_ipi,
     .sipi = lapic_sipi,
+    .kick = lapic_unhalt,
     .read_tsc = lapic_read_tsc,
     .pic_acknowledge = lapic_inta,
     .base_changed = lapic_base_changed,
@@ -215,6 +218,7 @@ static const struct CpuApicOps apic_ops = {
     .write_msr = lapic_write_msr,
     .set_pv_eoi = lapic_set_pv_eoi,
     .send_ipis = lapic_send_ipis,
+    .kick = lapic_kick,
     .tsc_changed = lapic_tsc_changed,
 };
 
@@ -229,7 +233,7 @@ static struct Lapic *current_lapic(void *opaque) {
 
 static void wire_lapic(struct MachineCpu *c) {
     struct Machine *m = c->machine;
-    struct LapicConfig config = {.id = c->cpu.index, .bsp = c->cpu.bootstrap};
+    struct LapicConfig config = {.id = c->cpu.index, .bsp = c->cpu.bootstrap, .one_of_many = m->cpu_count > 1};
     lapic_init(&c->lapic, &config, &m->apic_bus, m->clock, &lapic_cpu_ops, c);
     bool apic = cpu_has(&c->cpu.model, CPUID_APIC);
     c->cpu.apic = apic ? &apic_ops : &pic_only_ops;

@@ -2,6 +2,7 @@
 /* Local APIC: accepting, prioritizing, delivering and ending interrupts (SDM vol. 3, 11.6 and 11.8). */
 #include "devices/apic/lapic_internal.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static int highest(const uint32_t bits[8]) {
@@ -56,7 +57,7 @@ static bool accept_vector(struct Lapic *l, uint8_t vector, bool level) {
         return false;
     }
     lapic_pv_eoi_settle(l);
-    device_irq(l->log, "local APIC", level ? "accepts (level) vector" : "accepts vector", vector);
+    device_irq(l->log, l->name, level ? "accepts (level) vector" : "accepts vector", vector);
     bit_set(l->state.irr, vector);
     if (level)
         bit_set(l->state.tmr, vector);
@@ -80,7 +81,7 @@ static void take_nmi(struct Lapic *l) {
 void lapic_error(struct Lapic *l, uint32_t esr_bit) {
     if (l->state.errors & esr_bit)
         return; /* also ends the recursion when the error interrupt's own vector is illegal */
-    device_error(l->log, "local APIC", "error, as bit of ESR", esr_bit);
+    device_error(l->log, l->name, "error, as bit of ESR", esr_bit);
     l->state.errors |= esr_bit;
     lapic_local_interrupt(l, LAPIC_LVT_ERROR);
 }
@@ -157,7 +158,7 @@ int lapic_acknowledge(void *opaque) {
     if (v >= 0) {
         bit_clear(l->state.irr, v);
         bit_set(l->state.isr, v);
-        device_irq(l->log, "local APIC", "delivers vector", (unsigned)v);
+        device_irq(l->log, l->name, "delivers vector", (unsigned)v);
         lapic_pv_eoi_offer(l, (unsigned)v);
     } else if (extint_waits(l)) {
         l->state.extint_message = 0;
@@ -172,7 +173,7 @@ void lapic_eoi(struct Lapic *l) {
     int v = highest(s->isr);
     if (v < 0)
         return;
-    device_irq(l->log, "local APIC", "EOI of vector", (unsigned)v);
+    device_irq(l->log, l->name, "EOI of vector", (unsigned)v);
     bit_clear(s->isr, v);
     if (bit_test(s->tmr, v)) {
         for (unsigned line = 0; line < 2; line++) {
@@ -307,6 +308,7 @@ void lapic_init(struct Lapic *l, const struct LapicConfig *config, struct ApicBu
                 const struct LapicCpuOps *ops, void *opaque) {
     memset(l, 0, sizeof *l);
     l->config = *config;
+    snprintf(l->name, sizeof(l->name), config->one_of_many ? "local APIC %u" : "local APIC", config->id);
     l->ops = ops;
     l->opaque = opaque;
     l->bus = bus;

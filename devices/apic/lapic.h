@@ -62,6 +62,7 @@ struct LapicCpuOps {
     void (*nmi)(void *opaque);
     void (*init)(void *opaque); /* INIT; the local APIC has reset itself already */
     void (*sipi)(void *opaque, uint8_t vector);
+    void (*kick)(void *opaque);                        /* KVM's hypercall KVM_HC_KICK_CPU */
     uint64_t (*read_tsc)(void *opaque);                /* the guest's TSC now */
     int (*pic_acknowledge)(void *opaque);              /* INTA to the 8259s: a vector, or -1 */
     void (*base_changed)(void *opaque, uint64_t base); /* IA32_APIC_BASE was written: remap the page */
@@ -70,6 +71,7 @@ struct LapicCpuOps {
 struct LapicConfig {
     uint32_t id; /* initial APIC id; over 254 only reachable in x2APIC mode */
     bool bsp;
+    bool one_of_many;  /* logs tell it from the others, by its id */
     bool x2apic;       /* CPUID.1:ECX[21]; without it bit 10 of IA32_APIC_BASE is reserved */
     bool tsc_deadline; /* CPUID.1:ECX[24]; needs read_tsc; without it MSR 6E0h raises #GP */
     uint8_t phys_bits; /* MAXPHYADDR, 32..52 */
@@ -87,6 +89,7 @@ struct Lapic {
     _Atomic uint8_t *pv_eoi_flag; /* KVM's paravirtual EOI: guest memory; NULL: not wanted */
     struct Lapic *next;           /* on the bus */
     const struct DeviceLog *log;  /* NULL: nobody looks */
+    char name[24];                /* for the log */
 };
 
 /** Make it and add it to `bus`. */
@@ -121,6 +124,9 @@ bool lapic_write_msr(void *opaque, uint32_t msr, uint64_t value);
 void lapic_set_pv_eoi(void *opaque, _Atomic uint8_t *flag);
 /** KVM's hypercall: a message as `icr` says to each APIC whose id is first + n, for each bit n; how many took it. */
 unsigned lapic_send_ipis(void *opaque, const uint64_t bits[2], uint32_t first, uint32_t icr);
+
+/** KVM's hypercall: tell the CPU with that APIC id. */
+void lapic_kick(void *opaque, uint32_t id);
 
 /** The guest's TSC was set or its offset changed: re-arm a TSC deadline. */
 void lapic_tsc_changed(void *opaque);

@@ -55,3 +55,10 @@ unsigned lapic_send_ipis(void *opaque, const uint64_t bits[2], uint32_t first, u
     }
     return taken;
 }
+
+void lapic_kick(void *opaque, uint32_t id) {
+    struct ApicMessage msg = {.dest = id};
+    for (struct Lapic *l = ((struct Lapic *)opaque)->bus->lapics; l != NULL; l = l->next)
+        if (lapic_matches(l, &msg) && l->ops->kick != NULL)
+            l->ops->kick(l->opaque);
+}

@@ -54,7 +54,7 @@ void tcg_sync_count(struct Tcg *t, const struct Insn *i) {
 
 bool tcg_event_due(const struct Tcg *t) {
     uint32_t events = atomic_load(&t->cpu->events);
-    if ((events & ~(uint32_t)(CPU_EVENT_INTR | CPU_EVENT_NMI)) || t->exit_requested)
+    if ((events & ~(uint32_t)(CPU_EVENT_INTR | CPU_EVENT_NMI | CPU_EVENT_UNHALT)) || t->exit_requested)
         return true;
     if ((events & CPU_EVENT_NMI) && !t->env->nmi_blocked)
         return true;

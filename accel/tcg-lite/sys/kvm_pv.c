@@ -225,6 +225,17 @@ static int64_t send_ipis(struct Tcg *t, const uint64_t arg[4], bool wide) {
     return taken;
 }
 
+/* The second argument is the APIC id of a vCPU that waits in HLT, perhaps with interrupts off, or is about to. */
+static int64_t kick(struct Tcg *t, uint64_t id) {
+    struct CPUState *cpu = t->cpu;
+    if (cpu->apic == NULL || cpu->apic->kick == NULL)
+        return 0;
+    pthread_mutex_lock(cpu->lock);
+    cpu->apic->kick(cpu->apic_opaque, (uint32_t)id);
+    pthread_mutex_unlock(cpu->lock);
+    return 0;
+}
+
 /* What a processor that waits, or the one that it waits for, would have it easier by: here all have the same thread. */
 static int64_t yield(void) {
     sched_yield();
@@ -235,7 +246,7 @@ static int64_t call(struct Tcg *t, uint64_t number, const uint64_t arg[4], bool 
     const struct CpuModel *m = &t->cpu->model;
     switch (number) {
     case CALL_VAPIC_POLL_IRQ: return 0; /* interrupts are looked at after every exit */
-    case CALL_KICK_CPU: return cpu_has(m, CPUID_KVM_PV_UNHALT) ? 0 : ERROR_UNKNOWN; /* a vCPU that runs is awake */
+    case CALL_KICK_CPU: return cpu_has(m, CPUID_KVM_PV_UNHALT) ? kick(t, arg[1]) : ERROR_UNKNOWN;
     case CALL_SEND_IPI: return cpu_has(m, CPUID_KVM_PV_IPI) ? send_ipis(t, arg, wide) : ERROR_UNKNOWN;
     case CALL_SCHED_YIELD: return cpu_has(m, CPUID_KVM_PV_SCHED_YIELD) ? yield() : ERROR_UNKNOWN;
     default: return ERROR_UNKNOWN;

@@ -178,6 +178,28 @@ START_TEST(first_starts_second) {
 }
 END_TEST
 
+static void with_kvm(Twin86Config *c) { c->cpu = "max,vendor=GenuineIntel,kvm=on"; }
+
+/* KVM's hypercall ends an HLT with interrupts off; one that comes before the HLT does it, too, once. */
+START_TEST(kick_ends_hlt) {
+    Twin86Machine *machine = two_cpus_new(with_kvm);
+    struct Report r = {0};
+    Twin86Hook hook = {.write = report, .opaque = &r};
+    twin86_hook_ports(machine, 0x80, 1, &hook);
+    TWO_CPUS_CODE(machine, 0, 0x66, 0xb8, 5, 0, 0, 0, 0x66, 0x31, 0xdb,  /* MOV EAX, KVM_HC_KICK_CPU; XOR EBX, EBX */
+                  0x66, 0xb9, 1, 0, 0, 0, 0x0f, 0x01, 0xc1, 0xf4);       /* MOV ECX, 1; VMCALL; HLT */
+    TWO_CPUS_CODE(machine, 1, 0xfa, 0xf4, 0xb0, 0x42, 0xe6, 0x80, 0xf4); /* CLI; HLT; MOV AL, 42h; OUT 80h, AL; HLT */
+    two_cpus_run_until(machine, &r.done);
+    ck_assert_uint_eq(two_cpus_reg(machine, 0, TWIN86_RAX), 0);
+    ck_assert_uint_eq(atomic_load(&machine_cpu(machine_of(machine), 1)->events) & CPU_EVENT_UNHALT, 0);
+    atomic_store(&r.done, false);
+    two_cpus_start_at(machine, 1, TWO_CPUS_CODE1);
+    cpu_post(machine_cpu(machine_of(machine), 1), CPU_EVENT_UNHALT);
+    two_cpus_run_until(machine, &r.done);
+    twin86_destroy(machine);
+}
+END_TEST
+
 /* ---- code ---- */
 
 struct Shared {
@@ -323,6 +345,7 @@ Suite *vcpus_suite(void) {
     tcase_add_test(t, breakpoint_stops_both);
     tcase_add_test(t, resets);
     tcase_add_test(t, first_starts_second);
+    tcase_add_test(t, kick_ends_hlt);
     tcase_add_test(t, code_of_another);
     tcase_add_test(t, page_of_both);
     tcase_add_test(t, map_changes);
