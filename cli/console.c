@@ -60,7 +60,7 @@ static void switch_monitor(struct Console *c) {
 
 static void run_line(struct Console *c, const char *line) {
     Twin86Event event;
-    twin86_monitor(c->session, line, c->text);
+    twin86_monitor(c->session, &c->cpu, line, c->text);
     fflush(c->text);
     if (twin86_session_ended(c->session, &event))
         c->monitor = false;

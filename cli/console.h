@@ -17,6 +17,7 @@ struct Console {
     struct Output *out; /* standard output */
     FILE *text;         /* the same, for who prints; made when it is first wanted */
     int in;             /* standard input, without waits */
+    unsigned cpu;       /* that the monitor looks at */
     bool in_is_socket;
     bool to_guest;       /* the serial port is here, so bytes go to the guest */
     bool monitor;        /* lines are typed at the monitor's prompt */

@@ -320,9 +320,10 @@ TWIN86_API int twin86_debug_stop(Twin86Machine *machine, unsigned cpu, Twin86Sto
 
 /**
  * Run one line of the monitor (docs/monitor.md), such as "info registers"; what it has to say goes to `out`, as lines.
- * The mistakes in it are no errors of this function.
+ * The mistakes in it are no errors of this function. *cpu is the number of the CPU that the line looks at, which the
+ * monitor's command `cpu` changes; NULL, or a CPU that there is not: the first.
  */
-TWIN86_API void twin86_monitor(Twin86Session *session, const char *line, FILE *out);
+TWIN86_API void twin86_monitor(Twin86Session *session, unsigned *cpu, const char *line, FILE *out);
 /** Call `fn` for every word that could be in the place of the last one in `line`. */
 TWIN86_API void twin86_monitor_complete(const char *line, void (*fn)(void *opaque, const char *word), void *opaque);
 

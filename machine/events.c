@@ -87,8 +87,12 @@ static void request_stop(struct Machine *m) {
         vcpu_request_stop(machine_cpu(m, i));
 }
 
-/* vCPUs [first, first + count). */
-static int start_locked(struct Machine *m, unsigned first, unsigned count, uint64_t instructions, bool step) {
+static enum MachineGo go_of(const uint8_t *go, unsigned cpu) {
+    return go != NULL ? (enum MachineGo)go[cpu] : MACHINE_RUN;
+}
+
+/* `go`: NULL if all run. */
+static int start_locked(struct Machine *m, const uint8_t *go, uint64_t instructions) {
     if (machine_running(m))
         return -EBUSY;
     if (event_waits(&m->slot))
@@ -102,9 +106,13 @@ static int start_locked(struct Machine *m, unsigned first, unsigned count, uint6
     atomic_store(&m->started_ns, host_now());
     clock_start(m->clock);
     loop_set_active(&m->loop, true);
-    m->running = count;
-    for (unsigned i = first; i < first + count; i++) {
-        cpu_debug_begin(machine_cpu(m, i), step);
+    m->running = 0;
+    for (unsigned i = 0; i < m->cpu_count; i++)
+        m->running += go_of(go, i) != MACHINE_STAND;
+    for (unsigned i = 0; i < m->cpu_count; i++) {
+        if (go_of(go, i) == MACHINE_STAND)
+            continue;
+        cpu_debug_begin(machine_cpu(m, i), go_of(go, i) == MACHINE_STEP);
         vcpu_resume(machine_cpu(m, i), instructions); /* they are parked, so nothing keeps them from it */
     }
     if (atomic_load(&m->quit)) /* machine_quit came meanwhile, and may have found none running */
@@ -115,16 +123,22 @@ static int start_locked(struct Machine *m, unsigned first, unsigned count, uint6
 /* With the lock held to the end, so that whoever holds it and sees the vCPUs parked may touch their state. */
 int machine_start(struct Machine *m, uint64_t instructions) {
     pthread_mutex_lock(&m->lock);
-    int r = start_locked(m, 0, m->cpu_count, instructions, false);
+    int r = start_locked(m, NULL, instructions);
+    pthread_mutex_unlock(&m->lock);
+    return r;
+}
+
+int machine_go(struct Machine *m, const uint8_t *go, uint64_t instructions) {
+    pthread_mutex_lock(&m->lock);
+    int r = start_locked(m, go, instructions);
     pthread_mutex_unlock(&m->lock);
     return r;
 }
 
 int machine_step(struct Machine *m, unsigned cpu) {
-    pthread_mutex_lock(&m->lock);
-    int r = start_locked(m, cpu, 1, 0, true);
-    pthread_mutex_unlock(&m->lock);
-    return r;
+    uint8_t go[MACHINE_CPUS_MAX] = {0};
+    go[cpu] = MACHINE_STEP;
+    return machine_go(m, go, 0);
 }
 
 /* Count a reset, for stats and for whoever watches. */
@@ -149,10 +163,19 @@ static bool reset_parked(struct Machine *m) {
     return parked;
 }
 
+/* Of a vCPU that runs: the calling thread's own, or any. One that stands would see to it only when it runs again. */
+static void request_reset(struct Machine *m) {
+    const struct MachineCpu *c = machine_current_cpu(m);
+    unsigned i = c != NULL ? c->cpu.index : 0;
+    while (i + 1 < m->cpu_count && !vcpu_running(machine_cpu(m, i)))
+        i++;
+    vcpu_request_reset(machine_cpu(m, vcpu_running(machine_cpu(m, i)) ? i : 0));
+}
+
 /* While it runs nobody waits for the lock here: the vCPU could hold it for long. */
 void machine_press_reset(struct Machine *m) {
     if (machine_running(m) || !reset_parked(m))
-        vcpu_request_reset(machine_cpu(m, 0));
+        request_reset(m);
 }
 
 int machine_pause(struct Machine *m, int timeout_ms) {
@@ -190,7 +213,7 @@ void machine_guest_reset(void *opaque) {
     if (m->config.no_reboot)
         machine_stop(m, TWIN86_EVENT_RESET, 0);
     else
-        vcpu_request_reset(machine_cpu(m, 0));
+        request_reset(m);
 }
 
 /* ---- called by the vCPU loop ---- */
@@ -218,7 +241,7 @@ static void on_shutdown(void *opaque) {
             trace_print_crash(&m->trace, &c->cpu, m->trace.file);
             trace_flush(&m->trace);
         }
-        vcpu_request_reset(machine_cpu(m, 0));
+        request_reset(m);
         return;
     }
     machine_stop(m, TWIN86_EVENT_TRIPLE_FAULT, 0);
@@ -256,8 +279,10 @@ static Twin86Event end_run(struct Machine *m) {
         event = (Twin86Event){.kind = TWIN86_EVENT_QUIT};
     atomic_fetch_add(&m->run_ns, host_now() - atomic_exchange(&m->started_ns, 0));
     uint64_t instructions = 0;
-    for (unsigned i = 0; i < m->cpu_count; i++)
+    for (unsigned i = 0; i < m->cpu_count; i++) {
+        atomic_store(&m->cpus[i].instructions, machine_cpu(m, i)->insn_count);
         instructions += machine_cpu(m, i)->insn_count;
+    }
     atomic_store(&m->instructions, instructions);
     if (event.kind == TWIN86_EVENT_PANIC)
         snprintf(event.message, sizeof(event.message), "its kernel says so (pvpanic)%s",

@@ -90,6 +90,7 @@ struct MachineCpu {
     struct CPUState cpu;
     struct Lapic lapic;
     struct Machine *machine;
+    _Atomic uint64_t instructions; /* as of the last stop */
 };
 
 enum { MACHINE_CPUS_MAX = 255 }; /* APIC ids of 8 bits, without the one that means all */
@@ -152,7 +153,7 @@ struct Machine {
     _Atomic bool quit;     /* machine_quit was called, and no run has ended since */
     _Atomic uint64_t resets;
     _Atomic int64_t run_ns, started_ns; /* host time spent running: finished runs; start of this one */
-    _Atomic uint64_t instructions;      /* as of the last stop */
+    _Atomic uint64_t instructions;      /* as of the last stop, of all */
 };
 
 static inline struct CPUState *machine_cpu(const struct Machine *m, unsigned index) { return &m->cpus[index].cpu; }
@@ -240,9 +241,14 @@ void machine_guest_poweroff(void *opaque);
 /** End the run, or if there is none the next one as it begins, with TWIN86_EVENT_QUIT. Any thread, any lock held. */
 void machine_quit(struct Machine *m);
 
+/** What a vCPU does in a run. */
+enum MachineGo { MACHINE_STAND, MACHINE_RUN, MACHINE_STEP /* one step (cpu/debug.h), which ends the run */ };
+
 /** Let all vCPUs run, each for `instructions` at most (0: no limit). 0 or -EBUSY. */
 int machine_start(struct Machine *m, uint64_t instructions);
-/** One step (cpu/debug.h) of that vCPU; the others stand still. As machine_start. */
+/** Let each do what `go` has for it, enum MachineGo by index; one at least does not stand. As machine_start. */
+int machine_go(struct Machine *m, const uint8_t *go, uint64_t instructions);
+/** A step of that vCPU; the others stand. As machine_start. */
 int machine_step(struct Machine *m, unsigned cpu);
 /** 0, or -ETIMEDOUT as vcpu_pause, of all together; of several, those that have come back stand. */
 int machine_pause(struct Machine *m, int timeout_ms);

@@ -43,6 +43,21 @@ void gdb_console(struct Gdb *g, const char *text, size_t n) {
     }
 }
 
+/* ---- threads ---- */
+
+bool gdb_parse_thread(struct Gdb *g, const char **text, int *cpu) {
+    uint64_t id;
+    if (strncmp(*text, "-1", 2) == 0) {
+        *text += 2;
+        *cpu = GDB_ALL;
+        return true;
+    }
+    if (!gdb_number(text, &id) || id > g->m->cpu_count)
+        return false;
+    *cpu = id == 0 ? GDB_ANY : (int)id - 1;
+    return true;
+}
+
 /* ---- commands ---- */
 
 static const struct GdbCommand *const tables[] = {gdb_query_commands, gdb_run_commands, gdb_memory_commands,
@@ -117,6 +132,8 @@ static void on_stopped(void *opaque, const struct SessionStop *stop) {
     g->awaiting = false;
     if (session_hold(g->session, why, sizeof(why)) != 0) /* it has just stopped: only if it went on already */
         return;
+    if (stop->event != NULL && stop->event->cpu < g->m->cpu_count)
+        g->cpu = machine_cpu(g->m, stop->event->cpu);
     gdb_tell_mode(g);
     gdb_stop_reply(g, stop);
     session_release(g->session);
@@ -144,6 +161,7 @@ int gdb_attach(struct Gdb *g, struct Session *s, const enum GdbArch *arch, GdbSe
     g->session = s;
     g->m = session_machine(s);
     g->cpu = machine_cpu(g->m, 0);
+    g->goes = GDB_ALL;
     g->send = send;
     g->opaque = opaque;
     g->arch = g->told = arch != NULL ? *arch : gdb_guest_arch(boot_kernel_bits(&g->m->boot), &g->cpu->env);
@@ -166,6 +184,7 @@ void gdb_detach(struct Gdb *g) {
         struct CpuPoint p = g->cpu->debug.point[0];
         machine_remove_point(g->m, &p);
     }
-    g->cpu->debug.steps_let_in = false;
+    for (unsigned i = 0; i < g->m->cpu_count; i++)
+        machine_cpu(g->m, i)->debug.steps_let_in = false;
     session_release(g->session);
 }

@@ -15,7 +15,8 @@ typedef void GdbSend(void *opaque, const void *data, size_t size);
 struct Gdb {
     struct Session *session;
     struct Machine *m;
-    struct CPUState *cpu;
+    struct CPUState *cpu; /* the thread whose registers and memory gdb sees: Hg's, or who stopped last */
+    int goes;             /* Hc's: the vCPU that c and s are for; -1: c is for all, s for `cpu` */
     GdbSend *send;
     void *opaque;
     struct SessionObserver observer;
@@ -64,6 +65,14 @@ void gdb_send(struct Gdb *g);
 void gdb_console(struct Gdb *g, const char *text, size_t n);
 /** The reply that says why the guest stands still. */
 void gdb_stop_reply(struct Gdb *g, const struct SessionStop *stop);
+
+/** gdb's number of a vCPU's thread: 0 means any. */
+static inline unsigned gdb_thread(const struct CPUState *cpu) { return cpu->index + 1; }
+/** What names a thread in packets; GDB_ANY and GDB_ALL are none of the machine's. */
+enum { GDB_ANY = -2, GDB_ALL = -1 };
+/** A thread's number at *text, which is moved behind it: *cpu is the vCPU's index, GDB_ANY (0) or GDB_ALL (-1). False:
+ *  there is no such thread. */
+bool gdb_parse_thread(struct Gdb *g, const char **text, int *cpu);
 
 /** Say on gdb's console when the CPU's mode is another one than gdb was told. While gdb waits for a stop reply. */
 void gdb_tell_mode(struct Gdb *g);

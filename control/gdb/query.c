@@ -74,7 +74,8 @@ static void monitor(struct Gdb *g, const char *args) {
         return;
     }
     line[n] = '\0';
-    long size = monitor_run_text(g->session, line, &text);
+    unsigned cpu = g->cpu->index;
+    long size = monitor_run_text(g->session, &cpu, line, &text);
     if (size < 0) {
         gdb_error(g, (int)-size);
         return;
@@ -86,19 +87,24 @@ static void monitor(struct Gdb *g, const char *args) {
 
 /* ---- threads: one for each processor ---- */
 
+/* Hg: whose registers and memory gdb means; Hc: what c and s are for. "Any" is the one that it is. */
 static void set_thread(struct Gdb *g, const char *args) {
-    uint64_t id;
-    bool any = *args != '\0' && strcmp(args + 1, "-1") == 0;
-    const char *number = *args != '\0' ? args + 1 : args;
-    if (any || (gdb_number(&number, &id) && id <= 1 && *number == '\0'))
-        gdb_reply(g, "OK");
-    else
+    int cpu;
+    char what = *args != '\0' ? *args++ : '\0';
+    if ((what != 'g' && what != 'c') || !gdb_parse_thread(g, &args, &cpu) || *args != '\0') {
         gdb_error(g, ESRCH);
+        return;
+    }
+    if (what == 'c')
+        g->goes = cpu >= 0 ? cpu : GDB_ALL;
+    else if (cpu >= 0)
+        g->cpu = machine_cpu(g->m, (unsigned)cpu);
+    gdb_reply(g, "OK");
 }
 
 static void thread_alive(struct Gdb *g, const char *args) {
-    uint64_t id;
-    if (gdb_number(&args, &id) && id == 1)
+    int cpu;
+    if (gdb_parse_thread(g, &args, &cpu) && cpu >= 0 && *args == '\0')
         gdb_reply(g, "OK");
     else
         gdb_error(g, ESRCH);
@@ -106,12 +112,20 @@ static void thread_alive(struct Gdb *g, const char *args) {
 
 static void current_thread(struct Gdb *g, const char *args) {
     (void)args;
-    gdb_reply(g, "QC1");
+    gdb_out_begin(&g->out);
+    gdb_out_text(&g->out, "QC");
+    gdb_out_number(&g->out, gdb_thread(g->cpu));
+    gdb_send(g);
 }
 
 static void first_threads(struct Gdb *g, const char *args) {
     (void)args;
-    gdb_reply(g, "m1");
+    gdb_out_begin(&g->out);
+    for (unsigned i = 0; i < g->m->cpu_count; i++) {
+        gdb_out_text(&g->out, i == 0 ? "m" : ",");
+        gdb_out_number(&g->out, gdb_thread(machine_cpu(g->m, i)));
+    }
+    gdb_send(g);
 }
 
 static void more_threads(struct Gdb *g, const char *args) {
@@ -121,8 +135,14 @@ static void more_threads(struct Gdb *g, const char *args) {
 
 static void thread_name(struct Gdb *g, const char *args) {
     char text[40];
-    (void)args;
-    int n = snprintf(text, sizeof(text), "CPU#%u%s", g->cpu->index, g->cpu->halted ? " [halted]" : "");
+    int cpu;
+    if (!gdb_parse_thread(g, &args, &cpu) || cpu < 0 || *args != '\0') {
+        gdb_error(g, ESRCH);
+        return;
+    }
+    const struct CPUState *c = machine_cpu(g->m, (unsigned)cpu);
+    const char *state = c->wait_for_sipi ? " [waiting for SIPI]" : c->halted ? " [halted]" : "";
+    int n = snprintf(text, sizeof(text), "CPU#%u%s", c->index, state);
     gdb_out_begin(&g->out);
     gdb_out_hex(&g->out, text, (size_t)n);
     gdb_send(g);
@@ -155,7 +175,8 @@ static void set_step(struct Gdb *g, const char *args) {
         gdb_error(g, EINVAL);
         return;
     }
-    g->cpu->debug.steps_let_in = !(bits & STEP_NO_IRQ);
+    for (unsigned i = 0; i < g->m->cpu_count; i++)
+        machine_cpu(g->m, i)->debug.steps_let_in = !(bits & STEP_NO_IRQ);
     gdb_reply(g, "OK");
 }
 

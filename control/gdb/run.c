@@ -56,7 +56,9 @@ void gdb_stop_reply(struct Gdb *g, const struct SessionStop *stop) {
     gdb_out_begin(&g->out);
     gdb_out_text(&g->out, "T");
     gdb_out_hex(&g->out, &signal, 1);
-    gdb_out_text(&g->out, "thread:1;");
+    gdb_out_text(&g->out, "thread:");
+    gdb_out_number(&g->out, gdb_thread(g->cpu));
+    gdb_out_text(&g->out, ";");
     if (stop->state == SESSION_DEBUG && g->cpu->debug.hit.kind == CPU_HIT_POINT)
         out_point(g);
     gdb_send(g);
@@ -70,17 +72,28 @@ static void say_status(struct Gdb *g, const char *args) {
 
 /* ---- going on ---- */
 
-static void go(struct Gdb *g, bool step) {
+/* `go`: enum MachineGo by index. */
+static void go_as(struct Gdb *g, const uint8_t *go) {
     char why[256] = "";
     g->awaiting = true;
-    int r = step ? session_single_step(g->session, g->cpu->index, why, sizeof(why))
-                 : session_cont(g->session, why, sizeof(why));
-    if (r == 0)
+    if (session_go(g->session, go, why, sizeof(why)) == 0)
         return;
     g->awaiting = false;
     strncat(why, "\n", sizeof(why) - strlen(why) - 1);
     gdb_console(g, why, strlen(why));
     gdb_stop_reply(g, session_last_stop(g->session));
+}
+
+/* c and s: Hc's thread, while the others stand; else c is for all. */
+static void go(struct Gdb *g, bool step) {
+    uint8_t plan[MACHINE_CPUS_MAX] = {0};
+    if (step)
+        plan[g->goes >= 0 ? (unsigned)g->goes : g->cpu->index] = MACHINE_STEP;
+    else if (g->goes >= 0)
+        plan[g->goes] = MACHINE_RUN;
+    else
+        memset(plan, MACHINE_RUN, sizeof(plan));
+    go_as(g, plan);
 }
 
 static bool set_pc(struct Gdb *g, uint64_t address) {
@@ -117,46 +130,50 @@ static void go_signal(struct Gdb *g, const char *args, bool step) {
 static void cont_signal(struct Gdb *g, const char *args) { go_signal(g, args, false); }
 static void step_signal(struct Gdb *g, const char *args) { go_signal(g, args, true); }
 
-/* True if "", ":1", ":-1" or ":0": our one thread. */
-static bool names_thread(const char **args, bool *ours) {
-    uint64_t id;
-    *ours = true;
-    if (**args != ':')
-        return true;
+/* ACTION[:THREAD]: fills in what no action before it was for. False: there is no such action or thread. */
+static bool vcont_action(struct Gdb *g, const char **args, uint8_t *go, bool *chosen) {
+    static const char letters[] = "cCsSt";
+    static const uint8_t does[] = {MACHINE_RUN, MACHINE_RUN, MACHINE_STEP, MACHINE_STEP, MACHINE_STAND};
+    const char *letter = **args != '\0' ? strchr(letters, **args) : NULL;
+    uint64_t signal;
+    int cpu = GDB_ALL;
+    if (letter == NULL)
+        return false;
     ++*args;
-    if (strncmp(*args, "-1", 2) == 0) {
-        *args += 2;
-        return true;
+    if ((*letter == 'C' || *letter == 'S') && !gdb_number(args, &signal)) /* a machine has no use for it */
+        return false;
+    if (**args == ':') {
+        ++*args;
+        if (!gdb_parse_thread(g, args, &cpu))
+            return false;
     }
-    bool ok = gdb_number(args, &id);
-    *ours = ok && id <= 1;
-    return ok;
+    for (unsigned i = 0; i < g->m->cpu_count; i++) {
+        if (chosen[i] || (cpu >= 0 && (unsigned)cpu != i))
+            continue;
+        chosen[i] = true;
+        go[i] = does[letter - letters];
+    }
+    return true;
 }
 
-/* vCont;ACTION[:THREAD]...: the first action that is for our thread. */
+/* vCont;ACTION[:THREAD]...: for each thread the first that is for it; without one it stands. */
 static void vcont(struct Gdb *g, const char *args) {
-    char chosen = '\0';
+    uint8_t plan[MACHINE_CPUS_MAX] = {0};
+    bool chosen[MACHINE_CPUS_MAX] = {false}, any = false;
     while (*args == ';') {
-        char action = *++args;
-        uint64_t signal;
-        bool ours, ok = action != '\0' && strchr("cCsSt", action) != NULL;
-        if (ok)
-            args++;
-        if (ok && (action == 'C' || action == 'S'))
-            ok = gdb_number(&args, &signal);
-        if (!ok || !names_thread(&args, &ours)) {
+        ++args;
+        if (!vcont_action(g, &args, plan, chosen)) {
             gdb_error(g, EINVAL);
             return;
         }
-        if (ours && chosen == '\0')
-            chosen = action;
+        any = true;
     }
-    if (*args != '\0' || chosen == '\0')
+    if (*args != '\0' || !any)
         gdb_error(g, EINVAL);
-    else if (chosen == 't')
-        gdb_reply(g, "OK"); /* it stands */
+    else if (memchr(plan, MACHINE_RUN, sizeof(plan)) != NULL || memchr(plan, MACHINE_STEP, sizeof(plan)) != NULL)
+        go_as(g, plan);
     else
-        go(g, chosen == 's' || chosen == 'S');
+        gdb_reply(g, "OK"); /* all stand */
 }
 
 static void vcont_query(struct Gdb *g, const char *args) {

@@ -11,6 +11,7 @@ enum { CLIENTS_MAX = 8 };
 struct Client {
     struct Session *session;
     struct Stream *stream;
+    unsigned cpu; /* that it looks at */
     size_t used;
     bool overlong; /* the rest of this line is ignored */
     char line[MONITOR_LINE_MAX];
@@ -24,7 +25,7 @@ static void run(struct Client *c) {
         say(c, "the line is too long\n");
     } else {
         c->line[c->used] = '\0';
-        long n = monitor_run_text(c->session, c->line, &text);
+        long n = monitor_run_text(c->session, &c->cpu, c->line, &text);
         if (n > 0)
             stream_write(c->stream, text, (size_t)n);
         free(text);

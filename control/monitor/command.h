@@ -11,7 +11,7 @@
 struct Monitor {
     struct Session *session;
     struct Machine *m;
-    struct CPUState *cpu;
+    struct CPUState *cpu; /* that it looks at */
     FILE *out;
 };
 
@@ -42,6 +42,9 @@ const struct MonitorCommand *monitor_find(const struct MonitorCommand *table, co
 char *monitor_word(struct Monitor *mon, char **args);
 /** Complain, and return false, if something is left in `args`. */
 bool monitor_no_more(struct Monitor *mon, const char *args);
+
+/** The vCPU whose index is `word`; NULL after saying that there is none. */
+struct CPUState *monitor_cpu(struct Monitor *mon, const char *word);
 
 /** Names of addresses; NULL if there are none. */
 const struct Symbols *monitor_symbols(struct Monitor *mon);

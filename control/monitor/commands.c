@@ -74,6 +74,26 @@ static void run_step(struct Monitor *mon, char *args) {
         fputs("not done yet: the guest sleeps in HLT, or the count is large; it will stop by itself\n", mon->out);
 }
 
+struct CPUState *monitor_cpu(struct Monitor *mon, const char *word) {
+    char *end;
+    unsigned long index = strtoul(word, &end, 0);
+    if (word[0] >= '0' && word[0] <= '9' && *end == '\0' && index < mon->m->cpu_count)
+        return machine_cpu(mon->m, (unsigned)index);
+    fprintf(mon->out, "there is no CPU '%.40s'; 0 to %u are\n", word, mon->m->cpu_count - 1);
+    return NULL;
+}
+
+static void run_cpu(struct Monitor *mon, char *args) {
+    char *word = monitor_word(mon, &args);
+    if (word == NULL) {
+        fprintf(mon->out, "CPU #%u\n", mon->cpu->index);
+        return;
+    }
+    struct CPUState *cpu = monitor_no_more(mon, args) ? monitor_cpu(mon, word) : NULL;
+    if (cpu != NULL)
+        mon->cpu = cpu;
+}
+
 static void run_reset(struct Monitor *mon, char *args) {
     if (monitor_no_more(mon, args))
         session_reset(mon->session);
@@ -176,7 +196,8 @@ const struct MonitorCommand monitor_commands[] = {
     {"print", "p", "/FMT EXPR", "evaluate, such as $rip+0x10", COMMAND_LOOKS | COMMAND_FORMATS, monitor_print},
     {"stop", "s", "", "stop the guest", 0, run_stop},
     {"cont", "c", "", "let the guest go on", 0, run_cont},
-    {"step", NULL, "[N]", "execute one instruction, or N", 0, run_step},
+    {"step", NULL, "[N]", "execute one instruction of this CPU, or N", 0, run_step},
+    {"cpu", NULL, "[N]", "look at that CPU from now on, or tell which it is", 0, run_cpu},
     {"accel", NULL, "[ENGINE]", "go on in another engine, or tell which it is", 0, run_accel},
     {"gdbserver", NULL, "[WHERE]", "serve gdb there, as -gdb does (tcp::1234)", 0, run_gdbserver},
     {"log", NULL, "[ITEMS|none]", "log these items from now on, as -d; or list them", COMMAND_LOOKS, run_log},

@@ -35,7 +35,7 @@ static uint8_t *put_note(uint8_t *at, const char *name, uint32_t type, const voi
 
 /* ---- general registers ---- */
 
-static uint8_t *put_prstatus64(const CPUX86State *env, uint8_t *at) {
+static uint8_t *put_prstatus64(const CPUX86State *env, uint32_t number, uint8_t *at) {
     uint8_t status[PRSTATUS64_SIZE] = {0};
     const uint64_t *g = env->gpr;
     const struct X86Segment *s = env->seg;
@@ -69,12 +69,12 @@ static uint8_t *put_prstatus64(const CPUX86State *env, uint8_t *at) {
         s[SEG_FS].selector,
         s[SEG_GS].selector,
     };
-    status[PRSTATUS64_PID] = 1;
+    memcpy(status + PRSTATUS64_PID, &number, sizeof(number));
     memcpy(status + PRSTATUS64_REGS, regs, sizeof(regs));
     return put_note(at, "CORE", NT_PRSTATUS, status, sizeof(status));
 }
 
-static uint8_t *put_prstatus32(const CPUX86State *env, uint8_t *at) {
+static uint8_t *put_prstatus32(const CPUX86State *env, uint32_t number, uint8_t *at) {
     uint8_t status[PRSTATUS32_SIZE] = {0};
     const uint64_t *g = env->gpr;
     const struct X86Segment *s = env->seg;
@@ -85,7 +85,7 @@ static uint8_t *put_prstatus32(const CPUX86State *env, uint8_t *at) {
         (uint32_t)env->rip,  s[SEG_CS].selector,  (uint32_t)env->rflags, (uint32_t)g[REG_SP],
         s[SEG_SS].selector,
     };
-    status[PRSTATUS32_PID] = 1;
+    memcpy(status + PRSTATUS32_PID, &number, sizeof(number));
     memcpy(status + PRSTATUS32_REGS, regs, sizeof(regs));
     return put_note(at, "CORE", NT_PRSTATUS, status, sizeof(status));
 }
@@ -168,10 +168,10 @@ static uint8_t *put_qemu(const CPUX86State *env, uint8_t *at) {
     return put_note(at, "QEMU", 0, &c, sizeof(c));
 }
 
-size_t core_notes(const CPUX86State *env, bool wide, uint8_t *notes) {
+size_t core_notes(const CPUX86State *env, unsigned index, bool wide, uint8_t *notes) {
     uint8_t xstate[XSTATE_SIZE], *at = notes;
     make_xstate(env, xstate);
-    at = wide ? put_prstatus64(env, at) : put_prstatus32(env, at);
+    at = wide ? put_prstatus64(env, index + 1, at) : put_prstatus32(env, index + 1, at);
     if (wide)
         at = put_note(at, "CORE", NT_PRFPREG, xstate, FXSAVE_SIZE);
     at = put_note(at, "LINUX", NT_X86_XSTATE, xstate, sizeof(xstate));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* dump-guest-memory: guest RAM and ROM and the CPU's registers as an ELF core file. */
+/* dump-guest-memory: guest RAM and ROM and the CPUs' registers as an ELF core file. */
 #include "control/monitor/command.h"
 #include "control/monitor/core_notes.h"
 #include "control/monitor/paging.h"
@@ -35,7 +35,8 @@ struct Dump {
     struct Segment *segment;
     size_t segments, room;
     int error; /* -errno */
-    uint8_t notes[CORE_NOTES_MAX];
+    const struct CPUState *cpu; /* whose page tables -p means */
+    uint8_t *notes;             /* of all CPUs: CORE_NOTES_MAX bytes for each */
 };
 
 /* ---- what there is ---- */
@@ -85,16 +86,18 @@ static bool add_page(void *opaque, const struct GuestPage *p) {
 }
 
 static int collect(struct Dump *d, bool paging) {
-    const CPUX86State *env = &machine_cpu(d->m, 0)->env;
+    const CPUX86State *env = &d->cpu->env;
     bus_for_each(d->m->bus, add_block, d);
     uint64_t end = 0;
     for (unsigned i = 0; i < d->blocks; i++)
         end = d->block[i].phys + d->block[i].size;
-    d->wide = x86_long_mode(env) || end > 1ull << 32;
+    d->wide = end > 1ull << 32;
+    for (unsigned i = 0; i < d->m->cpu_count; i++)
+        d->wide |= x86_long_mode(&machine_cpu(d->m, i)->env);
     if (!paging || !(env->cr0 & CR0_PG)) {
         for (unsigned i = 0; i < d->blocks && d->error == 0; i++)
             add_segment(d, d->block[i].phys, d->block[i].phys, d->block[i].size);
-    } else if (guest_pages(d->m, add_page, d) == PAGE_WALK_TOO_LONG) {
+    } else if (guest_pages(d->m, env, add_page, d) == PAGE_WALK_TOO_LONG) {
         d->error = -ELOOP;
     }
     return d->error;
@@ -235,7 +238,9 @@ static int write_headers(struct Dump *d) {
     size_t header = d->wide ? sizeof(Elf64_Ehdr) : sizeof(Elf32_Ehdr);
     size_t entry = d->wide ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr);
     uint64_t sections = header + (d->segments + 1) * entry, notes = sections + sizeof(Elf64_Shdr);
-    size_t notes_size = core_notes(&machine_cpu(d->m, 0)->env, d->wide, d->notes);
+    size_t notes_size = 0;
+    for (unsigned i = 0; i < d->m->cpu_count; i++)
+        notes_size += core_notes(&machine_cpu(d->m, i)->env, i, d->wide, d->notes + notes_size);
     uint64_t at = (notes + notes_size + PAGE - 1) & ~(uint64_t)(PAGE - 1);
     for (unsigned i = 0; i < d->blocks; i++) {
         d->block[i].file = at;
@@ -312,12 +317,16 @@ void monitor_dump_guest_memory(struct Monitor *mon, char *args) {
     if (!monitor_no_more(mon, args))
         return;
     struct Dump *d = calloc(1, sizeof(*d));
-    if (d == NULL) {
+    uint8_t *notes = malloc((size_t)mon->m->cpu_count * CORE_NOTES_MAX);
+    if (d != NULL && notes != NULL) {
+        d->m = mon->m;
+        d->cpu = mon->cpu;
+        d->notes = notes;
+        dump_to(mon, d, word, paging);
+        free(d->segment);
+    } else {
         fputs("out of memory\n", mon->out);
-        return;
     }
-    d->m = mon->m;
-    dump_to(mon, d, word, paging);
-    free(d->segment);
+    free(notes);
     free(d);
 }

@@ -6,22 +6,35 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void info_registers(struct Monitor *mon, char *args) {
-    if (!monitor_no_more(mon, args))
+    char *word = monitor_word(mon, &args);
+    bool all = word != NULL && strcmp(word, "-a") == 0;
+    if (!monitor_no_more(mon, word == NULL || all ? args : word))
         return;
-    cpu_dump(&mon->cpu->env, mon->out);
-    cpu_dump_fpu(&mon->cpu->env, mon->out);
+    for (unsigned i = all ? 0 : mon->cpu->index; i <= (all ? mon->m->cpu_count - 1 : mon->cpu->index); i++) {
+        if (mon->m->cpu_count > 1)
+            fprintf(mon->out, "CPU#%u\n", i);
+        cpu_dump(&machine_cpu(mon->m, i)->env, mon->out);
+        cpu_dump_fpu(&machine_cpu(mon->m, i)->env, mon->out);
+    }
+}
+
+static const char *cpu_state(const struct CPUState *cpu) {
+    if (cpu->shut_down)
+        return " (shut down)";
+    return cpu->wait_for_sipi ? " (waits for SIPI)" : cpu->halted ? " (halted)" : "";
 }
 
 static void info_cpus(struct Monitor *mon, char *args) {
     if (!monitor_no_more(mon, args))
         return;
-    fprintf(mon->out, "* CPU #%u: pc=0x%016" PRIx64 "%s thread_id=%d\n", mon->cpu->index, mon->cpu->env.rip,
-            mon->cpu->shut_down ? " (shut down)"
-            : mon->cpu->halted  ? " (halted)"
-                                : "",
-            vcpu_thread_id(mon->cpu));
+    for (unsigned i = 0; i < mon->m->cpu_count; i++) {
+        const struct CPUState *cpu = machine_cpu(mon->m, i);
+        fprintf(mon->out, "%c CPU #%u: pc=0x%016" PRIx64 "%s thread_id=%d\n", cpu == mon->cpu ? '*' : ' ', i,
+                cpu->env.rip, cpu_state(cpu), vcpu_thread_id(cpu));
+    }
 }
 
 static void info_status(struct Monitor *mon, char *args) {
@@ -102,18 +115,18 @@ static void info_mtree(struct Monitor *mon, char *args) {
 }
 
 const struct MonitorCommand monitor_infos[] = {
-    {"registers", NULL, "", "all registers of the CPU", COMMAND_LOOKS, info_registers},
+    {"registers", NULL, "[-a]", "all registers of this CPU; -a: of all CPUs", COMMAND_LOOKS, info_registers},
     {"mem", NULL, "", "linear memory that is mapped, by rights", COMMAND_LOOKS, monitor_info_mem},
     {"tlb", NULL, "", "every page that is mapped: linear, physical, flags", COMMAND_LOOKS, monitor_info_tlb},
     {"mtree", NULL, "", "physical memory and ports", COMMAND_LOOKS, info_mtree},
     {"pic", NULL, "", "the 8259s", COMMAND_LOOKS, monitor_info_pic},
-    {"lapic", NULL, "", "the local APIC", COMMAND_LOOKS, monitor_info_lapic},
+    {"lapic", NULL, "[N]", "the local APIC of this CPU, or of that one", COMMAND_LOOKS, monitor_info_lapic},
     {"ioapic", NULL, "", "the I/O APIC", COMMAND_LOOKS, monitor_info_ioapic},
     {"irq", NULL, "", "where each interrupt line leads, and its level", COMMAND_LOOKS, monitor_info_irq},
     {"exits", NULL, "", "what has left the guest, or would under hardware virtualization", COMMAND_LOOKS, info_exits},
-    {"trace", NULL, "[N]", "the last instructions", COMMAND_LOOKS, info_trace},
+    {"trace", NULL, "[N]", "the last instructions of this CPU", COMMAND_LOOKS, info_trace},
     {"block", NULL, "", "disks", 0, info_block},
-    {"cpus", NULL, "", "the CPUs", COMMAND_LOOKS, info_cpus},
+    {"cpus", NULL, "", "the CPUs; * is the one that is looked at", COMMAND_LOOKS, info_cpus},
     {"status", NULL, "", "whether the guest runs, and why not", 0, info_status},
     {"version", NULL, "", "of twin86", 0, info_version},
     {"name", NULL, "", "what -name called the machine", 0, info_name},

@@ -92,10 +92,14 @@ static void print_lapic(FILE *f, unsigned cpu, const struct Lapic *l) {
 }
 
 void monitor_info_lapic(struct Monitor *mon, char *args) {
+    char *word = monitor_word(mon, &args);
     if (!ours(mon, args))
         return;
-    if (cpu_has(&mon->cpu->model, CPUID_APIC))
-        print_lapic(mon->out, mon->cpu->index, &mon->m->cpus[mon->cpu->index].lapic);
+    const struct CPUState *cpu = word != NULL ? monitor_cpu(mon, word) : mon->cpu;
+    if (cpu == NULL)
+        return;
+    if (cpu_has(&cpu->model, CPUID_APIC))
+        print_lapic(mon->out, cpu->index, &mon->m->cpus[cpu->index].lapic);
     else
         fputs("this CPU model has no local APIC\n", mon->out);
 }

@@ -106,9 +106,9 @@ static void run_line(struct Monitor *mon, char *line) {
     }
 }
 
-void monitor_run(struct Session *s, const char *line, FILE *out) {
+void monitor_run(struct Session *s, unsigned *cpu, const char *line, FILE *out) {
     struct Machine *m = session_machine(s);
-    struct Monitor mon = {s, m, machine_cpu(m, 0), out};
+    struct Monitor mon = {s, m, machine_cpu(m, *cpu), out};
     size_t n = strlen(line);
     if (n >= MONITOR_LINE_MAX) {
         fprintf(out, "the line is too long; %d bytes are the most\n", MONITOR_LINE_MAX - 1);
@@ -117,15 +117,16 @@ void monitor_run(struct Session *s, const char *line, FILE *out) {
     char copy[MONITOR_LINE_MAX];
     memcpy(copy, line, n + 1);
     run_line(&mon, copy);
+    *cpu = mon.cpu->index;
 }
 
-long monitor_run_text(struct Session *s, const char *line, char **text) {
+long monitor_run_text(struct Session *s, unsigned *cpu, const char *line, char **text) {
     size_t size = 0;
     *text = NULL;
     FILE *f = open_memstream(text, &size);
     if (f == NULL)
         return -ENOMEM;
-    monitor_run(s, line, f);
+    monitor_run(s, cpu, line, f);
     if (fclose(f) != 0 || *text == NULL) {
         free(*text);
         *text = NULL;

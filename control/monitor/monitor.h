@@ -17,12 +17,13 @@ enum {
 #define MONITOR_PROMPT "(twin86) "
 
 /** Run one line; what it has to say, mistakes included, goes to `out` as lines. A guest that runs stands still while it
- *  is looked at. An empty line does nothing. */
-void monitor_run(struct Session *s, const char *line, FILE *out);
+ *  is looked at. An empty line does nothing. *cpu is the index of the vCPU that it looks at, which the command `cpu`
+ *  changes. */
+void monitor_run(struct Session *s, unsigned *cpu, const char *line, FILE *out);
 
 /** As monitor_run, into memory: *text (to be freed, never NULL on success) has the size that is returned, or -ENOMEM.
  */
-long monitor_run_text(struct Session *s, const char *line, char **text);
+long monitor_run_text(struct Session *s, unsigned *cpu, const char *line, char **text);
 
 /** Call `fn` for every word that could take the place of the last one in `line`: commands, and what `info`, `help` and
  *  `log` know. */

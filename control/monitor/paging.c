@@ -90,8 +90,7 @@ static enum PageWalkEnd walk(struct Walk *w, uint64_t table, unsigned level, uin
     return end;
 }
 
-enum PageWalkEnd guest_pages(struct Machine *m, PageVisitor *visit, void *opaque) {
-    const CPUX86State *env = &machine_cpu(m, 0)->env;
+enum PageWalkEnd guest_pages(struct Machine *m, const CPUX86State *env, PageVisitor *visit, void *opaque) {
     struct Walk w = {m, env, visit, opaque, .entry_size = 8, .index_bits = 9, .sign_bit = 63};
     if (x86_long_mode(env)) {
         unsigned levels = env->cr4 & CR4_LA57 ? 5 : 4;
@@ -162,7 +161,7 @@ void monitor_info_tlb(struct Monitor *mon, char *args) {
     struct Listing l;
     begin(&l, mon);
     if (paging_on(mon, args))
-        say_end(mon, guest_pages(mon->m, print_page, &l));
+        say_end(mon, guest_pages(mon->m, &mon->cpu->env, print_page, &l));
 }
 
 static void print_range(struct Listing *l) {
@@ -192,7 +191,7 @@ void monitor_info_mem(struct Monitor *mon, char *args) {
     begin(&l, mon);
     if (!paging_on(mon, args))
         return;
-    enum PageWalkEnd end = guest_pages(mon->m, extend_range, &l);
+    enum PageWalkEnd end = guest_pages(mon->m, &mon->cpu->env, extend_range, &l);
     print_range(&l);
     say_end(mon, end);
 }

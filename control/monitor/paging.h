@@ -34,8 +34,8 @@ enum PageWalkEnd {
 /** False: enough. */
 typedef bool PageVisitor(void *opaque, const struct GuestPage *page);
 
-/** Visit every page that is mapped, in the order of linear addresses. Paging must be on; stopped, env up to date.
- *  Permissions aside nothing is checked, and nothing is marked accessed. */
-enum PageWalkEnd guest_pages(struct Machine *m, PageVisitor *visit, void *opaque);
+/** Visit every page that `env`'s tables map, in the order of linear addresses. Paging must be on; stopped, env up to
+ * date. Permissions aside nothing is checked, and nothing is marked accessed. */
+enum PageWalkEnd guest_pages(struct Machine *m, const CPUX86State *env, PageVisitor *visit, void *opaque);
 
 #endif

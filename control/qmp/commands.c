@@ -65,18 +65,27 @@ static struct json_object *query_status(struct QmpCall *call) {
     return o;
 }
 
-static struct json_object *query_cpus_fast(struct QmpCall *call) {
-    struct json_object *list = json_object_new_array(), *cpu = json_object_new_object();
-    struct json_object *props = json_object_new_object();
+/* A socket has one core with one thread. */
+static struct json_object *describe_cpu(const struct CPUState *state) {
+    struct json_object *cpu = json_object_new_object(), *props = json_object_new_object();
+    char path[32];
+    snprintf(path, sizeof(path), "/machine/cpu[%u]", state->index);
     put(props, "core-id", json_object_new_int(0));
     put(props, "thread-id", json_object_new_int(0));
-    put(props, "socket-id", json_object_new_int(0));
-    put(cpu, "cpu-index", json_object_new_int(0));
-    put(cpu, "qom-path", json_object_new_string("/machine/cpu[0]"));
-    put(cpu, "thread-id", json_object_new_int(vcpu_thread_id(machine_cpu(session_machine(call->session), 0))));
+    put(props, "socket-id", json_object_new_int((int)state->index));
+    put(cpu, "cpu-index", json_object_new_int((int)state->index));
+    put(cpu, "qom-path", json_object_new_string(path));
+    put(cpu, "thread-id", json_object_new_int(vcpu_thread_id(state)));
     put(cpu, "target", json_object_new_string("x86_64"));
     put(cpu, "props", props);
-    json_object_array_add(list, cpu);
+    return cpu;
+}
+
+static struct json_object *query_cpus_fast(struct QmpCall *call) {
+    const struct Machine *m = session_machine(call->session);
+    struct json_object *list = json_object_new_array();
+    for (unsigned i = 0; i < m->cpu_count; i++)
+        json_object_array_add(list, describe_cpu(machine_cpu(m, i)));
     return list;
 }
 
@@ -171,14 +180,30 @@ static void make_utf8(char *text) {
             *c = '?';
 }
 
+/* The argument cpu-index, of a CPU that there is; without it the first. */
+static unsigned cpu_index(struct QmpCall *call) {
+    unsigned count = session_machine(call->session)->cpu_count;
+    struct json_object *o;
+    if (call->arguments == NULL || !json_object_object_get_ex(call->arguments, "cpu-index", &o))
+        return 0;
+    int64_t index = json_object_is_type(o, json_type_int) ? json_object_get_int64(o) : -1;
+    if (index >= 0 && index < count)
+        return (unsigned)index;
+    fail(call, "Parameter 'cpu-index' expects a CPU number from 0 to %u", count - 1);
+    return 0;
+}
+
 static struct json_object *human_monitor_command(struct QmpCall *call) {
     struct json_object *line;
+    unsigned cpu = cpu_index(call);
     char *text;
+    if (call->failed)
+        return NULL;
     if (call->arguments == NULL || !json_object_object_get_ex(call->arguments, "command-line", &line))
         return fail(call, "Parameter 'command-line' is missing");
     if (!json_object_is_type(line, json_type_string))
         return fail(call, "Parameter 'command-line' must be a string");
-    if (monitor_run_text(call->session, json_object_get_string(line), &text) < 0)
+    if (monitor_run_text(call->session, &cpu, json_object_get_string(line), &text) < 0)
         return fail(call, "out of memory");
     make_utf8(text);
     struct json_object *answer = json_object_new_string(text);

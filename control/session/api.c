@@ -57,7 +57,12 @@ int twin86_session_set_accel(Twin86Session *session, const char *accel, char *wh
 
 /* ---- monitor and QMP ---- */
 
-void twin86_monitor(Twin86Session *session, const char *line, FILE *out) { monitor_run(of(session), line, out); }
+void twin86_monitor(Twin86Session *session, unsigned *cpu, const char *line, FILE *out) {
+    unsigned first = 0;
+    if (cpu == NULL || *cpu >= session_machine(of(session))->cpu_count)
+        cpu = &first;
+    monitor_run(of(session), cpu, line, out);
+}
 
 void twin86_monitor_complete(const char *line, void (*fn)(void *opaque, const char *word), void *opaque) {
     monitor_complete(line, fn, opaque);

@@ -55,9 +55,10 @@ struct Session {
     enum SessionState state;
     struct SessionStop last_stop;
     Twin86Event last_event;
-    unsigned cpu;        /* whose step it is */
-    uint64_t budget_end; /* its cpu_progress at which a step is done; UINT64_MAX: no step */
-    bool single;         /* a single step is under way */
+    uint8_t go[MACHINE_CPUS_MAX]; /* what the vCPUs do in this run: enum MachineGo */
+    unsigned cpu;                 /* whose step of many instructions it is */
+    uint64_t budget_end;          /* its cpu_progress at which that is done; UINT64_MAX: it is none */
+    bool single;                  /* a single step is under way */
     unsigned holds;
     unsigned awaited;
     bool start_wanted, no_shutdown;
@@ -322,12 +323,10 @@ bool session_ended(const struct Session *s, Twin86Event *event) {
 /* Let the guest run for the rest of its step, if it is one. */
 static void run_on(struct Session *s) {
     uint64_t done = cpu_progress(machine_cpu(s->m, s->cpu));
-    if (s->single)
-        machine_step(s->m, s->cpu);
-    else if (s->budget_end == UINT64_MAX)
-        machine_start(s->m, 0);
+    if (s->budget_end == UINT64_MAX)
+        machine_go(s->m, s->go, 0);
     else if (s->budget_end > done)
-        machine_start(s->m, s->budget_end - done);
+        machine_go(s->m, s->go, s->budget_end - done);
     else if (!take_event(s))
         stopped(s, SESSION_PAUSED, true, NULL); /* a hold came just when the step was done */
 }
@@ -338,19 +337,27 @@ static bool run_is_over(const struct Session *s) {
     return s->ended || crashed || s->state == SESSION_SHUTDOWN || s->state == SESSION_INTERNAL_ERROR;
 }
 
-/* `instructions` of that vCPU, 0: without limit. */
-static int resume(struct Session *s, unsigned cpu, uint64_t instructions, bool single, char *why, size_t n) {
+/* What the vCPUs do, and how they are asked. */
+struct Plan {
+    uint8_t go[MACHINE_CPUS_MAX];
+    unsigned cpu;
+    uint64_t instructions; /* of that vCPU; 0: without limit */
+    bool single;           /* with a step */
+};
+
+static int resume(struct Session *s, const struct Plan *p, char *why, size_t n) {
     if (run_is_over(s)) {
         snprintf(why, n, "the guest's run is over (%s); reset the machine first", session_state_name(s->state));
         return -EPERM;
     }
     if (s->state == SESSION_RUNNING)
-        return instructions == 0 && !single ? 0 : -EBUSY;
+        return -EBUSY;
     machine_sync_state(s->m);
-    s->cpu = cpu;
-    uint64_t done = cpu_progress(machine_cpu(s->m, cpu));
-    s->budget_end = instructions == 0 || instructions > UINT64_MAX - done ? UINT64_MAX : done + instructions;
-    s->single = single;
+    s->cpu = p->cpu;
+    memcpy(s->go, p->go, sizeof(s->go));
+    uint64_t done = cpu_progress(machine_cpu(s->m, p->cpu));
+    s->budget_end = p->instructions == 0 || p->instructions > UINT64_MAX - done ? UINT64_MAX : done + p->instructions;
+    s->single = p->single;
     s->state = SESSION_RUNNING;
     struct Notice notice = {.kind = NOTICE_RESUMED};
     notify(s, &notice);
@@ -359,28 +366,45 @@ static int resume(struct Session *s, unsigned cpu, uint64_t instructions, bool s
     return 0;
 }
 
+int session_cont(struct Session *s, char *why, size_t n) {
+    struct Plan p = {.instructions = 0};
+    memset(p.go, MACHINE_RUN, sizeof(p.go));
+    int r = resume(s, &p, why, n);
+    return r != -EBUSY ? r : 0;
+}
+
 void session_start(struct Session *s, bool stopped) {
     char why[8];
     s->start_wanted = !stopped;
     if (s->start_wanted && s->awaited == 0)
-        resume(s, 0, 0, false, why, sizeof(why));
+        session_cont(s, why, sizeof(why));
 }
 
-int session_cont(struct Session *s, char *why, size_t n) { return resume(s, 0, 0, false, why, n); }
-
-static int resume_stopped(struct Session *s, unsigned cpu, uint64_t instructions, bool single, char *why, size_t n) {
-    int r = resume(s, cpu, instructions, single, why, n);
+static int resume_stopped(struct Session *s, const struct Plan *p, char *why, size_t n) {
+    int r = resume(s, p, why, n);
     if (r == -EBUSY)
         snprintf(why, n, "the guest is running; stop it first");
     return r;
 }
 
+int session_go(struct Session *s, const uint8_t *go, char *why, size_t n) {
+    struct Plan p = {.single = false};
+    memcpy(p.go, go, s->m->cpu_count);
+    for (unsigned i = 0; i < s->m->cpu_count; i++)
+        p.single |= go[i] == MACHINE_STEP;
+    return resume_stopped(s, &p, why, n);
+}
+
 int session_step(struct Session *s, unsigned cpu, uint64_t instructions, char *why, size_t n) {
-    return resume_stopped(s, cpu, instructions, false, why, n);
+    struct Plan p = {.cpu = cpu, .instructions = instructions};
+    p.go[cpu] = MACHINE_RUN;
+    return resume_stopped(s, &p, why, n);
 }
 
 int session_single_step(struct Session *s, unsigned cpu, char *why, size_t n) {
-    return resume_stopped(s, cpu, 0, true, why, n);
+    struct Plan p = {.single = true};
+    p.go[cpu] = MACHINE_STEP;
+    return resume_stopped(s, &p, why, n);
 }
 
 /* Whatever a vCPU does, nobody waits for it for ever. */

@@ -107,11 +107,14 @@ enum { SESSION_ANSWER_MS = 500 };
 int session_stop(struct Session *s, char *why, size_t n);
 /** Continue. 0, also when running; -EPERM with `why` when the guest's run is over and it must be reset first. */
 int session_cont(struct Session *s, char *why, size_t n);
-/** Run until that vCPU has executed `instructions` and stop again, with state PAUSED; or until something else stops the
- *  guest. Sleep in HLT takes as long as it takes. As session_cont; -EBUSY when running. */
+/** Let each vCPU do what `go` has for it, enum MachineGo by index; one at least does not stand. A step that is done
+ * stops the guest with state PAUSED. As session_cont; -EBUSY when running. */
+int session_go(struct Session *s, const uint8_t *go, char *why, size_t n);
+/** Let that vCPU run, while the others stand, until it has executed `instructions`, and stop again, with state PAUSED;
+ * or until something else stops the guest. Sleep in HLT takes as long as it takes. As session_go. */
 int session_step(struct Session *s, unsigned cpu, uint64_t instructions, char *why, size_t n);
 /** As a debugger wants it: one instruction of one vCPU, or the delivery of the exception that it raises; interrupts
- * wait (cpu/debug.h). As session_step. */
+ *  wait (cpu/debug.h), and the other vCPUs stand. As session_go. */
 int session_single_step(struct Session *s, unsigned cpu, char *why, size_t n);
 /** Wait for `timeout_ms` until the guest has stopped by itself. True when it is stopped. */
 bool session_wait_stop(struct Session *s, int timeout_ms);

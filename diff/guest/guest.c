@@ -123,6 +123,10 @@ int twin86_diff_guest(const Twin86Config *config, const Twin86Guest *guest, cons
     struct LockResult result;
     snprintf(engines, sizeof(engines), "%s",
              options->engines != NULL ? options->engines : "tcg-lite,tcg-lite,plain=on");
+    if (config->cpus > 1) {
+        snprintf(why, n, "engines are compared with one processor, not with %u", config->cpus);
+        return -EINVAL;
+    }
     int e = split_engines(engines, c.engine, why, n);
     if (e != 0)
         return e;

@@ -122,6 +122,7 @@ static void ignore(void *opaque, const char *word) { (void)opaque, (void)word; }
 
 static void feed(const uint8_t *data, size_t size) {
     char *copy = malloc(size + 1), *rest = copy, *line, *text;
+    unsigned cpu = 0;
     if (copy == NULL)
         return;
     memcpy(copy, data, size);
@@ -130,7 +131,7 @@ static void feed(const uint8_t *data, size_t size) {
         if (is_slow(line))
             continue;
         monitor_complete(line, ignore, NULL);
-        if (monitor_run_text(session, line, &text) < 0)
+        if (monitor_run_text(session, &cpu, line, &text) < 0)
             abort();
         free(text);
     }

@@ -16,10 +16,12 @@
 
 static struct SessionBench bench;
 static char *text;
+static unsigned cpu; /* that is looked at */
 
 static void setup(void) {
     session_bench_new(&bench, false);
     text = NULL;
+    cpu = 0;
 }
 
 static void teardown(void) {
@@ -29,7 +31,7 @@ static void teardown(void) {
 
 static const char *run(const char *line) {
     free(text);
-    long n = monitor_run_text(bench.s, line, &text);
+    long n = monitor_run_text(bench.s, &cpu, line, &text);
     ck_assert_int_ge(n, 0);
     ck_assert_uint_eq((size_t)n, strlen(text));
     return text;
@@ -186,7 +188,7 @@ static const struct {
     {"o 0x80", "the expression is incomplete\n"},
     {"o 0x80 1 2", "...one word too many"},
     {"o/w 0xcf8 0x80000000", ""},
-    {"info", "...info registers -- "},
+    {"info", "...info registers [-a] -- "},
     {"info nonsense", "...unknown info 'nonsense'"},
     {"info/x registers", "...unknown info"},
     {"info registers", "...EAX=55667788"},
@@ -435,7 +437,7 @@ START_TEST(walks_end) {
     for (unsigned i = 0; i < 512; i++)
         poke64(TABLE + 8 * i, TABLE | 7);
     paging_on(CR4_PAE, EFER_LME | EFER_LMA);
-    ck_assert_int_eq(guest_pages(bench.m, count_page, &pages), PAGE_WALK_TOO_LONG);
+    ck_assert_int_eq(guest_pages(bench.m, &machine_cpu(bench.m, 0)->env, count_page, &pages), PAGE_WALK_TOO_LONG);
     ck_assert_uint_lt(pages, 1 << 26);
 }
 END_TEST

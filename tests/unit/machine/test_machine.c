@@ -274,7 +274,7 @@ START_TEST(session_of_a_stuck_guest) {
     ck_assert_int_eq(twin86_session_stop(s), -ETIMEDOUT);
     ck_assert_str_eq(twin86_session_state(s), "running");
     FILE *f = fmemopen(text, sizeof(text), "w");
-    twin86_monitor(s, "info registers", f);
+    twin86_monitor(s, NULL, "info registers", f);
     fclose(f);
     ck_assert_msg(strstr(text, "does not answer") != NULL, "%s", text);
     ck_assert_int_eq(twin86_session_set_accel(s, "tcg-lite", text, sizeof(text)), -ETIMEDOUT);
