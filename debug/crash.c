@@ -27,11 +27,11 @@ static void print_fault(const struct Trace *t, const struct CPUState *cpu, const
 }
 
 void trace_print_faults(const struct Trace *t, const struct CPUState *cpu, FILE *f) {
-    unsigned n = trace_chain_length(t, &cpu->env);
+    unsigned n = trace_chain_length(t, cpu);
     if (n > 0)
         fputs("The exceptions that led there:\n", f);
     for (; n > 0; n--)
-        print_fault(t, cpu, trace_recent(t, n), f);
+        print_fault(t, cpu, trace_recent(t, cpu, n), f);
 }
 
 struct Printer {
@@ -55,7 +55,9 @@ bool trace_print_last(struct Trace *t, struct CPUState *cpu, unsigned n, FILE *f
     const struct AccelLookOps *look = cpu->accel != NULL ? cpu->accel->ops->look : NULL;
     if (t->config.last == 0 || look == NULL || look->history == NULL)
         return false;
+    trace_lock(t); /* lines are kept for all */
     look->history(cpu, n, print_executed, &p);
+    trace_unlock(t);
     return p.count != 0;
 }
 

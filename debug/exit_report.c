@@ -115,11 +115,11 @@ static void put_reason(const struct Table *t, const struct ExitRow *rows, size_t
     free(place);
 }
 
-static void put_class(const struct ExitReport *r, enum ExitClass class, FILE *f) {
+static void put_class(const struct ExitReport *report, const struct ExitCounts *r, enum ExitClass class, FILE *f) {
     static const char *const titles[EXIT_CLASSES] = {
         "Exits", "Privileged instructions that don't exit, but would trap at CPL 3 without VT-x",
         "Sensitive instructions at CPL 0 that would not even trap at CPL 3"};
-    struct Table t = {.report = r, .f = f};
+    struct Table t = {.report = report, .f = f};
     size_t first = r->count, end = 0;
     for (size_t i = 0; i < r->count; i++) {
         if (r->rows[i].key.class != class)
@@ -143,7 +143,7 @@ static void put_class(const struct ExitReport *r, enum ExitClass class, FILE *f)
     }
 }
 
-static void put_kernel(const struct ExitReport *r, FILE *f) {
+static void put_kernel(const struct ExitCounts *r, FILE *f) {
     if (r->kernel_count == 0)
         return;
     fputs("\nCounted by KVM itself (those above included):\n", f);
@@ -158,17 +158,27 @@ static void put_kernel(const struct ExitReport *r, FILE *f) {
     }
 }
 
+static void put_counts(const struct ExitReport *report, const struct ExitCounts *c, FILE *f) {
+    if (c->instructions != 0)
+        fprintf(f, ", %" PRIu64 " instructions", c->instructions);
+    fputc('\n', f);
+    for (unsigned k = 0; k < EXIT_CLASSES; k++)
+        put_class(report, c, (enum ExitClass)k, f);
+    put_kernel(c, f);
+    if (c->merged != 0)
+        fprintf(f, "\nThe RIPs of %" PRIu64 " events were not kept: there are too many.\n", c->merged);
+}
+
 void exit_report_text(const struct ExitReport *r, FILE *f) {
     fprintf(f, "Exit statistics of %s: %s; %.3f s", r->engine,
             r->real ? "real exits to user space" : "what would exit under KVM on VT-x", (double)r->run_ns / 1e9);
-    if (r->instructions != 0)
-        fprintf(f, ", %" PRIu64 " instructions", r->instructions);
-    fputc('\n', f);
-    for (unsigned c = 0; c < EXIT_CLASSES; c++)
-        put_class(r, (enum ExitClass)c, f);
-    put_kernel(r, f);
-    if (r->merged != 0)
-        fprintf(f, "\nThe RIPs of %" PRIu64 " events were not kept: there are too many.\n", r->merged);
+    if (r->cpus > 1)
+        fprintf(f, ", %u CPUs together", r->cpus);
+    put_counts(r, &r->all, f);
+    for (unsigned i = 0; r->cpus > 1 && i < r->cpus; i++) {
+        fprintf(f, "\nCPU %u alone", i);
+        put_counts(r, &r->cpu[i], f);
+    }
 }
 
 /* ---- JSON. All strings are our own, and need no escapes. ---- */
@@ -201,24 +211,35 @@ static void put_row(const struct ExitRow *row, FILE *f) {
     fprintf(f, ",\"count\":%" PRIu64 ",\"ns\":%" PRIu64 "}", row->count, row->ns);
 }
 
+/* "instructions":...,"merged":...,"kernel":[...],"rows":[...] */
+static void put_json(const struct ExitCounts *c, FILE *f) {
+    fprintf(f, "\"instructions\":%" PRIu64 ",\"merged\":%" PRIu64 ",\n", c->instructions, c->merged);
+    fputs("\"kernel\":[", f);
+    for (unsigned i = 0; i < c->kernel_count; i++) {
+        fprintf(f, "%s{\"name\":\"%s\",\"reason\":", i == 0 ? "" : ",\n", c->kernel[i].name);
+        if (c->kernel[i].reason != EXIT_NONE)
+            fprintf(f, "%d", c->kernel[i].reason);
+        else
+            fputs("null", f);
+        fprintf(f, ",\"count\":%" PRIu64 "}", c->kernel[i].count);
+    }
+    fputs("],\n\"rows\":[", f);
+    for (size_t i = 0; i < c->count; i++) {
+        fputs(i == 0 ? "\n" : ",\n", f);
+        put_row(&c->rows[i], f);
+    }
+    fputs("]", f);
+}
+
 void exit_report_json(const struct ExitReport *r, FILE *f) {
     fprintf(f, "{\"format\":\"" EXIT_REPORT_FORMAT "\",\"version\":%d,\n\"engine\":\"%s\",\"real\":%s,\n",
             EXIT_REPORT_VERSION, r->engine, r->real ? "true" : "false");
-    fprintf(f, "\"run_ns\":%" PRIu64 ",\"instructions\":%" PRIu64 ",\"merged\":%" PRIu64 ",\n", r->run_ns,
-            r->instructions, r->merged);
-    fputs("\"kernel\":[", f);
-    for (unsigned i = 0; i < r->kernel_count; i++) {
-        fprintf(f, "%s{\"name\":\"%s\",\"reason\":", i == 0 ? "" : ",\n", r->kernel[i].name);
-        if (r->kernel[i].reason != EXIT_NONE)
-            fprintf(f, "%d", r->kernel[i].reason);
-        else
-            fputs("null", f);
-        fprintf(f, ",\"count\":%" PRIu64 "}", r->kernel[i].count);
+    fprintf(f, "\"run_ns\":%" PRIu64 ",", r->run_ns);
+    put_json(&r->all, f);
+    for (unsigned i = 0; r->cpus > 1 && i < r->cpus; i++) {
+        fprintf(f, "%s{\"cpu\":%u,", i == 0 ? ",\n\"cpus\":[\n" : ",\n", i);
+        put_json(&r->cpu[i], f);
+        fputs("}", f);
     }
-    fputs("],\n\"rows\":[", f);
-    for (size_t i = 0; i < r->count; i++) {
-        fputs(i == 0 ? "\n" : ",\n", f);
-        put_row(&r->rows[i], f);
-    }
-    fputs("]}\n", f);
+    fputs(r->cpus > 1 ? "]}\n" : "}\n", f);
 }

@@ -18,19 +18,27 @@ struct ExitKernel {
     uint64_t count;
 };
 
-struct ExitReport {
-    const char *engine; /* its name */
-    bool real;          /* the exits are real ones, not what would be one */
-    uint64_t run_ns;    /* host time of the run */
+/** Of one vCPU, or of all together. */
+struct ExitCounts {
     uint64_t instructions;
     struct ExitRow *rows; /* sorted as exits_copy does */
     size_t count;
     uint64_t merged; /* events whose RIP is not known because there were too many */
     struct ExitKernel kernel[EXIT_KERNEL_MAX];
     unsigned kernel_count;
+};
+
+struct ExitReport {
+    const char *engine; /* its name */
+    bool real;          /* the exits are real ones, not what would be one */
+    uint64_t run_ns;    /* host time of the run */
+    struct ExitCounts all;
+    struct ExitCounts *cpu;        /* of each, by index */
+    unsigned cpus;                 /* how many; with less than two `all` says it all */
     const struct Symbols *symbols; /* or NULL */
 };
 
+/** Both show all vCPUs together; with several vCPUs then each. */
 void exit_report_text(const struct ExitReport *r, FILE *f);
 void exit_report_json(const struct ExitReport *r, FILE *f);
 

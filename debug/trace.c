@@ -66,20 +66,28 @@ int trace_parse(const char *list, unsigned *result, char *why, size_t n) {
 
 /* ---- each instruction ---- */
 
-static void log_registers(struct Trace *t, const CPUX86State *env) {
+/* With several vCPUs behind a line that says whose they are. */
+static void log_registers(struct Trace *t, const struct CPUState *cpu) {
+    const CPUX86State *env = &cpu->env;
+    if (t->config.cpus > 1)
+        fprintf(t->file, "CPU#%u\n", cpu->index);
     cpu_dump(env, t->file);
     if ((t->items & TRACE_FPU) != 0)
         cpu_dump_fpu(env, t->file);
 }
 
 /* "              rax=0000000000000005 flags=00000246 [IF ZF PF]": what differs from the last time. */
-static void log_changes(struct Trace *t, const CPUX86State *env) {
+static void log_changes(struct Trace *t, const struct CPUState *cpu) {
+    const CPUX86State *env = &cpu->env;
+    struct TraceCpu *c = &t->cpu[cpu->index];
     static const char names[REG_COUNT][4] = {"ax", "cx", "dx",  "bx",  "sp",  "bp",  "si",  "di",
                                              "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15"};
     bool wide = x86_long_mode(env), any = false;
-    for (unsigned i = 0; t->have_last && i < (wide ? 16 : 8); i++) {
-        if (env->gpr[i] == t->last_gpr[i])
+    for (unsigned i = 0; c->have_last && i < (wide ? 16 : 8); i++) {
+        if (env->gpr[i] == c->last_gpr[i])
             continue;
+        if (!any)
+            trace_put_cpu(t, cpu);
         fprintf(t->file, "%*s%s%s=%0*" PRIx64, any ? 1 : 14, "",
                 i >= 8 ? ""
                 : wide ? "r"
@@ -87,7 +95,9 @@ static void log_changes(struct Trace *t, const CPUX86State *env) {
                 names[i], wide ? 16 : 8, wide ? env->gpr[i] : (uint32_t)env->gpr[i]);
         any = true;
     }
-    if (t->have_last && env->rflags != t->last_flags) {
+    if (c->have_last && env->rflags != c->last_flags) {
+        if (!any)
+            trace_put_cpu(t, cpu);
         fprintf(t->file, "%*sflags=%08x [", any ? 1 : 14, "", (uint32_t)env->rflags);
         cpu_print_flags(env->rflags, t->file);
         fputc(']', t->file);
@@ -95,24 +105,26 @@ static void log_changes(struct Trace *t, const CPUX86State *env) {
     }
     if (any)
         fputc('\n', t->file);
-    memcpy(t->last_gpr, env->gpr, sizeof(t->last_gpr));
-    t->last_flags = env->rflags;
-    t->have_last = true;
+    memcpy(c->last_gpr, env->gpr, sizeof(c->last_gpr));
+    c->last_flags = env->rflags;
+    c->have_last = true;
 }
 
 static void on_insn(void *opaque, struct CPUState *cpu) {
     struct Trace *t = opaque;
     const CPUX86State *env = &cpu->env;
     if (!ranges_hold(&t->config.filter, env->rip)) {
-        t->have_last = false;
+        t->cpu[cpu->index].have_last = false;
         return;
     }
+    trace_lock(t);
     if ((t->items & TRACE_REGS) != 0)
-        log_changes(t, env);
+        log_changes(t, cpu);
     if ((t->items & TRACE_CPU) != 0)
-        log_registers(t, env);
+        log_registers(t, cpu);
     if ((t->items & TRACE_EXEC) != 0)
         trace_log_insn(t, cpu);
+    trace_unlock(t);
     uint8_t opcode = 0;
     if (cpu->insn_bytes != NULL)
         opcode = cpu->insn_bytes[0];
@@ -158,12 +170,15 @@ void trace_explain_error(const struct TraceEvent *e, char *text, size_t n) {
 }
 
 /* The line has the fields that QEMU's -d int gives, so that what reads one can read the other. */
-static void log_event(struct Trace *t, const CPUX86State *env, const struct TraceEvent *e) {
+static void log_event(struct Trace *t, const struct CPUState *cpu, const struct TraceEvent *e, uint64_t number) {
+    const CPUX86State *env = &cpu->env;
     char name[24], error[64];
     FILE *f = t->file;
     trace_event_name(e, name, sizeof(name));
     trace_explain_error(e, error, sizeof(error));
-    fprintf(f, "%6" PRIu64 ": v=%02x e=%04x i=%d cpl=%u IP=", t->events, e->vector, e->has_error ? e->error : 0,
+    flockfile(f);
+    trace_put_cpu(t, cpu);
+    fprintf(f, "%6" PRIu64 ": v=%02x e=%04x i=%d cpl=%u IP=", number, e->vector, e->has_error ? e->error : 0,
             e->software, x86_cpl(env));
     cpu_print_far(env, e->cs, e->rip, f);
     fputs(" SP=", f);
@@ -175,6 +190,7 @@ static void log_event(struct Trace *t, const CPUX86State *env, const struct Trac
                 x86_long_mode(env) ? env->gpr[REG_AX] : (uint32_t)env->gpr[REG_AX]);
     fprintf(f, " n=%" PRIu64 "  %s%s%s%s\n", e->insn_count, name, error[0] != '\0' ? " (" : "", error,
             error[0] != '\0' ? ")" : "");
+    funlockfile(f);
 }
 
 static void on_event(void *opaque, struct CPUState *cpu, const struct CpuEvent *event) {
@@ -191,12 +207,13 @@ static void on_event(void *opaque, struct CPUState *cpu, const struct CpuEvent *
         .external = event->external,
         .software = event->software,
     };
-    t->recent[t->recent_count++ % TRACE_RECENT] = e;
+    struct TraceCpu *c = &t->cpu[cpu->index];
+    c->recent[c->recent_count++ % TRACE_RECENT] = e;
+    uint64_t number = atomic_fetch_add_explicit(&t->events, 1, memory_order_relaxed);
     if ((t->items & TRACE_INT) != 0) {
-        log_event(t, env, &e);
+        log_event(t, cpu, &e, number);
         trace_line_done(t);
     }
-    t->events++;
 }
 
 /* ---- reset and triple fault ---- */
@@ -207,11 +224,11 @@ void trace_reset(struct Trace *t, const struct CPUState *cpu) {
         if (cpu->insn_count != 0) /* hardware does not count */
             fprintf(t->file, " at n=%" PRIu64, cpu->insn_count);
         fputs("; the registers were\n", t->file);
-        log_registers(t, &cpu->env);
+        log_registers(t, cpu);
         fflush(t->file);
     }
-    t->recent_count = 0;
-    t->have_last = false;
+    t->cpu[cpu->index].recent_count = 0;
+    t->cpu[cpu->index].have_last = false;
 }
 
 void trace_engine(struct Trace *t, const char *name, bool shows_instructions) {
@@ -222,20 +239,20 @@ void trace_engine(struct Trace *t, const char *name, bool shows_instructions) {
     fflush(t->file);
 }
 
-unsigned trace_chain_length(const struct Trace *t, const CPUX86State *env) {
+unsigned trace_chain_length(const struct Trace *t, const struct CPUState *cpu) {
     unsigned n = 0;
-    while (n < TRACE_RECENT && n < t->recent_count) {
-        const struct TraceEvent *e = trace_recent(t, n + 1);
-        if (e->rip != env->rip || e->cs != env->seg[SEG_CS].selector)
+    while (n < TRACE_RECENT && n < t->cpu[cpu->index].recent_count) {
+        const struct TraceEvent *e = trace_recent(t, cpu, n + 1);
+        if (e->rip != cpu->env.rip || e->cs != cpu->env.seg[SEG_CS].selector)
             break;
         n++;
     }
     return n;
 }
 
-static void describe_chain(const struct Trace *t, const CPUX86State *env, FILE *f) {
-    for (unsigned n = trace_chain_length(t, env); n > 0; n--) {
-        const struct TraceEvent *e = trace_recent(t, n);
+static void describe_chain(const struct Trace *t, const struct CPUState *cpu, FILE *f) {
+    for (unsigned n = trace_chain_length(t, cpu); n > 0; n--) {
+        const struct TraceEvent *e = trace_recent(t, cpu, n);
         char name[24], error[64];
         trace_event_name(e, name, sizeof(name));
         trace_explain_error(e, error, sizeof(error));
@@ -255,18 +272,22 @@ void trace_triple_fault(struct Trace *t, const struct CPUState *cpu, char *text,
     text[0] = '\0';
     FILE *f = fmemopen(text, n, "w");
     if (f != NULL) {
+        if (t->config.cpus > 1)
+            fprintf(f, "CPU %u: ", cpu->index);
         fputs("triple fault at ", f);
         cpu_print_far(env, env->seg[SEG_CS].selector, env->rip, f);
         if (cpu->insn_count != 0)
             fprintf(f, ", instruction %" PRIu64, cpu->insn_count);
-        if (trace_chain_length(t, env) > 0)
+        if (trace_chain_length(t, cpu) > 0)
             fputs(": ", f);
-        describe_chain(t, env, f);
+        describe_chain(t, cpu, f);
         fclose(f);
         text[n - 1] = '\0';
     }
     if (t->file != NULL) {
-        fprintf(t->file, "CPU %u: %s\n", cpu->index, text);
+        if (t->config.cpus <= 1)
+            fprintf(t->file, "CPU %u: ", cpu->index);
+        fprintf(t->file, "%s\n", text);
         fflush(t->file);
     }
 }
@@ -325,7 +346,8 @@ static void close_log(struct Trace *t) {
 int trace_init(struct Trace *t, const struct TraceConfig *config) {
     *t = (struct Trace){.config = *config, .items = config->items};
     set_hooks(t);
-    int r = config->items == 0 && config->last == 0 ? 0 : open_log(t);
+    t->cpu = calloc(config->cpus != 0 ? config->cpus : 1, sizeof(*t->cpu));
+    int r = t->cpu == NULL ? -ENOMEM : config->items == 0 && config->last == 0 ? 0 : open_log(t);
     if (r != 0)
         trace_destroy(t);
     return r;
@@ -338,7 +360,8 @@ int trace_set_items(struct Trace *t, unsigned items) {
         return -ENOMEM;
     }
     t->items = items;
-    t->have_last = false;
+    for (unsigned i = 0; i < t->config.cpus || i == 0; i++)
+        t->cpu[i].have_last = false;
     set_hooks(t);
     return 0;
 }
@@ -350,6 +373,7 @@ void trace_flush(struct Trace *t) {
 
 void trace_destroy(struct Trace *t) {
     close_log(t);
+    free(t->cpu);
     symbols_free(t->config.symbols);
     *t = (struct Trace){0};
 }

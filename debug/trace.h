@@ -6,6 +6,9 @@
  * nothing is logged per instruction.
  *
  * Exceptions are remembered even when nothing is logged: they tell how a triple fault came about.
+ *
+ * With several vCPUs a line that one of them makes begins with its number in brackets, "[1] ". Each vCPU's thread calls
+ * the hooks for itself; what they share is guarded by the log's own lock (flockfile).
  */
 #ifndef TWIN86_DEBUG_TRACE_H
 #define TWIN86_DEBUG_TRACE_H
@@ -56,9 +59,21 @@ struct TraceConfig {
     unsigned last;           /* keep so many of the last instructions; 0: none */
     struct Ranges filter;    /* of addresses whose instructions are logged */
     struct Symbols *symbols; /* or NULL; the trace's from then on */
-    struct CPUState *cpu;    /* that makes the accesses to devices; needed for TRACE_MMIO and the items behind it */
-    TraceOutput *output;     /* needed if there are items or `last` */
+    unsigned cpus;           /* how many vCPUs; 0: 1 */
+    struct Bus *bus;         /* needed for TRACE_MMIO and the items behind it */
+    /* The vCPU whose thread calls, or NULL; with `current_opaque`. NULL: nobody can say who makes an access. */
+    const struct CPUState *(*current)(void *opaque);
+    void *current_opaque;
+    TraceOutput *output; /* needed if there are items or `last` */
     void *opaque;
+};
+
+/** What is remembered of a vCPU. */
+struct TraceCpu {
+    struct TraceEvent recent[TRACE_RECENT]; /* the last ones that were exceptions, a ring */
+    unsigned recent_count;
+    uint64_t last_gpr[REG_COUNT], last_flags; /* TRACE_REGS: before the previous instruction */
+    bool have_last;
 };
 
 struct Trace {
@@ -70,13 +85,16 @@ struct Trace {
     FILE *file;     /* NULL while there are neither items nor `last` */
     char *buffer;   /* the file's: TRACE_BUFFER bytes */
     struct Disas *disas;
-    struct TraceLines *lines;               /* text of instructions that were logged before (trace_exec.c) */
-    uint64_t events;                        /* number of the next */
-    struct TraceEvent recent[TRACE_RECENT]; /* the last ones that were exceptions, a ring */
-    unsigned recent_count;
-    uint64_t last_gpr[REG_COUNT], last_flags; /* TRACE_REGS: before the previous instruction */
-    bool have_last;
+    struct TraceLines *lines; /* text of instructions that were logged before (trace_exec.c) */
+    _Atomic uint64_t events;  /* number of the next */
+    struct TraceCpu *cpu;     /* by index */
 };
+
+/** A vCPU's last event that is remembered (1), the one before (2) ... */
+static inline const struct TraceEvent *trace_recent(const struct Trace *t, const struct CPUState *cpu, unsigned back) {
+    const struct TraceCpu *c = &t->cpu[cpu->index];
+    return &c->recent[(c->recent_count - back) % TRACE_RECENT];
+}
 
 /** Items in the order of help texts: index 0, 1, ... until NULL. */
 const char *trace_item_name(unsigned index);
@@ -103,7 +121,7 @@ static inline bool trace_wants_log(const struct Trace *t) { return (t->items & (
 /** A wire has changed (TRACE_IRQ). Machine lock held. */
 void trace_wire(struct Trace *t, const char *name, int line, bool level);
 
-/** The machine is about to be reset: log that, and forget what led here. env up to date. */
+/** The machine is about to be reset: log that, and forget what led this vCPU here. env up to date. */
 void trace_reset(struct Trace *t, const struct CPUState *cpu);
 
 /** The guest goes on in another engine. If instructions are logged, say which one it is and whether it shows them. */

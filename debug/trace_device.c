@@ -6,10 +6,16 @@
 
 #include <inttypes.h>
 
-/* " at 0008:100020 <start+0x20>, instruction 1234": who does it, as far as the engine knows. */
-static void put_where(const struct Trace *t, FILE *f) {
-    const struct CPUState *cpu = t->config.cpu;
+/* The vCPU whose thread this is; NULL: a device acts by itself, or a debugger does. */
+static const struct CPUState *current(const struct Trace *t) {
+    return t->config.current != NULL ? t->config.current(t->config.current_opaque) : NULL;
+}
+
+/* " at 0008:100020 <start+0x20> n=1234": who does it, as far as the engine knows. */
+static void put_where(const struct Trace *t, const struct CPUState *cpu, FILE *f) {
     char symbol[128];
+    if (cpu == NULL)
+        return;
     if (cpu->access.known)
         fprintf(f, " %s %04x:%04" PRIx64 "%s", cpu->access.behind ? "before" : "at", cpu->access.cs, cpu->access.rip,
                 symbols_text(t->config.symbols, cpu->access.rip, symbol, sizeof(symbol)));
@@ -26,8 +32,10 @@ static void put_value(const struct BusAccess *a, FILE *f) {
 }
 
 static void log_access(struct Trace *t, const struct BusAccess *a, const char *name, uint64_t offset) {
+    const struct CPUState *cpu = current(t);
     FILE *f = t->file;
     flockfile(f);
+    trace_put_cpu(t, cpu);
     if (a->port)
         fprintf(f, "pio: %s %04" PRIx64, a->write ? "out" : "in ", a->address);
     else
@@ -37,24 +45,26 @@ static void log_access(struct Trace *t, const struct BusAccess *a, const char *n
     fprintf(f, " %s", name);
     if (!a->port)
         fprintf(f, "+%" PRIx64, offset);
-    put_where(t, f);
+    put_where(t, cpu, f);
     fputc('\n', f);
     funlockfile(f);
     trace_line_done(t);
 }
 
 static void log_error(struct Trace *t, const struct BusAccess *a, const char *what) {
+    const struct CPUState *cpu = current(t);
     flockfile(t->file);
+    trace_put_cpu(t, cpu);
     fprintf(t->file, "guest_error: %s %s %" PRIx64 "h, size %zu", a->write ? "write to" : "read of", what, a->address,
             a->size);
-    put_where(t, t->file);
+    put_where(t, cpu, t->file);
     fputc('\n', t->file);
     funlockfile(t->file);
     trace_line_done(t);
 }
 
 static void port_access(struct Trace *t, const struct BusAccess *a) {
-    const char *name = bus_port_name(t->config.cpu->bus, (uint16_t)a->address);
+    const char *name = bus_port_name(t->config.bus, (uint16_t)a->address);
     if ((t->items & TRACE_PIO) != 0)
         log_access(t, a, name != NULL ? name : "unassigned", 0);
     if ((t->items & TRACE_GUEST_ERRORS) != 0 && name == NULL)
@@ -63,7 +73,7 @@ static void port_access(struct Trace *t, const struct BusAccess *a) {
 
 static void memory_access(struct Trace *t, const struct BusAccess *a) {
     uint64_t offset = 0, avail;
-    const struct Region *r = bus_find(t->config.cpu->bus, a->address, &offset, &avail);
+    const struct Region *r = bus_find(t->config.bus, a->address, &offset, &avail);
     if ((t->items & TRACE_MMIO) != 0)
         log_access(t, a, r != NULL ? r->name : "unassigned", r != NULL ? offset : 0);
     if ((t->items & TRACE_GUEST_ERRORS) != 0 && r == NULL)
@@ -82,23 +92,24 @@ void trace_access(void *opaque, const struct BusAccess *a) {
 void trace_msr(void *opaque, struct CPUState *cpu, bool write, uint32_t msr, uint64_t value, bool ok) {
     struct Trace *t = opaque;
     const char *name = msr_name(msr);
-    (void)cpu;
     flockfile(t->file);
     if ((t->items & TRACE_MSR) != 0) {
+        trace_put_cpu(t, cpu);
         fprintf(t->file, "msr: %s %08x%s%s", write ? "write" : "read ", msr, name[0] != '\0' ? " " : "", name);
         if (ok || write)
             fprintf(t->file, " value=%016" PRIx64, value);
         fputs(ok ? "" : " #GP", t->file);
-        put_where(t, t->file);
+        put_where(t, cpu, t->file);
         fputc('\n', t->file);
     }
     if ((t->items & TRACE_GUEST_ERRORS) != 0 && !ok) {
+        trace_put_cpu(t, cpu);
         fprintf(t->file, "guest_error: %s MSR %08x%s%s", write ? "write to" : "read of", msr,
                 name[0] != '\0' ? " " : "", name);
         if (write)
             fprintf(t->file, " of value %016" PRIx64, value);
         fputs(" raises #GP", t->file);
-        put_where(t, t->file);
+        put_where(t, cpu, t->file);
         fputc('\n', t->file);
     }
     funlockfile(t->file);
@@ -107,9 +118,11 @@ void trace_msr(void *opaque, struct CPUState *cpu, bool write, uint32_t msr, uin
 
 void trace_device_error(void *opaque, const char *device, const char *what, uint64_t value) {
     struct Trace *t = opaque;
+    const struct CPUState *cpu = current(t);
     flockfile(t->file);
+    trace_put_cpu(t, cpu);
     fprintf(t->file, "guest_error: %s: %s %" PRIx64 "h", device, what, value);
-    put_where(t, t->file);
+    put_where(t, cpu, t->file);
     fputc('\n', t->file);
     funlockfile(t->file);
     trace_line_done(t);

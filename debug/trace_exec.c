@@ -117,6 +117,7 @@ void trace_log_insn(struct Trace *t, struct CPUState *cpu) {
         bytes = fetched;
         n = (unsigned)peek_memory(cpu, peek_linear(env, SEG_CS, env->rip), fetched, sizeof(fetched));
     }
+    trace_put_cpu(t, cpu);
     char text[32 + LINE_LONGEST];
     unsigned used = put_number(text, cpu->insn_count);
     const char *line =
@@ -131,6 +132,8 @@ void trace_decoded(void *opaque, struct CPUState *cpu, uint64_t rip, const uint8
     char symbol[128];
     if (!ranges_hold(&t->config.filter, rip))
         return;
+    flockfile(t->file);
+    trace_put_cpu(t, cpu);
     fprintf(t->file, "IN:%s\n", symbols_text(t->config.symbols, rip, symbol, sizeof(symbol)));
     for (unsigned at = 0; at < size;) {
         struct DisasLine d;
@@ -141,5 +144,6 @@ void trace_decoded(void *opaque, struct CPUState *cpu, uint64_t rip, const uint8
         fwrite(text, 1, length, t->file);
         at += d.size;
     }
+    funlockfile(t->file);
     trace_line_done(t);
 }

@@ -20,10 +20,22 @@ static inline void trace_line_done(struct Trace *t) {
 void trace_event_name(const struct TraceEvent *e, char *text, size_t n);
 /** What an error code says in words; empty when it says nothing. */
 void trace_explain_error(const struct TraceEvent *e, char *text, size_t n);
-/** How many of the latest events struck one and the same instruction: the last ones did not get through. */
-unsigned trace_chain_length(const struct Trace *t, const CPUX86State *env);
-static inline const struct TraceEvent *trace_recent(const struct Trace *t, unsigned back) {
-    return &t->recent[(t->recent_count - back) % TRACE_RECENT];
+/** How many of the vCPU's latest events struck one and the same instruction: the last ones did not get through. */
+unsigned trace_chain_length(const struct Trace *t, const struct CPUState *cpu);
+
+/** Around what belongs together, and around what vCPUs share. Nests. */
+static inline void trace_lock(const struct Trace *t) {
+    if (t->file != NULL)
+        flockfile(t->file);
+}
+static inline void trace_unlock(const struct Trace *t) {
+    if (t->file != NULL)
+        funlockfile(t->file);
+}
+/** Whose line it is, where there are several; `cpu` may be NULL. */
+static inline void trace_put_cpu(const struct Trace *t, const struct CPUState *cpu) {
+    if (cpu != NULL && t->config.cpus > 1)
+        fprintf(t->file, "[%u] ", cpu->index);
 }
 
 /* ---- trace_exec.c ---- */

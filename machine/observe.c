@@ -26,12 +26,20 @@ static int configure_trace(struct Machine *m, struct TraceConfig *c, char *why, 
     return r;
 }
 
+static const struct CPUState *current(void *opaque) {
+    const struct MachineCpu *c = machine_current_cpu(opaque);
+    return c != NULL ? &c->cpu : NULL;
+}
+
 static void discard(void *opaque, const uint8_t *data, size_t size) { (void)opaque, (void)data, (void)size; }
 
 int machine_create_observers(struct Machine *m, char *why, size_t n) {
     struct TraceConfig c = {
         .last = m->config.trace_last,
-        .cpu = machine_cpu(m, 0),
+        .cpus = m->cpu_count,
+        .bus = m->bus,
+        .current = current,
+        .current_opaque = m,
         .output = m->config.trace_output != NULL ? m->config.trace_output : discard,
         .opaque = m->config.opaque,
     };
@@ -139,15 +147,26 @@ int twin86_trace_last(Twin86Machine *machine, unsigned cpu, unsigned count, FILE
 /* ---- exit statistics ---- */
 
 static void add_kernel(void *opaque, const char *name, int reason, uint64_t count) {
-    struct ExitReport *r = opaque;
-    for (unsigned i = 0; i < r->kernel_count; i++) {
-        if (r->kernel[i].name == name) { /* of another vCPU */
-            r->kernel[i].count += count;
+    struct ExitCounts *c = opaque;
+    for (unsigned i = 0; i < c->kernel_count; i++) {
+        if (c->kernel[i].name == name) { /* of another vCPU */
+            c->kernel[i].count += count;
             return;
         }
     }
-    if (r->kernel_count < EXIT_KERNEL_MAX)
-        r->kernel[r->kernel_count++] = (struct ExitKernel){name, reason, count};
+    if (c->kernel_count < EXIT_KERNEL_MAX)
+        c->kernel[c->kernel_count++] = (struct ExitKernel){name, reason, count};
+}
+
+/* Add what a vCPU has counted. 0 or -ENOMEM. */
+static int add_counts(const struct Machine *m, unsigned cpu, struct ExitCounts *c) {
+    const struct Engine *e = m->engine;
+    const struct AccelLookOps *look = e->accel.ops->look;
+    c->instructions += atomic_load(&m->cpus[cpu].instructions);
+    int r = exits_copy(machine_cpu(m, cpu)->exits, &c->rows, &c->count, &c->merged);
+    if (r == 0 && look != NULL && look->kernel_exits != NULL)
+        look->kernel_exits(e->vcpu[cpu], add_kernel, c);
+    return r;
 }
 
 static uint64_t run_time(struct Machine *m) {
@@ -155,6 +174,16 @@ static uint64_t run_time(struct Machine *m) {
     clock_gettime(CLOCK_MONOTONIC, &ts);
     int64_t started = atomic_load(&m->started_ns), ns = atomic_load(&m->run_ns);
     return (uint64_t)(started != 0 ? ns + ts.tv_sec * NS_PER_SEC + ts.tv_nsec - started : ns);
+}
+
+/* Of all together, and of each. */
+static int count_exits(const struct Machine *m, struct ExitReport *r) {
+    int err = (r->cpu = calloc(m->cpu_count, sizeof(*r->cpu))) != NULL ? 0 : -ENOMEM;
+    for (unsigned i = 0; i < m->cpu_count && err == 0; i++)
+        err = add_counts(m, i, &r->all);
+    for (unsigned i = 0; i < m->cpu_count && m->cpu_count > 1 && err == 0; i++)
+        err = add_counts(m, i, &r->cpu[i]);
+    return err;
 }
 
 int machine_print_exits(struct Machine *m, bool json, FILE *f) {
@@ -165,27 +194,21 @@ int machine_print_exits(struct Machine *m, bool json, FILE *f) {
         .engine = e->accel.ops->name,
         .real = !e->accel.ops->software,
         .run_ns = run_time(m),
-        .instructions = atomic_load(&m->instructions),
+        .cpus = m->cpu_count,
     };
-    const struct AccelLookOps *look = e->accel.ops->look;
-    for (unsigned i = 0; i < m->cpu_count; i++) {
-        int err = exits_copy(machine_cpu(m, i)->exits, &r.rows, &r.count, &r.merged);
-        if (err != 0) {
-            free(r.rows);
-            return err;
-        }
-        if (look != NULL && look->kernel_exits != NULL)
-            look->kernel_exits(e->vcpu[i], add_kernel, &r);
-    }
-    if (json) {
+    int err = count_exits(m, &r);
+    if (err == 0 && json) {
         exit_report_json(&r, f);
-    } else {
+    } else if (err == 0) {
         machine_find_symbols(m);
         r.symbols = m->trace.config.symbols;
         exit_report_text(&r, f);
     }
-    free(r.rows);
-    return 0;
+    for (unsigned i = 0; r.cpu != NULL && i < m->cpu_count; i++)
+        free(r.cpu[i].rows);
+    free(r.cpu);
+    free(r.all.rows);
+    return err;
 }
 
 int twin86_exit_stats(Twin86Machine *machine, enum Twin86ExitFormat format, FILE *f) {

@@ -150,7 +150,7 @@ static void note_result(struct Pair *p) {
     m->event = t->events != p->events;
     if (m->event)
         snprintf(m->note, sizeof(m->note), "vector %02xh delivered",
-                 t->recent[(t->recent_count - 1) % TRACE_RECENT].vector);
+                 trace_recent(t, machine_cpu(p->m[0], 0), 1)->vector);
 }
 
 /* The registers before the first instruction that is noted. */

@@ -40,6 +40,7 @@ static const struct SuiteEntry suites[] = {
     {"vcpu", vcpu_suite},
     {"exclusive", exclusive_suite},
     {"vcpus", vcpus_suite},
+    {"two_cpus", two_cpus_suite},
     {"stops", stops_suite},
     {"gdb", gdb_suite},
     {"cpuid", cpuid_suite},

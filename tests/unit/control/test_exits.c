@@ -145,10 +145,8 @@ static struct ExitReport some_report(void) {
     struct ExitReport r = {.engine = "kvm",
                            .real = true,
                            .run_ns = 2000000000,
-                           .rows = (struct ExitRow *)some_rows,
-                           .count = 4,
-                           .merged = 2};
-    r.kernel[r.kernel_count++] = (struct ExitKernel){"irq_exits", EXIT_EXTERNAL_INTERRUPT, 77};
+                           .all = {.rows = (struct ExitRow *)some_rows, .count = 4, .merged = 2}};
+    r.all.kernel[r.all.kernel_count++] = (struct ExitKernel){"irq_exits", EXIT_EXTERNAL_INTERRUPT, 77};
     return r;
 }
 
@@ -453,15 +451,15 @@ static void kvm_makes(struct kvm_run *run, const char *expected) {
     cpu.access = (struct CpuAccess){.rip = 0x1234, .known = true};
     kvm_count_exit(&cpu, run);
     exits_end(cpu.exits);
-    ck_assert_int_eq(exits_copy(cpu.exits, &r.rows, &r.count, &r.merged), 0);
-    for (size_t i = 0; i < r.count; i++)
-        r.rows[i].ns = 0;
+    ck_assert_int_eq(exits_copy(cpu.exits, &r.all.rows, &r.all.count, &r.all.merged), 0);
+    for (size_t i = 0; i < r.all.count; i++)
+        r.all.rows[i].ns = 0;
     FILE *f = open_memstream(&text, &n);
     exit_report_json(&r, f);
     fclose(f);
     has(text, expected);
     free(text);
-    free(r.rows);
+    free(r.all.rows);
     exits_free(cpu.exits);
     cpu.exits = NULL;
 }
