@@ -23,20 +23,19 @@ void case_pair_close(struct CasePair *p) {
     memset(p, 0, sizeof(*p));
 }
 
-/** Why this engine can't run the case, or NULL. */
-static const char *unfit(const struct DiffCase *c, const struct DiffRunnerOps *oracle) {
-    if (c->a20_off)
-        return "has A20 on";
-    if (c->system.any && !oracle->system_wide)
-        return "takes no segments or control registers of a case's own";
-    return NULL;
+/** 0; -EINVAL: the engine can't run the case. */
+static int check_own(struct DiffRunner *oracle, const struct DiffCase *c, char *why, size_t n) {
+    char reason[256] = "takes no segments or control registers of a case's own";
+    if (!c->system.any || oracle->ops->system_wide ||
+        (oracle->ops->takes != NULL && oracle->ops->takes(oracle, &c->in, &c->system, reason, sizeof(reason)) == 0))
+        return 0;
+    return snprintf(why, n, "--engines: %s: %s; diff vectors runs this case", oracle->ops->name, reason), -EINVAL;
 }
 
 int case_pair_open(struct CasePair *p, const struct DiffCase *c, const struct DiffRunnerOps *oracle,
                    const struct CpuModel *model, char *why, size_t n) {
-    const char *reason = unfit(c, oracle);
-    if (reason != NULL)
-        return snprintf(why, n, "--engines: %s %s; diff vectors runs this case", oracle->name, reason), -EINVAL;
+    if (c->a20_off)
+        return snprintf(why, n, "--engines: %s: has A20 on; diff vectors runs this case", oracle->name), -EINVAL;
     const struct DiffSetup setup = {c->mode, c->cpl, model, c->page, c->pages, true};
     size_t size = c->pages * (size_t)4096;
     memset(p, 0, sizeof(*p));
@@ -55,6 +54,8 @@ int case_pair_open(struct CasePair *p, const struct DiffCase *c, const struct Di
         r = diff_tcg_system_runner.open(&p->a, &setup, why, n);
     if (r == 0)
         r = oracle->open(&p->b, &setup, why, n);
+    if (r == 0)
+        r = check_own(p->b, c, why, n);
     if (r != 0)
         case_pair_close(p);
     return r;

@@ -452,10 +452,17 @@ int diff_insn_run(const Twin86DiffInsn *o, const struct DiffRunnerOps *a, const 
     return e;
 }
 
+/** Whether runners of batches are wanted: the host has no other; other engines have them in 64-bit user mode. What QEMU's
+ *  emulation of a processor gives is not what batches want. */
+static bool wants_batches(const Twin86DiffInsn *o) {
+    const char *oracle = o->engines != NULL ? strchr(o->engines, ',') : NULL;
+    if (oracle != NULL && strcmp(oracle + 1, diff_host_runner.name) == 0)
+        return true;
+    return (o->mode == NULL || strcmp(o->mode, "long") == 0) && o->cpl != 0 && !diff_host_is_qemu();
+}
+
 int twin86_diff_insn(const Twin86DiffInsn *o, FILE *out, char *why, size_t why_size) {
     const struct DiffRunnerOps *a, *b;
-    /* batches want what QEMU's emulation of a processor does not give them */
-    bool fast = (o->mode == NULL || strcmp(o->mode, "long") == 0) && o->cpl != 0 && !diff_host_is_qemu();
-    int e = diff_find_engines(o->engines, fast, &a, &b, why, why_size);
+    int e = diff_find_engines(o->engines, wants_batches(o), &a, &b, why, why_size);
     return e != 0 ? e : diff_insn_run(o, a, b, out, why, why_size);
 }

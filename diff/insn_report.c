@@ -4,33 +4,23 @@
 
 #include "diff/case_run.h"
 #include "diff/report.h"
+#include "diff/run/segments.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-/** Code and data of 16-bit modes lie in segments that the generator has chosen. */
+/** Those that the generator has chosen. */
 static void take_segments(const struct InsnRun *r, struct DiffCase *out) {
-    uint8_t *fx = out->in.fx;
-    const uint64_t data = diff_get32(fx + DIFF_FX_DATA_BASE), base[SEG_COUNT] = {[SEG_ES] = data,
-                                                                                 [SEG_CS] = diff_get32(fx + DIFF_FX_CS_BASE),
-                                                                                 [SEG_SS] = diff_get32(fx + DIFF_FX_SS_BASE),
-                                                                                 [SEG_DS] = data,
-                                                                                 [SEG_FS] = out->in.fs_base,
-                                                                                 [SEG_GS] = out->in.gs_base};
-    bool paragraphs = r->mode == DIFF_REAL16 || r->mode == DIFF_V8086;
-    memset(fx + DIFF_FX_CS_BASE, 0, 12); /* not there in files */
-    if (!gen_mode16(r->mode))
+    struct DiffSegments own;
+    diff_segments_get(&out->in, &own);
+    if (!own.given)
         return;
+    diff_segments(&r->a->space, &out->in, NULL, out->system.seg);
+    memset(out->in.fx + DIFF_FX_SEGMENTS, 0, sizeof(own)); /* not there in files */
     out->system.any = true;
-    for (unsigned k = 0; k < SEG_COUNT; k++) {
-        struct X86Segment *s = &out->system.seg[k];
-        *s = r->a->space.env.seg[k];
-        s->base = base[k];
-        s->selector = paragraphs ? (uint16_t)(base[k] >> 4) : s->selector;
-        out->system.segments |= (uint8_t)(1 << k);
-    }
+    out->system.segments = (1 << SEG_COUNT) - 1;
 }
 
 bool insn_take_case(struct InsnRun *r, unsigned k, const struct Comparison *c, struct DiffCase *out) {

@@ -212,21 +212,76 @@ static void fill_gpr(const struct Generator *g, struct DiffRng *r, uint64_t wind
         s->rflags |= FLAG_VM | (diff_one_in(r, 4) ? 0 : FLAG_IOPL);
 }
 
-/** Segments of a 16-bit mode about the case's memory. */
-static void fill_bases(const struct GenGroup *q, struct Tune *t) {
+/* ---- segments ---- */
+
+/** What the local table may give a program: beside bases, limits and types. */
+static bool has_local_segments(const struct Generator *g) {
+    return g->cpl == 3 && (g->mode == DIFF_COMPAT16 || g->mode == DIFF_COMPAT32);
+}
+
+/** A segment whose limit lies about the case's memory, of which the middle is at `offset`. */
+static void shape_data(struct DiffRng *r, uint32_t offset, bool stack, struct DiffSegment *s) {
+    uint64_t v = diff_rnd(r);
+    s->ar = AR_S | AR_P | AR_DPL | AR_WRITABLE | AR_ACCESSED | (v & 1 ? AR_DB : 0);
+    s->limit = offset - GEN_WINDOW / 2 + (v >> 32) % GEN_WINDOW;
+    if ((v & 6) == 0)
+        s->ar |= AR_EXPAND_DOWN;
+    if ((v & 0x38) == 0 && !stack)
+        s->ar &= ~AR_WRITABLE;
+    if ((v & 0xc0) == 0) { /* limits in pages */
+        s->limit |= 0xfff;
+        s->ar |= AR_G;
+    }
+}
+
+/** Code that ends with its segment, or can't be read. */
+static void shape_code(const struct Generator *g, struct DiffRng *r, struct GenGroup *q) {
+    uint64_t v = diff_rnd(r);
+    uint32_t offset = (uint32_t)(q->code - q->cs_base), beyond = offset + 0x4000;
+    q->cs_ar = AR_S | AR_P | AR_DPL | AR_CODE | AR_ACCESSED | (v & 3 ? AR_READABLE : 0);
+    q->cs_ar |= g->mode == DIFF_COMPAT32 ? AR_DB : 0;
+    q->cs_limit = v & 4 ? beyond : offset + (v >> 32) % q->bytes; /* it cuts an instruction, or the end of the last */
+    if (v & 8) {
+        q->cs_limit = beyond | 0xfff;
+        q->cs_ar |= AR_G;
+    }
+}
+
+/** Segments about the case's memory: of each case in a 16-bit mode, of some in 32-bit compatibility mode. */
+static void fill_segments(const struct Generator *g, const struct GenGroup *q, struct Tune *t) {
     struct DiffState *s = t->s;
+    bool shaped = has_local_segments(g) && diff_one_in(t->r, 6);
     for (unsigned k = 0; k < SEG_COUNT; k++)
         t->base[k] = 0;
-    if (gen_mode16(t->b->mode)) {
-        uint64_t data = (t->window & ~15ull) - 0x4000, stack = (t->own & ~15ull) - 0x4000;
-        t->base[SEG_DS] = t->base[SEG_ES] = data;
-        t->base[SEG_SS] = stack;
-        s->fs_base = s->gs_base = data + 0x1230;
-        s->gpr[REG_SP] = (s->gpr[REG_SP] - stack) & 0xffff;
-        diff_put(s->fx + DIFF_FX_CS_BASE, q->cs_base, 4);
-        diff_put(s->fx + DIFF_FX_SS_BASE, stack, 4);
-        diff_put(s->fx + DIFF_FX_DATA_BASE, data, 4);
+    if (!gen_mode16(g->mode) && !shaped && q->cs_base == 0)
+        return;
+    struct DiffSegments own = {.given = 1, .cs = {(uint32_t)q->cs_base, q->cs_limit, q->cs_ar, 0}};
+    if (gen_mode16(g->mode) || shaped) {
+        own.data.base = (uint32_t)(t->window & ~15ull) - 0x4000;
+        own.ss.base = (uint32_t)(t->own & ~15ull) - 0x4000;
+        s->gpr[REG_SP] = (s->gpr[REG_SP] - own.ss.base) & 0xffff;
     }
+    if (shaped && !diff_one_in(t->r, 4))
+        shape_data(t->r, (uint32_t)t->window + GEN_WINDOW / 2 - own.data.base, false, &own.data);
+    if (shaped && diff_one_in(t->r, 2))
+        shape_data(t->r, (uint32_t)s->gpr[REG_SP], true, &own.ss);
+    if (gen_mode16(g->mode))
+        s->fs_base = s->gs_base = own.data.base + 0x1230;
+    t->base[SEG_DS] = t->base[SEG_ES] = own.data.base;
+    t->base[SEG_SS] = own.ss.base;
+    diff_segments_put(s, &own);
+}
+
+/** Of the group's code segment. */
+static uint16_t code_selector(const struct Generator *g, uint64_t cs_base) {
+    static const uint16_t own[DIFF_MODES][2] = {[DIFF_PROT16] = {DIFF_CS16_0, DIFF_CS16_3},
+                                                [DIFF_PROT32] = {DIFF_CS32_0, DIFF_CS32_3},
+                                                [DIFF_COMPAT16] = {DIFF_CS16_0, DIFF_LDT_CS},
+                                                [DIFF_COMPAT32] = {DIFF_CS32_0, DIFF_CS32_3},
+                                                [DIFF_LONG64] = {DIFF_CS64_0, DIFF_CS64_3}};
+    if (own[g->mode][0] == 0)
+        return (uint16_t)(cs_base >> 4);
+    return g->mode == DIFF_COMPAT32 && cs_base != 0 ? DIFF_LDT_CS : own[g->mode][g->cpl == 3];
 }
 
 /* ---- code ---- */
@@ -243,7 +298,12 @@ static void place_code(const struct Generator *g, struct DiffRng *r, struct GenG
         q->pad[2] = q->slot + GEN_SLOT + 96;
     }
     q->pad[0] = q->code + q->bytes;
-    q->cs_base = gen_mode16(g->mode) ? (q->slot & ~0xfffull) - 0x2000 : 0;
+    bool local = has_local_segments(g);
+    q->cs_base = gen_mode16(g->mode) || (local && diff_one_in(r, 6)) ? (q->slot & ~0xfffull) - 0x2000 : 0;
+    q->cs = code_selector(g, q->cs_base);
+    q->cs_limit = q->cs_ar = 0;
+    if (local && q->cs_base != 0 && (g->mode == DIFF_COMPAT32 || diff_one_in(r, 6)))
+        shape_code(g, r, q);
 }
 
 /* ---- cases ---- */
@@ -316,7 +376,7 @@ static void make_case(struct Generator *g, struct DiffRng *r, struct GenBatch *b
     fill_fpu(g, r, attr, s);
     fill_mxcsr(r, unmask, s);
     s->rip = q->code - q->cs_base;
-    fill_bases(q, &t);
+    fill_segments(g, q, &t);
     tune_all(g, &t);
 }
 

@@ -53,6 +53,8 @@ struct GenGroup {
     uint16_t first, count; /* cases */
     uint64_t code;         /* where the instructions lie */
     uint64_t cs_base;
+    uint32_t cs_limit; /* with cs_ar; both 0: the mode's */
+    uint16_t cs_ar, cs; /* CS's attributes and selector */
     uint64_t slot;              /* where its slot begins */
     uint64_t pad[GEN_MAX_PADS]; /* behind it, before it, farther on */
 };

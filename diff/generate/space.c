@@ -145,6 +145,34 @@ static void put(struct DiffSpace *s, uint64_t at, uint64_t v, unsigned size) {
     memcpy(s->ram.host + s->sys_phys + at, &v, size);
 }
 
+static bool has_ldt(const struct DiffSpace *s) { return s->mode == DIFF_COMPAT16 || s->mode == DIFF_COMPAT32; }
+
+/** A segment as an entry of a descriptor table (SDM vol. 3, 3.4.5). */
+static uint64_t descriptor(const struct X86Segment *g) {
+    uint64_t limit = g->ar & AR_G ? g->limit >> 12 : g->limit, base = g->base;
+    return (limit & 0xffff) | (base & 0xffffff) << 16 | (uint64_t)(g->ar & 0xff) << 40 | (limit >> 16 & 15) << 48 |
+           (uint64_t)(g->ar >> 12 & 15) << 52 | (base >> 24 & 0xff) << 56;
+}
+
+void diff_space_put_ldt(struct DiffSpace *s, const struct X86Segment seg[SEG_COUNT]) {
+    enum { LOCAL = 4 };
+    if (!has_ldt(s))
+        return;
+    for (unsigned k = 0; k < SEG_COUNT; k++)
+        if ((seg[k].selector & LOCAL) && seg[k].selector / 8 < DIFF_LDT_ENTRIES && !(seg[k].ar & AR_UNUSABLE))
+            put(s, DIFF_SYS_LDT + seg[k].selector / 8 * 8, descriptor(&seg[k]), 8);
+}
+
+static void make_ldt(struct DiffSpace *s) {
+    enum { LIMIT = DIFF_LDT_ENTRIES * 8 - 1 };
+    uint64_t at = s->sys + DIFF_SYS_LDT;
+    s->env.ldt = (struct X86Segment){.selector = DIFF_LDT, .ar = 0x82, .limit = LIMIT, .base = at};
+    put(s, DIFF_SYS_GDT + DIFF_LDT, LIMIT | (at & 0xffffff) << 16 | 0x82ull << 40 | (at >> 24 & 0xff) << 56, 8);
+    put(s, DIFF_SYS_GDT + DIFF_LDT + 8, at >> 32, 8);
+    s->env.gdt.limit = DIFF_LDT + 15;
+    diff_space_put_ldt(s, s->env.seg);
+}
+
 static void make_gdt(struct DiffSpace *s) {
     uint64_t tss = s->sys + DIFF_SYS_TSS;
     const uint64_t gdt[] = {
@@ -227,6 +255,15 @@ static void set_segments(struct DiffSpace *s) {
         *cs = (struct X86Segment){user ? DIFF_CS32_3 : DIFF_CS32_0, code | AR_DB | AR_G, 0xffffffff, 0};
     else
         *cs = (struct X86Segment){user ? DIFF_CS16_3 : DIFF_CS16_0, code, 0xffff, 0};
+    if (has_ldt(s)) {
+        env->seg[SEG_FS].selector = DIFF_LDT_FS;
+        env->seg[SEG_GS].selector = DIFF_LDT_GS;
+    }
+    if (s->mode == DIFF_COMPAT16) {
+        cs->selector = DIFF_LDT_CS;
+        env->seg[SEG_SS].selector = DIFF_LDT_SS;
+        env->seg[SEG_DS].selector = env->seg[SEG_ES].selector = DIFF_LDT_DS;
+    }
     if (s->mode != DIFF_LONG64)
         return;
     static const uint8_t null_segments[] = {SEG_ES, SEG_DS, SEG_FS, SEG_GS}; /* as programs find them */
@@ -287,6 +324,8 @@ static void build(struct DiffSpace *s, const struct CpuModel *model) {
         make_tss(s);
     }
     set_segments(s);
+    if (has_ldt(s))
+        make_ldt(s);
 }
 
 /** The list of pages. */

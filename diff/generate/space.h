@@ -43,6 +43,7 @@ enum {
     DIFF_SYS = 0x30000000,
     DIFF_SYS_REAL = 0xf0000,
     DIFF_SYS_GDT = 0,
+    DIFF_SYS_LDT = 0x800, /* compatibility modes: DIFF_LDT_ENTRIES descriptors */
     DIFF_SYS_IDT = 0x1000,
     DIFF_SYS_TSS = 0x2000,
     DIFF_SYS_STACK = 0x3000, /* one page; readable and writable at every level */
@@ -65,6 +66,18 @@ enum {
     DIFF_CS16_3 = 0x53,
     DIFF_DS16_0 = 0x58,
     DIFF_DS16_3 = 0x63,
+    DIFF_LDT = 0x68,
+};
+
+/** Selectors of the local descriptor table, which a program may fill as it likes (modify_ldt): those of segments in
+ *  compatibility modes that are not Linux's own. */
+enum {
+    DIFF_LDT_ENTRIES = 64,
+    DIFF_LDT_CS = 0x07,
+    DIFF_LDT_SS = 0x0f,
+    DIFF_LDT_DS = 0x17, /* and ES */
+    DIFF_LDT_FS = 0x1f,
+    DIFF_LDT_GS = 0x27,
 };
 
 #define DIFF_NOWHERE UINT64_MAX
@@ -101,6 +114,10 @@ const struct DiffPage *diff_space_page(const struct DiffSpace *s, uint64_t linea
 /** Host address of a byte of a case's page, or NULL where there is none. Pages that follow one another in linear space
  *  do so here. */
 uint8_t *diff_space_at(const struct DiffSpace *s, uint64_t linear);
+/** Make the local descriptor table say what these segments are, where their selectors are of that table. Compatibility
+ *  modes have one. */
+void diff_space_put_ldt(struct DiffSpace *s, const struct X86Segment seg[SEG_COUNT]);
+
 /** Physical address of the same. */
 uint64_t diff_space_phys(const struct DiffSpace *s, uint64_t linear);
 

@@ -92,7 +92,7 @@ void tune_code(struct DiffRng *r, const struct DiffEncode *e, const struct GenGr
                uint64_t at) {
     const struct X86Row *row = &x86_rows[i->d.row];
     unsigned imm = i->imm_at, size = i->len - imm, kind = x86_forms[i->d.row].imm_kind;
-    bool user = e->cpl == 3, code16 = (e->mode & MODE_CODE) == MODE_CODE16;
+    bool user = e->cpl == 3, paragraphs = (e->mode & (MODE_REAL | MODE_VM86)) != 0;
     if (kind == IMM_JB || kind == IMM_JZ) { /* to a pad; rarely to INT3, or to where nothing is */
         uint64_t to = q->pad[diff_below(r, GEN_MAX_PADS)], next = at + i->len;
         if (diff_one_in(r, 32))
@@ -107,11 +107,8 @@ void tune_code(struct DiffRng *r, const struct DiffEncode *e, const struct GenGr
         set_bytes(e, i, imm, diff_below(r, 64), 2);
     } else if (kind == IMM_FAR && size > 2) { /* offset, selector */
         set_bytes(e, i, imm, q->pad[diff_below(r, GEN_MAX_PADS)] - q->cs_base, size - 2);
-        if ((e->mode & (MODE_REAL | MODE_VM86)) && !diff_one_in(r, 16))
-            set_bytes(e, i, imm + size - 2, q->cs_base >> 4, 2);
-        else if (!diff_one_in(r, 8))
-            set_bytes(e, i, imm + size - 2,
-                      user ? (code16 ? DIFF_CS16_3 : DIFF_CS32_3) : (code16 ? DIFF_CS16_0 : DIFF_CS32_0), 2);
+        if (!diff_one_in(r, paragraphs ? 16 : 8))
+            set_bytes(e, i, imm + size - 2, q->cs, 2);
     } else if (row->group == GROUP_INT && kind == IMM_B && !user) {
         if (diff_has_error(i->bytes[imm]) || i->bytes[imm] == VEC_BP) /* from software they push no error code */
             set_bytes(e, i, imm, 0x40, 1);
@@ -226,16 +223,10 @@ static void tune_ret(struct Tune *t) {
 
 /** A code segment: the program's own; rarely none. Segments of other modes would take the case out of 64-bit code. */
 static uint16_t far_selector(struct Tune *t) {
-    static const uint16_t own[DIFF_MODES][2] = {[DIFF_PROT16] = {DIFF_CS16_0, DIFF_CS16_3},
-                                                [DIFF_PROT32] = {DIFF_CS32_0, DIFF_CS32_3},
-                                                [DIFF_COMPAT16] = {DIFF_CS16_0, DIFF_CS16_3},
-                                                [DIFF_COMPAT32] = {DIFF_CS32_0, DIFF_CS32_3},
-                                                [DIFF_LONG64] = {DIFF_CS64_0, DIFF_CS64_3}};
-    uint16_t mine = own[t->b->mode][t->cpl == 3];
-    if (mine == 0)
-        return (uint16_t)(t->q->cs_base >> 4);
+    if (t->b->mode == DIFF_REAL16 || t->b->mode == DIFF_V8086)
+        return t->q->cs;
     static const uint16_t others[] = {0, 1, 2, 3, DIFF_CS64_3 & ~3, DIFF_DS_3, DIFF_DS_0, DIFF_CS64_0, DIFF_CS32_0};
-    return diff_one_in(t->r, 16) ? others[diff_below(t->r, COUNT(others))] : mine;
+    return diff_one_in(t->r, 16) ? others[diff_below(t->r, COUNT(others))] : t->q->cs;
 }
 
 /** A far pointer in memory: offset, selector. */

@@ -43,7 +43,7 @@ int diff_find_engines(const char *list, bool fast, const struct DiffRunnerOps **
         return snprintf(
                    why, n,
                    "--engines '%s': two are wanted, as in tcg-lite,host; there are tcg-lite, kvm, plain (tcg-lite with "
-                   "plain=on) and, in 64-bit user mode, host",
+                   "plain=on) and, in 64-, 32- and 16-bit user code, host",
                    list),
                -EINVAL;
     if (a != NULL)

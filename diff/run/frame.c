@@ -86,6 +86,17 @@ void diff_frame_read(const struct DiffSpace *s, CPUX86State *env, struct DiffSta
     out->dr6 = out->vector == VEC_DB ? env->dr[6] & DIFF_DR6 : 0;
 }
 
+/* ---- pads ---- */
+
+static const uint8_t trap_pad[4] = {0xcc, 'P', 'A', 'D'};
+
+void diff_trap_pad(uint8_t *at) { memcpy(at, trap_pad, sizeof(trap_pad)); }
+
+bool diff_at_trap_pad(const struct DiffSpace *s, uint64_t linear) {
+    const uint8_t *p = diff_space_at(s, linear);
+    return p != NULL && (linear & 0xfff) <= 4096 - sizeof(trap_pad) && memcmp(p, trap_pad, sizeof(trap_pad)) == 0;
+}
+
 /* ---- system registers ---- */
 
 const char diff_system_names[DIFF_SYSTEM][12] = {

@@ -30,6 +30,10 @@ uint32_t diff_handler_vector(const struct DiffSpace *s, const CPUX86State *env);
  */
 void diff_frame_read(const struct DiffSpace *s, CPUX86State *env, struct DiffState *out, struct DiffFrame *frame);
 
+/** A pad that is INT3 and a few letters, and whether one is there. */
+void diff_trap_pad(uint8_t *at);
+bool diff_at_trap_pad(const struct DiffSpace *s, uint64_t linear);
+
 enum { DIFF_SYSTEM = 54 };
 
 /** What a program at CPL 0 can see beyond struct DiffState. */

@@ -37,7 +37,7 @@ static int protection(const struct DiffPage *p) {
 }
 
 /** Pages that follow one another are one mapping. */
-static bool map_space(const struct DiffSpace *s) {
+static bool map_space(const struct DiffSpace *s, bool stub) {
     for (unsigned k = 0, n; k < s->pages; k += n) {
         int prot = protection(&s->page[k]);
         for (n = 1; k + n < s->pages; n++)
@@ -46,16 +46,25 @@ static bool map_space(const struct DiffSpace *s) {
         if (!map_page(s->ram.memfd, s->page[k].linear, k * 4096ull, n * 4096ull, prot))
             return false;
     }
-    return map_page(s->ram.memfd, DIFF_SYS + DIFF_SYS_STACK, s->sys_phys + DIFF_SYS_STACK, 4096,
+    return !stub || map_page(s->ram.memfd, DIFF_SYS + DIFF_SYS_STACK, s->sys_phys + DIFF_SYS_STACK, 4096,
                     PROT_READ | PROT_WRITE);
+}
+
+/** What the system must have for these cases. */
+static char look(const struct HostMail *mail) {
+    if (mail->frames != NULL && !diff_host_has_code32())
+        return HOST_NO_CODE32;
+    return mail->frames != NULL && !diff_host_has_local() ? HOST_NO_LOCAL : HOST_READY;
 }
 
 _Noreturn static void child_main(const struct DiffSpace *s, struct HostMail *mail, int fd) {
     const struct rlimit no_core = {0, 0};
     setrlimit(RLIMIT_CORE, &no_core);
-    bool ok = map_space(s) && diff_host_signals(mail) && diff_host_bases() &&
-              syscall(SYS_arch_prctl, ARCH_GET_FS, &mail->fs) == 0 && diff_host_lock();
-    char told = ok ? HOST_READY : HOST_FAILED, word;
+    char told = look(mail), word;
+    bool ok = told == HOST_READY && map_space(s, mail->frames == NULL) && diff_host_alone() && diff_host_signals(mail) &&
+              diff_host_bases() && syscall(SYS_arch_prctl, ARCH_GET_FS, &mail->fs) == 0 && diff_host_lock();
+    if (told == HOST_READY && !ok)
+        told = HOST_FAILED;
     while (diff_host_write(fd, &told, 1) == 1 && ok && diff_host_read(fd, &word, 1) == 1)
         told = (char)diff_host_start();
     if (!ok)
@@ -130,11 +139,23 @@ void host_child_stop(struct HostChild *c) {
 }
 
 /** Its first word: a process that is being made may sleep, but not for ever. */
-static bool is_ready(struct HostChild *c) {
+static int first_word(struct HostChild *c) {
     int word = 0;
     for (unsigned looks = 0; word == 0 && looks < 60000 / LOOK_MS; looks++)
         word = hear(c);
-    return word == HOST_READY;
+    return word;
+}
+
+static int refused(int word, char *why, size_t n) {
+    if (word == HOST_NO_CODE32)
+        return snprintf(why, n, "host: this kernel runs no 32-bit code (it has no code segment 23h for programs)"),
+               -ENOTSUP;
+    if (word == HOST_NO_LOCAL)
+        return snprintf(why, n, "host: this kernel gives programs no segments of their own (modify_ldt)"), -ENOTSUP;
+    return snprintf(why, n,
+                    "host: a process for the cases can't be had: it finds no room at their addresses, or may not use "
+                    "seccomp or RDFSBASE"),
+           -EIO;
 }
 
 int host_child_start(struct HostChild *c, const struct DiffSpace *space, struct HostMail *mail, char *why, size_t n) {
@@ -149,13 +170,11 @@ int host_child_start(struct HostChild *c, const struct DiffSpace *space, struct 
     }
     close(pair[1]);
     c->fd = pair[0];
-    if (c->pid > 0 && is_ready(c))
+    int word = c->pid > 0 ? first_word(c) : 0;
+    if (word == HOST_READY)
         return 0;
     host_child_stop(c);
-    return snprintf(why, n,
-                    "host: a process for the cases can't be had: it finds no room at their addresses, or may not use "
-                    "seccomp or RDFSBASE"),
-           -EIO;
+    return refused(word, why, n);
 }
 
 enum HostEnd host_child_run(struct HostChild *c, const volatile uint32_t *progress) {
@@ -163,8 +182,8 @@ enum HostEnd host_child_run(struct HostChild *c, const volatile uint32_t *progre
     int word = send(c->fd, &go, 1, MSG_NOSIGNAL) == 1 ? wait_for(c, progress) : -1;
     if (word == HOST_DONE)
         return HOST_END_DONE;
-    if (word == HOST_LOST)
-        return HOST_END_LOST;
+    if (word == HOST_LOST || word == HOST_REFUSED)
+        return word == HOST_LOST ? HOST_END_LOST : HOST_END_REFUSED;
     host_child_stop(c);
     return word == 0 ? HOST_END_STUCK : HOST_END_DIED;
 }

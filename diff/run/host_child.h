@@ -20,6 +20,7 @@ enum HostEnd {
     HOST_END_DONE,
     HOST_END_LOST,  /* a case has destroyed what runs cases */
     HOST_END_DIED,  /* the process is gone */
+    HOST_END_REFUSED, /* the system does not give a case its segments; the process goes on */
     HOST_END_STUCK, /* the case does not come to an end; the process is gone by now */
 };
 
@@ -29,7 +30,7 @@ int host_child_start(struct HostChild *c, const struct DiffSpace *space, struct 
 void host_child_stop(struct HostChild *c);
 
 /**
- * Let it run the batch that the stub's control page holds. *progress changes with every case that is done;
+ * Let it run the batch that the stub's control page or mail->frames hold. *progress changes with every case that is done;
  * a case for which it stands still for long is one that does not end. Processor time counts, and time asleep in the
  * kernel, but not time that others have the processor.
  */

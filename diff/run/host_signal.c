@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "diff/run/host_signal.h"
 
-#include "diff/run/record.h"
+#include "diff/run/host_handler.h"
 #include "diff/run/stub_layout.h"
 
 #include <errno.h>
@@ -19,17 +19,8 @@
 
 #define CONTROL ((struct StubControl *)(uintptr_t)STUB_CONTROL)
 
-enum {
-    STACK_SIZE = 1 << 16, /* of signals; aligned to it, too: a frame with all that processors have takes 12 KiB */
-    CS64 = 0x33,          /* Linux's for programs */
-    SS64 = 0x2b,
-    FLAG_TRACE = 1 << 8,
-    FLAGS_PLAIN = 0x202,
-    FSW_ES = 0x80,
-};
-
 extern const uint8_t diff_host_begin[], diff_host_entry[], diff_host_restore[], diff_host_probe[];
-extern const uint8_t diff_host_restore_call[], diff_host_read_call[], diff_host_write_call[], diff_host_exit_call[];
+extern const uint8_t diff_host_local_call[], diff_host_restore_call[], diff_host_read_call[], diff_host_write_call[], diff_host_exit_call[];
 
 /*
  * All the system calls that there are. rt_sigreturn takes ID and NT (200000h, 4000h) from the flags that it is called
@@ -45,7 +36,8 @@ __asm__(".text\n.balign 128\n"
         ".hidden diff_host_entry, diff_host_signal\n.globl diff_host_entry\n"
         "diff_host_start:\n"
         "diff_host_begin:\n ud2\n ret\n"
-        "diff_host_entry:\n pushq $0x202\n popfq\n jmp diff_host_signal\n" /* without alignment checks */
+        "diff_host_entry:\n pushq $0x202\n popfq\n" /* without alignment checks, and any segment of a case's */
+        "mov $0x2b, %eax\n mov %eax, %ss\n jmp diff_host_signal\n"
         "diff_host_restore:\n"
         "mov 176(%rsp), %rax\n and $0x204000, %eax\n or $0x202, %eax\n push %rax\n popfq\n"
         "mov $15, %eax\n syscall\ndiff_host_restore_call:\n ud2\n"
@@ -57,62 +49,17 @@ enum { RDFSBASE_SIZE = 5 };
 _Static_assert(SYS_rt_sigreturn == 15 && SYS_read == 0 && SYS_write == 1 && SYS_exit_group == 231, "");
 _Static_assert(offsetof(ucontext_t, uc_mcontext.gregs[REG_EFL]) == 176, "");
 
-/* Neither sanitizers nor stack protectors, which use thread-local storage. */
-#if defined(__clang__)
-#define BARE __attribute__((disable_sanitizer_instrumentation, no_sanitize("address", "thread", "undefined")))
-#else
-#define BARE __attribute__((no_sanitize("address"), no_sanitize("thread"), no_sanitize("undefined")))
-#endif
-#if defined(__has_attribute)
-#if __has_attribute(no_stack_protector)
-#define NO_PROTECTOR __attribute__((no_stack_protector))
-#endif
-#endif
-#ifndef NO_PROTECTOR
-#define NO_PROTECTOR
-#endif
-#define HANDLER BARE NO_PROTECTOR static
-
-/** At the beginning of the signals' stack. */
-struct HostContext {
-    struct HostMail *mail;
-    bool inside; /* a batch is being run; these are of the code that began it: */
-    gregset_t caller;
-    uint64_t fs, gs;
-};
-
 HANDLER inline struct HostContext *context(void) {
     return (struct HostContext *)((uintptr_t)__builtin_frame_address(0) & ~(uintptr_t)(STACK_SIZE - 1));
-}
-
-HANDLER inline void copy(void *to, const void *from, size_t n) { /* memcpy may be another's */
-    __asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(n) : : "memory");
-}
-
-HANDLER inline uint64_t fs_base(void) {
-    uint64_t v;
-    __asm__ volatile("rdfsbase %0" : "=r"(v));
-    return v;
-}
-HANDLER inline uint64_t gs_base(void) {
-    uint64_t v;
-    __asm__ volatile("rdgsbase %0" : "=r"(v));
-    return v;
-}
-HANDLER inline void set_bases(uint64_t fs, uint64_t gs) {
-    __asm__ volatile("wrfsbase %0\n wrgsbase %1" : : "r"(fs), "r"(gs));
-}
-
-/** CS and SS of a signal frame. */
-HANDLER inline void set_segments(greg_t *g, uint64_t cs, uint64_t ss) {
-    g[REG_CSGSFS] = (greg_t)(((uint64_t)g[REG_CSGSFS] & 0xffffffff0000) | cs | ss << 48);
 }
 
 /** A batch begins: keep what will go on after it. */
 HANDLER void begin(struct HostContext *c, greg_t *g) {
     copy(c->caller, g, sizeof(c->caller));
-    c->fs = fs_base();
-    c->gs = gs_base();
+    if (c->has_bases) {
+        c->fs = fs_base();
+        c->gs = gs_base();
+    }
     c->inside = true;
 }
 
@@ -125,9 +72,23 @@ HANDLER void end(struct HostContext *c, ucontext_t *uc, enum HostWord word) {
     uc->uc_mcontext.gregs[REG_RAX] = (greg_t)word;
     uc->uc_mcontext.fpregs->cwd = plain_fcw;
     uc->uc_mcontext.fpregs->swd = 0;
+    uc->uc_mcontext.fpregs->ftw = 0;
     uc->uc_mcontext.fpregs->mxcsr = plain_mxcsr;
-    set_bases(c->fs, c->gs);
+    if (c->has_bases) {
+        __asm__ volatile("mov %0, %%es\n mov %0, %%ds\n mov %0, %%fs\n mov %0, %%gs" : : "r"(0));
+        set_bases(c->fs, c->gs);
+    }
     c->inside = false;
+}
+
+/* ---- cases in signal frames ---- */
+
+HANDLER void next_case(struct HostContext *c, ucontext_t *uc) {
+    const struct HostCases *m = c->mail->frames;
+    if (m->at == m->count)
+        end(c, uc, HOST_DONE);
+    else if (!diff_host_case_begin(c, uc))
+        end(c, uc, HOST_REFUSED);
 }
 
 /* ---- 64-bit cases: the stub's ---- */
@@ -146,10 +107,18 @@ HANDLER void stub_signal(struct HostContext *c, int sig, const siginfo_t *info, 
     frame[-6] = (uint64_t)g[REG_ERR];
     CONTROL->cr2 = (uint64_t)g[REG_CR2];
     CONTROL->vector = sig == SIGSYS ? DIFF_GONE : (uint32_t)g[REG_TRAPNO];
-    CONTROL->dr6 = info->si_code == TRAP_TRACE ? 1 << 14 : 0; /* BS */
+    CONTROL->dr6 = info->si_code == TRAP_TRACE ? DR6_BS : 0;
     g[REG_RIP] = (greg_t)diff_stub_fault_address();
     g[REG_EFL] = FLAGS_PLAIN;
-    set_segments(g, CS64, SS64); /* it may have left 64-bit code */
+    set_segments(g, HOST_CS64, HOST_DS); /* it may have left 64-bit code */
+}
+
+/** A fault of the program's own. */
+HANDLER void die(greg_t *g) {
+    static const char text[] = "host: a signal came while no case was being run\n";
+    diff_host_write(2, text, sizeof(text) - 1);
+    g[REG_RIP] = (greg_t)(uintptr_t)diff_host_exit;
+    g[REG_RDI] = 70;
 }
 
 void diff_host_signal(int sig, siginfo_t *info, void *opaque);
@@ -160,14 +129,20 @@ BARE NO_PROTECTOR void diff_host_signal(int sig, siginfo_t *info, void *opaque) 
     if (!c->inside && (uintptr_t)g[REG_RIP] == (uintptr_t)diff_host_begin) {
         begin(c, g);
         g[REG_RIP] = STUB_BASE;
-        return;
-    }
-    if (!c->inside && (uintptr_t)g[REG_RIP] == (uintptr_t)diff_host_probe) {
+        if (c->mail->frames != NULL)
+            next_case(c, uc);
+    } else if (!c->inside && (uintptr_t)g[REG_RIP] == (uintptr_t)diff_host_probe) {
         g[REG_RIP] += RDFSBASE_SIZE;
         g[REG_RAX] = false;
-        return;
+    } else if (!c->inside) {
+        die(g);
+    } else if (c->mail->frames != NULL) {
+        diff_host_case_end(c, sig, info, uc);
+        c->mail->frames->at++;
+        next_case(c, uc);
+    } else {
+        stub_signal(c, sig, info, uc);
     }
-    stub_signal(c, sig, info, uc);
 }
 
 /* ---- making the process so ---- */
@@ -184,26 +159,51 @@ struct KernelAction {
 };
 enum { WITH_RESTORER = 0x04000000 };
 
-static bool make_stack(struct HostMail *mail) {
+static struct HostContext *make_stack(struct HostMail *mail) {
     uint8_t *p = mmap(NULL, 2 * STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED)
-        return false;
+        return NULL;
     p += -(uintptr_t)p & (STACK_SIZE - 1);
-    *(struct HostContext *)p = (struct HostContext){.mail = mail};
+    struct HostContext *c = (struct HostContext *)p;
+    *c = (struct HostContext){.mail = mail};
     const stack_t ss = {.ss_sp = p, .ss_size = STACK_SIZE};
-    return sigaltstack(&ss, NULL) == 0;
+    return sigaltstack(&ss, NULL) == 0 ? c : NULL;
 }
 
 bool diff_host_signals(struct HostMail *mail) {
     const struct KernelAction action = {diff_host_entry, SA_SIGINFO | SA_ONSTACK | SA_NODEFER | WITH_RESTORER,
                                         diff_host_restore, 0};
-    uint64_t blocked = ~0ull;
-    bool ok = prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && make_stack(mail);
-    for (unsigned k = 0; k < SIGNALS; k++) {
+    struct HostContext *c = make_stack(mail);
+    bool ok = c != NULL;
+    for (unsigned k = 0; k < SIGNALS; k++)
         ok = ok && syscall(SYS_rt_sigaction, signals[k], &action, NULL, sizeof(action.mask)) == 0;
+    if (ok)
+        c->has_bases = diff_host_bases();
+    return ok;
+}
+
+bool diff_host_alone(void) {
+    uint64_t blocked = ~0ull;
+    for (unsigned k = 0; k < SIGNALS; k++)
         blocked &= ~(1ull << (signals[k] - 1));
-    }
-    return ok && syscall(SYS_rt_sigprocmask, SIG_SETMASK, &blocked, NULL, sizeof(blocked)) == 0;
+    return prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 &&
+           syscall(SYS_rt_sigprocmask, SIG_SETMASK, &blocked, NULL, sizeof(blocked)) == 0;
+}
+
+/** Whether programs have this selector. */
+static bool has_selector(uint32_t selector) {
+    unsigned rights;
+    bool valid;
+    __asm__("lar %2, %1" : "=@ccz"(valid), "=r"(rights) : "r"(selector));
+    return valid;
+}
+
+bool diff_host_has_code32(void) { return has_selector(HOST_CS32); }
+
+bool diff_host_has_local(void) {
+    const struct user_desc data = {.entry_number = HOST_LDT_ENTRIES - 1, .limit = 0xfffff, .seg_32bit = 1,
+                                   .limit_in_pages = 1, .useable = 1};
+    return diff_host_local(&data) == 0 && has_selector((HOST_LDT_ENTRIES - 1) * 8 | 7);
 }
 
 #define FIELD(name) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, name))
@@ -227,6 +227,7 @@ bool diff_host_lock(void) {
         ALLOW(diff_host_read_call, SYS_read),
         ALLOW(diff_host_write_call, SYS_write),
         ALLOW(diff_host_exit_call, SYS_exit_group),
+        ALLOW(diff_host_local_call, SYS_modify_ldt),
         ANSWER(SECCOMP_RET_TRAP),
     };
     const struct sock_fprog program = {sizeof(filter) / sizeof(filter[0]), filter};

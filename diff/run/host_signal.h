@@ -13,9 +13,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/** Take the signals of exceptions, block all others, die with the parent. For a process that does nothing else. False:
- *  the system refuses. */
+/** Take the signals of exceptions; cases may be run then. For a program's main thread. False: the system refuses. */
 bool diff_host_signals(struct HostMail *mail);
+
+/** Block all other signals, die with the parent: for a process that does nothing but run cases. False likewise. */
+bool diff_host_alone(void);
+
+/** Whether the system has a segment for 32-bit code of programs. */
+bool diff_host_has_code32(void);
+/** Whether it gives programs segments of a local descriptor table (one entry is written). */
+bool diff_host_has_local(void);
 
 /** From now on this process can do nothing but what the functions below do; any other call of the system is SIGSYS. */
 bool diff_host_lock(void);
@@ -23,7 +30,7 @@ bool diff_host_lock(void);
 /** Whether RDFSBASE and its like may be used, once signals are taken. */
 bool diff_host_bases(void);
 
-/** Run the cases that the stub's control page holds. */
+/** Run the cases that the stub's control page or mail->frames hold: HOST_DONE, HOST_LOST, HOST_REFUSED. */
 enum HostWord diff_host_start(void);
 
 /** One byte from or to a pipe: 1, or another value. */

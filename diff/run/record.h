@@ -9,7 +9,6 @@ enum {
     DIFF_AT_FSW = 2,
     DIFF_AT_XMM = 160,
     DIFF_AT_FX_END = 416,
-    DIFF_AT_SELECTORS = 480, /* of segments, 16 bits each, in the order of enum X86Seg */
     DIFF_AT_YMMH = 576,
     DIFF_AT_GPR = 832,
     DIFF_AT_RFLAGS = 960,

@@ -46,6 +46,9 @@ struct DiffRunnerOps {
     void (*code_changed)(struct DiffRunner *r);
     int (*run)(struct DiffRunner *r, const struct DiffState *in, struct DiffState *out, const uint16_t *which,
                unsigned count, char *why, size_t n);
+    /** Whether a case with this of its own can be run: 0, or -EINVAL with one line in `why`. NULL: none can, or, if
+     * system_wide, any. */
+    int (*takes)(struct DiffRunner *r, const struct DiffState *in, const struct DiffOwnSystem *own, char *why, size_t n);
 };
 
 /** The head of every runner. */
@@ -55,7 +58,7 @@ struct DiffRunner {
     unsigned stuck;            /* after a failed run: the case that it failed in */
     bool oracle_pads;          /* pads as the oracle has them are wanted, to see what depends on them */
     struct DiffSystem *system; /* by case: more that came out; NULL: this runner does not tell */
-    const struct DiffOwnSystem *own; /* runners of any mode: what all cases have instead of the mode's; NULL: nothing */
+    const struct DiffOwnSystem *own; /* what all cases have instead of the mode's (`takes`); NULL: nothing */
 };
 
 extern const struct DiffRunnerOps diff_tcg_runner;

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The real CPU without KVM: a child process (host_child.h) that has the cases' pages at their addresses runs them;
- * exceptions come as signals. Whatever a case does to that process ends this case alone: it is made anew.
+ * The real CPU without KVM: a child process (host_child.h) that has the cases' pages at their addresses runs them, 64-bit
+ * ones by the stub (stub.h), others by signal frames (runner_host_frames.c); exceptions come as signals. Whatever a case does to that process ends this case alone: it is made anew.
  *
  * Two things look different from here, and are put right: pages of the supervisor are pages that are not there, and
  * Linux says of addresses in its own half that they are there (P in the error code of #PF).
  */
 #include "diff/diff.h"
 #include "diff/run/host_child.h"
+#include "diff/run/runner_host.h"
 #include "diff/run/stub.h"
 
 #include <errno.h>
@@ -52,8 +53,10 @@ static int make_runner(struct HostRunner *h, const struct DiffSetup *setup, char
 }
 
 static int open_runner(struct DiffRunner **out, const struct DiffSetup *setup, char *why, size_t n) {
-    if (setup->mode != DIFF_LONG64 || setup->cpl != 3)
-        return snprintf(why, n, "host runs mode long64 at CPL 3 only"), -ENOTSUP;
+    if (setup->mode < DIFF_COMPAT16 || setup->cpl != 3)
+        return snprintf(why, n, "host runs user code of modes long, compat32 and compat16 only (--cpl 3)"), -ENOTSUP;
+    if (setup->mode != DIFF_LONG64)
+        return diff_host_frames_open(out, setup, why, n);
     if (!cpu_has(setup->model, CPUID_XSAVE))
         return snprintf(why, n, "host: this processor does not have XSAVE, which batches need"), -ENOTSUP;
     struct HostRunner *h = calloc(1, sizeof(*h));
@@ -100,11 +103,11 @@ static void copy_memory(struct HostRunner *h, bool back) {
                to[k] - from[k]);
 }
 
-/** See above. */
-static void mend_fault(const struct DiffSpace *s, struct DiffState *o) {
+void diff_host_finish(const struct DiffSpace *s, struct DiffState *o) {
+    diff_state_finish(o);
     if (o->vector != VEC_PF)
         return;
-    const struct DiffPage *p = diff_space_page(s, o->cr2);
+    const struct DiffPage *p = diff_space_page(s, o->cr2); /* see above */
     if (p != NULL && !(p->attr & DIFF_PAGE_USER))
         o->error |= PF_P;
     if (o->cr2 >= 0x7ffffffff000) /* TASK_SIZE_MAX */
@@ -143,7 +146,7 @@ static enum HostEnd run_some(const struct Batch *b, unsigned at, unsigned count,
         struct DiffState *o = &b->out[b->which[at + k]];
         *o = h->out[k];
         diff_stub_finish(o);
-        mend_fault(&h->head.space, o);
+        diff_host_finish(&h->head.space, o);
         o->disturbed = disturbed(h, &h->in[k], o);
     }
     return sane || end != HOST_END_DONE ? end : HOST_END_LOST;

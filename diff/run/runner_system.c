@@ -9,6 +9,7 @@
 #include "diff/diff.h"
 #include "diff/run/frame.h"
 #include "diff/run/runner.h"
+#include "diff/run/segments.h"
 #include "diff/run/watchdog.h"
 
 #include <errno.h>
@@ -128,11 +129,9 @@ static int open_plain(struct DiffRunner **r, const struct DiffSetup *s, char *wh
 
 /* ---- pads ---- */
 
-static const uint8_t pad_bytes[4] = {0xcc, 'P', 'A', 'D'};
-
 static void put_pad(struct DiffRunner *r, uint8_t *at, uint64_t linear) {
     (void)r, (void)linear;
-    memcpy(at, pad_bytes, sizeof(pad_bytes));
+    diff_trap_pad(at);
 }
 
 static void code_changed(struct DiffRunner *r) {
@@ -141,24 +140,7 @@ static void code_changed(struct DiffRunner *r) {
         y->accel.ops->cases->memory_changed(&y->cpu, 0, UINT64_MAX);
 }
 
-static bool at_pad(const struct DiffSpace *s, uint64_t linear) {
-    const uint8_t *p = diff_space_at(s, linear);
-    return p != NULL && (linear & 0xfff) <= 4096 - sizeof(pad_bytes) && memcmp(p, pad_bytes, sizeof(pad_bytes)) == 0;
-}
-
 /* ---- one case ---- */
-
-/** Segments of 16-bit modes: each case has its own bases. */
-static void set_bases(const struct DiffSpace *s, const struct DiffState *in, CPUX86State *env) {
-    bool paragraphs = s->mode == DIFF_REAL16 || s->mode == DIFF_V8086;
-    if ((!paragraphs && s->mode != DIFF_PROT16 && s->mode != DIFF_COMPAT16) || diff_get32(in->fx + DIFF_FX_CS_BASE) == 0)
-        return; /* of a file's cases they are 0 */
-    env->seg[SEG_CS].base = diff_get32(in->fx + DIFF_FX_CS_BASE);
-    env->seg[SEG_SS].base = diff_get32(in->fx + DIFF_FX_SS_BASE);
-    env->seg[SEG_DS].base = env->seg[SEG_ES].base = diff_get32(in->fx + DIFF_FX_DATA_BASE);
-    for (unsigned k = 0; k < SEG_COUNT && paragraphs; k++)
-        env->seg[k].selector = (uint16_t)(env->seg[k].base >> 4);
-}
 
 static void load(struct SystemRunner *y, const struct DiffState *in) {
     struct DiffSpace *s = &y->head.space;
@@ -170,12 +152,10 @@ static void load(struct SystemRunner *y, const struct DiffState *in) {
     if (y->tss_available)
         env->tr.ar = 0x89;
     diff_state_to_env(in, env);
-    set_bases(s, in, env);
-    if (y->head.own != NULL) {
+    if (y->head.own != NULL)
         diff_own_system_load(y->head.own, env);
-        env->seg[SEG_FS].base = in->fs_base;
-        env->seg[SEG_GS].base = in->gs_base;
-    }
+    diff_segments(s, in, y->head.own, env->seg);
+    diff_space_put_ldt(s, env->seg);
     y->cs_base = env->seg[SEG_CS].base;
     y->cpu.halted = false;
 }
@@ -209,7 +189,7 @@ static void finish(struct SystemRunner *y, enum VcpuExit exit, struct DiffState 
     uint64_t base = !own && (s->mode == DIFF_REAL16 || s->mode == DIFF_V8086) ? frame.cs << 4
                     : s->mode != DIFF_LONG64                             ? y->cs_base
                                                                          : 0;
-    if (out->vector == VEC_BP && at_pad(s, base + out->rip - 1)) {
+    if (out->vector == VEC_BP && diff_at_trap_pad(s, base + out->rip - 1)) {
         out->vector = DIFF_NO_FAULT;
         out->rip--;
     }
@@ -221,7 +201,7 @@ static int run_one(struct SystemRunner *y, const struct DiffState *in, struct Di
     struct CPUState *cpu = &y->cpu;
     const struct AccelOps *ops = y->accel.ops;
     load(y, in);
-    memcpy(out->fx + DIFF_FX_CS_BASE, in->fx + DIFF_FX_CS_BASE, 12);
+    memcpy(out->fx + DIFF_FX_SEGMENTS, in->fx + DIFF_FX_SEGMENTS, sizeof(struct DiffSegments));
     if (ops->put_state(cpu) != 0)
         return snprintf(why, n, "%s: %s", ops->name, cpu->error), -EIO;
     bool counts = ops->counts_instructions;

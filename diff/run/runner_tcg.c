@@ -6,6 +6,7 @@
 #include "accel/cases.h"
 #include "accel/registry.h"
 #include "diff/case_run.h"
+#include "diff/run/segments.h"
 #include "diff/run/stub.h"
 
 #include <errno.h>
@@ -25,6 +26,7 @@ struct TcgRunner {
     uint64_t page; /* where RIP was last looked up: linear, and its host address */
     const uint8_t *page_host;
     bool pointers32;
+    uint16_t cs; /* the case's selector */
     struct CpuTrace trace; /* real-address mode: how it is known that an exception came, and which */
     bool event;
     uint8_t event_vector;
@@ -119,10 +121,12 @@ static void load(struct TcgRunner *r, const struct DiffState *in) {
         if (flush)
             r->ops->put_state(&r->cpu);
     } else {
-        memcpy(env->seg, fresh->seg, sizeof(env->seg));
         env->dr[6] = fresh->dr[6];
     }
     diff_state_to_env(in, env);
+    diff_segments(&r->head.space, in, NULL, env->seg);
+    diff_space_put_ldt(&r->head.space, env->seg);
+    r->cs = env->seg[SEG_CS].selector;
     env->xinuse = XCR0_X87 | XCR0_SSE | XCR0_AVX; /* the oracle loads them all by XRSTOR */
     env->cr2 = 0;
     r->ops->cases->put_registers(&r->cpu);
@@ -182,7 +186,7 @@ static void finish(struct TcgRunner *r, struct DiffState *out, struct DiffFrame 
         out->vector = end->vector;
         diff_frame_read(s, env, out, frame);
     }
-    out->left = frame->cs != s->env.seg[SEG_CS].selector;
+    out->left = frame->cs != r->cs;
     if (r->head.oracle_pads && out->vector == VEC_PF && out->cr2 == STUB_CONTROL + offsetof(struct StubControl, rip)) {
         out->vector = DIFF_NO_FAULT; /* the first instruction of a pad */
         out->error = 0;
@@ -385,6 +389,8 @@ static void load_case(struct TcgRunner *t, const struct DiffCase *c) {
         return;
     diff_own_system_load(&c->system, &t->cpu.env);
     diff_state_to_env(&c->in, &t->cpu.env);
+    diff_space_put_ldt(&t->head.space, t->cpu.env.seg);
+    t->cs = t->cpu.env.seg[SEG_CS].selector;
     t->ops->cases->put_registers(&t->cpu);
     if (sets_control(&c->system))
         t->ops->put_state(&t->cpu);
@@ -395,6 +401,7 @@ static void unload_case(struct TcgRunner *t, const struct DiffCase *c) {
     if (!c->system.any)
         return;
     t->cpu.env = t->head.space.env;
+    diff_space_put_ldt(&t->head.space, t->cpu.env.seg);
     t->ops->cases->put_registers(&t->cpu);
     if (sets_control(&c->system))
         t->ops->put_state(&t->cpu);

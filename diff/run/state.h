@@ -13,8 +13,19 @@
 
 #define DIFF_NO_FAULT UINT32_MAX
 
-/* In `fx`, where FXSAVE leaves room: bases of CS, SS, and DS and ES, 32 bits each, of cases in 16-bit modes. */
-enum { DIFF_FX_CS_BASE = 464, DIFF_FX_SS_BASE = 468, DIFF_FX_DATA_BASE = 472 };
+/** A segment that a generated case has instead of its mode's. */
+struct DiffSegment {
+    uint32_t base, limit; /* the limit as struct X86Segment has it */
+    uint16_t ar;          /* AR_*; 0: limit and attributes are the mode's */
+    uint16_t unused;
+};
+
+/** In `fx`, where FXSAVE leaves room: CS, SS, and DS and ES of such a case. FS and GS have the bases of the record. */
+struct DiffSegments {
+    uint32_t given; /* 0: all are the mode's */
+    struct DiffSegment cs, ss, data;
+};
+enum { DIFF_FX_SEGMENTS = 464 };
 
 /** What of DR6 an exception changes. */
 enum { DIFF_DR6 = 0xe00f };
@@ -46,6 +57,14 @@ struct DiffOwnSystem {
     uint64_t cr0, cr4, efer, xcr0;
 };
 
+static inline void diff_segments_get(const struct DiffState *s, struct DiffSegments *g) {
+    __builtin_memcpy(g, s->fx + DIFF_FX_SEGMENTS, sizeof(*g));
+}
+static inline void diff_segments_put(struct DiffState *s, const struct DiffSegments *g) {
+    __builtin_memcpy(s->fx + DIFF_FX_SEGMENTS, g, sizeof(*g));
+}
+_Static_assert(DIFF_FX_SEGMENTS + sizeof(struct DiffSegments) <= FXSAVE_SIZE, "");
+
 /** Put them into `env`. */
 void diff_own_system_load(const struct DiffOwnSystem *y, CPUX86State *env);
 
@@ -73,6 +92,15 @@ void diff_state_init(struct DiffState *s);
 /** To and from env, as far as struct DiffState goes; rflags as they are. */
 void diff_state_to_env(const struct DiffState *s, CPUX86State *env);
 void diff_state_from_env(struct DiffState *s, const CPUX86State *env);
+
+/** Of a result as an exception has left it: what its vector does not tell of becomes 0. */
+static inline void diff_state_finish(struct DiffState *s) {
+    if (s->vector == DIFF_NO_FAULT || !diff_has_error(s->vector))
+        s->error = 0;
+    if (s->vector != VEC_PF)
+        s->cr2 = 0;
+    s->dr6 = s->vector == VEC_DB ? s->dr6 & DIFF_DR6 : 0;
+}
 
 static inline uint16_t diff_get16(const uint8_t *p) { return (uint16_t)(p[0] | p[1] << 8); }
 static inline uint32_t diff_get32(const uint8_t *p) { return diff_get16(p) | (uint32_t)diff_get16(p + 2) << 16; }

@@ -132,15 +132,10 @@ void diff_stub_pad(uint8_t *at, uint64_t linear) {
 
 void diff_stub_finish(struct DiffState *s) {
     const uint8_t *env = (const uint8_t *)s + STUB_FPU_ENV;
-    bool fault = s->vector != DIFF_NO_FAULT;
     diff_put(s->fx + FXSAVE_FIP, diff_get32(env + 12), 8);
     diff_put(s->fx + FXSAVE_FOP, diff_get32(env + 16) >> 16 & 0x7ff, 2);
     diff_put(s->fx + FXSAVE_FDP, diff_get32(env + 20), 8);
-    if (!fault || !diff_has_error(s->vector))
-        s->error = 0;
-    if (s->vector != VEC_PF)
-        s->cr2 = 0;
-    s->dr6 = s->vector == VEC_DB ? s->dr6 & DIFF_DR6 : 0;
+    diff_state_finish(s);
 }
 
 unsigned diff_stub_current(const struct StubControl *c, const uint16_t *which, unsigned count) {
