@@ -124,7 +124,7 @@ static void qemu_encodings(struct Comparison *c, const struct CompareInsn *i) {
         at++;
     bool test = is(i, ID_TEST) && at + 1 < i->insn->len && (i->bytes[at + 1] >> 3 & 7) == 1;
     bool lock = c->a.vector == VEC_UD && c->b.vector != VEC_UD && i->row == &x86_rows[0];
-    if ((((test || is(i, ID_NOP)) && c->b.vector == VEC_UD) || lock) && c->qemu)
+    if ((((test || is(i, ID_NOP) || is(i, ID_INT1)) && c->b.vector == VEC_UD) || lock) && c->qemu)
         take_all(c);
 }
 
@@ -497,7 +497,7 @@ const struct Explanation explanations[] = {
      "single-step PAUSE, STI and HLT (SDM vol. 3, 6.8.3: MOV and POP to SS only) (measured, 7.2)",
      qemu_faults},
     {"qemu-encodings",
-     "QEMU does not know TEST as F6 /1 and F7 /1 (SDM vol. 2, table A-6), and takes LOCK and other prefixes where they "
+     "QEMU does not know TEST as F6 /1 and F7 /1 (SDM vol. 2, table A-6) and INT1 without a debugger, and takes LOCK and other prefixes where they "
      "are "
      "#UD (measured, 7.2)",
      qemu_encodings},

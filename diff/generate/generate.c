@@ -378,6 +378,8 @@ static void make_case(struct Generator *g, struct DiffRng *r, struct GenBatch *b
     s->rip = q->code - q->cs_base;
     fill_segments(g, q, &t);
     tune_all(g, &t);
+    for (unsigned n = 0; n < REG_COUNT && g->mode != DIFF_LONG64; n++)
+        s->gpr[n] = (uint32_t)s->gpr[n];
 }
 
 /** The encoding of a new group's first instruction, or of row 0 with whatever bytes came out, for encodings that are

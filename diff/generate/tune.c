@@ -35,10 +35,13 @@ static const char *left_out_always(const struct X86Row *r) {
 const char *gen_left_out(unsigned row, bool system) {
     const struct X86Row *r = &x86_rows[row];
     const char *always = left_out_always(r);
+    bool masks = in(r, IN(GROUP_XSAVE) | IN(GROUP_XRSTOR));
     if (row == 0)
         return "is no instruction";
     if (always != NULL || system || r->privileged || in(r, IN(GROUP_FAR) | IN(GROUP_FAR_RET) | IN(GROUP_INT)))
         return always;
+    if (((r->reads | r->writes) & X86_REGS_PKRU) && !masks)
+        return "whether there are protection keys, and which, is the system's choice";
     if (r->reads & X86_REGS_TABLES)
         return r->writes & X86_REGS_SEG ? "loads a segment register from the system's tables"
                                         : "tells of the system's tables";

@@ -55,7 +55,7 @@ static void far_same_level(struct Tcg *t, const struct Far *f, uint16_t selector
         struct PushStack p;
         push_stack_current(t, &p, 0);
         p.aligned = true;
-        if (desc_code64(t, d)) /* from compatibility mode through a gate: 64-bit code's stack already */
+        if (size == 8) /* from compatibility mode through a gate: 64-bit code's stack already */
             p.flat64 = true;
         push_return(t, &p, f, size);
         if (late)
