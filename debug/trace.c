@@ -176,7 +176,7 @@ static void log_event(struct Trace *t, const struct CPUState *cpu, const struct 
     FILE *f = t->file;
     trace_event_name(e, name, sizeof(name));
     trace_explain_error(e, error, sizeof(error));
-    flockfile(f);
+    trace_lock(t);
     trace_put_cpu(t, cpu);
     fprintf(f, "%6" PRIu64 ": v=%02x e=%04x i=%d cpl=%u IP=", number, e->vector, e->has_error ? e->error : 0,
             e->software, x86_cpl(env));
@@ -190,7 +190,7 @@ static void log_event(struct Trace *t, const struct CPUState *cpu, const struct 
                 x86_long_mode(env) ? env->gpr[REG_AX] : (uint32_t)env->gpr[REG_AX]);
     fprintf(f, " n=%" PRIu64 "  %s%s%s%s\n", e->insn_count, name, error[0] != '\0' ? " (" : "", error,
             error[0] != '\0' ? ")" : "");
-    funlockfile(f);
+    trace_unlock(t);
 }
 
 static void on_event(void *opaque, struct CPUState *cpu, const struct CpuEvent *event) {
@@ -345,6 +345,7 @@ static void close_log(struct Trace *t) {
 
 int trace_init(struct Trace *t, const struct TraceConfig *config) {
     *t = (struct Trace){.config = *config, .items = config->items};
+    pthread_mutex_init(&t->lock, NULL);
     set_hooks(t);
     t->cpu = calloc(config->cpus != 0 ? config->cpus : 1, sizeof(*t->cpu));
     int r = t->cpu == NULL ? -ENOMEM : config->items == 0 && config->last == 0 ? 0 : open_log(t);
@@ -373,6 +374,8 @@ void trace_flush(struct Trace *t) {
 
 void trace_destroy(struct Trace *t) {
     close_log(t);
+    if (t->cpu != NULL)
+        pthread_mutex_destroy(&t->lock);
     free(t->cpu);
     symbols_free(t->config.symbols);
     *t = (struct Trace){0};

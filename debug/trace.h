@@ -8,7 +8,7 @@
  * Exceptions are remembered even when nothing is logged: they tell how a triple fault came about.
  *
  * With several vCPUs a line that one of them makes begins with its number in brackets, "[1] ". Each vCPU's thread calls
- * the hooks for itself; what they share is guarded by the log's own lock (flockfile).
+ * the hooks for itself; what they share is guarded by `lock`.
  */
 #ifndef TWIN86_DEBUG_TRACE_H
 #define TWIN86_DEBUG_TRACE_H
@@ -81,6 +81,7 @@ struct Trace {
     struct BusTap tap;     /* for bus_set_tap, if trace_wants_tap */
     struct DeviceLog log;  /* for the devices' `log`, if trace_wants_log */
     struct TraceConfig config;
+    pthread_mutex_t lock; /* a leaf; around lines that belong together, and `lines` and `disas` */
     unsigned items; /* config.items */
     FILE *file;     /* NULL while there are neither items nor `last` */
     char *buffer;   /* the file's: TRACE_BUFFER bytes */

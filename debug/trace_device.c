@@ -34,7 +34,7 @@ static void put_value(const struct BusAccess *a, FILE *f) {
 static void log_access(struct Trace *t, const struct BusAccess *a, const char *name, uint64_t offset) {
     const struct CPUState *cpu = current(t);
     FILE *f = t->file;
-    flockfile(f);
+    trace_lock(t);
     trace_put_cpu(t, cpu);
     if (a->port)
         fprintf(f, "pio: %s %04" PRIx64, a->write ? "out" : "in ", a->address);
@@ -47,19 +47,19 @@ static void log_access(struct Trace *t, const struct BusAccess *a, const char *n
         fprintf(f, "+%" PRIx64, offset);
     put_where(t, cpu, f);
     fputc('\n', f);
-    funlockfile(f);
+    trace_unlock(t);
     trace_line_done(t);
 }
 
 static void log_error(struct Trace *t, const struct BusAccess *a, const char *what) {
     const struct CPUState *cpu = current(t);
-    flockfile(t->file);
+    trace_lock(t);
     trace_put_cpu(t, cpu);
     fprintf(t->file, "guest_error: %s %s %" PRIx64 "h, size %zu", a->write ? "write to" : "read of", what, a->address,
             a->size);
     put_where(t, cpu, t->file);
     fputc('\n', t->file);
-    funlockfile(t->file);
+    trace_unlock(t);
     trace_line_done(t);
 }
 
@@ -92,7 +92,7 @@ void trace_access(void *opaque, const struct BusAccess *a) {
 void trace_msr(void *opaque, struct CPUState *cpu, bool write, uint32_t msr, uint64_t value, bool ok) {
     struct Trace *t = opaque;
     const char *name = msr_name(msr);
-    flockfile(t->file);
+    trace_lock(t);
     if ((t->items & TRACE_MSR) != 0) {
         trace_put_cpu(t, cpu);
         fprintf(t->file, "msr: %s %08x%s%s", write ? "write" : "read ", msr, name[0] != '\0' ? " " : "", name);
@@ -112,19 +112,19 @@ void trace_msr(void *opaque, struct CPUState *cpu, bool write, uint32_t msr, uin
         put_where(t, cpu, t->file);
         fputc('\n', t->file);
     }
-    funlockfile(t->file);
+    trace_unlock(t);
     trace_line_done(t);
 }
 
 void trace_device_error(void *opaque, const char *device, const char *what, uint64_t value) {
     struct Trace *t = opaque;
     const struct CPUState *cpu = current(t);
-    flockfile(t->file);
+    trace_lock(t);
     trace_put_cpu(t, cpu);
     fprintf(t->file, "guest_error: %s: %s %" PRIx64 "h", device, what, value);
     put_where(t, cpu, t->file);
     fputc('\n', t->file);
-    funlockfile(t->file);
+    trace_unlock(t);
     trace_line_done(t);
 }
 

@@ -132,7 +132,7 @@ void trace_decoded(void *opaque, struct CPUState *cpu, uint64_t rip, const uint8
     char symbol[128];
     if (!ranges_hold(&t->config.filter, rip))
         return;
-    flockfile(t->file);
+    trace_lock(t);
     trace_put_cpu(t, cpu);
     fprintf(t->file, "IN:%s\n", symbols_text(t->config.symbols, rip, symbol, sizeof(symbol)));
     for (unsigned at = 0; at < size;) {
@@ -144,6 +144,6 @@ void trace_decoded(void *opaque, struct CPUState *cpu, uint64_t rip, const uint8
         fwrite(text, 1, length, t->file);
         at += d.size;
     }
-    funlockfile(t->file);
+    trace_unlock(t);
     trace_line_done(t);
 }

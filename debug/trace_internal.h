@@ -23,15 +23,9 @@ void trace_explain_error(const struct TraceEvent *e, char *text, size_t n);
 /** How many of the vCPU's latest events struck one and the same instruction: the last ones did not get through. */
 unsigned trace_chain_length(const struct Trace *t, const struct CPUState *cpu);
 
-/** Around what belongs together, and around what vCPUs share. Nests. */
-static inline void trace_lock(const struct Trace *t) {
-    if (t->file != NULL)
-        flockfile(t->file);
-}
-static inline void trace_unlock(const struct Trace *t) {
-    if (t->file != NULL)
-        funlockfile(t->file);
-}
+/** Around what belongs together, and around what vCPUs share. */
+static inline void trace_lock(struct Trace *t) { pthread_mutex_lock(&t->lock); }
+static inline void trace_unlock(struct Trace *t) { pthread_mutex_unlock(&t->lock); }
 /** Whose line it is, where there are several; `cpu` may be NULL. */
 static inline void trace_put_cpu(const struct Trace *t, const struct CPUState *cpu) {
     if (cpu != NULL && t->config.cpus > 1)

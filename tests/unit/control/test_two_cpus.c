@@ -338,6 +338,21 @@ START_TEST(trace_lines) {
 }
 END_TEST
 
+/* Both at once: lines stay whole. */
+START_TEST(trace_of_both) {
+    unsigned lines[2] = {0};
+    two_cpus_run(machine);
+    trace_flush(&m->trace);
+    for (char *rest = log_text, *line; (line = strsep(&rest, "\n")) != NULL && rest != NULL;) {
+        ck_assert_msg(strncmp(line, "[0] ", 4) == 0 || strncmp(line, "[1] ", 4) == 0, "'%s'", line);
+        bool second = line[1] == '1';
+        ck_assert_msg(!has(line, second ? "eax" : "ebx"), "'%s'", line);
+        lines[second]++;
+    }
+    ck_assert(lines[0] > 100 && lines[1] > 100);
+}
+END_TEST
+
 static char *printed(int (*print)(FILE *f)) {
     char *t = NULL;
     size_t n;
@@ -448,6 +463,7 @@ Suite *two_cpus_suite(void) {
     tcase_add_test(t, gdb_monitor);
     t = group(s, "observers", setup_traces, teardown);
     tcase_add_test(t, trace_lines);
+    tcase_add_test(t, trace_of_both);
     tcase_add_test(t, last_instructions);
     tcase_add_test(t, exits);
 #ifdef HAVE_JSON_C

@@ -5,6 +5,12 @@
 
 #include <errno.h>
 
+static const char *engine;
+
+static void on_tcg_lite(void) { engine = "tcg-lite"; }
+static void on_kvm(void) { engine = "kvm"; }
+static void with_engine(Twin86Config *c) { c->accel = engine; }
+
 /* INC EAX; JMP and INC EBX; JMP */
 static void count_both(Twin86Machine *machine) {
     TWO_CPUS_CODE(machine, 0, 0x66, 0x40, 0xeb, 0xfc);
@@ -23,7 +29,7 @@ START_TEST(users_get_one) {
 END_TEST
 
 START_TEST(both_run) {
-    Twin86Machine *machine = two_cpus_new(NULL);
+    Twin86Machine *machine = two_cpus_new(with_engine);
     Twin86Stats s;
     ck_assert_uint_eq(twin86_cpu_count(machine), 2);
     count_both(machine);
@@ -45,7 +51,7 @@ START_TEST(both_run) {
 END_TEST
 
 START_TEST(pauses) {
-    Twin86Machine *machine = two_cpus_new(NULL);
+    Twin86Machine *machine = two_cpus_new(with_engine);
     count_both(machine);
     for (unsigned i = 0; i < 50; i++) {
         ck_assert_int_eq(twin86_start(machine, 0), 0);
@@ -62,7 +68,7 @@ END_TEST
 
 /* A step is one CPU's; the other stands still. */
 START_TEST(one_steps) {
-    Twin86Machine *machine = two_cpus_new(NULL);
+    Twin86Machine *machine = two_cpus_new(with_engine);
     Twin86Event e;
     Twin86Stop stop;
     count_both(machine);
@@ -81,7 +87,7 @@ END_TEST
 
 /* Who meets a breakpoint stops both. */
 START_TEST(breakpoint_stops_both) {
-    Twin86Machine *machine = two_cpus_new(NULL);
+    Twin86Machine *machine = two_cpus_new(with_engine);
     Twin86Event e;
     Twin86Stop stop;
     char why[200];
@@ -104,7 +110,7 @@ END_TEST
 /* Resets while both run: each leaves the first CPU at the reset vector (where FFh, FFh raise #UD, and so on: it resets
  * itself) and the second one waiting for SIPI. */
 START_TEST(resets) {
-    Twin86Machine *machine = two_cpus_new(NULL);
+    Twin86Machine *machine = two_cpus_new(with_engine);
     struct Machine *m = machine_of(machine);
     Twin86Stats s;
     for (unsigned i = 0; i < 40; i++) {
@@ -153,7 +159,7 @@ static void report(void *opaque, unsigned cpu, uint64_t offset, uint64_t value, 
 
 /* INIT and SIPI start the second CPU, which then sleeps, and a fixed interrupt wakes it. */
 START_TEST(first_starts_second) {
-    Twin86Machine *machine = two_cpus_new(NULL);
+    Twin86Machine *machine = two_cpus_new(with_engine);
     struct Report r = {0};
     Twin86Hook hook = {.write = report, .opaque = &r};
     twin86_hook_ports(machine, 0x80, 1, &hook);
@@ -162,8 +168,9 @@ START_TEST(first_starts_second) {
                   WRMSR_CODE(0x830, 1, 0x40), /* again and again: the first ones find its local APIC off */
                   0xeb, 0xea);                /* JMP to the last one */
     /* CLI; SS:SP = 0:8800h; x2APIC, on; STI; HLT; JMP */
-    static const uint8_t code[] = {0xfa, 0x31, 0xc0, 0x8e, 0xd0, 0xbc, 0x00, 0x88, WRMSR_CODE(0x1b, 0, 0xfee00c00),
-                                   WRMSR_CODE(0x80f, 0, 0x1ff), 0xfb, 0xf4, 0xeb, 0xfc};
+    static const uint8_t code[] = {
+        0xfa, 0x31, 0xc0, 0x8e, 0xd0, 0xbc, 0x00, 0x88, WRMSR_CODE(0x1b, 0, 0xfee00c00), WRMSR_CODE(0x80f, 0, 0x1ff),
+        0xfb, 0xf4, 0xeb, 0xfc};
     /* MOV AL, 42h; OUT 80h, AL; CLI; HLT */
     static const uint8_t handler[] = {0xb0, 0x42, 0xe6, 0x80, 0xfa, 0xf4};
     static const uint8_t vector[] = {0x00, 0xa0, 0x00, 0x00};
@@ -247,7 +254,7 @@ START_TEST(code_of_another) {
                   0xe4, 0x81, 0x84, 0xc0, 0x74, 0xf5,       /* IN AL, 81h; TEST AL, AL; JZ to that */
                   0xc6, 0x06, 0x01, 0x00, 0x02, 0xe6, 0x81, /* MOV BYTE [1], 2; OUT 81h, AL */
                   0xeb, 0xfe);
-    two_cpus_run(machine); /* alone: its TLB knows the page as data */
+    two_cpus_run(machine);                                         /* alone: its TLB knows the page as data */
     TWO_CPUS_CODE(machine, 1, 0xb0, 0x01, 0xe6, 0x80, 0xeb, 0xfa); /* MOV AL, 1; OUT 80h, AL; JMP */
     two_cpus_run_until(machine, &s.done);
     ck_assert_uint_le(atomic_load(&s.old_values), 1); /* an MOV may have come before */
@@ -313,7 +320,7 @@ static void see(void *opaque, unsigned cpu, uint64_t offset, uint64_t value, uns
 /* The first CPU changes the map all the time and looks at it, while the second one reads there. */
 START_TEST(map_changes) {
     static const uint8_t rom[4096] = {0x22}, ram = 0x11;
-    Twin86Machine *machine = two_cpus_new(NULL);
+    Twin86Machine *machine = two_cpus_new(with_engine);
     struct Window w = {.m = machine_of(machine)};
     Twin86Hook change = {.write = change_map, .opaque = &w}, look = {.write = see, .opaque = &w};
     ck_assert_int_eq(region_init_rom(&w.rom, "rom", rom, sizeof(rom), sizeof(rom)), 0);
@@ -334,21 +341,41 @@ START_TEST(map_changes) {
 }
 END_TEST
 
-Suite *vcpus_suite(void) {
-    Suite *s = suite_create("vcpus");
-    TCase *t = tcase_create("vcpus");
+static void add_each_engine(TCase *t) {
     tcase_set_timeout(t, 120);
-    tcase_add_test(t, users_get_one);
     tcase_add_test(t, both_run);
     tcase_add_test(t, pauses);
     tcase_add_test(t, one_steps);
     tcase_add_test(t, breakpoint_stops_both);
     tcase_add_test(t, resets);
     tcase_add_test(t, first_starts_second);
+    tcase_add_test(t, map_changes);
+}
+
+static void add_kvm(Suite *s) {
+    enum { TESTS = 7 };
+    const struct AccelOps *kvm = accel_find("kvm");
+    char why[200] = "built without kvm";
+    if (kvm == NULL || kvm->probe(why, sizeof(why)) != 0) {
+        suite_skip("two CPUs under kvm", TESTS, why);
+        return;
+    }
+    TCase *t = tcase_create("kvm");
+    tcase_add_unchecked_fixture(t, on_kvm, NULL);
+    add_each_engine(t);
+    suite_add_tcase(s, t);
+}
+
+Suite *vcpus_suite(void) {
+    Suite *s = suite_create("vcpus");
+    TCase *t = tcase_create("tcg-lite");
+    tcase_add_unchecked_fixture(t, on_tcg_lite, NULL);
+    add_each_engine(t);
+    tcase_add_test(t, users_get_one);
     tcase_add_test(t, kick_ends_hlt);
     tcase_add_test(t, code_of_another);
     tcase_add_test(t, page_of_both);
-    tcase_add_test(t, map_changes);
     suite_add_tcase(s, t);
+    add_kvm(s);
     return s;
 }
