@@ -6,12 +6,42 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* All writes go to a file without a name, before the image that is asked for. */
+static int open_snapshot(struct BlockNode **root, struct BlockOpening *open) {
+    struct BlockOptions under = *open->o, over = {.format = "qcow2", .discard = open->o->discard};
+    struct BlockNode *base, *file = NULL;
+    under.readonly = true;
+    open->o = &under;
+    int r = block_node_open(&base, open);
+    if (r != 0)
+        return r;
+    open->o = &over;
+    r = block_file_temporary(&file, open);
+    if (r == 0 && (r = block_qcow2_create(file, base->size)) != 0)
+        block_refuse(open, r, "snapshot: the temporary file can't be written: %s", strerror(-r));
+    if (r == 0)
+        r = block_qcow2_open(root, file, open);
+    if (r != 0) {
+        block_node_close(file);
+        block_node_close(base);
+        return r;
+    }
+    (*root)->backing = base;
+    return 0;
+}
+
+static int open_root(struct BlockNode **root, struct BlockOpening *open) {
+    if (open->o->filename == NULL)
+        return block_refuse(open, -EINVAL, "no file is given");
+    return open->o->snapshot && !open->o->readonly ? open_snapshot(root, open) : block_node_open(root, open);
+}
+
 int block_open(struct Block **out, const struct BlockOptions *o, const struct BlockHost *host, char *why, size_t n) {
     struct BlockOpening open = {.o = o, .why = why, .n = n};
     struct Block *b = calloc(1, sizeof(*b));
     if (b == NULL)
         return block_refuse(&open, -ENOMEM, "out of memory");
-    int r = o->filename != NULL ? block_node_open(&b->root, &open) : block_refuse(&open, -EINVAL, "no file is given");
+    int r = open_root(&b->root, &open);
     if (r != 0) {
         free(b);
         return r;
@@ -30,7 +60,9 @@ int block_close(struct Block *b) {
     if (b == NULL)
         return 0;
     block_drain(b);
-    int r = b->root->readonly ? 0 : b->root->driver->flush(b->root);
+    int r = b->root->readonly
+                ? 0
+                : (b->root->driver->finish != NULL ? b->root->driver->finish : b->root->driver->flush)(b->root);
     block_queue_destroy(b);
     block_node_close(b->root);
     free(b);

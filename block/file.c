@@ -109,10 +109,8 @@ static int file_read(struct BlockNode *n, uint64_t offset, uint64_t bytes, struc
     return transfer_all(file_node(n)->fd, false, offset, bytes, v);
 }
 
-static int file_write(struct BlockNode *n, uint64_t offset, uint64_t bytes, struct BlockView v) {
+static int write_direct(struct BlockNode *n, uint64_t offset, uint64_t bytes, struct BlockView v) {
     struct FileNode *f = file_node(n);
-    if (!n->direct)
-        return transfer_all(f->fd, true, offset, bytes, v);
     bool partial = ((offset | bytes) & (n->align - 1)) != 0;
     if (partial)
         pthread_rwlock_wrlock(&f->partial);
@@ -124,7 +122,19 @@ static int file_write(struct BlockNode *n, uint64_t offset, uint64_t bytes, stru
     return r;
 }
 
+static int file_write(struct BlockNode *n, uint64_t offset, uint64_t bytes, struct BlockView v) {
+    if (n->no_write != 0)
+        return n->no_write;
+    int r = n->direct ? write_direct(n, offset, bytes, v) : transfer_all(file_node(n)->fd, true, offset, bytes, v);
+    uint64_t end = offset + bytes, size = n->size;
+    while (r == 0 && end > size && !atomic_compare_exchange_weak(&n->size, &size, end))
+        ;
+    return r;
+}
+
 static int file_flush(struct BlockNode *n) {
+    if (n->no_write != 0)
+        return n->no_write;
     if (n->no_flush || n->temporary)
         return 0;
     int r;
@@ -133,8 +143,10 @@ static int file_flush(struct BlockNode *n) {
     while (r != 0 && errno == EINTR);
     if (r == 0)
         return 0;
-    n->no_write = -EIO; /* the kernel has dropped what it could not write: a later success would be a lie */
-    return -errno;
+    int error = errno;
+    if (error == EIO)
+        n->no_write = -EIO; /* the kernel has dropped what it could not write: a later success would be a lie */
+    return -error;
 }
 
 /* ---- holes ---- */
@@ -187,6 +199,8 @@ static int measure(struct FileNode *f) {
         return -errno;
     f->device = S_ISBLK(st.st_mode);
     f->n.size = size;
+    f->n.device = st.st_dev;
+    f->n.inode = st.st_ino;
     return 0;
 }
 

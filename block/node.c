@@ -43,12 +43,16 @@ void block_node_close(struct BlockNode *n) {
     }
 }
 
+enum { DEPTH_MOST = 200 };
+
 /* ---- opening ---- */
 
 static int open_format(struct BlockNode **out, struct BlockNode *file, const char *format, bool probed,
                        struct BlockOpening *open) {
     if (strcmp(format, "raw") == 0)
         return block_raw_open(out, file, probed, open);
+    if (strcmp(format, "qcow2") == 0)
+        return block_qcow2_open(out, file, open);
     return block_refuse(open, -ENOTSUP,
                         "'%s' has format %s, which is not supported; convert it: qemu-img convert -O qcow2",
                         file->filename, format);
@@ -63,11 +67,25 @@ static int find_format(const struct BlockNode *file, const char **format, struct
     return 0;
 }
 
+/* The same file twice in a chain is a loop. */
+static int check_loop(const struct BlockNode *file, struct BlockOpening *open) {
+    open->filename = file->filename;
+    open->device = file->device;
+    open->inode = file->inode;
+    for (const struct BlockOpening *o = open->outer; o != NULL && file->inode != 0; o = o->outer)
+        if (o->device == file->device && o->inode == file->inode)
+            return block_refuse(open, -ELOOP, "'%s' is behind itself as its own backing file", file->filename);
+    return 0;
+}
+
 int block_node_open(struct BlockNode **out, struct BlockOpening *open) {
     struct BlockNode *file = NULL;
     const struct BlockOptions *o = open->o;
     const char *format = o->format;
-    int r = block_file_open(&file, open);
+    int r = open->depth <= DEPTH_MOST ? block_file_open(&file, open)
+                                      : block_refuse(open, -ELOOP, "more than %d backing files", DEPTH_MOST);
+    if (r == 0)
+        r = check_loop(file, open);
     if (r == 0 && format == NULL)
         r = find_format(file, &format, open);
     if (r == 0)
@@ -84,6 +102,57 @@ int block_node_open(struct BlockNode **out, struct BlockOpening *open) {
         return block_refuse(open, -ENOMEM, "out of memory");
     }
     return 0;
+}
+
+/* ---- backing nodes ---- */
+
+/* "https:", "json:" and the like: letters and a colon before any slash. */
+static size_t protocol_length(const char *name) {
+    size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.");
+    return name[n] == ':' ? n : 0;
+}
+
+/* A relative name is seen from the folder of the image that has it. */
+static char *seen_from(const char *image, const char *name) {
+    const char *slash = strrchr(image, '/');
+    char *path;
+    if (name[0] == '/' || slash == NULL || protocol_length(name) > 0)
+        return strdup(name);
+    return asprintf(&path, "%.*s/%s", (int)(slash - image), image, name) >= 0 ? path : NULL;
+}
+
+static int open_named(struct BlockNode *n, const char *name, const char *format, struct BlockOpening *open) {
+    size_t protocol = protocol_length(name);
+    const char *file = strncmp(name, "file:", 5) == 0 ? name + 5 : name;
+    if (protocol > 0 && file == name && strncmp(name, "nbd", 3) != 0)
+        return block_refuse(open, -ENOTSUP,
+                            "'%s': its backing file '%s' is reached by protocol %.*s, which is not supported",
+                            n->filename, name, (int)protocol, name);
+    char *path = seen_from(n->filename, file);
+    if (path == NULL)
+        return block_refuse(open, -ENOMEM, "out of memory");
+    struct BlockOptions o = *open->o;
+    o.filename = path;
+    o.format = format;
+    o.node_name = NULL;
+    o.backing = NULL;
+    o.readonly = true;
+    struct BlockOpening inner = {.o = &o, .depth = open->depth + 1, .outer = open, .why = open->why, .n = open->n};
+    int r = block_node_open(&n->backing, &inner);
+    free(path);
+    return r;
+}
+
+int block_node_open_backing(struct BlockNode *n, const char *name, const char *format, struct BlockOpening *open) {
+    struct BlockOptions given;
+    if (open->o->backing != NULL) {
+        given = *open->o->backing;
+        given.readonly = true;
+        struct BlockOpening inner = {
+            .o = &given, .depth = open->depth + 1, .outer = open, .why = open->why, .n = open->n};
+        return block_node_open(&n->backing, &inner);
+    }
+    return name == NULL || open->o->no_backing ? 0 : open_named(n, name, format, open);
 }
 
 /* ---- every node ---- */

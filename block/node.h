@@ -33,6 +33,8 @@ enum BlockWhere {
 struct BlockDriver {
     const char *name;
     void (*close)(struct BlockNode *n);
+    /** Optional: a flush, and what else is to be written before `close`. */
+    int (*finish)(struct BlockNode *n);
     /** `offset` and `bytes` are within the node's size for formats; a protocol reads zeroes beyond its end, and grows
      *  by being written to. */
     int (*read)(struct BlockNode *n, uint64_t offset, uint64_t bytes, struct BlockView v);
@@ -62,7 +64,8 @@ struct BlockNode {
     bool temporary; /* no sync is ever needed: it goes with its descriptor */
     uint32_t align; /* transfers that are not multiples of this are slower */
     char *filename, *node_name;
-    int no_write; /* 0, or the -errno of all writes: something is broken for good */
+    uint64_t device, inode; /* of protocols: which file it is; 0: unknown */
+    _Atomic int no_write;   /* 0, or the -errno of all writes: something is broken for good */
 };
 
 /** What opening needs on all levels. */
@@ -70,6 +73,8 @@ struct BlockOpening {
     const struct BlockOptions *o;
     unsigned depth; /* of backing files */
     struct BlockOpening *outer;
+    const char *filename; /* of the node that is being opened, and which file that is */
+    uint64_t device, inode;
     char *why;
     size_t n;
 };
@@ -83,7 +88,14 @@ int block_node_open(struct BlockNode **out, struct BlockOpening *open);
 
 int block_file_open(struct BlockNode **out, struct BlockOpening *open);
 int block_file_temporary(struct BlockNode **out, struct BlockOpening *open);
+/** The rest of opening. They own `file` when they succeed. */
+int block_qcow2_open(struct BlockNode **out, struct BlockNode *file, struct BlockOpening *open);
+/** Make an empty image of `size` bytes of `file`, which has no backing file yet. */
+int block_qcow2_create(struct BlockNode *file, uint64_t size);
 int block_raw_open(struct BlockNode **out, struct BlockNode *file, bool probed, struct BlockOpening *open);
+
+/** The backing node of `n`: what the options say, else what the image does (`name`, or NULL). */
+int block_node_open_backing(struct BlockNode *n, const char *name, const char *format, struct BlockOpening *open);
 
 /** `why` gets the line; returns `error`. */
 __attribute__((format(printf, 3, 4))) int block_refuse(const struct BlockOpening *open, int error, const char *format,

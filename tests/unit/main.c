@@ -17,6 +17,7 @@ static const struct SuiteEntry suites[] = {
     {"bus", bus_suite},
     {"clock", clock_suite},
     {"block", block_suite},
+    {"drive", drive_suite},
     {"loop", loop_suite},
     {"accel", accel_suite},
     {"kvm", kvm_suite},

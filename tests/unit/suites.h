@@ -12,6 +12,7 @@ Suite *region_suite(void);
 Suite *bus_suite(void);
 Suite *clock_suite(void);
 Suite *block_suite(void);
+Suite *drive_suite(void);
 Suite *loop_suite(void);
 Suite *accel_suite(void);
 Suite *kvm_suite(void);
