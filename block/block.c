@@ -117,9 +117,3 @@ int block_resize(struct Block *b, uint64_t size, char *why, size_t n) {
     }
     return b->root->driver->resize(b->root, size, why, n);
 }
-
-int block_commit(struct Block *b, char *why, size_t n) {
-    block_drain(b);
-    snprintf(why, n, "'%s' has no backing file", b->root->filename);
-    return -ENOTSUP;
-}

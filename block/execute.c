@@ -16,9 +16,7 @@ static int write_data(struct Block *b, const struct BlockRequest *r) {
 }
 
 static int discard(struct Block *b, const struct BlockRequest *r) {
-    if (!b->discards || b->root->driver->discard == NULL)
-        return 0;
-    return b->root->driver->discard(b->root, r->offset, r->bytes);
+    return b->discards ? block_node_discard(b->root, r->offset, r->bytes) : 0;
 }
 
 int block_execute(struct Block *b, const struct BlockRequest *r) {

@@ -250,6 +250,14 @@ static void file_close(struct BlockNode *n) {
     pthread_rwlock_destroy(&f->partial);
 }
 
+static int file_relock(struct BlockNode *n, bool write) {
+    const char *who;
+    int r = n->locked && write ? block_lock(file_node(n)->fd, true, &who) : 0;
+    if (n->locked && (r != 0 || !write))
+        block_lock_reading(file_node(n)->fd);
+    return r;
+}
+
 static const struct BlockDriver driver = {
     .name = "file",
     .close = file_close,
@@ -260,6 +268,7 @@ static const struct BlockDriver driver = {
     .zeroes = file_zeroes,
     .resize = file_resize,
     .status = file_status,
+    .relock = file_relock,
     .begin = file_begin,
     .info = file_info,
 };
@@ -305,6 +314,7 @@ static int lock_file(struct FileNode *f, struct BlockOpening *open) {
         return 0;
     if (r == -EAGAIN)
         return block_refuse(open, r, "'%s' is in use by another process, which has locked it (%s)", f->n.filename, who);
+    f->n.locked = r == 0;
     return r == 0 ? 0 : block_refuse(open, r, "'%s': its file system has no locks; say locking=off", f->n.filename);
 }
 

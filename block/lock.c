@@ -61,3 +61,10 @@ int block_lock(int fd, bool write, const char **who) {
     }
     return 0;
 }
+
+void block_lock_reading(int fd) {
+    struct flock l;
+    for (int i = 0; i < PERMISSIONS; i++)
+        if (!permissions[i].reader_uses)
+            lock_byte(fd, F_OFD_SETLK, F_UNLCK, USES + permissions[i].number, &l);
+}

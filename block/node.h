@@ -47,6 +47,8 @@ struct BlockDriver {
     int (*resize)(struct BlockNode *n, uint64_t size, char *why, size_t len);
     /** Optional: where the bytes at `offset` are; *run: for how many bytes (at least 1, at most `bytes`) that is so. */
     int (*status)(struct BlockNode *n, uint64_t offset, uint64_t bytes, enum BlockWhere *where, uint64_t *run);
+    /** Protocols: have the file for writing, or only for reading again. -EAGAIN: somebody else uses it. */
+    int (*relock)(struct BlockNode *n, bool write);
     /** Optional: forget everything, so that all is the backing node's. */
     int (*empty)(struct BlockNode *n);
     /** Optional, must not block: true when this read or write is one plain transfer in a descriptor's file, whose data
@@ -61,6 +63,7 @@ struct BlockNode {
     struct BlockNode *file, *backing; /* NULL: none */
     _Atomic uint64_t size;            /* bytes */
     bool readonly, direct, no_flush, discard;
+    bool locked;    /* of protocols: others are kept out */
     bool temporary; /* no sync is ever needed: it goes with its descriptor */
     uint32_t align; /* transfers that are not multiples of this are slower */
     char *filename, *node_name;
@@ -107,6 +110,10 @@ int block_node_read(struct BlockNode *n, uint64_t offset, void *buffer, uint64_t
 int block_node_write(struct BlockNode *n, uint64_t offset, const void *buffer, uint64_t bytes);
 /** By the driver, else by writing zeroes. */
 int block_node_zeroes(struct BlockNode *n, uint64_t offset, uint64_t bytes, bool unmap);
+/** A hint: nothing happens where it is impossible. */
+static inline int block_node_discard(struct BlockNode *n, uint64_t offset, uint64_t bytes) {
+    return n->driver->discard != NULL ? n->driver->discard(n, offset, bytes) : 0;
+}
 int block_node_status(struct BlockNode *n, uint64_t offset, uint64_t bytes, enum BlockWhere *where, uint64_t *run);
 
 /* ---- memory of requests ---- */

@@ -37,7 +37,7 @@ static int raw_write(struct BlockNode *n, uint64_t offset, uint64_t bytes, struc
 static int raw_flush(struct BlockNode *n) { return n->file->driver->flush(n->file); }
 
 static int raw_discard(struct BlockNode *n, uint64_t offset, uint64_t bytes) {
-    return n->file->driver->discard != NULL ? n->file->driver->discard(n->file, offset, bytes) : 0;
+    return block_node_discard(n->file, offset, bytes);
 }
 
 static int raw_zeroes(struct BlockNode *n, uint64_t offset, uint64_t bytes, bool unmap) {

@@ -312,7 +312,7 @@ int qcow2_free_now(struct Qcow2 *q, uint64_t cluster, uint64_t count) {
             continue;
         qcow2_cache_drop(q, &q->l2, c << q->cluster_bits, q->cluster);
         if (q->n.discard)
-            q->n.file->driver->discard(q->n.file, c << q->cluster_bits, q->cluster);
+            block_node_discard(q->n.file, c << q->cluster_bits, q->cluster);
     }
     return r;
 }
