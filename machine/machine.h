@@ -47,8 +47,8 @@ enum {
     MACHINE_IOAPIC_ID = 1, /* the local APIC has 0 */
     MACHINE_PIRQ_GSI = 16, /* IOAPIC pin of PIRQA; B, C, D follow */
 };
-/** The ISA interrupt that PIRQ n is routed to for guests without IOAPIC. */
-static inline uint8_t machine_pirq_irq(unsigned n) { return n % 2 == 0 ? 10 : 11; }
+/** The ISA interrupt that PIRQ n is routed to for guests without IOAPIC: as SeaBIOS and OVMF do it. */
+static inline uint8_t machine_pirq_irq(unsigned n) { return n < 2 ? 10 : 11; }
 
 enum { SERIAL_QUEUE_SIZE = 65536 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* PCI host bridge, its ISA bridge, and the way of interrupts. */
+/* PCI host bridge: the ways to configuration space, and who is on the bus. */
 #include "devices/pci/pci_internal.h"
 
 #include <errno.h>
@@ -10,61 +10,6 @@ enum { PORT_BASE = 0xcf8, PORT_COUNT = 8, OFFSET_RESET = 1, OFFSET_DATA = 4 };
 #define ADDRESS_ENABLE (1u << 31)
 #define ADDRESS_BITS 0x80fffffcu
 #define ADDRESS_RESERVED 0x7f000000u
-
-enum { PIRQ_ROUTE = 0x60, PIRQ_OFF = 0x80, PIRQ_IRQ = 0x0f };
-enum { ISA_SLOT = 1 };
-
-/* IRQs that a PIRQ can be routed to (82371SB data sheet, "PIRQRC"): not 0, 1, 2, 8, 13. */
-#define PIRQ_LEGAL 0xdef8u
-
-/* ---- interrupts ---- */
-
-static uint16_t isa_levels(const struct PciHost *host) {
-    uint16_t levels = 0;
-    for (unsigned n = 0; n < PCI_PIRQS; n++) {
-        uint8_t route = host->state.isa.config[PIRQ_ROUTE + n];
-        if (host->state.pirq_count[n] && !(route & PIRQ_OFF))
-            levels |= 1u << (route & PIRQ_IRQ) & PIRQ_LEGAL;
-    }
-    return levels;
-}
-
-/* Several PIRQs may share an ISA interrupt. */
-static void update_isa(struct PciHost *host) {
-    uint16_t levels = isa_levels(host), changed = levels ^ host->state.isa_levels;
-    host->state.isa_levels = levels;
-    for (unsigned irq = 0; irq < 16; irq++) {
-        if (changed >> irq & 1) {
-            struct IrqWire w = host->config.isa;
-            w.line += irq;
-            irq_set(&w, levels >> irq & 1);
-        }
-    }
-}
-
-void pci_drive_pirq(struct PciHost *host, unsigned n, bool assert) {
-    uint8_t *count = &host->state.pirq_count[n];
-    bool before = *count != 0;
-    *count += assert ? 1 : -1;
-    if (before == (*count != 0))
-        return;
-    struct IrqWire w = host->config.pirq;
-    w.line += n;
-    irq_set(&w, *count != 0);
-    update_isa(host);
-}
-
-static void isa_config_written(struct PciDevice *dev, unsigned offset, unsigned size) {
-    (void)offset, (void)size;
-    update_isa(dev->host);
-}
-
-void pci_route_pirq(struct PciHost *host, unsigned n, unsigned irq) {
-    if (n < PCI_PIRQS && irq < 16 && PIRQ_LEGAL >> irq & 1) {
-        host->state.isa.config[PIRQ_ROUTE + n] = irq;
-        update_isa(host);
-    }
-}
 
 /* ---- configuration accesses ---- */
 
@@ -131,6 +76,18 @@ static const struct IoOps port_ops = {.read = port_read, .write = port_write, .m
 
 /* ---- life ---- */
 
+/* Function 0 says whether there are others (specification 6.2.1, "Header Type"). */
+static void mark_multifunction(struct PciHost *host, unsigned slot) {
+    struct PciDevice **function = &host->devices[slot * PCI_FUNCTIONS];
+    bool several = false;
+    for (unsigned f = 1; f < PCI_FUNCTIONS; f++)
+        several |= function[f] != NULL;
+    if (function[0] && several) {
+        function[0]->initial[PCI_HEADER_TYPE] |= PCI_MULTIFUNCTION;
+        function[0]->state->config[PCI_HEADER_TYPE] |= PCI_MULTIFUNCTION;
+    }
+}
+
 int pci_add_device(struct PciHost *host, struct PciDevice *dev, unsigned slot, unsigned function) {
     if (slot >= PCI_SLOTS || function >= PCI_FUNCTIONS)
         return -EINVAL;
@@ -141,6 +98,7 @@ int pci_add_device(struct PciHost *host, struct PciDevice *dev, unsigned slot, u
     dev->devfn = devfn;
     host->devices[devfn] = dev;
     pci_device_reset(dev);
+    mark_multifunction(host, slot);
     return 0;
 }
 
@@ -150,7 +108,7 @@ void pci_reset(struct PciHost *host) {
             pci_device_reset(host->devices[i]);
     }
     host->state.address = 0;
-    update_isa(host);
+    pci_chipset_reset(host);
 }
 
 int pci_map(struct PciHost *host) {
@@ -161,15 +119,7 @@ void pci_init(struct PciHost *host, struct Bus *bus, const struct PciHostConfig 
     memset(host, 0, sizeof *host);
     host->bus = bus;
     host->config = *config;
-    pci_device_init(&host->bridge, &host->state.bridge, "host bridge", 0x8086, 0x1237, 0x060000, 2);
-    pci_device_init(&host->isa, &host->state.isa, "isa bridge", 0x8086, 0x7000, 0x060100, 0);
-    for (unsigned n = 0; n < PCI_PIRQS; n++) {
-        host->isa.initial[PIRQ_ROUTE + n] = PIRQ_OFF;
-        host->isa.writable[PIRQ_ROUTE + n] = PIRQ_OFF | PIRQ_IRQ;
-    }
-    host->isa.config_written = isa_config_written;
-    pci_add_device(host, &host->bridge, 0, 0);
-    pci_add_device(host, &host->isa, ISA_SLOT, 0);
+    pci_chipset_init(host);
 }
 
 /* ---- saved state ---- */
@@ -207,4 +157,5 @@ void pci_restored(struct PciHost *host) {
     for (unsigned i = 0; i < PCI_SLOTS * PCI_FUNCTIONS; i++)
         if (host->devices[i])
             pci_device_update_bars(host->devices[i]);
+    pci_chipset_restored(host);
 }

@@ -3,8 +3,10 @@
  * PCI: a host bridge with configuration mechanism 1 (PCI Local Bus specification 3.0, 3.2.2.3.2), bus 0, and what every
  * device on it has: a type 0 configuration header (chapter 6), BARs, an INTx pin.
  *
- * The host bridge calls itself an Intel 440FX (8086:1237) and has an ISA bridge 82371SB ("PIIX3", 8086:7000) beside it
- * at 00:01.0, whose registers 60h-63h route PIRQA-PIRQD to ISA interrupts (82371SB data sheet, "PIRQRC").
+ * The host bridge is an Intel 440FX (8086:1237); its PAM registers 59h-5Fh and SMRAM 72h say what the processor sees
+ * from A0000h to FFFFFh (82441FX data sheet, 3.2.18 and 3.2.19): whoever maps memory is told when they change. Beside
+ * it at 00:01.0 is an ISA bridge 82371SB ("PIIX3", 8086:7000), whose registers 60h-63h route PIRQA-PIRQD to ISA
+ * interrupts (82371SB data sheet, "PIRQRC").
  *
  * All functions: machine lock held.
  */
@@ -46,6 +48,8 @@ enum {
     PCI_STATUS_INTX = 1 << 3,
     PCI_STATUS_CAPABILITIES = 1 << 4,
 };
+
+enum { PCI_MULTIFUNCTION = 0x80 }; /* in the header type */
 
 /** Memory BAR flags, as they stand in the BAR. */
 enum { PCI_BAR_IO = 1, PCI_BAR_64 = 4, PCI_BAR_PREFETCH = 8 };
@@ -91,6 +95,16 @@ struct PciHostState {
     struct PciDeviceState bridge, isa;
 };
 
+/** What a PAM register lets reach DRAM; other accesses go to the PCI bus. */
+enum { PCI_SHADOW_READ = 1, PCI_SHADOW_WRITE = 2 };
+/** Areas with such a register: 0 is F0000h-FFFFFh; 1 to 12 are 16 KiB each from C0000h on. */
+enum { PCI_SHADOW_AREAS = 13 };
+struct PciShadowArea {
+    uint32_t base, size;
+};
+/** SMRAM, 72h: who reaches the DRAM at A0000h-BFFFFh. */
+enum { PCI_SMRAM_ENABLE = 1 << 3, PCI_SMRAM_LOCKED = 1 << 4, PCI_SMRAM_CLOSED = 1 << 5, PCI_SMRAM_OPEN = 1 << 6 };
+
 struct PciHostConfig {
     uint64_t mmio_base, mmio_end;     /* 32-bit window for memory BARs: [base, end) */
     uint64_t mmio64_base, mmio64_end; /* 64-bit window; empty: none */
@@ -98,6 +112,9 @@ struct PciHostConfig {
     struct IrqWire isa;               /* ISA interrupts, to the 8259s: `line` + 0..15 */
     const struct IoOps *reset_ops;    /* the byte register at CF9h, which lies among the bridge's ports; may be NULL */
     void *reset_opaque;
+    /** PAM or SMRAM may have changed: written by the guest, reset or restored. May be NULL. */
+    void (*shadow_changed)(void *opaque);
+    void *shadow_opaque;
 };
 
 struct PciHost {
@@ -123,6 +140,15 @@ int pci_map(struct PciHost *host);
 /** What PC firmware does: route PIRQ n (0..3) to ISA interrupt `irq` (3..15 but 8 and 13), for guests without I/O APIC.
  */
 void pci_route_pirq(struct PciHost *host, unsigned n, unsigned irq);
+
+/** Where shadow area n (below PCI_SHADOW_AREAS) is, and its PCI_SHADOW_* bits. */
+struct PciShadowArea pci_shadow_area(unsigned n);
+uint8_t pci_shadow(const struct PciHost *host, unsigned n);
+/** The SMRAM register. */
+uint8_t pci_smram(const struct PciHost *host);
+
+/** The PIRQ (0..3) that the mainboard ties pin INTA..INTD (0..3) of a slot to. */
+static inline unsigned pci_pirq_of(unsigned slot, unsigned pin) { return (slot + pin + PCI_PIRQS - 1) % PCI_PIRQS; }
 
 /** Begin a device: header with ids, class code (24 bits: base, sub, interface) and revision. `state` is the owner's. */
 void pci_device_init(struct PciDevice *dev, struct PciDeviceState *state, const char *name, uint16_t vendor,

@@ -174,8 +174,8 @@ void pci_device_update_irq(struct PciDevice *dev) {
         return;
     s->asserted = asserted;
     /* The mainboard rotates the pins from slot to slot. */
-    unsigned pirq = (dev->devfn / PCI_FUNCTIONS + dev->initial[PCI_INTERRUPT_PIN] - 1) % PCI_PIRQS;
-    pci_drive_pirq(dev->host, pirq, asserted);
+    unsigned pin = dev->initial[PCI_INTERRUPT_PIN] - 1u;
+    pci_drive_pirq(dev->host, pci_pirq_of(dev->devfn / PCI_FUNCTIONS, pin), asserted);
 }
 
 void pci_set_irq(struct PciDevice *dev, bool level) {

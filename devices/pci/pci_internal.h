@@ -12,7 +12,11 @@ void pci_device_write(struct PciDevice *dev, unsigned offset, uint32_t value, un
 void pci_device_update_bars(struct PciDevice *dev);
 void pci_device_update_irq(struct PciDevice *dev);
 
-/* pci.c: one device more or less asserts PIRQ n */
+/* chipset.c: the host's own two bridges */
+void pci_chipset_init(struct PciHost *host);
+void pci_chipset_reset(struct PciHost *host);
+void pci_chipset_restored(struct PciHost *host);
+/* one device more or less asserts PIRQ n */
 void pci_drive_pirq(struct PciHost *host, unsigned n, bool assert);
 
 #endif

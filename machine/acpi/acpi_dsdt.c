@@ -89,7 +89,7 @@ static void routing_table(struct Aml *a, const char *name, const uint8_t table[P
             aml_integer(a, slot << 16 | 0xffff);
             aml_integer(a, pin);
             aml_integer(a, 0); /* no link device: the next is a global interrupt number */
-            aml_integer(a, table[(slot + pin) % PCI_PIRQS]);
+            aml_integer(a, table[pci_pirq_of(slot, pin)]);
             aml_end(a, entry);
         }
     }

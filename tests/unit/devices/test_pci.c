@@ -247,39 +247,117 @@ START_TEST(interrupts) {
     for (unsigned i = 0; i < 3; i++)
         toy_init(&t[i], i == 2 ? 2 : 1);
     pci_set_irq(&t[0].pci, true);                                /* not plugged in: nothing */
-    ck_assert_int_eq(pci_add_device(&host, &t[0].pci, 3, 0), 0); /* PIRQ 3 */
-    ck_assert_int_eq(pci_add_device(&host, &t[1].pci, 7, 0), 0); /* PIRQ 3 */
-    ck_assert_int_eq(pci_add_device(&host, &t[2].pci, 4, 0), 0); /* INTB: PIRQ 1 */
-    pci_route_pirq(&host, 3, 11);
-    pci_route_pirq(&host, 1, 11);
-    pci_route_pirq(&host, 0, 8); /* not for PIRQs: stays off */
-    ck_assert_uint_eq(cfg_read(1, 0x60, 4), 0x0b800b80);
+    ck_assert_int_eq(pci_add_device(&host, &t[0].pci, 3, 0), 0); /* PIRQ 2 */
+    ck_assert_int_eq(pci_add_device(&host, &t[1].pci, 7, 0), 0); /* PIRQ 2 */
+    ck_assert_int_eq(pci_add_device(&host, &t[2].pci, 4, 0), 0); /* INTB: PIRQ 0 */
+    pci_route_pirq(&host, 2, 11);
+    pci_route_pirq(&host, 0, 11);
+    pci_route_pirq(&host, 1, 8); /* not for PIRQs: stays off */
+    ck_assert_uint_eq(cfg_read(1, 0x60, 4), 0x800b800b);
     pci_set_irq(&t[0].pci, true);
-    ck_assert(pirq[3].level && isa[11].level);
+    ck_assert(pirq[2].level && isa[11].level);
     ck_assert_uint_eq(cfg_read(3, PCI_STATUS, 2), PCI_STATUS_INTX);
     pci_set_irq(&t[1].pci, true); /* shared */
     pci_set_irq(&t[0].pci, false);
-    ck_assert(pirq[3].level);
+    ck_assert(pirq[2].level);
     pci_set_irq(&t[2].pci, true);
-    ck_assert(pirq[1].level);
+    ck_assert(pirq[0].level);
     pci_set_irq(&t[1].pci, false);
-    ck_assert(!pirq[3].level && isa[11].level);
+    ck_assert(!pirq[2].level && isa[11].level);
     ck_assert_uint_eq(isa[11].rises, 1);
     /* INTx disable */
     cfg_write(4, PCI_COMMAND, PCI_COMMAND_INTX_OFF, 2);
-    ck_assert(!pirq[1].level && !isa[11].level);
+    ck_assert(!pirq[0].level && !isa[11].level);
     ck_assert_uint_eq(cfg_read(4, PCI_STATUS, 2), PCI_STATUS_INTX);
     cfg_write(4, PCI_COMMAND, 0, 2);
-    ck_assert(pirq[1].level && isa[11].level);
+    ck_assert(pirq[0].level && isa[11].level);
     /* routed elsewhere, and nowhere */
-    cfg_write(1, 0x61, 10, 1);
+    cfg_write(1, 0x60, 10, 1);
     ck_assert(!isa[11].level && isa[10].level);
-    cfg_write(1, 0x61, 0x80, 1);
-    ck_assert(!isa[10].level && pirq[1].level);
-    cfg_write(1, 0x61, 0x00, 1); /* IRQ 0 can't be chosen */
+    cfg_write(1, 0x60, 0x80, 1);
+    ck_assert(!isa[10].level && pirq[0].level);
+    cfg_write(1, 0x60, 0x00, 1); /* IRQ 0 can't be chosen */
     ck_assert(!isa[0].level);
     pci_reset(&host);
-    ck_assert(!pirq[1].level);
+    ck_assert(!pirq[0].level);
+    bench_close(&b);
+}
+END_TEST
+
+/* ---- the host bridge's memory control ---- */
+
+static unsigned shadow_changes;
+
+static void shadow_changed(void *opaque) {
+    ck_assert(opaque == &shadow_changes);
+    shadow_changes++;
+}
+
+static void open_with_shadow(void) {
+    open_bench();
+    host.config.shadow_changed = shadow_changed;
+    host.config.shadow_opaque = &shadow_changes;
+    shadow_changes = 0;
+}
+
+START_TEST(shadow_registers) {
+    open_with_shadow();
+    for (unsigned n = 1; n < PCI_SHADOW_AREAS; n++) {
+        ck_assert_uint_eq(pci_shadow_area(n).base, 0xc0000 + (n - 1) * 0x4000);
+        ck_assert_uint_eq(pci_shadow_area(n).size, 0x4000);
+    }
+    ck_assert_uint_eq(pci_shadow_area(0).base, 0xf0000);
+    ck_assert_uint_eq(pci_shadow_area(0).size, 0x10000);
+    cfg_write(0, 0x58, 0xffffffff, 4); /* 59h-5Bh: areas 0 to 4 */
+    ck_assert_uint_eq(shadow_changes, 1);
+    ck_assert_uint_eq(cfg_read(0, 0x58, 4), 0x33333000);
+    cfg_write(0, 0x5f, 0x12, 1); /* E8000h written to, EC000h read */
+    ck_assert_uint_eq(shadow_changes, 2);
+    for (unsigned n = 0; n < PCI_SHADOW_AREAS; n++)
+        ck_assert_uint_eq(pci_shadow(&host, n), n <= 4 ? 3 : n == 11 ? PCI_SHADOW_WRITE : n == 12 ? 1 : 0);
+    cfg_write(0, 0x60, 0xff, 1);
+    ck_assert_uint_eq(shadow_changes, 2);
+    pci_reset(&host);
+    ck_assert_uint_eq(shadow_changes, 3);
+    ck_assert_uint_eq(pci_shadow(&host, 0), 0);
+    pci_restored(&host);
+    ck_assert_uint_eq(shadow_changes, 4);
+    bench_close(&b);
+}
+END_TEST
+
+/* D_LCK holds itself and D_OPEN (82441FX data sheet, 3.2.19), over a restored state, too, until the next reset. */
+START_TEST(smram_lock) {
+    open_with_shadow();
+    ck_assert_uint_eq(pci_smram(&host), 2);
+    cfg_write(0, 0x72, 0xff, 1);
+    ck_assert_uint_eq(cfg_read(0, 0x72, 1), 0x3a);
+    cfg_write(0, 0x72, 0x48, 1);
+    ck_assert_uint_eq(pci_smram(&host), 0x1a);
+    ck_assert_uint_eq(shadow_changes, 2);
+    struct PciHostState saved = host.state;
+    pci_reset(&host);
+    cfg_write(0, 0x72, 0x48, 1);
+    ck_assert_uint_eq(pci_smram(&host), 0x4a);
+    host.state = saved;
+    pci_restored(&host);
+    cfg_write(0, 0x72, 0x40, 1);
+    ck_assert_uint_eq(pci_smram(&host), 0x12);
+    bench_close(&b);
+}
+END_TEST
+
+START_TEST(several_functions) {
+    open_bench();
+    struct Toy t[2];
+    toy_init(&t[0], 1);
+    toy_init(&t[1], 1);
+    ck_assert_int_eq(pci_add_device(&host, &t[0].pci, 3, 2), 0);
+    ck_assert_int_eq(pci_add_device(&host, &t[1].pci, 3, 0), 0);
+    ck_assert_uint_eq(cfg_read(3, PCI_HEADER_TYPE, 1), 0x80);
+    ck_assert_uint_eq(cfg_read(0, PCI_HEADER_TYPE, 1), 0);
+    pci_reset(&host);
+    ck_assert_uint_eq(cfg_read(3, PCI_HEADER_TYPE, 1), 0x80);
     bench_close(&b);
 }
 END_TEST
@@ -314,6 +392,9 @@ Suite *pci_suite(void) {
     tcase_add_test(t, bars);
     tcase_add_test(t, capabilities);
     tcase_add_test(t, interrupts);
+    tcase_add_test(t, shadow_registers);
+    tcase_add_test(t, smram_lock);
+    tcase_add_test(t, several_functions);
     tcase_add_test(t, survives_anything);
     suite_add_tcase(s, t);
     return s;

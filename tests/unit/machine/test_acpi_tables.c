@@ -25,7 +25,7 @@ static struct AcpiConfig config(void) {
         .mmio_base = 0xc0000000,
         .mmio_end = 0xfec00000,
         .pci_gsi_base = 16,
-        .pirq_irq = {10, 11, 10, 11},
+        .pirq_irq = {10, 10, 11, 11},
         .fw_cfg_base = 0x510,
         .century = 0x32,
         .com1 = true,
