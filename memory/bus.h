@@ -90,8 +90,8 @@ void *bus_ram_ptr(struct Bus *bus, uint64_t gpa, size_t len);
 /** Map ports [base, base + count). Later mappings win. Returns 0 or -errno. */
 int bus_map_ports(struct Bus *bus, uint16_t base, unsigned count, const char *name, const struct IoOps *ops,
                   void *opaque);
-/** Undo the last bus_map_ports with this base and count; what it covered is visible again. */
-void bus_unmap_ports(struct Bus *bus, uint16_t base, unsigned count);
+/** Undo the last bus_map_ports with this base, count and `opaque`; what it covered is visible again. */
+void bus_unmap_ports(struct Bus *bus, uint16_t base, unsigned count, const void *opaque);
 
 /** Call `fn` for each visible range of ports, in order. With the machine lock held. */
 void bus_for_each_ports(struct Bus *bus, void (*fn)(void *opaque, uint16_t first, uint16_t last, const char *name),

@@ -54,10 +54,14 @@ int bus_map_ports(struct Bus *bus, uint16_t base, unsigned count, const char *na
     return err;
 }
 
-void bus_unmap_ports(struct Bus *bus, uint16_t base, unsigned count) {
+static bool is_range(const struct PortRange *r, uint16_t base, unsigned count, const void *opaque) {
+    return r->base == base && r->count == count && r->opaque == opaque;
+}
+
+void bus_unmap_ports(struct Bus *bus, uint16_t base, unsigned count, const void *opaque) {
     pthread_mutex_lock(bus->lock);
     size_t i = bus->port_range_count;
-    while (i > 0 && (bus->port_ranges[i - 1].base != base || bus->port_ranges[i - 1].count != count)) {
+    while (i > 0 && !is_range(&bus->port_ranges[i - 1], base, count, opaque)) {
         i--;
     }
     if (i > 0) {

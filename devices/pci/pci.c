@@ -154,8 +154,6 @@ const struct StateTable pci_state_table = {
 };
 
 void pci_restored(struct PciHost *host) {
-    for (unsigned i = 0; i < PCI_SLOTS * PCI_FUNCTIONS; i++)
-        if (host->devices[i])
-            pci_device_update_bars(host->devices[i]);
+    pci_windows_restore(host);
     pci_chipset_restored(host);
 }

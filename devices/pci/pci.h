@@ -34,6 +34,7 @@ enum {
     PCI_BAR0 = 0x10,
     PCI_SUBSYSTEM_VENDOR = 0x2c,
     PCI_SUBSYSTEM = 0x2e,
+    PCI_ROM = 0x30,
     PCI_CAPABILITIES = 0x34,
     PCI_INTERRUPT_LINE = 0x3c,
     PCI_INTERRUPT_PIN = 0x3d,
@@ -62,22 +63,35 @@ struct PciDeviceState {
     uint8_t unused[2];
 };
 
-struct PciBar {
+/**
+ * A range of addresses that a device decodes while its enable bits are set: a BAR, the expansion ROM, or one that the
+ * chipset keeps elsewhere (power management). Of overlapping windows the one of the device with the least number wins,
+ * and within a device the one with the least index, whichever was moved there last.
+ */
+struct PciWindow {
     uint64_t size;         /* power of two; 0: none */
     struct Region *region; /* memory */
     const struct IoOps *ops;
     void *opaque;
     uint64_t mapped_at;
+    uint64_t fixed; /* not 0: it is always there, and has no address register */
     bool mapped;
-    uint8_t flags;
+    uint8_t flags; /* PCI_BAR_* */
+    uint8_t reg;   /* address register */
+    struct {
+        uint8_t reg, bits; /* of these bytes of configuration space all bits must be set */
+    } enable[2];
 };
+
+/** The windows: BARs, the ROM, and PCI_OWN_WINDOWS of the device's own kind. */
+enum { PCI_ROM_WINDOW = PCI_BARS, PCI_OWN_WINDOW, PCI_OWN_WINDOWS = 4, PCI_WINDOWS = PCI_OWN_WINDOW + PCI_OWN_WINDOWS };
 
 struct PciDevice {
     struct PciDeviceState *state;
     uint8_t initial[PCI_CONFIG_SIZE];  /* after reset */
     uint8_t writable[PCI_CONFIG_SIZE]; /* bits that a write changes */
     uint8_t clears[PCI_CONFIG_SIZE];   /* bits that a write of 1 clears */
-    struct PciBar bar[PCI_BARS];
+    struct PciWindow window[PCI_WINDOWS];
     const char *name;
     uint8_t devfn;
     uint8_t next_capability;
@@ -160,6 +174,10 @@ void pci_device_set_pin(struct PciDevice *dev, uint8_t pin);
 int pci_device_add_bar(struct PciDevice *dev, unsigned n, struct Region *region, uint8_t flags);
 /** I/O BAR `n` of `size` ports (a power of two, 4..256). 0 or -EINVAL. */
 int pci_device_add_io_bar(struct PciDevice *dev, unsigned n, unsigned size, const struct IoOps *ops, void *opaque);
+/** The expansion ROM BAR shows `rom` (size a power of two, 4 KiB to 16 MiB). 0 or -EINVAL. */
+int pci_device_add_rom(struct PciDevice *dev, struct Region *rom);
+/** Ports of a kind that is no BAR: see struct PciWindow; `w.size` up to 256. 0 or -EINVAL, -ENOSPC. */
+int pci_device_add_window(struct PciDevice *dev, const struct PciWindow *w);
 /** A capability of `size` bytes, whose body the owner fills in dev->initial; returns its offset, or -ENOSPC. */
 int pci_device_add_capability(struct PciDevice *dev, uint8_t id, uint8_t size);
 

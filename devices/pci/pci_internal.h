@@ -9,8 +9,11 @@
 void pci_device_reset(struct PciDevice *dev);
 uint32_t pci_device_read(const struct PciDevice *dev, unsigned offset, unsigned size);
 void pci_device_write(struct PciDevice *dev, unsigned offset, uint32_t value, unsigned size);
-void pci_device_update_bars(struct PciDevice *dev);
 void pci_device_update_irq(struct PciDevice *dev);
+
+/* pci_window.c: configuration space has changed; was restored */
+void pci_windows_update(struct PciDevice *dev);
+void pci_windows_restore(struct PciHost *host);
 
 /* chipset.c: the host's own two bridges */
 void pci_chipset_init(struct PciHost *host);

@@ -447,13 +447,13 @@ START_TEST(port_overlays) {
     bus_port_write(bus, 0x100, 0x44332211, 4);
     expect_log("w1@0=11 w2@2=4433");
     ck_assert_str_eq(other.log, "w1@0=22");
-    bus_unmap_ports(bus, 0x100, 4);
+    bus_unmap_ports(bus, 0x100, 4, &probe);
     bus_port_write(bus, 0x100, 0x44332211, 4);
     ck_assert_str_eq(probe.log, "");
     ck_assert_str_eq(other.log, "w1@0=22 w1@0=22");
     ck_assert_int_eq(bus_map_ports(bus, 0x100, 4, "again", &ops_1_4, &probe), 0);
-    bus_unmap_ports(bus, 0x101, 1);
-    bus_unmap_ports(bus, 0x101, 1);
+    bus_unmap_ports(bus, 0x101, 1, &other);
+    bus_unmap_ports(bus, 0x101, 1, &other);
     bus_port_write(bus, 0x100, 0x44332211, 4);
     expect_log("w4@0=44332211");
     ck_assert_int_eq(bus_map_ports(bus, 0xfffe, 3, "wrap", &ops_1_4, &probe), -EINVAL);
@@ -462,7 +462,7 @@ START_TEST(port_overlays) {
     ck_assert_uint_eq(bus_port_read(bus, 0xffff, 1), 0xff);
     for (int i = 0; i < 1000; i++) { /* a guest that moves a BAR about */
         ck_assert_int_eq(bus_map_ports(bus, 0xc000, 64, "bar", &ops_1_4, &other), 0);
-        bus_unmap_ports(bus, 0xc000, 64);
+        bus_unmap_ports(bus, 0xc000, 64, &other);
     }
 }
 END_TEST

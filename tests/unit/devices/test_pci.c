@@ -223,6 +223,119 @@ START_TEST(bars) {
 }
 END_TEST
 
+/* A window that says who it is. */
+struct Sign {
+    struct PciDeviceState state;
+    struct PciDevice pci;
+    struct Region region;
+    uint8_t number;
+};
+
+static uint64_t sign_read(void *opaque, uint64_t offset, unsigned size) {
+    (void)offset, (void)size;
+    return ((struct Sign *)opaque)->number;
+}
+
+static void sign_write(void *opaque, uint64_t offset, uint64_t value, unsigned size) {
+    (void)opaque, (void)offset, (void)value, (void)size;
+}
+
+static const struct IoOps sign_ops = {sign_read, sign_write, 1, 1};
+
+static void sign_init(struct Sign *s, uint8_t number, unsigned size) {
+    memset(s, 0, sizeof *s);
+    s->number = number;
+    pci_device_init(&s->pci, &s->state, "sign", 0x1af4, 0x10ff, 0x028000, 3);
+    region_init_mmio(&s->region, "sign", size, &sign_ops, s);
+    ck_assert_int_eq(pci_device_add_bar(&s->pci, 0, &s->region, 0), 0);
+    ck_assert_int_eq(pci_device_add_io_bar(&s->pci, 1, 16, &sign_ops, s), 0);
+}
+
+static uint8_t signed_at(uint64_t gpa) { return bus_read_uint(b.bus, gpa, 1); }
+
+/* The least slot wins, whatever moves last and goes away first. */
+START_TEST(overlapping_windows) {
+    open_bench();
+    struct Sign s[3];
+    for (unsigned i = 0; i < 3; i++) {
+        sign_init(&s[i], i + 1, i == 2 ? 0x4000 : 0x1000);
+        ck_assert_int_eq(pci_add_device(&host, &s[i].pci, 3 + i, 0), 0);
+        cfg_write(3 + i, PCI_COMMAND, PCI_COMMAND_MEMORY | PCI_COMMAND_IO, 2);
+    }
+    cfg_write(3, PCI_BAR0, 0xd0000000, 4);
+    cfg_write(4, PCI_BAR0, 0xd0001000, 4);
+    cfg_write(5, PCI_BAR0, 0xd0000000, 4); /* the last, below both */
+    ck_assert_uint_eq(signed_at(0xd0000000), 1);
+    ck_assert_uint_eq(signed_at(0xd0001000), 2);
+    ck_assert_uint_eq(signed_at(0xd0002000), 3);
+    cfg_write(4, PCI_BAR0, 0xd0000000, 4);
+    ck_assert_uint_eq(signed_at(0xd0000000), 1);
+    ck_assert_uint_eq(signed_at(0xd0001000), 3);
+    cfg_write(3, PCI_COMMAND, 0, 2);
+    ck_assert_uint_eq(signed_at(0xd0000000), 2);
+    cfg_write(4, PCI_BAR0, 0xd1000000, 4);
+    ck_assert_uint_eq(signed_at(0xd0000000), 3);
+    cfg_write(3, PCI_COMMAND, PCI_COMMAND_MEMORY | PCI_COMMAND_IO, 2);
+    ck_assert_uint_eq(signed_at(0xd0000000), 1);
+    /* ports: the same, and the one that goes away is the right one */
+    for (unsigned slot = 5; slot >= 3; slot--)
+        cfg_write(slot, PCI_BAR0 + 4, 0xc000, 4);
+    ck_assert_uint_eq(bus_port_read(b.bus, 0xc000, 1), 1);
+    cfg_write(5, PCI_BAR0 + 4, 0xd000, 4);
+    ck_assert_uint_eq(bus_port_read(b.bus, 0xc000, 1), 1);
+    ck_assert_uint_eq(bus_port_read(b.bus, 0xd000, 1), 3);
+    cfg_write(3, PCI_BAR0 + 4, 0xe000, 4);
+    ck_assert_uint_eq(bus_port_read(b.bus, 0xc000, 1), 2);
+    bench_close(&b);
+}
+END_TEST
+
+START_TEST(expansion_rom) {
+    open_bench();
+    struct Sign s;
+    struct Region rom, odd;
+    static const uint8_t image[] = {0x55, 0xaa, 2};
+    sign_init(&s, 1, 0x1000);
+    ck_assert_int_eq(region_init_rom(&rom, "rom", image, sizeof image, 0x2000), 0);
+    region_init_mmio(&odd, "odd", 0x3000, &sign_ops, &s);
+    ck_assert_int_eq(pci_device_add_rom(&s.pci, &odd), -EINVAL);
+    ck_assert_int_eq(pci_device_add_rom(&s.pci, &rom), 0);
+    ck_assert_int_eq(pci_device_add_rom(&s.pci, &rom), -EINVAL);
+    ck_assert_int_eq(pci_add_device(&host, &s.pci, 3, 0), 0);
+    cfg_write(3, PCI_ROM, 0xfffffffe, 4);
+    ck_assert_uint_eq(cfg_read(3, PCI_ROM, 4), 0xffffe000);
+    cfg_write(3, PCI_ROM, 0xd0000001, 4);
+    ck_assert_uint_eq(signed_at(0xd0000000), 0xff); /* the command register says no */
+    cfg_write(3, PCI_COMMAND, PCI_COMMAND_MEMORY, 2);
+    ck_assert_uint_eq(bus_read_uint(b.bus, 0xd0000000, 4), 0x0002aa55);
+    bus_write_uint(b.bus, 0xd0000000, 0, 4);
+    ck_assert_uint_eq(signed_at(0xd0000001), 0xaa);
+    cfg_write(3, PCI_ROM, 0xd0000000, 4);
+    ck_assert_uint_eq(signed_at(0xd0000000), 0xff);
+    pci_reset(&host);
+    bench_close(&b);
+    region_destroy(&rom);
+}
+END_TEST
+
+/* A restored configuration space brings its windows, whatever was mapped before. */
+START_TEST(restored_windows) {
+    open_bench();
+    struct Sign s;
+    sign_init(&s, 1, 0x1000);
+    ck_assert_int_eq(pci_add_device(&host, &s.pci, 3, 0), 0);
+    cfg_write(3, PCI_BAR0, 0xd0000000, 4);
+    cfg_write(3, PCI_COMMAND, PCI_COMMAND_MEMORY, 2);
+    struct PciDeviceState saved = s.state;
+    cfg_write(3, PCI_BAR0, 0xd1000000, 4);
+    s.state = saved;
+    pci_restored(&host);
+    ck_assert_uint_eq(signed_at(0xd0000000), 1);
+    ck_assert_uint_eq(signed_at(0xd1000000), 0xff);
+    bench_close(&b);
+}
+END_TEST
+
 START_TEST(capabilities) {
     open_bench();
     struct Toy t;
@@ -390,6 +503,9 @@ Suite *pci_suite(void) {
     tcase_add_test(t, mechanism_1);
     tcase_add_test(t, header_masks);
     tcase_add_test(t, bars);
+    tcase_add_test(t, overlapping_windows);
+    tcase_add_test(t, expansion_rom);
+    tcase_add_test(t, restored_windows);
     tcase_add_test(t, capabilities);
     tcase_add_test(t, interrupts);
     tcase_add_test(t, shadow_registers);
