@@ -68,7 +68,7 @@ void acpi_pm_power_button(struct AcpiPm *pm) {
     update(pm);
 }
 
-/* ---- registers: bytes of a 16-byte block ---- */
+/* ---- registers: bytes of a block ---- */
 
 static uint64_t image(const struct AcpiPm *pm, unsigned word) {
     const struct AcpiPmState *s = &pm->state;
@@ -76,7 +76,8 @@ static uint64_t image(const struct AcpiPm *pm, unsigned word) {
     case ACPI_PM1_EVENT / 4: return s->status | (uint32_t)s->enable << 16;
     case ACPI_PM1_CONTROL / 4: return s->control | CTL_SCI_EN;
     case ACPI_PM_TIMER / 4: return acpi_pm_timer(pm);
-    default: return s->gpe_status | (uint32_t)s->gpe_enable << 16;
+    case ACPI_PM_GPE0 / 4: return s->gpe_status | (uint32_t)s->gpe_enable << 16;
+    default: return 0;
     }
 }
 
@@ -125,11 +126,7 @@ static void pm_write(void *opaque, uint64_t offset, uint64_t value, unsigned siz
     update(pm);
 }
 
-static const struct IoOps pm_ops = {.read = pm_read, .write = pm_write, .min_size = 1, .max_size = 4};
-
-int acpi_pm_map(struct AcpiPm *pm, struct Bus *bus, uint16_t base) {
-    return bus_map_ports(bus, base, ACPI_PM_PORTS, "acpi-pm", &pm_ops, pm);
-}
+const struct IoOps acpi_pm_ops = {.read = pm_read, .write = pm_write, .min_size = 1, .max_size = 4};
 
 /* ---- CF9h ---- */
 

@@ -18,10 +18,10 @@
 
 #define ACPI_PM_TIMER_HZ 3579545
 
-/** Where the machine puts it, and offsets of the blocks within. */
+/** Offsets of the blocks within its ports, which are laid out as a PIIX4's (82371AB data sheet, 7.3): what is not here
+ *  reads as 0. */
 enum {
-    ACPI_PM_BASE = 0x600,
-    ACPI_PM_PORTS = 16,
+    ACPI_PM_PORTS = 64,
     ACPI_PM1_EVENT = 0,   /* 4 bytes: status, enable */
     ACPI_PM1_CONTROL = 4, /* 2 bytes */
     ACPI_PM_TIMER = 8,    /* 4 bytes */
@@ -62,9 +62,8 @@ void acpi_pm_reset(struct AcpiPm *pm);
 extern const struct StateTable acpi_pm_state_table;
 /** The state was restored: the timer follows. */
 void acpi_pm_restored(struct AcpiPm *pm);
-/** Map the 16 ports at `base`. CF9h lies within the PCI host bridge's ports, which passes it on. Returns 0 or -errno.
- */
-int acpi_pm_map(struct AcpiPm *pm, struct Bus *bus, uint16_t base);
+/** Its ACPI_PM_PORTS ports, wherever PMBA puts them (devices/pci/piix4_pm.h); `opaque` is the struct AcpiPm. */
+extern const struct IoOps acpi_pm_ops;
 
 /** The person pressed the power button. */
 void acpi_pm_power_button(struct AcpiPm *pm);

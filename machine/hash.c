@@ -30,13 +30,21 @@ static void put_ram(struct Sha256 *s, const struct Region *ram) {
 
 #define STATE(device, table) {#device, &table, offsetof(struct Machine, device.state), false}
 const struct DeviceState machine_device_states[] = {
-    STATE(pic, pic_state_table),         STATE(pit, pit_state_table),
-    STATE(rtc, rtc_state_table),         STATE(com1, uart_state_table),
-    STATE(i8042, i8042_state_table),     STATE(port92, port92_state_table),
-    STATE(dma, dma_state_table),         {"lapic", &lapic_state_table, offsetof(struct MachineCpu, lapic.state), true},
-    STATE(ioapic, ioapic_state_table),   STATE(hpet, hpet_state_table),
-    STATE(acpi_pm, acpi_pm_state_table), STATE(pci, pci_state_table),
-    STATE(fw_cfg, fw_cfg_state_table),   STATE(testdev, pc_testdev_state_table),
+    STATE(pic, pic_state_table),
+    STATE(pit, pit_state_table),
+    STATE(rtc, rtc_state_table),
+    STATE(com1, uart_state_table),
+    STATE(i8042, i8042_state_table),
+    STATE(port92, port92_state_table),
+    STATE(dma, dma_state_table),
+    {"lapic", &lapic_state_table, offsetof(struct MachineCpu, lapic.state), true},
+    STATE(ioapic, ioapic_state_table),
+    STATE(hpet, hpet_state_table),
+    STATE(acpi_pm, acpi_pm_state_table),
+    STATE(pci, pci_state_table),
+    STATE(piix4_pm, piix4_pm_state_table),
+    STATE(fw_cfg, fw_cfg_state_table),
+    STATE(testdev, pc_testdev_state_table),
 };
 #undef STATE
 const unsigned machine_device_state_count = sizeof(machine_device_states) / sizeof(machine_device_states[0]);

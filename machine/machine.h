@@ -29,6 +29,7 @@
 #include "devices/isa_debug_exit.h"
 #include "devices/pc_testdev.h"
 #include "devices/pci/pci.h"
+#include "devices/pci/piix4_pm.h"
 #include "devices/pic.h"
 #include "devices/pit.h"
 #include "devices/port92.h"
@@ -44,8 +45,9 @@
 #define GUEST_TSC_HZ 1000000000 /* the guest's TSC counts nanoseconds */
 
 enum {
-    MACHINE_IOAPIC_ID = 1, /* the local APIC has 0 */
-    MACHINE_PIRQ_GSI = 16, /* IOAPIC pin of PIRQA; B, C, D follow */
+    MACHINE_IOAPIC_ID = 1,   /* the local APIC has 0 */
+    MACHINE_PIRQ_GSI = 16,   /* IOAPIC pin of PIRQA; B, C, D follow */
+    MACHINE_PM_BASE = 0x600, /* ports of the ACPI block where no firmware chooses them */
 };
 /** The ISA interrupt that PIRQ n is routed to for guests without IOAPIC: as SeaBIOS and OVMF do it. */
 static inline uint8_t machine_pirq_irq(unsigned n) { return n < 2 ? 10 : 11; }
@@ -130,6 +132,7 @@ struct Machine {
     struct Hpet hpet;
     struct AcpiPm acpi_pm;
     struct PciHost pci;
+    struct Piix4Pm piix4_pm;
     struct FwCfg fw_cfg;
     struct I8042 i8042;
     struct Port92 port92;

@@ -288,10 +288,13 @@ static int wire_acpi(struct Machine *m) {
     };
     hpet_init(&m->hpet, m->clock, &wires);
     acpi_pm_init(&m->acpi_pm, m->clock, isa_wire(m, 9), &pm_ops, m);
-    int r = m->config.no_hpet ? 0 : bus_map(m->bus, HPET_DEFAULT_BASE, &m->hpet.region);
-    if (r == 0 && !m->config.no_acpi)
-        r = acpi_pm_map(&m->acpi_pm, m->bus, ACPI_PM_BASE);
-    return r;
+    return m->config.no_hpet ? 0 : bus_map(m->bus, HPET_DEFAULT_BASE, &m->hpet.region);
+}
+
+/* The tables that firmware fetches say where the ACPI block is by now. If memory is short, they stay as they were. */
+static void pm_moved(void *opaque, uint16_t base) {
+    if (base != 0)
+        machine_acpi_to_fw_cfg(opaque);
 }
 
 /* PCI: PIRQA-D go to IOAPIC pins 16-19, and as PIIX3's registers route them to the PICs. */
@@ -305,7 +308,11 @@ static int wire_pci(struct Machine *m) {
         .reset_opaque = &m->acpi_pm,
     };
     pci_init(&m->pci, m->bus, &config);
-    return pci_map(&m->pci);
+    int r = pci_map(&m->pci);
+    if (r != 0 || m->config.no_acpi)
+        return r;
+    piix4_pm_init(&m->piix4_pm, &acpi_pm_ops, &m->acpi_pm, pm_moved, m);
+    return piix4_pm_add(&m->piix4_pm, &m->pci);
 }
 
 /* What firmware asks about the machine: sizes, counts, and where RAM lies. */
@@ -377,6 +384,14 @@ int machine_wire_devices(struct Machine *m) {
     return r != 0 ? r : wire_isa(m);
 }
 
+/* Where firmware is skipped: what it would have written into the chipset. */
+static void set_up_chipset(struct Machine *m) {
+    for (unsigned i = 0; i < PCI_PIRQS; i++)
+        pci_route_pirq(&m->pci, i, machine_pirq_irq(i));
+    if (!m->config.no_acpi)
+        piix4_pm_set_base(&m->piix4_pm, MACHINE_PM_BASE);
+}
+
 void machine_reset_devices(struct Machine *m) {
     bus_set_a20(m->bus, true);
     pic_reset(&m->pic);
@@ -389,8 +404,9 @@ void machine_reset_devices(struct Machine *m) {
     hpet_reset(&m->hpet);
     acpi_pm_reset(&m->acpi_pm);
     pci_reset(&m->pci);
-    for (unsigned i = 0; i < PCI_PIRQS; i++)
-        pci_route_pirq(&m->pci, i, machine_pirq_irq(i));
+    piix4_pm_reset(&m->piix4_pm);
+    if (m->boot.firmware.name == NULL)
+        set_up_chipset(m);
     fw_cfg_reset(&m->fw_cfg);
     pit_reset(&m->pit);
     rtc_reset(&m->rtc);

@@ -73,6 +73,7 @@ static const struct SuiteEntry suites[] = {
     {"hpet", hpet_suite},
     {"acpi_pm", acpi_pm_suite},
     {"pci", pci_suite},
+    {"piix4_pm", piix4_pm_suite},
     {"fw_cfg", fw_cfg_suite},
     {"acpi_tables", acpi_tables_suite},
     {"fp", fp_suite},

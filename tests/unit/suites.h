@@ -74,6 +74,7 @@ Suite *ioapic_suite(void);
 Suite *hpet_suite(void);
 Suite *acpi_pm_suite(void);
 Suite *pci_suite(void);
+Suite *piix4_pm_suite(void);
 Suite *fw_cfg_suite(void);
 Suite *acpi_tables_suite(void);
 

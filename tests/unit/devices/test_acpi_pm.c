@@ -29,7 +29,7 @@ static void open_bench(void) {
     poweroffs = resets = 0;
     bench_open(&b);
     acpi_pm_init(&pm, b.clock, wire_to(&sci), &ops, NULL);
-    ck_assert_int_eq(acpi_pm_map(&pm, b.bus, ACPI_PM_BASE), 0);
+    ck_assert_int_eq(bus_map_ports(b.bus, STS, ACPI_PM_PORTS, "acpi-pm", &acpi_pm_ops, &pm), 0);
 }
 
 static uint32_t in(uint16_t port, unsigned size) { return bus_port_read(b.bus, port, size); }
