@@ -297,6 +297,16 @@ static void pm_moved(void *opaque, uint16_t base) {
         machine_acpi_to_fw_cfg(opaque);
 }
 
+/* Message signaled interrupts go to the local APICs, wherever they are. */
+static void pci_msi(void *opaque, uint64_t address, uint32_t data) {
+    struct Machine *m = opaque;
+    struct Engine *e = m->engine;
+    if (!m->config.kernel_irqchip)
+        apic_bus_msi(&m->apic_bus, address, data);
+    else if (e != NULL)
+        e->accel.ops->irqchip->send_msi(&e->accel, address, data);
+}
+
 /* PCI: PIRQA-D go to IOAPIC pins 16-19, and as PIIX3's registers route them to the PICs. */
 static int wire_pci(struct Machine *m) {
     struct PciHostConfig config = {
@@ -306,6 +316,8 @@ static int wire_pci(struct Machine *m) {
         .isa = pic_wire(m, 0),
         .reset_ops = &acpi_pm_reset_ops,
         .reset_opaque = &m->acpi_pm,
+        .msi = pci_msi,
+        .msi_opaque = m,
     };
     pci_init(&m->pci, m->bus, &config);
     int r = pci_map(&m->pci);

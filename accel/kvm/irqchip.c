@@ -190,4 +190,11 @@ static size_t save(struct CPUState *cpu, void *buf, size_t n) {
     return sizeof(all);
 }
 
-const struct AccelIrqchipOps kvm_irqchip_ops = {.set_line = set_line, .reset = reset, .save = save};
+static void send_msi(struct Accel *accel, uint64_t address, uint32_t data) {
+    struct KvmVm *vm = accel->data;
+    struct kvm_msi msi = {.address_lo = (uint32_t)address, .address_hi = (uint32_t)(address >> 32), .data = data};
+    ioctl(vm->fd, KVM_SIGNAL_MSI, &msi); /* nobody listens to what no local APIC takes */
+}
+
+const struct AccelIrqchipOps kvm_irqchip_ops = {
+    .set_line = set_line, .send_msi = send_msi, .reset = reset, .save = save};

@@ -95,6 +95,8 @@ struct PciDevice {
     const char *name;
     uint8_t devfn;
     uint8_t next_capability;
+    uint8_t msi; /* offset of the capability; 0: there is none */
+    struct PciMsix *msix;
     struct PciHost *host;
     /** Called after the guest wrote configuration bytes [offset, offset + size). May be NULL. */
     void (*config_written)(struct PciDevice *dev, unsigned offset, unsigned size);
@@ -129,6 +131,9 @@ struct PciHostConfig {
     /** PAM or SMRAM may have changed: written by the guest, reset or restored. May be NULL. */
     void (*shadow_changed)(void *opaque);
     void *shadow_opaque;
+    /** A message signaled interrupt to FEExxxxxh; NULL: nobody takes it. */
+    void (*msi)(void *opaque, uint64_t address, uint32_t data);
+    void *msi_opaque;
 };
 
 struct PciHost {

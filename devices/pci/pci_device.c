@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What every PCI device has: configuration header, BARs, interrupt pin. */
 #include "devices/pci/pci_internal.h"
+#include "devices/pci/pci_msi.h"
 
 #include <errno.h>
 #include <string.h>
@@ -59,10 +60,6 @@ uint32_t pci_device_read(const struct PciDevice *dev, unsigned offset, unsigned 
     return value;
 }
 
-static bool overlaps(unsigned offset, unsigned size, unsigned base, unsigned end) {
-    return offset < end && base < offset + size;
-}
-
 void pci_device_write(struct PciDevice *dev, unsigned offset, uint32_t value, unsigned size) {
     uint8_t *c = dev->state->config;
     for (unsigned i = offset; i < offset + size; i++, value >>= 8) {
@@ -70,15 +67,19 @@ void pci_device_write(struct PciDevice *dev, unsigned offset, uint32_t value, un
         c[i] &= ~(value & dev->clears[i]);
     }
     pci_windows_update(dev);
-    if (overlaps(offset, size, PCI_COMMAND, PCI_STATUS))
-        pci_device_update_irq(dev);
+    pci_device_update_irq(dev);
+    if (dev->msi)
+        pci_msi_written(dev);
+    if (dev->msix)
+        pci_msix_written(dev->msix);
     if (dev->config_written)
         dev->config_written(dev, offset, size);
 }
 
 void pci_device_update_irq(struct PciDevice *dev) {
     struct PciDeviceState *s = dev->state;
-    bool asserted = s->intx && !(pci_get16(s->config + PCI_COMMAND) & PCI_COMMAND_INTX_OFF);
+    bool messages = pci_msi_enabled(dev) || (dev->msix && pci_msix_enabled(dev->msix));
+    bool asserted = s->intx && !messages && !(pci_get16(s->config + PCI_COMMAND) & PCI_COMMAND_INTX_OFF);
     if (s->intx)
         s->config[PCI_STATUS] |= PCI_STATUS_INTX;
     else

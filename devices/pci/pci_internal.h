@@ -15,6 +15,10 @@ void pci_device_update_irq(struct PciDevice *dev);
 void pci_windows_update(struct PciDevice *dev);
 void pci_windows_restore(struct PciHost *host);
 
+/* pci_msi.c: their capability was written */
+void pci_msi_written(struct PciDevice *dev);
+void pci_msix_written(struct PciMsix *x);
+
 /* chipset.c: the host's own two bridges */
 void pci_chipset_init(struct PciHost *host);
 void pci_chipset_reset(struct PciHost *host);

@@ -11,6 +11,7 @@
 /* ---- The processor's special instructions ---- */
 
 static inline void outb(uint16_t port, uint8_t value) { __asm__ volatile("outb %0, %1" ::"a"(value), "Nd"(port)); }
+static inline void outl(uint16_t port, uint32_t value) { __asm__ volatile("outl %0, %1" ::"a"(value), "Nd"(port)); }
 static inline void outw(uint16_t port, uint16_t value) { __asm__ volatile("outw %0, %1" ::"a"(value), "Nd"(port)); }
 
 static inline uint8_t inb(uint16_t port) {
@@ -154,7 +155,11 @@ static void map_user_page(uint64_t virt, uint64_t phys, unsigned flags) {
 }
 
 _Noreturn static void power_off(void) {
-    outw(0x604, 0x2000); /* ACPI PM1a control: SLP_EN, and SLP_TYP 0, which is S5 as our DSDT says */
+    outl(PCI_ADDRESS, PM_PMBA);
+    outl(PCI_DATA, PM_BASE);
+    outl(PCI_ADDRESS, PM_PMREGMISC);
+    outb(PCI_DATA, 1);
+    outw(PM_CONTROL, PM_SOFT_OFF);
     for (;;)
         __asm__ volatile("cli; hlt");
 }

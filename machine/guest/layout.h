@@ -33,6 +33,17 @@
 #define CALL_PRINT 1  /* RDI: zero-terminated text */
 #define CALL_NUMBER 2 /* RDI: number to print */
 
+/* Soft-off. Whoever boots a PC first chooses the ports of its ACPI registers, in the configuration space of PCI function
+ * 00:01.3 (82371AB data sheet, 7.1: PMBA, PMREGMISC); then PM1 control takes SLP_EN, and SLP_TYP 0, which is S5 as our
+ * DSDT says. */
+#define PCI_ADDRESS 0xcf8
+#define PCI_DATA 0xcfc
+#define PM_PMBA 0x80000b40
+#define PM_PMREGMISC 0x80000b80
+#define PM_BASE 0x600
+#define PM_CONTROL (PM_BASE + 4)
+#define PM_SOFT_OFF 0x2000
+
 #define COM1 0x3f8
 #define COM1_LSR (COM1 + 5)
 #define LSR_CAN_SEND 0x20

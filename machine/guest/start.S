@@ -156,8 +156,20 @@ print32:
 2:  ret
 
 power_off32:
-    mov $0x604, %edx
-    mov $0x2000, %eax
+    mov $PCI_ADDRESS, %edx
+    mov $PM_PMBA, %eax
+    out %eax, %dx
+    mov $PCI_DATA, %edx
+    mov $PM_BASE, %eax
+    out %eax, %dx
+    mov $PCI_ADDRESS, %edx
+    mov $PM_PMREGMISC, %eax
+    out %eax, %dx
+    mov $PCI_DATA, %edx
+    mov $1, %al
+    out %al, %dx
+    mov $PM_CONTROL, %edx
+    mov $PM_SOFT_OFF, %eax
     out %ax, %dx
 1:  hlt
     jmp 1b

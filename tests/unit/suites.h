@@ -75,6 +75,8 @@ Suite *hpet_suite(void);
 Suite *acpi_pm_suite(void);
 Suite *pci_suite(void);
 Suite *piix4_pm_suite(void);
+Suite *ide_suite(void);
+Suite *atapi_suite(void);
 Suite *fw_cfg_suite(void);
 Suite *acpi_tables_suite(void);
 

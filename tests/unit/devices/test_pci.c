@@ -2,7 +2,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "devices/pci/pci.h"
+#include "devices/pci/pci_dma.h"
+#include "devices/pci/pci_msi.h"
 #include "tests/unit/devices/device_bench.h"
 #include "tests/unit/suites.h"
 
@@ -460,6 +461,173 @@ START_TEST(smram_lock) {
 }
 END_TEST
 
+/* ---- bus mastering ---- */
+
+static struct Region memory, rom;
+
+static void open_with_memory(struct Toy *t) {
+    open_bench();
+    toy_init(t, 1);
+    ck_assert_int_eq(pci_add_device(&host, &t->pci, 3, 0), 0);
+    ck_assert_int_eq(region_init_ram(&memory, "ram", 0x4000), 0);
+    ck_assert_int_eq(region_init_rom(&rom, "rom", "rom", 3, 0x1000), 0);
+    ck_assert_int_eq(bus_map(b.bus, 0, &memory), 0);
+    ck_assert_int_eq(bus_map(b.bus, 0x4000, &rom), 0);
+    cfg_write(3, PCI_BAR0, 0xd0000000, 4);
+    cfg_write(3, PCI_COMMAND, PCI_COMMAND_MEMORY, 2);
+}
+
+static void close_with_memory(void) {
+    bench_close(&b);
+    region_destroy(&memory);
+    region_destroy(&rom);
+}
+
+START_TEST(dma_reaches_memory_alone) {
+    struct Toy t;
+    uint8_t buf[64];
+    open_with_memory(&t);
+    bus_write(b.bus, 0x100, "abcd", 4);
+    ck_assert(!pci_dma_read(&t.pci, 0x100, buf, 4)); /* no bus master */
+    ck_assert_uint_eq(buf[0], 0xff);
+    ck_assert(!pci_dma_write(&t.pci, 0x100, "xxxx", 4));
+    ck_assert_uint_eq(bus_read_uint(b.bus, 0x100, 1), 'a');
+    cfg_write(3, PCI_COMMAND, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER, 2);
+    ck_assert(pci_dma_read(&t.pci, 0x100, buf, 4));
+    ck_assert_mem_eq(buf, "abcd", 4);
+    ck_assert(pci_dma_write(&t.pci, 0x3fff, "z", 1));
+    ck_assert_uint_eq(cfg_read(3, PCI_STATUS, 2), 0);
+    /* over RAM's end into ROM and a hole; into a device, its own */
+    ck_assert(pci_dma_read(&t.pci, 0x3fff, buf, 4));
+    ck_assert_mem_eq(buf, "zrom", 4);
+    ck_assert(!pci_dma_write(&t.pci, 0x3fff, "yyyy", 4));
+    ck_assert_uint_eq(bus_read_uint(b.bus, 0x3fff, 4), 0x6d6f7279);
+    ck_assert_uint_eq(cfg_read(3, PCI_STATUS, 2), 0x2000);
+    ck_assert(!pci_dma_read(&t.pci, 0x4fff, buf, 64));
+    ck_assert_uint_eq(buf[0] | buf[1] << 8, 0xff00);
+    t.last_value = 0;
+    ck_assert(!pci_dma_write(&t.pci, 0xd0000000, "abcd", 4));
+    ck_assert_uint_eq(t.last_value, 0);
+    ck_assert(!pci_dma_read(&t.pci, 0xd0000000, buf, 4));
+    ck_assert_uint_eq(buf[3], 0xff);
+    ck_assert(!pci_dma_write(&t.pci, UINT64_MAX - 1, "abcd", 4)); /* around the end */
+    ck_assert_uint_eq(bus_read_uint(b.bus, 0, 2), 0x6463);
+    close_with_memory();
+}
+END_TEST
+
+/* ---- message signaled interrupts ---- */
+
+static uint64_t msi_address;
+static uint32_t msi_data;
+static unsigned msis;
+
+static void msi_sent(void *opaque, uint64_t address, uint32_t data) {
+    ck_assert_ptr_eq(opaque, &msis);
+    msi_address = address;
+    msi_data = data;
+    msis++;
+}
+
+static void open_with_messages(struct Toy *t) {
+    open_with_memory(t);
+    host.config.msi = msi_sent;
+    host.config.msi_opaque = &msis;
+    msis = 0;
+}
+
+START_TEST(msi) {
+    struct Toy t;
+    open_with_messages(&t);
+    ck_assert_int_eq(pci_msi_init(&t.pci, 3), -EINVAL);
+    ck_assert_int_eq(pci_msi_init(&t.pci, 4), 0);
+    ck_assert_int_eq(pci_msi_init(&t.pci, 4), -EINVAL);
+    pci_reset(&host);
+    cfg_write(3, PCI_COMMAND, PCI_COMMAND_MASTER, 2);
+    ck_assert_uint_eq(cfg_read(3, 0x40, 4), 0x01840005);
+    cfg_write(3, 0x44, 0xfee01003, 4);
+    cfg_write(3, 0x4c, 0x4147, 2);
+    pci_msi_send(&t.pci, 0);
+    ck_assert_uint_eq(msis, 0);
+    pci_set_irq(&t.pci, true);
+    ck_assert(pirq[2].level);
+    cfg_write(3, 0x42, 1 | 2 << 4, 2);
+    ck_assert(!pirq[2].level); /* MSI or the pin */
+    pci_msi_send(&t.pci, 2);
+    ck_assert_uint_eq(msis, 1);
+    ck_assert_uint_eq(msi_address, 0xfee01000);
+    ck_assert_uint_eq(msi_data, 0x4146);
+    cfg_write(3, 0x42, 1 | 7 << 4, 2); /* more than there are: all four */
+    pci_msi_send(&t.pci, 7);
+    ck_assert_uint_eq(msi_data, 0x4147);
+    cfg_write(3, 0x42, 1, 2); /* one for all */
+    pci_msi_send(&t.pci, 3);
+    ck_assert_uint_eq(msi_data, 0x4147);
+    /* masked: pending until it is not */
+    cfg_write(3, 0x50, 0xffffffff, 4);
+    ck_assert_uint_eq(cfg_read(3, 0x50, 4), 0xf);
+    pci_msi_send(&t.pci, 0);
+    ck_assert_uint_eq(msis, 3);
+    ck_assert_uint_eq(cfg_read(3, 0x54, 4), 1);
+    cfg_write(3, 0x50, 0xe, 4);
+    ck_assert_uint_eq(msis, 4);
+    ck_assert_uint_eq(cfg_read(3, 0x54, 4), 0);
+    /* to memory, as any write; and no message without being bus master */
+    cfg_write(3, 0x44, 0x200, 4);
+    pci_msi_send(&t.pci, 0);
+    ck_assert_uint_eq(bus_read_uint(b.bus, 0x200, 4), 0x4147);
+    cfg_write(3, PCI_COMMAND, 0, 2);
+    bus_write_uint(b.bus, 0x200, 0, 4);
+    pci_msi_send(&t.pci, 0);
+    ck_assert_uint_eq(bus_read_uint(b.bus, 0x200, 4), 0);
+    cfg_write(3, 0x42, 0, 2);
+    ck_assert(pirq[2].level);
+    close_with_memory();
+}
+END_TEST
+
+START_TEST(msi_x) {
+    struct Toy t;
+    struct PciMsix x;
+    static struct PciMsixState state;
+    open_with_messages(&t);
+    ck_assert_int_eq(pci_msix_init(&x, &state, &t.pci, 65, 5), -EINVAL);
+    ck_assert_int_eq(pci_msix_init(&x, &state, &t.pci, 3, 0), -EINVAL); /* the BAR is taken */
+    ck_assert_int_eq(pci_msix_init(&x, &state, &t.pci, 3, 5), 0);
+    pci_reset(&host);
+    ck_assert_uint_eq(cfg_read(3, 0x40, 4), 0x00020011);
+    ck_assert_uint_eq(cfg_read(3, 0x44, 4), 5);
+    ck_assert_uint_eq(cfg_read(3, 0x48, 4), 0x805);
+    cfg_write(3, PCI_BAR0 + 20, 0xd8000000, 4);
+    cfg_write(3, PCI_COMMAND, PCI_COMMAND_MASTER | PCI_COMMAND_MEMORY, 2);
+    for (unsigned n = 0; n < 4; n++) { /* one beyond the table */
+        bus_write_uint(b.bus, 0xd8000000 + 16 * n, 0xfee00000 + 0x1000 * n, 4);
+        bus_write_uint(b.bus, 0xd8000008 + 16 * n, 0x30 + n, 4);
+    }
+    ck_assert_uint_eq(bus_read_uint(b.bus, 0xd800000c, 4), 1);
+    ck_assert_uint_eq(bus_read_uint(b.bus, 0xd8000038, 4), 0);
+    pci_msix_send(&x, 1);
+    cfg_write(3, 0x42, 0x8000, 2);
+    pci_msix_send(&x, 1); /* masked */
+    ck_assert_uint_eq(msis, 0);
+    ck_assert_uint_eq(bus_read_uint(b.bus, 0xd8000800, 8), 2);
+    cfg_write(3, 0x42, 0xc000, 2);
+    bus_write_uint(b.bus, 0xd800001c, 0, 4);
+    ck_assert_uint_eq(msis, 0); /* all are */
+    cfg_write(3, 0x42, 0x8000, 2);
+    ck_assert_uint_eq(msis, 1);
+    ck_assert_uint_eq(msi_address, 0xfee01000);
+    ck_assert_uint_eq(msi_data, 0x31);
+    ck_assert_uint_eq(bus_read_uint(b.bus, 0xd8000800, 8), 0);
+    pci_msix_send(&x, 1);
+    pci_msix_send(&x, 3);
+    ck_assert_uint_eq(msis, 2);
+    pci_msix_reset(&x);
+    ck_assert_uint_eq(bus_read_uint(b.bus, 0xd800001c, 4), 1);
+    close_with_memory();
+}
+END_TEST
+
 START_TEST(several_functions) {
     open_bench();
     struct Toy t[2];
@@ -510,6 +678,9 @@ Suite *pci_suite(void) {
     tcase_add_test(t, interrupts);
     tcase_add_test(t, shadow_registers);
     tcase_add_test(t, smram_lock);
+    tcase_add_test(t, dma_reaches_memory_alone);
+    tcase_add_test(t, msi);
+    tcase_add_test(t, msi_x);
     tcase_add_test(t, several_functions);
     tcase_add_test(t, survives_anything);
     suite_add_tcase(s, t);
