@@ -50,6 +50,7 @@ int report_end(struct Run *r, const Twin86Event *event) {
         complain(r, "the guest crashed: %s", event->message[0] != '\0' ? event->message : "triple fault");
         report_crash(r);
         return EXIT_CRASHED;
+    case TWIN86_EVENT_IO_ERROR: complain(r, "%s", event->message); return EXIT_INTERNAL;
     case TWIN86_EVENT_ERROR:
         complain(r, "%s", event->message);
         report_crash(r);

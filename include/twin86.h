@@ -97,6 +97,10 @@ typedef struct Twin86Config {
     bool no_hpet;           /* leave the HPET out; default off */
     bool no_acpi;           /* leave ACPI out: tables, timer, power button and soft-off; default off */
     unsigned cpus;          /* processors; 1, so far the only number, is the default */
+    /* Disks (docs/devices.md). Lists end with NULL, and may be NULL. */
+    const char *const *drives;  /* "file=PATH,if=ide,..." */
+    const char *const *devices; /* "ide-cd,drive=ID,..." */
+    bool snapshot;              /* what the guest writes to any drive is forgotten at the end */
 } Twin86Config;
 
 /** Where output goes: serial_output, debugcon_output, trace_output. */
@@ -179,6 +183,8 @@ enum Twin86EventKind {
                                   was to end. The guest is not stopped: see twin86_session_ended */
     TWIN86_EVENT_PANIC,        /* the guest told pvpanic that its kernel has panicked: `value` 1, or 2 when a crash
                                   kernel takes over. twin86_start lets it go on */
+    TWIN86_EVENT_IO_ERROR,     /* a drive's image could not be read or written, and its rerror= or werror= says stop:
+                                  `message` tells more. twin86_start tries it again */
 };
 
 typedef struct Twin86Event {

@@ -105,6 +105,7 @@ static int start_locked(struct Machine *m, const uint8_t *go, uint64_t instructi
     machine_sync_state(m);
     atomic_store(&m->started_ns, host_now());
     clock_start(m->clock);
+    storage_resume(m);
     loop_set_active(&m->loop, true);
     m->running = 0;
     for (unsigned i = 0; i < m->cpu_count; i++)
@@ -287,6 +288,8 @@ static Twin86Event end_run(struct Machine *m) {
     if (event.kind == TWIN86_EVENT_PANIC)
         snprintf(event.message, sizeof(event.message), "its kernel says so (pvpanic)%s",
                  event.value & PVPANIC_PANICKED ? "" : "; a crash kernel takes over");
+    if (event.kind == TWIN86_EVENT_IO_ERROR)
+        storage_describe_error(m, event.message, sizeof(event.message));
     return event;
 }
 

@@ -43,6 +43,9 @@ const struct DeviceState machine_device_states[] = {
     STATE(acpi_pm, acpi_pm_state_table),
     STATE(pci, pci_state_table),
     STATE(piix4_pm, piix4_pm_state_table),
+    STATE(piix3_ide, piix3_ide_state_table),
+    {"ide0", &ide_channel_state_table, offsetof(struct Machine, piix3_ide.ide.channel[0].state), false},
+    {"ide1", &ide_channel_state_table, offsetof(struct Machine, piix3_ide.ide.channel[1].state), false},
     STATE(fw_cfg, fw_cfg_state_table),
     STATE(testdev, pc_testdev_state_table),
 };

@@ -144,6 +144,8 @@ int machine_create(struct Machine *m, const Twin86Config *config, char *why, siz
         return fail(why, n, r, "guest RAM");
     if ((r = machine_wire_devices(m)) != 0)
         return fail(why, n, r, "devices");
+    if ((r = storage_create(m, config, why, n)) != 0)
+        return r;
     machine_wire_observers(m);
     if ((r = start_cpus(m, why, n)) != 0)
         return r;
@@ -178,6 +180,7 @@ void machine_destroy(struct Machine *m) {
     machine_destroy_observers(m);
     machine_destroy_cpus(m);
     unload(m);
+    storage_destroy(m);
     fw_cfg_destroy(&m->fw_cfg);
     if (m->bus != NULL)
         bus_free(m->bus);

@@ -25,6 +25,7 @@
 #include "devices/dma.h"
 #include "devices/fw_cfg.h"
 #include "devices/hpet.h"
+#include "devices/ide/piix3_ide.h"
 #include "devices/input/i8042.h"
 #include "devices/isa_debug_exit.h"
 #include "devices/pc_testdev.h"
@@ -41,6 +42,7 @@
 #include "machine/boot/e820.h"
 #include "machine/loop.h"
 #include "machine/sha256.h"
+#include "machine/storage/storage.h"
 
 #define GUEST_TSC_HZ 1000000000 /* the guest's TSC counts nanoseconds */
 
@@ -133,6 +135,8 @@ struct Machine {
     struct AcpiPm acpi_pm;
     struct PciHost pci;
     struct Piix4Pm piix4_pm;
+    struct Piix3Ide piix3_ide;
+    struct Storage storage;
     struct FwCfg fw_cfg;
     struct I8042 i8042;
     struct Port92 port92;

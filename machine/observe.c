@@ -63,6 +63,7 @@ static void wire(struct Machine *m) {
     bus_set_tap(m->bus, trace_wants_tap(&m->trace) ? &m->trace.tap : NULL);
     m->pic.log = m->ioapic.log = m->i8042.log = m->hpet.log = m->fw_cfg.log = m->pvpanic.log = log;
     m->pit.log = m->rtc.log = m->com1.log = m->dma.log = m->acpi_pm.log = m->pci.log = m->hole_log = log;
+    piix3_ide_set_log(&m->piix3_ide, log);
     for (unsigned i = 0; i < m->cpu_count; i++)
         m->cpus[i].lapic.log = log;
 }

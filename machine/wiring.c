@@ -307,6 +307,14 @@ static void pci_msi(void *opaque, uint64_t address, uint32_t data) {
         e->accel.ops->irqchip->send_msi(&e->accel, address, data);
 }
 
+/* Disks, at the ports and interrupts that every PC has them. */
+static int wire_ide(struct Machine *m) {
+    static const struct IdeOps ops = {.stop = storage_ide_failed};
+    const struct IrqWire irq[IDE_CHANNELS] = {isa_wire(m, 14), isa_wire(m, 15)};
+    piix3_ide_init(&m->piix3_ide, irq, &ops, m);
+    return piix3_ide_add(&m->piix3_ide, &m->pci);
+}
+
 /* PCI: PIRQA-D go to IOAPIC pins 16-19, and as PIIX3's registers route them to the PICs. */
 static int wire_pci(struct Machine *m) {
     struct PciHostConfig config = {
@@ -321,7 +329,7 @@ static int wire_pci(struct Machine *m) {
     };
     pci_init(&m->pci, m->bus, &config);
     int r = pci_map(&m->pci);
-    if (r != 0 || m->config.no_acpi)
+    if (r != 0 || (r = wire_ide(m)) != 0 || m->config.no_acpi)
         return r;
     piix4_pm_init(&m->piix4_pm, &acpi_pm_ops, &m->acpi_pm, pm_moved, m);
     return piix4_pm_add(&m->piix4_pm, &m->pci);
@@ -400,6 +408,7 @@ int machine_wire_devices(struct Machine *m) {
 static void set_up_chipset(struct Machine *m) {
     for (unsigned i = 0; i < PCI_PIRQS; i++)
         pci_route_pirq(&m->pci, i, machine_pirq_irq(i));
+    piix3_ide_set_firmware_state(&m->piix3_ide);
     if (!m->config.no_acpi)
         piix4_pm_set_base(&m->piix4_pm, MACHINE_PM_BASE);
 }
@@ -417,6 +426,7 @@ void machine_reset_devices(struct Machine *m) {
     acpi_pm_reset(&m->acpi_pm);
     pci_reset(&m->pci);
     piix4_pm_reset(&m->piix4_pm);
+    piix3_ide_reset(&m->piix3_ide);
     if (m->boot.firmware.name == NULL)
         set_up_chipset(m);
     fw_cfg_reset(&m->fw_cfg);

@@ -225,6 +225,7 @@ static void handle_event(struct Session *s, const Twin86Event *event) {
         run_over(s, SESSION_GUEST_PANICKED, event);
         break;
     case TWIN86_EVENT_PANIC: guest_panic(s, event); break;
+    case TWIN86_EVENT_IO_ERROR: stopped(s, SESSION_IO_ERROR, false, event); break;
     case TWIN86_EVENT_ERROR: run_over(s, SESSION_INTERNAL_ERROR, event); break;
     case TWIN86_EVENT_DEBUG_EXIT:
     case TWIN86_EVENT_STUCK: /* the session's own */
@@ -504,6 +505,7 @@ const char *session_state_name(enum SessionState state) {
         [SESSION_DEBUG] = "debug",
         [SESSION_SHUTDOWN] = "shutdown",
         [SESSION_GUEST_PANICKED] = "guest-panicked",
+        [SESSION_IO_ERROR] = "io-error",
         [SESSION_INTERNAL_ERROR] = "internal-error",
     };
     return names[state];

@@ -25,6 +25,7 @@ enum SessionState {
     SESSION_DEBUG,          /* debug: a breakpoint or watchpoint */
     SESSION_SHUTDOWN,       /* shutdown: powered off, or reset with no_reboot, and kept by no_shutdown */
     SESSION_GUEST_PANICKED, /* guest-panicked: pvpanic; or triple fault with no_reboot, kept by no_shutdown */
+    SESSION_IO_ERROR,       /* io-error: a drive's image could not be read or written */
     SESSION_INTERNAL_ERROR, /* internal-error: the engine can't go on, kept by no_shutdown */
 };
 

@@ -74,6 +74,8 @@ static const struct SuiteEntry suites[] = {
     {"acpi_pm", acpi_pm_suite},
     {"pci", pci_suite},
     {"piix4_pm", piix4_pm_suite},
+    {"ide", ide_suite},
+    {"atapi", atapi_suite},
     {"fw_cfg", fw_cfg_suite},
     {"acpi_tables", acpi_tables_suite},
     {"fp", fp_suite},

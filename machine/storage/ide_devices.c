@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/* -device ide-hd and ide-cd. */
+#include "machine/lists.h"
+#include "machine/machine.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+__attribute__((format(printf, 3, 4))) static int refuse(char *why, size_t n, const char *format, ...) {
+    va_list ap;
+    va_start(ap, format);
+    vsnprintf(why, n, format, ap);
+    va_end(ap);
+    return -EINVAL;
+}
+
+/* ---- at a place ---- */
+
+static enum IdeOnError on_error(int chosen, enum IdeOnError otherwise) {
+    static const enum IdeOnError policies[] = {IDE_ERROR_REPORT, IDE_ERROR_IGNORE, IDE_ERROR_STOP, IDE_ERROR_ENOSPC};
+    return chosen < 0 ? otherwise : policies[chosen];
+}
+
+static void default_serial(struct IdeDriveConfig *c, const struct Drive *d, unsigned channel, unsigned place) {
+    if (c->serial[0] != '\0')
+        return;
+    if (d->options.serial != NULL)
+        snprintf(c->serial, sizeof(c->serial), "%s", d->options.serial);
+    else
+        snprintf(c->serial, sizeof(c->serial), "TW%05u", channel * IDE_DRIVES + place + 1);
+}
+
+int storage_add_ide(struct Machine *m, struct Drive *d, unsigned channel, unsigned place,
+                    const struct IdeDriveConfig *config, char *why, size_t n) {
+    struct IdeDriveConfig c = *config;
+    c.block = d->block;
+    c.read_error = on_error(d->options.read_error, IDE_ERROR_REPORT);
+    c.write_error = on_error(d->options.write_error, IDE_ERROR_ENOSPC);
+    default_serial(&c, d, channel, place);
+    int r = ide_add_drive(&m->piix3_ide.ide, channel, place, &c);
+    if (r == -EBUSY)
+        snprintf(why, n, "drive %s: ide.%u unit %u is taken", d->id, channel, place);
+    else if (r == -EINVAL)
+        snprintf(why, n, "drive %s: a disk needs at least one sector; its image is empty", d->id);
+    else if (r != 0)
+        snprintf(why, n, "drive %s: out of memory", d->id);
+    if (r != 0)
+        return r;
+    d->cdrom = c.kind == IDE_CD;
+    d->channel = channel;
+    d->place = place;
+    if (d->device == NULL && (d->device = strdup("")) == NULL)
+        return refuse(why, n, "drive %s: out of memory", d->id);
+    return 0;
+}
+
+/* ---- properties ---- */
+
+struct IdeProperties {
+    const char *drive, *bus, *id, *serial, *model, *version;
+    uint64_t unit;
+    bool has_unit;
+};
+
+static int read_property(struct IdeProperties *p, const char *device, const char *key, const char *value, char *why,
+                         size_t n) {
+    const struct {
+        const char *name;
+        const char **member;
+        size_t most;
+    } texts[] = {{"drive", &p->drive, 63},   {"bus", &p->bus, 63},     {"id", &p->id, 63},
+                 {"serial", &p->serial, 20}, {"model", &p->model, 40}, {"ver", &p->version, 8}};
+    for (unsigned i = 0; i < sizeof(texts) / sizeof(texts[0]) && value != NULL; i++) {
+        if (strcmp(key, texts[i].name) != 0)
+            continue;
+        if (strlen(value) > texts[i].most)
+            return refuse(why, n, "-device %s: %s=%s is too long; %zu characters are the most", device, key, value,
+                          texts[i].most);
+        *texts[i].member = value;
+        return 0;
+    }
+    if (value == NULL || strcmp(key, "unit") != 0)
+        return refuse(why, n,
+                      "-device %s has no property '%s'; drive=, bus=, unit=, id=, serial=, model= and ver= exist",
+                      device, key);
+    if (!list_number(value, IDE_DRIVES - 1, &p->unit))
+        return refuse(why, n, "-device %s: unit=%s is not right; 0 and 1 are", device, value);
+    p->has_unit = true;
+    return 0;
+}
+
+/* "ide.1"; without one both are tried. */
+static int choose_place(struct Machine *m, const struct IdeProperties *p, const char *device, unsigned *channel,
+                        unsigned *place, char *why, size_t n) {
+    unsigned first = 0, last = IDE_CHANNELS - 1;
+    if (p->bus != NULL) {
+        if (strcmp(p->bus, "ide.0") != 0 && strcmp(p->bus, "ide.1") != 0)
+            return refuse(why, n, "-device %s: there is no bus '%s'; ide.0 and ide.1 are there", device, p->bus);
+        first = last = (unsigned)(p->bus[4] - '0');
+    }
+    for (*channel = first; *channel <= last; ++*channel)
+        for (*place = 0; *place < IDE_DRIVES; ++*place)
+            if ((!p->has_unit || p->unit == *place) &&
+                (p->has_unit || m->piix3_ide.ide.channel[*channel].drive[*place].config.kind == IDE_NONE))
+                return 0;
+    return refuse(why, n, "-device %s: no place is free%s%s", device, p->bus != NULL ? " on " : "",
+                  p->bus != NULL ? p->bus : "");
+}
+
+/* A CD-ROM may be without a -drive: empty for good. */
+static int find_drive(struct Machine *m, const struct IdeProperties *p, const char *device, bool cdrom,
+                      struct Drive **d, char *why, size_t n) {
+    *d = p->drive != NULL ? storage_find(m, p->drive) : NULL;
+    if (p->drive == NULL && !cdrom)
+        return refuse(why, n, "-device %s needs drive=ID, the id of a -drive with if=none", device);
+    if (p->drive != NULL && *d == NULL)
+        return refuse(why, n, "-device %s: there is no drive '%s'", device, p->drive);
+    if (*d != NULL && (*d)->device != NULL)
+        return refuse(why, n, "-device %s: drive '%s' has a device already; with if=none it has none of its own",
+                      device, p->drive);
+    if (*d != NULL && !cdrom && ((*d)->block == NULL || (*d)->options.media == DRIVE_MEDIA_CDROM))
+        return refuse(why, n, "-device %s: drive '%s' is a CD-ROM's; ide-cd shows it", device, p->drive);
+    return 0;
+}
+
+static int add(struct Machine *m, const struct IdeProperties *p, const char *device, bool cdrom, char *why, size_t n) {
+    struct IdeDriveConfig config = {.kind = cdrom ? IDE_CD : IDE_DISK};
+    unsigned channel, place;
+    struct Drive *d;
+    int r = find_drive(m, p, device, cdrom, &d, why, n);
+    if (r != 0 || (r = choose_place(m, p, device, &channel, &place, why, n)) != 0)
+        return r;
+    snprintf(config.serial, sizeof(config.serial), "%s", p->serial != NULL ? p->serial : "");
+    snprintf(config.model, sizeof(config.model), "%s", p->model != NULL ? p->model : "");
+    snprintf(config.version, sizeof(config.version), "%s", p->version != NULL ? p->version : "");
+    if (d == NULL && (d = storage_new_drive(m, NULL)) == NULL)
+        return refuse(why, n, "-device %s: out of memory", device);
+    if (d->id[0] == '\0')
+        snprintf(d->id, sizeof(d->id), "%s", p->id != NULL ? p->id : "cd");
+    if ((d->device = strdup(p->id != NULL ? p->id : "")) == NULL)
+        return refuse(why, n, "-device %s: out of memory", device);
+    return storage_add_ide(m, d, channel, place, &config, why, n);
+}
+
+int storage_add_device(struct Machine *m, const char *text, char *why, size_t n) {
+    struct IdeProperties p = {0};
+    char *copy = strdup(text), *list = copy, *key, *value;
+    if (copy == NULL)
+        return refuse(why, n, "-device: out of memory");
+    const char *device = list_cut(&list);
+    bool cdrom = strcmp(device, "ide-cd") == 0;
+    int r = cdrom || strcmp(device, "ide-hd") == 0 ? 0 : refuse(why, n, "unknown device '%s'", device);
+    while (r == 0 && list_cut_property(&list, &key, &value))
+        r = read_property(&p, device, key, value, why, n);
+    if (r == 0)
+        r = add(m, &p, device, cdrom, why, n);
+    free(copy);
+    return r;
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/* What can be done with drives while the machine runs, and what there is to say about them. */
+#include "machine/machine.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- removable media ---- */
+
+static int find_removable(struct Machine *m, const char *id, struct Drive **d, char *why, size_t n) {
+    *d = storage_find(m, id);
+    if (*d != NULL && (*d)->cdrom && (*d)->device != NULL)
+        return 0;
+    snprintf(why, n,
+             *d == NULL ? "there is no drive '%s'; info block lists them" : "drive '%s' has no removable medium", id);
+    return *d == NULL ? -ENOENT : -ENOTSUP;
+}
+
+static int open_tray(struct Drive *d, bool force, char *why, size_t n) {
+    int r = ide_move_tray(&d->machine->piix3_ide.ide, d->channel, d->place, true, force);
+    if (r != 0)
+        snprintf(why, n, "drive '%s' is locked by the guest, which was told; try again, or with force", d->id);
+    return r;
+}
+
+/* The block, if there is one, is nobody's any more. */
+static void take_out(struct Drive *d) {
+    struct Block *old = d->block;
+    d->block = NULL;
+    ide_set_medium(&d->machine->piix3_ide.ide, d->channel, d->place, NULL);
+    loop_cancel(&d->machine->loop, &d->work);
+    block_close(old);
+}
+
+int storage_eject(struct Machine *m, const char *id, bool force, char *why, size_t n) {
+    struct Drive *d;
+    int r = find_removable(m, id, &d, why, n);
+    if (r != 0 || (r = open_tray(d, force, why, n)) != 0)
+        return r;
+    storage_drain(m);
+    take_out(d);
+    ide_move_tray(&m->piix3_ide.ide, d->channel, d->place, true, true);
+    return 0;
+}
+
+int storage_change(struct Machine *m, const char *id, const char *file, const char *format, bool force, char *why,
+                   size_t n) {
+    struct Drive *d;
+    struct Block *block = NULL;
+    int r = find_removable(m, id, &d, why, n);
+    if (r != 0)
+        return r;
+    struct DriveOptions o = d->options;
+    o.format = format;
+    o.media = DRIVE_MEDIA_CDROM;
+    if ((r = storage_open(d, &block, &o, file, why, n)) != 0)
+        return r;
+    if ((r = open_tray(d, force, why, n)) != 0) {
+        block_close(block);
+        return r;
+    }
+    storage_drain(m);
+    take_out(d);
+    d->block = block;
+    ide_set_medium(&m->piix3_ide.ide, d->channel, d->place, block);
+    return 0;
+}
+
+/* ---- info block ---- */
+
+static void print_image(const struct Drive *d, FILE *f) {
+    struct BlockInfo info;
+    if (d->block == NULL || !block_info(d->block, 0, &info)) {
+        fprintf(f, "%s: [not inserted]\n", d->id);
+        return;
+    }
+    fprintf(f, "%s: %s (%s%s)\n", d->id, info.filename != NULL ? info.filename : "?", info.format,
+            info.readonly ? ", read-only" : "");
+    for (unsigned depth = 1; block_info(d->block, depth, &info); depth++)
+        fprintf(f, "    Backing file:     %s (%s)\n", info.filename != NULL ? info.filename : "?", info.format);
+}
+
+void storage_print(const struct Machine *m, FILE *f) {
+    for (const struct Drive *d = m->storage.drives; d != NULL; d = d->next) {
+        print_image(d, f);
+        if (d->device != NULL)
+            fprintf(f, "    Attached to:      ide.%u, unit %u\n", d->channel, d->place);
+        if (d->cdrom && d->device != NULL) {
+            const struct IdeDriveState *s = &m->piix3_ide.ide.channel[d->channel].state.drive[d->place];
+            fprintf(f, "    Removable device: %slocked, tray %s\n", s->locked ? "" : "not ",
+                    s->tray_open ? "open" : "closed");
+        }
+        if (d->block != NULL)
+            fprintf(f, "    Cache mode:       %s\n", block_write_cache(d->block) ? "writeback" : "writethrough");
+    }
+    if (m->storage.drives == NULL)
+        fputs("there are no drives\n", f);
+}
