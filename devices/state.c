@@ -182,7 +182,7 @@ static bool compare_element(void *opaque, const struct Place *p) {
 
 bool state_differ(const struct StateTable *t, const void *a, const void *b, struct StateDifference *d) {
     struct Comparing c = {a, b, d};
-    return !walk_all(t, compare_element, &c);
+    return memcmp(a, b, t->size) != 0 && !walk_all(t, compare_element, &c);
 }
 
 /* ---- printing ---- */

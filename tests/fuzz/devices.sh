@@ -1,0 +1,21 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Fuzzes devices with libFuzzer and sanitizers: devices.sh BUILD-DIR [SECONDS for each]
+. "$(dirname "$0")/lib.sh"
+seconds=${2:-10}
+d=$root/devices
+
+fuzz() {
+    name=$1
+    shift
+    "$cc" -std=gnu17 -D_GNU_SOURCE -g -O1 -I"$root" -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+        -o "$work/$name" "$root/tests/fuzz/fuzz_$name.c" "$d"/pci/*.c "$d/state.c" "$d/clock.c" "$root"/memory/*.c "$@" \
+        -lpthread
+    mkdir "$work/$name.corpus"
+    "$work/$name" -max_total_time="$seconds" -max_len=4096 -len_control=20 -rss_limit_mb=2048 -verbosity=0 \
+        -print_final_stats=1 -artifact_prefix="$build/$name-" "$work/$name.corpus"
+}
+
+fuzz pci
+fuzz ide "$d"/ide/*.c
+echo "2 passed, 0 failed, 0 skipped"
