@@ -31,7 +31,7 @@ struct Block;
 /* ---- opening ---- */
 
 /** QEMU's cache=. "Write cache" is what the guest sees: without it every write is on the medium when it completes. */
-enum BlockCache {
+enum BlockCacheMode {
     BLOCK_CACHE_WRITEBACK,    /* host page cache, write cache */
     BLOCK_CACHE_NONE,         /* O_DIRECT, write cache */
     BLOCK_CACHE_WRITETHROUGH, /* host page cache, no write cache */
@@ -56,7 +56,7 @@ struct BlockOptions {
     bool readonly;         /* writes are refused with -EROFS */
     bool auto_readonly;    /* readonly where it can't be opened for writing */
     bool snapshot;         /* writes go to a temporary file which nobody else sees and that ends with the block */
-    enum BlockCache cache;
+    enum BlockCacheMode cache;
     enum BlockAio aio;
     enum BlockDiscard discard;
     enum BlockDetectZeroes detect_zeroes;

@@ -286,7 +286,7 @@ static int find_alignment(struct FileNode *f) {
     return found;
 }
 
-static bool direct(enum BlockCache cache) { return cache == BLOCK_CACHE_NONE || cache == BLOCK_CACHE_DIRECTSYNC; }
+static bool direct(enum BlockCacheMode cache) { return cache == BLOCK_CACHE_NONE || cache == BLOCK_CACHE_DIRECTSYNC; }
 
 static int open_descriptor(struct FileNode *f, const char *path, struct BlockOpening *open) {
     int flags = O_CLOEXEC | O_NOCTTY | (direct(open->o->cache) ? O_DIRECT : 0);

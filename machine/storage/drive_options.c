@@ -133,7 +133,7 @@ int drive_options_parse(struct DriveOptions *o, const char *text, char *why, siz
 }
 
 struct BlockOptions drive_block_options(const struct DriveOptions *o, const char *file) {
-    static const enum BlockCache cache[] = {BLOCK_CACHE_WRITEBACK, BLOCK_CACHE_NONE, BLOCK_CACHE_WRITETHROUGH,
+    static const enum BlockCacheMode cache[] = {BLOCK_CACHE_WRITEBACK, BLOCK_CACHE_NONE, BLOCK_CACHE_WRITETHROUGH,
                                             BLOCK_CACHE_DIRECTSYNC, BLOCK_CACHE_UNSAFE};
     bool cdrom = o->media == DRIVE_MEDIA_CDROM;
     return (struct BlockOptions){

@@ -17,7 +17,7 @@ static void count_up(void *opaque) { atomic_fetch_add((_Atomic int *)opaque, 1);
 static void keep(void *opaque, int result) { *(int *)opaque = result; }
 
 START_TEST(reads_what_was_written) {
-    static const enum BlockCache caches[] = {BLOCK_CACHE_WRITEBACK, BLOCK_CACHE_NONE, BLOCK_CACHE_WRITETHROUGH,
+    static const enum BlockCacheMode caches[] = {BLOCK_CACHE_WRITEBACK, BLOCK_CACHE_NONE, BLOCK_CACHE_WRITETHROUGH,
                                              BLOCK_CACHE_DIRECTSYNC, BLOCK_CACHE_UNSAFE};
     char data[3000], back[3002], disk[MIB];
     struct Block *b = BENCH_OPEN(.filename = file.path, .format = "raw", .cache = caches[_i]);
