@@ -20,14 +20,20 @@ struct DmaRequest {
     uint64_t address;
 };
 
-/* Bit 14 of a selector asks for writing, which nobody may; bit 15 selects machine-specific items, of which we have
- * none. */
+/* Bit 14 of a selector once asked for writing; bit 15 selects what is the architecture's own. */
 enum { KEY_WRITE = 1 << 14 };
 
-static const struct FwCfgItem *selected(const struct FwCfg *f) {
+/* The item of that number, or NULL. */
+static struct FwCfgItem *item_of(struct FwCfg *f, unsigned key) {
+    if (key < FW_CFG_KEYS)
+        return &f->item[key];
+    return key >= FW_CFG_ARCH && key < FW_CFG_ARCH + FW_CFG_ARCH_KEYS ? &f->arch[key - FW_CFG_ARCH] : NULL;
+}
+
+static const struct FwCfgItem *selected(struct FwCfg *f) {
     static const struct FwCfgItem none;
-    unsigned key = f->state.key & ~KEY_WRITE;
-    return key < FW_CFG_KEYS ? &f->item[key] : &none;
+    const struct FwCfgItem *item = item_of(f, f->state.key & ~KEY_WRITE);
+    return item != NULL ? item : &none;
 }
 
 static void select_key(struct FwCfg *f, uint16_t key) {
@@ -35,7 +41,7 @@ static void select_key(struct FwCfg *f, uint16_t key) {
     f->state.offset = 0;
 }
 
-static uint32_t item_left(const struct FwCfg *f) {
+static uint32_t item_left(struct FwCfg *f) {
     const struct FwCfgItem *item = selected(f);
     return f->state.offset < item->size ? item->size - f->state.offset : 0;
 }
@@ -92,6 +98,10 @@ static uint32_t dma_read(struct FwCfg *f, uint64_t address, uint32_t length) {
 static void dma_run(struct FwCfg *f, uint64_t at) {
     struct DmaRequest r;
     const uint8_t *unused;
+    if (!bus_ram_ptr(f->bus, at, sizeof r)) {
+        device_error(f->log, "fw_cfg", "DMA request outside of RAM, at", at);
+        return;
+    }
     bus_read(f->bus, at, &r, sizeof r);
     uint32_t control = be32toh(r.control), length = be32toh(r.length), result = 0;
     if (control & DMA_SELECT)
@@ -143,40 +153,46 @@ int fw_cfg_map(struct FwCfg *f, uint16_t base) {
 
 /* ---- items ---- */
 
-static void set_item(struct FwCfg *f, uint16_t key, const void *data, void *owned, uint32_t size) {
-    free(f->item[key].owned);
-    f->item[key] = (struct FwCfgItem){data, owned, size};
+static void set_item(struct FwCfgItem *item, const void *data, void *owned, uint32_t size) {
+    free(item->owned);
+    item->data = data;
+    item->owned = owned;
+    item->size = size;
 }
 
-static int set_copy(struct FwCfg *f, uint16_t key, const void *data, uint32_t size) {
+static int set_copy(struct FwCfgItem *item, const void *data, uint32_t size) {
     void *copy = malloc(size ? size : 1);
     if (!copy)
         return -ENOMEM;
     if (size)
         memcpy(copy, data, size);
-    set_item(f, key, copy, copy, size);
+    set_item(item, copy, copy, size);
     return 0;
 }
 
+/* One that has a number of its own and may be set, or NULL. */
+static struct FwCfgItem *numbered(struct FwCfg *f, uint16_t key) {
+    return key >= FW_CFG_FILE_DIR && key < FW_CFG_KEYS ? NULL : item_of(f, key);
+}
+
 int fw_cfg_add_bytes(struct FwCfg *f, uint16_t key, const void *data, uint32_t size) {
-    if (key >= FW_CFG_FILE_FIRST || key == FW_CFG_FILE_DIR)
+    struct FwCfgItem *item = numbered(f, key);
+    if (!item)
         return -EINVAL;
-    set_item(f, key, data, NULL, size);
+    set_item(item, data, NULL, size);
     return 0;
 }
 
 int fw_cfg_add_int(struct FwCfg *f, uint16_t key, uint64_t value, unsigned size) {
+    struct FwCfgItem *item = numbered(f, key);
     uint64_t le = htole64(value);
-    if (key >= FW_CFG_FILE_FIRST || key == FW_CFG_FILE_DIR || (size != 2 && size != 4 && size != 8))
-        return -EINVAL;
-    return set_copy(f, key, &le, size);
+    return item && (size == 1 || size == 2 || size == 4 || size == 8) ? set_copy(item, &le, size) : -EINVAL;
 }
 
 int fw_cfg_add_string(struct FwCfg *f, uint16_t key, const char *string) {
+    struct FwCfgItem *item = numbered(f, key);
     size_t size = strlen(string) + 1;
-    if (key >= FW_CFG_FILE_FIRST || key == FW_CFG_FILE_DIR || size > UINT32_MAX)
-        return -EINVAL;
-    return set_copy(f, key, string, size);
+    return item && size <= UINT32_MAX ? set_copy(item, string, size) : -EINVAL;
 }
 
 /* One entry of the file directory, big-endian. */
@@ -204,18 +220,24 @@ static int rebuild_directory(struct FwCfg *f) {
         memcpy(e->name, f->name[i], FW_CFG_FILE_NAME);
     }
     qsort(dir.entry, f->files, sizeof dir.entry[0], compare_names);
-    return set_copy(f, FW_CFG_FILE_DIR, &dir, sizeof dir.count + f->files * sizeof dir.entry[0]);
+    return set_copy(&f->item[FW_CFG_FILE_DIR], &dir, sizeof dir.count + f->files * sizeof dir.entry[0]);
+}
+
+/* Its place in the list; `files` if it is not there. */
+static unsigned find_file(const struct FwCfg *f, const char *name) {
+    unsigned i = 0;
+    while (i < f->files && strcmp(f->name[i], name) != 0)
+        i++;
+    return i;
 }
 
 int fw_cfg_add_file(struct FwCfg *f, const char *name, const void *data, uint32_t size) {
-    unsigned i = 0;
     if (name[0] == 0 || strlen(name) >= FW_CFG_FILE_NAME)
         return -EINVAL;
-    while (i < f->files && strcmp(f->name[i], name) != 0)
-        i++;
+    unsigned i = find_file(f, name);
     if (i == FW_CFG_FILE_SLOTS)
         return -ENOSPC;
-    int r = set_copy(f, FW_CFG_FILE_FIRST + i, data, size);
+    int r = set_copy(&f->item[FW_CFG_FILE_FIRST + i], data, size);
     if (r != 0)
         return r;
     if (i == f->files) {
@@ -226,13 +248,24 @@ int fw_cfg_add_file(struct FwCfg *f, const char *name, const void *data, uint32_
     return rebuild_directory(f);
 }
 
+const uint8_t *fw_cfg_file(const struct FwCfg *f, const char *name, uint32_t *size) {
+    unsigned i = find_file(f, name);
+    if (i == f->files)
+        return NULL;
+    if (size)
+        *size = f->item[FW_CFG_FILE_FIRST + i].size;
+    return f->item[FW_CFG_FILE_FIRST + i].data;
+}
+
 /* ---- life ---- */
 
 void fw_cfg_reset(struct FwCfg *f) { memset(&f->state, 0, sizeof f->state); }
 
 void fw_cfg_destroy(struct FwCfg *f) {
     for (unsigned key = 0; key < FW_CFG_KEYS; key++)
-        set_item(f, key, NULL, NULL, 0);
+        set_item(&f->item[key], NULL, NULL, 0);
+    for (unsigned key = 0; key < FW_CFG_ARCH_KEYS; key++)
+        set_item(&f->arch[key], NULL, NULL, 0);
     f->files = 0;
 }
 

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * QEMU-compatible firmware configuration device ("fw_cfg", QEMU documentation, docs/specs/fw_cfg): numbered items and
- * named files that firmware and kernels read through ports 510h-51Bh, also by DMA. Items can't be written by the guest.
+ * named files that firmware and kernels read through ports 510h-51Bh, also by DMA. Items can't be written by the guest:
+ * a DMA request that asks for it ends with the error bit, and the data port writes nothing, as in QEMU since 2.4.
+ *
+ * DMA reaches memory alone, and not far beyond an item's end: what asks for more ends with the error bit.
  *
  * All functions: machine lock held.
  */
@@ -41,8 +44,11 @@ enum FwCfgKey {
     FW_CFG_SETUP_DATA = 0x18,
     FW_CFG_FILE_DIR = 0x19,
     FW_CFG_FILE_FIRST = 0x20,
-    FW_CFG_FILE_SLOTS = 0x20,
+    FW_CFG_FILE_SLOTS = 0x40,
     FW_CFG_KEYS = FW_CFG_FILE_FIRST + FW_CFG_FILE_SLOTS,
+    FW_CFG_ARCH = 0x8000,          /* from here on: the PC's own */
+    FW_CFG_IRQ0_OVERRIDE = 0x8002, /* u8: IRQ 0 is pin 2 of the I/O APIC */
+    FW_CFG_ARCH_KEYS = 0x10,
 };
 
 struct FwCfgState {
@@ -61,7 +67,7 @@ struct FwCfgItem {
 struct FwCfg {
     struct FwCfgState state;
     struct Bus *bus;
-    struct FwCfgItem item[FW_CFG_KEYS];
+    struct FwCfgItem item[FW_CFG_KEYS], arch[FW_CFG_ARCH_KEYS];
     char name[FW_CFG_FILE_SLOTS][FW_CFG_FILE_NAME];
     unsigned files;
     const struct DeviceLog *log; /* NULL: nobody looks */
@@ -76,15 +82,19 @@ void fw_cfg_destroy(struct FwCfg *f);
 /** Map its 12 ports at `base`. 0 or -errno. */
 int fw_cfg_map(struct FwCfg *f, uint16_t base);
 
+/* Keys that may be set: below FW_CFG_FILE_DIR, and FW_CFG_ARCH to FW_CFG_ARCH + FW_CFG_ARCH_KEYS - 1. */
+
 /** Set item `key` (a former content is dropped). The bytes are not copied: they must live as long as `f`.
  *  0 or -EINVAL. */
 int fw_cfg_add_bytes(struct FwCfg *f, uint16_t key, const void *data, uint32_t size);
-/** Set item `key` to a little-endian integer of 2, 4 or 8 bytes. 0, -EINVAL or -ENOMEM. */
+/** Set item `key` to a little-endian integer of 1, 2, 4 or 8 bytes. 0, -EINVAL or -ENOMEM. */
 int fw_cfg_add_int(struct FwCfg *f, uint16_t key, uint64_t value, unsigned size);
 /** Set item `key` to a string with its final NUL. 0, -EINVAL or -ENOMEM. */
 int fw_cfg_add_string(struct FwCfg *f, uint16_t key, const char *string);
 /** Add (or replace) the file `name`, such as "etc/e820". The bytes are copied. 0, -EINVAL (name), -ENOSPC or -ENOMEM.
  */
 int fw_cfg_add_file(struct FwCfg *f, const char *name, const void *data, uint32_t size);
+/** The contents of the file of that name, or NULL; *size may be NULL. */
+const uint8_t *fw_cfg_file(const struct FwCfg *f, const char *name, uint32_t *size);
 
 #endif

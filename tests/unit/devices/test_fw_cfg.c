@@ -78,6 +78,16 @@ START_TEST(items_by_port) {
     ck_assert_int_eq(fw_cfg_add_int(&f, FW_CFG_NB_CPUS, 4, 3), -EINVAL);
     ck_assert_int_eq(fw_cfg_add_bytes(&f, FW_CFG_FILE_DIR, "", 1), -EINVAL);
     ck_assert_int_eq(fw_cfg_add_bytes(&f, 0x100, "", 1), -EINVAL);
+    /* the PC's own */
+    ck_assert_int_eq(fw_cfg_add_int(&f, FW_CFG_IRQ0_OVERRIDE, 1, 1), 0);
+    ck_assert_int_eq(fw_cfg_add_int(&f, FW_CFG_ARCH + FW_CFG_ARCH_KEYS, 1, 1), -EINVAL);
+    ck_assert_int_eq(fw_cfg_add_int(&f, FW_CFG_FILE_FIRST, 1, 1), -EINVAL);
+    choose(FW_CFG_IRQ0_OVERRIDE);
+    ck_assert_uint_eq(next(2), 1);
+    choose(FW_CFG_IRQ0_OVERRIDE | 0x4000);
+    ck_assert_uint_eq(next(1), 1);
+    choose(FW_CFG_ARCH + FW_CFG_ARCH_KEYS);
+    ck_assert_uint_eq(next(1), 0);
     close_bench();
 }
 END_TEST
@@ -119,6 +129,10 @@ START_TEST(files) {
         ck_assert_int_eq(fw_cfg_add_file(&f, name, "x", 1), 0);
     }
     ck_assert_int_eq(fw_cfg_add_file(&f, "opt/more", "x", 1), -ENOSPC);
+    uint32_t size;
+    ck_assert_mem_eq(fw_cfg_file(&f, "etc/e820", &size), "gh", 2);
+    ck_assert_uint_eq(size, 2);
+    ck_assert_ptr_null(fw_cfg_file(&f, "opt/more", &size));
     close_bench();
 }
 END_TEST
