@@ -2,6 +2,7 @@
 /* Reading the files that -kernel, -initrd and -bios name. */
 #include "machine/boot/boot.h"
 
+#include "machine/lists.h"
 #include "memory/host_file.h"
 
 #include <errno.h>
@@ -75,22 +76,6 @@ static int read_file(struct BootInput *in, struct BootFile *file, const char *na
     return 0;
 }
 
-/* Cut the first "file args" off *list in place; two commas stand for one. */
-static char *cut_item(char **list) {
-    char *start = *list, *to = start, *from = start;
-
-    while (*from != '\0') {
-        if (*from == ',' && from[1] != ',')
-            break;
-        if (*from == ',')
-            from++;
-        *to++ = *from++;
-    }
-    *list = *from == ',' ? from + 1 : NULL;
-    *to = '\0';
-    return start;
-}
-
 /* Together they have to fit in RAM. */
 static int open_modules(struct BootInput *in, const char *initrd, uint64_t room, char *why, size_t n) {
     char *list = strdup(initrd);
@@ -98,7 +83,7 @@ static int open_modules(struct BootInput *in, const char *initrd, uint64_t room,
     if (list == NULL || own(in, list) != 0)
         return fail(why, n, -ENOMEM, "out of memory");
     while (list != NULL) {
-        char *name = cut_item(&list);
+        char *name = list_cut(&list);
         char *space = strchr(name, ' ');
         char *args = "";
 

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/** What smbios_options.c and smbios.c share: which value is which. */
+#ifndef TWIN86_MACHINE_SMBIOS_VALUES_H
+#define TWIN86_MACHINE_SMBIOS_VALUES_H
+
+#include "machine/firmware/smbios.h"
+#include "machine/uuid.h"
+
+enum SmbiosProperty {
+    SMBIOS_BIOS_VENDOR,
+    SMBIOS_BIOS_VERSION,
+    SMBIOS_BIOS_DATE,
+    SMBIOS_BIOS_RELEASE,
+    SMBIOS_BIOS_UEFI,
+    SMBIOS_SYSTEM_MANUFACTURER,
+    SMBIOS_SYSTEM_PRODUCT,
+    SMBIOS_SYSTEM_VERSION,
+    SMBIOS_SYSTEM_SERIAL,
+    SMBIOS_SYSTEM_UUID,
+    SMBIOS_SYSTEM_SKU,
+    SMBIOS_SYSTEM_FAMILY,
+    SMBIOS_CHASSIS_MANUFACTURER,
+    SMBIOS_CHASSIS_VERSION,
+    SMBIOS_CHASSIS_SERIAL,
+    SMBIOS_CHASSIS_ASSET,
+    SMBIOS_CHASSIS_SKU,
+    SMBIOS_CPU_SOCKET,
+    SMBIOS_CPU_MANUFACTURER,
+    SMBIOS_CPU_VERSION,
+    SMBIOS_CPU_SERIAL,
+    SMBIOS_CPU_ASSET,
+    SMBIOS_CPU_PART,
+    SMBIOS_CPU_MAX_SPEED,
+    SMBIOS_CPU_SPEED,
+    SMBIOS_CPU_ID,
+    SMBIOS_DIMM_LOCATOR,
+    SMBIOS_DIMM_BANK,
+    SMBIOS_DIMM_MANUFACTURER,
+    SMBIOS_DIMM_SERIAL,
+    SMBIOS_DIMM_ASSET,
+    SMBIOS_DIMM_PART,
+    SMBIOS_DIMM_SPEED,
+    SMBIOS_PROPERTIES
+};
+
+/** "1.2", each at most 255. */
+bool smbios_release(const char *text, uint8_t *major, uint8_t *minor);
+
+#endif
