@@ -9,6 +9,7 @@ static const char help[] = "Usage: twin86 [options]      without a guest, the bu
                            "       twin86 doctor         this host's engines; also diff --help, exits --help\n"
                            "  -kernel FILE     bzImage, multiboot or PVH kernel     -bios FILE  firmware ROM\n"
                            "  -initrd FILE     initial RAM disk, or modules         -append STR command line\n"
+                           "  -boot order=cd,menu=on  by SeaBIOS   -pflash FILE  flash   -L DIR  firmware's\n"
                            "Machine\n"
                            "  -m SIZE          RAM, such as 512M or 6G (256M)       -smp 1      processors\n"
                            "  -cpu MODEL[,+FEATURE|-FEATURE]...                     -cpu help   lists\n"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The command line: one table of options, named as QEMU names them. See options.h. */
-#include "options.h"
+#include "options_internal.h"
 #include "values.h"
 
 #include <ctype.h>
@@ -13,15 +13,7 @@
 #include <string.h>
 #include <time.h>
 
-/* What an option's function gets. */
-struct Context {
-    struct Options *o;
-    const char *name; /* as typed */
-    char *why;
-    size_t n;
-};
-
-__attribute__((format(printf, 2, 3))) static bool wrong(const struct Context *c, const char *format, ...) {
+bool wrong(const struct Context *c, const char *format, ...) {
     va_list ap;
     int used = snprintf(c->why, c->n, "%s: ", c->name);
     va_start(ap, format);
@@ -506,6 +498,13 @@ static const struct OptionRow {
     {"initrd", ARG_NEEDED, "a FILE", set_initrd},
     {"append", ARG_NEEDED, "a command line", set_append},
     {"bios", ARG_NEEDED, "a FILE", set_bios},
+    {"L", ARG_NEEDED, "a folder with firmware", set_firmware_dir},
+    {"boot", ARG_NEEDED, "order=LETTERS, menu=on, ...", set_boot},
+    {"drive", ARG_NEEDED, "if=pflash,format=raw,file=PATH", set_drive},
+    {"pflash", ARG_NEEDED, "a FILE", set_pflash},
+    {"fw_cfg", ARG_NEEDED, "name=opt/NAME and file=PATH or string=TEXT", set_fw_cfg},
+    {"smbios", ARG_NEEDED, "type=N and what it says", set_smbios},
+    {"option-rom", ARG_NEEDED, "a FILE", set_option_rom},
     {"m", ARG_NEEDED, "a size, such as 512M", set_memory},
     {"cpu", ARG_NEEDED, "a model; -cpu help lists them", set_cpu},
     {"accel", ARG_NEEDED, "an engine; -accel help lists them", set_accel},
@@ -537,6 +536,7 @@ static const struct OptionRow {
     {"S", ARG_NONE, NULL, set_stopped},
     {"icount", ARG_OPTIONAL, "shift=N", set_icount},
     {"rtc", ARG_NEEDED, "base=utc|localtime|DATE", set_rtc},
+    {"global", ARG_NEEDED, "DEVICE.PROPERTY=VALUE", set_global},
     {"device", ARG_NEEDED, "a device; -device help lists them", set_device},
     {"d", ARG_NEEDED, "items; -d help lists them", set_log},
     {"D", ARG_NEEDED, "a FILE", set_log_file},
@@ -567,7 +567,8 @@ static bool check(struct Options *o, char *why, size_t n) {
                  o->config.accel);
         return false;
     }
-    if (o->guest.kernel == NULL && o->guest.bios == NULL)
+    if (o->guest.kernel == NULL && o->guest.bios == NULL && o->config.boot == NULL && o->config.option_roms == NULL &&
+        o->config.flash[0].file == NULL)
         o->config.debug_exit = true; /* by which the guest that is built in says that something went wrong */
     return true;
 }

@@ -27,7 +27,7 @@ struct ServerOption {
     int (*serve)(Twin86Session *session, const char *where, char *why, size_t why_size);
 };
 
-enum { SERVERS_MAX = 8 };
+enum { SERVERS_MAX = 8, FIRMWARE_OPTIONS_MAX = 64 };
 
 /** What to do instead of running a guest. */
 enum Action {
@@ -55,9 +55,14 @@ struct Options {
     bool no_shutdown;                /* -no-shutdown */
     enum Twin86PanicAction on_panic; /* -action panic= */
     bool log_stats, log_hash;
-    char trace[128];          /* the library's items of -d; config.trace points here */
-    char accel[512];          /* config.accel points here once an engine was named */
-    uint8_t uuid[16];         /* config.uuid points here */
+    char trace[128];                                     /* the library's items of -d; config.trace points here */
+    char accel[512];                                     /* config.accel points here once an engine was named */
+    uint8_t uuid[16];                                    /* config.uuid points here */
+    const char *firmware_dirs[FIRMWARE_OPTIONS_MAX + 1]; /* those of config point here, once there is one */
+    const char *fw_cfg[FIRMWARE_OPTIONS_MAX + 1];
+    const char *smbios[FIRMWARE_OPTIONS_MAX + 1];
+    const char *option_roms[FIRMWARE_OPTIONS_MAX + 1];
+    char boot[512];           /* config.boot points here, once one was given */
     const char *process_name; /* NULL: the program's own */
     const char *log_file;
     bool exit_json;        /* -exit-stats json */

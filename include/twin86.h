@@ -54,6 +54,12 @@ TWIN86_API const char *twin86_version(void);
  * callbacks apply. */
 typedef void Twin86Output(void *opaque, const uint8_t *data, size_t size);
 
+/** A flash chip for firmware. What the guest writes to it is in the file at once. */
+typedef struct Twin86Flash {
+    const char *file; /* its contents, a multiple of 4 KiB; NULL: there is no such chip */
+    bool readonly;
+} Twin86Flash;
+
 /** What kind of PC to make. Fill with twin86_config_init, then change what you like. Strings are copied. */
 typedef struct Twin86Config {
     size_t struct_size;          /* set by twin86_config_init; lets the struct grow */
@@ -101,6 +107,13 @@ typedef struct Twin86Config {
     const char *const *drives;  /* "file=PATH,if=ide,..." */
     const char *const *devices; /* "ide-cd,drive=ID,..." */
     bool snapshot;              /* what the guest writes to any drive is forgotten at the end */
+    /* What firmware finds (docs/firmware.md). Lists end with NULL, and may be NULL. */
+    const char *const *firmware_dirs; /* folders in which firmware files are looked for first */
+    const char *const *fw_cfg;        /* "name=opt/NAME,file=PATH" or "...,string=TEXT" */
+    const char *const *smbios;        /* "type=1,manufacturer=TEXT,..." */
+    const char *const *option_roms;   /* "PATH[,bootindex=N]" */
+    const char *boot;                 /* "order=cd,menu=on,...": then firmware is what starts by default; NULL: nothing */
+    Twin86Flash flash[2];             /* chips that hold the firmware; the first ends at 4 GiB, the second below it */
 } Twin86Config;
 
 /** Where output goes: serial_output, debugcon_output, trace_output. */
@@ -153,12 +166,14 @@ TWIN86_API int twin86_set_accel(Twin86Machine *machine, const char *accel, char 
 
 /* ---- guests -------------------------------------------------------------------------------------------------- */
 
-/** What to boot. All NULL: the small guest that is embedded in the library. */
+/** What to boot. All NULL: the firmware in flash, or the PC's BIOS when there is something that it would boot, or else the
+ *  small guest that is embedded in the library. */
 typedef struct Twin86Guest {
     const char *kernel; /* path of a bzImage, a multiboot ELF or an ELF with a PVH note: which one is detected */
     const char *initrd; /* path of an initial RAM disk (bzImage, PVH) or of modules, separated by commas (multiboot) */
     const char *append; /* the kernel's command line */
-    const char *bios;   /* path of a firmware ROM, mapped to end at 4 GiB and at 1 MiB; also run before `kernel` */
+    const char *bios;   /* a firmware ROM, mapped to end at 4 GiB; its last 128 KiB show below 1 MiB, too. A path, or a name
+                           in firmware_dirs or where Debian's packages put firmware */
 } Twin86Guest;
 
 /**

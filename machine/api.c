@@ -15,9 +15,7 @@ struct Twin86Machine {
     struct Machine m;
 };
 
-struct Machine *machine_of(Twin86Machine *machine) {
-    return &machine->m;
-}
+struct Machine *machine_of(Twin86Machine *machine) { return &machine->m; }
 
 const char *twin86_version(void) { return PACKAGE_VERSION; }
 

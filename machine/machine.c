@@ -138,13 +138,16 @@ int machine_create(struct Machine *m, const Twin86Config *config, char *why, siz
         return fail(why, n, r, "name");
     if ((r = create_base(m)) != 0)
         return fail(why, n, r, "machine");
-    if ((r = machine_create_cpus(m, why, n)) != 0 || (r = machine_create_observers(m, why, n)) != 0)
+    if ((r = firmware_configure(m, config, why, n)) != 0 || (r = machine_create_cpus(m, why, n)) != 0 ||
+        (r = machine_create_observers(m, why, n)) != 0)
         return r;
     if ((r = machine_wire_memory(m)) != 0)
         return fail(why, n, r, "guest RAM");
     if ((r = machine_wire_devices(m)) != 0)
         return fail(why, n, r, "devices");
     if ((r = storage_create(m, config, why, n)) != 0)
+        return r;
+    if ((r = firmware_wire(m, config, why, n)) != 0)
         return r;
     machine_wire_observers(m);
     if ((r = start_cpus(m, why, n)) != 0)
@@ -181,6 +184,7 @@ void machine_destroy(struct Machine *m) {
     machine_destroy_cpus(m);
     unload(m);
     storage_destroy(m);
+    firmware_destroy(m);
     fw_cfg_destroy(&m->fw_cfg);
     if (m->bus != NULL)
         bus_free(m->bus);
@@ -202,47 +206,75 @@ void machine_destroy(struct Machine *m) {
 
 /* ---- guests ---- */
 
-static int load_guest(struct Machine *m, char *why, size_t n) {
-    if (!m->has_guest)
-        return 0;
+/* Where there is no firmware: its tables, and what else it leaves in RAM and devices. */
+static int stand_in_for_firmware(struct Machine *m, char *why, size_t n) {
+    machine_set_bios_state(m);
     int r = machine_acpi_to_ram(m);
     if (r != 0)
         return fail(why, n, r, "ACPI tables");
-    r = boot_load(&m->boot, m->bus, &machine_cpu(m, 0)->env, why, n);
-    if (m->boot.firmware.name == NULL)
-        uart_set_firmware_state(&m->com1);
+    return (r = machine_smbios_to_ram(m)) != 0 ? fail(why, n, r, "SMBIOS tables") : 0;
+}
+
+static int load_guest(struct Machine *m, char *why, size_t n) {
+    int r = 0;
+    if (!m->has_guest)
+        return 0;
+    if (!machine_runs_firmware(m))
+        r = stand_in_for_firmware(m, why, n);
+    if (r == 0 && !firmware_in_flash(&m->fw))
+        r = boot_load(&m->boot, m->bus, &machine_cpu(m, 0)->env, why, n);
     cpu_state_changed(machine_cpu(m, 0));
     return r;
 }
 
-static int open_guest(struct Machine *m, const Twin86Guest *g, char *why, size_t n) {
-    const char *named[] = {g->kernel, g->initrd, g->append, g->bios};
-    bool any = false;
-    for (unsigned i = 0; i < 4; i++) {
-        if (named[i] == NULL)
-            continue;
-        any = true;
-        if ((m->guest_strings[i] = strdup(named[i])) == NULL)
+/* The names of the guest's files, as long as it is loaded; a firmware's becomes its path. 0 or -errno. */
+static int keep_names(struct Machine *m, const Twin86Guest *g, char *why, size_t n) {
+    const char *named[] = {g->kernel, g->initrd, g->append};
+    const char *bios = g->bios == NULL && g->kernel == NULL && m->fw.wanted ? FIRMWARE_BIOS : g->bios;
+    for (unsigned i = 0; i < 3; i++)
+        if (named[i] != NULL && (m->guest_strings[i] = strdup(named[i])) == NULL)
             return fail(why, n, -ENOMEM, "guest");
+    return bios == NULL || (m->guest_strings[3] = firmware_find(m, bios, why, n)) != NULL ? 0 : -ENOENT;
+}
+
+/* With flash chips: the firmware in them is the guest. */
+static int open_flash(struct Machine *m, const Twin86Guest *g, char *why, size_t n) {
+    const char *other = g->kernel != NULL ? g->kernel : g->bios;
+    if (other == NULL && g->initrd == NULL && g->append == NULL) {
+        firmware_show_rom(m);
+        return 0;
     }
+    snprintf(why, n, "%s: the firmware in the flash chip is what starts; leave -kernel, -initrd, -append and -bios out",
+             other != NULL       ? other
+             : g->initrd != NULL ? g->initrd
+                                 : "-append");
+    return -EINVAL;
+}
+
+static int open_guest(struct Machine *m, const Twin86Guest *g, char *why, size_t n) {
+    if (firmware_in_flash(&m->fw))
+        return open_flash(m, g, why, n);
+    int r = keep_names(m, g, why, n);
     char *const *s = m->guest_strings;
-    int r = boot_open(&m->boot, m->config.ram_size, s[0], s[1], s[2], s[3], why, n);
-    if (r != 0)
+    if (r != 0 || (r = boot_open(&m->boot, m->config.ram_size, s[0], s[1], s[2], s[3], why, n)) != 0)
         return r;
-    if (!any)
+    if (s[0] == NULL && s[3] == NULL)
         boot_use_embedded(&m->boot);
     if (boot_kind(&m->boot, why, n) == BOOT_UNKNOWN)
         return -EINVAL;
     m->boot.ram_size = m->config.ram_size;
     m->boot.long_mode = cpu_has(&machine_cpu(m, 0)->model, CPUID_LM);
+    firmware_show_rom(m);
     return boot_map_firmware(&m->boot, m->bus, &m->firmware, why, n);
 }
 
 int machine_reset(struct Machine *m, char *why, size_t n) {
-    if (atomic_load(&m->started_ns) != 0 || atomic_load(&m->run_ns) != 0) /* not what a new machine begins with */
-        for (unsigned i = 0; i < m->cpu_count; i++)
-            trace_reset(&m->trace, machine_cpu(m, i));
+    /* not what a new machine begins with */
+    bool again = atomic_load(&m->started_ns) != 0 || atomic_load(&m->run_ns) != 0;
+    for (unsigned i = 0; i < m->cpu_count && again; i++)
+        trace_reset(&m->trace, machine_cpu(m, i));
     machine_reset_devices(m);
+    firmware_reset(m, again);
     for (unsigned i = 0; i < m->cpu_count; i++)
         cpu_reset(machine_cpu(m, i), false);
     machine_state_changed(m);

@@ -40,6 +40,7 @@
 #include "include/twin86.h"
 #include "machine/boot/boot.h"
 #include "machine/boot/e820.h"
+#include "machine/firmware/firmware.h"
 #include "machine/loop.h"
 #include "machine/sha256.h"
 #include "machine/storage/storage.h"
@@ -138,6 +139,7 @@ struct Machine {
     struct Piix3Ide piix3_ide;
     struct Storage storage;
     struct FwCfg fw_cfg;
+    struct Firmware fw;
     struct I8042 i8042;
     struct Port92 port92;
     struct Dma dma;
@@ -162,6 +164,11 @@ struct Machine {
     _Atomic int64_t run_ns, started_ns; /* host time spent running: finished runs; start of this one */
     _Atomic uint64_t instructions;      /* as of the last stop, of all */
 };
+
+/** The guest begins at the reset vector: in a ROM, or in a flash chip. */
+static inline bool machine_runs_firmware(const struct Machine *m) {
+    return m->boot.firmware.name != NULL || firmware_in_flash(&m->fw);
+}
 
 static inline struct CPUState *machine_cpu(const struct Machine *m, unsigned index) { return &m->cpus[index].cpu; }
 

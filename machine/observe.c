@@ -64,6 +64,8 @@ static void wire(struct Machine *m) {
     m->pic.log = m->ioapic.log = m->i8042.log = m->hpet.log = m->fw_cfg.log = m->pvpanic.log = log;
     m->pit.log = m->rtc.log = m->com1.log = m->dma.log = m->acpi_pm.log = m->pci.log = m->hole_log = log;
     piix3_ide_set_log(&m->piix3_ide, log);
+    for (unsigned i = 0; i < FIRMWARE_FLASH_CHIPS; i++)
+        m->fw.flash[i].device.log = log;
     for (unsigned i = 0; i < m->cpu_count; i++)
         m->cpus[i].lapic.log = log;
 }
@@ -110,9 +112,7 @@ void machine_find_symbols(struct Machine *m) {
         m->guest_strings[0] != NULL ? symbols_load(m->guest_strings[0], true, &r, unused, sizeof(unused)) : NULL;
 }
 
-void machine_destroy_observers(struct Machine *m) {
-    trace_destroy(&m->trace);
-}
+void machine_destroy_observers(struct Machine *m) { trace_destroy(&m->trace); }
 
 /* ---- crashes ---- */
 

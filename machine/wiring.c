@@ -139,12 +139,19 @@ static void wire_cmos(struct Machine *m) {
     const struct {
         uint8_t index, value;
     } bytes[] = {
-        {0x15, 640 & 0xff},          {0x16, 640 >> 8},
-        {0x17, ext & 0xff},          {0x18, ext >> 8},
-        {0x30, ext & 0xff},          {0x31, ext >> 8},
-        {0x34, above16 & 0xff},      {0x35, above16 >> 8},
-        {0x5b, (high >> 16) & 0xff}, {0x5c, (high >> 24) & 0xff},
-        {0x5d, (high >> 32) & 0xff}, {0x14, 0x06}, /* equipment: FPU, mouse port */
+        {0x15, 640 & 0xff},
+        {0x16, 640 >> 8},
+        {0x17, ext & 0xff},
+        {0x18, ext >> 8},
+        {0x30, ext & 0xff},
+        {0x31, ext >> 8},
+        {0x34, above16 & 0xff},
+        {0x35, above16 >> 8},
+        {0x5b, (high >> 16) & 0xff},
+        {0x5c, (high >> 24) & 0xff},
+        {0x5d, (high >> 32) & 0xff},
+        {0x14, 0x06}, /* equipment: FPU, mouse port */
+        {0x5f, (uint8_t)(m->cpu_count - 1)},
     };
     for (unsigned i = 0; i < sizeof(bytes) / sizeof(bytes[0]); i++)
         rtc_set_cmos(&m->rtc, bytes[i].index, bytes[i].value);
@@ -315,10 +322,13 @@ static int wire_ide(struct Machine *m) {
     return piix3_ide_add(&m->piix3_ide, &m->pci);
 }
 
+/* From where on firmware places BARs, if RAM leaves it to it. */
+#define PCI_WINDOW_LOWEST 0x80000000ull
+
 /* PCI: PIRQA-D go to IOAPIC pins 16-19, and as PIIX3's registers route them to the PICs. */
 static int wire_pci(struct Machine *m) {
     struct PciHostConfig config = {
-        .mmio_base = PCI_HOLE_BASE,
+        .mmio_base = m->layout.below_4g > PCI_WINDOW_LOWEST ? m->layout.below_4g : PCI_WINDOW_LOWEST,
         .mmio_end = IOAPIC_DEFAULT_BASE,
         .pirq = ioapic_wire(m, MACHINE_PIRQ_GSI),
         .isa = pic_wire(m, 0),
@@ -326,6 +336,8 @@ static int wire_pci(struct Machine *m) {
         .reset_opaque = &m->acpi_pm,
         .msi = pci_msi,
         .msi_opaque = m,
+        .shadow_changed = firmware_shadow_changed,
+        .shadow_opaque = m,
     };
     pci_init(&m->pci, m->bus, &config);
     int r = pci_map(&m->pci);
@@ -333,30 +345,6 @@ static int wire_pci(struct Machine *m) {
         return r;
     piix4_pm_init(&m->piix4_pm, &acpi_pm_ops, &m->acpi_pm, pm_moved, m);
     return piix4_pm_add(&m->piix4_pm, &m->pci);
-}
-
-/* What firmware asks about the machine: sizes, counts, and where RAM lies. */
-static int wire_fw_cfg(struct Machine *m) {
-    struct FwCfg *f = &m->fw_cfg;
-    struct {
-        uint64_t addr, size;
-        uint32_t type;
-    } __attribute__((packed)) ram[] = {
-        {0, m->layout.below_4g, E820_RAM},
-        {HIGH_RAM_BASE, m->layout.above_4g, E820_RAM},
-    };
-    uint32_t size = m->layout.above_4g != 0 ? sizeof(ram) : sizeof(ram[0]);
-    int r = fw_cfg_init(f, m->bus);
-    if (r != 0 || (r = fw_cfg_add_int(f, FW_CFG_RAM_SIZE, m->layout.below_4g, 8)) != 0 ||
-        (r = fw_cfg_add_int(f, FW_CFG_NOGRAPHIC, 1, 2)) != 0 ||
-        (r = fw_cfg_add_int(f, FW_CFG_NB_CPUS, m->cpu_count, 2)) != 0 ||
-        (r = fw_cfg_add_int(f, FW_CFG_MAX_CPUS, m->cpu_count, 2)) != 0 ||
-        (r = fw_cfg_add_int(f, FW_CFG_NUMA, 0, 8)) != 0 || (r = fw_cfg_add_file(f, "etc/e820", ram, size)) != 0)
-        return r;
-    r = machine_acpi_to_fw_cfg(m);
-    if (r == 0 && m->config.pvpanic)
-        r = fw_cfg_add_file(f, "etc/pvpanic-port", &m->config.pvpanic_port, sizeof(m->config.pvpanic_port));
-    return r != 0 ? r : fw_cfg_map(f, FW_CFG_BASE);
 }
 
 /* Timers and the devices of the ISA bus, at the addresses and interrupts that a PC has them. */
@@ -399,13 +387,14 @@ int machine_wire_devices(struct Machine *m) {
         r = wire_acpi(m);
     if (r == 0)
         r = wire_pci(m);
-    if (r == 0)
-        r = wire_fw_cfg(m);
     return r != 0 ? r : wire_isa(m);
 }
 
-/* Where firmware is skipped: what it would have written into the chipset. */
+/* Where firmware is skipped: what it would have written into the chipset. Shadow RAM (PAM0-6) is left writable. */
 static void set_up_chipset(struct Machine *m) {
+    enum { PAM0 = 0x59, PAM6 = 0x5f };
+    for (unsigned reg = PAM0; reg <= PAM6; reg++)
+        pci_config_write(&m->pci, 0, 0, reg, 0x33, 1);
     for (unsigned i = 0; i < PCI_PIRQS; i++)
         pci_route_pirq(&m->pci, i, machine_pirq_irq(i));
     piix3_ide_set_firmware_state(&m->piix3_ide);
@@ -427,7 +416,7 @@ void machine_reset_devices(struct Machine *m) {
     pci_reset(&m->pci);
     piix4_pm_reset(&m->piix4_pm);
     piix3_ide_reset(&m->piix3_ide);
-    if (m->boot.firmware.name == NULL)
+    if (!machine_runs_firmware(m))
         set_up_chipset(m);
     fw_cfg_reset(&m->fw_cfg);
     pit_reset(&m->pit);

@@ -84,6 +84,11 @@ void piix4_pm_set_base(struct Piix4Pm *pm, uint16_t base) {
 
 /* ---- life ---- */
 
+/* By this bit firmware sees that SMM is set up already, and leaves it alone: there is none (as QEMU has it with
+ * smm=off). */
+#define APMC_EN (1u << 25)
+enum { DEVACTB = 0x58 };
+
 static void init_registers(struct PciDevice *dev) {
     /* kept for firmware that writes them: no SMI, general purpose I/O or device monitor is behind them */
     static const uint8_t kept[][2] = {{0x44, 0x08}, {0x4c, 0x04}, {0x50, 0x1c}};
@@ -92,6 +97,7 @@ static void init_registers(struct PciDevice *dev) {
     dev->initial[PMBA] = 1; /* an I/O address */
     pci_put32(dev->writable + PMBA, 0xffc0);
     dev->writable[PMREGMISC] = PMIOSE;
+    dev->initial[DEVACTB + 3] = APMC_EN >> 24;
     dev->initial[SMBBA] = 1;
     pci_put32(dev->writable + SMBBA, 0xfff0);
     dev->writable[SMBHSTCFG] = 0x0f; /* enable, and which interrupt */

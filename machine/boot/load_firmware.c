@@ -9,7 +9,6 @@
 
 enum {
     ROM_GRANULE = 0x10000,
-    SHADOW_MAX = 0x20000,
     RESET_VECTOR_FROM_END = 16,
 };
 
@@ -62,12 +61,6 @@ int firmware_map(struct Loader *l, struct Region *rom) {
 }
 
 int firmware_load(struct Loader *l) {
-    const struct BootFile *f = &l->in->firmware;
-    size_t size = f->size < SHADOW_MAX ? f->size : SHADOW_MAX;
-    uint64_t base = EXTENDED_MEMORY_BASE - size;
-
-    if (bus_ram_ptr(l->bus, base, size) == NULL)
-        return loader_fail(l, f, -ENOMEM, "no memory at %llxh for the firmware's copy", (unsigned long long)base);
-    bus_write(l->bus, base, (const uint8_t *)f->data + f->size - size, size);
+    (void)l; /* the reset vector is in the ROM, and the registers are those of a reset */
     return 0;
 }

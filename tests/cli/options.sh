@@ -28,6 +28,25 @@ refused "which no engine implements" -cpu x86-64-v1,+la57
 refused "unknown engine 'bochs'" -accel bochs
 refused "unknown option" -accel tcg-lite,fast=1
 refused "should be profile=FILE, which can be written" -accel tcg-lite,profile=/nonexistent/p
+refused "nonexistent.bin: there is no such firmware" -L /tmp -bios nonexistent.bin
+refused "/nonexistent/b.bin: can't open the firmware" -bios /nonexistent/b.bin
+refused "-boot: order=x is not right" -boot x
+refused "-boot: 'colour' is not known" -boot menu=on -boot colour=red
+refused "there are 2 flash chips at most" -pflash a -pflash b -pflash c
+refused "flash chip 1 is given twice" -drive if=pflash,unit=1,file=a -drive if=pflash,unit=1,file=b
+refused "unit=2 is not right" -drive if=pflash,unit=2,file=a
+refused "readonly=maybe is not right" -drive if=pflash,file=a,readonly=maybe
+refused "format=qcow2 is not supported for flash" -drive if=pflash,file=a,format=qcow2
+refused "file= is missing" -drive if=pflash
+refused "'cache=' is not known" -drive if=pflash,file=a,cache=none
+refused "if=ide is not supported" -drive file=a
+refused "/nonexistent: can't open the flash chip's file" -pflash /nonexistent
+refused "one of file=PATH and string=TEXT" -fw_cfg opt/a
+refused "type=N was to come first" -smbios manufacturer=x
+refused "nonexistent.rom: there is no such firmware" -option-rom nonexistent.rom
+refused "'isa-debugcon' is not known" -global isa-debugcon=1
+refused "isa-debugcon.iobase=0x10000 is out of range" -global isa-debugcon.iobase=0x10000
+refused "has no such sleep state" -global PIIX4_PM.disable_s3=0
 refused "unknown machine 'vax'" -machine vax
 refused "'usb' is not a machine property" -machine pc,usb=on
 refused "kernel-irqchip=on needs -accel kvm" -machine pc,kernel-irqchip=on

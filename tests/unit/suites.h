@@ -26,6 +26,10 @@ Suite *bzimage_suite(void);
 Suite *multiboot_suite(void);
 Suite *pvh_suite(void);
 Suite *firmware_suite(void);
+Suite *pflash_suite(void);
+Suite *shadow_suite(void);
+Suite *smbios_suite(void);
+Suite *fw_items_suite(void);
 
 Suite *state_suite(void);
 Suite *uart_suite(void);

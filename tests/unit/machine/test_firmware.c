@@ -14,7 +14,7 @@ static void use_rom(struct Image i) {
     bench_in.firmware = (struct BootFile){.name = "rom", .data = i.data, .size = i.size};
 }
 
-START_TEST(maps_the_rom_and_its_shadow) {
+START_TEST(maps_the_rom) {
     struct Image i = image_firmware();
 
     bench_ram(16 * MIB);
@@ -23,35 +23,9 @@ START_TEST(maps_the_rom_and_its_shadow) {
     bench_load_ok();
     ck_assert_uint_eq(bench_env.rip, 0xfff0); /* as reset left it */
     ck_assert_uint_eq(bench_read32(0xfffffff0) & 0xff, 0xea);
-    ck_assert_uint_eq(bench_read32(0xffff0) & 0xff, 0xea);
     ck_assert_uint_eq(bench_read32(0xffff0000) & 0xff, 0xf4);
-
-    /* ROM is ROM, the copy is RAM, and the next reset makes it good again. */
     bus_write_uint(bench_bus, 0xfffffff0, 0, 1);
-    bus_write_uint(bench_bus, 0xffff0, 0, 1);
     ck_assert_uint_eq(bench_read32(0xfffffff0) & 0xff, 0xea);
-    ck_assert_uint_eq(bench_read32(0xffff0) & 0xff, 0);
-    bench_load_ok();
-    ck_assert_uint_eq(bench_read32(0xffff0) & 0xff, 0xea);
-    bus_unmap(bench_bus, &rom);
-    region_destroy(&rom);
-    free(i.data);
-}
-END_TEST
-
-START_TEST(shadows_the_last_128k_of_large_roms) {
-    struct Image i = {calloc(1, MIB), MIB};
-
-    i.data[MIB - 16] = 0xea;
-    i.data[MIB - 0x20000] = 0x11;
-    i.data[MIB - 0x20001] = 0x22;
-    bench_ram(16 * MIB);
-    use_rom(i);
-    ck_assert_int_eq(boot_map_firmware(&bench_in, bench_bus, &rom, bench_why, sizeof(bench_why)), 0);
-    bench_load_ok();
-    ck_assert_uint_eq(bench_read32(0xe0000) & 0xff, 0x11);
-    ck_assert_uint_eq(bench_read32(0xdffff) & 0xff, 0);
-    ck_assert_uint_eq(bench_read32(0xfffdffff) & 0xff, 0x22);
     bus_unmap(bench_bus, &rom);
     region_destroy(&rom);
     free(i.data);
@@ -190,8 +164,7 @@ Suite *firmware_suite(void) {
     TCase *t = tcase_create("firmware");
 
     tcase_add_checked_fixture(t, bench_setup, bench_teardown);
-    tcase_add_test(t, maps_the_rom_and_its_shadow);
-    tcase_add_test(t, shadows_the_last_128k_of_large_roms);
+    tcase_add_test(t, maps_the_rom);
     tcase_add_test(t, refuses_bad_roms);
     tcase_add_test(t, has_an_embedded_guest);
     tcase_add_test(t, tells_what_a_file_is_not);

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/** What the files of options share: each has functions for rows of the table in options.c. */
+#ifndef TWIN86_CLI_OPTIONS_INTERNAL_H
+#define TWIN86_CLI_OPTIONS_INTERNAL_H
+
+#include "options.h"
+
+/** What an option's function gets. */
+struct Context {
+    struct Options *o;
+    const char *name; /* as typed */
+    char *why;
+    size_t n;
+};
+
+/** Say what is wrong, behind the option's name. Always false. */
+bool wrong(const struct Context *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* options_firmware.c */
+bool set_firmware_dir(struct Context *c, char *arg);
+bool set_fw_cfg(struct Context *c, char *arg);
+bool set_smbios(struct Context *c, char *arg);
+bool set_option_rom(struct Context *c, char *arg);
+bool set_boot(struct Context *c, char *arg);
+bool set_drive(struct Context *c, char *arg);
+bool set_pflash(struct Context *c, char *arg);
+bool set_global(struct Context *c, char *arg);
+
+#endif

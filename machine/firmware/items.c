@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/* What a person hands to firmware by name: items of fw_cfg, option ROMs, the order in which both come. */
+#include "machine/lists.h"
+#include "machine/machine.h"
+#include "memory/host_file.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ITEM_MOST (1ull << 30)
+
+__attribute__((format(printf, 4, 5))) static int fail(char *why, size_t n, int r, const char *format, ...) {
+    va_list ap;
+    va_start(ap, format);
+    vsnprintf(why, n, format, ap);
+    va_end(ap);
+    return r;
+}
+
+static int add(struct Machine *m, const char *option, const char *name, const void *data, size_t size, char *why,
+               size_t n) {
+    if (fw_cfg_file(&m->fw_cfg, name, NULL) != NULL)
+        return fail(why, n, -EEXIST, "%s: there is an item '%s' already", option, name);
+    int r = fw_cfg_add_file(&m->fw_cfg, name, data, (uint32_t)size);
+    if (r == -EINVAL)
+        return fail(why, n, r, "%s: '%s' is no name for an item; 1 to %d bytes are", option, name,
+                    FW_CFG_FILE_NAME - 1);
+    if (r == -ENOSPC)
+        return fail(why, n, r, "%s: no room for '%s'; %d items are the most", option, name, FW_CFG_FILE_SLOTS);
+    return r != 0 ? fail(why, n, r, "%s: out of memory", option) : 0;
+}
+
+/* ---- -fw_cfg [name=]NAME,file=PATH|string=TEXT ---- */
+
+struct Item {
+    const char *name, *file, *string;
+};
+
+static int parse_item(struct Item *item, char *list, char *why, size_t n) {
+    char *key, *value;
+    for (bool first = true; list_cut_property(&list, &key, &value); first = false) {
+        if (value == NULL && first)
+            item->name = key;
+        else if (value != NULL && strcmp(key, "name") == 0)
+            item->name = value;
+        else if (value != NULL && strcmp(key, "file") == 0)
+            item->file = value;
+        else if (value != NULL && strcmp(key, "string") == 0)
+            item->string = value;
+        else
+            return fail(why, n, -EINVAL, "-fw_cfg: '%s' is not known; name=, file= and string= are", key);
+    }
+    if (item->name == NULL || (item->file == NULL) == (item->string == NULL))
+        return fail(why, n, -EINVAL, "-fw_cfg: name=opt/NAME and one of file=PATH and string=TEXT would be right");
+    return 0;
+}
+
+static int add_item(struct Machine *m, char *list, char *why, size_t n) {
+    struct Item item = {0};
+    uint8_t *data = NULL;
+    size_t size = 0;
+    int r = parse_item(&item, list, why, n);
+    if (r != 0)
+        return r;
+    if (item.string != NULL) /* without its zero, as QEMU has it */
+        return add(m, "-fw_cfg", item.name, item.string, strlen(item.string), why, n);
+    if ((r = host_file_read(item.file, false, ITEM_MOST, &data, &size)) != 0)
+        return fail(why, n, r, "-fw_cfg: %s: %s", item.file, strerror(-r));
+    r = add(m, "-fw_cfg", item.name, data, size, why, n);
+    free(data);
+    return r;
+}
+
+/* ---- -option-rom [file=]PATH[,bootindex=N] ---- */
+
+enum { ROM_MOST = 16 << 20, ROM_UNIT = 512, NO_INDEX = -1 };
+
+/* The devices that were given a place in the order, by it. */
+struct Order {
+    struct {
+        int64_t index;
+        char path[FW_CFG_FILE_NAME + 16];
+    } entry[FW_CFG_FILE_SLOTS];
+    unsigned count;
+};
+
+static int add_to_order(struct Order *o, int64_t index, const char *rom, char *why, size_t n) {
+    unsigned at = 0;
+    while (at < o->count && o->entry[at].index < index)
+        at++;
+    if (at < o->count && o->entry[at].index == index)
+        return fail(why, n, -EINVAL, "-option-rom: bootindex=%lld is taken", (long long)index);
+    if (o->count == FW_CFG_FILE_SLOTS)
+        return fail(why, n, -ENOSPC, "-option-rom: too many");
+    memmove(&o->entry[at + 1], &o->entry[at], (o->count++ - at) * sizeof(o->entry[0]));
+    o->entry[at].index = index;
+    snprintf(o->entry[at].path, sizeof(o->entry[at].path), "/rom@%s", rom);
+    return 0;
+}
+
+static int read_rom(const struct Machine *m, const char *file, uint8_t **data, size_t *size, char *why, size_t n) {
+    char *path = firmware_find(m, file, why, n);
+    if (path == NULL)
+        return -ENOENT;
+    int r = host_file_read(path, false, ROM_MOST, data, size);
+    if (r != 0)
+        fail(why, n, r, "-option-rom: %s: %s", path, strerror(-r));
+    free(path);
+    if (r == 0 && (*size < 3 || (*data)[0] != 0x55 || (*data)[1] != 0xaa || (*data)[2] * ROM_UNIT > *size))
+        return fail(why, n, -EINVAL,
+                    "-option-rom: %s: is no option ROM; one begins with 55h, AAh and its length in units of 512 bytes",
+                    file);
+    return r;
+}
+
+static int add_rom(struct Machine *m, struct Order *order, char *list, char *why, size_t n) {
+    char *key, *value, name[FW_CFG_FILE_NAME + 256];
+    const char *file = NULL;
+    uint64_t index = 0;
+    bool has_index = false;
+    for (bool first = true; list_cut_property(&list, &key, &value); first = false) {
+        if (value == NULL ? first : strcmp(key, "file") == 0 || strcmp(key, "romfile") == 0)
+            file = value != NULL ? value : key;
+        else if (value != NULL && strcmp(key, "bootindex") == 0 && list_number(value, INT32_MAX, &index))
+            has_index = true;
+        else
+            return fail(why, n, -EINVAL, "-option-rom: '%s' is not right; FILE and bootindex=N are", key);
+    }
+    if (file == NULL)
+        return fail(why, n, -EINVAL, "-option-rom: FILE is missing");
+    uint8_t *data = NULL;
+    size_t size = 0;
+    int r = read_rom(m, file, &data, &size, why, n);
+    const char *base = strrchr(file, '/') != NULL ? strrchr(file, '/') + 1 : file;
+    snprintf(name, sizeof(name), "genroms/%.255s", base);
+    if (r == 0)
+        r = add(m, "-option-rom", name, data, size, why, n);
+    if (r == 0 && has_index)
+        r = add_to_order(order, (int64_t)index, name, why, n);
+    free(data);
+    return r;
+}
+
+/* ---- all of them ---- */
+
+/* "bootorder": a line each, and with strict=on none but these. */
+static int add_order(struct Machine *m, const struct Order *o, char *why, size_t n) {
+    char text[FW_CFG_FILE_SLOTS * sizeof(o->entry[0].path) + 8];
+    size_t used = 0;
+    for (unsigned i = 0; i < o->count; i++)
+        used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s", i > 0 ? "\n" : "", o->entry[i].path);
+    if (m->fw.boot.strict)
+        used += (size_t)snprintf(text + used, sizeof(text) - used, "%sHALT", used > 0 ? "\n" : "");
+    return used == 0 ? 0 : add(m, "-boot", "bootorder", text, used + 1, why, n);
+}
+
+/* Each of the list, in a copy that may be cut up. */
+static int for_each(struct Machine *m, const char *const *list, struct Order *order, char *why, size_t n) {
+    int r = 0;
+    for (const char *const *s = list; r == 0 && s != NULL && *s != NULL; s++) {
+        char *copy = strdup(*s);
+        if (copy == NULL)
+            return fail(why, n, -ENOMEM, "out of memory");
+        r = order == NULL ? add_item(m, copy, why, n) : add_rom(m, order, copy, why, n);
+        free(copy);
+    }
+    return r;
+}
+
+int firmware_add_items(struct Machine *m, const Twin86Config *config, char *why, size_t n) {
+    struct Order order = {.count = 0};
+    int r = for_each(m, config->option_roms, &order, why, n);
+    if (r == 0)
+        r = add_order(m, &order, why, n);
+    return r != 0 ? r : for_each(m, config->fw_cfg, NULL, why, n);
+}
