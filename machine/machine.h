@@ -23,7 +23,7 @@
 #include "devices/apic/lapic.h"
 #include "devices/debugcon.h"
 #include "devices/dma.h"
-#include "devices/fw_cfg.h"
+#include "devices/firmware/fw_cfg.h"
 #include "devices/hpet.h"
 #include "devices/ide/piix3_ide.h"
 #include "devices/input/i8042.h"

@@ -6,8 +6,8 @@
 #ifndef TWIN86_MACHINE_FIRMWARE_H
 #define TWIN86_MACHINE_FIRMWARE_H
 
-#include "devices/fw_cfg.h"
-#include "devices/pflash.h"
+#include "devices/firmware/fw_cfg.h"
+#include "devices/firmware/pflash.h"
 #include "include/twin86.h"
 #include "machine/firmware/shadow.h"
 #include "machine/firmware/smbios.h"

@@ -39,20 +39,6 @@ real_mode:
     cmp %bx, %si
     jb 1b
 
-    /* The chipset's power management function, 00:01.3: its ports at 600h (PMBA), and on (PMREGMISC; 82371AB, 7.1). */
-    mov $0xcf8, %dx
-    mov $0x80000b40, %eax
-    out %eax, %dx
-    mov $0xcfc, %dx
-    mov $0x601, %eax
-    out %eax, %dx
-    mov $0xcf8, %dx
-    mov $0x80000b80, %eax
-    out %eax, %dx
-    mov $0xcfc, %dx
-    mov $1, %al
-    out %al, %dx
-
     mov $text_real - 0xf0000, %si
     call print16
 

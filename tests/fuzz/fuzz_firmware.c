@@ -3,8 +3,8 @@
  * What a guest can do to the devices that firmware speaks to: fw_cfg by port and by DMA, and a flash chip. The input is
  * a program of accesses; afterwards memory beyond the guest's RAM and the items must be as they were.
  */
-#include "devices/fw_cfg.h"
-#include "devices/pflash.h"
+#include "devices/firmware/fw_cfg.h"
+#include "devices/firmware/pflash.h"
 
 #include <stdlib.h>
 #include <string.h>

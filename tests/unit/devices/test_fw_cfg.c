@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "devices/fw_cfg.h"
+#include "devices/firmware/fw_cfg.h"
 #include "tests/unit/devices/device_bench.h"
 #include "tests/unit/suites.h"
 

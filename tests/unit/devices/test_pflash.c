@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The flash chip: its command set, what stays, and that nothing it is told can do harm. */
-#include "devices/pflash.h"
+#include "devices/firmware/pflash.h"
 #include "tests/unit/devices/device_bench.h"
 #include "tests/unit/suites.h"
 

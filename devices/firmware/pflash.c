@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "devices/pflash.h"
+#include "devices/firmware/pflash.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "devices/fw_cfg.h"
+#include "devices/firmware/fw_cfg.h"
 
 #include <endian.h>
 #include <errno.h>
