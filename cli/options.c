@@ -500,7 +500,7 @@ static const struct OptionRow {
     {"bios", ARG_NEEDED, "a FILE", set_bios},
     {"L", ARG_NEEDED, "a folder with firmware", set_firmware_dir},
     {"boot", ARG_NEEDED, "order=LETTERS, menu=on, ...", set_boot},
-    {"drive", ARG_NEEDED, "if=pflash,format=raw,file=PATH", set_drive},
+    {"drive", ARG_NEEDED, "file=PATH,format=raw,...", set_drive},
     {"pflash", ARG_NEEDED, "a FILE", set_pflash},
     {"fw_cfg", ARG_NEEDED, "name=opt/NAME and file=PATH or string=TEXT", set_fw_cfg},
     {"smbios", ARG_NEEDED, "type=N and what it says", set_smbios},
@@ -568,7 +568,7 @@ static bool check(struct Options *o, char *why, size_t n) {
         return false;
     }
     if (o->guest.kernel == NULL && o->guest.bios == NULL && o->config.boot == NULL && o->config.option_roms == NULL &&
-        o->config.flash[0].file == NULL)
+        o->config.flash[0].file == NULL && o->config.drives == NULL)
         o->config.debug_exit = true; /* by which the guest that is built in says that something went wrong */
     return true;
 }

@@ -62,6 +62,7 @@ struct Options {
     const char *fw_cfg[FIRMWARE_OPTIONS_MAX + 1];
     const char *smbios[FIRMWARE_OPTIONS_MAX + 1];
     const char *option_roms[FIRMWARE_OPTIONS_MAX + 1];
+    const char *drives[FIRMWARE_OPTIONS_MAX + 1];
     char boot[512];           /* config.boot points here, once one was given */
     const char *process_name; /* NULL: the program's own */
     const char *log_file;

@@ -55,31 +55,40 @@ static bool add_flash(struct Context *c, const char *file, int unit, bool readon
 
 bool set_pflash(struct Context *c, char *arg) { return add_flash(c, arg, -1, false); }
 
+/* "if=pflash" is one of the items. */
+static bool is_flash(const char *list) {
+    static const char item[] = "if=pflash";
+    for (const char *s = list; s != NULL; s = strchr(s, ','), s += s != NULL)
+        if (strncmp(s, item, sizeof(item) - 1) == 0 && (s[sizeof(item) - 1] == ',' || s[sizeof(item) - 1] == '\0'))
+            return true;
+    return false;
+}
+
+/* Disks are the library's to read, too; flash chips are not among them. */
 bool set_drive(struct Context *c, char *arg) {
-    const char *interface = "ide", *file = NULL, *format = "raw";
+    const char *file = NULL, *format = "raw";
     char *key, *value, *list = arg;
     uint64_t unit = 0;
     bool readonly = false, has_unit = false;
+    if (!is_flash(arg))
+        return add(c, c->o->drives, &c->o->config.drives, arg);
     while (next_item(&list, &key, &value)) {
         if (value == NULL)
             return wrong(c, "'%s' is not known; if=pflash,format=raw,file=PATH[,unit=N][,readonly=on] is right", key);
-        if (strcmp(key, "if") == 0)
-            interface = value;
-        else if (strcmp(key, "file") == 0)
+        if (strcmp(key, "file") == 0)
             file = value;
         else if (strcmp(key, "format") == 0)
             format = value;
         else if (strcmp(key, "unit") == 0 || strcmp(key, "index") == 0)
             has_unit = parse_number(value, sizeof(c->o->config.flash) / sizeof(c->o->config.flash[0]) - 1, &unit);
-        else if (strcmp(key, "readonly") != 0 && strcmp(key, "read-only") != 0 && strcmp(key, "id") != 0)
+        else if (strcmp(key, "readonly") != 0 && strcmp(key, "read-only") != 0 && strcmp(key, "id") != 0 &&
+                 strcmp(key, "if") != 0)
             return wrong(c, "'%s=' is not known; if=, format=, file=, unit=, readonly= and id= are", key);
         else if (key[0] == 'r' && !parse_switch(value, &readonly))
             return wrong(c, "%s=%s is not right; on and off are", key, value);
         if ((key[0] == 'u' || strcmp(key, "index") == 0) && !has_unit)
             return wrong(c, "%s=%s is not right; flash chips are 0 and 1", key, value);
     }
-    if (strcmp(interface, "pflash") != 0)
-        return wrong(c, "if=%s is not supported; if=pflash is", interface);
     if (strcmp(format, "raw") != 0)
         return wrong(c, "format=%s is not supported for flash chips; raw is", format);
     if (file == NULL || file[0] == '\0')

@@ -21,10 +21,12 @@ static int copy_dirs(struct Firmware *f, const char *const *dirs) {
     return f->dirs == NULL ? -ENOMEM : 0;
 }
 
+static bool has_any(const char *const *list) { return list != NULL && list[0] != NULL; }
+
 int firmware_configure(struct Machine *m, const Twin86Config *config, char *why, size_t n) {
     struct Firmware *f = &m->fw;
     f->boot = (struct BootOptions){.order = "cad", .splash_ms = -1, .retry_ms = -1};
-    f->wanted = config->boot != NULL || (config->option_roms != NULL && config->option_roms[0] != NULL);
+    f->wanted = config->boot != NULL || has_any(config->option_roms) || has_any(config->drives);
     int r = copy_dirs(f, config->firmware_dirs);
     if (r != 0)
         snprintf(why, n, "out of memory");

@@ -39,7 +39,6 @@ refused "readonly=maybe is not right" -drive if=pflash,file=a,readonly=maybe
 refused "format=qcow2 is not supported for flash" -drive if=pflash,file=a,format=qcow2
 refused "file= is missing" -drive if=pflash
 refused "'cache=' is not known" -drive if=pflash,file=a,cache=none
-refused "if=ide is not supported" -drive file=a
 refused "/nonexistent: can't open the flash chip's file" -pflash /nonexistent
 refused "one of file=PATH and string=TEXT" -fw_cfg opt/a
 refused "type=N was to come first" -smbios manufacturer=x
