@@ -57,7 +57,7 @@ END_TEST
 START_TEST(caches) {
     static const struct {
         const char *text;
-        enum BlockCache cache;
+        enum BlockCacheMode cache;
     } row[] = {
         {"cache=writethrough", BLOCK_CACHE_WRITETHROUGH},
         {"cache=directsync", BLOCK_CACHE_DIRECTSYNC},
