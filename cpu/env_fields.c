@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-#define FIELD(group, name, f) {name, offsetof(CPUX86State, f), sizeof(((CPUX86State *)0)->f), group}
+#define FIELD_UP_TO(group, name, f, max) {name, offsetof(CPUX86State, f), sizeof(((CPUX86State *)0)->f), group, max}
+#define FIELD(group, name, f) FIELD_UP_TO(group, name, f, 0)
 #define SEGMENT(name, f)                                                                                               \
     FIELD(ENV_SEGMENT, name, f.selector), FIELD(ENV_SEGMENT, name ".rights", f.ar),                                    \
         FIELD(ENV_SEGMENT, name ".limit", f.limit), FIELD(ENV_SEGMENT, name ".base", f.base)
@@ -142,14 +143,14 @@ const struct EnvField env_fields[] = {
     MTRR(7),
     MSR(pkru),
 
-    FIELD(ENV_EVENT, "int_shadow", int_shadow),
-    FIELD(ENV_EVENT, "nmi_blocked", nmi_blocked),
+    FIELD_UP_TO(ENV_EVENT, "int_shadow", int_shadow, SHADOW_MOV_SS),
+    FIELD_UP_TO(ENV_EVENT, "nmi_blocked", nmi_blocked, true),
     FIELD(ENV_EVENT, "pending_db", pending_db),
-    FIELD(ENV_EVENT, "exc.pending", exception.pending),
-    FIELD(ENV_EVENT, "exc.has_error", exception.has_error),
-    FIELD(ENV_EVENT, "exc.vector", exception.vector),
+    FIELD_UP_TO(ENV_EVENT, "exc.pending", exception.pending, true),
+    FIELD_UP_TO(ENV_EVENT, "exc.has_error", exception.has_error, true),
+    FIELD_UP_TO(ENV_EVENT, "exc.vector", exception.vector, 31),
     FIELD(ENV_EVENT, "exc.error", exception.error),
-    FIELD(ENV_EVENT, "intr.pending", interrupt.pending),
+    FIELD_UP_TO(ENV_EVENT, "intr.pending", interrupt.pending, true),
     FIELD(ENV_EVENT, "intr.vector", interrupt.vector),
 };
 

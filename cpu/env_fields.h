@@ -27,6 +27,7 @@ struct EnvField {
     uint16_t offset;
     uint8_t size; /* bytes; 1, 2, 4, 8, or 32: a vector register */
     uint8_t group;
+    uint8_t max; /* greatest value of a field of one byte that does not use all: a bool, an enum; 0: any */
 };
 
 extern const struct EnvField env_fields[];

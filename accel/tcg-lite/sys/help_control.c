@@ -8,6 +8,7 @@
 #include "accel/tcg-lite/run/tlb.h"
 #include "accel/tcg-lite/sys/debug_regs.h"
 #include "accel/tcg-lite/sys/sys.h"
+#include "cpu/env_check.h"
 
 _Noreturn static void gp0(struct Tcg *t) { tcg_fault_error(t, VEC_GP, 0); }
 
@@ -62,31 +63,11 @@ static void write_cr3(struct Tcg *t, uint64_t v) {
     tcg_set_cr3(t, v);
 }
 
-/** Bits of CR4 and the feature that each needs. */
-static const struct {
-    uint32_t bit;
-    uint16_t feature;
-} cr4_bits[] = {
-    {CR4_VME, CPUID_VME},   {CR4_PVI, CPUID_VME},           {CR4_TSD, CPUID_TSC},        {CR4_DE, CPUID_DE},
-    {CR4_PSE, CPUID_PSE},   {CR4_PAE, CPUID_PAE},           {CR4_MCE, CPUID_MCE},        {CR4_PGE, CPUID_PGE},
-    {CR4_PCE, CPUID_NONE},  {CR4_OSFXSR, CPUID_FXSR},       {CR4_OSXMMEXCPT, CPUID_SSE}, {CR4_UMIP, CPUID_UMIP},
-    {CR4_LA57, CPUID_LA57}, {CR4_FSGSBASE, CPUID_FSGSBASE}, {CR4_PCIDE, CPUID_PCID},     {CR4_OSXSAVE, CPUID_XSAVE},
-    {CR4_SMEP, CPUID_SMEP}, {CR4_SMAP, CPUID_SMAP},         {CR4_PKE, CPUID_PKU},
-};
-
-static uint64_t cr4_valid(const struct CpuModel *m) {
-    uint64_t valid = 0;
-    for (unsigned k = 0; k < sizeof(cr4_bits) / sizeof(cr4_bits[0]); k++)
-        if (cr4_bits[k].feature == CPUID_NONE || cpu_has(m, cr4_bits[k].feature))
-            valid |= cr4_bits[k].bit;
-    return valid;
-}
-
 static void write_cr4(struct Tcg *t, uint64_t v) {
     CPUX86State *env = t->env;
     uint64_t changed = env->cr4 ^ v;
     bool wide = x86_long_mode(env);
-    if (v & ~cr4_valid(&t->cpu->model))
+    if (v & ~cpu_model_cr4(&t->cpu->model))
         gp0(t);
     if (wide && (!(v & CR4_PAE) || (changed & CR4_LA57)))
         gp0(t);

@@ -9,6 +9,7 @@
 #include "accel/tcg-lite/sys/debug_regs.h"
 #include "accel/tcg-lite/sys/kvm_pv.h"
 #include "accel/tcg-lite/sys/sys.h"
+#include "cpu/env_check.h"
 #include "cpu/xsave.h"
 
 struct MsrRow;
@@ -250,16 +251,10 @@ static bool efer_read(struct Tcg *t, uint32_t msr, uint64_t *v) {
 static bool efer_write(struct Tcg *t, uint32_t msr, uint64_t v) {
     CPUX86State *env = t->env;
     const struct CpuModel *m = &t->cpu->model;
-    uint64_t valid = EFER_LMA; /* ignored */
+    uint64_t valid = cpu_model_efer(m) | EFER_LMA /* ignored */;
     (void)msr;
-    if (cpu_has(m, CPUID_SYSCALL))
-        valid |= EFER_SCE;
-    if (cpu_has(m, CPUID_LM))
-        valid |= EFER_LME;
-    if (cpu_has(m, CPUID_NX) && !(env->misc_enable & MISC_ENABLE_XD_DISABLE))
-        valid |= EFER_NXE;
-    if (cpu_has(m, CPUID_FXSR_OPT))
-        valid |= EFER_FFXSR;
+    if (env->misc_enable & MISC_ENABLE_XD_DISABLE)
+        valid &= ~(uint64_t)EFER_NXE;
     uint64_t changed = v ^ env->efer;
     if (!has_efer(m) || (v & ~valid) || ((changed & EFER_LME) && (env->cr0 & CR0_PG)))
         return false;

@@ -3,6 +3,7 @@
 #include "accel/tcg-lite/exec/x87/fpu_host.h"
 
 #include "cpu/cpu.h"
+#include "cpu/env_check.h"
 
 struct X87Pointers x87_pointers(const struct Tcg *t) {
     const CPUX86State *env = t->env;
@@ -51,11 +52,7 @@ void tcg_fp_leave(struct Tcg *t) {
     __asm__ volatile("fnclex\n\tfldcw %0" : : "m"(fcw));
 }
 
-uint32_t tcg_mxcsr_mask(const struct Tcg *t) {
-    /* DAZ came with SSE2 (SDM vol. 1, 11.6.6). */
-    uint32_t daz = cpu_has(&t->cpu->model, CPUID_SSE2) ? MXCSR_DAZ : 0;
-    return 0xffbf | daz | (cpu_has(&t->cpu->model, CPUID_MISALIGNSSE) ? MXCSR_MM : 0);
-}
+uint32_t tcg_mxcsr_mask(const struct Tcg *t) { return cpu_model_mxcsr(&t->cpu->model); }
 
 void tcg_set_mxcsr(struct Tcg *t, uint32_t v) {
     t->env->mxcsr = v;
