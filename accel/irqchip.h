@@ -32,8 +32,14 @@ struct AccelIrqchipOps {
     /** Everything as PC firmware leaves it after power-up: all masked, virtual wire mode. Parked, or in the vCPU's
      * thread. */
     void (*reset)(struct CPUState *cpu);
-    /** Copy the controllers' states to `buf` if they fit in `n` bytes; the number of bytes. Parked. */
-    size_t (*save)(struct CPUState *cpu, void *buf, size_t n);
+    /** Copy the state of what all vCPUs share, or of one's local APIC, to `buf` if it fits in `n` bytes; the number of
+     *  bytes. `counts`: counts that go on while nobody runs, too. Parked. */
+    size_t (*save)(struct Accel *accel, void *buf, size_t n);
+    size_t (*save_cpu)(struct CPUState *cpu, bool counts, void *buf, size_t n);
+    /** Take over what these have saved, of another machine perhaps, first what is shared. The bytes may be anything. 0,
+     *  or -errno: the controllers may be half restored. Parked. */
+    int (*restore)(struct Accel *accel, const void *buf, size_t n);
+    int (*restore_cpu)(struct CPUState *cpu, const void *buf, size_t n);
 };
 
 #endif

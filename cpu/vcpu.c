@@ -68,6 +68,21 @@ void vcpu_request_stop(struct CPUState *cpu) {
 
 void vcpu_request_reset(struct CPUState *cpu) { request(cpu, &cpu->thread->reset); }
 
+bool vcpu_reset_wanted(const struct CPUState *cpu) {
+    struct VcpuThread *t = cpu->thread;
+    pthread_mutex_lock(&t->mutex);
+    bool wanted = t->reset;
+    pthread_mutex_unlock(&t->mutex);
+    return wanted;
+}
+
+void vcpu_forget_reset(struct CPUState *cpu) {
+    struct VcpuThread *t = cpu->thread;
+    pthread_mutex_lock(&t->mutex);
+    t->reset = false;
+    pthread_mutex_unlock(&t->mutex);
+}
+
 void vcpu_request_work(struct CPUState *cpu, void (*fn)(void *opaque), void *opaque) {
     struct VcpuThread *t = cpu->thread;
     pthread_mutex_lock(&t->mutex);

@@ -57,6 +57,10 @@ bool vcpu_running(const struct CPUState *cpu);
 
 /** Ask for ops->reset between two instructions; if parked, before the next one. Any thread. */
 void vcpu_request_reset(struct CPUState *cpu);
+/** That was asked for, and is not done yet. */
+bool vcpu_reset_wanted(const struct CPUState *cpu);
+/** Ask no more. Parked. */
+void vcpu_forget_reset(struct CPUState *cpu);
 /** Ask for `fn` to be called in the vCPU's thread, lock held, between two instructions, so that host input too happens
  *  at an instruction count. One function at a time; a second call before it ran replaces it. Any thread. */
 void vcpu_request_work(struct CPUState *cpu, void (*fn)(void *opaque), void *opaque);

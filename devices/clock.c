@@ -7,8 +7,6 @@
 
 /* 2026-01-01T00:00:00Z: what a guest under CLOCK_ICOUNT finds in its RTC, so that runs repeat. */
 #define ICOUNT_WALL_START 1767225600LL
-/* 9999-12-31T23:59:59Z: the last second that an RTC with a century register can show. */
-#define WALL_LAST 253402300799LL
 
 struct Clock {
     enum ClockMode mode;
@@ -84,7 +82,7 @@ int64_t clock_wall_seconds(struct Clock *c) {
 }
 
 void clock_set_wall_start(struct Clock *c, int64_t unix_seconds) {
-    int64_t s = unix_seconds < 0 ? 0 : unix_seconds > WALL_LAST ? WALL_LAST : unix_seconds;
+    int64_t s = unix_seconds < 0 ? 0 : unix_seconds > CLOCK_WALL_LAST ? CLOCK_WALL_LAST : unix_seconds;
     c->wall_fraction = 0;
     atomic_store(&c->wall_start, s);
 }

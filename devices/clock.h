@@ -14,6 +14,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/** 9999-12-31T23:59:59Z: the last second that an RTC with a century register can show, since 1970. */
+#define CLOCK_WALL_LAST 253402300799LL
+
 /** Wall-clock time at virtual time 0: since 1970 (UTC), ns below a second. */
 struct ClockWall {
     int64_t seconds, ns;

@@ -445,7 +445,6 @@ const struct StateTable uart_state_table = {
 
 void uart_restored(struct Uart *u) {
     timer_arm(&u->timeout, u->state.timeout_at);
-    u->input_refused = true; /* the host may hold some: it is asked as soon as there is room */
-    offer_room(u);
+    u->input_refused = true; /* the host may hold some: it is asked when the guest makes room, as it was before */
     uart_output_ready(u);
 }

@@ -54,7 +54,8 @@ struct Uart {
 void uart_init(struct Uart *u, struct Clock *clock, struct IrqWire irq, struct CharBackend backend);
 void uart_reset(struct Uart *u);
 extern const struct StateTable uart_state_table;
-/** The state was restored: timer and host follow. */
+/** The state was restored: the timer follows, and output that waits is offered. The backend is called for input when
+ *  the guest makes room the next time; whoever has some for a receiver with room offers it by itself. */
 void uart_restored(struct Uart *u);
 /** Leave it as PC firmware does, for guests that start without any: 9600 baud, 8 data bits, no parity, 1 stop bit, the
  *  modem's lines on, no interrupts. After uart_reset. */

@@ -55,10 +55,12 @@ const struct DeviceState machine_device_states[] = {
 const unsigned machine_device_state_count = sizeof(machine_device_states) / sizeof(machine_device_states[0]);
 
 /* The engine's own interrupt controllers. */
-static void put_irqchip(struct Sha256 *s, struct CPUState *cpu) {
+static void put_irqchip(struct Sha256 *s, struct Machine *m) {
+    const struct AccelIrqchipOps *ops = m->engine->accel.ops->irqchip;
     uint8_t state[8192];
-    size_t n = cpu->accel->ops->irqchip->save(cpu, state, sizeof(state));
-    sha256_update(s, state, n < sizeof(state) ? n : sizeof(state));
+    sha256_update(s, state, ops->save(&m->engine->accel, state, sizeof(state)));
+    for (unsigned i = 0; i < m->cpu_count; i++)
+        sha256_update(s, state, ops->save_cpu(machine_cpu(m, i), false, state, sizeof(state)));
 }
 
 static void put_cpu(struct Sha256 *s, const struct CPUState *cpu) {
@@ -79,7 +81,7 @@ void machine_hash(struct Machine *m, uint8_t digest[32]) {
     for (unsigned i = 0; i < machine_device_state_count; i++)
         for (unsigned cpu = 0; cpu < (machine_device_states[i].of_cpu ? m->cpu_count : 1); cpu++)
             sha256_update(&s, machine_device_state(m, i, cpu), machine_device_states[i].table->size);
-    for (unsigned i = 0; i < m->cpu_count && m->config.kernel_irqchip; i++)
-        put_irqchip(&s, machine_cpu(m, i));
+    if (m->config.kernel_irqchip)
+        put_irqchip(&s, m);
     sha256_final(&s, digest);
 }

@@ -129,6 +129,8 @@ void loop_timer_arm(struct Loop *l, struct LoopTimer *t, int64_t deadline);
 
 /** Call its function soon; once, when that has been asked for already and not begun. Any thread, any lock held. */
 void loop_post(struct Loop *l, struct LoopWork *w);
+/** It waits to be called. Any thread. */
+static inline bool loop_posted(const struct LoopWork *w) { return atomic_load(&w->posted); }
 /** Forget it, before its owner is freed. No other thread may be about to post it. */
 void loop_cancel(struct Loop *l, struct LoopWork *w);
 /** From now on posted work waits for loop_run_posted, which `fn` has called in another thread. Before loop_start; `fn`

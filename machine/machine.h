@@ -187,6 +187,8 @@ int machine_wire_devices(struct Machine *m);
 void machine_fit_devices(struct Machine *m);
 /** Every device to its power-up state. Lock held. */
 void machine_reset_devices(struct Machine *m);
+/** Every device's state (machine_device_states) was restored: what follows from them does. Lock held. */
+void machine_restored_devices(struct Machine *m);
 
 /* ---- machine.c ---- */
 

@@ -427,3 +427,17 @@ void machine_reset_devices(struct Machine *m) {
     dma_reset(&m->dma);
     pc_testdev_reset(&m->testdev);
 }
+
+/* Those that need it: the others are their states and nothing else. */
+void machine_restored_devices(struct Machine *m) {
+    pic_restored(&m->pic);
+    for (unsigned i = 0; i < m->cpu_count; i++)
+        lapic_restored(&m->cpus[i].lapic);
+    hpet_restored(&m->hpet);
+    acpi_pm_restored(&m->acpi_pm);
+    pci_restored(&m->pci);
+    pit_restored(&m->pit);
+    rtc_restored(&m->rtc);
+    uart_restored(&m->com1);
+    port92_restored(&m->port92);
+}

@@ -168,26 +168,30 @@ static void reset(struct CPUState *cpu) {
     reset_lapic(v);
 }
 
-/* ---- state, for the machine's hash ---- */
+/* ---- state: the structs of the kernel's interface, which does not change ---- */
 
-static size_t save(struct CPUState *cpu, void *buf, size_t n) {
-    struct KvmVcpu *v = cpu->engine;
-    struct {
-        struct kvm_irqchip chip[KVM_NR_IRQCHIPS];
-        struct kvm_lapic_state lapic;
-        uint64_t lines;
-    } all;
-    memset(&all, 0, sizeof(all));
+struct SharedState {
+    struct kvm_irqchip chip[KVM_NR_IRQCHIPS];
+    uint64_t lines; /* levels */
+};
+
+struct LocalState {
+    uint64_t apic_base, cr8, tsc_deadline;
+    struct kvm_lapic_state lapic;
+};
+
+static size_t save(struct Accel *accel, void *buf, size_t n) {
+    const struct KvmVm *vm = accel->data;
+    struct SharedState s;
+    memset(&s, 0, sizeof(s));
     for (unsigned i = 0; i < KVM_NR_IRQCHIPS; i++) {
-        all.chip[i].chip_id = i;
-        ioctl(v->vm->fd, KVM_GET_IRQCHIP, &all.chip[i]);
+        s.chip[i].chip_id = i;
+        ioctl(vm->fd, KVM_GET_IRQCHIP, &s.chip[i]);
     }
-    ioctl(v->fd, KVM_GET_LAPIC, &all.lapic);
-    put_register(&all.lapic, LAPIC_TIMER_CURRENT, 0); /* counts on while nobody runs */
-    all.lines = v->vm->irq_lines;
-    if (sizeof(all) <= n)
-        memcpy(buf, &all, sizeof(all));
-    return sizeof(all);
+    s.lines = vm->irq_lines;
+    if (sizeof(s) <= n)
+        memcpy(buf, &s, sizeof(s));
+    return sizeof(s);
 }
 
 static void send_msi(struct Accel *accel, uint64_t address, uint32_t data) {
@@ -196,5 +200,78 @@ static void send_msi(struct Accel *accel, uint64_t address, uint32_t data) {
     ioctl(vm->fd, KVM_SIGNAL_MSI, &msi); /* nobody listens to what no local APIC takes */
 }
 
+static size_t save_cpu(struct CPUState *cpu, bool counts, void *buf, size_t n) {
+    struct KvmVcpu *v = cpu->engine;
+    struct LocalState s;
+    memset(&s, 0, sizeof(s));
+    s.apic_base = v->apic_base;
+    s.cr8 = v->cr8;
+    ioctl(v->fd, KVM_GET_LAPIC, &s.lapic);
+    if (v->vm->caps.tsc_deadline)
+        kvm_one_msr(v, KVM_GET_MSRS, MSR_TSC_DEADLINE, &s.tsc_deadline);
+    if (!counts)
+        put_register(&s.lapic, LAPIC_TIMER_CURRENT, 0);
+    if (sizeof(s) <= n)
+        memcpy(buf, &s, sizeof(s));
+    return sizeof(s);
+}
+
+/*
+ * The kernel knows each line's level beside what its chips have of it. Lines that are high here go low first, so that it
+ * knows of none; then the chips get theirs, and of a line that is high there only the chips know, until it falls. To
+ * raise it again would be an edge more.
+ */
+static int restore(struct Accel *accel, const void *buf, size_t n) {
+    struct KvmVm *vm = accel->data;
+    struct SharedState s;
+    if (n != sizeof(s))
+        return -EINVAL;
+    memcpy(&s, buf, sizeof(s));
+    if (s.lines >> ACCEL_IRQ_LINES != 0)
+        return -EINVAL;
+    for (int line = 0; line < ACCEL_IRQ_LINES; line++)
+        set_line(accel, line, false);
+    for (unsigned i = 0; i < KVM_NR_IRQCHIPS; i++) {
+        if (s.chip[i].chip_id != i)
+            return -EINVAL;
+        if (ioctl(vm->fd, KVM_SET_IRQCHIP, &s.chip[i]) < 0)
+            return -errno;
+    }
+    vm->irq_lines = s.lines;
+    return 0;
+}
+
+/* The mode (xAPIC, x2APIC) before the registers, whose format depends on it; then the deadline, which depends on the
+ * timer's mode. */
+static int restore_cpu(struct CPUState *cpu, const void *buf, size_t n) {
+    struct KvmVcpu *v = cpu->engine;
+    struct LocalState s;
+    struct kvm_sregs sregs;
+    if (n != sizeof(s))
+        return -EINVAL;
+    memcpy(&s, buf, sizeof(s));
+    if (s.cr8 > 15)
+        return -EINVAL;
+    if (ioctl(v->fd, KVM_GET_SREGS, &sregs) < 0)
+        return -errno;
+    sregs.apic_base = s.apic_base;
+    sregs.cr8 = s.cr8;
+    if (ioctl(v->fd, KVM_SET_SREGS, &sregs) < 0 || ioctl(v->fd, KVM_SET_LAPIC, &s.lapic) < 0)
+        return -errno;
+    v->apic_base = s.apic_base;
+    v->cr8 = (uint8_t)s.cr8;
+    v->known = false;
+    if (v->vm->caps.tsc_deadline && !kvm_one_msr(v, KVM_SET_MSRS, MSR_TSC_DEADLINE, &s.tsc_deadline))
+        return -EINVAL;
+    return 0;
+}
+
 const struct AccelIrqchipOps kvm_irqchip_ops = {
-    .set_line = set_line, .send_msi = send_msi, .reset = reset, .save = save};
+    .set_line = set_line,
+    .send_msi = send_msi,
+    .reset = reset,
+    .save = save,
+    .save_cpu = save_cpu,
+    .restore = restore,
+    .restore_cpu = restore_cpu,
+};

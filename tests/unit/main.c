@@ -51,6 +51,8 @@ static const struct SuiteEntry suites[] = {
     {"cpuid", cpuid_suite},
     {"vendor", vendor_suite},
     {"machine", machine_suite},
+    {"machine_state", machine_state_suite},
+    {"state_stream", state_stream_suite},
     {"disas", disas_suite},
     {"trace", trace_suite},
     {"exits", exits_suite},

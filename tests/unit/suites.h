@@ -47,6 +47,8 @@ Suite *gdb_suite(void);
 Suite *cpuid_suite(void);
 Suite *vendor_suite(void);
 Suite *machine_suite(void);
+Suite *machine_state_suite(void);
+Suite *state_stream_suite(void);
 
 Suite *disas_suite(void);
 Suite *trace_suite(void);

@@ -541,19 +541,42 @@ END_TEST
 START_TEST(state_of_the_irqchip_is_saved) {
     static uint8_t before[8192], after[8192];
     open_engine();
-    size_t n = kvm_irqchip_ops.save(&e.cpu, before, sizeof(before));
+    size_t n = kvm_irqchip_ops.save(&e.accel, before, sizeof(before));
     ck_assert_uint_le(n, sizeof(before));
-    ck_assert_uint_eq(kvm_irqchip_ops.save(&e.cpu, after, sizeof(after)), n);
+    ck_assert_uint_eq(kvm_irqchip_ops.save(&e.accel, after, sizeof(after)), n);
     ck_assert_int_eq(memcmp(before, after, n), 0);
     kvm_irqchip_ops.set_line(&e.accel, 3, true);
-    kvm_irqchip_ops.save(&e.cpu, after, sizeof(after));
+    kvm_irqchip_ops.save(&e.accel, after, sizeof(after));
     ck_assert_int_ne(memcmp(before, after, n), 0);
     kvm_irqchip_ops.set_line(&e.accel, 3, false);
     kvm_irqchip_ops.reset(&e.cpu);
-    kvm_irqchip_ops.save(&e.cpu, after, sizeof(after));
+    kvm_irqchip_ops.save(&e.accel, after, sizeof(after));
     ck_assert_int_eq(memcmp(before, after, n), 0);
-    ck_assert_uint_eq(kvm_irqchip_ops.save(&e.cpu, after, 1), n); /* too small: nothing is written behind it */
+    ck_assert_uint_eq(kvm_irqchip_ops.save(&e.accel, after, 1), n); /* too small: nothing is written behind it */
     ck_assert_int_eq(after[1], before[1]);
+    close_engine();
+}
+END_TEST
+
+/* What is restored is what was saved, a line that is high included; other bytes are refused. */
+START_TEST(state_of_the_irqchip_is_restored) {
+    static uint8_t shared[2][8192], own[2][8192];
+    open_engine();
+    kvm_irqchip_ops.reset(&e.cpu);
+    kvm_irqchip_ops.set_line(&e.accel, 3, true);
+    size_t n = kvm_irqchip_ops.save(&e.accel, shared[0], sizeof(shared[0]));
+    size_t n_own = kvm_irqchip_ops.save_cpu(&e.cpu, false, own[0], sizeof(own[0]));
+    kvm_irqchip_ops.set_line(&e.accel, 3, false);
+    kvm_irqchip_ops.set_line(&e.accel, 5, true);
+    ck_assert_int_eq(kvm_irqchip_ops.restore(&e.accel, shared[0], n), 0);
+    ck_assert_int_eq(kvm_irqchip_ops.restore_cpu(&e.cpu, own[0], n_own), 0);
+    kvm_irqchip_ops.save(&e.accel, shared[1], sizeof(shared[1]));
+    kvm_irqchip_ops.save_cpu(&e.cpu, false, own[1], sizeof(own[1]));
+    ck_assert_int_eq(memcmp(shared[0], shared[1], n), 0);
+    ck_assert_int_eq(memcmp(own[0], own[1], n_own), 0);
+    ck_assert_int_eq(kvm_irqchip_ops.restore(&e.accel, shared[0], n - 1), -EINVAL);
+    ck_assert_int_eq(kvm_irqchip_ops.restore_cpu(&e.cpu, own[0], n_own + 1), -EINVAL);
+    kvm_irqchip_ops.set_line(&e.accel, 3, false);
     close_engine();
 }
 END_TEST
@@ -616,6 +639,7 @@ Suite *kvm_host_suite(void) {
                                  irqchip_is_refused,
                                  lines_of_the_irqchip,
                                  state_of_the_irqchip_is_saved,
+                                 state_of_the_irqchip_is_restored,
                                  host_device_within_a_page,
                                  host_a20,
                                  host_dirty_log};
