@@ -47,25 +47,29 @@ __asm__(
     /* 8259s: vectors 20h and 28h; inputs 0, 1, 2, 4 and 8 */
     "  put 0x20, 0x11\n  put 0x21, 0x20\n  put 0x21, 4\n  put 0x21, 1\n  put 0x21, 0xe8\n"
     "  put 0xa0, 0x11\n  put 0xa1, 0x28\n  put 0xa1, 2\n  put 0xa1, 1\n  put 0xa1, 0xfe\n"
-    /* 8254: each 50 us; RTC: each 122 us; 8042: keyboard's interrupt on */
-    "  put 0x43, 0x34\n  put 0x40, 60\n  put 0x40, 0\n"
-    "  put 0x70, 0x0a\n  put 0x71, 0x23\n  put 0x70, 0x0b\n  put 0x71, 0x42\n"
+    /* 8254: each 50 us << slower; RTC: each 122 us << slower; 8042: keyboard's interrupt on */
+    "  mov 0xfff00, %cl\n  put 0x43, 0x34\n  mov $60, %eax\n  shl %cl, %eax\n  out %al, $0x40\n"
+    "  mov %ah, %al\n  out %al, $0x40\n"
+    "  put 0x70, 0x0a\n  mov $0x23, %al\n  add %cl, %al\n  out %al, $0x71\n  put 0x70, 0x0b\n  put 0x71, 0x42\n"
     "  put 0x64, 0x60\n  put 0x60, 1\n"
     /* 16550: 9600 8N1, FIFOs with trigger 8, interrupts for input and for an empty transmitter */
     "  put 0x3fb, 0x83\n  put 0x3f8, 12\n  put 0x3f9, 0\n  put 0x3fb, 3\n  put 0x3fa, 0x81\n  put 0x3fc, 0x0b\n"
     "  put 0x3f9, 3\n"
-    /* I/O APIC pin 20 to vector 31h, HPET timer 0 to it each 37 us */
+    /* I/O APIC pin 20 to vector 31h, HPET timer 0 to it each 37 us << slower */
     "  movl $0x39, 0xfec00000\n  movl $0, 0xfec00010\n  movl $0x38, 0xfec00000\n  movl $0x31, 0xfec00010\n"
-    "  movl $20 << 9 | 0x4c, 0xfed00100\n  movl $3700, 0xfed00108\n  movl $3700, 0xfed00108\n"
+    "  mov $3700, %eax\n  shl %cl, %eax\n"
+    "  movl $20 << 9 | 0x4c, 0xfed00100\n  mov %eax, 0xfed00108\n  mov %eax, 0xfed00108\n"
     "  movl $1, 0xfed00010\n"
-    /* local APIC: timer each 41 us to vector 30h */
-    "  movl $0x1ff, 0xfee000f0\n  movl $3, 0xfee003e0\n  movl $0x20030, 0xfee00320\n  movl $2562, 0xfee00380\n"
+    /* local APIC: timer each 41 us << slower to vector 30h */
+    "  mov $2562, %eax\n  shl %cl, %eax\n"
+    "  movl $0x1ff, 0xfee000f0\n  movl $3, 0xfee003e0\n  movl $0x20030, 0xfee00320\n  mov %eax, 0xfee00380\n"
+    "  mov $1, %eax\n  cpuid\n  and $1 << 30, %ecx\n  mov %ecx, 0x508\n" /* has RDRAND */
     "  movl $1, 0x500\n  xor %ebp, %ebp\n  mov $12345, %esi\n  sti\n"
     /* the work, EBP counts */
     "3: imul $1664525, %esi, %esi\n  add $1013904223, %esi\n"
     "  mov %ebp, %edi\n  and $0x3fff, %edi\n  mov %esi, 0x20000(,%edi,4)\n"
     "  movd %esi, %xmm1\n  paddd %xmm1, %xmm0\n  fld1\n  faddp\n"
-    "  rdrand %eax\n  xor %eax, 0x504\n"
+    "  cmpl $0, 0x508\n  je 11f\n  rdrand %eax\n  xor %eax, 0x504\n11:"
     "  test $31, %ebp\n  jnz 4f\n" /* a letter, from time to time */
     "  mov 0x500, %al\n  and $15, %al\n  add $'a', %al\n  mov $0x3f8, %dx\n  out %al, %dx\n"
     "4: test $127, %ebp\n  jnz 5f\n  put 0x60, 0xee\n"                     /* the keyboard answers */
@@ -73,6 +77,8 @@ __asm__(
     "  push %edi\n  mov $0x100700, %edi\n  mov %ebp, (%edi)\n  pop %edi\n" /* at 700h while it is off */
     "  test $255, %ebp\n  jnz 6f\n  hlt\n"
     "6: inc %ebp\n  cmp $6000, %ebp\n  jb 3b\n"
+    "12: cmpl $3, 0x800 + 4 * 0x20\n  jb 12b\n  cmpl $3, 0x800 + 4 * 0x28\n  jb 12b\n" /* each has come */
+    "  cmpl $3, 0x800 + 4 * 0x30\n  jb 12b\n  cmpl $3, 0x800 + 4 * 0x31\n  jb 12b\n"
     "  cli\n  mov $8, %ecx\n  mov 0x500, %ebx\n  mov $0x3f8, %dx\n" /* the checksum, as letters */
     "7: mov %bl, %al\n  and $15, %al\n  add $'A', %al\n  out %al, %dx\n  shr $4, %ebx\n  loop 7b\n"
     "  fistpl 0x510\n  movups %xmm0, 0x520\n"
@@ -99,12 +105,19 @@ __asm__(
     ".popsection\n");
 extern const uint8_t state_guest[], state_guest_end[];
 
-void state_guest_write(char path[64]) {
+void state_guest_write(char path[64], uint8_t slower) {
     static uint8_t rom[65536];
     memcpy(rom, state_guest, (size_t)(state_guest_end - state_guest));
+    rom[0xff00] = slower;
     memcpy(rom + 0xfff0, "\xea\x00\x00\x00\xf0", 5); /* jmp F000:0000 */
     strcpy(path, "/tmp/twin86-state-XXXXXX");
     int fd = mkstemp(path);
     ck_assert_int_eq(write(fd, rom, sizeof(rom)), sizeof(rom));
     close(fd);
+}
+
+void state_guest_result(Twin86Machine *m, struct StateGuestResult *r) {
+    twin86_read_memory(m, 0x20000, r->filled, sizeof(r->filled));
+    twin86_read_memory(m, 0x510, r->rounds, sizeof(r->rounds));
+    twin86_read_memory(m, 0x520, r->sums, sizeof(r->sums));
 }

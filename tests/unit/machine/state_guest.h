@@ -3,6 +3,8 @@
 #ifndef TWIN86_TESTS_STATE_GUEST_H
 #define TWIN86_TESTS_STATE_GUEST_H
 
+#include "include/twin86.h"
+
 #include <stdint.h>
 
 enum {
@@ -11,7 +13,15 @@ enum {
     STATE_GUEST_EXIT = 0xaa << 1 | 1, /* what it ends with */
 };
 
-/** Write its ROM to a new file, which is the caller's to remove. */
-void state_guest_write(char path[64]);
+/** Write its ROM to a new file, which is the caller's to remove. Its timers' periods are 37 to 122 us << slower (0 to 8),
+ *  for machines whose time is the host's. */
+void state_guest_write(char path[64], uint8_t slower);
+
+/** What it has computed when it ends, which depends on no interrupt. */
+struct StateGuestResult {
+    uint8_t filled[0x10000];
+    uint8_t rounds[4], sums[16];
+};
+void state_guest_result(Twin86Machine *m, struct StateGuestResult *r);
 
 #endif

@@ -135,7 +135,7 @@ END_TEST
 
 START_TEST(interrupted_guest_moves) {
     char path[64];
-    state_guest_write(path);
+    state_guest_write(path, 0);
     check_guest(path, TWIN86_EVENT_DEBUG_EXIT, STATE_GUEST_EXIT, 4, 8);
     remove(path);
 }
@@ -147,7 +147,7 @@ START_TEST(guest_is_interrupted) {
     char path[64];
     uint32_t count[0x32], stray;
     Twin86Event e;
-    state_guest_write(path);
+    state_guest_write(path, 0);
     begin_run(&r, path);
     Twin86Machine *m = bench_machine(&r.config, path);
     feed(m);

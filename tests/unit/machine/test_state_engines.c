@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/* With the host's time a run does not repeat, but a guest that moves from machine to machine must come to the same
+ * result: on each engine, with its own interrupt controllers, too. */
+#include "tests/unit/machine/state_bench.h"
+#include "tests/unit/machine/state_guest.h"
+#include "tests/unit/suites.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct Kind {
+    const char *accel;
+    bool kernel_irqchip;
+    uint8_t slower; /* interrupts must not come faster than they are served, in an emulated KVM either */
+} kinds[] = {{"tcg-lite", false, 5}, {"kvm", false, 8}, {"kvm", true, 8}};
+
+enum { KINDS = sizeof(kinds) / sizeof(kinds[0]), MOVES = 12 };
+
+static Twin86Config config(const struct Kind *k) {
+    Twin86Config c;
+    twin86_config_init(&c);
+    c.ram_size = 4 << 20;
+    c.accel = k->accel;
+    c.kernel_irqchip = k->kernel_irqchip;
+    c.debug_exit = true;
+    return c;
+}
+
+static void expect(struct StateGuestResult *r) {
+    Twin86Config c = config(&kinds[0]);
+    char path[64];
+    Twin86Event e;
+    c.icount = true;
+    c.icount_shift = 4;
+    state_guest_write(path, 0);
+    Twin86Machine *m = bench_machine(&c, path);
+    remove(path);
+    ck_assert_int_eq(twin86_run(m, 0, &e), 0);
+    ck_assert_int_eq(e.kind, TWIN86_EVENT_DEBUG_EXIT);
+    state_guest_result(m, r);
+    twin86_destroy(m);
+}
+
+static Twin86Machine *move(Twin86Machine *from, const Twin86Config *c, const char *rom) {
+    Twin86Machine *to = bench_machine(c, rom);
+    struct SavedState s = bench_save(from);
+    bench_restore(to, &s);
+    bench_same(from, to);
+    free(s.data);
+    twin86_destroy(from);
+    return to;
+}
+
+/* Some milliseconds at a time, then to its end. */
+static Twin86Machine *run_moving(const Twin86Config *c, const char *rom, unsigned *moves) {
+    Twin86Machine *m = bench_machine(c, rom);
+    Twin86Event e = {0};
+    char input[200] = "abc";
+    twin86_serial_input(m, input, sizeof(input));
+    for (*moves = 0; *moves < MOVES; ++*moves) {
+        ck_assert_int_eq(twin86_start(m, 0), 0);
+        usleep(1000 + (unsigned)bench_number(8000));
+        twin86_pause(m);
+        if (twin86_wait(m, 0, &e) == 0)
+            return m;
+        m = move(m, c, rom);
+    }
+    ck_assert_int_eq(twin86_start(m, 0), 0);
+    ck_assert_msg(twin86_wait(m, 60000, &e) == 0, "it sleeps");
+    ck_assert_msg(e.kind == TWIN86_EVENT_DEBUG_EXIT, "event %d: %s", (int)e.kind, e.message);
+    return m;
+}
+
+START_TEST(guests_move_on_each_engine) {
+    static struct StateGuestResult want, have;
+    static const uint8_t timers[] = {0x20, 0x28, 0x30, 0x31};
+    const struct Kind *k = &kinds[_i];
+    Twin86Config c = config(k);
+    char path[64];
+    uint32_t count[0x32], stray;
+    unsigned moves;
+    expect(&want);
+    state_guest_write(path, k->slower);
+    bench_seed = 3;
+    Twin86Machine *m = run_moving(&c, path, &moves);
+    remove(path);
+    ck_assert_uint_ge(moves, 3);
+    state_guest_result(m, &have);
+    ck_assert_int_eq(memcmp(&have, &want, sizeof(have)), 0);
+    twin86_read_memory(m, STATE_GUEST_COUNTERS, count, sizeof(count));
+    twin86_read_memory(m, STATE_GUEST_STRAY, &stray, sizeof(stray));
+    for (unsigned i = 0; i < sizeof(timers); i++)
+        ck_assert_uint_ge(count[timers[i]], 3);
+    ck_assert_uint_eq(stray, 0);
+    twin86_destroy(m);
+}
+END_TEST
+
+Suite *state_engines_suite(void) {
+    Suite *s = suite_create("state-engines");
+    TCase *t = tcase_create("state-engines");
+    tcase_set_timeout(t, 120);
+    for (int i = 0; i < KINDS; i++) {
+        char why[256] = "";
+        const struct AccelOps *ops = accel_find(kinds[i].accel);
+        if (ops != NULL && ops->probe(why, sizeof(why)) == 0)
+            tcase_add_loop_test(t, guests_move_on_each_engine, i, i + 1);
+        else
+            suite_skip("saved states on kvm", 1, ops != NULL ? why : "this build has no kvm");
+    }
+    suite_add_tcase(s, t);
+    return s;
+}
