@@ -3,9 +3,9 @@
 #include "accel/registry.h"
 #include "accel/kvm/engine.h"
 #include "accel/tcg-lite/engine.h"
+#include "base/why.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -38,17 +38,6 @@ const struct AccelOps *accel_software(void) { return &tcg_lite_ops; }
 
 const struct AccelOps *accel_find(const char *name) { return find(accel_engines, name, strlen(name)); }
 
-/* Append to a message, cutting it where the buffer ends. */
-static void __attribute__((format(printf, 3, 4))) say(char *why, size_t n, const char *format, ...) {
-    size_t used = n ? strnlen(why, n) : 0;
-    va_list args;
-    va_start(args, format);
-    if (used < n) {
-        vsnprintf(why + used, n - used, format, args);
-    }
-    va_end(args);
-}
-
 /* One item of the list: "name" or "name,options". */
 struct Item {
     const char *name, *options;
@@ -65,9 +54,9 @@ static int check_names(const struct AccelOps *const *engines, const char *list, 
     for (const char *s = list;; s++) {
         struct Item i = item_at(s);
         if (!find(engines, i.name, i.name_len)) {
-            say(why, n, "unknown engine '%.*s'; this build has:", (int)i.name_len, i.name);
+            why_add(why, n, "unknown engine '%.*s'; this build has:", (int)i.name_len, i.name);
             for (; *engines; engines++) {
-                say(why, n, " %s", (*engines)->name);
+                why_add(why, n, " %s", (*engines)->name);
             }
             return -EINVAL;
         }
@@ -96,11 +85,11 @@ int accel_choose_from(const struct AccelOps *const *engines, const char *list, c
             *chosen = ops;
             *options = i.options;
             if (s != list) {
-                say(why, n, "; using %s", ops->name);
+                why_add(why, n, "; using %s", ops->name);
             }
             return 0;
         }
-        say(why, n, "%s%s: %s", s == list ? "" : "; ", ops->name, reason[0] ? reason : strerror(-err));
+        why_add(why, n, "%s%s: %s", s == list ? "" : "; ", ops->name, reason[0] ? reason : strerror(-err));
         s += i.len;
         if (!*s) {
             return err;

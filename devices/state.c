@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* State structs by their tables. See state.h. */
 #include "devices/state.h"
+#include "base/bytes.h"
+#include "base/why.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -91,8 +93,8 @@ static bool save_element(void *opaque, const struct Place *p) {
     if (p->field->kind == STATE_NOTHING)
         return true;
     uint64_t v = value_at(s->state, p);
-    for (unsigned i = 0; i < p->field->size; i++, v >>= 8)
-        *s->out++ = v & 0xff;
+    put_le(s->out, v, p->field->size);
+    s->out += p->field->size;
     return true;
 }
 
@@ -113,11 +115,9 @@ struct Loading {
 
 static void __attribute__((format(printf, 2, 3))) refuse(struct Loading *l, const char *format, ...) {
     va_list ap;
-    int n = snprintf(l->why, l->why_size, "%s: ", l->table->name);
-    if (n < 0 || (size_t)n >= l->why_size)
-        return;
+    why_set(l->why, l->why_size, 0, "%s: ", l->table->name);
     va_start(ap, format);
-    vsnprintf(l->why + n, l->why_size - (size_t)n, format, ap);
+    why_addv(l->why, l->why_size, format, ap);
     va_end(ap);
 }
 
@@ -126,9 +126,8 @@ static bool load_element(void *opaque, const struct Place *p) {
     const struct StateField *f = p->field;
     if (f->kind == STATE_NOTHING)
         return true;
-    uint64_t v = 0, max = f->kind == STATE_BOOL ? 1 : f->max != 0 ? f->max : UINT64_MAX;
-    for (unsigned i = 0; i < f->size; i++)
-        v |= (uint64_t)*l->in++ << 8 * i;
+    uint64_t v = get_le(l->in, f->size), max = f->kind == STATE_BOOL ? 1 : f->max != 0 ? f->max : UINT64_MAX;
+    l->in += f->size;
     if (v > max) {
         char name[64];
         put_name(p, name, sizeof(name));

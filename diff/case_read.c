@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Reading cases: a line is a word and its arguments. Made for files of millions of cases. */
+#include "base/why.h"
 #include "diff/case_text.h"
 
 #include <errno.h>
@@ -32,10 +33,9 @@ struct Word {
 static int fail(const struct Line *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 static int fail(const struct Line *l, const char *fmt, ...) {
     va_list ap;
-    int used = snprintf(l->why, l->n, "%s:%u: ", l->r->file, l->r->line);
+    why_set(l->why, l->n, 0, "%s:%u: ", l->r->file, l->r->line);
     va_start(ap, fmt);
-    if (used >= 0 && (size_t)used < l->n)
-        vsnprintf(l->why + used, l->n - (size_t)used, fmt, ap);
+    why_addv(l->why, l->n, fmt, ap);
     va_end(ap);
     for (char *p = l->why; *p != '\0'; p++) /* what the file holds is shown, but in one line */
         if ((unsigned char)*p < ' ' || *p == 0x7f)

@@ -77,8 +77,7 @@ static bool loads_segment(const struct CompareInsn *i) {
 
 /** Where they are in DiffState. */
 static bool no_pointers(const struct DiffState *s) {
-    return diff_get16(s->fx + FXSAVE_FOP) == 0 && diff_get64(s->fx + FXSAVE_FIP) == 0 &&
-           diff_get64(s->fx + FXSAVE_FDP) == 0;
+    return get_le16(s->fx + FXSAVE_FOP) == 0 && get_le64(s->fx + FXSAVE_FIP) == 0 && get_le64(s->fx + FXSAVE_FDP) == 0;
 }
 
 static void pointers_lost(struct Comparison *c, const struct CompareInsn *i) {
@@ -86,7 +85,7 @@ static void pointers_lost(struct Comparison *c, const struct CompareInsn *i) {
         memset(c->a.fx + FXSAVE_FOP, 0, 2);
         memset(c->a.fx + FXSAVE_FIP, 0, 16);
     }
-    if (diff_get64(c->b.fx + FXSAVE_FDP) == 0)
+    if (get_le64(c->b.fx + FXSAVE_FDP) == 0)
         memset(c->a.fx + FXSAVE_FDP, 0, 8);
     if (in_group(i, GROUP_FNSAVE)) {
         bool small = i->insn->osize == 1;
@@ -96,7 +95,7 @@ static void pointers_lost(struct Comparison *c, const struct CompareInsn *i) {
 
 static void qemu_pointers(struct Comparison *c, const struct CompareInsn *i) {
     (void)i;
-    if (c->qemu && diff_get64(c->b.fx + FXSAVE_FIP) == 0)
+    if (c->qemu && get_le64(c->b.fx + FXSAVE_FIP) == 0)
         memset(c->a.fx + FXSAVE_FIP, 0, 8);
 }
 

@@ -3,6 +3,7 @@
  * A run's result as a file: what was run, which shards of it, counts, and differences as text. Files of shards of one
  * run add up to what the run would have found alone.
  */
+#include "base/why.h"
 #include "diff/insn.h"
 
 #include "diff/diff.h"
@@ -114,10 +115,9 @@ struct Reader {
 static int fail(const struct Reader *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 static int fail(const struct Reader *f, const char *fmt, ...) {
     va_list ap;
-    int used = snprintf(f->why, f->n, "%s:%u: ", f->path, f->number);
+    why_set(f->why, f->n, 0, "%s:%u: ", f->path, f->number);
     va_start(ap, fmt);
-    if (used >= 0 && (size_t)used < f->n)
-        vsnprintf(f->why + used, f->n - (size_t)used, fmt, ap);
+    why_addv(f->why, f->n, fmt, ap);
     va_end(ap);
     return -EINVAL;
 }

@@ -66,8 +66,8 @@ void diff_report_memory(FILE *f, const struct Comparison *c) {
             if (!memcmp(m->a + at, m->b + at, 8))
                 continue;
             fprintf(f, "  %#llx was %016llx, tcg-lite %016llx, %s %016llx\n", (unsigned long long)m->linear + at,
-                    (unsigned long long)diff_get64(m->before + at), (unsigned long long)diff_get64(m->a + at),
-                    c->oracle, (unsigned long long)diff_get64(m->b + at));
+                    (unsigned long long)get_le64(m->before + at), (unsigned long long)get_le64(m->a + at), c->oracle,
+                    (unsigned long long)get_le64(m->b + at));
             lines++;
         }
 }

@@ -6,6 +6,7 @@
  * has finished the instruction it was in (a device access included) and has stored registers, events on their way and
  * the TSC in env; the new one loads them. Timers and interrupt controllers belong to the machine and notice nothing.
  */
+#include "base/why.h"
 #include "machine/machine.h"
 
 #include <errno.h>
@@ -17,11 +18,6 @@ static const char kernel_irqchip_stays[] =
     "with kernel-irqchip=on the interrupt controllers are the engine's, and can't go to another one";
 
 static const char statistics_stay[] = "exit statistics are of one engine; -exit-stats and -handover don't go together";
-
-static int fail(char *why, size_t n, const char *name, int r) {
-    snprintf(why, n, "%s: %s", name, strerror(-r));
-    return r;
-}
 
 /* ---- making ---- */
 
@@ -80,7 +76,7 @@ static int init_vcpu(struct Engine *e, struct CPUState *cpu, char *why, size_t n
     if (r == 0)
         return 0;
     if (cpu->error[0] == '\0')
-        return fail(why, n, ops->name, r);
+        return why_errno(why, n, r, ops->name);
     snprintf(why, n, "%s", cpu->error);
     return r;
 }
@@ -125,9 +121,8 @@ static struct Engine *find(const struct Machine *m, const char *item) {
 
 /* One more note, behind what there is. */
 static void append(char *why, size_t n, const char *note) {
-    size_t used = strlen(why);
-    if (note[0] != '\0' && used < n)
-        snprintf(why + used, n - used, "%s%s", used != 0 ? "; " : "", note);
+    if (note[0] != '\0')
+        why_add(why, n, "%s%s", why[0] != '\0' ? "; " : "", note);
 }
 
 /* The first of `list` that works here. */
@@ -143,7 +138,7 @@ static int add_engine(struct Machine *m, const char *list, char *why, size_t n) 
     }
     struct Engine *e = new_engine(m, ops, options);
     if (e == NULL)
-        return fail(why, n, ops->name, -ENOMEM);
+        return why_errno(why, n, -ENOMEM, ops->name);
     if (find(m, e->item) != NULL) { /* named twice */
         free_engine(e);
         return 0;
@@ -168,7 +163,7 @@ static int add_engine(struct Machine *m, const char *list, char *why, size_t n) 
 /* Each engine of `list`. */
 static int add_engines(struct Machine *m, const char *list, char *why, size_t n) {
     char *copy = strdup(list), *rest = copy, *item;
-    int r = copy == NULL ? fail(why, n, "engines", -ENOMEM) : 0;
+    int r = copy == NULL ? why_errno(why, n, -ENOMEM, "engines") : 0;
     why[0] = '\0';
     while (r == 0 && (item = strsep(&rest, ":")) != NULL) {
         char line[512];
@@ -297,7 +292,7 @@ int machine_set_engine(struct Machine *m, const char *list, char *why, size_t n)
         return r;
     struct Engine *made = new_engine(m, ops, options), *known = made != NULL ? find(m, made->item) : NULL;
     if (made == NULL)
-        return fail(why, n, ops->name, -ENOMEM);
+        return why_errno(why, n, -ENOMEM, ops->name);
     if (known != NULL) {
         free_engine(made);
         return known == m->engine ? 0 : hand_over(m, known, why, n);

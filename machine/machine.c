@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A machine's life: made, loaded, reset, destroyed. See machine.h. */
 #include "machine/machine.h"
+#include "base/why.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -11,11 +12,6 @@
 #include <unistd.h>
 
 #define PAGE_SIZE 4096
-
-static int fail(char *why, size_t n, int r, const char *what) {
-    snprintf(why, n, "%s: %s", what, strerror(-r));
-    return r;
-}
 
 /* ---- life ---- */
 
@@ -84,7 +80,7 @@ static int start_cpus(struct Machine *m, char *why, size_t n) {
     for (unsigned i = 0; i < m->cpu_count; i++) {
         struct VcpuOps ops = machine_vcpu_ops(&m->cpus[i]);
         if ((r = vcpu_create(machine_cpu(m, i), &ops)) != 0)
-            return fail(why, n, r, "a vCPU's thread could not be started");
+            return why_errno(why, n, r, "a vCPU's thread could not be started");
     }
     return 0;
 }
@@ -131,20 +127,20 @@ int machine_create(struct Machine *m, const Twin86Config *config, char *why, siz
     if (r == 0 && (m->reset_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0)
         r = -errno;
     if (r != 0)
-        return fail(why, n, r, "event descriptor");
+        return why_errno(why, n, r, "event descriptor");
     if ((r = check_config(config, why, n)) != 0)
         return r;
     if ((r = create_identity(m, config)) != 0)
-        return fail(why, n, r, "name");
+        return why_errno(why, n, r, "name");
     if ((r = create_base(m)) != 0)
-        return fail(why, n, r, "machine");
+        return why_errno(why, n, r, "machine");
     if ((r = firmware_configure(m, config, why, n)) != 0 || (r = machine_create_cpus(m, why, n)) != 0 ||
         (r = machine_create_observers(m, why, n)) != 0)
         return r;
     if ((r = machine_wire_memory(m)) != 0)
-        return fail(why, n, r, "guest RAM");
+        return why_errno(why, n, r, "guest RAM");
     if ((r = machine_wire_devices(m)) != 0)
-        return fail(why, n, r, "devices");
+        return why_errno(why, n, r, "devices");
     if ((r = storage_create(m, config, why, n)) != 0)
         return r;
     if ((r = firmware_wire(m, config, why, n)) != 0)
@@ -153,7 +149,7 @@ int machine_create(struct Machine *m, const Twin86Config *config, char *why, siz
     if ((r = start_cpus(m, why, n)) != 0)
         return r;
     if ((r = create_loop(m)) != 0)
-        return fail(why, n, r, "event loop");
+        return why_errno(why, n, r, "event loop");
     char note[sizeof(m->pending.message)];
     pthread_mutex_lock(&m->lock);
     r = machine_reset(m, note, sizeof(note));
@@ -211,8 +207,8 @@ static int stand_in_for_firmware(struct Machine *m, char *why, size_t n) {
     machine_set_bios_state(m);
     int r = machine_acpi_to_ram(m);
     if (r != 0)
-        return fail(why, n, r, "ACPI tables");
-    return (r = machine_smbios_to_ram(m)) != 0 ? fail(why, n, r, "SMBIOS tables") : 0;
+        return why_errno(why, n, r, "ACPI tables");
+    return (r = machine_smbios_to_ram(m)) != 0 ? why_errno(why, n, r, "SMBIOS tables") : 0;
 }
 
 static int load_guest(struct Machine *m, char *why, size_t n) {
@@ -233,7 +229,7 @@ static int keep_names(struct Machine *m, const Twin86Guest *g, char *why, size_t
     const char *bios = g->bios == NULL && g->kernel == NULL && m->fw.wanted ? FIRMWARE_BIOS : g->bios;
     for (unsigned i = 0; i < 3; i++)
         if (named[i] != NULL && (m->guest_strings[i] = strdup(named[i])) == NULL)
-            return fail(why, n, -ENOMEM, "guest");
+            return why_errno(why, n, -ENOMEM, "guest");
     return bios == NULL || (m->guest_strings[3] = firmware_find(m, bios, why, n)) != NULL ? 0 : -ENOENT;
 }
 

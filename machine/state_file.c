@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A stream of sections. See state_file.h. */
 #include "machine/state_file.h"
+#include "base/why.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -36,7 +37,7 @@ enum { HEAD_SIZE = sizeof(struct SectionHead) }; /* no padding, so it is what is
 int state_file_fail(struct StateFile *s, int r, const char *format, ...) {
     va_list ap;
     va_start(ap, format);
-    vsnprintf(s->why, s->why_size, format, ap);
+    why_setv(s->why, s->why_size, r, format, ap);
     va_end(ap);
     return r;
 }

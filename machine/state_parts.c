@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The parts of a saved state that are no RAM: clock, vCPUs, devices, and work on its way to them. See state.h. */
+#include "base/bytes.h"
 #include "cpu/env_check.h"
 #include "cpu/env_fields.h"
-#include "machine/bytes.h"
 #include "machine/machine.h"
 #include "machine/state.h"
 #include "machine/state_file.h"

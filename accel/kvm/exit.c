@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* What KVM_RUN comes back with. No ioctl here: see kvm_handle_exit's declaration. */
 #include "accel/kvm/kvm.h"
+#include "base/why.h"
 #include "cpu/pagewalk.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 static const char *const names[] = {
@@ -38,15 +38,6 @@ const char *kvm_exit_name(uint32_t reason) {
 
 /* ---- saying what went wrong ---- */
 
-static void append(struct CPUState *cpu, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void append(struct CPUState *cpu, const char *format, ...) {
-    size_t used = strlen(cpu->error);
-    va_list ap;
-    va_start(ap, format);
-    vsnprintf(cpu->error + used, sizeof(cpu->error) - used, format, ap);
-    va_end(ap);
-}
-
 /* The byte at CS:RIP + i, without side effects. */
 static bool code_byte(struct CPUState *cpu, unsigned i, uint8_t *byte) {
     const CPUX86State *env = &cpu->env;
@@ -74,21 +65,21 @@ unsigned kvm_code_bytes(struct CPUState *cpu, uint8_t bytes[KVM_CODE_BYTES]) {
 static void say_where(struct CPUState *cpu) {
     cpu_sync_state(cpu);
     const CPUX86State *env = &cpu->env;
-    append(cpu, "; at %04x:%llx, rflags %llx, cr0 %llx, efer %llx, bytes", env->seg[SEG_CS].selector,
-           (unsigned long long)env->rip, (unsigned long long)env->rflags, (unsigned long long)env->cr0,
-           (unsigned long long)env->efer);
+    why_add(cpu->error, sizeof(cpu->error), "; at %04x:%llx, rflags %llx, cr0 %llx, efer %llx, bytes",
+            env->seg[SEG_CS].selector, (unsigned long long)env->rip, (unsigned long long)env->rflags,
+            (unsigned long long)env->cr0, (unsigned long long)env->efer);
     uint8_t bytes[KVM_CODE_BYTES];
     unsigned n = kvm_code_bytes(cpu, bytes);
     for (unsigned i = 0; i < n; i++)
-        append(cpu, " %02x", bytes[i]);
+        why_add(cpu->error, sizeof(cpu->error), " %02x", bytes[i]);
     if (n == 0)
-        append(cpu, " unreadable");
+        why_add(cpu->error, sizeof(cpu->error), " unreadable");
 }
 
 enum KvmAction kvm_fail(struct CPUState *cpu, enum VcpuExit *exit, const char *format, ...) {
     va_list ap;
     va_start(ap, format);
-    vsnprintf(cpu->error, sizeof(cpu->error), format, ap);
+    why_setv(cpu->error, sizeof(cpu->error), 0, format, ap);
     va_end(ap);
     say_where(cpu);
     *exit = VCPU_EXIT_ERROR;

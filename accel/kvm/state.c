@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* env <-> KVM: conversions that need no KVM, then the calls. */
 #include "accel/kvm/kvm.h"
+#include "base/bytes.h"
 #include "cpu/xsave.h"
 
 #include <errno.h>
@@ -111,41 +112,24 @@ static bool pae_paging(const CPUX86State *env) {
 
 /* ---- x87, SSE, AVX, PKRU ---- */
 
-static void put16(uint8_t *p, uint16_t v) { memcpy(p, &v, 2); }
-static void put32(uint8_t *p, uint32_t v) { memcpy(p, &v, 4); }
-static void put64(uint8_t *p, uint64_t v) { memcpy(p, &v, 8); }
-static uint16_t get16(const uint8_t *p) { return (uint16_t)(p[0] | p[1] << 8); }
-
-static uint32_t get32(const uint8_t *p) {
-    uint32_t v;
-    memcpy(&v, p, 4);
-    return v;
-}
-
-static uint64_t get64(const uint8_t *p) {
-    uint64_t v;
-    memcpy(&v, p, 8);
-    return v;
-}
-
 static unsigned fpu_top(const CPUX86State *env) { return env->fsw >> 11 & 7; }
 
 /* The kernel saves with REX.W: 64-bit instruction and data pointers, no selectors. */
 void kvm_xsave_from_env(struct kvm_xsave *x, const CPUX86State *env, uint64_t components, unsigned pkru_at) {
     uint8_t *p = (uint8_t *)x->region;
     memset(x, 0, sizeof(*x));
-    put16(p + FXSAVE_FCW, env->fcw);
-    put16(p + FXSAVE_FSW, env->fsw);
+    put_le16(p + FXSAVE_FCW, env->fcw);
+    put_le16(p + FXSAVE_FSW, env->fsw);
     p[FXSAVE_FTW] = env->ftw;
-    put16(p + FXSAVE_FOP, env->fop);
-    put64(p + FXSAVE_FIP, env->fip);
-    put64(p + FXSAVE_FDP, env->fdp);
-    put32(p + FXSAVE_MXCSR, env->mxcsr);
-    put32(p + FXSAVE_MXCSR_MASK, 0xffff);
+    put_le16(p + FXSAVE_FOP, env->fop);
+    put_le64(p + FXSAVE_FIP, env->fip);
+    put_le64(p + FXSAVE_FDP, env->fdp);
+    put_le32(p + FXSAVE_MXCSR, env->mxcsr);
+    put_le32(p + FXSAVE_MXCSR_MASK, 0xffff);
     for (unsigned i = 0; i < 8; i++) {
         const struct X87Reg *r = &env->fpr[(fpu_top(env) + i) & 7];
-        put64(p + FXSAVE_ST + 16 * i, r->mantissa);
-        put16(p + FXSAVE_ST + 16 * i + 8, r->sign_exp);
+        put_le64(p + FXSAVE_ST + 16 * i, r->mantissa);
+        put_le16(p + FXSAVE_ST + 16 * i + 8, r->sign_exp);
     }
     for (unsigned i = 0; i < 16; i++) {
         memcpy(p + FXSAVE_XMM + 16 * i, env->vec[i].b, 16);
@@ -153,30 +137,30 @@ void kvm_xsave_from_env(struct kvm_xsave *x, const CPUX86State *env, uint64_t co
             memcpy(p + XSAVE_AVX_OFFSET + 16 * i, env->vec[i].b + 16, 16);
     }
     if (components & XCR0_PKRU)
-        put32(p + pkru_at, env->pkru);
-    put64(p + XSAVE_XSTATE_BV, components);
+        put_le32(p + pkru_at, env->pkru);
+    put_le64(p + XSAVE_XSTATE_BV, components);
 }
 
 /* A component whose bit in XSTATE_BV is clear is in its initial state (SDM vol. 1, 13.6). */
 void kvm_xsave_to_env(const struct kvm_xsave *x, CPUX86State *env, unsigned pkru_at) {
     const uint8_t *p = (const uint8_t *)x->region;
-    uint64_t bv = get64(p + XSAVE_XSTATE_BV);
+    uint64_t bv = get_le64(p + XSAVE_XSTATE_BV);
     bool x87 = (bv & XCR0_X87) != 0;
-    env->fcw = x87 ? get16(p + FXSAVE_FCW) : 0x37f;
-    env->fsw = x87 ? get16(p + FXSAVE_FSW) : 0;
+    env->fcw = x87 ? get_le16(p + FXSAVE_FCW) : 0x37f;
+    env->fsw = x87 ? get_le16(p + FXSAVE_FSW) : 0;
     env->ftw = x87 ? p[FXSAVE_FTW] : 0;
-    env->fop = x87 ? get16(p + FXSAVE_FOP) : 0;
-    env->fip = x87 ? get64(p + FXSAVE_FIP) : 0;
-    env->fdp = x87 ? get64(p + FXSAVE_FDP) : 0;
+    env->fop = x87 ? get_le16(p + FXSAVE_FOP) : 0;
+    env->fip = x87 ? get_le64(p + FXSAVE_FIP) : 0;
+    env->fdp = x87 ? get_le64(p + FXSAVE_FDP) : 0;
     env->fcs = env->fds = 0;
     for (unsigned i = 0; i < 8; i++) {
         struct X87Reg *r = &env->fpr[(fpu_top(env) + i) & 7];
-        r->mantissa = x87 ? get64(p + FXSAVE_ST + 16 * i) : 0;
-        r->sign_exp = x87 ? get16(p + FXSAVE_ST + 16 * i + 8) : 0;
+        r->mantissa = x87 ? get_le64(p + FXSAVE_ST + 16 * i) : 0;
+        r->sign_exp = x87 ? get_le16(p + FXSAVE_ST + 16 * i + 8) : 0;
     }
     /* MXCSR belongs to SSE and to AVX */
-    env->mxcsr = bv & (XCR0_SSE | XCR0_AVX) ? get32(p + FXSAVE_MXCSR) : 0x1f80;
-    env->pkru = bv & XCR0_PKRU ? get32(p + pkru_at) : 0;
+    env->mxcsr = bv & (XCR0_SSE | XCR0_AVX) ? get_le32(p + FXSAVE_MXCSR) : 0x1f80;
+    env->pkru = bv & XCR0_PKRU ? get_le32(p + pkru_at) : 0;
     for (unsigned i = 0; i < 16; i++) {
         memset(&env->vec[i], 0, sizeof(env->vec[i]));
         if (bv & XCR0_SSE)

@@ -2,6 +2,7 @@
 /* A vCPU's life. */
 #include "accel/kvm/kick_signal.h"
 #include "accel/kvm/kvm.h"
+#include "base/why.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -12,13 +13,11 @@
 #include <unistd.h>
 
 static int refuse(struct CPUState *cpu, int r, const char *why) {
-    snprintf(cpu->error, sizeof(cpu->error), "kvm: %s", why);
-    return r;
+    return why_set(cpu->error, sizeof(cpu->error), r, "kvm: %s", why);
 }
 
 static int failed(struct CPUState *cpu, int r, const char *what) {
-    snprintf(cpu->error, sizeof(cpu->error), "kvm: %s: %s", what, strerror(-r));
-    return r;
+    return why_set(cpu->error, sizeof(cpu->error), r, "kvm: %s: %s", what, strerror(-r));
 }
 
 /* What the software engine can do and hardware can't. */

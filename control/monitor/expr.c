@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* See expr.h: precedence climbing. */
 #include "control/monitor/expr.h"
+#include "base/why.h"
 #include "debug/peek.h"
 #include "machine/regs.h"
 
@@ -25,7 +26,7 @@ struct Parser {
 __attribute__((format(printf, 2, 3))) static bool wrong(const struct Parser *p, const char *format, ...) {
     va_list ap;
     va_start(ap, format);
-    vsnprintf(p->why, p->n, format, ap);
+    why_setv(p->why, p->n, 0, format, ap);
     va_end(ap);
     return false;
 }

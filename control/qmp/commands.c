@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* QMP's commands. */
+#include "base/why.h"
 #include "control/monitor/monitor.h"
 #include "control/qmp/command.h"
 #include "machine/uuid.h"
@@ -13,7 +14,7 @@
 __attribute__((format(printf, 2, 3))) static struct json_object *fail(struct QmpCall *call, const char *format, ...) {
     va_list ap;
     va_start(ap, format);
-    vsnprintf(call->why, sizeof(call->why), format, ap);
+    why_setv(call->why, sizeof(call->why), 0, format, ap);
     va_end(ap);
     call->failed = true;
     return NULL;

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* See listen.h. */
 #include "control/session/listen.h"
+#include "base/why.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <netdb.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -15,14 +14,6 @@
 #include <unistd.h>
 
 enum { BACKLOG = 8 };
-
-__attribute__((format(printf, 4, 5))) static int fail(char *why, size_t n, int r, const char *format, ...) {
-    va_list ap;
-    va_start(ap, format);
-    vsnprintf(why, n, format, ap);
-    va_end(ap);
-    return r;
-}
 
 /* ---- parsing ---- */
 
@@ -38,10 +29,10 @@ static bool copy(char *to, size_t room, const char *from, size_t length) {
 static int parse_local(const char *path, size_t length, struct ListenSpec *p, char *why, size_t n) {
     p->local = true;
     if (length == 0)
-        return fail(why, n, -EINVAL, "'unix:' needs a path; write unix:PATH");
+        return why_set(why, n, -EINVAL, "'unix:' needs a path; write unix:PATH");
     if (!copy(p->path, sizeof(p->path), path, length))
-        return fail(why, n, -EINVAL, "the path of a unix socket can have %zu bytes at most, this one has %zu",
-                    sizeof(p->path) - 1, length);
+        return why_set(why, n, -EINVAL, "the path of a unix socket can have %zu bytes at most, this one has %zu",
+                       sizeof(p->path) - 1, length);
     return 0;
 }
 
@@ -53,14 +44,14 @@ static int parse_tcp(const char *text, size_t length, struct ListenSpec *p, char
     if (host >= 2 && text[0] == '[' && text[host - 1] == ']') /* an IPv6 address */
         text++, host -= 2;
     if (!copy(p->host, sizeof(p->host), text, host))
-        return fail(why, n, -EINVAL, "the host's name is too long");
+        return why_set(why, n, -EINVAL, "the host's name is too long");
     bool good = copy(p->port, sizeof(p->port), port, digits) && digits > 0 && digits <= 5;
     for (size_t i = 0; i < digits && good; i++)
         good = isdigit((unsigned char)port[i]);
     long number = good ? strtol(p->port, NULL, 10) : 0;
     if (number < 1 || number > 65535)
-        return fail(why, n, -EINVAL, "'%.*s' is not a port; write tcp::PORT or tcp:HOST:PORT, with 1 to 65535",
-                    (int)(digits < 40 ? digits : 40), port);
+        return why_set(why, n, -EINVAL, "'%.*s' is not a port; write tcp::PORT or tcp:HOST:PORT, with 1 to 65535",
+                       (int)(digits < 40 ? digits : 40), port);
     return 0;
 }
 
@@ -81,8 +72,8 @@ static int parse_flag(const char *flag, size_t length, struct ListenSpec *p, cha
             return 0;
         }
     }
-    return fail(why, n, -EINVAL, "'%.*s' is not known; server, nowait and wait=on|off are",
-                (int)(length < 40 ? length : 40), flag);
+    return why_set(why, n, -EINVAL, "'%.*s' is not known; server, nowait and wait=on|off are",
+                   (int)(length < 40 ? length : 40), flag);
 }
 
 int listen_parse(const char *spec, struct ListenSpec *p, char *why, size_t n) {
@@ -94,8 +85,8 @@ int listen_parse(const char *spec, struct ListenSpec *p, char *why, size_t n) {
     else if (strncmp(spec, "tcp:", 4) == 0)
         r = parse_tcp(spec + 4, length - 4, p, why, n);
     else
-        return fail(why, n, -EINVAL, "'%.*s' is no socket; write unix:PATH or tcp:[HOST]:PORT",
-                    (int)(length < 60 ? length : 60), spec);
+        return why_set(why, n, -EINVAL, "'%.*s' is no socket; write unix:PATH or tcp:[HOST]:PORT",
+                       (int)(length < 60 ? length : 60), spec);
     while (r == 0 && spec[length] == ',') {
         spec += length + 1;
         length = strcspn(spec, ",");
@@ -112,18 +103,18 @@ static int clear_path(const struct ListenSpec *spec, const struct sockaddr_un *a
     if (lstat(spec->path, &st) != 0)
         return 0; /* bind tells what else may be wrong */
     if (!S_ISSOCK(st.st_mode))
-        return fail(why, n, -EEXIST, "%s exists and is not a socket; name another path", spec->path);
+        return why_set(why, n, -EEXIST, "%s exists and is not a socket; name another path", spec->path);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
-        return fail(why, n, -errno, "no socket can be made: %s", strerror(errno));
+        return why_set(why, n, -errno, "no socket can be made: %s", strerror(errno));
     int r = connect(fd, (const struct sockaddr *)address, sizeof(*address));
     int e = r == 0 ? 0 : errno;
     close(fd);
     if (e != ECONNREFUSED)
-        return e == ENOENT ? 0 : fail(why, n, -EADDRINUSE, "%s is in use by another process", spec->path);
+        return e == ENOENT ? 0 : why_set(why, n, -EADDRINUSE, "%s is in use by another process", spec->path);
     return unlink(spec->path) == 0 || errno == ENOENT
                ? 0
-               : fail(why, n, -errno, "the old socket %s can't be removed: %s", spec->path, strerror(errno));
+               : why_set(why, n, -errno, "the old socket %s can't be removed: %s", spec->path, strerror(errno));
 }
 
 static int open_local(const struct ListenSpec *spec, char *why, size_t n) {
@@ -139,7 +130,7 @@ static int open_local(const struct ListenSpec *spec, char *why, size_t n) {
         int e = errno;
         if (fd >= 0)
             close(fd);
-        return fail(why, n, -e, "unix:%s can't be listened at: %s", spec->path, strerror(e));
+        return why_set(why, n, -e, "unix:%s can't be listened at: %s", spec->path, strerror(e));
     }
     return fd;
 }
@@ -150,7 +141,7 @@ static int open_tcp(const struct ListenSpec *spec, char *why, size_t n) {
     const char *host = spec->host[0] != '\0' ? spec->host : "127.0.0.1";
     int g = getaddrinfo(host, spec->port, &hints, &list);
     if (g != 0)
-        return fail(why, n, -EINVAL, "the host '%s' is not known: %s", host, gai_strerror(g));
+        return why_set(why, n, -EINVAL, "the host '%s' is not known: %s", host, gai_strerror(g));
     int fd = -1, e = EINVAL, one = 1;
     for (struct addrinfo *a = list; a != NULL && fd < 0; a = a->ai_next) {
         fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, a->ai_protocol);
@@ -163,7 +154,7 @@ static int open_tcp(const struct ListenSpec *spec, char *why, size_t n) {
         fd = -1;
     }
     freeaddrinfo(list);
-    return fd >= 0 ? fd : fail(why, n, -e, "tcp:%s:%s can't be listened at: %s", host, spec->port, strerror(e));
+    return fd >= 0 ? fd : why_set(why, n, -e, "tcp:%s:%s can't be listened at: %s", host, spec->port, strerror(e));
 }
 
 int listen_open(const struct ListenSpec *spec, char *why, size_t n) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Bus mastering by tables of physical ranges (82371SB data sheet, 2.7; "Programming Interface for Bus Master IDE"). */
+#include "base/bytes.h"
 #include "devices/ide/ide_internal.h"
 
 enum { REG_COMMAND = 0, REG_STATUS = 2, REG_TABLE = 4 };
@@ -22,9 +23,9 @@ static enum IdeMasterResult next_range(struct IdeChannel *c, struct IdeBusMaster
     uint32_t at = (m->table & 0xffff0000u) | ((m->table + ENTRY * (uint32_t)m->next) & 0xffff);
     if (!pci_dma_read(c->pci, at, entry, sizeof(entry)))
         return IDE_MASTER_ABORT;
-    uint32_t count = pci_get32(entry + 4);
+    uint32_t count = get_le32(entry + 4);
     m->next++;
-    m->address = pci_get32(entry) & ~1u;
+    m->address = get_le32(entry) & ~1u;
     m->left = count & 0xfffe;
     if (m->left == 0)
         m->left = 0x10000;

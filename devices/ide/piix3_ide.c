@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "devices/ide/piix3_ide.h"
+#include "base/bytes.h"
 
 #include <string.h>
 
@@ -49,7 +50,7 @@ void piix3_ide_init(struct Piix3Ide *p, const struct IrqWire irq[IDE_CHANNELS], 
     pci_device_init(&p->pci, &p->state.pci, "ide", 0x8086, 0x7010, 0x010180, 0);
     p->pci.opaque = p;
     p->pci.config_written = config_written;
-    pci_put32(p->pci.writable + IDETIM, UINT32_MAX); /* transfers take no time, whatever it says */
+    put_le32(p->pci.writable + IDETIM, UINT32_MAX); /* transfers take no time, whatever it says */
     p->pci.writable[IDETIM + 4] = 0xff;
     ide_init(&p->ide, &p->pci, irq, ops, opaque);
     for (unsigned i = 0; i < IDE_CHANNELS; i++)

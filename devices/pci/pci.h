@@ -197,9 +197,4 @@ uint32_t pci_config_read(struct PciHost *host, unsigned bus, unsigned devfn, uns
 void pci_config_write(struct PciHost *host, unsigned bus, unsigned devfn, unsigned offset, uint32_t value,
                       unsigned size);
 
-static inline uint16_t pci_get16(const uint8_t *p) { return p[0] | p[1] << 8; }
-static inline uint32_t pci_get32(const uint8_t *p) { return pci_get16(p) | (uint32_t)pci_get16(p + 2) << 16; }
-static inline void pci_put16(uint8_t *p, uint16_t v) { p[0] = v & 0xff, p[1] = v >> 8; }
-static inline void pci_put32(uint8_t *p, uint32_t v) { pci_put16(p, v & 0xffff), pci_put16(p + 2, v >> 16); }
-
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What every PCI device has: configuration header, BARs, interrupt pin. */
+#include "base/bytes.h"
 #include "devices/pci/pci_internal.h"
 #include "devices/pci/pci_msi.h"
 
@@ -15,20 +16,20 @@ void pci_device_init(struct PciDevice *dev, struct PciDeviceState *state, const 
     dev->name = name;
     dev->next_capability = PCI_HEADER_SIZE;
     uint8_t *c = dev->initial;
-    pci_put16(c + PCI_VENDOR, vendor);
-    pci_put16(c + PCI_DEVICE, device);
-    pci_put32(c + PCI_REVISION, class_code << 8 | revision);
-    pci_put16(dev->writable + PCI_COMMAND,
-              PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | 1 << 6 | 1 << 8 | PCI_COMMAND_INTX_OFF);
-    pci_put16(dev->clears + PCI_STATUS, STATUS_ERRORS);
+    put_le16(c + PCI_VENDOR, vendor);
+    put_le16(c + PCI_DEVICE, device);
+    put_le32(c + PCI_REVISION, class_code << 8 | revision);
+    put_le16(dev->writable + PCI_COMMAND,
+             PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | 1 << 6 | 1 << 8 | PCI_COMMAND_INTX_OFF);
+    put_le16(dev->clears + PCI_STATUS, STATUS_ERRORS);
     dev->writable[PCI_CACHE_LINE] = 0xff;
     dev->writable[PCI_LATENCY] = 0xff;
     dev->writable[PCI_INTERRUPT_LINE] = 0xff;
 }
 
 void pci_device_set_subsystem(struct PciDevice *dev, uint16_t vendor, uint16_t device) {
-    pci_put16(dev->initial + PCI_SUBSYSTEM_VENDOR, vendor);
-    pci_put16(dev->initial + PCI_SUBSYSTEM, device);
+    put_le16(dev->initial + PCI_SUBSYSTEM_VENDOR, vendor);
+    put_le16(dev->initial + PCI_SUBSYSTEM, device);
 }
 
 void pci_device_set_pin(struct PciDevice *dev, uint8_t pin) { dev->initial[PCI_INTERRUPT_PIN] = pin; }
@@ -79,7 +80,7 @@ void pci_device_write(struct PciDevice *dev, unsigned offset, uint32_t value, un
 void pci_device_update_irq(struct PciDevice *dev) {
     struct PciDeviceState *s = dev->state;
     bool messages = pci_msi_enabled(dev) || (dev->msix && pci_msix_enabled(dev->msix));
-    bool asserted = s->intx && !messages && !(pci_get16(s->config + PCI_COMMAND) & PCI_COMMAND_INTX_OFF);
+    bool asserted = s->intx && !messages && !(get_le16(s->config + PCI_COMMAND) & PCI_COMMAND_INTX_OFF);
     if (s->intx)
         s->config[PCI_STATUS] |= PCI_STATUS_INTX;
     else

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "devices/pci/pci_msi.h"
+#include "base/bytes.h"
 #include "devices/pci/pci_dma.h"
 #include "devices/pci/pci_internal.h"
 
@@ -28,7 +29,7 @@ static void send(struct PciDevice *dev, uint64_t address, uint32_t data) {
         c->msi(c->msi_opaque, address, data);
         return;
     }
-    pci_put32(bytes, data);
+    put_le32(bytes, data);
     pci_dma_write(dev, address, bytes, sizeof bytes);
 }
 
@@ -42,12 +43,12 @@ int pci_msi_init(struct PciDevice *dev, unsigned vectors) {
         return at;
     unsigned log = (unsigned)__builtin_ctz(vectors);
     dev->msi = at;
-    pci_put16(dev->initial + at + CONTROL, log << MSI_CAPABLE_SHIFT | MSI_64 | MSI_MASKS);
-    pci_put16(dev->writable + at + CONTROL, MSI_ENABLE | 7 << MSI_USED_SHIFT);
-    pci_put32(dev->writable + at + ADDRESS, ~3u);
-    pci_put32(dev->writable + at + ADDRESS_HIGH, ~0u);
-    pci_put16(dev->writable + at + DATA, 0xffff);
-    pci_put32(dev->writable + at + MASK, (uint32_t)((1ull << vectors) - 1));
+    put_le16(dev->initial + at + CONTROL, log << MSI_CAPABLE_SHIFT | MSI_64 | MSI_MASKS);
+    put_le16(dev->writable + at + CONTROL, MSI_ENABLE | 7 << MSI_USED_SHIFT);
+    put_le32(dev->writable + at + ADDRESS, ~3u);
+    put_le32(dev->writable + at + ADDRESS_HIGH, ~0u);
+    put_le16(dev->writable + at + DATA, 0xffff);
+    put_le32(dev->writable + at + MASK, (uint32_t)((1ull << vectors) - 1));
     return 0;
 }
 
@@ -57,7 +58,7 @@ bool pci_msi_enabled(const struct PciDevice *dev) {
 
 /* How many the guest uses: 1, 2, 4 ..., of those that there are. */
 static unsigned vectors_in_use(const uint8_t *cap) {
-    unsigned control = pci_get16(cap + CONTROL);
+    unsigned control = get_le16(cap + CONTROL);
     unsigned used = control >> MSI_USED_SHIFT & 7, capable = control >> MSI_CAPABLE_SHIFT & 7;
     return 1u << (used < capable ? used : capable);
 }
@@ -67,21 +68,21 @@ void pci_msi_send(struct PciDevice *dev, unsigned n) {
     if (!pci_msi_enabled(dev) || n >= PCI_MSI_MOST)
         return;
     unsigned used = vectors_in_use(cap), bit = n & (used - 1);
-    if (pci_get32(cap + MASK) >> bit & 1) {
-        pci_put32(cap + PENDING, pci_get32(cap + PENDING) | 1u << bit);
+    if (get_le32(cap + MASK) >> bit & 1) {
+        put_le32(cap + PENDING, get_le32(cap + PENDING) | 1u << bit);
         return;
     }
-    send(dev, pci_get32(cap + ADDRESS) | (uint64_t)pci_get32(cap + ADDRESS_HIGH) << 32,
-         (pci_get16(cap + DATA) & ~(used - 1)) | bit);
+    send(dev, get_le32(cap + ADDRESS) | (uint64_t)get_le32(cap + ADDRESS_HIGH) << 32,
+         (get_le16(cap + DATA) & ~(used - 1)) | bit);
 }
 
 /* What is unmasked and pending goes. */
 void pci_msi_written(struct PciDevice *dev) {
     uint8_t *cap = dev->state->config + dev->msi;
-    uint32_t go = pci_get32(cap + PENDING) & ~pci_get32(cap + MASK);
+    uint32_t go = get_le32(cap + PENDING) & ~get_le32(cap + MASK);
     if (!pci_msi_enabled(dev))
         return;
-    pci_put32(cap + PENDING, pci_get32(cap + PENDING) & ~go);
+    put_le32(cap + PENDING, get_le32(cap + PENDING) & ~go);
     for (unsigned n = 0; go != 0; n++, go >>= 1)
         if (go & 1)
             pci_msi_send(dev, n);
@@ -89,7 +90,7 @@ void pci_msi_written(struct PciDevice *dev) {
 
 /* ---- MSI-X ---- */
 
-static unsigned msix_control(const struct PciMsix *x) { return pci_get16(x->dev->state->config + x->offset + CONTROL); }
+static unsigned msix_control(const struct PciMsix *x) { return get_le16(x->dev->state->config + x->offset + CONTROL); }
 
 bool pci_msix_enabled(const struct PciMsix *x) { return msix_control(x) & MSIX_ENABLE; }
 
@@ -158,10 +159,10 @@ int pci_msix_init(struct PciMsix *x, struct PciMsixState *state, struct PciDevic
         return at;
     x->offset = at;
     dev->msix = x;
-    pci_put16(dev->initial + at + CONTROL, vectors - 1);
-    pci_put16(dev->writable + at + CONTROL, MSIX_ENABLE | MSIX_MASK_ALL);
-    pci_put32(dev->initial + at + TABLE, bar);
-    pci_put32(dev->initial + at + PBA, PBA_OFFSET | bar);
+    put_le16(dev->initial + at + CONTROL, vectors - 1);
+    put_le16(dev->writable + at + CONTROL, MSIX_ENABLE | MSIX_MASK_ALL);
+    put_le32(dev->initial + at + TABLE, bar);
+    put_le32(dev->initial + at + PBA, PBA_OFFSET | bar);
     pci_msix_reset(x);
     return 0;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The addresses that devices decode: BARs, expansion ROMs and the chipset's own windows. */
+#include "base/bytes.h"
 #include "devices/pci/pci_internal.h"
 
 #include <errno.h>
@@ -31,10 +32,10 @@ int pci_device_add_bar(struct PciDevice *dev, unsigned n, struct Region *region,
                                         .reg = reg,
                                         .enable = {{PCI_COMMAND, PCI_COMMAND_MEMORY}}};
     uint64_t mask = ~(region->size - 1);
-    pci_put32(dev->initial + reg, flags);
-    pci_put32(dev->writable + reg, (uint32_t)mask);
+    put_le32(dev->initial + reg, flags);
+    put_le32(dev->writable + reg, (uint32_t)mask);
     if (wide)
-        pci_put32(dev->writable + reg + 4, mask >> 32);
+        put_le32(dev->writable + reg + 4, mask >> 32);
     return 0;
 }
 
@@ -48,8 +49,8 @@ int pci_device_add_io_bar(struct PciDevice *dev, unsigned n, unsigned size, cons
                                         .flags = PCI_BAR_IO,
                                         .reg = reg,
                                         .enable = {{PCI_COMMAND, PCI_COMMAND_IO}}};
-    pci_put32(dev->initial + reg, PCI_BAR_IO);
-    pci_put32(dev->writable + reg, ~(size - 1));
+    put_le32(dev->initial + reg, PCI_BAR_IO);
+    put_le32(dev->writable + reg, ~(size - 1));
     return 0;
 }
 
@@ -61,7 +62,7 @@ int pci_device_add_rom(struct PciDevice *dev, struct Region *rom) {
                             .region = rom,
                             .reg = PCI_ROM,
                             .enable = {{PCI_COMMAND, PCI_COMMAND_MEMORY}, {PCI_ROM, ROM_ENABLE}}};
-    pci_put32(dev->writable + PCI_ROM, (~((uint32_t)rom->size - 1) & ROM_ADDRESS) | ROM_ENABLE);
+    put_le32(dev->writable + PCI_ROM, (~((uint32_t)rom->size - 1) & ROM_ADDRESS) | ROM_ENABLE);
     return 0;
 }
 
@@ -100,9 +101,9 @@ static uint64_t address_of(const struct PciDevice *dev, unsigned n) {
     if (w->fixed)
         return w->fixed;
     const uint8_t *p = dev->state->config + w->reg;
-    uint64_t at = pci_get32(p);
+    uint64_t at = get_le32(p);
     if (w->flags & PCI_BAR_64)
-        at |= (uint64_t)pci_get32(p + 4) << 32;
+        at |= (uint64_t)get_le32(p + 4) << 32;
     return at & ~(w->size - 1);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "devices/pci/piix4_pm.h"
+#include "base/bytes.h"
 
 #include <string.h>
 
@@ -95,11 +96,11 @@ static void init_registers(struct PciDevice *dev) {
     for (unsigned i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
         memset(dev->writable + kept[i][0], 0xff, kept[i][1]);
     dev->initial[PMBA] = 1; /* an I/O address */
-    pci_put32(dev->writable + PMBA, 0xffc0);
+    put_le32(dev->writable + PMBA, 0xffc0);
     dev->writable[PMREGMISC] = PMIOSE;
     dev->initial[DEVACTB + 3] = APMC_EN >> 24;
     dev->initial[SMBBA] = 1;
-    pci_put32(dev->writable + SMBBA, 0xfff0);
+    put_le32(dev->writable + SMBBA, 0xfff0);
     dev->writable[SMBHSTCFG] = 0x0f; /* enable, and which interrupt */
 }
 

@@ -164,12 +164,12 @@ static void fill_fpu(struct Generator *g, struct DiffRng *r, uint32_t attr, stru
         if ((w >> 22 & 3) == 0)
             ftw = 0xff;
     }
-    diff_put(s->fx + FXSAVE_FCW, fcw, 2);
-    diff_put(s->fx + FXSAVE_FSW, fsw, 2);
+    put_le(s->fx + FXSAVE_FCW, fcw, 2);
+    put_le(s->fx + FXSAVE_FSW, fsw, 2);
     s->fx[FXSAVE_FTW] = ftw;
-    diff_put(s->fx + FXSAVE_FOP, w >> 24 & 0x7ff, 2);
-    diff_put(s->fx + FXSAVE_FIP, w >> 32 & 0x7fffffff, 8);
-    diff_put(s->fx + FXSAVE_FDP, v >> 32 & 0x7fffffff, 8);
+    put_le(s->fx + FXSAVE_FOP, w >> 24 & 0x7ff, 2);
+    put_le(s->fx + FXSAVE_FIP, w >> 32 & 0x7fffffff, 8);
+    put_le(s->fx + FXSAVE_FDP, v >> 32 & 0x7fffffff, 8);
     for (unsigned k = 0; k < 8; k++) {
         memcpy(s->fx + FXSAVE_ST + 16 * k, g->floats + (diff_rnd(r) >> 32) % (POOL / 16) * 16, 10);
         if (attr & ATTR_MMX)
@@ -185,7 +185,7 @@ static void fill_mxcsr(struct DiffRng *r, bool unmask, struct DiffState *s) {
         mxcsr |= (uint32_t)(v >> 8 & 0xe07f) & ((v >> 32 & 3) ? 0x7fbf : 0xffff); /* rounding, FTZ, DAZ, flags */
     if (unmask)
         mxcsr &= ~(uint32_t)(v >> 40 & 0x1f80);
-    diff_put(s->fx + FXSAVE_MXCSR, mxcsr, 4);
+    put_le(s->fx + FXSAVE_MXCSR, mxcsr, 4);
 }
 
 static void fill_gpr(const struct Generator *g, struct DiffRng *r, uint64_t window, struct DiffState *s) {

@@ -86,7 +86,7 @@ bool tune_allowed(const struct DiffEncode *e, const struct DiffInsn *insn, bool 
 
 static void set_bytes(const struct DiffEncode *e, struct DiffInsn *i, unsigned at, uint64_t v, unsigned size) {
     struct DiffInsn old = *i;
-    diff_put(i->bytes + at, v, size);
+    put_le(i->bytes + at, v, size);
     if (!diff_redecode(e, old.d.row, i))
         *i = old;
 }

@@ -86,8 +86,8 @@ void tune_table(struct Tune *t) {
     const struct X86Table *table = t->row->exit_kind == EXIT_LGDT ? &t->env->gdt : &t->env->idt;
     uint8_t bytes[10];
     uint16_t limit = (uint16_t)(diff_one_in(t->r, 4) ? table->limit | diff_rnd(t->r) : table->limit);
-    diff_put(bytes, limit, 2);
-    diff_put(bytes + 2, table->base, 8);
+    put_le(bytes, limit, 2);
+    put_le(bytes + 2, table->base, 8);
     tune_poke(t, t->target, bytes, sizeof(bytes));
 }
 

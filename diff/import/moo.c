@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "diff/import/moo.h"
+#include "base/bytes.h"
+#include "base/why.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -23,28 +25,20 @@ static int fail(const struct MooFile *m, size_t at, char *why, size_t n, const c
     __attribute__((format(printf, 5, 6)));
 static int fail(const struct MooFile *m, size_t at, char *why, size_t n, const char *fmt, ...) {
     va_list ap;
-    int used = snprintf(why, n, "%s: byte %zu: ", m->file, at);
+    why_set(why, n, 0, "%s: byte %zu: ", m->file, at);
     va_start(ap, fmt);
-    if (used >= 0 && (size_t)used < n)
-        vsnprintf(why + used, n - (size_t)used, fmt, ap);
+    why_addv(why, n, fmt, ap);
     va_end(ap);
     return -EINVAL;
 }
 
 /* ---- numbers ---- */
 
-static uint32_t get(const uint8_t *p, unsigned bytes) {
-    uint32_t v = 0;
-    for (unsigned k = 0; k < bytes; k++)
-        v |= (uint32_t)p[k] << (8 * k);
-    return v;
-}
-
 /** A number of that many bytes off the front. False: there is none left. */
 static bool take(struct Span *s, unsigned bytes, uint32_t *v) {
     if (s->n < bytes)
         return false;
-    *v = get(s->p, bytes);
+    *v = (uint32_t)get_le(s->p, bytes);
     s->p += bytes;
     s->n -= bytes;
     return true;
@@ -190,7 +184,7 @@ int moo_open(struct MooFile *m, const char *file, const uint8_t *data, size_t si
     if (c.data.p[0] != 1)
         return fail(m, 0, why, n, "MOO files of version %u.%u are not known, those of 1.x are", c.data.p[0],
                     c.data.p[1]);
-    m->tests = get(c.data.p + 4, 4);
+    m->tests = get_le32(c.data.p + 4);
     memcpy(m->cpu, c.data.p + 8, 4);
     for (unsigned k = 4; k > 0 && (m->cpu[k - 1] == ' ' || m->cpu[k - 1] == '\0'); k--)
         m->cpu[k - 1] = '\0';

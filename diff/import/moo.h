@@ -9,6 +9,8 @@
 #ifndef TWIN86_DIFF_MOO_H
 #define TWIN86_DIFF_MOO_H
 
+#include "base/bytes.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -50,10 +52,7 @@ struct MooRam {
     uint32_t n;
 };
 
-static inline uint32_t moo_address(const struct MooRam *m, uint32_t k) {
-    const uint8_t *p = m->entry + 5 * (size_t)k;
-    return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
+static inline uint32_t moo_address(const struct MooRam *m, uint32_t k) { return get_le32(m->entry + 5 * (size_t)k); }
 static inline uint8_t moo_byte(const struct MooRam *m, uint32_t k) { return m->entry[5 * (size_t)k + 4]; }
 
 struct MooState {

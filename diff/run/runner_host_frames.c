@@ -100,8 +100,8 @@ static void take_case(const struct FrameRunner *h, unsigned k, const struct Diff
     struct X86Segment seg[SEG_COUNT];
     diff_segments(&h->head.space, in, h->head.own, seg);
     memcpy(o, h->cases->out[k], sizeof(*o));
-    diff_put(o->fx + FXSAVE_FIP, diff_get32(o->fx + FXSAVE_FIP), 8); /* see DiffSetup.pointers32 */
-    diff_put(o->fx + FXSAVE_FDP, diff_get32(o->fx + FXSAVE_FDP), 8);
+    put_le(o->fx + FXSAVE_FIP, get_le32(o->fx + FXSAVE_FIP), 8); /* see DiffSetup.pointers32 */
+    put_le(o->fx + FXSAVE_FDP, get_le32(o->fx + FXSAVE_FDP), 8);
     if (o->vector == VEC_BP && diff_at_trap_pad(&h->head.space, (uint32_t)(seg[SEG_CS].base + o->rip - 1))) {
         o->vector = DIFF_NO_FAULT;
         o->rip--;

@@ -56,22 +56,22 @@ static void put_handler(struct DiffSpace *s, unsigned vector) {
         0xf0, 0x0f, 0xff, 0xff, 0x0f, 0x23, 0xf0, 0x58}; /* mov eax, 0xffff0ff0; mov dr6, rax; pop rax */
     static const uint8_t leave[] = {0x48, 0xc7, 0xc4};   /* mov $RETURN_FRAME, %rsp */
     memcpy(p, note, sizeof(note));
-    diff_put(p + 3, STUB_CONTROL + offsetof(struct StubControl, vector), 4);
-    diff_put(p + 7, vector, 4);
+    put_le(p + 3, STUB_CONTROL + offsetof(struct StubControl, vector), 4);
+    put_le(p + 7, vector, 4);
     p += 11;
     if (vector == VEC_PF) {
         memcpy(p, cr2, sizeof(cr2));
-        diff_put(p + 8, STUB_CONTROL + offsetof(struct StubControl, cr2), 4);
+        put_le(p + 8, STUB_CONTROL + offsetof(struct StubControl, cr2), 4);
         p[12] = 0x58; /* pop rax */
         p += 13;
     }
     if (vector == VEC_DB) {
         memcpy(p, dr6, sizeof(dr6));
-        diff_put(p + 7, STUB_CONTROL + offsetof(struct StubControl, dr6), 4);
+        put_le(p + 7, STUB_CONTROL + offsetof(struct StubControl, dr6), 4);
         p += sizeof(dr6);
     }
     memcpy(p, leave, sizeof(leave));
-    diff_put(p + 3, RETURN_FRAME, 4);
+    put_le(p + 3, RETURN_FRAME, 4);
     p[7] = 0x48, p[8] = 0xcf; /* iretq */
 }
 

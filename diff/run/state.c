@@ -5,9 +5,9 @@
 
 void diff_state_init(struct DiffState *s) {
     memset(s, 0, sizeof(*s));
-    diff_put(s->fx + FXSAVE_FCW, 0x37f, 2);
-    diff_put(s->fx + FXSAVE_MXCSR, 0x1f80, 4);
-    diff_put(s->fx + FXSAVE_MXCSR_MASK, 0xffff, 4);
+    put_le(s->fx + FXSAVE_FCW, 0x37f, 2);
+    put_le(s->fx + FXSAVE_MXCSR, 0x1f80, 4);
+    put_le(s->fx + FXSAVE_MXCSR_MASK, 0xffff, 4);
     s->xheader[0] = XCR0_X87 | XCR0_SSE | XCR0_AVX;
     s->rflags = FLAG_ONE | FLAG_IF;
     s->vector = DIFF_NO_FAULT;
@@ -21,19 +21,19 @@ void diff_state_to_env(const struct DiffState *s, CPUX86State *env) {
     env->rflags = s->rflags;
     env->seg[SEG_FS].base = s->fs_base;
     env->seg[SEG_GS].base = s->gs_base;
-    env->fcw = diff_get16(fx + FXSAVE_FCW);
-    env->fsw = diff_get16(fx + FXSAVE_FSW);
+    env->fcw = get_le16(fx + FXSAVE_FCW);
+    env->fsw = get_le16(fx + FXSAVE_FSW);
     env->ftw = fx[FXSAVE_FTW];
-    env->fop = diff_get16(fx + FXSAVE_FOP);
-    env->fip = diff_get64(fx + FXSAVE_FIP);
-    env->fdp = diff_get64(fx + FXSAVE_FDP);
+    env->fop = get_le16(fx + FXSAVE_FOP);
+    env->fip = get_le64(fx + FXSAVE_FIP);
+    env->fdp = get_le64(fx + FXSAVE_FDP);
     env->fcs = env->fds = 0;
-    env->mxcsr = diff_get32(fx + FXSAVE_MXCSR);
+    env->mxcsr = get_le32(fx + FXSAVE_MXCSR);
     unsigned top = env->fsw >> 11;
     for (unsigned k = 0; k < 8; k++) {
         struct X87Reg *r = &env->fpr[(top + k) & 7];
-        r->mantissa = diff_get64(fx + FXSAVE_ST + 16 * k);
-        r->sign_exp = diff_get16(fx + FXSAVE_ST + 16 * k + 8);
+        r->mantissa = get_le64(fx + FXSAVE_ST + 16 * k);
+        r->sign_exp = get_le16(fx + FXSAVE_ST + 16 * k + 8);
     }
     for (unsigned k = 0; k < 16; k++) {
         memcpy(env->vec[k].b, fx + FXSAVE_XMM + 16 * k, 16);
@@ -48,18 +48,18 @@ void diff_state_from_env(struct DiffState *s, const CPUX86State *env) {
     s->rflags = env->rflags;
     s->fs_base = env->seg[SEG_FS].base;
     s->gs_base = env->seg[SEG_GS].base;
-    diff_put(fx + FXSAVE_FCW, env->fcw, 2);
-    diff_put(fx + FXSAVE_FSW, env->fsw, 2);
-    diff_put(fx + FXSAVE_FTW, env->ftw, 2);
-    diff_put(fx + FXSAVE_FOP, env->fop, 2);
-    diff_put(fx + FXSAVE_FIP, env->fip, 8);
-    diff_put(fx + FXSAVE_FDP, env->fdp, 8);
-    diff_put(fx + FXSAVE_MXCSR, env->mxcsr, 4);
+    put_le(fx + FXSAVE_FCW, env->fcw, 2);
+    put_le(fx + FXSAVE_FSW, env->fsw, 2);
+    put_le(fx + FXSAVE_FTW, env->ftw, 2);
+    put_le(fx + FXSAVE_FOP, env->fop, 2);
+    put_le(fx + FXSAVE_FIP, env->fip, 8);
+    put_le(fx + FXSAVE_FDP, env->fdp, 8);
+    put_le(fx + FXSAVE_MXCSR, env->mxcsr, 4);
     unsigned top = env->fsw >> 11;
     for (unsigned k = 0; k < 8; k++) {
         const struct X87Reg *r = &env->fpr[(top + k) & 7];
-        diff_put(fx + FXSAVE_ST + 16 * k, r->mantissa, 8);
-        diff_put(fx + FXSAVE_ST + 16 * k + 8, r->sign_exp, 8);
+        put_le(fx + FXSAVE_ST + 16 * k, r->mantissa, 8);
+        put_le(fx + FXSAVE_ST + 16 * k + 8, r->sign_exp, 8);
     }
     for (unsigned k = 0; k < 16; k++) {
         memcpy(fx + FXSAVE_XMM + 16 * k, env->vec[k].b, 16);

@@ -6,6 +6,7 @@
 #ifndef TWIN86_DIFF_STATE_H
 #define TWIN86_DIFF_STATE_H
 
+#include "base/bytes.h"
 #include "cpu/xsave.h"
 #include "diff/run/record.h"
 
@@ -101,10 +102,5 @@ static inline void diff_state_finish(struct DiffState *s) {
         s->cr2 = 0;
     s->dr6 = s->vector == VEC_DB ? s->dr6 & DIFF_DR6 : 0;
 }
-
-static inline uint16_t diff_get16(const uint8_t *p) { return (uint16_t)(p[0] | p[1] << 8); }
-static inline uint32_t diff_get32(const uint8_t *p) { return diff_get16(p) | (uint32_t)diff_get16(p + 2) << 16; }
-static inline uint64_t diff_get64(const uint8_t *p) { return diff_get32(p) | (uint64_t)diff_get32(p + 4) << 32; }
-static inline void diff_put(uint8_t *p, uint64_t v, unsigned bytes) { __builtin_memcpy(p, &v, bytes); }
 
 #endif

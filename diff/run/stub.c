@@ -124,17 +124,17 @@ void diff_stub_pad(uint8_t *at, uint64_t linear) {
     static const uint8_t move[4] = {0x48, 0xc7, 0x05, 0}; /* movq $linear, rip_of_control(%rip) */
     uint64_t next = linear + 11;
     memcpy(at, move, 3);
-    diff_put(at + 3, STUB_CONTROL + offsetof(struct StubControl, rip) - next, 4);
-    diff_put(at + 7, linear, 4);
+    put_le(at + 3, STUB_CONTROL + offsetof(struct StubControl, rip) - next, 4);
+    put_le(at + 7, linear, 4);
     at[11] = 0xe9; /* jmp diff_stub_after */
-    diff_put(at + 12, STUB_BASE + (uint64_t)(diff_stub_after - diff_stub) - (linear + 16), 4);
+    put_le(at + 12, STUB_BASE + (uint64_t)(diff_stub_after - diff_stub) - (linear + 16), 4);
 }
 
 void diff_stub_finish(struct DiffState *s) {
     const uint8_t *env = (const uint8_t *)s + STUB_FPU_ENV;
-    diff_put(s->fx + FXSAVE_FIP, diff_get32(env + 12), 8);
-    diff_put(s->fx + FXSAVE_FOP, diff_get32(env + 16) >> 16 & 0x7ff, 2);
-    diff_put(s->fx + FXSAVE_FDP, diff_get32(env + 20), 8);
+    put_le(s->fx + FXSAVE_FIP, get_le32(env + 12), 8);
+    put_le(s->fx + FXSAVE_FOP, get_le32(env + 16) >> 16 & 0x7ff, 2);
+    put_le(s->fx + FXSAVE_FDP, get_le32(env + 20), 8);
     diff_state_finish(s);
 }
 

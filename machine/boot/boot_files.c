@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Reading the files that -kernel, -initrd and -bios name. */
+#include "base/why.h"
 #include "machine/boot/boot.h"
 
 #include "machine/lists.h"
 #include "memory/host_file.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,15 +19,6 @@ struct Owned {
     struct Owned *next;
     void *memory;
 };
-
-__attribute__((format(printf, 4, 5))) static int fail(char *why, size_t n, int err, const char *format, ...) {
-    va_list ap;
-
-    va_start(ap, format);
-    vsnprintf(why, n, format, ap);
-    va_end(ap);
-    return err;
-}
 
 static int own(struct BootInput *in, void *memory) {
     struct Owned *o = malloc(sizeof(*o));
@@ -61,17 +52,17 @@ static int read_file(struct BootInput *in, struct BootFile *file, const char *na
         r = own(in, data);
     switch (r) {
     case 0: break;
-    case -EISDIR: return fail(why, n, r, "%s: is a directory; the %s must be a file", name, what);
+    case -EISDIR: return why_set(why, n, r, "%s: is a directory; the %s must be a file", name, what);
     case -ETIMEDOUT:
-        return fail(why, n, r, "%s: can't read the %s: nobody has written to this pipe for %d s", name, what,
-                    HOST_FILE_WAIT_MS / 1000);
+        return why_set(why, n, r, "%s: can't read the %s: nobody has written to this pipe for %d s", name, what,
+                       HOST_FILE_WAIT_MS / 1000);
     case -EFBIG:
-        return fail(why, n, r, "%s: is too large; the %s can have %llu bytes here", name, what,
-                    (unsigned long long)most);
-    default: return fail(why, n, r, "%s: can't open the %s: %s", name, what, strerror(-r));
+        return why_set(why, n, r, "%s: is too large; the %s can have %llu bytes here", name, what,
+                       (unsigned long long)most);
+    default: return why_set(why, n, r, "%s: can't open the %s: %s", name, what, strerror(-r));
     }
     if (size == 0)
-        return fail(why, n, -EINVAL, "%s: is empty; the %s must have contents", name, what);
+        return why_set(why, n, -EINVAL, "%s: is empty; the %s must have contents", name, what);
     *file = (struct BootFile){.name = name, .data = data, .size = size, .args = ""};
     return 0;
 }
@@ -81,21 +72,21 @@ static int open_modules(struct BootInput *in, const char *initrd, uint64_t room,
     char *list = strdup(initrd);
 
     if (list == NULL || own(in, list) != 0)
-        return fail(why, n, -ENOMEM, "out of memory");
+        return why_set(why, n, -ENOMEM, "out of memory");
     while (list != NULL) {
         char *name = list_cut(&list);
         char *space = strchr(name, ' ');
         char *args = "";
 
         if (in->module_count == BOOT_MODULE_MAX)
-            return fail(why, n, -EINVAL, "-initrd: more than %d modules", BOOT_MODULE_MAX);
+            return why_set(why, n, -EINVAL, "-initrd: more than %d modules", BOOT_MODULE_MAX);
         if (space != NULL) {
             *space = '\0';
             args = space + 1;
         }
         if (name[0] == '\0')
-            return fail(why, n, -EINVAL, "-initrd %s: a file name is missing; \"file args,file2\" would be right",
-                        initrd);
+            return why_set(why, n, -EINVAL, "-initrd %s: a file name is missing; \"file args,file2\" would be right",
+                           initrd);
         int r = read_file(in, &in->module[in->module_count], name, "module", room, why, n);
         if (r != 0)
             return r;
@@ -108,11 +99,11 @@ static int open_modules(struct BootInput *in, const char *initrd, uint64_t room,
 static int open_files(struct BootInput *in, uint64_t ram_size, const char *kernel, const char *initrd,
                       const char *append, const char *bios, char *why, size_t n) {
     if (kernel != NULL && bios != NULL)
-        return fail(why, n, -EINVAL, "-kernel and -bios: use one of them");
+        return why_set(why, n, -EINVAL, "-kernel and -bios: use one of them");
     if (kernel == NULL && initrd != NULL)
-        return fail(why, n, -EINVAL, "%s: -initrd needs a -kernel that takes it", initrd);
+        return why_set(why, n, -EINVAL, "%s: -initrd needs a -kernel that takes it", initrd);
     if (kernel == NULL && append != NULL)
-        return fail(why, n, -EINVAL, "-append needs a -kernel that takes it");
+        return why_set(why, n, -EINVAL, "-append needs a -kernel that takes it");
     in->cmdline = append;
     if (bios != NULL) {
         int r = read_file(in, &in->firmware, bios, "firmware ROM", BOOT_ROM_MAX, why, n);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "machine/boot/load_multiboot.h"
 
+#include "base/bytes.h"
 #include "machine/boot/elf.h"
-#include "machine/bytes.h"
 
 #include <errno.h>
 #include <inttypes.h>

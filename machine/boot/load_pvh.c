@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "machine/boot/load_pvh.h"
 
-#include "machine/bytes.h"
+#include "base/bytes.h"
 
 #include <errno.h>
 #include <inttypes.h>

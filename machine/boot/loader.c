@@ -1,29 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 #include "machine/boot/loader.h"
 
+#include "base/bytes.h"
+#include "base/why.h"
 #include "machine/boot/elf.h"
 #include "machine/boot/load_bzimage.h"
 #include "machine/boot/load_firmware.h"
 #include "machine/boot/load_multiboot.h"
 #include "machine/boot/load_pvh.h"
-#include "machine/bytes.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 int loader_fail(struct Loader *l, const struct BootFile *file, int err, const char *format, ...) {
     va_list ap;
-    int used = 0;
-
-    if (file != NULL && file->name != NULL)
-        used = snprintf(l->why, l->why_size, "%s: ", file->name);
-    if (used < 0 || (size_t)used >= l->why_size)
-        return err;
+    bool named = file != NULL && file->name != NULL;
+    why_set(l->why, l->why_size, 0, "%s%s", named ? file->name : "", named ? ": " : "");
     va_start(ap, format);
-    vsnprintf(l->why + used, l->why_size - (size_t)used, format, ap);
+    why_addv(l->why, l->why_size, format, ap);
     va_end(ap);
     return err;
 }

@@ -6,6 +6,7 @@
  *
  * A libFuzzer target (devices.sh). The input is a stream of operations.
  */
+#include "base/bytes.h"
 #include "devices/pci/pci_dma.h"
 #include "devices/pci/pci_msi.h"
 #include "devices/pci/piix4_pm.h"
@@ -99,9 +100,9 @@ static unsigned expected(const struct Bench *b, uint64_t at) {
     for (unsigned n = 0; n < DEVICES; n++) {
         const struct Device *d = &b->device[n];
         const uint8_t *c = d->state.config;
-        uint64_t base = pci_get32(c + PCI_BAR0) & ~15u;
+        uint64_t base = get_le32(c + PCI_BAR0) & ~15u;
         if (n % 2 != 0)
-            base |= (uint64_t)pci_get32(c + PCI_BAR0 + 4) << 32;
+            base |= (uint64_t)get_le32(c + PCI_BAR0 + 4) << 32;
         bool low = base >= 0xc0000000 && base <= 0xfec00000 - d->region.size;
         bool high = base >= 1ull << 33 && base <= (1ull << 40) - d->region.size;
         if (c[PCI_COMMAND] & PCI_COMMAND_MEMORY && (low || high) && at - base < d->region.size)
@@ -113,7 +114,7 @@ static unsigned expected(const struct Bench *b, uint64_t at) {
 static bool in_rom_or_table(const struct Bench *b, uint64_t at) {
     for (unsigned n = 0; n < DEVICES; n++) {
         const uint8_t *c = b->device[n].state.config;
-        if (at - (pci_get32(c + PCI_ROM) & ~0xfffu) < 4096 || at - (pci_get32(c + PCI_BAR0 + 16) & ~0xfffu) < 4096)
+        if (at - (get_le32(c + PCI_ROM) & ~0xfffu) < 4096 || at - (get_le32(c + PCI_BAR0 + 16) & ~0xfffu) < 4096)
             return true;
     }
     return false;
@@ -122,9 +123,9 @@ static bool in_rom_or_table(const struct Bench *b, uint64_t at) {
 static void check(const struct Bench *b) {
     for (unsigned n = 0; n < DEVICES; n++) {
         const uint8_t *c = b->device[n].state.config;
-        uint64_t at = pci_get32(c + PCI_BAR0) & ~15u;
+        uint64_t at = get_le32(c + PCI_BAR0) & ~15u;
         if (n % 2 != 0)
-            at |= (uint64_t)pci_get32(c + PCI_BAR0 + 4) << 32;
+            at |= (uint64_t)get_le32(c + PCI_BAR0 + 4) << 32;
         unsigned who = expected(b, at);
         if (who == 0 || in_rom_or_table(b, at))
             continue;

@@ -13,6 +13,7 @@ struct SuiteEntry {
 };
 
 static const struct SuiteEntry suites[] = {
+    {"base", base_suite},
     {"region", region_suite},
     {"bus", bus_suite},
     {"clock", clock_suite},

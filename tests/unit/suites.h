@@ -8,6 +8,7 @@
 /** For a suite that can't run some of its tests here: says so, and has them counted as skipped. */
 void suite_skip(const char *what, unsigned tests, const char *reason);
 
+Suite *base_suite(void);
 Suite *region_suite(void);
 Suite *bus_suite(void);
 Suite *clock_suite(void);

@@ -14,6 +14,7 @@
 #include "accel/tcg-lite/run/tlb.h"
 #include "accel/tcg-lite/watch/profile.h"
 #include "accel/tcg-lite/watch/watch.h"
+#include "base/why.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -74,14 +75,13 @@ static int parse_one(struct Options *o, char *text, char *why, size_t n) {
             continue;
         if (value != NULL && known_options[k].set(o, value + 1))
             return 0;
-        snprintf(why, n, "-accel tcg-lite: '%s' should be %s=%s", text, known_options[k].name, known_options[k].values);
-        return -EINVAL;
+        return why_set(why, n, -EINVAL, "-accel tcg-lite: '%s' should be %s=%s", text, known_options[k].name,
+                       known_options[k].values);
     }
-    size_t used = (size_t)snprintf(why, n, "-accel tcg-lite: unknown option '%s'; there are", text);
-    for (size_t k = 0; k < KNOWN_OPTIONS && used < n; k++) {
+    why_set(why, n, 0, "-accel tcg-lite: unknown option '%s'; there are", text);
+    for (size_t k = 0; k < KNOWN_OPTIONS; k++) {
         const char *before = k == 0 ? "" : k == KNOWN_OPTIONS - 1 ? " and" : ",";
-        used +=
-            (size_t)snprintf(why + used, n - used, "%s %s=%s", before, known_options[k].name, known_options[k].values);
+        why_add(why, n, "%s %s=%s", before, known_options[k].name, known_options[k].values);
     }
     return -EINVAL;
 }
@@ -90,7 +90,7 @@ static int parse(struct Options *o, const char *options, char *why, size_t n) {
     for (const char *s = options; *s != '\0' && *s != ':';) {
         size_t len = strcspn(s, ",:");
         char *one = strndup(s, len);
-        int r = one != NULL ? parse_one(o, one, why, n) : (snprintf(why, n, "%s", strerror(ENOMEM)), -ENOMEM);
+        int r = one != NULL ? parse_one(o, one, why, n) : why_errno(why, n, -ENOMEM, "-accel tcg-lite");
         free(one);
         if (r != 0)
             return r;

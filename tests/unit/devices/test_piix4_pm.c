@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The power management function: where the ACPI block is, and what the tables say about it. */
+#include "base/bytes.h"
 #include "devices/pci/piix4_pm.h"
 #include "machine/machine.h"
 #include "tests/unit/devices/device_bench.h"
@@ -127,7 +128,7 @@ static unsigned fadt_says(const struct Machine *m) {
             continue;
         const uint8_t *fadt = memmem(item->data, item->size, "FACP", 4);
         ck_assert_ptr_nonnull(fadt);
-        uint16_t base = pci_get16(fadt + 56);
+        uint16_t base = get_le16(fadt + 56);
         const uint8_t io[] = {0x47, 1, base & 0xff, base >> 8, base & 0xff, base >> 8, 1, ACPI_PM_PORTS};
         ck_assert_ptr_nonnull(memmem(item->data, item->size, io, sizeof io));
         return base;

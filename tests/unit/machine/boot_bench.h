@@ -3,8 +3,8 @@
 #ifndef TWIN86_TESTS_UNIT_BOOT_BENCH_H
 #define TWIN86_TESTS_UNIT_BOOT_BENCH_H
 
+#include "base/bytes.h"
 #include "machine/boot/boot.h"
-#include "machine/bytes.h"
 #include "tests/unit/machine/boot_images.h"
 #include "tests/unit/suites.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/unit/machine/boot_images.h"
 
-#include "machine/bytes.h"
+#include "base/bytes.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "machine/boot/elf.h"
 
-#include "machine/bytes.h"
+#include "base/bytes.h"
 #include "tests/unit/machine/boot_images.h"
 #include "tests/unit/suites.h"
 

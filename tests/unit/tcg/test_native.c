@@ -7,6 +7,7 @@
  * TWIN86_NATIVE_ROUNDS, TWIN86_NATIVE_SEED and TWIN86_NATIVE_ONLY=MNEMONIC change what is run; TWIN86_NATIVE_STRICT
  * compares undefined flags too, TWIN86_NATIVE_COVERAGE lists the rows that were not reached.
  */
+#include "base/bytes.h"
 #include "cpu/xsave.h"
 #include "isa/isa.h"
 #include "tests/host_features.h"
@@ -157,11 +158,6 @@ static void vector(uint8_t *out) {
     }
 }
 
-static void put16(uint8_t *p, uint16_t v) { memcpy(p, &v, 2); }
-static void put32(uint8_t *p, uint32_t v) { memcpy(p, &v, 4); }
-static uint16_t get16(const uint8_t *p) { return (uint16_t)(p[0] | p[1] << 8); }
-static uint32_t get32(const uint8_t *p) { return get16(p) | (uint32_t)get16(p + 2) << 16; }
-
 static void random_fpu(uint8_t *fx) {
     memset(fx, 0, 512);
     uint16_t fcw = 0x40 | (one_in(4) ? (uint16_t)below(64) : 0x3f) | (uint16_t)(below(4) << 10) |
@@ -171,8 +167,8 @@ static void random_fpu(uint8_t *fx) {
         fsw |= (uint16_t)(rnd() & (one_in(4) ? 0x7f : fcw & 0x3f)); /* now and then something is pending */
     if (fsw & ~fcw & 0x3f)
         fsw |= 0x8080;
-    put16(fx + FXSAVE_FCW, fcw);
-    put16(fx + FXSAVE_FSW, fsw);
+    put_le16(fx + FXSAVE_FCW, fcw);
+    put_le16(fx + FXSAVE_FSW, fsw);
     fx[FXSAVE_FTW] = one_in(4) ? (uint8_t)rnd() : one_in(3) ? 0xff : (uint8_t)(0xff00 >> below(9));
     if (one_in(2)) { /* as after pushes: registers from TOP on are in use */
         unsigned top = fsw >> 11 & 7, n = (unsigned)below(7) + 1;
@@ -182,7 +178,7 @@ static void random_fpu(uint8_t *fx) {
     }
     uint32_t mxcsr = (one_in(4) ? (uint32_t)(rnd() & 0x1f80) : 0x1f80) | (uint32_t)(below(4) << 13) |
                      (one_in(3) ? (uint32_t)(rnd() & 0x803f) : 0) | (one_in(4) ? 0x40 : 0);
-    put32(fx + FXSAVE_MXCSR, mxcsr);
+    put_le32(fx + FXSAVE_MXCSR, mxcsr);
     for (unsigned k = 0; k < 8; k++)
         float80(fx + FXSAVE_ST + 16 * k);
     for (unsigned k = 0; k < 16; k++)
@@ -280,12 +276,12 @@ static bool aim(struct Case *c) {
 static void set_env(CPUX86State *env, const struct NativeState *s) {
     memcpy(env->gpr, s->gpr, sizeof(env->gpr));
     env->rflags = s->rflags;
-    env->fcw = get16(s->fx + FXSAVE_FCW);
-    env->fsw = get16(s->fx + FXSAVE_FSW);
+    env->fcw = get_le16(s->fx + FXSAVE_FCW);
+    env->fsw = get_le16(s->fx + FXSAVE_FSW);
     env->ftw = s->fx[FXSAVE_FTW];
     env->fop = env->fcs = env->fds = 0;
     env->fip = env->fdp = 0;
-    env->mxcsr = get32(s->fx + FXSAVE_MXCSR);
+    env->mxcsr = get_le32(s->fx + FXSAVE_MXCSR);
     for (unsigned k = 0; k < 8; k++)
         memcpy(&env->fpr[((env->fsw >> 11) + k) & 7], s->fx + FXSAVE_ST + 16 * k, 10);
     for (unsigned k = 0; k < 16; k++)
@@ -296,10 +292,10 @@ static void get_env(const CPUX86State *env, struct NativeState *s) {
     memset(s, 0, sizeof(*s));
     memcpy(s->gpr, env->gpr, sizeof(env->gpr));
     s->rflags = env->rflags;
-    put16(s->fx + FXSAVE_FCW, env->fcw);
-    put16(s->fx + FXSAVE_FSW, env->fsw);
+    put_le16(s->fx + FXSAVE_FCW, env->fcw);
+    put_le16(s->fx + FXSAVE_FSW, env->fsw);
     s->fx[FXSAVE_FTW] = env->ftw;
-    put32(s->fx + FXSAVE_MXCSR, env->mxcsr);
+    put_le32(s->fx + FXSAVE_MXCSR, env->mxcsr);
     for (unsigned k = 0; k < 8; k++)
         memcpy(s->fx + FXSAVE_ST + 16 * k, &env->fpr[((env->fsw >> 11) + k) & 7], 10);
     for (unsigned k = 0; k < 16; k++)
@@ -423,8 +419,8 @@ static void show(const struct Case *c) {
     fprintf(stderr, "%s %s:", c->row->mnemonic, c->row->operands);
     for (unsigned k = 0; k < c->len; k++)
         fprintf(stderr, " %02x", c->insn[k]);
-    fprintf(stderr, "  fcw %04x fsw %04x ftw %02x mxcsr %04x flags %03x\n%s", get16(c->in.fx), get16(c->in.fx + 2),
-            c->in.fx[4], get32(c->in.fx + 24), (unsigned)c->in.rflags & 0xcd5, report);
+    fprintf(stderr, "  fcw %04x fsw %04x ftw %02x mxcsr %04x flags %03x\n%s", get_le16(c->in.fx),
+            get_le16(c->in.fx + 2), c->in.fx[4], get_le32(c->in.fx + 24), (unsigned)c->in.rflags & 0xcd5, report);
 }
 
 enum Escape { ESCAPE_NONE, ESCAPE_0F, ESCAPE_0F38, ESCAPE_0F3A, ESCAPES };
@@ -659,7 +655,7 @@ static void random_area(uint8_t *area) {
     if (one_in(8))
         area[XSAVE_XCOMP_BV + 8 + below(48)] = 1;
     if (one_in(16))
-        put32(area + FXSAVE_MXCSR, 1u << (18 + below(14))); /* AMD has bit 17 */
+        put_le32(area + FXSAVE_MXCSR, 1u << (18 + below(14))); /* AMD has bit 17 */
 }
 
 static void one_area(struct CpuBench *b, const CPUX86State *fresh, struct Case *c, struct Totals *sum) {
