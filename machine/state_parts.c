@@ -361,7 +361,8 @@ static void apply_serial(struct Machine *m, const struct Bytes *b) {
     pthread_mutex_lock(&q->mutex);
     q->head = 0;
     q->count = b->size;
-    memcpy(q->data, b->data, b->size);
+    if (b->size != 0)
+        memcpy(q->data, b->data, b->size);
     pthread_mutex_unlock(&q->mutex);
 }
 
