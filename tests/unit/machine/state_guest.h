@@ -9,12 +9,13 @@
 
 enum {
     STATE_GUEST_COUNTERS = 0x800,     /* in RAM: 32 bits for each vector */
+    STATE_GUEST_STAGE = 0x50c,        /* 1: steps, REP, shadows and faults, some hundred instructions; 2: behind them */
     STATE_GUEST_STRAY = 0x7f0,        /* how many interrupts nobody had asked for */
     STATE_GUEST_EXIT = 0xaa << 1 | 1, /* what it ends with */
 };
 
-/** Write its ROM to a new file, which is the caller's to remove. Its timers' periods are 37 to 122 us << slower (0 to 8),
- *  for machines whose time is the host's. */
+/** Write its ROM to a new file, which is the caller's to remove. Its timers' periods are 37 to 122 us << slower (0 to
+ * 8), for machines whose time is the host's. */
 void state_guest_write(char path[64], uint8_t slower);
 
 /** What it has computed when it ends, which depends on no interrupt. */

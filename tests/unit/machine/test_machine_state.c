@@ -141,6 +141,48 @@ START_TEST(interrupted_guest_moves) {
 }
 END_TEST
 
+static unsigned stage(Twin86Machine *m) {
+    uint32_t v;
+    twin86_read_memory(m, STATE_GUEST_STAGE, &v, sizeof(v));
+    return v;
+}
+
+static void step(Twin86Machine *m, uint64_t instructions) {
+    Twin86Event e;
+    ck_assert_int_eq(twin86_run(m, instructions, &e), 0);
+    ck_assert_int_eq(e.kind, TWIN86_EVENT_BUDGET);
+}
+
+/* At each instruction of a stretch in which one leaves much to the next: steps, also within REP, shadows, faults, HLT.
+ */
+START_TEST(each_instruction_may_be_the_last) {
+    static struct Run r;
+    char path[64];
+    unsigned tried = 0;
+    state_guest_write(path, 0);
+    begin_run(&r, path);
+    r.config.icount_shift = 7; /* an interrupt each hundred instructions */
+    Twin86Machine *m = bench_machine(&r.config, path), *whole = bench_machine(&r.config, path);
+    Twin86Machine *other = bench_machine(&r.config, path);
+    while (stage(m) != 1)
+        step(m, 1);
+    step(whole, 6000);
+    ck_assert_uint_eq(stage(whole), 2);
+    uint64_t end = cpu_progress(machine_cpu(machine_of(whole), 0));
+    for (; stage(m) == 1; tried++) {
+        struct SavedState s = bench_save(m);
+        bench_restore(other, &s);
+        free(s.data);
+        step(other, end - cpu_progress(machine_cpu(machine_of(m), 0)));
+        bench_same(other, whole);
+        step(m, 1);
+    }
+    ck_assert_uint_ge(tried, 300);
+    remove(path);
+    twin86_destroy(m), twin86_destroy(whole), twin86_destroy(other);
+}
+END_TEST
+
 /* It does what it is there for: all interrupts came, and no others. */
 START_TEST(guest_is_interrupted) {
     static struct Run r;
@@ -168,6 +210,7 @@ Suite *machine_state_suite(void) {
     TCase *t = tcase_create("machine_state");
     tcase_set_timeout(t, 120);
     tcase_add_test(t, guest_is_interrupted);
+    tcase_add_test(t, each_instruction_may_be_the_last);
     tcase_add_test(t, embedded_guest_moves);
     tcase_add_test(t, interrupted_guest_moves);
     suite_add_tcase(s, t);
