@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Opening nodes, and what works on every one. See node.h. */
 #include "block/node.h"
+#include "base/why.h"
 #include "block/probe.h"
 
 #include <stdarg.h>
@@ -11,8 +12,7 @@
 int block_refuse(const struct BlockOpening *open, int error, const char *format, ...) {
     va_list ap;
     va_start(ap, format);
-    if (open->n > 0)
-        vsnprintf(open->why, open->n, format, ap);
+    why_setv(open->why, open->n, error, format, ap);
     va_end(ap);
     return error;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* -drive and -blockdev: tables of keys. See options.h. */
 #include "block/options.h"
+#include "base/why.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -162,10 +163,9 @@ struct Parse {
 
 __attribute__((format(printf, 2, 3))) static int wrong(const struct Parse *p, const char *format, ...) {
     va_list ap;
-    int used = snprintf(p->why, p->n, "%s: ", p->option);
+    why_set(p->why, p->n, 0, "%s: ", p->option);
     va_start(ap, format);
-    if (used >= 0 && (size_t)used < p->n)
-        vsnprintf(p->why + used, p->n - (size_t)used, format, ap);
+    why_addv(p->why, p->n, format, ap);
     va_end(ap);
     return -EINVAL;
 }

@@ -47,8 +47,8 @@ const struct DeviceState machine_device_states[] = {
     {"ide0", &ide_channel_state_table, offsetof(struct Machine, piix3_ide.ide.channel[0].state), false},
     {"ide1", &ide_channel_state_table, offsetof(struct Machine, piix3_ide.ide.channel[1].state), false},
     STATE(fw_cfg, fw_cfg_state_table),
-    STATE(fw.flash[0].device, pflash_state_table),
-    STATE(fw.flash[1].device, pflash_state_table),
+    {"pflash0", &pflash_state_table, offsetof(struct Machine, fw.flash[0].device.state), false},
+    {"pflash1", &pflash_state_table, offsetof(struct Machine, fw.flash[1].device.state), false},
     STATE(testdev, pc_testdev_state_table),
 };
 #undef STATE

@@ -6,7 +6,7 @@
  * another machine, made and loaded in the same way, as if nothing had happened.
  *
  * Not saved: what belongs to the host's side (outputs that are held, statistics, debuggers' points, an event that
- * nobody has taken yet), and what an embedder's hooks hold.
+ * nobody has taken yet), what an embedder's hooks hold, and what is in disk images, which must be as they were.
  *
  * The stream is read and written from its beginning to its end, without seeking: sections in a fixed order, each with
  * its name, an instance number (of a vCPU), a version, and its size; integers are little-endian. All but RAM comes
@@ -22,7 +22,7 @@
 /**
  * Save to `f`. The machine must be parked, and stays so; it does not change. The caller flushes and closes `f`, which
  * should be no descriptor that blocks for ever. Any thread; lock not held. 0, or with one line in `why`: -EBUSY (it
- * runs), -ENOMEM, -EIO or what else the stream's error was.
+ * runs, or a device waits for the host: a disk at work), -ENOMEM, -EIO or what else the stream's error was.
  */
 int machine_save(struct Machine *m, FILE *f, char *why, size_t n);
 

@@ -89,6 +89,12 @@ static void hash_guest(const struct Machine *m, uint8_t digest[32]) {
     }
     for (unsigned key = 0; key < FW_CFG_KEYS; key++)
         hash_bytes(&s, m->fw_cfg.item[key].data, m->fw_cfg.item[key].size);
+    for (unsigned key = 0; key < FW_CFG_ARCH_KEYS; key++)
+        hash_bytes(&s, m->fw_cfg.arch[key].data, m->fw_cfg.arch[key].size);
+    for (unsigned i = 0; i < FIRMWARE_FLASH_CHIPS; i++) {
+        const struct Pflash *p = &m->fw.flash[i].device;
+        hash_bytes(&s, p->array.host, p->size);
+    }
     sha256_final(&s, digest);
 }
 

@@ -316,12 +316,19 @@ static int apply_irqchip(struct StateFile *s, struct Machine *m, const struct Sa
 
 /* ---- devices, and what is on its way to them ---- */
 
+/* What could not be restored is not saved: a device may wait for something of the host. */
+static int put_device(struct StateFile *s, const struct DeviceState *d, unsigned cpu, const void *state) {
+    const char *wrong = d->table->check != NULL ? d->table->check(state) : NULL;
+    if (wrong != NULL)
+        return state_file_fail(s, -EBUSY, "%s can't be saved now: %s", d->name, wrong);
+    return state_file_put(s, d->name, cpu, d->table, state);
+}
+
 static int put_devices(struct StateFile *s, struct Machine *m) {
     int r = 0;
     FOR_EACH_STATE(m, d, c, k) {
         if (r == 0)
-            r = state_file_put(s, machine_device_states[d].table->name, c, machine_device_states[d].table,
-                               machine_device_state(m, d, c));
+            r = put_device(s, &machine_device_states[d], c, machine_device_state(m, d, c));
     }
     return r;
 }
@@ -336,7 +343,7 @@ static int get_devices(struct StateFile *s, struct Machine *m, struct SavedMachi
         if (p->device[k] == NULL)
             return out_of_memory(s);
         memcpy(p->device[k], machine_device_state(m, d, c), t->size);
-        r = state_file_get(s, t->name, c, t, p->device[k]);
+        r = state_file_get(s, machine_device_states[d].name, c, t, p->device[k]);
     }
     return r;
 }

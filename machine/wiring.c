@@ -440,4 +440,8 @@ void machine_restored_devices(struct Machine *m) {
     rtc_restored(&m->rtc);
     uart_restored(&m->com1);
     port92_restored(&m->port92);
+    piix4_pm_restored(&m->piix4_pm);
+    ide_restored(&m->piix3_ide.ide);
+    for (unsigned i = 0; i < FIRMWARE_FLASH_CHIPS; i++)
+        pflash_restored(&m->fw.flash[i].device);
 }

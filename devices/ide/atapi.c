@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Packets: how they come, which there are (MMC-3, SPC-2), how they end. */
+#include "base/bytes.h"
 #include "devices/ide/ide_internal.h"
 
 #include <string.h>
@@ -17,14 +18,7 @@ enum {
 enum { ASCQ_TRAY_CLOSED = 1, ASCQ_TRAY_OPEN = 2, ASCQ_REMOVAL_PREVENTED = 2 };
 enum { SENSE_SIZE = 18, SENSE_CURRENT = 0xf0 };
 
-static uint32_t get16(const uint8_t *p) { return (uint32_t)p[0] << 8 | p[1]; }
-static uint32_t get24(const uint8_t *p) { return (uint32_t)p[0] << 16 | get16(p + 1); }
-static uint32_t get32(const uint8_t *p) { return get16(p) << 16 | get16(p + 2); }
-
-static void put32(uint8_t *p, uint32_t v) {
-    for (unsigned i = 0; i < 4; i++)
-        p[i] = v >> (24 - 8 * i);
-}
+static uint32_t get_be24(const uint8_t *p) { return (uint32_t)p[0] << 16 | get_be16(p + 1); }
 
 /* ---- beginning and end ---- */
 
@@ -117,8 +111,8 @@ static void prevent_removal(struct IdeDrive *d, const uint8_t *p) {
 static void read_capacity(struct IdeDrive *d, const uint8_t *p) {
     uint8_t *out = d->channel->state.data;
     (void)p;
-    put32(out, (uint32_t)d->sectors - 1);
-    put32(out + 4, IDE_CD_SECTOR);
+    put_be32(out, (uint32_t)d->sectors - 1);
+    put_be32(out + 4, IDE_CD_SECTOR);
     atapi_reply(d, 8);
 }
 
@@ -134,24 +128,24 @@ static void read_sectors(struct IdeDrive *d, uint32_t lba, uint32_t count) {
     }
 }
 
-static void read_10(struct IdeDrive *d, const uint8_t *p) { read_sectors(d, get32(p + 2), get16(p + 7)); }
-static void read_12(struct IdeDrive *d, const uint8_t *p) { read_sectors(d, get32(p + 2), get32(p + 6)); }
+static void read_10(struct IdeDrive *d, const uint8_t *p) { read_sectors(d, get_be32(p + 2), get_be16(p + 7)); }
+static void read_12(struct IdeDrive *d, const uint8_t *p) { read_sectors(d, get_be32(p + 2), get_be32(p + 6)); }
 
 /* Of the parts of a sector that one can ask for there is the user data alone, by itself (MMC-3, 6.1.15). */
 static void read_cd(struct IdeDrive *d, const uint8_t *p) {
     enum { TYPE_ANY = 0, TYPE_MODE_1 = 2, USER_DATA = 0x10 };
     uint8_t type = p[1] >> 2 & 7, parts = p[9] & 0xf8, subchannels = p[10] & 7;
-    uint32_t count = get24(p + 6);
+    uint32_t count = get_be24(p + 6);
     if (count == 0 || (parts == 0 && subchannels == 0))
         good(d);
     else if ((type != TYPE_ANY && type != TYPE_MODE_1) || parts != USER_DATA || subchannels != 0)
         illegal(d, ASC_INVALID_FIELD);
     else
-        read_sectors(d, get32(p + 2), count);
+        read_sectors(d, get_be32(p + 2), count);
 }
 
 static void seek(struct IdeDrive *d, const uint8_t *p) {
-    if (get32(p + 2) < d->sectors)
+    if (get_be32(p + 2) < d->sectors)
         good(d);
     else
         illegal(d, ASC_OUT_OF_RANGE);
@@ -167,16 +161,16 @@ static void answer(struct IdeDrive *d, const uint8_t *p,
         reply_at_most(d, n, allowed);
 }
 
-static void inquiry(struct IdeDrive *d, const uint8_t *p) { answer(d, p, atapi_inquiry, get16(p + 3)); }
-static void mode_sense(struct IdeDrive *d, const uint8_t *p) { answer(d, p, atapi_mode_sense, get16(p + 7)); }
-static void read_toc(struct IdeDrive *d, const uint8_t *p) { answer(d, p, atapi_toc, get16(p + 7)); }
-static void configuration(struct IdeDrive *d, const uint8_t *p) { answer(d, p, atapi_configuration, get16(p + 7)); }
-static void event_status(struct IdeDrive *d, const uint8_t *p) { answer(d, p, atapi_event_status, get16(p + 7)); }
+static void inquiry(struct IdeDrive *d, const uint8_t *p) { answer(d, p, atapi_inquiry, get_be16(p + 3)); }
+static void mode_sense(struct IdeDrive *d, const uint8_t *p) { answer(d, p, atapi_mode_sense, get_be16(p + 7)); }
+static void read_toc(struct IdeDrive *d, const uint8_t *p) { answer(d, p, atapi_toc, get_be16(p + 7)); }
+static void configuration(struct IdeDrive *d, const uint8_t *p) { answer(d, p, atapi_configuration, get_be16(p + 7)); }
+static void event_status(struct IdeDrive *d, const uint8_t *p) { answer(d, p, atapi_event_status, get_be16(p + 7)); }
 static void disc_information(struct IdeDrive *d, const uint8_t *p) {
-    answer(d, p, atapi_disc_information, get16(p + 7));
+    answer(d, p, atapi_disc_information, get_be16(p + 7));
 }
 static void mechanism_status(struct IdeDrive *d, const uint8_t *p) {
-    answer(d, p, atapi_mechanism_status, get16(p + 8));
+    answer(d, p, atapi_mechanism_status, get_be16(p + 8));
 }
 
 enum { NEEDS_MEDIUM = 1, KEEPS_ATTENTION = 2 };

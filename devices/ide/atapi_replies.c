@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* What a CD-ROM answers: standard structures, big-endian (SPC-2, MMC-3). */
+#include "base/bytes.h"
 #include "devices/ide/ide_internal.h"
 
 #include <string.h>
-
-static void put16(uint8_t *p, uint16_t v) { p[0] = v >> 8, p[1] = v & 0xff; }
-static void put32(uint8_t *p, uint32_t v) { put16(p, v >> 16), put16(p + 2, v & 0xffff); }
 
 /* Text filled with spaces. */
 static void put_text(uint8_t *p, size_t n, const char *text) {
@@ -64,10 +62,10 @@ static unsigned capabilities(const struct IdeDriveState *s, uint8_t *out) {
     out[2] = 0x3b;                             /* reads CD-R, CD-RW, method 2, DVD-ROM, DVD-R */
     out[4] = 0x70;                             /* mode 2 form 1 and 2, several sessions */
     out[6] = 0x29 | (s->locked ? 1u << 1 : 0); /* tray; it can be locked, and ejects */
-    put16(out + 8, 706);                       /* KB/s at most */
-    put16(out + 10, 2);
-    put16(out + 12, 512); /* KiB of buffer */
-    put16(out + 14, 706);
+    put_be16(out + 8, 706);                    /* KB/s at most */
+    put_be16(out + 10, 2);
+    put_be16(out + 12, 512); /* KiB of buffer */
+    put_be16(out + 14, 706);
     return 20;
 }
 
@@ -93,7 +91,7 @@ unsigned atapi_mode_sense(struct IdeDrive *d, const uint8_t *p, uint8_t *out) {
         out[n + 1] = size - 2;
         n += size;
     }
-    put16(out, n - 2);
+    put_be16(out, n - 2);
     return n > MODE_HEADER ? n : 0;
 }
 
@@ -103,7 +101,7 @@ enum { LEAD_OUT = 0xaa, ADR_CONTROL_DATA = 0x14, PREGAP = 150, FRAMES = 75 };
 
 static void put_address(uint8_t *p, uint32_t lba, bool msf) {
     if (!msf) {
-        put32(p, lba);
+        put_be32(p, lba);
         return;
     }
     uint32_t frames = lba + PREGAP;
@@ -130,13 +128,13 @@ static unsigned toc(const struct IdeDrive *d, uint8_t first, bool msf, uint8_t *
     if (first <= 1)
         n += toc_entry(out + n, 1, 0, msf);
     n += toc_entry(out + n, LEAD_OUT, (uint32_t)d->sectors, msf);
-    put16(out, n - 2);
+    put_be16(out, n - 2);
     return n;
 }
 
 static unsigned sessions(bool msf, uint8_t *out) {
     out[2] = out[3] = 1;
-    put16(out, 2 + toc_entry(out + 4, 1, 0, msf));
+    put_be16(out, 2 + toc_entry(out + 4, 1, 0, msf));
     return 12;
 }
 
@@ -155,7 +153,7 @@ static unsigned raw_toc(const struct IdeDrive *d, uint8_t *out) {
         else
             out[n + 8] = 1;
     }
-    put16(out, n - 2);
+    put_be16(out, n - 2);
     return n;
 }
 
@@ -184,7 +182,7 @@ static uint16_t profile(const struct IdeDrive *d) {
 }
 
 static unsigned feature(uint8_t *out, uint16_t code, uint8_t flags, const uint8_t *body, uint8_t size) {
-    put16(out, code);
+    put_be16(out, code);
     out[2] = flags;
     out[3] = size;
     memcpy(out + 4, body, size);
@@ -210,14 +208,14 @@ unsigned atapi_configuration(struct IdeDrive *d, const uint8_t *p, uint8_t *out)
     if (which > ONE)
         return 0;
     memset(out, 0, n);
-    put16(out + 6, now);
+    put_be16(out + 6, now);
     for (unsigned i = 0; i < sizeof(features) / sizeof(features[0]); i++) {
         bool take = which == ONE ? features[i].code == wanted
                                  : features[i].code >= wanted && (which == ALL || features[i].flags & FEATURE_CURRENT);
         if (take)
             n += feature(out + n, features[i].code, features[i].flags, features[i].body, features[i].size);
     }
-    put32(out, n - 4);
+    put_be32(out, n - 4);
     return n;
 }
 
@@ -233,7 +231,7 @@ unsigned atapi_event_status(struct IdeDrive *d, const uint8_t *p, uint8_t *out) 
     memset(out, 0, 8);
     out[2] = media ? CLASS_MEDIA : NO_EVENT_CLASS;
     out[3] = 1 << CLASS_MEDIA; /* supported */
-    put16(out, media ? 6 : 2);
+    put_be16(out, media ? 6 : 2);
     if (!media)
         return 4;
     out[4] = s->events;
@@ -248,7 +246,7 @@ unsigned atapi_disc_information(struct IdeDrive *d, const uint8_t *p, uint8_t *o
     if (p[1] & 7)
         return 0;
     memset(out, 0, SIZE);
-    put16(out, SIZE - 2);
+    put_be16(out, SIZE - 2);
     out[2] = COMPLETE; /* the disc, and its last session */
     out[3] = out[4] = out[5] = out[6] = 1;
     out[7] = 0x20;                 /* unrestricted use */

@@ -3,7 +3,7 @@
  * What firmware leaves behind, for guests that start without any: interrupt vectors and data area in low memory, 8259s,
  * UART. (CMOS is the same in either case; the chipset is set up as early as it is reset: both in wiring.c.)
  */
-#include "machine/bytes.h"
+#include "base/bytes.h"
 #include "machine/machine.h"
 
 #include <string.h>

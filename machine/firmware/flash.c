@@ -3,6 +3,7 @@
  * Flash chips with the files that keep them (-drive if=pflash): the first ends at 4 GiB, the second below it. A file is
  * read as a whole; what the guest changes is written back at once, into the host's page cache.
  */
+#include "base/why.h"
 #include "machine/machine.h"
 #include "memory/host_file.h"
 
@@ -35,11 +36,6 @@ static int lock(int fd, bool readonly) {
     return fcntl(fd, F_OFD_SETLK, &l) == 0 ? 0 : -errno;
 }
 
-static int fail(char *why, size_t n, int r, const char *file, const char *what) {
-    snprintf(why, n, "%s: %s", file, what);
-    return r;
-}
-
 static int open_file(struct FlashChip *chip, const Twin86Flash *f, char *why, size_t n) {
     int mode = f->readonly ? O_RDONLY : O_RDWR;
     chip->fd = open(f->file, mode | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
@@ -51,7 +47,7 @@ static int open_file(struct FlashChip *chip, const Twin86Flash *f, char *why, si
     }
     int r = lock(chip->fd, f->readonly);
     if (r == -EAGAIN || r == -EACCES)
-        return fail(why, n, r, f->file, "is in use by another machine; give each its own copy, or readonly=on");
+        return why_set(why, n, r, "%s: is in use by another machine; give each its own copy, or readonly=on", f->file);
     return 0; /* a file system without locks will do */
 }
 
@@ -68,9 +64,9 @@ static int create(struct FlashChip *chip, const Twin86Flash *f, char *why, size_
     }
     const struct PflashHost host = {.changed = keep, .opaque = chip};
     if (size == 0 || size % PFLASH_BLOCK_SIZE != 0)
-        r = fail(why, n, -EINVAL, f->file, "is no flash chip's contents; a multiple of 4 KiB would be right");
+        r = why_set(why, n, -EINVAL, "%s: is no flash chip's contents; a multiple of 4 KiB would be right", f->file);
     else if ((r = pflash_init(&chip->device, data, (uint32_t)size, f->readonly, &host)) != 0)
-        fail(why, n, r, f->file, strerror(-r));
+        why_errno(why, n, r, f->file);
     free(data);
     return r;
 }
@@ -86,14 +82,15 @@ int firmware_create_flash(struct Machine *m, const Twin86Config *config, char *w
         if (f->file == NULL)
             continue;
         if (i > 0 && config->flash[0].file == NULL)
-            return fail(why, n, -EINVAL, f->file, "is the second flash chip, and there is no first; give it unit=0");
+            return why_set(why, n, -EINVAL, "%s: is the second flash chip, and there is no first; give it unit=0",
+                           f->file);
         if ((r = create(chip, f, why, n)) != 0)
             break;
         end -= chip->device.size;
         if (HIGH_RAM_BASE - end > FLASH_MOST)
-            return fail(why, n, -EFBIG, f->file, "does not fit; flash chips hold 16 MiB together at most");
+            return why_set(why, n, -EFBIG, "%s: does not fit; flash chips hold 16 MiB together at most", f->file);
         if ((r = pflash_map(&chip->device, m->bus, end)) != 0)
-            fail(why, n, r, f->file, strerror(-r));
+            why_errno(why, n, r, f->file);
     }
     return r;
 }

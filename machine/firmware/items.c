@@ -1,36 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /* What a person hands to firmware by name: items of fw_cfg, option ROMs, the order in which both come. */
+#include "base/why.h"
 #include "machine/lists.h"
 #include "machine/machine.h"
 #include "memory/host_file.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define ITEM_MOST (1ull << 30)
 
-__attribute__((format(printf, 4, 5))) static int fail(char *why, size_t n, int r, const char *format, ...) {
-    va_list ap;
-    va_start(ap, format);
-    vsnprintf(why, n, format, ap);
-    va_end(ap);
-    return r;
-}
-
 static int add(struct Machine *m, const char *option, const char *name, const void *data, size_t size, char *why,
                size_t n) {
     if (fw_cfg_file(&m->fw_cfg, name, NULL) != NULL)
-        return fail(why, n, -EEXIST, "%s: there is an item '%s' already", option, name);
+        return why_set(why, n, -EEXIST, "%s: there is an item '%s' already", option, name);
     int r = fw_cfg_add_file(&m->fw_cfg, name, data, (uint32_t)size);
     if (r == -EINVAL)
-        return fail(why, n, r, "%s: '%s' is no name for an item; 1 to %d bytes are", option, name,
-                    FW_CFG_FILE_NAME - 1);
+        return why_set(why, n, r, "%s: '%s' is no name for an item; 1 to %d bytes are", option, name,
+                       FW_CFG_FILE_NAME - 1);
     if (r == -ENOSPC)
-        return fail(why, n, r, "%s: no room for '%s'; %d items are the most", option, name, FW_CFG_FILE_SLOTS);
-    return r != 0 ? fail(why, n, r, "%s: out of memory", option) : 0;
+        return why_set(why, n, r, "%s: no room for '%s'; %d items are the most", option, name, FW_CFG_FILE_SLOTS);
+    return r != 0 ? why_set(why, n, r, "%s: out of memory", option) : 0;
 }
 
 /* ---- -fw_cfg [name=]NAME,file=PATH|string=TEXT ---- */
@@ -51,10 +43,10 @@ static int parse_item(struct Item *item, char *list, char *why, size_t n) {
         else if (value != NULL && strcmp(key, "string") == 0)
             item->string = value;
         else
-            return fail(why, n, -EINVAL, "-fw_cfg: '%s' is not known; name=, file= and string= are", key);
+            return why_set(why, n, -EINVAL, "-fw_cfg: '%s' is not known; name=, file= and string= are", key);
     }
     if (item->name == NULL || (item->file == NULL) == (item->string == NULL))
-        return fail(why, n, -EINVAL, "-fw_cfg: name=opt/NAME and one of file=PATH and string=TEXT would be right");
+        return why_set(why, n, -EINVAL, "-fw_cfg: name=opt/NAME and one of file=PATH and string=TEXT would be right");
     return 0;
 }
 
@@ -68,7 +60,7 @@ static int add_item(struct Machine *m, char *list, char *why, size_t n) {
     if (item.string != NULL) /* without its zero, as QEMU has it */
         return add(m, "-fw_cfg", item.name, item.string, strlen(item.string), why, n);
     if ((r = host_file_read(item.file, false, ITEM_MOST, &data, &size)) != 0)
-        return fail(why, n, r, "-fw_cfg: %s: %s", item.file, strerror(-r));
+        return why_set(why, n, r, "-fw_cfg: %s: %s", item.file, strerror(-r));
     r = add(m, "-fw_cfg", item.name, data, size, why, n);
     free(data);
     return r;
@@ -92,9 +84,9 @@ static int add_to_order(struct Order *o, int64_t index, const char *rom, char *w
     while (at < o->count && o->entry[at].index < index)
         at++;
     if (at < o->count && o->entry[at].index == index)
-        return fail(why, n, -EINVAL, "-option-rom: bootindex=%lld is taken", (long long)index);
+        return why_set(why, n, -EINVAL, "-option-rom: bootindex=%lld is taken", (long long)index);
     if (o->count == FW_CFG_FILE_SLOTS)
-        return fail(why, n, -ENOSPC, "-option-rom: too many");
+        return why_set(why, n, -ENOSPC, "-option-rom: too many");
     memmove(&o->entry[at + 1], &o->entry[at], (o->count++ - at) * sizeof(o->entry[0]));
     o->entry[at].index = index;
     snprintf(o->entry[at].path, sizeof(o->entry[at].path), "/rom@%s", rom);
@@ -107,12 +99,12 @@ static int read_rom(const struct Machine *m, const char *file, uint8_t **data, s
         return -ENOENT;
     int r = host_file_read(path, false, ROM_MOST, data, size);
     if (r != 0)
-        fail(why, n, r, "-option-rom: %s: %s", path, strerror(-r));
+        why_set(why, n, r, "-option-rom: %s: %s", path, strerror(-r));
     free(path);
     if (r == 0 && (*size < 3 || (*data)[0] != 0x55 || (*data)[1] != 0xaa || (*data)[2] * ROM_UNIT > *size))
-        return fail(why, n, -EINVAL,
-                    "-option-rom: %s: is no option ROM; one begins with 55h, AAh and its length in units of 512 bytes",
-                    file);
+        return why_set(
+            why, n, -EINVAL,
+            "-option-rom: %s: is no option ROM; one begins with 55h, AAh and its length in units of 512 bytes", file);
     return r;
 }
 
@@ -127,10 +119,10 @@ static int add_rom(struct Machine *m, struct Order *order, char *list, char *why
         else if (value != NULL && strcmp(key, "bootindex") == 0 && list_number(value, INT32_MAX, &index))
             has_index = true;
         else
-            return fail(why, n, -EINVAL, "-option-rom: '%s' is not right; FILE and bootindex=N are", key);
+            return why_set(why, n, -EINVAL, "-option-rom: '%s' is not right; FILE and bootindex=N are", key);
     }
     if (file == NULL)
-        return fail(why, n, -EINVAL, "-option-rom: FILE is missing");
+        return why_set(why, n, -EINVAL, "-option-rom: FILE is missing");
     uint8_t *data = NULL;
     size_t size = 0;
     int r = read_rom(m, file, &data, &size, why, n);
@@ -163,7 +155,7 @@ static int for_each(struct Machine *m, const char *const *list, struct Order *or
     for (const char *const *s = list; r == 0 && s != NULL && *s != NULL; s++) {
         char *copy = strdup(*s);
         if (copy == NULL)
-            return fail(why, n, -ENOMEM, "out of memory");
+            return why_set(why, n, -ENOMEM, "out of memory");
         r = order == NULL ? add_item(m, copy, why, n) : add_rom(m, order, copy, why, n);
         free(copy);
     }

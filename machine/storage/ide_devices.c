@@ -1,21 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* -device ide-hd and ide-cd. */
+#include "base/why.h"
 #include "machine/lists.h"
 #include "machine/machine.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-__attribute__((format(printf, 3, 4))) static int refuse(char *why, size_t n, const char *format, ...) {
-    va_list ap;
-    va_start(ap, format);
-    vsnprintf(why, n, format, ap);
-    va_end(ap);
-    return -EINVAL;
-}
 
 /* ---- at a place ---- */
 
@@ -53,7 +45,7 @@ int storage_add_ide(struct Machine *m, struct Drive *d, unsigned channel, unsign
     d->channel = channel;
     d->place = place;
     if (d->device == NULL && (d->device = strdup("")) == NULL)
-        return refuse(why, n, "drive %s: out of memory", d->id);
+        return why_set(why, n, -EINVAL, "drive %s: out of memory", d->id);
     return 0;
 }
 
@@ -77,17 +69,17 @@ static int read_property(struct IdeProperties *p, const char *device, const char
         if (strcmp(key, texts[i].name) != 0)
             continue;
         if (strlen(value) > texts[i].most)
-            return refuse(why, n, "-device %s: %s=%s is too long; %zu characters are the most", device, key, value,
-                          texts[i].most);
+            return why_set(why, n, -EINVAL, "-device %s: %s=%s is too long; %zu characters are the most", device, key,
+                           value, texts[i].most);
         *texts[i].member = value;
         return 0;
     }
     if (value == NULL || strcmp(key, "unit") != 0)
-        return refuse(why, n,
-                      "-device %s has no property '%s'; drive=, bus=, unit=, id=, serial=, model= and ver= exist",
-                      device, key);
+        return why_set(why, n, -EINVAL,
+                       "-device %s has no property '%s'; drive=, bus=, unit=, id=, serial=, model= and ver= exist",
+                       device, key);
     if (!list_number(value, IDE_DRIVES - 1, &p->unit))
-        return refuse(why, n, "-device %s: unit=%s is not right; 0 and 1 are", device, value);
+        return why_set(why, n, -EINVAL, "-device %s: unit=%s is not right; 0 and 1 are", device, value);
     p->has_unit = true;
     return 0;
 }
@@ -98,7 +90,8 @@ static int choose_place(struct Machine *m, const struct IdeProperties *p, const 
     unsigned first = 0, last = IDE_CHANNELS - 1;
     if (p->bus != NULL) {
         if (strcmp(p->bus, "ide.0") != 0 && strcmp(p->bus, "ide.1") != 0)
-            return refuse(why, n, "-device %s: there is no bus '%s'; ide.0 and ide.1 are there", device, p->bus);
+            return why_set(why, n, -EINVAL, "-device %s: there is no bus '%s'; ide.0 and ide.1 are there", device,
+                           p->bus);
         first = last = (unsigned)(p->bus[4] - '0');
     }
     for (*channel = first; *channel <= last; ++*channel)
@@ -106,8 +99,8 @@ static int choose_place(struct Machine *m, const struct IdeProperties *p, const 
             if ((!p->has_unit || p->unit == *place) &&
                 (p->has_unit || m->piix3_ide.ide.channel[*channel].drive[*place].config.kind == IDE_NONE))
                 return 0;
-    return refuse(why, n, "-device %s: no place is free%s%s", device, p->bus != NULL ? " on " : "",
-                  p->bus != NULL ? p->bus : "");
+    return why_set(why, n, -EINVAL, "-device %s: no place is free%s%s", device, p->bus != NULL ? " on " : "",
+                   p->bus != NULL ? p->bus : "");
 }
 
 /* A CD-ROM may be without a -drive: empty for good. */
@@ -115,14 +108,15 @@ static int find_drive(struct Machine *m, const struct IdeProperties *p, const ch
                       struct Drive **d, char *why, size_t n) {
     *d = p->drive != NULL ? storage_find(m, p->drive) : NULL;
     if (p->drive == NULL && !cdrom)
-        return refuse(why, n, "-device %s needs drive=ID, the id of a -drive with if=none", device);
+        return why_set(why, n, -EINVAL, "-device %s needs drive=ID, the id of a -drive with if=none", device);
     if (p->drive != NULL && *d == NULL)
-        return refuse(why, n, "-device %s: there is no drive '%s'", device, p->drive);
+        return why_set(why, n, -EINVAL, "-device %s: there is no drive '%s'", device, p->drive);
     if (*d != NULL && (*d)->device != NULL)
-        return refuse(why, n, "-device %s: drive '%s' has a device already; with if=none it has none of its own",
-                      device, p->drive);
+        return why_set(why, n, -EINVAL,
+                       "-device %s: drive '%s' has a device already; with if=none it has none of its own", device,
+                       p->drive);
     if (*d != NULL && !cdrom && ((*d)->block == NULL || (*d)->options.media == DRIVE_MEDIA_CDROM))
-        return refuse(why, n, "-device %s: drive '%s' is a CD-ROM's; ide-cd shows it", device, p->drive);
+        return why_set(why, n, -EINVAL, "-device %s: drive '%s' is a CD-ROM's; ide-cd shows it", device, p->drive);
     return 0;
 }
 
@@ -137,11 +131,11 @@ static int add(struct Machine *m, const struct IdeProperties *p, const char *dev
     snprintf(config.model, sizeof(config.model), "%s", p->model != NULL ? p->model : "");
     snprintf(config.version, sizeof(config.version), "%s", p->version != NULL ? p->version : "");
     if (d == NULL && (d = storage_new_drive(m, NULL)) == NULL)
-        return refuse(why, n, "-device %s: out of memory", device);
+        return why_set(why, n, -EINVAL, "-device %s: out of memory", device);
     if (d->id[0] == '\0')
         snprintf(d->id, sizeof(d->id), "%s", p->id != NULL ? p->id : "cd");
     if ((d->device = strdup(p->id != NULL ? p->id : "")) == NULL)
-        return refuse(why, n, "-device %s: out of memory", device);
+        return why_set(why, n, -EINVAL, "-device %s: out of memory", device);
     return storage_add_ide(m, d, channel, place, &config, why, n);
 }
 
@@ -149,10 +143,10 @@ int storage_add_device(struct Machine *m, const char *text, char *why, size_t n)
     struct IdeProperties p = {0};
     char *copy = strdup(text), *list = copy, *key, *value;
     if (copy == NULL)
-        return refuse(why, n, "-device: out of memory");
+        return why_set(why, n, -EINVAL, "-device: out of memory");
     const char *device = list_cut(&list);
     bool cdrom = strcmp(device, "ide-cd") == 0;
-    int r = cdrom || strcmp(device, "ide-hd") == 0 ? 0 : refuse(why, n, "unknown device '%s'", device);
+    int r = cdrom || strcmp(device, "ide-hd") == 0 ? 0 : why_set(why, n, -EINVAL, "unknown device '%s'", device);
     while (r == 0 && list_cut_property(&list, &key, &value))
         r = read_property(&p, device, key, value, why, n);
     if (r == 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* SMBIOS tables: their form, what they say, and -smbios. */
-#include "machine/bytes.h"
+#include "base/bytes.h"
 #include "machine/firmware/smbios.h"
 #include "tests/unit/suites.h"
 

@@ -433,7 +433,7 @@ START_TEST(mutated_streams_do_no_harm) {
     ck_assert_int_eq(twin86_run(m, 10000, &e), 0);
     ck_assert_int_eq(e.kind, TWIN86_EVENT_BUDGET);
     struct SavedState s = bench_save(m);
-    size_t ram = section(&s, "ram"), testdev = section(&s, "pc-testdev");
+    size_t ram = section(&s, "ram"), testdev = section(&s, "testdev");
     char *bad = malloc(s.size);
     bench_seed = 7;
     for (unsigned i = 0; i < 600; i++) {
