@@ -64,8 +64,8 @@ typedef struct Twin86Flash {
 typedef struct Twin86Config {
     size_t struct_size;          /* set by twin86_config_init; lets the struct grow */
     uint64_t ram_size;           /* bytes, a multiple of 4096, at least 1 MiB; default 256 MiB */
-    const char *cpu;             /* "MODEL[,+feature|-feature]..."; default "max" */
-    const char *accel;           /* engines to try in order, such as "kvm:tcg-lite"; default "tcg-lite" */
+    const char *cpu;             /* "MODEL[,+feature|-feature]..."; default, and NULL: "max" */
+    const char *accel;           /* engines to try in order, such as "kvm:tcg-lite"; default, and NULL: "tcg-lite" */
     bool icount;                 /* time is a function of executed instructions, and a run repeatable; default off */
     unsigned icount_shift;       /* 0-10: each instruction, exception and interrupt takes 2^shift ns; default 0 */
     bool no_reboot;              /* a reset or triple fault ends the run instead of restarting the guest */

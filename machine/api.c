@@ -92,12 +92,15 @@ int machine_new(Twin86Machine **machine, const Twin86Config *config, char *why, 
 }
 
 int twin86_create(Twin86Machine **machine, const Twin86Config *config, char *why, size_t why_size) {
-    Twin86Config full;
-    twin86_config_init(&full);
+    Twin86Config full, defaults;
+    twin86_config_init(&defaults);
+    full = defaults;
     size_t size =
         config->struct_size < sizeof(full) ? config->struct_size : sizeof(full); /* an older caller's is shorter */
     memcpy(&full, config, size);
     full.struct_size = sizeof(full);
+    full.cpu = full.cpu != NULL ? full.cpu : defaults.cpu;
+    full.accel = full.accel != NULL ? full.accel : defaults.accel;
     char unused[1];
     if (why_size == 0)
         why = unused, why_size = sizeof(unused);

@@ -287,6 +287,10 @@ static int hand_over(struct Machine *m, struct Engine *e, char *why, size_t n) {
 int machine_set_engine(struct Machine *m, const char *list, char *why, size_t n) {
     const struct AccelOps *ops;
     const char *options;
+    if (list == NULL) {
+        snprintf(why, n, "no engine is named");
+        return -EINVAL;
+    }
     int r = accel_choose(list, &ops, &options, why, n);
     if (r != 0)
         return r;

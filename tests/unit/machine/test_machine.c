@@ -671,6 +671,12 @@ START_TEST(bad_configs) {
     ck_assert_int_eq(twin86_create(&m, &c, why, sizeof(why)), -EINVAL);
     ck_assert_int_eq(twin86_create(&m, &c, NULL, 0), -EINVAL);
     c = config();
+    c.cpu = c.accel = NULL; /* the defaults */
+    m = machine(&c);
+    ck_assert_str_eq(twin86_engine(m), "tcg-lite");
+    ck_assert_int_eq(twin86_set_accel(m, NULL, why, sizeof(why)), -EINVAL);
+    twin86_destroy(m);
+    c = config();
     c.accel = "kvm:tcg-lite";
     m = machine(&c);
     ck_assert_ptr_nonnull(twin86_engine(m));
