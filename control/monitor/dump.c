@@ -138,18 +138,10 @@ static int write_block(const struct Dump *d, const struct Block *b) {
     uint64_t at = b->offset, end = b->offset + b->size;
     while (at < end) {
         uint64_t from = at, to = end;
-        if (r->kind == REGION_RAM && r->memfd >= 0) {
-            off_t data = lseek(r->memfd, (off_t)at, SEEK_DATA);
-            if (data < 0 && errno == ENXIO)
-                return 0;
-            off_t hole = data < 0 ? -1 : lseek(r->memfd, data, SEEK_HOLE);
-            if (hole >= 0) { /* else there is no telling: all of it */
-                from = (uint64_t)data;
-                to = (uint64_t)hole < end ? (uint64_t)hole : end;
-            }
-        }
-        if (from >= end)
+        if (r->kind == REGION_RAM && (!region_next_touched(r, &from, &to) || from >= end))
             return 0;
+        from = from > at ? from : at;
+        to = to < end ? to : end;
         int e = write_sparse(d->fd, r->host + from, to - from, b->file + (from - b->offset));
         if (e != 0)
             return e;

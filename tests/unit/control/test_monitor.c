@@ -448,6 +448,13 @@ static void read_at(int fd, void *data, size_t size, uint64_t at) {
     ck_assert_int_eq(pread(fd, data, size, (off_t)at), size);
 }
 
+static uint64_t touched(void) {
+    uint64_t sum = 0;
+    for (uint64_t at = 0, end; region_next_touched(&bench.m->ram, &at, &end); at = end)
+        sum += end - at;
+    return sum;
+}
+
 START_TEST(cores_are_elf) {
     char path[64], line[100];
     Elf32_Ehdr h;
@@ -458,7 +465,10 @@ START_TEST(cores_are_elf) {
     snprintf(line, sizeof(line), "dump-guest-memory \"file:%s\"", path);
     set_registers();
     poke(0x17d00, "ABCDEFGH", 8);
+    uint64_t before = touched();
     ck_assert_str_eq(run(line), "");
+    ck_assert_uint_eq(touched(), before); /* and so do they in the host's memory */
+    ck_assert_uint_lt(before, bench.m->ram.size);
     int fd = open(path, O_RDONLY);
     ck_assert_int_ge(fd, 0);
     ck_assert_int_eq(fstat(fd, &st), 0);
