@@ -51,7 +51,13 @@ int block_open(struct Block **out, const struct BlockOptions *o, const struct Bl
     b->discards = o->discard == BLOCK_DISCARD_UNMAP;
     b->detect_zeroes = o->detect_zeroes;
     b->write_cache = o->cache != BLOCK_CACHE_WRITETHROUGH && o->cache != BLOCK_CACHE_DIRECTSYNC;
-    block_queue_init(b);
+    r = block_queue_init(b, o->aio);
+    if (r != 0) {
+        block_node_close(b->root);
+        free(b);
+        return block_refuse(&open, r, "aio=io_uring: %s; use aio=threads",
+                            r == -ENOSYS ? "not in this kernel, or twin86 was built without liburing" : strerror(-r));
+    }
     *out = b;
     return 0;
 }

@@ -109,7 +109,7 @@ int block_commit(struct Block *b, char *why, size_t n) {
     }
     int r = base->file->driver->relock(base->file, true);
     if (r != 0)
-        snprintf(why, n, "'%s' is in use by another process, or has no locks", base->filename);
+        snprintf(why, n, "'%s' is in use by another process, or can't be locked for writing", base->filename);
     if (r == 0)
         r = write_base(top, base, why, n);
     base->file->driver->relock(base->file, false);

@@ -8,6 +8,8 @@
 
 #include <pthread.h>
 
+struct BlockUring;
+
 /** First in, first out. */
 struct BlockQueue {
     struct BlockRequest *first, **end;
@@ -18,6 +20,7 @@ struct Block {
     struct BlockHost host;
     bool discards, write_cache;
     enum BlockDetectZeroes detect_zeroes;
+    struct BlockUring *uring; /* NULL: aio=threads */
 
     /* the owner's lock */
     unsigned in_flight;
@@ -32,8 +35,8 @@ struct Block {
     pthread_cond_t thread_gone;
 };
 
-/** Threads and queues. 0 or -errno. */
-int block_queue_init(struct Block *b);
+/** Threads and queues, and a ring where one is asked for. 0 or -errno. */
+int block_queue_init(struct Block *b, enum BlockAio aio);
 /** End the threads; nothing is in flight. */
 void block_queue_destroy(struct Block *b);
 /** A request in full, blocking. 0 or -errno. */

@@ -78,12 +78,17 @@ static int check_loop(const struct BlockNode *file, struct BlockOpening *open) {
     return 0;
 }
 
+static int open_protocol(struct BlockNode **file, struct BlockOpening *open) {
+    if (open->depth > DEPTH_MOST)
+        return block_refuse(open, -ELOOP, "more than %d backing files", DEPTH_MOST);
+    return block_is_nbd(open->o->filename) ? block_nbd_open(file, open) : block_file_open(file, open);
+}
+
 int block_node_open(struct BlockNode **out, struct BlockOpening *open) {
     struct BlockNode *file = NULL;
     const struct BlockOptions *o = open->o;
     const char *format = o->format;
-    int r = open->depth <= DEPTH_MOST ? block_file_open(&file, open)
-                                      : block_refuse(open, -ELOOP, "more than %d backing files", DEPTH_MOST);
+    int r = open_protocol(&file, open);
     if (r == 0)
         r = check_loop(file, open);
     if (r == 0 && format == NULL)
@@ -124,7 +129,7 @@ static char *seen_from(const char *image, const char *name) {
 static int open_named(struct BlockNode *n, const char *name, const char *format, struct BlockOpening *open) {
     size_t protocol = protocol_length(name);
     const char *file = strncmp(name, "file:", 5) == 0 ? name + 5 : name;
-    if (protocol > 0 && file == name && strncmp(name, "nbd", 3) != 0)
+    if (protocol > 0 && file == name && !block_is_nbd(name))
         return block_refuse(open, -ENOTSUP,
                             "'%s': its backing file '%s' is reached by protocol %.*s, which is not supported",
                             n->filename, name, (int)protocol, name);

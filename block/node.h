@@ -90,6 +90,8 @@ void *block_node_new(const struct BlockDriver *driver, size_t size, const char *
 int block_node_open(struct BlockNode **out, struct BlockOpening *open);
 
 int block_file_open(struct BlockNode **out, struct BlockOpening *open);
+int block_nbd_open(struct BlockNode **out, struct BlockOpening *open);
+bool block_is_nbd(const char *filename);
 int block_file_temporary(struct BlockNode **out, struct BlockOpening *open);
 /** The rest of opening. They own `file` when they succeed. */
 int block_qcow2_open(struct BlockNode **out, struct BlockNode *file, struct BlockOpening *open);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Requests on their way: submitted, taken by a thread, finished, completed. See block.h. */
 #include "block/internal.h"
+#include "block/uring.h"
 
 #include <signal.h>
 #include <string.h>
@@ -125,7 +126,7 @@ static bool is_write(enum BlockOp op) { return op == BLOCK_WRITE || op == BLOCK_
 
 static uint64_t memory_of(const struct BlockRequest *r) {
     uint64_t sum = 0;
-    for (int i = 0; i < r->niov && sum < r->bytes; i++)
+    for (int i = 0; i < r->niov && sum <= r->bytes; i++)
         sum += r->iov[i].iov_len;
     return sum;
 }
@@ -145,6 +146,19 @@ static int check(const struct Block *b, const struct BlockRequest *r) {
     return b->root->readonly ? -EROFS : b->root->no_write;
 }
 
+/* Whether all memory is such that O_DIRECT takes it. */
+static bool aligned_memory(const struct Block *b, const struct BlockRequest *r) {
+    uintptr_t bits = 0;
+    for (int i = 0; i < r->niov && b->root->direct; i++)
+        bits |= (uintptr_t)r->iov[i].iov_base | r->iov[i].iov_len;
+    return (bits & (b->root->align - 1)) == 0;
+}
+
+static void end_extent(struct Block *b, struct BlockRequest *r) {
+    if (b->root->driver->end != NULL)
+        b->root->driver->end(b->root, &r->extent);
+}
+
 /* A small read of what the host has in memory: done here, without a thread's waking up. */
 static bool read_at_once(struct Block *b, struct BlockRequest *r) {
     struct iovec iov[16];
@@ -154,9 +168,23 @@ static bool read_at_once(struct Block *b, struct BlockRequest *r) {
         return false;
     bool all = block_view_slice((struct BlockView){r->iov, r->niov, 0}, r->bytes, iov, 16, &count) == r->bytes &&
                preadv2(r->extent.fd, iov, count, (off_t)r->extent.offset, RWF_NOWAIT) == (ssize_t)r->bytes;
-    if (b->root->driver->end != NULL)
-        b->root->driver->end(b->root, &r->extent);
+    end_extent(b, r);
     return all;
+}
+
+/* One plain transfer, by the ring; of writes only those of which nothing else is to be done. */
+static bool start_in_ring(struct Block *b, struct BlockRequest *r) {
+    bool plain =
+        r->op == BLOCK_READ || (r->op == BLOCK_WRITE && b->write_cache && b->detect_zeroes == BLOCK_DETECT_ZEROES_OFF);
+    if (b->uring == NULL || !plain || r->bytes == 0 || r->bytes > INT32_MAX || memory_of(r) != r->bytes ||
+        !aligned_memory(b, r) || b->root->driver->begin == NULL ||
+        !b->root->driver->begin(b->root, r->op == BLOCK_WRITE, r->offset, r->bytes, &r->extent))
+        return false;
+    r->state = RUNNING;
+    if (block_uring_submit(b->uring, r))
+        return true;
+    end_extent(b, r);
+    return false;
 }
 
 static void enqueue(struct Block *b, struct BlockRequest *r) {
@@ -173,6 +201,16 @@ static void enqueue(struct Block *b, struct BlockRequest *r) {
     pthread_mutex_unlock(&b->lock);
 }
 
+/* In the ring's thread. What went wrong, or half, is done once more by a thread, which knows what to make of it. */
+static void ring_done(void *opaque, struct BlockRequest *r, int result) {
+    struct Block *b = opaque;
+    end_extent(b, r);
+    if (result == (int)r->bytes)
+        finish(b, r, 0);
+    else
+        enqueue(b, r);
+}
+
 void block_submit(struct Block *b, struct BlockRequest *r) {
     r->began = now();
     b->in_flight++;
@@ -181,7 +219,7 @@ void block_submit(struct Block *b, struct BlockRequest *r) {
         b->stats.op[(unsigned)r->op < BLOCK_OPS ? r->op : 0].invalid++;
     if (wrong != 0 || read_at_once(b, r))
         finish(b, r, wrong);
-    else
+    else if (!start_in_ring(b, r))
         enqueue(b, r);
 }
 
@@ -283,7 +321,10 @@ int block_sync(struct Block *b, enum BlockOp op, uint64_t offset, void *buffer, 
 
 /* ---- life ---- */
 
-int block_queue_init(struct Block *b) {
+int block_queue_init(struct Block *b, enum BlockAio aio) {
+    int r = aio == BLOCK_AIO_IO_URING ? block_uring_init(&b->uring, ring_done, b) : 0;
+    if (r != 0)
+        return r;
     queue_init(&b->queued);
     queue_init(&b->finished);
     pthread_mutex_init(&b->lock, NULL);
@@ -294,6 +335,7 @@ int block_queue_init(struct Block *b) {
 }
 
 void block_queue_destroy(struct Block *b) {
+    block_uring_destroy(b->uring);
     pthread_mutex_lock(&b->lock);
     b->quit = true;
     pthread_cond_broadcast(&b->work);
