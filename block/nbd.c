@@ -132,10 +132,8 @@ static int nbd_node_resize(struct BlockNode *n, uint64_t size, char *why, size_t
     return -ENOTSUP;
 }
 
-static int nbd_node_relock(struct BlockNode *n, bool write) {
-    (void)n;
-    return write ? -ENOTSUP : 0;
-}
+/* The server's business. */
+static int nbd_node_relock(struct BlockNode *n, bool write) { return (void)n, (void)write, 0; }
 
 static void nbd_node_close(struct BlockNode *n) {
     struct NbdNode *d = nbd_node(n);

@@ -11,6 +11,7 @@
 enum {
     L2_CACHE = 32 << 20,   /* bytes at most: for 256 GiB in clusters of 64 KiB, as QEMU */
     COUNT_CACHE = 1 << 20, /* bytes */
+    SLICES_LEAST = 256,
 };
 
 int qcow2_put(struct Qcow2 *q, uint64_t offset, uint64_t value, unsigned size) {
@@ -96,6 +97,13 @@ static void take_header(struct Qcow2 *q, const struct Qcow2Header *h) {
     q->n.size = h->size & ~511ull;
 }
 
+/* For so many tables of a cluster; at least some, for the disk may grow. */
+static unsigned slices(const struct Qcow2 *q, uint64_t tables, uint64_t most) {
+    uint64_t all = tables * (q->cluster / q->slice);
+    all = all < most / q->slice ? all : most / q->slice;
+    return all > SLICES_LEAST ? (unsigned)all : SLICES_LEAST;
+}
+
 static int read_tables(struct Qcow2 *q) {
     int r = read_table(q, q->l1_offset, q->l1_size, &q->l1);
     if (r == 0 && !q->n.readonly)
@@ -104,7 +112,7 @@ static int read_tables(struct Qcow2 *q) {
         if (q->table[i] != 0)
             q->table_used = i + 1;
     if (r == 0)
-        r = qcow2_cache_init(&q->l2, L2_CACHE / q->slice);
+        r = qcow2_cache_init(&q->l2, slices(q, q->l1_size, L2_CACHE));
     return r == 0 ? qcow2_cache_init(&q->counts, COUNT_CACHE / q->slice) : r;
 }
 

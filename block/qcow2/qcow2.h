@@ -143,6 +143,10 @@ int qcow2_free_now(struct Qcow2 *q, uint64_t cluster, uint64_t count);
 /** Clusters whose entry has just been changed in memory. */
 int qcow2_free_later(struct Qcow2 *q, uint64_t cluster, uint64_t count);
 
+/** New blocks and a new table behind cluster `end`, where these `counts` (of clusters below it) and their own stand. Of
+ * an image that nobody uses. -EOVERFLOW: a count is more than its width can say. */
+int qcow2_rebuild(struct Qcow2 *q, const uint16_t *counts, uint64_t end);
+
 /* ---- qcow2_map.c ---- */
 /** Where guest bytes are. `peek`: -EAGAIN instead of reading a table. */
 int qcow2_map(struct Qcow2 *q, uint64_t offset, uint64_t bytes, bool peek, struct Qcow2Mapping *m);

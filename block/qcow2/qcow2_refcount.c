@@ -85,6 +85,15 @@ int qcow2_count_add(struct Qcow2 *q, uint64_t cluster, int by) {
     return 0;
 }
 
+/* The file is long enough for all that is allocated, so that nobody who writes data makes it longer. */
+static int grow_file(struct Qcow2 *q, uint64_t end) {
+    char why[BLOCK_WHY];
+    if (end <= q->n.file->size)
+        return 0;
+    uint64_t size = (end + GROW - 1) / GROW * GROW;
+    return q->n.file->driver->resize(q->n.file, size, why, sizeof(why)) == 0 ? 0 : -ENOSPC;
+}
+
 /* ---- blocks and their table ---- */
 
 /* Room for the counter of `cluster`, which is free for want of a block: the new block takes just this cluster, and its
@@ -192,6 +201,59 @@ static int grow_table(struct Qcow2 *q, uint64_t cluster) {
     return qcow2_free_now(q, old >> q->cluster_bits, old_size / per_cluster);
 }
 
+static uint64_t count_of(const uint16_t *counts, uint64_t end, uint64_t all, uint64_t cluster) {
+    return cluster < end ? counts[cluster] : cluster < all;
+}
+
+/* All blocks, from cluster `end` on. */
+static int write_all_blocks(struct Qcow2 *q, uint64_t *table, const uint16_t *counts, uint64_t end, uint64_t all) {
+    uint64_t entries = 1ull << entry_bits(q);
+    unsigned char *data = block_buffer(q->cluster);
+    int r = data != NULL ? 0 : -ENOMEM;
+    for (uint64_t block = 0; r == 0 && block * entries < all; block++) {
+        memset(data, 0, q->cluster);
+        for (uint64_t i = 0; i < entries && r == 0; i++) {
+            uint64_t count = count_of(counts, end, all, block * entries + i);
+            r = count > count_max(q) ? -EOVERFLOW : 0;
+            store(q, data, i, count);
+        }
+        table[block] = (end + block) << q->cluster_bits;
+        if (r == 0)
+            r = block_node_write(q->n.file, table[block], data, q->cluster);
+    }
+    free(data);
+    return r;
+}
+
+int qcow2_rebuild(struct Qcow2 *q, const uint16_t *counts, uint64_t end) {
+    uint64_t entries = 1ull << entry_bits(q), per_cluster = q->cluster / 8, blocks = 0, clusters = 0, before;
+    do {
+        before = blocks + clusters;
+        blocks = (end + before + entries - 1) / entries;
+        clusters = (blocks + per_cluster - 1) / per_cluster;
+    } while (blocks + clusters != before);
+    uint64_t size = clusters * per_cluster, *table = size * 8 <= TABLE_MOST ? calloc(size, 8) : NULL;
+    int r = table == NULL ? -EFBIG : grow_file(q, (end + blocks + clusters) << q->cluster_bits);
+    if (r == 0)
+        r = write_all_blocks(q, table, counts, end, end + blocks + clusters);
+    if (r == 0)
+        r = write_new_table(q, table, size, end + blocks);
+    if (r == 0)
+        r = point_header(q, end + blocks, clusters);
+    if (r != 0) {
+        free(table);
+        return r;
+    }
+    free(q->table);
+    q->table = table;
+    q->table_size = size;
+    q->table_used = blocks;
+    q->table_offset = (end + blocks) << q->cluster_bits;
+    q->free_from = 0;
+    q->fresh_from = (q->n.file->size + q->cluster - 1) & ~(q->cluster - 1);
+    return 0;
+}
+
 /* ---- allocating ---- */
 
 /* Whether a cluster that the counts call free is one that is in use: then the counts are wrong. */
@@ -206,15 +268,6 @@ static bool in_use(const struct Qcow2 *q, uint64_t cluster) {
         if (q->table[i] == at)
             return true;
     return false;
-}
-
-/* The file is long enough for all that is allocated, so that nobody who writes data makes it longer. */
-static int grow_file(struct Qcow2 *q, uint64_t end) {
-    char why[BLOCK_WHY];
-    if (end <= q->n.file->size)
-        return 0;
-    uint64_t size = (end + GROW - 1) / GROW * GROW;
-    return q->n.file->driver->resize(q->n.file, size, why, sizeof(why)) == 0 ? 0 : -ENOSPC;
 }
 
 /* The next free cluster at or after q->free_from, with a counter. */
