@@ -6,9 +6,9 @@
  * are insns-vs-host's.
  */
 #include "accel/tcg-lite/run/tcg.h"
+#include "diff/diff.h"
+#include "diff/run/host_here.h"
 #include "isa/isa.h"
-#include "tests/host_features.h"
-#include "tests/host_insn.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +16,8 @@
 
 enum { CODE = 0x100000, DATA = 0x200000, MAX_REPORTS = 60 };
 
-static struct CpuModel model, host; /* what is implemented here; what the host has */
+static struct CpuModel model, host; /* what is implemented here; what of it the host has */
+static struct HostHere *here;
 static unsigned long cases, explained, differences;
 static unsigned long disturbed; /* a virtual machine's processor, asked again, said something else */
 
@@ -85,7 +86,8 @@ static bool explain(const struct Form *f, unsigned row, bool host_runs) {
     for (unsigned k = 0; k < sizeof(at_cpl0) / sizeof(at_cpl0[0]); k++)
         if (!strcmp(x86_rows[row].mnemonic, at_cpl0[k]))
             return true;
-    return !host_model_has(&host, x86_rows[row].feature);
+    unsigned feature = x86_rows[row].feature;
+    return feature != CPUID_NONE && !cpu_has(&host, (enum X86Feature)feature);
 }
 
 /* ---- encodings ---- */
@@ -114,7 +116,7 @@ static void encode(struct Form *f, bool rex_w, unsigned vex_l, unsigned vvvv) {
     *p = 1;
 }
 
-static void report(const struct Form *f, unsigned row, int vector) {
+static void report(const struct Form *f, unsigned row, uint32_t vector) {
     if (differences++ >= MAX_REPORTS)
         return;
     printf("%s-bit", f->code32 ? "32" : "64");
@@ -124,17 +126,17 @@ static void report(const struct Form *f, unsigned row, int vector) {
 }
 
 /** The exception that ends what stands at CODE. */
-static int host_vector(bool code32) {
-    struct HostState s = {.rip = CODE, .rflags = FLAG_ONE, .code32 = code32};
+static uint32_t host_vector(bool code32) {
+    struct DiffState s, out;
+    diff_state_init(&s);
+    s.rip = CODE;
     for (unsigned k = 0; k < 16; k++)
         s.gpr[k] = DATA + 0x1000;
     s.gpr[REG_CX] = s.gpr[REG_DX] = 0;
     s.gpr[REG_AX] = 3;
-    s.fx.fcw = 0x37f;
-    s.fx.mxcsr = 0x1f80;
-    s.fx.ftw = 0xff;
-    host_insn_run(&s);
-    return s.vector;
+    s.fx[FXSAVE_FTW] = 0xff;
+    host_here_run(here, code32, &s, &out);
+    return out.vector;
 }
 
 static void try(struct Form *f, bool rex_w, unsigned vex_l, unsigned vvvv) {
@@ -150,7 +152,7 @@ static void try(struct Form *f, bool rex_w, unsigned vex_l, unsigned vvvv) {
         return;
     memcpy(code, f->bytes, 16);
     memset(code + d.insn.len, 0xcc, 32);
-    int vector = host_vector(f->code32);
+    uint32_t vector = host_vector(f->code32);
     cases++;
     if ((vector == VEC_UD) != (row == 0) && host_vector(f->code32) != vector) {
         disturbed++;
@@ -187,15 +189,15 @@ static void walk(bool code32, bool vex) {
 int main(void) {
     char why[200];
     setvbuf(stdout, NULL, _IOLBF, 0);
-    if (cpu_model_parse(&model, host_model_name(), why, sizeof(why)) != 0 || host_map(CODE, 0x1000) ||
-        host_map(DATA, 0x4000)) {
+    if (diff_model_parse(&model, NULL, why, sizeof(why)) != 0 || host_here_map(CODE, 0x1000) ||
+        host_here_map(DATA, 0x4000) || (here = host_here_open()) == NULL) {
         printf("SKIP forms-vs-host: the test's pages can't be mapped\n");
         return 77;
     }
-    host_insn_init();
-    host_model(&host);
+    host = model;
+    diff_host_model(&host);
     walk(false, false);
-    bool code32 = host_insn_has_code32();
+    bool code32 = host_here_has_code32();
     if (code32)
         walk(true, false);
     else

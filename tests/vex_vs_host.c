@@ -5,12 +5,13 @@
  * have the same length. What the host has and twin86 has not is listed in beyond().
  */
 #include "accel/tcg-lite/run/tcg.h"
+#include "diff/diff.h"
+#include "diff/run/host_here.h"
 #include "isa/isa.h"
-#include "tests/host_features.h"
-#include "tests/host_insn.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { CODE = 0x80000, CODE_SIZE = 0x1000, DATA = 0x200000, DATA_SIZE = 0x4000, MAX_REPORTS = 40 };
 
@@ -63,21 +64,22 @@ static bool beyond(const struct Encoding *e) {
     return e->opcode >= 0x30 && e->opcode <= 0x33;
 }
 
+static struct HostHere *here;
 static unsigned long failures, compared, undefined;
 
-static void complain(const struct Encoding *e, const struct Decoded *d, const struct HostState *s, unsigned length) {
+static void complain(const struct Encoding *e, const struct Decoded *d, const struct DiffState *s, unsigned length) {
     if (failures++ >= MAX_REPORTS)
         return;
     printf("%s", e->code32 ? "32-bit" : "64-bit");
     for (unsigned k = 0; k < 8; k++)
         printf(" %02x", e->bytes[k]);
-    printf(": decoded as %s %s, length %u; on the host exception %d after %d bytes\n", x86_rows[d->row].mnemonic,
+    printf(": decoded as %s %s, length %u; on the host exception %u after %d bytes\n", x86_rows[d->row].mnemonic,
            x86_rows[d->row].operands, length, s->vector, (int)(s->rip - CODE));
 }
 
 static void one_encoding(const struct CpuModel *model, struct Encoding *e) {
     struct Decoded d;
-    struct HostState s = {.rip = CODE, .rflags = FLAG_ONE | FLAG_IF, .code32 = e->code32};
+    struct DiffState s, out;
     uint8_t *code = (uint8_t *)(uintptr_t)CODE;
     uint32_t mode =
         (e->code32 ? MODE_CODE32 : MODE_CODE64) | MODE_STACK32 | MODE_USER | MODE_SSE | MODE_AVX | MODE_FLAT;
@@ -89,36 +91,32 @@ static void one_encoding(const struct CpuModel *model, struct Encoding *e) {
         return;
     memset(code, 0xcc, 32);
     memcpy(code, e->bytes, bad ? 15 : d.insn.len);
+    diff_state_init(&s);
+    s.rip = CODE;
     for (unsigned k = 0; k < 16; k++)
         s.gpr[k] = k == 4 || (rnd() & 7) ? DATA / 2 : 0; /* twice that for base and index */
-    for (unsigned k = 0; k < 16; k++)
-        s.fx.xmm[k][0] = s.fx.xmm[k][1] = s.ymm[k][0] = s.ymm[k][1] = 0;
-    s.fx.fcw = 0x37f;
-    s.fx.mxcsr = 0x1f80;
-    host_insn_run(&s);
+    host_here_run(here, e->code32, &s, &out);
     compared++;
     undefined += bad;
-    bool host_bad = s.vector == 6;
-    if (host_bad != bad || (s.vector == 3 && s.rip - 1 != (uint64_t)CODE + d.insn.len))
-        complain(e, &d, &s, bad ? 0 : d.insn.len);
+    bool host_bad = out.vector == VEC_UD;
+    if (host_bad != bad || (out.vector == VEC_BP && out.rip - 1 != (uint64_t)CODE + d.insn.len))
+        complain(e, &d, &out, bad ? 0 : d.insn.len);
 }
 
 int main(int argc, char **argv) {
     unsigned long rounds = argc > 1 ? strtoul(argv[1], NULL, 0) : 4;
-    struct CpuModel model, host;
+    struct CpuModel model;
     char why[256];
     if (argc > 2)
         seed = strtoull(argv[2], NULL, 0);
-    host_model(&host);
-    if (cpu_model_parse(&model, host_model_name(), why, sizeof why) != 0 || !cpu_has(&host, CPUID_AVX2) ||
-        host_map(CODE, CODE_SIZE) || host_map(DATA / 2, 0x4000) || host_map(DATA, DATA_SIZE)) {
+    bool parsed = diff_model_parse(&model, NULL, why, sizeof(why)) == 0;
+    diff_host_model(&model);
+    if (!parsed || !cpu_has(&model, CPUID_AVX2) || host_here_map(CODE, CODE_SIZE) || host_here_map(DATA / 2, 0x4000) ||
+        host_here_map(DATA, DATA_SIZE) || (here = host_here_open()) == NULL) {
         fprintf(stderr, "vex-vs-host: SKIP: the host has no AVX2, or the test's pages can't be mapped\n");
         return 77;
     }
-    for (unsigned k = 0; k < FEAT_WORDS; k++)
-        model.feature[k] &= host.feature[k];
-    host_insn_init();
-    bool code32 = host_insn_has_code32();
+    bool code32 = host_here_has_code32();
     if (!code32)
         printf("SKIP 32-bit code: this host's kernel runs none\n");
     for (unsigned long n = 0; n < rounds; n++)

@@ -343,7 +343,15 @@ static void tune_fxrstor(struct Tune *t) {
         tune_poke(t, t->target + FXSAVE_MXCSR, &mxcsr, 4);
     if (!xsave)
         return;
-    uint8_t header[XSAVE_HEADER_SIZE] = {t->s->xheader[0] & (uint8_t)diff_below(t->r, 8)};
+    enum { XCOMP = XSAVE_XCOMP_BV - XSAVE_HEADER, FIRST_UNKNOWN = 20 }; /* no processor has components from there on */
+    uint64_t all = t->s->xheader[0], in_use = all & diff_below(t->r, 8), compact = 0;
+    uint8_t header[XSAVE_HEADER_SIZE] = {0};
+    if (cpu_has(t->e->model, CPUID_XSAVEC) && diff_one_in(t->r, 2)) /* mostly all that is in use is in the area */
+        compact = XSAVE_COMPACTED | (diff_one_in(t->r, 4) ? all & diff_below(t->r, 8) : all);
+    if (diff_one_in(t->r, 16))
+        *(diff_one_in(t->r, 2) ? &in_use : &compact) |= 1ull << (FIRST_UNKNOWN + diff_below(t->r, 43));
+    diff_put(header, in_use, 8);
+    diff_put(header + XCOMP, compact, 8);
     if (diff_one_in(t->r, 32))
         header[diff_below(t->r, sizeof(header))] = 1;
     tune_poke(t, t->target + XSAVE_HEADER, header, sizeof(header));

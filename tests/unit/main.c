@@ -89,7 +89,6 @@ static const struct SuiteEntry suites[] = {
     {"fp", fp_suite},
     {"links", links_suite},
     {"fuse", fuse_suite},
-    {"native", native_suite},
     {"lockstep", lockstep_suite},
     {"diff", diff_suite},
     {"host", host_suite},

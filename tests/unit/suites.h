@@ -89,7 +89,6 @@ Suite *fw_cfg_suite(void);
 Suite *acpi_tables_suite(void);
 
 /* tcg-lite against the host CPU */
-Suite *native_suite(void);
 Suite *fp_suite(void);
 Suite *fuse_suite(void);
 Suite *links_suite(void);
