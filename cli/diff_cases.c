@@ -18,8 +18,9 @@ static const char usage_insn[] =
     "  --seed N                       the same cases come of the same seed (1)\n"
     "  --cpu MODEL[,vendor=V]...      as -cpu, but with the host's vendor; what the host lacks is left out (max)\n"
     "  --engines A,B                  of tcg-lite, host (this processor), kvm, plain (tcg-lite with plain=on)\n"
-    "                                 (tcg-lite,host; in other modes than 64-bit user mode, which host has, "
-    "tcg-lite,kvm)\n"
+    "                                 (tcg-lite,host; in other modes than long at CPL 3 tcg-lite,kvm); host has long,\n"
+    "                                 compat32 and compat16, the latter two where its kernel has them\n"
+    "  --undefined                    flags that the SDM leaves undefined count, too\n"
     "  --coverage[=FILE.html]         list what was run of each form, or write it as a page\n"
     "  --shrink                       reduce differing cases to what matters\n"
     "  --save DIR                     where files of differing cases go (.)\n"
@@ -74,6 +75,7 @@ int diff_insn_main(int argc, char **argv) {
                                             {"--cpl", NULL, &cpl, NULL},
                                             {"--cpu", &o.cpu, NULL, NULL},
                                             {"--engines", &o.engines, NULL, NULL},
+                                            {"--undefined", NULL, NULL, &o.undefined},
                                             {"--coverage", &o.html, NULL, &o.coverage},
                                             {"--shrink", NULL, NULL, &o.shrink},
                                             {"--save", &o.save, NULL, NULL},

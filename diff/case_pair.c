@@ -148,6 +148,7 @@ int case_pair_run(struct CasePair *p, const struct DiffCase *c, struct Compariso
     cmp->in = &c->in;
     cmp->oracle = p->b->ops->name;
     cmp->qemu = p->qemu;
+    cmp->undefined = false;
     cmp->mode = c->mode;
     cmp->system = whole;
     case_pair_decode(p, c, cmp);

@@ -30,7 +30,8 @@ static bool equal(const struct Comparison *c) {
 enum Verdict compare(struct Comparison *c, unsigned *explained) {
     if (equal(c))
         return SAME;
-    if (c->a.vector == DIFF_NO_FAULT || c->a.vector == VEC_DB || c->insns > 1) { /* #DB: a trap */
+    bool ends = c->a.vector == DIFF_NO_FAULT || c->a.vector == VEC_DB || c->insns > 1;
+    if (ends && !c->undefined) { /* #DB: a trap */
         uint64_t undefined = 0;
         for (unsigned k = 0; k < c->insns; k++)
             undefined |= compare_flag_bits(c->insn[k].row->flags_undefined);

@@ -34,6 +34,7 @@ struct Comparison {
     enum DiffMode mode;
     const char *oracle; /* b's engine */
     bool qemu;          /* it is what QEMU emulates: see compare_oracle_is_qemu */
+    bool undefined;     /* flags that are undefined count, too */
     bool system;        /* these are there, too */
     struct DiffSystem system_a, system_b;
     struct DiffState a, b; /* a: the software's, b: the hardware's */

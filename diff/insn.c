@@ -72,6 +72,7 @@ void insn_comparison(struct InsnRun *r, unsigned k, struct Comparison *c) {
         compare_add(c, &x86_rows[q->insn[n].d.row], &q->insn[n].d.insn, q->insn[n].bytes);
     c->oracle = r->b->ops->name;
     c->qemu = r->qemu;
+    c->undefined = r->undefined;
     c->a = r->out_a[k];
     c->b = r->out_b[k];
     c->system = r->a->system != NULL && r->b->system != NULL;
@@ -126,29 +127,45 @@ static unsigned row_of(const struct InsnRun *r, unsigned k) {
     return q->insn[n < q->length ? n : 0].d.row;
 }
 
-static void judge(struct InsnRun *r, unsigned k) {
-    struct Comparison c;
-    unsigned explained, number = row_of(r, k);
-    struct RowCoverage *row = &r->row[number];
-    insn_comparison(r, k, &c);
-    switch (compare(&c, &explained)) {
-    case SAME: break;
-    case UNDEFINED: row->undefined++; break;
-    case EXPLAINED:
+/** The verdict on case k, counted if it is an explanation. */
+static enum Verdict verdict(struct InsnRun *r, unsigned k, struct Comparison *c, struct RowCoverage *row) {
+    unsigned explained;
+    insn_comparison(r, k, c);
+    enum Verdict v = compare(c, &explained);
+    if (v == UNDEFINED)
+        row->undefined++;
+    if (v == EXPLAINED) {
         row->explained++;
         r->explained[explained]++;
-        break;
-    case DIFFERENT:
-        if (row->differs_in != r->number + 1 && insn_strays(r, k)) { /* takes long; a bug shows in many cases */
-            r->strayed++;
-            break;
-        }
-        row->differs_in = r->number + 1;
-        row->different++;
-        r->different++;
-        insn_report(r, k, number, &c);
-        break;
     }
+    return v;
+}
+
+/** Both engines have run case k, and differ in it. */
+static void judge(struct InsnRun *r, unsigned k) {
+    struct Comparison c;
+    uint8_t own[3 * GEN_WINDOW];
+    unsigned number = row_of(r, k);
+    struct RowCoverage *row = &r->row[number];
+    insn_own_memory(r, k, own, false);
+    if (verdict(r, k, &c, row) != DIFFERENT)
+        return;
+    insn_own_memory(r, k, own, true); /* explanations have changed it */
+    if (row->differs_in != r->number + 1) { /* takes long; a bug shows in many cases */
+        if (insn_ask_again(r, k) && verdict(r, k, &c, row) != DIFFERENT) {
+            r->disturbed++;
+            return;
+        }
+        insn_own_memory(r, k, own, true);
+        if (insn_strays(r, k)) {
+            r->strayed++;
+            return;
+        }
+    }
+    row->differs_in = r->number + 1;
+    row->different++;
+    r->different++;
+    insn_report(r, k, number, &c);
 }
 
 /** Whether the oracle shall run this case, going by what the software made of it. */
@@ -218,7 +235,7 @@ static int run_batch(struct InsnRun *r, char *why, size_t n) {
     diff_rng_init(&r->rng, r->number, 0xfa);
     gen_load(b, r->a);
     gen_load(b, r->b);
-    unsigned ran, count = 0, disturbed = 0;
+    unsigned ran, count = 0;
     int e = run_software(r, which, &ran, why, n);
     if (e != 0)
         return failed(r, r->a, e);
@@ -233,9 +250,13 @@ static int run_batch(struct InsnRun *r, char *why, size_t n) {
     for (unsigned k = 0; k < count; k++) {
         const struct GenGroup *q = group_of(r, which[k]);
         if (r->out_b[which[k]].disturbed) {
-            disturbed++;
-            continue;
+            r->disturbed++;
+            if (!insn_ask_again(r, which[k])) {
+                r->skipped++;
+                continue;
+            }
         }
+        r->cases++;
         unsigned end = ended_at(r, which[k]);
         for (unsigned i = 0; i < q->length && i <= end; i++)
             r->row[q->insn[i].d.row].cases++;
@@ -244,7 +265,6 @@ static int run_batch(struct InsnRun *r, char *why, size_t n) {
         if (r->record != NULL && (e = insn_record(r, which[k], row_of(r, which[k]), why, n)) != 0)
             return e;
     }
-    r->cases += count - disturbed;
     return 0;
 }
 
@@ -390,6 +410,10 @@ static void summarize(struct InsnRun *r) {
     if (r->strayed != 0)
         fprintf(r->report, "not compared: %llu cases went astray, to memory of others or what ends cases\n",
                 (unsigned long long)r->strayed);
+    if (r->disturbed != 0)
+        fprintf(r->report, "asked again: %llu cases: the system had disturbed them, or the processor said something else "
+                           "the second time\n",
+                (unsigned long long)r->disturbed);
     fprintf(r->report, "%llu cases of %u forms, %llu differ\n", (unsigned long long)r->cases, rows,
             (unsigned long long)r->different);
 }
@@ -435,6 +459,7 @@ int diff_insn_run(const Twin86DiffInsn *o, const struct DiffRunnerOps *a, const 
     r->report = out;
     r->save = o->save;
     r->shrink = o->shrink;
+    r->undefined = o->undefined;
     const struct DiffRunnerOps *const engines[2] = {a, b};
     int e = prepare(r, o, engines, why, why_size);
     if (e == 0 && (r->identity = insn_identity(r, o)) == NULL)

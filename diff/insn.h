@@ -45,11 +45,13 @@ struct InsnRun {
     struct RowCoverage *row; /* x86_row_count */
     uint64_t cases, different, skipped;
     uint64_t strayed;    /* not compared: see insn_strays */
+    uint64_t disturbed;  /* what the oracle said at first does not count: see insn_ask_again */
     uint64_t *explained; /* by explanation */
     struct DiffRng rng;
     FILE *report;
     const char *save; /* folder for differing cases */
     bool shrink;
+    bool undefined; /* flags that are undefined count, too */
     unsigned length; /* instructions of a case */
     uint64_t number; /* of the batch */
     char *identity;  /* what is run: lines of text */
@@ -80,6 +82,16 @@ const char *insn_left_out(const struct InsnRun *r, unsigned row);
  * result then. Memory and results are as before in the end.
  */
 bool insn_strays(struct InsnRun *r, unsigned k);
+
+/**
+ * The oracle runs case k once more, until nothing disturbs it; what comes out takes the first result's place. A virtual
+ * machine's processor was seen to raise a #UD that it never raised again, and systems lose registers of a program that
+ * they do not know of. False: each time it was disturbed, or could not be run.
+ */
+bool insn_ask_again(struct InsnRun *r, unsigned k);
+
+/** Keep what the software made of the case's memory in `kept` (3 * GEN_WINDOW bytes), or put it back. */
+void insn_own_memory(struct InsnRun *r, unsigned k, uint8_t *kept, bool back);
 
 /* ---- insn_report.c ---- */
 

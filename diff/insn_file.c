@@ -38,8 +38,8 @@ char *insn_identity(const struct InsnRun *r, const Twin86DiffInsn *o) {
         return NULL;
     fprintf(f, "seed %" PRIu64 "\ncases %" PRIu64 "\nlength %u\nmode %u %u\n", o->seed, o->cases, r->length, r->mode,
             r->cpl);
-    fprintf(f, "engines %s %s\nsystem %d\nqemu %d\nforms %s\n", r->a->ops->name, r->b->ops->name, r->system, r->qemu,
-            o->forms != NULL ? o->forms : "*");
+    fprintf(f, "engines %s %s\nsystem %d\nqemu %d\nundefined %d\nforms %s\n", r->a->ops->name, r->b->ops->name, r->system,
+            r->qemu, r->undefined, o->forms != NULL ? o->forms : "*");
     fprintf(f, "vendor %u\nfeatures", r->model.vendor);
     for (unsigned k = 0; k < FEAT_WORDS; k++)
         fprintf(f, " %#x", r->model.feature[k]);
@@ -61,7 +61,8 @@ static void write_counts(const struct InsnRun *r, FILE *f) {
     for (unsigned k = 0; k < r->shards; k++)
         if (r->have[k])
             fprintf(f, " %u", k + 1);
-    fprintf(f, "\ncompared %" PRIu64 "\nskipped %" PRIu64 "\nstrayed %" PRIu64 "\n", r->cases, r->skipped, r->strayed);
+    fprintf(f, "\ncompared %" PRIu64 "\nskipped %" PRIu64 "\nstrayed %" PRIu64 "\ndisturbed %" PRIu64 "\n",
+            r->cases, r->skipped, r->strayed, r->disturbed);
     for (unsigned k = 0; k < explanation_count; k++)
         if (r->explained[k] != 0)
             fprintf(f, "explained %s %" PRIu64 "\n", explanations[k].name, r->explained[k]);
@@ -259,6 +260,8 @@ static int read_line(struct Reader *f) {
         return read_count(f, &r->skipped);
     if (strcmp(f->word, "strayed") == 0)
         return read_count(f, &r->strayed);
+    if (strcmp(f->word, "disturbed") == 0)
+        return read_count(f, &r->disturbed);
     if (strcmp(f->word, "explained") == 0)
         return read_explained(f);
     if (strcmp(f->word, "form") == 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Cases that go astray: see insn_strays. */
+/* Cases that are run again: see insn_ask_again, insn_strays. */
 #include "diff/insn.h"
 
 #include <stdlib.h>
@@ -106,6 +106,30 @@ static bool differs(struct Again *g, unsigned k, enum Around around) {
     if (g->system != NULL)
         *g->system = g->first_system;
     return other;
+}
+
+void insn_own_memory(struct InsnRun *r, unsigned k, uint8_t *kept, bool back) {
+    struct Comparison c;
+    insn_comparison(r, k, &c);
+    for (unsigned n = 0; n < c.ranges; kept += c.range[n].n, n++)
+        memcpy(back ? c.range[n].a : kept, back ? kept : c.range[n].a, c.range[n].n);
+}
+
+bool insn_ask_again(struct InsnRun *r, unsigned k) {
+    enum { TRIES = 20 };
+    const uint16_t which = (uint16_t)k;
+    char why[256];
+    struct Comparison c;
+    insn_comparison(r, k, &c);
+    for (unsigned tries = 0; tries < TRIES; tries++) {
+        for (unsigned n = 0; n < c.ranges; n++)
+            memcpy(c.range[n].b, c.range[n].before, c.range[n].n);
+        if (r->b->ops->run(r->b, r->batch->in, r->out_b, &which, 1, why, sizeof(why)) != 0)
+            return false; /* and it will say so in the next batch */
+        if (!r->out_b[k].disturbed)
+            return true;
+    }
+    return false;
 }
 
 bool insn_strays(struct InsnRun *r, unsigned k) {

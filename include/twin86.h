@@ -557,14 +557,15 @@ typedef struct Twin86DiffInsn {
     const char *cpu;     /* as Twin86Config.cpu, "max,vendor=GenuineIntel"; without vendor= the host's; what the host's
                             processor lacks is taken out; NULL: "max" */
     const char *forms;   /* which: patterns of mnemonics ("PADD*") and "cpuid=FEATURE", joined by commas; NULL: all */
-    const char *engines; /* two, joined by a comma: "tcg-lite", "host" (this processor, in a process; mode long at CPL 3
-                            only), "kvm" (the same through KVM), "plain" (tcg-lite with plain=on); NULL: "tcg-lite,host"
+    const char *engines; /* two, joined by a comma: "tcg-lite", "host" (this processor, in a process; modes long,
+                            compat32 and compat16 at CPL 3), "kvm" (the same through KVM), "plain" (tcg-lite with plain=on); NULL: "tcg-lite,host"
                             or, in other modes, "tcg-lite,kvm" */
     uint64_t cases;      /* at least so many; to be set */
     uint64_t seed;       /* the same cases come of the same seed */
     const char *mode;    /* "real", "v86", "pm16", "pm32", "compat16", "compat32", "long"; NULL: "long" */
     int cpl;             /* 3, or 0: the privilege level, where the mode leaves a choice; to be set */
     unsigned length;     /* instructions of a case, at most 8; 0: 1 */
+    bool undefined;      /* flags that the SDM leaves undefined count, too */
     bool coverage;       /* print what was run of each form */
     const char *html;    /* with coverage: write it to this file instead, as a page; NULL: print it */
     bool shrink;         /* reduce differing cases to what matters */

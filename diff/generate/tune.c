@@ -350,8 +350,8 @@ static void tune_fxrstor(struct Tune *t) {
         compact = XSAVE_COMPACTED | (diff_one_in(t->r, 4) ? all & diff_below(t->r, 8) : all);
     if (diff_one_in(t->r, 16))
         *(diff_one_in(t->r, 2) ? &in_use : &compact) |= 1ull << (FIRST_UNKNOWN + diff_below(t->r, 43));
-    diff_put(header, in_use, 8);
-    diff_put(header + XCOMP, compact, 8);
+    put_le(header, in_use, 8);
+    put_le(header + XCOMP, compact, 8);
     if (diff_one_in(t->r, 32))
         header[diff_below(t->r, sizeof(header))] = 1;
     tune_poke(t, t->target + XSAVE_HEADER, header, sizeof(header));

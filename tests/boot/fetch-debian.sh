@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Fetch a Debian kernel and static busybox for guests: fetch-debian.sh amd64|i386
+# Fetch a Debian kernel and static busybox for guests: fetch-debian.sh amd64|i386|generic. amd64 is the cloud kernel, generic the
+# one that also runs 16-bit programs.
 #
 # Nothing is installed and apt's configuration and package lists on this machine are left as they are: apt works in a
 # private folder, with the mirrors and keys of this machine. The result is cached; the last line printed is the folder,
@@ -8,17 +9,22 @@
 set -eu
 
 arch=${1:-amd64}
+name=$arch
 case $arch in
 amd64) kernel=linux-image-cloud-amd64 ;;
 i386) kernel=linux-image-686 ;;
+generic)
+    arch=amd64
+    kernel=linux-image-amd64
+    ;;
 *)
-    echo "usage: $0 amd64|i386" >&2
+    echo "usage: $0 amd64|i386|generic" >&2
     exit 2
     ;;
 esac
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/twin86
-dir=$cache/$arch
+dir=$cache/$name
 if [ -s "$dir/vmlinuz" ] && [ -s "$dir/busybox" ]; then
     echo "$dir"
     exit 0
