@@ -308,7 +308,7 @@ static int find_free(struct Qcow2 *q, uint64_t *cluster) {
 }
 
 int qcow2_allocate(struct Qcow2 *q, uint64_t want, uint64_t *first, uint64_t *got) {
-    uint64_t c, count = 0;
+    uint64_t c = 0, count = 0;
     int r = find_free(q, &c);
     if (r != 0)
         return r;

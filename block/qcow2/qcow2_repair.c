@@ -21,39 +21,26 @@ enum {
 struct Repair {
     struct Qcow2 *q;
     uint16_t *counts;
-    uint64_t end, room; /* clusters */
+    uint64_t end; /* of the file, in clusters */
     uint64_t tables;
     uint64_t *l2;
 };
 
 /* ---- counting ---- */
 
-static int make_room(struct Repair *f, uint64_t end) {
-    uint64_t room = end + end / 4 + 1024;
-    if (end > CLUSTERS_MOST)
-        return -EFBIG;
-    uint16_t *counts = realloc(f->counts, room * sizeof(*counts));
-    if (counts == NULL)
-        return -ENOMEM;
-    memset(counts + f->room, 0, (room - f->room) * sizeof(*counts));
-    f->counts = counts;
-    f->room = room;
-    return 0;
-}
-
+/* What leads beyond the end of the file leads to nothing that was ever written: no count for that. */
 static int count(struct Repair *f, uint64_t offset, uint64_t bytes) {
     uint64_t first = offset >> f->q->cluster_bits, last = (offset + bytes - 1) >> f->q->cluster_bits;
     if (bytes == 0)
         return 0;
-    int r = last >= f->room ? make_room(f, last + 1) : 0;
-    for (uint64_t c = first; r == 0 && c <= last; c++) {
+    if (last >= f->end)
+        return -EINVAL;
+    for (uint64_t c = first; c <= last; c++) {
         if (f->counts[c] == UINT16_MAX)
             return -EOVERFLOW;
         f->counts[c]++;
     }
-    if (r == 0 && last + 1 > f->end)
-        f->end = last + 1;
-    return r;
+    return 0;
 }
 
 static int count_entry(struct Repair *f, uint64_t entry) {
@@ -132,10 +119,11 @@ static int count_snapshots(struct Repair *f) {
 
 static int count_all(struct Repair *f) {
     struct Qcow2 *q = f->q;
-    int r = make_room(f, q->n.file->size >> q->cluster_bits);
     f->end = qcow2_clusters(q, q->n.file->size);
-    if (r == 0)
-        r = count(f, 0, q->cluster);
+    if (f->end > CLUSTERS_MOST)
+        return -EFBIG;
+    f->counts = calloc(f->end, sizeof(*f->counts));
+    int r = f->counts != NULL ? count(f, 0, q->cluster) : -ENOMEM;
     if (r == 0)
         r = count(f, q->l1_offset, q->l1_size * 8ull);
     if (r == 0)

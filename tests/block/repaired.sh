@@ -27,4 +27,16 @@ for options in lazy_refcounts=on lazy_refcounts=on,cluster_size=512 lazy_refcoun
     ok "$options: check" qemu-img check -q "$i"
     ok "$options: compare" qemu-img compare -q -f qcow2 -F raw "$i" "$m"
 done
+# put OFFSET BYTE: into the image
+put() { printf "\\x$2" | dd of="$i" bs=1 seek="$1" conv=notrunc status=none; }
+
+# A reference to what is far beyond the end of the file does not make the file as long as that.
+qemu-img create -q -f qcow2 -o cluster_size=512 "$i" 64k
+"$tool" random "$i" "$m" 1 50 cache=unsafe > "$work/output" 2>&1
+put 79 01
+l1=$((16#$(dd if="$i" bs=1 skip=40 count=8 status=none | od -A n -t x1 | tr -d ' \n')))
+put $((l1 + 3)) 07
+before=$(stat -c %s "$i")
+refused "a reference beyond the file" "can't be repaired" "$tool" random "$i" "$m" 2 1
+ok "the file's size" test "$(stat -c %s "$i")" -eq "$before"
 finish
