@@ -3,7 +3,7 @@
  * forms-vs-host: which encodings are instructions? Every opcode of the one-byte, 0F, 0F 38 and 0F 3A maps with every
  * mandatory prefix and ModRM byte that can matter, and the same of VEX, in 64- and 32-bit code, given to the host CPU
  * in user mode and to the decoder. One must raise #UD where the other does, but for explain() below. The forms' results
- * are insns-vs-host's.
+ * are those of `twin86 diff insn`.
  */
 #include "accel/tcg-lite/run/tcg.h"
 #include "diff/diff.h"

@@ -253,9 +253,12 @@ static void fill_segments(const struct Generator *g, const struct GenGroup *q, s
     bool shaped = has_local_segments(g) && diff_one_in(t->r, 6);
     for (unsigned k = 0; k < SEG_COUNT; k++)
         t->base[k] = 0;
+    struct DiffSegments own = {.given = 0}; /* the record has those of an earlier batch */
+    diff_segments_put(s, &own);
     if (!gen_mode16(g->mode) && !shaped && q->cs_base == 0)
         return;
-    struct DiffSegments own = {.given = 1, .cs = {(uint32_t)q->cs_base, q->cs_limit, q->cs_ar, 0}};
+    own.given = 1;
+    own.cs = (struct DiffSegment){(uint32_t)q->cs_base, q->cs_limit, q->cs_ar, 0};
     if (gen_mode16(g->mode) || shaped) {
         own.data.base = (uint32_t)(t->window & ~15ull) - 0x4000;
         own.ss.base = (uint32_t)(t->own & ~15ull) - 0x4000;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * VEX vector instructions beyond what insns-vs-host and vex-vs-host compare with the host: what switches them off,
+ * VEX vector instructions beyond what diff insn and vex-vs-host compare with the host: what switches them off,
  * operands over a page's end, faults that write nothing, MXCSR; and the portable kernels of AVX, F16C and FMA against
  * the host's instructions.
  */
