@@ -11,7 +11,7 @@ for name in ZLIB:zlib ZSTD:libzstd LIBURING:liburing LIBNBD:libnbd; do
 done
 # shellcheck disable=SC2046,SC2086
 compile() {
-    "$cc" -std=gnu17 -D_GNU_SOURCE -include config.h -g -O1 -I. -I"$root" "$@" "$root/tests/fuzz/fuzz_image.c" "$root"/block/*.c \
+    "$cc" -std=gnu17 -D_GNU_SOURCE -include config.h -g -O1 -I. -I"$root" "$@" "$root/tests/fuzz/fuzz_image.c" "$root"/block/*.c "$root"/base/*.c \
         "$root"/block/qcow2/*.c $([ -z "$libraries" ] || pkg-config --cflags --libs $libraries) -lpthread
 }
 compile -fsanitize=address,undefined -fno-sanitize-recover=all -o "$work/plain"
