@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Debian's firmware: firmware.sh TWIN86 [ENGINE]. SeaBIOS to its boot menu, an option ROM of our own and a reset; OVMF to its
-# shell or boot manager from a ROM and from flash chips, whose variables stay.
+# Debian's firmware: firmware.sh TWIN86 [ENGINE]. SeaBIOS to its boot menu, an option ROM of our own and a
+# reset, a disk, GRUB's CD; OVMF to its shell from a ROM and from flash chips, whose variables stay.
 set -u
 srcdir=${srcdir:-$(dirname "$0")/../..}
 twin86=${1:-./twin86} engine=${2:-tcg-lite}
@@ -30,8 +30,8 @@ await() {
     grep -a -q -e "$2" "$tmp/out"
 }
 
-# boot SECONDS WORDS ARGS...: until the words come up. What is typed comes from $tmp/keys, a FIFO that is open for writing
-# as descriptor 7.
+# boot SECONDS WORDS ARGS...: until the words come up. What is typed comes from $tmp/keys, a FIFO that is open for
+# writing as descriptor 7.
 boot() {
     local seconds=$1 words=$2
     shift 2
@@ -52,17 +52,20 @@ exec 7<>"$tmp/keys"
 # ---- SeaBIOS ----
 
 seabios_menu() {
-    boot 60 "Press ESC for boot menu" -boot menu=on,splash-time=60000 && ok "SeaBIOS $engine: menu is offered" || bad "menu"
+    boot 60 "Press ESC for boot menu" -boot menu=on,splash-time=60000 &&
+        ok "SeaBIOS $engine: menu is offered" || bad "menu"
     printf '\033' >&7
     await 30 "Select boot device" && ok "SeaBIOS $engine: boot menu" || bad "boot menu"
     finish_boot
 }
 
 seabios_without_disk() {
-    boot 60 "No bootable device" -bios bios-256k.bin -uuid 6ba7b810-9dad-11d1-80b4-00c04fd430c8 -debugcon "file:$tmp/log" \
-        -global isa-debugcon.iobase=0x402 && ok "SeaBIOS $engine: no bootable device" || bad "no bootable device"
+    boot 60 "No bootable device" -bios bios-256k.bin -uuid 6ba7b810-9dad-11d1-80b4-00c04fd430c8 \
+        -debugcon "file:$tmp/log" -global isa-debugcon.iobase=0x402 &&
+        ok "SeaBIOS $engine: no bootable device" || bad "no bootable device"
     finish_boot
-    for words in "DMA interface supported" "Moving pm_base to 0x600" "Copying SMBIOS" "Copying MPTABLE" "table(50434146)="; do
+    for words in "DMA interface supported" "Moving pm_base to 0x600" "Copying SMBIOS" "Copying MPTABLE" \
+        "table(50434146)="; do
         grep -a -q -F "$words" "$tmp/log" && ok "SeaBIOS $engine: $words" || bad "$words is not in the log"
     done
 }
@@ -70,21 +73,49 @@ seabios_without_disk() {
 # The option ROM boots, resets the machine, boots again and ends twin86: exit code 63h.
 seabios_option_rom() {
     [ -f tests/boot/option.rom ] || { skip "option ROM: it was not built"; return; }
-    "$twin86" -accel "$engine" -nographic -timeout 60 -option-rom tests/boot/option.rom,bootindex=0 -device isa-debug-exit \
-        </dev/null >"$tmp/out" 2>"$tmp/err"
+    "$twin86" -accel "$engine" -nographic -timeout 60 -option-rom tests/boot/option.rom,bootindex=0 \
+        -device isa-debug-exit </dev/null >"$tmp/out" 2>"$tmp/err"
     code=$?
     count=$(grep -a -c "Booted from the option ROM" "$tmp/out")
-    if [ $code = 99 ] && [ "$count" = 2 ] && grep -a -q "Once more, and off" "$tmp/out"; then
+    if [ $code = 99 ] && [ "$count" = 2 ] && grep -a -q "Once more" "$tmp/out"; then
         ok "SeaBIOS $engine: option ROM, booted twice by a warm reset"
     else
         bad "option ROM: exit code $code, $count times booted"
     fi
 }
 
+# A disk boots, reads itself by CHS and LBA, and writes: exit code 65h, and the image has changed.
+seabios_disk() {
+    [ -f tests/boot/disk.img ] || { skip "disk: it was not built"; return; }
+    cp tests/boot/disk.img "$tmp/disk.img"
+    truncate -s 8M "$tmp/disk.img"
+    "$twin86" -accel "$engine" -nographic -timeout 60 -drive "file=$tmp/disk.img,format=raw" -device isa-debug-exit \
+        </dev/null >"$tmp/out" 2>"$tmp/err"
+    code=$?
+    if [ $code = 101 ] && [ "$(od -An -tx1 -j 1536 -N 2 "$tmp/disk.img")" = " 44 44" ]; then
+        ok "SeaBIOS $engine: a disk boots, reads and writes"
+    else
+        bad "disk: exit code $code"
+    fi
+}
+
+# GRUB from a CD (El Torito), to its menu and command line.
+seabios_cd() {
+    local iso=/usr/lib/grub-rescue/grub-rescue-cdrom.iso
+    [ -r $iso ] || { skip "CD: there is no $iso (Debian: grub-rescue-pc)"; return; }
+    boot 90 "GNU GRUB" -drive "file=$iso,media=cdrom,format=raw,readonly=on" -boot d &&
+        ok "SeaBIOS $engine: GRUB from a CD" || bad CD
+    printf c >&7
+    await 30 "grub>" && ok "SeaBIOS $engine: GRUB reads keys" || bad "GRUB's command line"
+    finish_boot
+}
+
 if [ -r /usr/share/seabios/bios-256k.bin ]; then
     seabios_menu
     seabios_without_disk
     seabios_option_rom
+    seabios_disk
+    seabios_cd
 else
     skip "SeaBIOS: there is no /usr/share/seabios/bios-256k.bin (Debian: seabios)"
 fi
@@ -107,7 +138,8 @@ ovmf_flash() {
     await 20 there-it-is
     printf 'reset -s\r' >&7
     wait "$booted" && ok "OVMF $engine: soft-off by the shell" || bad "reset -s"
-    cmp -s "$tmp/vars.fd" /usr/share/OVMF/OVMF_VARS.fd && bad "nothing was written" || ok "OVMF $engine: variables are written"
+    cmp -s "$tmp/vars.fd" /usr/share/OVMF/OVMF_VARS.fd && bad "nothing was written" ||
+        ok "OVMF $engine: variables are written"
     printf '\r' >&7
     boot 120 "Shell>" -m 256M $flash || bad "OVMF again"
     printf 'set kept\r' >&7

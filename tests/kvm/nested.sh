@@ -5,7 +5,7 @@
 # instruction tests, Debian to a shell, and hand-over. nested.sh [JOB...], in the build folder; jobs: embedded unit stress
 # isa lockstep debian debian_irqchip handover exits gdb insn (diff insn in every CPU mode, INSN_CASES of each), insn_host (32- and
 # 16-bit programs without KVM, ten times INSN_CASES, under Debian's generic kernel, for the cloud kernel has no 16-bit segments), and, not done
-# by default: debian_exits, the exit statistics of Debian's boot as JSON (NESTED_JSON=FILE keeps it), bench, what
+# by default: firmware (SeaBIOS and OVMF), debian_exits, the exit statistics of Debian's boot as JSON (NESTED_JSON=FILE keeps it), bench, what
 # exits cost there (docs/exits.md; NESTED_JSON=FILE keeps it), debian_lockstep, and sti_hlt.
 #
 # Each emulated machine has one of the host's processors: on two, QEMU loses interrupts. And guests get nohz=off: QEMU's SVM loses
@@ -83,6 +83,9 @@ done
 cp tests/stress/*.rom "$root/t/tests/stress/" 2>/dev/null
 cp tests/kvm/*.rom "$root/t/tests/kvm/" 2>/dev/null
 cp bench/guests/*.rom "$root/t/bench/guests/" 2>/dev/null
+for f in /usr/share/seabios/bios-256k.bin /usr/share/ovmf/OVMF.fd tests/boot/option.rom tests/boot/disk.img; do
+    cp $f "$root/t/tests/boot/" 2>/dev/null
+done
 case " $jobs " in
 *" gdb "*)
     "$srcdir/tests/boot/make-initramfs.sh" "$guest/busybox" "$srcdir/tests/kvm/init-gdb" "$root/t/initrd-gdb.gz"
