@@ -77,10 +77,12 @@ static void print_instruction(struct CPUState *cpu, FILE *f) {
 
 void trace_print_crash(struct Trace *t, struct CPUState *cpu, FILE *f) {
     char symbol[128];
+    trace_lock(t); /* it may be the log that this goes to */
     trace_print_faults(t, cpu, f);
     cpu_dump(&cpu->env, f);
     if (symbols_text(t->config.symbols, cpu->env.rip, symbol, sizeof(symbol))[0] != '\0')
         fprintf(f, "RIP is%s\n", symbol);
     print_instruction(cpu, f);
     trace_print_last(t, cpu, t->config.last, f);
+    trace_unlock(t);
 }

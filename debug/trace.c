@@ -2,6 +2,7 @@
 #include "debug/cpu_dump.h"
 #include "debug/peek.h"
 #include "debug/trace_internal.h"
+#include "memory/bus.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -131,7 +132,7 @@ static void on_insn(void *opaque, struct CPUState *cpu) {
     else
         peek_memory(cpu, peek_linear(env, SEG_CS, env->rip), &opcode, 1);
     if (opcode == HLT)
-        fflush(t->file); /* the guest may sleep for long, and somebody may be watching */
+        trace_flush(t); /* the guest may sleep for long, and somebody may be watching */
 }
 
 /* ---- exceptions and interrupts ---- */
@@ -220,12 +221,14 @@ static void on_event(void *opaque, struct CPUState *cpu, const struct CpuEvent *
 
 void trace_reset(struct Trace *t, const struct CPUState *cpu) {
     if ((t->items & TRACE_RESET) != 0) {
+        trace_lock(t);
         fprintf(t->file, "CPU %u reset", cpu->index);
         if (cpu->insn_count != 0) /* hardware does not count */
             fprintf(t->file, " at n=%" PRIu64, cpu->insn_count);
         fputs("; the registers were\n", t->file);
         log_registers(t, cpu);
-        fflush(t->file);
+        trace_unlock(t);
+        trace_flush(t);
     }
     t->cpu[cpu->index].recent_count = 0;
     t->cpu[cpu->index].have_last = false;
@@ -285,10 +288,12 @@ void trace_triple_fault(struct Trace *t, const struct CPUState *cpu, char *text,
         text[n - 1] = '\0';
     }
     if (t->file != NULL) {
+        trace_lock(t);
         if (t->config.cpus <= 1)
             fprintf(t->file, "CPU %u: ", cpu->index);
         fprintf(t->file, "%s\n", text);
-        fflush(t->file);
+        trace_unlock(t);
+        trace_flush(t);
     }
 }
 
@@ -345,7 +350,7 @@ static void close_log(struct Trace *t) {
 
 int trace_init(struct Trace *t, const struct TraceConfig *config) {
     *t = (struct Trace){.config = *config, .items = config->items};
-    pthread_mutex_init(&t->lock, NULL);
+    bus_lock_init(&t->lock);
     set_hooks(t);
     t->cpu = calloc(config->cpus != 0 ? config->cpus : 1, sizeof(*t->cpu));
     int r = t->cpu == NULL ? -ENOMEM : config->items == 0 && config->last == 0 ? 0 : open_log(t);
@@ -368,8 +373,11 @@ int trace_set_items(struct Trace *t, unsigned items) {
 }
 
 void trace_flush(struct Trace *t) {
-    if (t->file != NULL)
-        fflush(t->file);
+    if (t->file == NULL)
+        return;
+    trace_lock(t);
+    fflush(t->file);
+    trace_unlock(t);
 }
 
 void trace_destroy(struct Trace *t) {

@@ -81,7 +81,7 @@ struct Trace {
     struct BusTap tap;     /* for bus_set_tap, if trace_wants_tap */
     struct DeviceLog log;  /* for the devices' `log`, if trace_wants_log */
     struct TraceConfig config;
-    pthread_mutex_t lock; /* a leaf; around lines that belong together, and `lines` and `disas` */
+    pthread_mutex_t lock; /* recursive; around what goes to `file`, and `lines` and `disas` */
     unsigned items; /* config.items */
     FILE *file;     /* NULL while there are neither items nor `last` */
     char *buffer;   /* the file's: TRACE_BUFFER bytes */

@@ -130,11 +130,15 @@ void trace_device_error(void *opaque, const char *device, const char *what, uint
 
 void trace_device_irq(void *opaque, const char *device, const char *what, unsigned number) {
     struct Trace *t = opaque;
+    trace_lock(t);
     fprintf(t->file, "irq: %s %s %u (%02xh)\n", device, what, number, number);
+    trace_unlock(t);
     trace_line_done(t);
 }
 
 void trace_wire(struct Trace *t, const char *name, int line, bool level) {
+    trace_lock(t);
     fprintf(t->file, "irq: %s %d %s\n", name, line, level ? "rises" : "falls");
+    trace_unlock(t);
     trace_line_done(t);
 }

@@ -14,7 +14,7 @@ static inline bool trace_logs_instructions(const struct Trace *t) {
 /** A line is complete that is none of many. */
 static inline void trace_line_done(struct Trace *t) {
     if (!trace_logs_instructions(t))
-        fflush(t->file);
+        trace_flush(t);
 }
 /** "#PF", "INT 80h", "interrupt 30h": what happened. */
 void trace_event_name(const struct TraceEvent *e, char *text, size_t n);
@@ -23,7 +23,7 @@ void trace_explain_error(const struct TraceEvent *e, char *text, size_t n);
 /** How many of the vCPU's latest events struck one and the same instruction: the last ones did not get through. */
 unsigned trace_chain_length(const struct Trace *t, const struct CPUState *cpu);
 
-/** Around what belongs together, and around what vCPUs share. */
+/** Around whatever is written to the log, and around what vCPUs share. Nests. */
 static inline void trace_lock(struct Trace *t) { pthread_mutex_lock(&t->lock); }
 static inline void trace_unlock(struct Trace *t) { pthread_mutex_unlock(&t->lock); }
 /** Whose line it is, where there are several; `cpu` may be NULL. */
