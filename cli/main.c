@@ -355,6 +355,7 @@ int main(int argc, char **argv) {
     static struct Run r;
     char why[512];
     host_fd_fill_standard();
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow (ulimit -f) is told of as a full device is */
     if (argc >= 2 && strcmp(argv[1], "diff") == 0)
         return diff_main(argc - 1, argv + 1);
     if (argc >= 2 && strcmp(argv[1], "exits") == 0)

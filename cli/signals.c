@@ -17,7 +17,7 @@ static bool is_ignored(int sig) {
 }
 
 static sigset_t ours(void) {
-    static const int ends[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
+    static const int ends[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGXCPU, SIGTSTP};
     sigset_t set;
     sigemptyset(&set);
     for (unsigned i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)

@@ -114,6 +114,15 @@ rc=${PIPESTATUS[0]}
 rc=${PIPESTATUS[0]}
 [ "$rc" = 6 ] && grep -q "Broken pipe" "$tmp/err" && ok || bad "| head, SIGPIPE ignored: $rc $(cat "$tmp/err")"
 
+(ulimit -f 1 && exec timeout 20 "$twin86" -bios "$tmp/chatty.rom" -serial file:"$tmp/limited" </dev/null 2>"$tmp/err")
+rc=$?
+[ "$rc" = 6 ] && grep -q "limited can't be written: File too large$" "$tmp/err" && ok || bad "ulimit -f: $rc $(cat "$tmp/err")"
+"$twin86" -bios "$tmp/spin.rom" -serial file:"$tmp/xcpu" </dev/null 2>"$tmp/err" & # ulimit -t
+sleep 0.4
+kill -XCPU $!
+ends "SIGXCPU" $! 152
+[ -e "$tmp/xcpu" ] && ok || bad "SIGXCPU came too early"
+
 # ---- descriptors 0, 1, 2 that are closed ----
 "$twin86" -bios "$tmp/hello.rom" -device isa-debug-exit </dev/null >&- 2>"$tmp/err"
 [ $? = 7 ] && [ ! -s "$tmp/err" ] && ok || bad "stdout closed: $(cat "$tmp/err")"
@@ -164,6 +173,7 @@ for sig in INT QUIT; do # bash has ignored these for background jobs; a new sess
 signal.signal(signal.SIG$sig, signal.SIG_DFL)
 os.execvp(sys.argv[1], sys.argv[1:])" "$twin86" -bios "$tmp/spin.rom" </dev/null >/dev/null 2>"$tmp/err" &
     pid=$!
+    while [ "$(cat /proc/$pid/comm)" = bash ]; do sleep 0.01; done # in which the signal would run this script's trap
     for ((i = 0; i < 100; i++)); do # until it has begun, too
         kill "-$sig" $pid 2>/dev/null || break
         sleep 0.1
