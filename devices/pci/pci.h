@@ -98,6 +98,8 @@ struct PciDevice {
     uint8_t msi; /* offset of the capability; 0: there is none */
     struct PciMsix *msix;
     struct PciHost *host;
+    /** Called before the guest reads configuration bytes [offset, offset + size). May be NULL. */
+    void (*config_reading)(struct PciDevice *dev, unsigned offset, unsigned size);
     /** Called after the guest wrote configuration bytes [offset, offset + size). May be NULL. */
     void (*config_written)(struct PciDevice *dev, unsigned offset, unsigned size);
     void *opaque; /* the owner's */

@@ -55,8 +55,10 @@ void pci_device_reset(struct PciDevice *dev) {
     pci_windows_update(dev);
 }
 
-uint32_t pci_device_read(const struct PciDevice *dev, unsigned offset, unsigned size) {
+uint32_t pci_device_read(struct PciDevice *dev, unsigned offset, unsigned size) {
     uint32_t value = 0;
+    if (dev->config_reading)
+        dev->config_reading(dev, offset, size);
     memcpy(&value, dev->state->config + offset, size);
     return value;
 }

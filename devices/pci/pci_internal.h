@@ -7,7 +7,7 @@
 
 /* pci_device.c; accesses lie within the 256 bytes */
 void pci_device_reset(struct PciDevice *dev);
-uint32_t pci_device_read(const struct PciDevice *dev, unsigned offset, unsigned size);
+uint32_t pci_device_read(struct PciDevice *dev, unsigned offset, unsigned size);
 void pci_device_write(struct PciDevice *dev, unsigned offset, uint32_t value, unsigned size);
 void pci_device_update_irq(struct PciDevice *dev);
 

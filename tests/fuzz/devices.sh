@@ -18,4 +18,5 @@ fuzz() {
 
 fuzz pci
 fuzz ide "$d"/ide/*.c
-echo "2 passed, 0 failed, 0 skipped"
+fuzz virtio "$d"/virtio/*.c
+echo "3 passed, 0 failed, 0 skipped"

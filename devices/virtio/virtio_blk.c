@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: MIT */
+#include "devices/virtio/virtio_blk.h"
+#include "base/bytes.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TURN = 4 * VIRTIO_QUEUE_SIZE };
+enum { SECTOR = 512, HEADER = 16, STATUS = 1, RANGE = 16 };
+
+/* Features (5.2.3). */
+#define F_SEG_MAX (1ull << 2)
+#define F_GEOMETRY (1ull << 4)
+#define F_RO (1ull << 5)
+#define F_BLK_SIZE (1ull << 6)
+#define F_FLUSH (1ull << 9)
+#define F_TOPOLOGY (1ull << 10)
+#define F_CONFIG_WCE (1ull << 11)
+#define F_MQ (1ull << 12)
+#define F_DISCARD (1ull << 13)
+#define F_WRITE_ZEROES (1ull << 14)
+
+/* Request types and results (5.2.6). */
+enum { TYPE_IN = 0, TYPE_OUT = 1, TYPE_FLUSH = 4, TYPE_GET_ID = 8, TYPE_DISCARD = 11, TYPE_WRITE_ZEROES = 13 };
+enum { RESULT_OK, RESULT_IOERR, RESULT_UNSUPPORTED };
+enum { ZEROES_UNMAP = 1 };
+
+/* Configuration space (5.2.4). */
+enum {
+    CONFIG_CAPACITY = 0,
+    CONFIG_SEG_MAX = 12,
+    CONFIG_CYLINDERS = 16,
+    CONFIG_HEADS = 18,
+    CONFIG_SECTORS = 19,
+    CONFIG_BLK_SIZE = 20,
+    CONFIG_WCE = 32,
+    CONFIG_QUEUES = 34,
+    CONFIG_DISCARD_SECTORS = 36,
+    CONFIG_DISCARD_RANGES = 40,
+    CONFIG_DISCARD_ALIGN = 44,
+    CONFIG_ZEROES_SECTORS = 48,
+    CONFIG_ZEROES_RANGES = 52,
+    CONFIG_ZEROES_UNMAP = 56,
+};
+
+static uint64_t sectors(const struct VirtioBlk *b) { return block_size(b->config.block) / SECTOR; }
+
+/* ---- the end of a request ---- */
+
+static void finish(struct VirtioBlkRequest *r, uint8_t result) {
+    struct VirtioBlk *b = r->blk;
+    bool in = r->type == TYPE_IN || r->type == TYPE_GET_ID;
+    uint64_t status = r->buffer.writable_bytes - STATUS;
+    virtio_write(&b->virtio, &r->buffer, status, &result, STATUS);
+    virtio_give(&b->virtio, r->queue, &r->buffer, (uint32_t)((in ? r->moved : 0) + STATUS));
+    virtio_tell(&b->virtio, r->queue);
+    r->next = b->free;
+    b->free = r;
+}
+
+/* ---- the block layer ---- */
+
+static void completed(void *opaque, int result);
+
+static void submit(struct VirtioBlkRequest *r, enum BlockOp op, uint64_t offset, uint64_t bytes) {
+    r->iov = (struct iovec){r->piece, op == BLOCK_READ || op == BLOCK_WRITE ? (size_t)bytes : 0};
+    r->block = (struct BlockRequest){
+        .op = op, .offset = offset, .bytes = bytes, .iov = &r->iov, .niov = 1, .done = completed, .opaque = r};
+    r->in_flight = true;
+    block_submit(r->blk->config.block, &r->block);
+}
+
+static void submit_piece(struct VirtioBlkRequest *r) {
+    uint64_t left = r->bytes - r->moved, n = left < VIRTIO_BLK_PIECE ? left : VIRTIO_BLK_PIECE;
+    uint64_t offset = r->sector * SECTOR + r->moved;
+    if (r->type == TYPE_OUT)
+        virtio_read(&r->blk->virtio, &r->buffer, HEADER + r->moved, r->piece, (size_t)n);
+    submit(r, r->type == TYPE_OUT ? BLOCK_WRITE : BLOCK_READ, offset, n);
+}
+
+/* A range of a discard or write-zeroes request: its `moved`th bytes name it. False: it can't be. */
+static bool submit_range(struct VirtioBlkRequest *r) {
+    uint8_t range[RANGE];
+    virtio_read(&r->blk->virtio, &r->buffer, HEADER + r->moved, range, sizeof range);
+    uint64_t sector = get_le32(range) | (uint64_t)get_le32(range + 4) << 32;
+    uint32_t count = get_le32(range + 8), flags = get_le32(range + 12);
+    bool zeroes = r->type == TYPE_WRITE_ZEROES;
+    if ((flags & ~(uint32_t)(zeroes ? ZEROES_UNMAP : 0)) != 0 || sector > sectors(r->blk) ||
+        count > sectors(r->blk) - sector)
+        return false;
+    submit(r, zeroes ? BLOCK_WRITE_ZEROES : BLOCK_DISCARD, sector * SECTOR, (uint64_t)count * SECTOR);
+    r->block.flags = zeroes && flags & ZEROES_UNMAP ? BLOCK_UNMAP : 0;
+    return true;
+}
+
+static bool is_ranges(const struct VirtioBlkRequest *r) {
+    return r->type == TYPE_DISCARD || r->type == TYPE_WRITE_ZEROES;
+}
+
+/* The next part of it. */
+static void go_on(struct VirtioBlkRequest *r) {
+    if (r->type == TYPE_FLUSH)
+        submit(r, BLOCK_FLUSH, 0, 0);
+    else if (!is_ranges(r))
+        submit_piece(r);
+    else if (!submit_range(r))
+        finish(r, RESULT_UNSUPPORTED);
+}
+
+static enum VirtioBlkOnError policy(const struct VirtioBlkRequest *r, int error) {
+    const struct VirtioBlkConfig *c = &r->blk->config;
+    enum VirtioBlkOnError p = r->type == TYPE_IN ? c->read_error : c->write_error;
+    if (p == VIRTIO_BLK_ENOSPC)
+        return error == -ENOSPC ? VIRTIO_BLK_STOP : VIRTIO_BLK_REPORT;
+    return p;
+}
+
+static void failed(struct VirtioBlkRequest *r, int error) {
+    struct VirtioBlk *b = r->blk;
+    if (policy(r, error) != VIRTIO_BLK_STOP || b->ops->stop == NULL) {
+        finish(r, RESULT_IOERR);
+        return;
+    }
+    r->next = b->stopped;
+    b->stopped = r;
+    b->state.stopped[b->state.stopped_count++] = r->queue << 16 | r->buffer.head;
+    b->ops->stop(b->opaque, r->type != TYPE_IN, error);
+}
+
+static void take_all(struct VirtioBlk *b);
+
+static void completed(void *opaque, int result) {
+    struct VirtioBlkRequest *r = opaque;
+    struct VirtioBlk *b = r->blk;
+    r->in_flight = false;
+    bool ignored = result != 0 && policy(r, result) == VIRTIO_BLK_IGNORE;
+    if (result != 0 && !ignored) {
+        failed(r, result);
+    } else {
+        if (ignored && r->type == TYPE_IN)
+            memset(r->piece, 0, r->iov.iov_len);
+        if (r->type == TYPE_IN)
+            virtio_write(&b->virtio, &r->buffer, r->moved, r->piece, r->iov.iov_len);
+        r->moved += is_ranges(r) ? RANGE : r->iov.iov_len;
+        if (r->moved < r->bytes)
+            go_on(r);
+        else
+            finish(r, RESULT_OK);
+    }
+    if (b->starved)
+        take_all(b);
+}
+
+/* ---- the beginning of a request ---- */
+
+static void identify(struct VirtioBlkRequest *r) {
+    char id[VIRTIO_BLK_SERIAL] = {0};
+    uint64_t room = r->buffer.writable_bytes - STATUS;
+    memcpy(id, r->blk->config.serial, strnlen(r->blk->config.serial, sizeof id));
+    r->moved = room < sizeof id ? room : sizeof id;
+    virtio_write(&r->blk->virtio, &r->buffer, 0, id, (size_t)r->moved);
+    finish(r, RESULT_OK);
+}
+
+/* The data of a read or write lie on the disk. */
+static bool is_on_disk(const struct VirtioBlkRequest *r) {
+    return r->bytes % SECTOR == 0 && r->sector <= sectors(r->blk) && r->bytes / SECTOR <= sectors(r->blk) - r->sector;
+}
+
+static uint8_t begin_transfer(struct VirtioBlkRequest *r) {
+    if (!is_on_disk(r) || (r->type == TYPE_OUT && block_readonly(r->blk->config.block)))
+        return RESULT_IOERR;
+    if (r->piece == NULL && (r->piece = aligned_alloc(4096, VIRTIO_BLK_PIECE)) == NULL)
+        return RESULT_IOERR;
+    if (r->bytes == 0)
+        finish(r, RESULT_OK);
+    else
+        submit_piece(r);
+    return RESULT_OK;
+}
+
+static uint8_t begin_ranges(struct VirtioBlkRequest *r) {
+    uint64_t feature = r->type == TYPE_DISCARD ? F_DISCARD : F_WRITE_ZEROES;
+    if (!(r->blk->virtio.offered & feature))
+        return RESULT_UNSUPPORTED;
+    if (r->bytes == 0 || r->bytes % RANGE != 0 || block_readonly(r->blk->config.block))
+        return RESULT_IOERR;
+    return submit_range(r) ? RESULT_OK : RESULT_UNSUPPORTED;
+}
+
+static uint8_t begin_known(struct VirtioBlkRequest *r) {
+    switch (r->type) {
+    case TYPE_IN: r->bytes = r->buffer.writable_bytes - STATUS; return begin_transfer(r);
+    case TYPE_OUT: r->bytes = r->buffer.readable_bytes - HEADER; return begin_transfer(r);
+    case TYPE_FLUSH: submit(r, BLOCK_FLUSH, 0, 0); return RESULT_OK;
+    case TYPE_GET_ID: identify(r); return RESULT_OK;
+    case TYPE_DISCARD:
+    case TYPE_WRITE_ZEROES: r->bytes = r->buffer.readable_bytes - HEADER; return begin_ranges(r);
+    default: return RESULT_UNSUPPORTED;
+    }
+}
+
+/* False: it is no request at all. */
+static bool begin(struct VirtioBlkRequest *r) {
+    struct VirtioBlk *b = r->blk;
+    uint8_t header[HEADER];
+    if (r->buffer.readable_bytes < HEADER || r->buffer.writable_bytes < STATUS) {
+        virtio_broken(&b->virtio, "a request without header or status, bytes", r->buffer.readable_bytes);
+        return false;
+    }
+    virtio_read(&b->virtio, &r->buffer, 0, header, sizeof header);
+    r->type = get_le32(header);
+    r->sector = get_le32(header + 8) | (uint64_t)get_le32(header + 12) << 32;
+    r->moved = r->bytes = 0;
+    uint8_t result = begin_known(r);
+    if (result != RESULT_OK)
+        finish(r, result);
+    return true;
+}
+
+/*
+ * What the ring has, as far as there are requests to put it into; a completion goes on. A driver that fills the ring
+ * with what is answered at once, while that is done, is left alone until it rings again.
+ */
+static void take_queue(struct VirtioBlk *b, unsigned n) {
+    for (unsigned taken = 0; b->free != NULL && b->stopped == NULL; taken++) {
+        struct VirtioBlkRequest *r = b->free;
+        if (taken == TURN || !virtio_take(&b->virtio, n, &r->buffer))
+            return;
+        b->free = r->next;
+        r->queue = n;
+        if (!begin(r)) {
+            r->next = b->free;
+            b->free = r;
+            return;
+        }
+    }
+    b->starved = true;
+}
+
+static void take_all(struct VirtioBlk *b) {
+    b->starved = false;
+    for (unsigned n = 0; n < b->virtio.queues && !b->starved; n++)
+        take_queue(b, n);
+}
+
+static void notified(void *opaque, unsigned n) { take_queue(opaque, n); }
+
+/* ---- configuration, life ---- */
+
+static void put_config(struct VirtioBlk *b) {
+    uint8_t *c = b->space;
+    uint64_t capacity = sectors(b), cylinders = capacity / (16 * 63);
+    memset(c, 0, sizeof b->space);
+    put_le32(c + CONFIG_CAPACITY, (uint32_t)capacity);
+    put_le32(c + CONFIG_CAPACITY + 4, (uint32_t)(capacity >> 32));
+    put_le32(c + CONFIG_SEG_MAX, VIRTIO_SEGMENTS - 2);
+    put_le16(c + CONFIG_CYLINDERS, cylinders < 65535 ? (uint16_t)cylinders : 65535);
+    c[CONFIG_HEADS] = 16;
+    c[CONFIG_SECTORS] = 63;
+    put_le32(c + CONFIG_BLK_SIZE, SECTOR);
+    c[CONFIG_WCE] = b->state.write_cache;
+    put_le16(c + CONFIG_QUEUES, b->config.queues);
+    put_le32(c + CONFIG_DISCARD_SECTORS, UINT32_MAX / SECTOR);
+    put_le32(c + CONFIG_DISCARD_RANGES, 1);
+    put_le32(c + CONFIG_DISCARD_ALIGN, block_discard_granularity(b->config.block) / SECTOR);
+    put_le32(c + CONFIG_ZEROES_SECTORS, UINT32_MAX / SECTOR);
+    put_le32(c + CONFIG_ZEROES_RANGES, 1);
+    c[CONFIG_ZEROES_UNMAP] = 1;
+}
+
+/* The write cache is all that a driver can set. */
+static void config_written(void *opaque, unsigned offset, unsigned size) {
+    struct VirtioBlk *b = opaque;
+    bool reached = offset <= CONFIG_WCE && CONFIG_WCE < offset + size;
+    if (reached && virtio_has(&b->virtio, F_CONFIG_WCE)) {
+        b->state.write_cache = b->space[CONFIG_WCE] & 1;
+        block_set_write_cache(b->config.block, b->state.write_cache);
+    }
+    put_config(b);
+}
+
+static void reset(void *opaque) {
+    struct VirtioBlk *b = opaque;
+    b->free = b->stopped = NULL;
+    for (unsigned i = 0; i < VIRTIO_BLK_REQUESTS; i++) {
+        struct VirtioBlkRequest *r = &b->requests[i];
+        if (r->in_flight)
+            block_cancel(b->config.block, &r->block);
+        r->in_flight = false;
+        r->next = b->free;
+        b->free = r;
+    }
+    b->starved = false;
+    b->state.stopped_count = 0;
+    memset(b->state.stopped, 0, sizeof b->state.stopped);
+    put_config(b);
+}
+
+void virtio_blk_resume(struct VirtioBlk *b) {
+    struct VirtioBlkRequest *r = b->stopped;
+    b->stopped = NULL;
+    b->state.stopped_count = 0;
+    for (struct VirtioBlkRequest *next; r != NULL; r = next) {
+        next = r->next;
+        if (!begin(r)) { /* the driver has changed it meanwhile */
+            r->next = b->free;
+            b->free = r;
+        }
+    }
+    if (b->starved && virtio_is_live(&b->virtio))
+        take_all(b);
+}
+
+/* Requests that were stopped are found again by their heads. */
+void virtio_blk_restored(struct VirtioBlk *b) {
+    uint64_t count = b->state.stopped_count;
+    uint32_t stopped[VIRTIO_BLK_REQUESTS];
+    memcpy(stopped, b->state.stopped, sizeof stopped);
+    reset(b);
+    block_set_write_cache(b->config.block, b->state.write_cache);
+    for (uint64_t i = 0; i < count; i++) {
+        struct VirtioBlkRequest *r = b->free;
+        unsigned n = stopped[i] >> 16;
+        if (n >= b->virtio.queues || !virtio_take_again(&b->virtio, n, stopped[i] & 0xffff, &r->buffer))
+            continue;
+        b->free = r->next;
+        r->queue = n;
+        r->next = b->stopped;
+        b->stopped = r;
+        b->state.stopped[b->state.stopped_count++] = stopped[i];
+    }
+}
+
+int virtio_blk_init(struct VirtioBlk *b, struct PciDevice *pci, const struct VirtioBlkConfig *config,
+                    const struct VirtioBlkOps *ops, void *opaque) {
+    static const struct VirtioDeviceOps device_ops = {notified, reset, config_written};
+    const struct Block *block = config->block;
+    memset(b, 0, sizeof *b);
+    b->config = *config;
+    b->ops = ops;
+    b->opaque = opaque;
+    b->requests = calloc(VIRTIO_BLK_REQUESTS, sizeof *b->requests);
+    if (b->requests == NULL)
+        return -ENOMEM;
+    for (unsigned i = 0; i < VIRTIO_BLK_REQUESTS; i++)
+        b->requests[i].blk = b;
+    b->state.write_cache = block_write_cache(block);
+    b->virtio = (struct Virtio){
+        .state = &b->state.virtio,
+        .pci = pci,
+        .ops = &device_ops,
+        .opaque = b,
+        .offered = F_SEG_MAX | F_GEOMETRY | F_BLK_SIZE | F_FLUSH | F_CONFIG_WCE | VIRTIO_F_INDIRECT |
+                   VIRTIO_F_EVENT_INDEX | VIRTIO_F_ANY_LAYOUT | VIRTIO_F_VERSION_1 | (config->queues > 1 ? F_MQ : 0) |
+                   (block_readonly(block) ? F_RO : F_WRITE_ZEROES) |
+                   (block_discards(block) && !block_readonly(block) ? F_DISCARD : 0),
+        .queues = config->queues,
+        .config = b->space,
+        .config_size = sizeof b->space,
+    };
+    return 0;
+}
+
+void virtio_blk_destroy(struct VirtioBlk *b) {
+    for (unsigned i = 0; i < VIRTIO_BLK_REQUESTS && b->requests != NULL; i++)
+        free(b->requests[i].piece);
+    free(b->requests);
+    b->requests = NULL;
+}
+
+static const char *check(const void *state) {
+    const struct VirtioBlkState *s = state;
+    return s->stopped_count <= VIRTIO_BLK_REQUESTS ? virtio_check(&s->virtio) : "more requests than there are";
+}
+
+const struct StateTable virtio_blk_state_table = {
+    .name = "virtio_blk",
+    .size = sizeof(struct VirtioBlkState),
+    .version = 1,
+    .check = check,
+    .field =
+        (const struct StateField[]){
+            STATE_WITHIN(VirtioBlkState, virtio, &virtio_state_table),
+            STATE_FIELD(VirtioBlkState, write_cache, .max = 1),
+            STATE_PADDING(VirtioBlkState, unused),
+            STATE_FIELD(VirtioBlkState, stopped_count, .max = VIRTIO_BLK_REQUESTS),
+            STATE_ARRAY(VirtioBlkState, stopped),
+            {0},
+        },
+};

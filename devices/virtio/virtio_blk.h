@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * Virtio block device (specification 1.2, 5.2): read, write, flush, identification, discard and write zeroes, several
+ * queues. A request is checked against the disk before anything begins, moves through a buffer of its own in pieces of
+ * VIRTIO_BLK_PIECE bytes, and is one of VIRTIO_BLK_REQUESTS that are on their way at once; the others wait in the ring.
+ *
+ * All functions: machine lock held.
+ */
+#ifndef TWIN86_DEVICES_VIRTIO_BLK_H
+#define TWIN86_DEVICES_VIRTIO_BLK_H
+
+#include "block/block.h"
+#include "devices/virtio/virtio.h"
+
+enum {
+    VIRTIO_BLK_REQUESTS = 64,
+    VIRTIO_BLK_PIECE = 128 * 1024,
+    VIRTIO_BLK_SERIAL = 20,
+    VIRTIO_BLK_CONFIG = 60, /* bytes of configuration space */
+};
+
+enum VirtioBlkOnError { VIRTIO_BLK_REPORT, VIRTIO_BLK_IGNORE, VIRTIO_BLK_STOP, VIRTIO_BLK_ENOSPC };
+
+struct VirtioBlkState {
+    struct VirtioState virtio;
+    uint8_t write_cache; /* as the driver has set it */
+    uint8_t unused[7];
+    uint64_t stopped_count;                /* requests that an error of the host's has stopped */
+    uint32_t stopped[VIRTIO_BLK_REQUESTS]; /* these: queue << 16 | head */
+};
+
+struct VirtioBlk;
+
+struct VirtioBlkRequest {
+    struct VirtioBlk *blk;
+    struct VirtioBlkRequest *next; /* free, or stopped */
+    struct BlockRequest block;
+    struct iovec iov;
+    struct VirtioBuffer buffer;
+    uint64_t sector, moved, bytes; /* of the data: moved so far, in all */
+    uint32_t type;
+    unsigned queue;
+    bool in_flight;
+    uint8_t *piece; /* VIRTIO_BLK_PIECE bytes; NULL until it is used first */
+};
+
+struct VirtioBlkConfig {
+    struct Block *block;
+    unsigned queues;
+    char serial[VIRTIO_BLK_SERIAL + 1];
+    enum VirtioBlkOnError read_error, write_error;
+};
+
+struct VirtioBlkOps {
+    /** Stop the machine: the host's error (-errno). */
+    void (*stop)(void *opaque, bool write, int error);
+};
+
+struct VirtioBlk {
+    struct VirtioBlkState state;
+    struct Virtio virtio;
+    struct VirtioBlkConfig config;
+    const struct VirtioBlkOps *ops;
+    void *opaque;
+    uint8_t space[VIRTIO_BLK_CONFIG];
+    struct VirtioBlkRequest *requests; /* VIRTIO_BLK_REQUESTS of them */
+    struct VirtioBlkRequest *free, *stopped;
+    bool starved; /* buffers may wait in the rings for a free request */
+};
+
+/** Make it on a function that does its DMA. 0 or -ENOMEM. */
+int virtio_blk_init(struct VirtioBlk *b, struct PciDevice *pci, const struct VirtioBlkConfig *config,
+                    const struct VirtioBlkOps *ops, void *opaque);
+/** Nothing may be in flight. */
+void virtio_blk_destroy(struct VirtioBlk *b);
+extern const struct StateTable virtio_blk_state_table;
+/** The state was restored. */
+void virtio_blk_restored(struct VirtioBlk *b);
+/** The machine goes on: what was stopped by an error is tried again. */
+void virtio_blk_resume(struct VirtioBlk *b);
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * Virtio over PCI (specification 1.2, 4.1): a transitional function, which a driver of 1.0 and later finds by its
+ * capabilities (registers in memory BAR 4) and an older one in I/O BAR 0. Interrupts by MSI-X (table in BAR 1) or
+ * INTA#.
+ *
+ * All functions: machine lock held.
+ */
+#ifndef TWIN86_DEVICES_VIRTIO_PCI_H
+#define TWIN86_DEVICES_VIRTIO_PCI_H
+
+#include "devices/pci/pci_msi.h"
+#include "devices/virtio/virtio.h"
+
+struct VirtioPciState {
+    struct PciDeviceState pci;
+    struct PciMsixState msix;
+    uint32_t device_select, driver_select; /* which half of the features */
+    uint16_t queue_select;
+    uint8_t unused[6];
+};
+
+struct VirtioPci {
+    struct VirtioPciState state;
+    struct PciDevice pci;
+    struct PciMsix msix;
+    struct Region region;
+    struct Virtio *virtio;
+    uint8_t access; /* offset of the capability by which registers are reached through configuration space */
+};
+
+/** What the function is: transitional device 1000h + type - 1 for types below 7 (5, "Device Types"). */
+struct VirtioPciId {
+    const char *name;
+    uint16_t type;       /* 2: block */
+    uint32_t class_code; /* as pci_device_init */
+};
+
+/** Begin the function; the device is made on &p->pci, then given to virtio_pci_show. */
+void virtio_pci_init(struct VirtioPci *p, const struct VirtioPciId *id);
+/** Show it with `vectors` of MSI-X. 0 or -errno. */
+int virtio_pci_show(struct VirtioPci *p, struct Virtio *v, unsigned vectors);
+/** pci_reset has reset the function. */
+void virtio_pci_reset(struct VirtioPci *p);
+extern const struct StateTable virtio_pci_state_table;
+
+#endif
