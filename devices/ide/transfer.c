@@ -53,7 +53,15 @@ static void submit(struct IdeChannel *c, enum BlockOp op) {
     block_submit(ide_active(c)->config.block, &c->request);
 }
 
+enum { SENSE_NOT_READY = 2, ASC_NO_MEDIUM = 0x3a };
+
+/* A CD may have been taken out in the middle. */
 static void submit_medium(struct IdeChannel *c) {
+    struct IdeDrive *d = ide_active(c);
+    if (!ide_has_medium(d)) {
+        atapi_done(d, SENSE_NOT_READY, ASC_NO_MEDIUM, 0);
+        return;
+    }
     submit(c, c->state.flush ? BLOCK_FLUSH : c->state.write ? BLOCK_WRITE : BLOCK_READ);
 }
 

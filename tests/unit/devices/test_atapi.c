@@ -173,6 +173,26 @@ START_TEST(no_medium) {
 }
 END_TEST
 
+/* Taken out between two pieces of a transfer, by PIO and by DMA. */
+START_TEST(medium_goes_away) {
+    open_cd(true);
+    struct Block *block = b.block[0][0];
+    static const struct IdeRange range[] = {{0x10000, 0}, {0x20000, 0}, {0x30000, 0}, {0x40000, 0}};
+    ck_assert_uint_eq(ide_packet(&b, PACKET(0x28, 0, 0, 0, 0, 0, 0, 0, 8), false, 0xfffe), READY_DRQ);
+    ide_set_medium(&b.piix.ide, 0, 0, NULL);
+    ide_read_data(&b, data, 4096);
+    ck_assert_uint_eq(ide_in(&b, 0x1f7), FAILED);
+    ck_assert_uint_eq(sense(), 0x023a00);
+    ide_set_medium(&b.piix.ide, 0, 0, block);
+    ck_assert_uint_eq(ready(), FAILED); /* another medium */
+    ck_assert_uint_eq(ide_packet(&b, PACKET(0x28, 0, 0, 0, 0, 0, 0, 0, 96), true, 0), READY_DRQ);
+    ck_assert_int_eq(ide_move_tray(&b.piix.ide, 0, 0, true, true), 0);
+    ide_bench_start_master(&b, range, 4, true);
+    ck_assert_uint_eq(ide_in(&b, 0x1f7), FAILED);
+    done();
+}
+END_TEST
+
 START_TEST(tray) {
     open_cd(true);
     ck_assert_uint_eq(ready(), READY);
@@ -227,6 +247,7 @@ Suite *atapi_suite(void) {
     tcase_add_test(t, reads_by_dma);
     tcase_add_test(t, answers);
     tcase_add_test(t, no_medium);
+    tcase_add_test(t, medium_goes_away);
     tcase_add_test(t, tray);
     tcase_add_test(t, device_reset);
     suite_add_tcase(s, t);
