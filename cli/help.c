@@ -14,9 +14,9 @@ static const char help[] = "Usage: twin86 [options]      without a guest, the bu
                            "  -m SIZE          RAM, such as 512M or 6G (256M)       -smp 1      processors\n"
                            "  -cpu MODEL[,+FEATURE|-FEATURE]...                     -cpu help   lists\n"
                            "  -accel A[:B...]  engines to try in order (tcg-lite)   -accel help lists\n"
-                           "  -handover [every=MS]  the guest may change engines, or does\n"
-                           "  -device DEVICE   isa-debug-exit, pvpanic (help lists)  -debugcon stdio|file:F\n"
-                           "  -icount shift=N  time follows executed instructions: runs repeat exactly\n"
+                           "  -hda F, ... -hdd F, -cdrom F, -drive file=F,OPTION..  disks    -snapshot\n"
+                           "  -device DEVICE   ide-hd, pvpanic... (help lists)  -debugcon stdio|file:F\n"
+                           "  -icount shift=N  runs repeat exactly            -handover [every=MS]  of engines\n"
                            "  -rtc base=DATE   or utc, localtime  -machine pc[,kernel-irqchip=on] (with kvm)\n"
                            "Host\n"
                            "  -serial stdio|mon:stdio|file:FILE|null   COM1 (stdio) -nographic  the default\n"
@@ -82,8 +82,10 @@ void options_print(enum Action action) {
     case ACTION_DEVICE:
         puts("Devices:\n  isa-debug-exit,iobase=0xf4,iosize=4   writing V ends with code (V << 1) | 1\n"
              "  pvpanic,ioport=0x505,events=3         by which the guest tells of its panics\n"
-             "  pc-testdev                            QEMU's, for test suites of kernels"
-             "...");
+             "  pc-testdev                            QEMU's, for test suites of kernels");
+        for (unsigned i = 0; twin86_device_name(i) != NULL; i++)
+            printf("  %s,%s\n%40s%s\n", twin86_device_name(i), twin86_device_properties(i), "",
+                   twin86_device_description(i));
         break;
     case ACTION_MACHINE:
         puts("Machines:\n  twin86   a PC with ISA devices, APICs, ACPI, PCI (also called pc, q35)\n"

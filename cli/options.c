@@ -374,16 +374,20 @@ static bool set_properties(struct Context *c, const char *device, const struct P
 }
 
 static bool set_device(struct Context *c, char *arg) {
-    char *list = arg, *name = strsep(&list, ",");
-    if (strcmp(name, "help") == 0 || strcmp(name, "?") == 0)
+    size_t length = strcspn(arg, ",");
+    char name[64];
+    bool unknown = false;
+    snprintf(name, sizeof(name), "%.*s", (int)length, arg);
+    if (strcmp(name, "help") == 0 || strcmp(name, "?") == 0 || strcmp(arg + length, ",help") == 0)
         return c->o->action = ACTION_DEVICE, true;
     for (unsigned k = 0; k < OPTIONAL_DEVICES; k++) {
         if (strcmp(name, optional_devices[k].name) != 0)
             continue;
         optional_devices[k].add(&c->o->config);
-        return set_properties(c, name, optional_devices[k].property, list);
+        return set_properties(c, name, optional_devices[k].property, arg[length] != '\0' ? arg + length + 1 : NULL);
     }
-    return wrong(c, "unknown device '%s'; there are isa-debug-exit, pvpanic and pc-testdev", name);
+    return add_device(c, name, arg, &unknown) ||
+           (unknown && wrong(c, "unknown device '%s'; -device help lists what there is", name));
 }
 
 /* The index of `value` in the list; -1 and a message that names them all. */
@@ -500,7 +504,13 @@ static const struct OptionRow {
     {"bios", ARG_NEEDED, "a FILE", set_bios},
     {"L", ARG_NEEDED, "a folder with firmware", set_firmware_dir},
     {"boot", ARG_NEEDED, "order=LETTERS, menu=on, ...", set_boot},
-    {"drive", ARG_NEEDED, "file=PATH,format=raw,...", set_drive},
+    {"drive", ARG_NEEDED, "file=PATH,if=ide|none|pflash,...", set_drive},
+    {"hda", ARG_NEEDED, "a FILE", set_disk},
+    {"hdb", ARG_NEEDED, "a FILE", set_disk},
+    {"hdc", ARG_NEEDED, "a FILE", set_disk},
+    {"hdd", ARG_NEEDED, "a FILE", set_disk},
+    {"cdrom", ARG_NEEDED, "a FILE", set_disk},
+    {"snapshot", ARG_NONE, NULL, set_snapshot},
     {"pflash", ARG_NEEDED, "a FILE", set_pflash},
     {"fw_cfg", ARG_NEEDED, "name=opt/NAME and file=PATH or string=TEXT", set_fw_cfg},
     {"smbios", ARG_NEEDED, "type=N and what it says", set_smbios},

@@ -27,7 +27,7 @@ struct ServerOption {
     int (*serve)(Twin86Session *session, const char *where, char *why, size_t why_size);
 };
 
-enum { SERVERS_MAX = 8, FIRMWARE_OPTIONS_MAX = 64 };
+enum { SERVERS_MAX = 8, DISK_OPTIONS_MAX = 32, FIRMWARE_OPTIONS_MAX = 64 };
 
 /** What to do instead of running a guest. */
 enum Action {
@@ -62,7 +62,8 @@ struct Options {
     const char *fw_cfg[FIRMWARE_OPTIONS_MAX + 1];
     const char *smbios[FIRMWARE_OPTIONS_MAX + 1];
     const char *option_roms[FIRMWARE_OPTIONS_MAX + 1];
-    const char *drives[FIRMWARE_OPTIONS_MAX + 1];
+    const char *drives[DISK_OPTIONS_MAX + 1];
+    const char *devices[DISK_OPTIONS_MAX + 1];
     char boot[512];           /* config.boot points here, once one was given */
     const char *process_name; /* NULL: the program's own */
     const char *log_file;

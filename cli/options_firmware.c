@@ -55,23 +55,11 @@ static bool add_flash(struct Context *c, const char *file, int unit, bool readon
 
 bool set_pflash(struct Context *c, char *arg) { return add_flash(c, arg, -1, false); }
 
-/* "if=pflash" is one of the items. */
-static bool is_flash(const char *list) {
-    static const char item[] = "if=pflash";
-    for (const char *s = list; s != NULL; s = strchr(s, ','), s += s != NULL)
-        if (strncmp(s, item, sizeof(item) - 1) == 0 && (s[sizeof(item) - 1] == ',' || s[sizeof(item) - 1] == '\0'))
-            return true;
-    return false;
-}
-
-/* Disks are the library's to read, too; flash chips are not among them. */
-bool set_drive(struct Context *c, char *arg) {
+bool set_flash_drive(struct Context *c, char *arg) {
     const char *file = NULL, *format = "raw";
     char *key, *value, *list = arg;
     uint64_t unit = 0;
     bool readonly = false, has_unit = false;
-    if (!is_flash(arg))
-        return add(c, c->o->drives, &c->o->config.drives, arg);
     while (next_item(&list, &key, &value)) {
         if (value == NULL)
             return wrong(c, "'%s' is not known; if=pflash,format=raw,file=PATH[,unit=N][,readonly=on] is right", key);

@@ -22,8 +22,15 @@ bool set_fw_cfg(struct Context *c, char *arg);
 bool set_smbios(struct Context *c, char *arg);
 bool set_option_rom(struct Context *c, char *arg);
 bool set_boot(struct Context *c, char *arg);
-bool set_drive(struct Context *c, char *arg);
+bool set_flash_drive(struct Context *c, char *arg);
 bool set_pflash(struct Context *c, char *arg);
 bool set_global(struct Context *c, char *arg);
+
+/* options_disks.c */
+bool set_drive(struct Context *c, char *arg);
+bool set_disk(struct Context *c, char *arg); /* -hda to -hdd, -cdrom */
+bool set_snapshot(struct Context *c, char *arg);
+/** A device of the library's: "ide-cd,drive=ID". False with a message, or, if *unknown, without one. */
+bool add_device(struct Context *c, const char *name, const char *arg, bool *unknown);
 
 #endif

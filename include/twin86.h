@@ -133,6 +133,11 @@ TWIN86_API int twin86_doctor(unsigned index, FILE *f);
 /** What `twin86_cpu_name(index)` is, in a few words. */
 TWIN86_API const char *twin86_cpu_description(unsigned index);
 
+/** What Twin86Config.devices may name: index 0, 1, ... until NULL; its properties, "drive=ID,unit=0|1"; what it is. */
+TWIN86_API const char *twin86_device_name(unsigned index);
+TWIN86_API const char *twin86_device_properties(unsigned index);
+TWIN86_API const char *twin86_device_description(unsigned index);
+
 /** What Twin86Config.trace may list, and what it logs, in a few words. */
 TWIN86_API const char *twin86_trace_item_name(unsigned index);
 TWIN86_API const char *twin86_trace_item_description(unsigned index);

@@ -29,6 +29,10 @@ static void put_ram(struct Sha256 *s, const struct Region *ram) {
 }
 
 #define STATE(device, table) {#device, &table, offsetof(struct Machine, device.state), false}
+#define VIRTIO(n)                                                                                                      \
+    {"virtio" #n, &virtio_pci_state_table, offsetof(struct Machine, storage.virtio[n].pci.state), false}, {            \
+        "virtio-blk" #n, &virtio_blk_state_table, offsetof(struct Machine, storage.virtio[n].blk.state), false         \
+    }
 const struct DeviceState machine_device_states[] = {
     STATE(pic, pic_state_table),
     STATE(pit, pit_state_table),
@@ -46,12 +50,22 @@ const struct DeviceState machine_device_states[] = {
     STATE(piix3_ide, piix3_ide_state_table),
     {"ide0", &ide_channel_state_table, offsetof(struct Machine, piix3_ide.ide.channel[0].state), false},
     {"ide1", &ide_channel_state_table, offsetof(struct Machine, piix3_ide.ide.channel[1].state), false},
+    VIRTIO(0),
+    VIRTIO(1),
+    VIRTIO(2),
+    VIRTIO(3),
+    VIRTIO(4),
+    VIRTIO(5),
+    VIRTIO(6),
+    VIRTIO(7),
     STATE(fw_cfg, fw_cfg_state_table),
     {"pflash0", &pflash_state_table, offsetof(struct Machine, fw.flash[0].device.state), false},
     {"pflash1", &pflash_state_table, offsetof(struct Machine, fw.flash[1].device.state), false},
     STATE(testdev, pc_testdev_state_table),
 };
 #undef STATE
+#undef VIRTIO
+_Static_assert(STORAGE_VIRTIO == 8, "a row for each");
 const unsigned machine_device_state_count = sizeof(machine_device_states) / sizeof(machine_device_states[0]);
 
 /* The engine's own interrupt controllers. */

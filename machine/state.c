@@ -5,11 +5,13 @@
 
 #include <errno.h>
 
-/* With the lock held a machine that stands still goes on doing so. */
+/* With the lock held a machine that stands still goes on doing so. What is on its way between the guest and images is
+ * finished first: it is in no state. */
 static int hold(struct StateFile *s, struct Machine *m) {
     pthread_mutex_lock(&m->lock);
     if (!machine_running(m)) {
         machine_sync_state(m);
+        storage_drain(m);
         return 0;
     }
     pthread_mutex_unlock(&m->lock);

@@ -67,6 +67,11 @@ void monitor_info_lapic(struct Monitor *mon, char *args);
 void monitor_info_ioapic(struct Monitor *mon, char *args);
 void monitor_info_irq(struct Monitor *mon, char *args);
 
+/* drives.c */
+void monitor_info_block(struct Monitor *mon, char *args);
+void monitor_eject(struct Monitor *mon, char *args);
+void monitor_change(struct Monitor *mon, char *args);
+
 /* dump.c */
 void monitor_dump_guest_memory(struct Monitor *mon, char *args);
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The table of commands, and those that start, stop and change the machine. */
-#include "debug/cpu_dump.h"
-#include "debug/disas.h"
 #include "control/gdb/gdb.h"
 #include "control/monitor/command.h"
 #include "control/monitor/monitor.h"
+#include "debug/cpu_dump.h"
+#include "debug/disas.h"
 #include "debug/peek.h"
 
 #include <errno.h>
@@ -204,6 +204,9 @@ const struct MonitorCommand monitor_commands[] = {
     {"nmi", NULL, "", "raise a non-maskable interrupt", 0, run_nmi},
     {"system_reset", NULL, "", "press the reset button", 0, run_reset},
     {"system_powerdown", NULL, "", "press the power button", 0, run_powerdown},
+    {"eject", NULL, "[-f] DRIVE", "take a CD out; -f: though the guest has locked the tray", COMMAND_LOOKS,
+     monitor_eject},
+    {"change", NULL, "[-f] DRIVE FILE [FORMAT]", "put another CD in", COMMAND_LOOKS, monitor_change},
     {"dump-guest-memory", NULL, "[-p] FILE", "memory and registers as an ELF core; -p: by linear addresses",
      COMMAND_LOOKS, monitor_dump_guest_memory},
     {"quit", "q", "", "end twin86", 0, run_quit},

@@ -68,11 +68,6 @@ static void info_uuid(struct Monitor *mon, char *args) {
     fprintf(mon->out, "%s\n", text);
 }
 
-static void info_block(struct Monitor *mon, char *args) {
-    if (monitor_no_more(mon, args))
-        fputs("this machine has no disks\n", mon->out);
-}
-
 static void info_exits(struct Monitor *mon, char *args) {
     if (monitor_no_more(mon, args) && machine_print_exits(mon->m, false, mon->out) != 0)
         fputs("nothing is counted; start twin86 with -exit-stats\n", mon->out);
@@ -125,7 +120,7 @@ const struct MonitorCommand monitor_infos[] = {
     {"irq", NULL, "", "where each interrupt line leads, and its level", COMMAND_LOOKS, monitor_info_irq},
     {"exits", NULL, "", "what has left the guest, or would under hardware virtualization", COMMAND_LOOKS, info_exits},
     {"trace", NULL, "[N]", "the last instructions of this CPU", COMMAND_LOOKS, info_trace},
-    {"block", NULL, "", "disks", 0, info_block},
+    {"block", NULL, "", "drives and what is in them", COMMAND_LOOKS, monitor_info_block},
     {"cpus", NULL, "", "the CPUs; * is the one that is looked at", COMMAND_LOOKS, info_cpus},
     {"status", NULL, "", "whether the guest runs, and why not", 0, info_status},
     {"version", NULL, "", "of twin86", 0, info_version},

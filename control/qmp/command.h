@@ -18,7 +18,7 @@ struct QmpCall {
 
 struct QmpCommand {
     const char *name;
-    const char *parameters[3]; /* those it knows; NULL: no more */
+    const char *parameters[5]; /* those it knows; NULL: no more */
     /** The value to return, NULL for {}; or with call->failed nothing. */
     struct json_object *(*run)(struct QmpCall *call);
 };
@@ -28,5 +28,10 @@ extern const struct QmpCommand qmp_commands[];
 
 /** {"qemu": {"major": ...}, "package": ...}, of the greeting and query-version. */
 struct json_object *qmp_version(void);
+
+/* drives.c */
+struct json_object *qmp_query_block(struct QmpCall *call);
+struct json_object *qmp_eject(struct QmpCall *call);
+struct json_object *qmp_change_medium(struct QmpCall *call);
 
 #endif

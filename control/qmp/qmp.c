@@ -5,6 +5,7 @@
 #include "control/qmp/quotes.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,8 +98,27 @@ static struct json_object *cause(bool guest, const char *reason) {
     return data;
 }
 
+/* Of a drive whose error stopped the machine. */
+static void send_io_errors(void *opaque) {
+    struct Machine *m = session_machine(((struct Qmp *)opaque)->session);
+    pthread_mutex_lock(&m->lock);
+    for (const struct StorageDrive *d = m->storage.drives; d != NULL; d = d->next) {
+        if (d->last_error == 0)
+            continue;
+        struct json_object *data = json_object_new_object();
+        put(data, "device", json_object_new_string(d->id));
+        put(data, "operation", json_object_new_string(d->last_was_write ? "write" : "read"));
+        put(data, "action", json_object_new_string("stop"));
+        put(data, "nospace", json_object_new_boolean(d->last_error == -ENOSPC));
+        put(data, "reason", json_object_new_string(strerror(-d->last_error)));
+        send_event(opaque, "BLOCK_IO_ERROR", data);
+    }
+    pthread_mutex_unlock(&m->lock);
+}
+
 static void on_stopped(void *opaque, const struct SessionStop *stop) {
-    (void)stop;
+    if (stop->state == SESSION_IO_ERROR)
+        send_io_errors(opaque);
     send_event(opaque, "STOP", NULL);
 }
 static void on_resumed(void *opaque) { send_event(opaque, "RESUME", NULL); }
@@ -153,7 +173,7 @@ static bool known_parameters(struct Qmp *q, const struct QmpCommand *c, struct j
     for (i = json_object_iter_begin(arguments); !json_object_iter_equal(&i, &end); json_object_iter_next(&i)) {
         const char *name = json_object_iter_peek_name(&i);
         bool known = false;
-        for (unsigned k = 0; k < 3 && c->parameters[k] != NULL; k++)
+        for (unsigned k = 0; k < sizeof(c->parameters) / sizeof(c->parameters[0]) && c->parameters[k] != NULL; k++)
             known |= strcmp(c->parameters[k], name) == 0;
         if (!known) {
             char why[100];

@@ -11,27 +11,26 @@
 
 /* ---- at a place ---- */
 
-static enum IdeOnError on_error(int chosen, enum IdeOnError otherwise) {
-    static const enum IdeOnError policies[] = {IDE_ERROR_REPORT, IDE_ERROR_IGNORE, IDE_ERROR_STOP, IDE_ERROR_ENOSPC};
-    return chosen < 0 ? otherwise : policies[chosen];
+static enum IdeOnError on_error(enum DriveError e) {
+    static const enum IdeOnError policies[] = {[DRIVE_ERROR_ENOSPC] = IDE_ERROR_ENOSPC,
+                                               [DRIVE_ERROR_REPORT] = IDE_ERROR_REPORT,
+                                               [DRIVE_ERROR_IGNORE] = IDE_ERROR_IGNORE,
+                                               [DRIVE_ERROR_STOP] = IDE_ERROR_STOP};
+    return policies[e];
 }
 
-static void default_serial(struct IdeDriveConfig *c, const struct Drive *d, unsigned channel, unsigned place) {
-    if (c->serial[0] != '\0')
-        return;
-    if (d->options.serial != NULL)
-        snprintf(c->serial, sizeof(c->serial), "%s", d->options.serial);
-    else
+static void default_serial(struct IdeDriveConfig *c, unsigned channel, unsigned place) {
+    if (c->serial[0] == '\0')
         snprintf(c->serial, sizeof(c->serial), "TW%05u", channel * IDE_DRIVES + place + 1);
 }
 
-int storage_add_ide(struct Machine *m, struct Drive *d, unsigned channel, unsigned place,
+int storage_add_ide(struct Machine *m, struct StorageDrive *d, unsigned channel, unsigned place,
                     const struct IdeDriveConfig *config, char *why, size_t n) {
     struct IdeDriveConfig c = *config;
     c.block = d->block;
-    c.read_error = on_error(d->options.read_error, IDE_ERROR_REPORT);
-    c.write_error = on_error(d->options.write_error, IDE_ERROR_ENOSPC);
-    default_serial(&c, d, channel, place);
+    c.read_error = on_error(d->options.rerror);
+    c.write_error = on_error(d->options.werror);
+    default_serial(&c, channel, place);
     int r = ide_add_drive(&m->piix3_ide.ide, channel, place, &c);
     if (r == -EBUSY)
         snprintf(why, n, "drive %s: ide.%u unit %u is taken", d->id, channel, place);
@@ -41,6 +40,7 @@ int storage_add_ide(struct Machine *m, struct Drive *d, unsigned channel, unsign
         snprintf(why, n, "drive %s: out of memory", d->id);
     if (r != 0)
         return r;
+    m->fw.wanted = true; /* which may boot from it */
     d->cdrom = c.kind == IDE_CD;
     d->channel = channel;
     d->place = place;
@@ -105,7 +105,7 @@ static int choose_place(struct Machine *m, const struct IdeProperties *p, const 
 
 /* A CD-ROM may be without a -drive: empty for good. */
 static int find_drive(struct Machine *m, const struct IdeProperties *p, const char *device, bool cdrom,
-                      struct Drive **d, char *why, size_t n) {
+                      struct StorageDrive **d, char *why, size_t n) {
     *d = p->drive != NULL ? storage_find(m, p->drive) : NULL;
     if (p->drive == NULL && !cdrom)
         return why_set(why, n, -EINVAL, "-device %s needs drive=ID, the id of a -drive with if=none", device);
@@ -115,7 +115,7 @@ static int find_drive(struct Machine *m, const struct IdeProperties *p, const ch
         return why_set(why, n, -EINVAL,
                        "-device %s: drive '%s' has a device already; with if=none it has none of its own", device,
                        p->drive);
-    if (*d != NULL && !cdrom && ((*d)->block == NULL || (*d)->options.media == DRIVE_MEDIA_CDROM))
+    if (*d != NULL && !cdrom && ((*d)->block == NULL || (*d)->options.media == DRIVE_CDROM))
         return why_set(why, n, -EINVAL, "-device %s: drive '%s' is a CD-ROM's; ide-cd shows it", device, p->drive);
     return 0;
 }
@@ -123,7 +123,7 @@ static int find_drive(struct Machine *m, const struct IdeProperties *p, const ch
 static int add(struct Machine *m, const struct IdeProperties *p, const char *device, bool cdrom, char *why, size_t n) {
     struct IdeDriveConfig config = {.kind = cdrom ? IDE_CD : IDE_DISK};
     unsigned channel, place;
-    struct Drive *d;
+    struct StorageDrive *d;
     int r = find_drive(m, p, device, cdrom, &d, why, n);
     if (r != 0 || (r = choose_place(m, p, device, &channel, &place, why, n)) != 0)
         return r;
@@ -139,18 +139,11 @@ static int add(struct Machine *m, const struct IdeProperties *p, const char *dev
     return storage_add_ide(m, d, channel, place, &config, why, n);
 }
 
-int storage_add_device(struct Machine *m, const char *text, char *why, size_t n) {
+int storage_add_ide_device(struct Machine *m, const char *device, char *list, char *why, size_t n) {
     struct IdeProperties p = {0};
-    char *copy = strdup(text), *list = copy, *key, *value;
-    if (copy == NULL)
-        return why_set(why, n, -EINVAL, "-device: out of memory");
-    const char *device = list_cut(&list);
-    bool cdrom = strcmp(device, "ide-cd") == 0;
-    int r = cdrom || strcmp(device, "ide-hd") == 0 ? 0 : why_set(why, n, -EINVAL, "unknown device '%s'", device);
+    char *key, *value;
+    int r = 0;
     while (r == 0 && list_cut_property(&list, &key, &value))
         r = read_property(&p, device, key, value, why, n);
-    if (r == 0)
-        r = add(m, &p, device, cdrom, why, n);
-    free(copy);
-    return r;
+    return r != 0 ? r : add(m, &p, device, strcmp(device, "ide-cd") == 0, why, n);
 }

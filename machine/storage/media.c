@@ -10,7 +10,7 @@
 
 /* ---- removable media ---- */
 
-static int find_removable(struct Machine *m, const char *id, struct Drive **d, char *why, size_t n) {
+static int find_removable(struct Machine *m, const char *id, struct StorageDrive **d, char *why, size_t n) {
     *d = storage_find(m, id);
     if (*d != NULL && (*d)->cdrom && (*d)->device != NULL)
         return 0;
@@ -19,7 +19,7 @@ static int find_removable(struct Machine *m, const char *id, struct Drive **d, c
     return *d == NULL ? -ENOENT : -ENOTSUP;
 }
 
-static int open_tray(struct Drive *d, bool force, char *why, size_t n) {
+static int open_tray(struct StorageDrive *d, bool force, char *why, size_t n) {
     int r = ide_move_tray(&d->machine->piix3_ide.ide, d->channel, d->place, true, force);
     if (r != 0)
         snprintf(why, n, "drive '%s' is locked by the guest, which was told; try again, or with force", d->id);
@@ -27,7 +27,7 @@ static int open_tray(struct Drive *d, bool force, char *why, size_t n) {
 }
 
 /* The block, if there is one, is nobody's any more. */
-static void take_out(struct Drive *d) {
+static void take_out(struct StorageDrive *d) {
     struct Block *old = d->block;
     d->block = NULL;
     ide_set_medium(&d->machine->piix3_ide.ide, d->channel, d->place, NULL);
@@ -36,7 +36,7 @@ static void take_out(struct Drive *d) {
 }
 
 int storage_eject(struct Machine *m, const char *id, bool force, char *why, size_t n) {
-    struct Drive *d;
+    struct StorageDrive *d;
     int r = find_removable(m, id, &d, why, n);
     if (r != 0 || (r = open_tray(d, force, why, n)) != 0)
         return r;
@@ -48,15 +48,16 @@ int storage_eject(struct Machine *m, const char *id, bool force, char *why, size
 
 int storage_change(struct Machine *m, const char *id, const char *file, const char *format, bool force, char *why,
                    size_t n) {
-    struct Drive *d;
+    struct StorageDrive *d;
     struct Block *block = NULL;
     int r = find_removable(m, id, &d, why, n);
     if (r != 0)
         return r;
-    struct DriveOptions o = d->options;
+    struct BlockOptions o = d->options.block;
+    o.filename = file;
     o.format = format;
-    o.media = DRIVE_MEDIA_CDROM;
-    if ((r = storage_open(d, &block, &o, file, why, n)) != 0)
+    o.readonly = true;
+    if ((r = storage_open(d, &block, &o, why, n)) != 0)
         return r;
     if ((r = open_tray(d, force, why, n)) != 0) {
         block_close(block);
@@ -71,7 +72,7 @@ int storage_change(struct Machine *m, const char *id, const char *file, const ch
 
 /* ---- info block ---- */
 
-static void print_image(const struct Drive *d, FILE *f) {
+static void print_image(const struct StorageDrive *d, FILE *f) {
     struct BlockInfo info;
     if (d->block == NULL || !block_info(d->block, 0, &info)) {
         fprintf(f, "%s: [not inserted]\n", d->id);
@@ -84,9 +85,11 @@ static void print_image(const struct Drive *d, FILE *f) {
 }
 
 void storage_print(const struct Machine *m, FILE *f) {
-    for (const struct Drive *d = m->storage.drives; d != NULL; d = d->next) {
+    for (const struct StorageDrive *d = m->storage.drives; d != NULL; d = d->next) {
         print_image(d, f);
-        if (d->device != NULL)
+        if (d->virtio)
+            fprintf(f, "    Attached to:      virtio-blk-pci, slot %u\n", d->slot);
+        else if (d->device != NULL)
             fprintf(f, "    Attached to:      ide.%u, unit %u\n", d->channel, d->place);
         if (d->cdrom && d->device != NULL) {
             const struct IdeDriveState *s = &m->piix3_ide.ide.channel[d->channel].state.drive[d->place];
@@ -97,5 +100,5 @@ void storage_print(const struct Machine *m, FILE *f) {
             fprintf(f, "    Cache mode:       %s\n", block_write_cache(d->block) ? "writeback" : "writethrough");
     }
     if (m->storage.drives == NULL)
-        fputs("there are no drives\n", f);
+        fputs("this machine has no disks\n", f);
 }

@@ -10,18 +10,18 @@
 /* ---- a drive ---- */
 
 static void complete(void *opaque) {
-    struct Drive *d = opaque;
+    struct StorageDrive *d = opaque;
     if (d->block != NULL)
         block_complete(d->block);
 }
 
 static void wake(void *opaque) {
-    struct Drive *d = opaque;
+    struct StorageDrive *d = opaque;
     loop_post(&d->machine->loop, &d->work);
 }
 
-struct Drive *storage_new_drive(struct Machine *m, const struct DriveOptions *o) {
-    struct Drive *d = calloc(1, sizeof(*d)), **end = &m->storage.drives;
+struct StorageDrive *storage_new_drive(struct Machine *m, const struct Drive *o) {
+    struct StorageDrive *d = calloc(1, sizeof(*d)), **end = &m->storage.drives;
     if (d == NULL)
         return NULL;
     while (*end != NULL)
@@ -31,21 +31,19 @@ struct Drive *storage_new_drive(struct Machine *m, const struct DriveOptions *o)
     if (o != NULL)
         d->options = *o;
     else
-        d->options.media = DRIVE_MEDIA_CDROM;
-    d->cdrom = d->options.media == DRIVE_MEDIA_CDROM;
+        d->options.media = DRIVE_CDROM;
+    d->cdrom = d->options.media == DRIVE_CDROM;
     loop_work_init(&d->work, complete, d);
     return d;
 }
 
-int storage_open(struct Drive *d, struct Block **block, const struct DriveOptions *o, const char *file, char *why,
-                 size_t n) {
-    struct BlockOptions options = drive_block_options(o, file);
+int storage_open(struct StorageDrive *d, struct Block **block, const struct BlockOptions *o, char *why, size_t n) {
     struct BlockHost host = {wake, d};
-    return block_open(block, &options, &host, why, n);
+    return block_open(block, o, &host, why, n);
 }
 
-struct Drive *storage_find(struct Machine *m, const char *id) {
-    for (struct Drive *d = m->storage.drives; d != NULL; d = d->next)
+struct StorageDrive *storage_find(struct Machine *m, const char *id) {
+    for (struct StorageDrive *d = m->storage.drives; d != NULL; d = d->next)
         if (strcmp(d->id, id) == 0 || (d->device != NULL && d->device[0] != '\0' && strcmp(d->device, id) == 0))
             return d;
     return NULL;
@@ -59,10 +57,10 @@ static bool is_taken(const struct Machine *m, unsigned index) {
 }
 
 /* QEMU's rule: index, or bus and unit; else the first that is free. */
-static int choose_place(const struct Machine *m, const struct DriveOptions *o, unsigned *index, char *why, size_t n) {
+static int choose_place(const struct Machine *m, const struct Drive *o, unsigned *index, char *why, size_t n) {
     enum { PLACES = IDE_CHANNELS * IDE_DRIVES };
-    int64_t bus = o->bus < 0 ? 0 : o->bus, unit = o->unit;
-    int64_t wanted = o->index >= 0 ? o->index : unit >= 0 ? bus * IDE_DRIVES + unit : -1;
+    int bus = o->bus < 0 ? 0 : o->bus, unit = o->unit;
+    int wanted = o->index >= 0 ? o->index : unit >= 0 ? bus * IDE_DRIVES + unit : -1;
     if (wanted >= PLACES || bus >= IDE_CHANNELS || unit >= IDE_DRIVES) {
         snprintf(why, n, "-drive: there are 4 places for if=ide: index=0 to 3, or bus=0 and 1 with unit=0 and 1");
         return -EINVAL;
@@ -78,23 +76,23 @@ static int choose_place(const struct Machine *m, const struct DriveOptions *o, u
     return -ENOSPC;
 }
 
-static void default_id(struct Drive *d, bool ide, unsigned index) {
+static void default_id(struct StorageDrive *d, bool ide, unsigned index) {
     unsigned others = 0;
-    for (const struct Drive *o = d->machine->storage.drives; o != d; o = o->next)
-        others += o->options.interface == DRIVE_IF_NONE;
+    for (const struct StorageDrive *o = d->machine->storage.drives; o != d; o = o->next)
+        others += o->options.interface == d->options.interface;
     if (d->options.id != NULL)
         snprintf(d->id, sizeof(d->id), "%s", d->options.id);
     else if (ide)
         snprintf(d->id, sizeof(d->id), "ide%u-%s%u", index / IDE_DRIVES, d->cdrom ? "cd" : "hd", index % IDE_DRIVES);
     else
-        snprintf(d->id, sizeof(d->id), "none%u", others);
+        snprintf(d->id, sizeof(d->id), "%s%u", d->options.interface == DRIVE_IF_VIRTIO ? "virtio" : "none", others);
 }
 
-static int put_in(struct Machine *m, struct Drive *d, char *why, size_t n) {
-    struct DriveOptions *o = &d->options;
+static int put_in(struct Machine *m, struct StorageDrive *d, char *why, size_t n) {
+    struct Drive *o = &d->options;
     const struct IdeDriveConfig config = {.kind = d->cdrom ? IDE_CD : IDE_DISK};
     unsigned index = 0;
-    bool ide = o->interface != DRIVE_IF_NONE;
+    bool ide = o->interface == DRIVE_IF_DEFAULT || o->interface == DRIVE_IF_IDE;
     int r = ide ? choose_place(m, o, &index, why, n) : 0;
     if (r != 0)
         return r;
@@ -103,22 +101,39 @@ static int put_in(struct Machine *m, struct Drive *d, char *why, size_t n) {
         return -EEXIST;
     }
     default_id(d, ide, index);
-    if (o->file != NULL && (r = storage_open(d, &d->block, o, o->file, why, n)) != 0)
+    if (o->block.filename != NULL && (r = storage_open(d, &d->block, &o->block, why, n)) != 0)
         return r;
+    if (o->interface == DRIVE_IF_VIRTIO)
+        return storage_add_virtio(m, d, why, n);
     return ide ? storage_add_ide(m, d, index / IDE_DRIVES, index % IDE_DRIVES, &config, why, n) : 0;
 }
 
+/* What the machine has no device for, and what makes no sense. */
+static const char *wrong_with(const struct Drive *o) {
+    switch (o->interface) {
+    case DRIVE_IF_FLOPPY: return "if=floppy is not supported yet; if=ide and if=virtio are";
+    case DRIVE_IF_PFLASH: return "if=pflash is firmware's, and takes its own way";
+    default: return o->block.filename == NULL && o->media == DRIVE_DISK ? "file= is missing; a disk has one" : NULL;
+    }
+}
+
 static int add_drive(struct Machine *m, const Twin86Config *config, const char *text, char *why, size_t n) {
-    struct DriveOptions o;
-    int r = drive_options_parse(&o, text, why, n);
-    if (config->snapshot)
-        o.snapshot = true;
-    struct Drive *d = r == 0 ? storage_new_drive(m, &o) : NULL;
-    if (d != NULL)
-        return put_in(m, d, why, n);
-    free(o.text);
+    struct Drive o;
+    int r = drive_parse(&o, text, why, n);
     if (r != 0)
         return r;
+    const char *wrong = wrong_with(&o);
+    if (wrong != NULL) {
+        snprintf(why, n, "-drive: %s", wrong);
+        drive_free(&o);
+        return -EINVAL;
+    }
+    if (config->snapshot && !o.block.readonly)
+        o.block.snapshot = true;
+    struct StorageDrive *d = storage_new_drive(m, &o);
+    if (d != NULL)
+        return put_in(m, d, why, n);
+    drive_free(&o);
     snprintf(why, n, "-drive: out of memory");
     return -ENOMEM;
 }
@@ -136,10 +151,13 @@ int storage_create(struct Machine *m, const Twin86Config *config, char *why, siz
 void storage_destroy(struct Machine *m) {
     if (m->piix3_ide.pci.host != NULL)
         ide_reset(&m->piix3_ide.ide); /* takes back what is in flight */
-    for (struct Drive *d = m->storage.drives, *next; d != NULL; d = next) {
+    storage_reset(m);
+    for (unsigned i = 0; i < STORAGE_VIRTIO; i++)
+        virtio_blk_destroy(&m->storage.virtio[i].blk);
+    for (struct StorageDrive *d = m->storage.drives, *next; d != NULL; d = next) {
         next = d->next;
         block_close(d->block);
-        free(d->options.text);
+        drive_free(&d->options);
         free(d->device);
         free(d);
     }
@@ -153,7 +171,7 @@ void storage_destroy(struct Machine *m) {
 void storage_drain(struct Machine *m) {
     for (bool again = true; again;) {
         again = false;
-        for (struct Drive *d = m->storage.drives; d != NULL; d = d->next) {
+        for (struct StorageDrive *d = m->storage.drives; d != NULL; d = d->next) {
             if (d->block == NULL || block_in_flight(d->block) == 0)
                 continue;
             block_drain(d->block);
@@ -163,21 +181,24 @@ void storage_drain(struct Machine *m) {
 }
 
 void storage_resume(struct Machine *m) {
-    for (struct Drive *d = m->storage.drives; d != NULL; d = d->next)
+    for (struct StorageDrive *d = m->storage.drives; d != NULL; d = d->next)
         d->last_error = 0;
     ide_resume(&m->piix3_ide.ide);
+    for (unsigned i = 0; i < STORAGE_VIRTIO; i++)
+        if (m->storage.virtio[i].drive != NULL)
+            virtio_blk_resume(&m->storage.virtio[i].blk);
 }
 
-static struct Drive *at(struct Machine *m, unsigned channel, unsigned place) {
-    for (struct Drive *d = m->storage.drives; d != NULL; d = d->next)
-        if (d->device != NULL && d->channel == channel && d->place == place)
+static struct StorageDrive *at(struct Machine *m, unsigned channel, unsigned place) {
+    for (struct StorageDrive *d = m->storage.drives; d != NULL; d = d->next)
+        if (d->device != NULL && !d->virtio && d->channel == channel && d->place == place)
             return d;
     return NULL;
 }
 
 void storage_ide_failed(void *opaque, unsigned channel, unsigned place, bool write, int error) {
     struct Machine *m = opaque;
-    struct Drive *d = at(m, channel, place);
+    struct StorageDrive *d = at(m, channel, place);
     if (d == NULL)
         return;
     d->last_error = error;
@@ -186,7 +207,7 @@ void storage_ide_failed(void *opaque, unsigned channel, unsigned place, bool wri
 }
 
 void storage_describe_error(const struct Machine *m, char *text, size_t n) {
-    for (const struct Drive *d = m->storage.drives; d != NULL; d = d->next) {
+    for (const struct StorageDrive *d = m->storage.drives; d != NULL; d = d->next) {
         if (d->last_error == 0)
             continue;
         snprintf(text, n, "drive %s: %s: %s", d->id, d->last_was_write ? "writing" : "reading",

@@ -8,52 +8,52 @@
 #ifndef TWIN86_MACHINE_STORAGE_H
 #define TWIN86_MACHINE_STORAGE_H
 
-#include "block/block.h"
+#include "block/options.h"
 #include "devices/ide/piix3_ide.h"
+#include "devices/virtio/virtio_blk.h"
+#include "devices/virtio/virtio_pci.h"
 #include "include/twin86.h"
 #include "machine/loop.h"
 
 struct Machine;
 
-enum DriveInterface { DRIVE_IF_IDE, DRIVE_IF_NONE };
-
-/** -drive, read. Strings point into `text`. */
-struct DriveOptions {
-    char *text;
-    const char *file, *format, *id, *serial;
-    int interface, media, cache, aio, discard, detect_zeroes, locking, read_error, write_error; /* -1: not given */
-    int64_t index, bus, unit;                                                                   /* -1: not given */
-    bool readonly, snapshot, has_snapshot;
-};
-enum { DRIVE_MEDIA_DISK, DRIVE_MEDIA_CDROM };
-
 /** A -drive: an image, or an empty place for one, and the device that shows it to the guest. */
-struct Drive {
-    struct Drive *next;
+struct StorageDrive {
+    struct StorageDrive *next;
     struct Machine *machine;
-    struct DriveOptions options;
+    struct Drive options;
     char id[64];
     struct Block *block; /* NULL: no medium */
     struct LoopWork work;
     char *device; /* the device's id ("" if it has none); NULL: none shows it */
-    bool cdrom;
-    unsigned channel, place; /* of IDE, when there is a device */
+    bool cdrom, virtio;
+    unsigned channel, place; /* of IDE, when there is a device, and it is not virtio's */
+    unsigned slot;           /* on PCI, of virtio's */
     bool last_was_write;
     int last_error; /* -errno for which the machine was stopped; 0: none since it went on */
 };
 
-struct Storage {
-    struct Drive *drives; /* as they were given */
+/** A virtio block device, and the drive that it shows; NULL: there is none. */
+struct StorageVirtio {
+    struct VirtioPci pci;
+    struct VirtioBlk blk;
+    struct StorageDrive *drive;
 };
 
-/** Read one -drive. 0, or -EINVAL with a line; `o->text` is to be freed in either case. */
-int drive_options_parse(struct DriveOptions *o, const char *text, char *why, size_t n);
-/** What to open, of `file`. */
-struct BlockOptions drive_block_options(const struct DriveOptions *o, const char *file);
+enum { STORAGE_VIRTIO = 8 };
+
+struct Storage {
+    struct StorageDrive *drives; /* as they were given */
+    struct StorageVirtio virtio[STORAGE_VIRTIO];
+};
 
 /** Open all images and put all drives in. Devices are wired. 0 or -errno with `why`. */
 int storage_create(struct Machine *m, const Twin86Config *config, char *why, size_t n);
 void storage_destroy(struct Machine *m);
+/** Virtio's devices to their power-up state; pci_reset was called. */
+void storage_reset(struct Machine *m);
+/** The states of virtio's devices were restored. */
+void storage_restored(struct Machine *m);
 /** Wait until nothing is on its way between guest and images. */
 void storage_drain(struct Machine *m);
 /** The machine goes on: what was stopped by an error is tried again. */
@@ -64,7 +64,7 @@ void storage_ide_failed(void *opaque, unsigned channel, unsigned place, bool wri
 void storage_describe_error(const struct Machine *m, char *text, size_t n);
 
 /** The drive of that id, or that the device of that id shows; NULL: there is none. */
-struct Drive *storage_find(struct Machine *m, const char *id);
+struct StorageDrive *storage_find(struct Machine *m, const char *id);
 /** Take the medium out of a CD-ROM. 0 or -errno with `why`. */
 int storage_eject(struct Machine *m, const char *id, bool force, char *why, size_t n);
 /** Put another one in; `format` NULL: as it looks. 0 or -errno with `why`; on failure the old one stays. */
@@ -73,16 +73,21 @@ int storage_change(struct Machine *m, const char *id, const char *file, const ch
 /** `info block`. */
 void storage_print(const struct Machine *m, FILE *f);
 
-/** One more drive, last in the list, with `o`'s strings (NULL: with none). NULL: no memory. */
-struct Drive *storage_new_drive(struct Machine *m, const struct DriveOptions *o);
-/** Open its image. 0 or -errno with `why`. */
-int storage_open(struct Drive *d, struct Block **block, const struct DriveOptions *o, const char *file, char *why,
-                 size_t n);
+/** One more drive, last in the list, with what `o` says, which is its own from now on (NULL: an empty CD-ROM). NULL: no
+ * memory. */
+struct StorageDrive *storage_new_drive(struct Machine *m, const struct Drive *o);
+/** Open an image for it. 0 or -errno with `why`. */
+int storage_open(struct StorageDrive *d, struct Block **block, const struct BlockOptions *o, char *why, size_t n);
 
-/** Put devices of -device in: "ide-hd,drive=ID,...". 0 or -errno with `why`. */
+/** Put a device of -device in: "ide-hd,drive=ID,...". 0 or -errno with `why`. */
 int storage_add_device(struct Machine *m, const char *text, char *why, size_t n);
+/** The same of these kinds: `list` is what follows the name, and may be cut up. */
+int storage_add_ide_device(struct Machine *m, const char *device, char *list, char *why, size_t n);
+int storage_add_virtio_device(struct Machine *m, const char *device, char *list, char *why, size_t n);
+/** Show a drive of if=virtio in the next free slot. 0 or -errno with `why`. */
+int storage_add_virtio(struct Machine *m, struct StorageDrive *d, char *why, size_t n);
 /** Show a drive of if=ide at its place. 0 or -errno with `why`. */
-int storage_add_ide(struct Machine *m, struct Drive *d, unsigned channel, unsigned place,
+int storage_add_ide(struct Machine *m, struct StorageDrive *d, unsigned channel, unsigned place,
                     const struct IdeDriveConfig *config, char *why, size_t n);
 
 #endif

@@ -40,6 +40,11 @@ refused "format=qcow2 is not supported for flash" -drive if=pflash,file=a,format
 refused "file= is missing" -drive if=pflash
 refused "'cache=' is not known" -drive if=pflash,file=a,cache=none
 refused "/nonexistent: can't open the flash chip's file" -pflash /nonexistent
+refused "/nonexistent" -hda /nonexistent
+refused "/nonexistent" -cdrom /nonexistent
+refused "if=floppy is not supported yet" -drive file=a,if=floppy
+refused "needs drive=ID" -device ide-hd
+refused "there is no drive" -device virtio-blk-pci,drive=x
 refused "one of file=PATH and string=TEXT" -fw_cfg opt/a
 refused "type=N was to come first" -smbios manufacturer=x
 refused "nonexistent.rom: there is no such firmware" -option-rom nonexistent.rom

@@ -83,6 +83,8 @@ static const struct SuiteEntry suites[] = {
     {"pci", pci_suite},
     {"piix4_pm", piix4_pm_suite},
     {"ide", ide_suite},
+    {"virtio", virtio_suite},
+    {"storage", storage_suite},
     {"atapi", atapi_suite},
     {"fw_cfg", fw_cfg_suite},
     {"acpi_tables", acpi_tables_suite},

@@ -84,6 +84,8 @@ Suite *acpi_pm_suite(void);
 Suite *pci_suite(void);
 Suite *piix4_pm_suite(void);
 Suite *ide_suite(void);
+Suite *virtio_suite(void);
+Suite *storage_suite(void);
 Suite *atapi_suite(void);
 Suite *fw_cfg_suite(void);
 Suite *acpi_tables_suite(void);

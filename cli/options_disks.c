@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/* Options about disks: they become -drive and -device, which the library reads. */
+#include "options_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool add(struct Context *c, const char *list[DISK_OPTIONS_MAX + 1], const char *item) {
+    unsigned i = 0;
+    while (i < DISK_OPTIONS_MAX && list[i] != NULL)
+        i++;
+    if (i == DISK_OPTIONS_MAX)
+        return wrong(c, "given too often; %d times are the most", DISK_OPTIONS_MAX);
+    list[i] = item;
+    return true;
+}
+
+static bool add_drive(struct Context *c, const char *item) {
+    c->o->config.drives = c->o->drives;
+    return add(c, c->o->drives, item);
+}
+
+/* Flash chips are among QEMU's drives, too. */
+bool set_drive(struct Context *c, char *arg) {
+    static const char flash[] = "if=pflash";
+    for (const char *item = arg; item != NULL; item = strchr(item, ',') != NULL ? strchr(item, ',') + 1 : NULL)
+        if (strncmp(item, flash, sizeof(flash) - 1) == 0 && strchr(",", item[sizeof(flash) - 1]) != NULL)
+            return set_flash_drive(c, arg);
+    return add_drive(c, arg);
+}
+
+/* A file's name as a value: a comma in it is written twice. */
+static void put_name(char *to, const char *name) {
+    for (; *name != '\0'; name++) {
+        if (*name == ',')
+            *to++ = ',';
+        *to++ = *name;
+    }
+    *to = '\0';
+}
+
+bool set_disk(struct Context *c, char *arg) {
+    static const struct {
+        const char *name;
+        unsigned index;
+        const char *media;
+    } places[] = {
+        {"hda", 0, "disk"}, {"hdb", 1, "disk"}, {"hdc", 2, "disk"}, {"hdd", 3, "disk"}, {"cdrom", 2, "cdrom"}};
+    const char *option = c->name + strspn(c->name, "-");
+    unsigned i = 0;
+    while (strcmp(places[i].name, option) != 0)
+        i++;
+    size_t size = 2 * strlen(arg) + 64;
+    char *text = malloc(size); /* as long as the program */
+    if (text == NULL)
+        return wrong(c, "out of memory");
+    int used = snprintf(text, size, "if=ide,index=%u,media=%s,file=", places[i].index, places[i].media);
+    put_name(text + used, arg);
+    return add_drive(c, text);
+}
+
+bool set_snapshot(struct Context *c, char *arg) { return (void)arg, c->o->config.snapshot = true; }
+
+bool add_device(struct Context *c, const char *name, const char *arg, bool *unknown) {
+    for (unsigned i = 0; twin86_device_name(i) != NULL; i++) {
+        if (strcmp(twin86_device_name(i), name) != 0)
+            continue;
+        c->o->config.devices = c->o->devices;
+        return add(c, c->o->devices, arg);
+    }
+    *unknown = true;
+    return false;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* -device: which there are. */
+#include "base/why.h"
+#include "machine/lists.h"
+#include "machine/machine.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define IDE_PROPERTIES "drive=ID,bus=ide.0|ide.1,unit=0|1,id=ID,serial=TEXT,model=TEXT,ver=TEXT"
+#define VIRTIO_PROPERTIES "drive=ID,bus=pci.0,addr=SLOT,id=ID,serial=TEXT,num-queues=1..8"
+
+static const struct Device {
+    const char *name, *properties, *description;
+    int (*add)(struct Machine *m, const char *device, char *list, char *why, size_t n);
+} devices[] = {
+    {"ide-hd", IDE_PROPERTIES, "an ATA disk", storage_add_ide_device},
+    {"ide-cd", IDE_PROPERTIES, "an ATAPI CD-ROM; without drive= an empty one", storage_add_ide_device},
+    {"virtio-blk-pci", VIRTIO_PROPERTIES, "a virtio disk, transitional", storage_add_virtio_device},
+};
+enum { DEVICES = sizeof(devices) / sizeof(devices[0]) };
+
+const char *twin86_device_name(unsigned index) { return index < DEVICES ? devices[index].name : NULL; }
+const char *twin86_device_properties(unsigned index) { return index < DEVICES ? devices[index].properties : NULL; }
+const char *twin86_device_description(unsigned index) { return index < DEVICES ? devices[index].description : NULL; }
+
+int storage_add_device(struct Machine *m, const char *text, char *why, size_t n) {
+    char *copy = strdup(text), *list = copy;
+    if (copy == NULL)
+        return why_set(why, n, -EINVAL, "-device: out of memory");
+    const char *name = list_cut(&list);
+    int r = -ENODEV;
+    for (unsigned i = 0; i < DEVICES && r == -ENODEV; i++)
+        if (strcmp(devices[i].name, name) == 0)
+            r = devices[i].add(m, name, list, why, n);
+    if (r == -ENODEV)
+        r = why_set(why, n, -EINVAL, "unknown device '%s'", name);
+    free(copy);
+    return r;
+}

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: MIT */
+/* -drive and -device: what becomes of them in the machine, what is refused, media that change, errors that stop it. */
+#include "block/internal.h"
+#include "machine/machine.h"
+#include "tests/unit/suites.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { SIZE = 1 << 20 };
+
+static char disk[] = "/tmp/storage-disk-XXXXXX", cd[] = "/tmp/storage-cd-XXXXXX";
+static char why[BLOCK_WHY];
+static Twin86Machine *handle;
+static struct Machine *m;
+
+static void make_file(char *path) {
+    int fd = mkstemp(path);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(ftruncate(fd, SIZE), 0);
+    close(fd);
+}
+
+static void setup(void) {
+    strcpy(disk + strlen(disk) - 6, "XXXXXX");
+    strcpy(cd + strlen(cd) - 6, "XXXXXX");
+    make_file(disk);
+    make_file(cd);
+    handle = NULL;
+}
+
+static void teardown(void) {
+    twin86_destroy(handle);
+    unlink(disk);
+    unlink(cd);
+}
+
+/* "DISK" and "CD" in an option stand for the files. */
+static void put_option(char *to, size_t n, const char *text) {
+    const char *d = strstr(text, "DISK"), *c = strstr(text, "CD"), *at = d != NULL ? d : c;
+    if (at == NULL)
+        snprintf(to, n, "%s", text);
+    else
+        snprintf(to, n, "%.*s%s%s", (int)(at - text), text, d != NULL ? disk : cd, at + (d != NULL ? 4 : 2));
+}
+
+static int make(const char *const *drives, const char *const *devices, bool snapshot) {
+    static char text[8][200];
+    const char *d[5] = {NULL}, *v[4] = {NULL};
+    Twin86Config c;
+    for (unsigned i = 0; drives != NULL && drives[i] != NULL; i++) {
+        put_option(text[i], sizeof(text[i]), drives[i]);
+        d[i] = text[i];
+    }
+    for (unsigned i = 0; devices != NULL && devices[i] != NULL; i++)
+        v[i] = devices[i];
+    twin86_config_init(&c);
+    c.ram_size = 4 << 20;
+    c.drives = d;
+    c.devices = v;
+    c.snapshot = snapshot;
+    why[0] = '\0';
+    int r = twin86_create(&handle, &c, why, sizeof(why));
+    m = r == 0 ? machine_of(handle) : NULL;
+    return r;
+}
+
+#define LIST(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+static const struct IdeDriveConfig *place(unsigned channel, unsigned drive) {
+    return &m->piix3_ide.ide.channel[channel].drive[drive].config;
+}
+
+static const char *info(void) {
+    static char text[2000];
+    memset(text, 0, sizeof(text));
+    FILE *f = fmemopen(text, sizeof(text) - 1, "w");
+    pthread_mutex_lock(&m->lock);
+    storage_print(m, f);
+    pthread_mutex_unlock(&m->lock);
+    fclose(f);
+    return text;
+}
+
+START_TEST(places) {
+    ck_assert_msg(
+        make(LIST("file=DISK,format=raw", "media=cdrom,file=CD", "if=ide,index=3,media=cdrom"), NULL, false) == 0, "%s",
+        why);
+    ck_assert_int_eq(place(0, 0)->kind, IDE_DISK);
+    ck_assert_int_eq(place(0, 1)->kind, IDE_CD);
+    ck_assert_int_eq(place(1, 0)->kind, IDE_NONE);
+    ck_assert_int_eq(place(1, 1)->kind, IDE_CD);
+    ck_assert_str_eq(place(0, 0)->serial, "TW00001");
+    ck_assert_int_eq(place(0, 0)->write_error, IDE_ERROR_ENOSPC);
+    ck_assert(m->fw.wanted);
+    const char *text = info();
+    ck_assert_msg(strstr(text, "ide0-hd0: /tmp/") && strstr(text, "ide0-cd1: /tmp/") && strstr(text, "read-only") &&
+                      strstr(text, "ide1-cd1: [not inserted]"),
+                  "%s", text);
+}
+END_TEST
+
+START_TEST(devices) {
+    ck_assert_msg(
+        make(LIST("file=DISK,format=raw,if=none,id=d,werror=stop,rerror=stop", "if=none,id=c,file=CD,media=cdrom"),
+             LIST("ide-hd,drive=d,bus=ide.1,unit=0,serial=S,,1,model=M", "ide-cd,drive=c,id=the-cd", "ide-cd"),
+             false) == 0,
+        "%s", why);
+    ck_assert_int_eq(place(1, 0)->kind, IDE_DISK);
+    ck_assert_str_eq(place(1, 0)->serial, "S,1");
+    ck_assert_str_eq(place(1, 0)->model, "M");
+    ck_assert_int_eq(place(1, 0)->write_error, IDE_ERROR_STOP);
+    ck_assert_int_eq(place(0, 0)->kind, IDE_CD);
+    ck_assert_int_eq(place(0, 1)->kind, IDE_CD);
+    ck_assert_ptr_eq(storage_find(m, "the-cd"), storage_find(m, "c"));
+}
+END_TEST
+
+static const struct {
+    const char *drives[3], *device, *words;
+} refusals[] = {
+    {{"file=/no/such/file"}, NULL, "/no/such/file"},
+    {{"if=ide"}, NULL, "file= is missing"},
+    {{"media=cdrom,if=virtio"}, NULL, "if=virtio is for disks"},
+    {{"file=DISK,format=raw,if=none,id=x"}, "virtio-blk-pci,drive=x,addr=1", "addr=2 to 31"},
+    {{"file=DISK,format=raw,if=none,id=x"}, "virtio-blk-pci,drive=x,num-queues=9", "num-queues=1 to 8"},
+    {{"file=DISK,format=raw,id=x"}, "virtio-blk-pci,drive=x", "has a device already"},
+    {{"media=cdrom,if=none,id=x"}, "virtio-blk-pci,drive=x", "ide-cd shows it"},
+    {{NULL}, "virtio-blk-pci", "needs drive=ID"},
+    {{"file=DISK,if=floppy"}, NULL, "if=floppy is not supported yet"},
+    {{"file=DISK,index=4"}, NULL, "4 places"},
+    {{"media=cdrom,index=1", "media=cdrom,index=1"}, NULL, "ide.0 unit 1 is taken"},
+    {{"media=cdrom,id=a", "media=cdrom,id=a"}, NULL, "there is a drive 'a' already"},
+    {{"file=/dev/null,format=raw"}, NULL, ""},
+    {{NULL}, "ide-hd", "needs drive=ID"},
+    {{NULL}, "ide-hd,drive=x", "there is no drive 'x'"},
+    {{"media=cdrom,if=none,id=x"}, "ide-hd,drive=x", "ide-cd shows it"},
+    {{"media=cdrom,id=x"}, "ide-cd,drive=x", "has a device already"},
+    {{NULL}, "ide-cd,bus=ide.2", "ide.0 and ide.1 are there"},
+    {{NULL}, "ide-cd,unit=2", "0 and 1 are"},
+    {{NULL}, "ide-cd,colour=red", "has no property 'colour'"},
+    {{NULL}, "ide-cd,serial=123456789012345678901", "20 characters are the most"},
+};
+
+START_TEST(refused) {
+    const char *device[] = {refusals[_i].device, NULL};
+    int r = make(refusals[_i].drives, device, false);
+    ck_assert_int_lt(r, 0);
+    ck_assert_msg(why[0] != '\0' && strchr(why, '\n') == NULL && strstr(why, refusals[_i].words) != NULL, "%s", why);
+}
+END_TEST
+
+START_TEST(snapshot) {
+    ck_assert_msg(make(LIST("file=DISK,format=raw", "media=cdrom,file=CD"), NULL, true) == 0, "%s", why);
+    char byte = 0;
+    pthread_mutex_lock(&m->lock);
+    ck_assert_int_eq(block_sync(m->storage.drives->block, BLOCK_WRITE, 0, "x", 1), 0);
+    ck_assert_int_eq(block_sync(m->storage.drives->block, BLOCK_READ, 0, &byte, 1), 0);
+    pthread_mutex_unlock(&m->lock);
+    ck_assert_int_eq(byte, 'x');
+    FILE *f = fopen(disk, "r");
+    ck_assert_int_eq(fgetc(f), 0);
+    fclose(f);
+}
+END_TEST
+
+START_TEST(virtio_disks) {
+    ck_assert_msg(make(LIST("file=DISK,format=raw,if=virtio", "file=CD,format=raw,if=none,id=d"),
+                       LIST("virtio-blk-pci,drive=d,addr=0x10,num-queues=4,serial=S"), false) == 0,
+                  "%s", why);
+    pthread_mutex_lock(&m->lock);
+    ck_assert_uint_eq(pci_config_read(&m->pci, 0, 2 << 3, 0, 4), 0x10011af4);
+    ck_assert_uint_eq(pci_config_read(&m->pci, 0, 0x10 << 3, 0, 4), 0x10011af4);
+    pthread_mutex_unlock(&m->lock);
+    ck_assert_uint_eq(m->storage.virtio[1].blk.virtio.queues, 4);
+    ck_assert_str_eq(m->storage.virtio[1].blk.config.serial, "S");
+    ck_assert_ptr_nonnull(strstr(info(), "virtio0: /tmp/"));
+}
+END_TEST
+
+START_TEST(media) {
+    ck_assert_msg(make(LIST("file=DISK,format=raw", "media=cdrom,file=CD,id=c"), NULL, false) == 0, "%s", why);
+    struct IdeDriveState *s = &m->piix3_ide.ide.channel[0].state.drive[1];
+    pthread_mutex_lock(&m->lock);
+    ck_assert_int_eq(storage_eject(m, "x", false, why, sizeof(why)), -ENOENT);
+    ck_assert_int_eq(storage_eject(m, "ide0-hd0", false, why, sizeof(why)), -ENOTSUP);
+    s->locked = true;
+    ck_assert_int_eq(storage_eject(m, "c", false, why, sizeof(why)), -EBUSY);
+    ck_assert_ptr_nonnull(place(0, 1)->block);
+    ck_assert_int_eq(storage_eject(m, "c", true, why, sizeof(why)), 0);
+    ck_assert_ptr_null(place(0, 1)->block);
+    ck_assert(s->tray_open);
+    ck_assert_int_eq(storage_eject(m, "c", false, why, sizeof(why)), 0); /* again: nothing */
+    ck_assert_int_lt(storage_change(m, "c", "/no/such/file", NULL, false, why, sizeof(why)), 0);
+    ck_assert_ptr_nonnull(strstr(why, "/no/such/file"));
+    ck_assert_int_eq(storage_change(m, "c", cd, "raw", false, why, sizeof(why)), 0);
+    ck_assert_ptr_nonnull(place(0, 1)->block);
+    ck_assert(!s->tray_open && s->changed);
+    pthread_mutex_unlock(&m->lock);
+    ck_assert_ptr_nonnull(strstr(info(), "c: /tmp/storage-cd"));
+}
+END_TEST
+
+/* REP INSW of one sector from disk to 0000:0600; then the guest halts. */
+static const uint8_t read_sector[] = {
+    0xba, 0xf6, 0x01, 0xb0, 0xe0, 0xee,             /* device: LBA */
+    0xba, 0xf2, 0x01, 0xb0, 0x01, 0xee,             /* count 1 */
+    0x42, 0x30, 0xc0, 0xee, 0x42, 0xee, 0x42, 0xee, /* LBA 0 */
+    0xba, 0xf7, 0x01, 0xb0, 0x20, 0xee,             /* READ SECTORS */
+    0xec, 0xa8, 0x08, 0x74, 0xfb,                   /* until DRQ */
+    0xba, 0xf0, 0x01, 0xb9, 0x00, 0x01,             /* 256 words */
+    0x31, 0xff, 0x8e, 0xc7, 0xbf, 0x00, 0x06, 0xf3, 0x6d, 0xf4,
+};
+
+static void put_code(void) {
+    twin86_write_memory(handle, 0x7c00, read_sector, sizeof(read_sector));
+    twin86_write_reg(handle, 0, TWIN86_CS, 0);
+    twin86_write_reg(handle, 0, TWIN86_RIP, 0x7c00);
+}
+
+static void write_disk(void) {
+    FILE *f = fopen(disk, "r+");
+    for (unsigned i = 0; i < 512; i++)
+        fputc(i % 251, f);
+    fclose(f);
+}
+
+/* The guest reads while the machine's own threads do the rest. */
+START_TEST(a_guest_reads) {
+    uint8_t got[512] = {0};
+    Twin86Event e;
+    write_disk();
+    ck_assert_msg(make(LIST("file=DISK,format=raw"), NULL, false) == 0, "%s", why);
+    put_code();
+    ck_assert_int_eq(twin86_start(handle, 0), 0);
+    for (unsigned i = 0; i < 2000 && got[511] != 511 % 251; i++) {
+        ck_assert_int_eq(twin86_wait(handle, 10, &e), -ETIMEDOUT);
+        twin86_pause(handle);
+        twin86_read_memory(handle, 0x600, got, sizeof(got));
+        ck_assert_int_eq(twin86_start(handle, 0), 0);
+    }
+    for (unsigned i = 0; i < 512; i++)
+        ck_assert_uint_eq(got[i], i % 251);
+}
+END_TEST
+
+static int fail_read(struct BlockNode *n, uint64_t offset, uint64_t bytes, struct BlockView v) {
+    (void)n, (void)offset, (void)bytes, (void)v;
+    return -EIO;
+}
+
+/* rerror=stop: the machine stops and says why; when it goes on, the guest gets its data. */
+START_TEST(an_error_stops_it) {
+    uint8_t got[512] = {0};
+    Twin86Event e;
+    write_disk();
+    ck_assert_msg(make(LIST("file=DISK,format=raw,rerror=stop"), NULL, false) == 0, "%s", why);
+    struct BlockNode *root = m->storage.drives->block->root;
+    const struct BlockDriver *driver = root->driver;
+    struct BlockDriver broken = *driver;
+    broken.read = fail_read;
+    broken.begin = NULL;
+    root->driver = &broken;
+    put_code();
+    ck_assert_int_eq(twin86_start(handle, 0), 0);
+    ck_assert_int_eq(twin86_wait(handle, 20000, &e), 0);
+    ck_assert_int_eq(e.kind, TWIN86_EVENT_IO_ERROR);
+    ck_assert_str_eq(e.message, "drive ide0-hd0: reading: Input/output error");
+    root->driver = driver;
+    ck_assert_int_eq(twin86_start(handle, 0), 0);
+    for (unsigned i = 0; i < 2000 && got[511] != 511 % 251; i++) {
+        ck_assert_int_eq(twin86_wait(handle, 10, &e), -ETIMEDOUT);
+        twin86_pause(handle);
+        twin86_read_memory(handle, 0x600, got, sizeof(got));
+        ck_assert_int_eq(twin86_start(handle, 0), 0);
+    }
+    ck_assert_uint_eq(got[511], 511 % 251);
+}
+END_TEST
+
+Suite *storage_suite(void) {
+    Suite *s = suite_create("storage");
+    TCase *t = tcase_create("storage");
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_test(t, places);
+    tcase_add_test(t, devices);
+    tcase_add_loop_test(t, refused, 0, sizeof(refusals) / sizeof(refusals[0]));
+    tcase_add_test(t, snapshot);
+    tcase_add_test(t, virtio_disks);
+    tcase_add_test(t, media);
+    tcase_add_test(t, a_guest_reads);
+    tcase_add_test(t, an_error_stops_it);
+    tcase_set_timeout(t, 60);
+    suite_add_tcase(s, t);
+    return s;
+}
