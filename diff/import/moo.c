@@ -64,7 +64,8 @@ static int take_chunk(const struct MooFile *m, struct Span *s, struct Chunk *c) 
     c->at = (size_t)(s->p - m->data);
     if (s->n < 8)
         return -1;
-    memcpy(c->id, s->p, 4);
+    for (unsigned k = 0; k < 4; k++) /* messages name it */
+        c->id[k] = s->p[k] >= ' ' && s->p[k] < 0x7f ? (char)s->p[k] : '?';
     c->id[4] = '\0';
     s->p += 4;
     s->n -= 4;
