@@ -398,6 +398,7 @@ const struct StateTable virtio_pci_state_table = {
     .field =
         (const struct StateField[]){
             STATE_WITHIN(VirtioPciState, pci, &pci_device_state_table),
+            STATE_PADDING(VirtioPciState, unused_2),
             STATE_WITHIN(VirtioPciState, msix, &pci_msix_state_table),
             STATE_FIELD(VirtioPciState, device_select),
             STATE_FIELD(VirtioPciState, driver_select),

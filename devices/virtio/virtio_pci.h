@@ -14,6 +14,7 @@
 
 struct VirtioPciState {
     struct PciDeviceState pci;
+    uint8_t unused_2[4];
     struct PciMsixState msix;
     uint32_t device_select, driver_select; /* which half of the features */
     uint16_t queue_select;
