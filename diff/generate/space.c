@@ -255,11 +255,9 @@ static void set_segments(struct DiffSpace *s) {
         *cs = (struct X86Segment){user ? DIFF_CS32_3 : DIFF_CS32_0, code | AR_DB | AR_G, 0xffffffff, 0};
     else
         *cs = (struct X86Segment){user ? DIFF_CS16_3 : DIFF_CS16_0, code, 0xffff, 0};
-    if (has_ldt(s)) {
+    if (s->mode == DIFF_COMPAT16) {
         env->seg[SEG_FS].selector = DIFF_LDT_FS;
         env->seg[SEG_GS].selector = DIFF_LDT_GS;
-    }
-    if (s->mode == DIFF_COMPAT16) {
         cs->selector = DIFF_LDT_CS;
         env->seg[SEG_SS].selector = DIFF_LDT_SS;
         env->seg[SEG_DS].selector = env->seg[SEG_ES].selector = DIFF_LDT_DS;

@@ -13,6 +13,7 @@
 enum {
     STACK_SIZE = 1 << 16, /* of signals; aligned to it, too: a frame with all that processors have takes 12 KiB */
     FLAGS_PLAIN = 0x202,
+    FLAG_IOPL = 3 << 12,
     DR6_BS = 1 << 14,
 };
 

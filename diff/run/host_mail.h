@@ -45,7 +45,7 @@ struct HostMail {
 enum HostWord {
     HOST_READY = 'r', /* it waits for a batch */
     HOST_DONE = 'd',
-    HOST_LOST = 'l',      /* the stub's memory is destroyed */
+    HOST_LOST = 'l',      /* the stub's memory, or the process's privilege, is not as it was */
     HOST_FAILED = 'f',    /* it can't be set up */
     HOST_NO_CODE32 = 'c', /* nor can 32-bit code be run */
     HOST_NO_LOCAL = 's',  /* nor can it have segments of its own */

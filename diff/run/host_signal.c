@@ -139,7 +139,10 @@ BARE NO_PROTECTOR void diff_host_signal(int sig, siginfo_t *info, void *opaque) 
     } else if (c->mail->frames != NULL) {
         diff_host_case_end(c, sig, info, uc);
         c->mail->frames->at++;
-        next_case(c, uc);
+        if ((g[REG_EFL] & FLAG_IOPL) && c->mail->frames->at != c->mail->frames->count)
+            end(c, uc, HOST_LOST); /* no signal frame takes it back (QEMU's ADCX sets it) */
+        else
+            next_case(c, uc);
     } else {
         stub_signal(c, sig, info, uc);
     }

@@ -134,7 +134,8 @@ static int run(struct DiffRunner *r, const struct DiffState *in, struct DiffStat
             return snprintf(why, n, "host: this kernel does not give a program the segments of a case: modify_ldt: %s",
                             strerror(-m->error)),
                    -EIO;
-        give_up(&out[which[m->at++]], end);
+        if (end != HOST_END_LOST)
+            give_up(&out[which[m->at++]], end);
         e = start_child(h, why, n);
     }
     return e;

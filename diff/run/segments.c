@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+static bool has_local(const struct DiffSpace *s) { return s->mode == DIFF_COMPAT16 || s->mode == DIFF_COMPAT32; }
+
 /** One of the record's. In compatibility modes what is not Linux's own is in the local table. */
 static void take(struct X86Segment *g, const struct DiffSegment *from, uint16_t local) {
     g->base = from->base;
@@ -16,7 +18,7 @@ static void take(struct X86Segment *g, const struct DiffSegment *from, uint16_t 
 
 static void take_record(const struct DiffSpace *s, const struct DiffState *in, struct X86Segment seg[SEG_COUNT]) {
     bool paragraphs = s->mode == DIFF_REAL16 || s->mode == DIFF_V8086;
-    bool local = s->mode == DIFF_COMPAT16 || s->mode == DIFF_COMPAT32;
+    bool local = has_local(s);
     struct DiffSegments r;
     diff_segments_get(in, &r);
     if (!r.given)
@@ -34,6 +36,10 @@ void diff_segments(const struct DiffSpace *s, const struct DiffState *in, const 
     memcpy(seg, s->env.seg, SEG_COUNT * sizeof(*seg));
     seg[SEG_FS].base = in->fs_base;
     seg[SEG_GS].base = in->gs_base;
+    if (has_local(s) && in->fs_base != 0)
+        seg[SEG_FS].selector = DIFF_LDT_FS;
+    if (has_local(s) && in->gs_base != 0)
+        seg[SEG_GS].selector = DIFF_LDT_GS;
     take_record(s, in, seg);
     for (unsigned k = 0; own != NULL && k < SEG_COUNT; k++)
         if (own->segments >> k & 1) {
