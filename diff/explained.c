@@ -152,7 +152,8 @@ static void qemu_segments(struct Comparison *c, const struct CompareInsn *i) {
     bool of_sp = i->insn->reg == REG_SP * 8 || i->insn->rm == REG_SP * 8 || (uint16_t)(c->b.gpr[REG_SP] + 16) < 32;
     if (c->qemu && narrow && c->a.vector == DIFF_TRIPLE_FAULT && of_sp)
         take_all(c);
-    if (c->qemu && (c->mode != DIFF_LONG64 ? limit && c->b.vector != c->a.vector : stack))
+    bool later = c->insns > 1 && c->a.rip != c->b.rip; /* a fault of another instruction */
+    if (c->qemu && (c->mode != DIFF_LONG64 ? limit && (c->b.vector != c->a.vector || later) : stack))
         take_all(c);
 }
 
@@ -316,12 +317,23 @@ static void lar_limit(struct Comparison *c, const struct CompareInsn *i) {
 }
 
 static void qemu_vex(struct Comparison *c, const struct CompareInsn *i) {
+    bool register4 =
+        (is(i, ID_VPBLENDVB) || is(i, ID_VBLENDVPS) || is(i, ID_VBLENDVPD)) && (i->bytes[i->insn->len - 1] & 0x80);
+    if (c->qemu && register4 && c->mode != DIFF_LONG64 && c->a.vector == c->b.vector)
+        take_all(c);
     bool mode16 = c->mode == DIFF_PROT16 || c->mode == DIFF_COMPAT16, vex = form(i)->attr & ATTR_VEX;
     bool scalar = strstr(i->row->operands, "ss") != NULL || strstr(i->row->operands, "sd") != NULL;
     bool wide_scalar = vex && scalar && tune_vex_l(i->bytes);
     if (c->qemu && vex &&
         ((c->b.vector == VEC_UD && mode16) || (wide_scalar && (c->b.vector == VEC_UD || c->b.vector == c->a.vector))))
         take_all(c);
+}
+
+/** The upper halves of 256-bit AES. */
+static void qemu_vaes(struct Comparison *c, const struct CompareInsn *i) {
+    bool aes = is(i, ID_VAESENC) || is(i, ID_VAESENCLAST) || is(i, ID_VAESDEC) || is(i, ID_VAESDECLAST);
+    if (c->qemu && aes && tune_vex_l(i->bytes) && c->a.vector == c->b.vector)
+        memcpy(c->a.ymmh, c->b.ymmh, sizeof(c->a.ymmh));
 }
 
 /** Vector registers that 32-bit code does not have. */
@@ -496,7 +508,8 @@ const struct Explanation explanations[] = {
      "single-step PAUSE, STI and HLT (SDM vol. 3, 6.8.3: MOV and POP to SS only) (measured, 7.2)",
      qemu_faults},
     {"qemu-encodings",
-     "QEMU does not know TEST as F6 /1 and F7 /1 (SDM vol. 2, table A-6) and INT1 without a debugger, and takes LOCK and other prefixes where they "
+     "QEMU does not know TEST as F6 /1 and F7 /1 (SDM vol. 2, table A-6) and INT1 without a debugger, and "
+     "takes LOCK and other prefixes where they "
      "are "
      "#UD (measured, 7.2)",
      qemu_encodings},
@@ -519,8 +532,14 @@ const struct Explanation explanations[] = {
      qemu_operand_size},
     {"qemu-vex",
      "QEMU raises #UD for BMI's instructions in 16-bit protected mode, and for scalar ones with VEX.L, or keeps upper "
-     "halves (SDM vol. 2, 3.1.1.2: LIG; measured, 7.2)",
+     "halves (SDM vol. 2, 3.1.1.2: LIG), and takes bit 7 of the register in VPBLENDVB's immediate in 32-bit code (SDM "
+     "vol. 2, "
+     "VPBLENDVB: it is ignored) (measured, 7.2)",
      qemu_vex},
+    {"qemu-vaes",
+     "QEMU's 256-bit VAESENC and its kin make other upper halves than processors (`host` in 64-bit code is the "
+     "judge; measured, 7.2)",
+     qemu_vaes},
     {"qemu-vzero",
      "QEMU's VZEROALL and VZEROUPPER clear all 16 registers in 32-bit code (SDM vol. 2, VZEROUPPER: 8; measured, 7.2)",
      qemu_vzero},
