@@ -45,10 +45,9 @@ def output(command, **more):
 
 def add_program(root, path):
     """A program with the libraries it needs."""
-    real = os.path.join(".libs", path) if os.path.exists(os.path.join(".libs", path)) else shutil.which(path) or path
+    real = path if os.path.exists(path) else shutil.which(path) or path
     shutil.copy(real, os.path.join(root, "t", os.path.basename(path)))
-    env = dict(os.environ, LD_LIBRARY_PATH=".libs")
-    for line in output(["ldd", real], env=env).splitlines():
+    for line in output(["ldd", os.path.abspath(real)]).splitlines():
         lib = re.search(r"(\S*/\S+) \(0x", line)
         if lib:
             folder = "lib64" if "/ld-linux" in lib[1] else "lib"

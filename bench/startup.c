@@ -30,7 +30,7 @@ extern char **environ;
 
 enum { WORDS = 24, LIMIT_MS = 10000 };
 
-static const char *twin86, *qemu = "qemu-system-x86_64";
+static const char *twin86 = "./twin86", *qemu = "qemu-system-x86_64";
 
 #define TWIN86(accel)                                                                                                  \
     {                                                                                                                  \
@@ -166,16 +166,6 @@ static bool write_json(const char *path) {
     return fclose(f) == 0;
 }
 
-/* The program itself: in a build folder twin86 is libtool's script, which would be measured, too. */
-static void find_twin86(void) {
-    if (twin86 != NULL)
-        return;
-    bool built = access(".libs/twin86", X_OK) == 0;
-    twin86 = built ? ".libs/twin86" : "./twin86";
-    if (built)
-        setenv("LD_LIBRARY_PATH", ".libs", 1);
-}
-
 int main(int argc, char **argv) {
     static const struct option options[] = {{"twin86", required_argument, NULL, 't'},
                                             {"qemu", required_argument, NULL, 'q'},
@@ -195,7 +185,6 @@ int main(int argc, char **argv) {
             return 2;
         }
     }
-    find_twin86();
     if (runs < 1 || runs > STATS_MAX) {
         fprintf(stderr, "bench-startup: -n takes a number from 1 to %d\n", STATS_MAX);
         return 2;

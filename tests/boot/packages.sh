@@ -24,7 +24,7 @@ need_packages() {
 
 # What building takes. Debian 12's clang-19 makes the fastest engine (tail calls with a calling convention for them);
 # where it can't be had, any clang or gcc will do.
-build_packages="autoconf automake libtool make pkg-config libc6-dev binutils"
+build_packages="autoconf automake make pkg-config libc6-dev binutils"
 compiler_package() {
     command -v clang-19 > /dev/null || need_packages clang-19 && return 0
     for compiler in clang gcc; do

@@ -57,17 +57,15 @@ mkdir -p "$root/bin" "$root/dev" "$root/proc" "$root/sys" "$root/tmp" "$root/etc
     "$root/t/tests/boot" "$root/t/tests/isa" "$root/t/tests/kvm" "$root/t/tests/stress" "$root/t/bench/guests"
 cp "$guest/busybox" "$root/bin/busybox"
 cp "$modules/irqbypass.ko" "$modules/kvm.ko" "$modules/kvm-amd.ko" "$root/lib/"
-real() { if [ -x ".libs/$1" ]; then echo ".libs/$1"; else echo "$1"; fi; }
 programs=twin86
 for p in unit stress bench-exits; do
-    [ -x "$(real $p)" ] && programs="$programs $p"
+    [ -x "$p" ] && programs="$programs $p"
 done
 for p in $programs; do
-    cp "$(real "$p")" "$root/t/$p"
+    cp "$p" "$root/t/$p"
 done
-[ ! -e .libs/libtwin86.so.0 ] || cp -L .libs/libtwin86.so.0 "$root/lib/"
 # shellcheck disable=SC2046
-for lib in $(for p in $programs; do LD_LIBRARY_PATH=.libs ldd "$(real "$p")"; done | awk '$2 == "=>" && $3 ~ /^\// { print $3 }
+for lib in $(for p in $programs; do ldd "./$p"; done | awk '$2 == "=>" && $3 ~ /^\// { print $3 }
     $1 ~ /^\// { print $1 }' | sort -u); do
     case $lib in
     */ld-linux*) mkdir -p "$root/lib64" && cp -L "$lib" "$root/lib64/" ;;
