@@ -17,7 +17,7 @@ static const struct Device {
     int (*add)(struct Machine *m, const char *device, char *list, char *why, size_t n);
 } devices[] = {
     {"ide-hd", IDE_PROPERTIES, "an ATA disk", storage_add_ide_device},
-    {"ide-cd", IDE_PROPERTIES, "an ATAPI CD-ROM; without drive= an empty one", storage_add_ide_device},
+    {"ide-cd", IDE_PROPERTIES, "an ATAPI CD-ROM; no drive=: empty", storage_add_ide_device},
     {"virtio-blk-pci", VIRTIO_PROPERTIES, "a virtio disk, transitional", storage_add_virtio_device},
 };
 enum { DEVICES = sizeof(devices) / sizeof(devices[0]) };

@@ -9,6 +9,7 @@ if ! command -v gdb >/dev/null; then
     finish
 fi
 elf=machine/guest/guest.elf
+address() { nm "$elf" | awk -v name="$1" '$3 == name { print "0x" $1 }'; }
 socket=$tmp/gdb.socket
 
 # start OPTION...: twin86 in the background, stopped
@@ -97,8 +98,8 @@ p (char)*(char*)user_program != 0
 x/2xb 0xdead000000000000
 detach
 END
-says_in_order "Breakpoint 2, 0x00000000000f1062" "0x00000000000f1067" "PE ET" "Breakpoint 1, 0x00000000000f2be0 in long_mode" "0x1000" \
-    "SCE LME LMA" "Breakpoint 3, 0x00000000000f2730 in kernel_main" "watchpoint" "Old value = 0" "New value = 1" \
+says_in_order "Breakpoint 2, 0x00000000000f1062" "0x00000000000f1067" "PE ET" "Breakpoint 1, $(address long_mode) in long_mode" "0x1000" \
+    "SCE LME LMA" "Breakpoint 3, $(address kernel_main) in kernel_main" "watchpoint" "Old value = 0" "New value = 1" \
     "Old value = 1" "New value = 2" "in system_call" "1234" "0x55667788" "Cannot access memory" "detached"
 wait $pid && grep -q 'Good night' "$tmp/serial" && ok || bad "the guest did not go on: $(cat "$tmp/serial")"
 

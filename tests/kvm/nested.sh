@@ -116,7 +116,8 @@ gdb_session() {
         printf 'set pagination off\nset confirm off\nset width 0\nset remotetimeout 30\n'
         echo "target remote $work/gdb.socket"
         # shellcheck disable=SC2046
-        sed "$(tr -d '\r' < "$work/raw.gdb" | awk '$3 == "ksys_write" { print "s/KSYS_WRITE/0x" $1 "/" }')"
+        sed "$(tr -d '\r' < "$work/raw.gdb" | awk '$3 == "ksys_write" { print "s/KSYS_WRITE/0x" $1 "/" }')
+s/LONG_MODE/0x$long_mode/"
     } > "$work/gdb.commands"
     timeout 150 gdb -nx -batch -x "$work/gdb.commands" > "$work/gdb.log" 2>&1 < /dev/null
     verdict=ok
@@ -127,8 +128,9 @@ gdb_session() {
     sed 's/^/  /' "$work/gdb.log"
 }
 drive_gdb() {
+    long_mode=$(nm machine/guest/guest.elf | awk '$3 == "long_mode" { print substr($1, 9) }')
     gdb_session "real mode from the first instruction" "GDB REAL" '^=> 0xfffffff0:.*ljmp' '^Breakpoint 1, 0x000f1000' \
-        '^0x000f1002' '^Breakpoint 2, 0x000f2be0' <<'END'
+        '^0x000f1002' "^Breakpoint 2, 0x$long_mode" <<'END'
 x/i $pc
 break *0xf1000
 continue
@@ -136,7 +138,7 @@ x/2i $pc
 info registers cs eip cs_base cr0
 stepi
 stepi
-break *0xf2be0
+break *LONG_MODE
 continue
 monitor info status
 kill
