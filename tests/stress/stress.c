@@ -263,6 +263,9 @@ static bool recovers(struct Storm *s, bool bytes_back) {
     twin86_pause(s->machine);
     twin86_wait(s->machine, 0, &event);
     twin86_start(s->machine, 0);
+    /* a quit that came while the guest stood ends the run that begins then */
+    if (twin86_wait(s->machine, 300, &event) == 0 && event.kind == TWIN86_EVENT_QUIT)
+        twin86_start(s->machine, 0);
     bool back = !bytes_back || chain_reaches(&s->chain->echoes, s->bytes, 20);
     bool good = back && chain_reaches(&s->chain->rounds, s->chain->rounds + 50, 20);
     twin86_pause(s->machine);
