@@ -33,7 +33,7 @@ static void write_low_memory(struct Machine *m) {
     uint8_t vectors[256 * 4], bda[BDA_SIZE] = {0}, ebda_kib = (LOW_MEMORY_END - EBDA_BASE) >> 10;
     const uint8_t iret = IRET_OPCODE;
     for (unsigned i = 0; i < 256; i++)
-        put_le32(vectors + 4 * i, IRET_SEGMENT << 16 | IRET_OFFSET);
+        put_le32(vectors + 4 * i, (uint32_t)IRET_SEGMENT << 16 | IRET_OFFSET);
     put_le16(bda + BDA_COM, 0x3f8);
     put_le16(bda + BDA_EBDA, EBDA_BASE >> 4);
     put_le16(bda + BDA_EQUIPMENT, EQUIPMENT_FPU | EQUIPMENT_MOUSE | 1 << EQUIPMENT_COM_SHIFT);
