@@ -294,6 +294,18 @@ static void kvm_sysenter(struct Comparison *c, const struct CompareInsn *i) {
             c->system_a.v[k] = c->system_b.v[k];
 }
 
+/** G of a segment below 1 MiB. */
+static void kvm_granularity(struct Comparison *c, const struct CompareInsn *i) {
+    (void)i;
+    if (!c->system || strcmp(c->oracle, "kvm") != 0)
+        return;
+    for (unsigned k = 0; k < DIFF_SYSTEM; k++) {
+        const char *part = strrchr(diff_system_names[k], '_');
+        if (part != NULL && !strcmp(part, "_ar") && c->system_a.v[k] == (c->system_b.v[k] | AR_G))
+            c->system_a.v[k] = c->system_b.v[k];
+    }
+}
+
 static void qemu_null_ss(struct Comparison *c, const struct CompareInsn *i) {
     enum { SS = 1 };
     bool loads = is(i, ID_LSS) || is(i, ID_MOV) || is(i, ID_POP);
@@ -612,6 +624,11 @@ const struct Explanation explanations[] = {
      "_CS, "
      "which is 32 (SDM vol. 4, table 2-2; measured)",
      kvm_sysenter},
+    {"kvm-granularity",
+     "KVM on AMD tells G by the limit, so that it is 0 for a limit in pages below 1 MiB (measured); what is allowed is "
+     "the "
+     "same",
+     kvm_granularity},
     {"qemu-null-ss",
      "QEMU loads a null selector into SS at CPL 0 whatever its RPL (SDM vol. 2, MOV: #GP if RPL is not CPL; measured, "
      "7.2)",
