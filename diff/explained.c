@@ -265,7 +265,9 @@ static void qemu_tables(struct Comparison *c, const struct CompareInsn *i) {
 
 static void qemu_int_error(struct Comparison *c, const struct CompareInsn *i) {
     bool gate = c->mode >= DIFF_COMPAT16 && c->a.vector == VEC_GP && c->b.vector == VEC_GP;
-    if (c->qemu && gate && is(i, ID_INT) && c->b.error - 2 == 2 * (c->a.error - 2))
+    bool doubled = c->b.error - 2 == 2 * (c->a.error - 2);
+    bool cut = c->a.error == 0 && c->b.error == 16u * i->bytes[i->insn->len - 1] + 2; /* by a limit, unknown to QEMU */
+    if (c->qemu && gate && is(i, ID_INT) && (doubled || cut))
         c->a.error = c->b.error;
 }
 

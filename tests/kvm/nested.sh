@@ -5,7 +5,8 @@
 # instruction tests, Debian to a shell, and hand-over. nested.sh [JOB...], in the build folder; jobs: embedded unit stress
 # isa lockstep debian debian_irqchip handover exits gdb insn (diff insn in every CPU mode, INSN_CASES of each), insn_host (32- and
 # 16-bit programs without KVM, ten times INSN_CASES, under Debian's generic kernel, for the cloud kernel has no 16-bit segments), and, not done
-# by default: firmware (SeaBIOS and OVMF), debian_exits, the exit statistics of Debian's boot as JSON (NESTED_JSON=FILE keeps it), bench, what
+# by default: firmware (SeaBIOS and OVMF), moves (saved states, two CPUs),
+# debian_exits, the exit statistics of Debian's boot as JSON (NESTED_JSON=FILE keeps it), bench, what
 # exits cost there (docs/exits.md; NESTED_JSON=FILE keeps it), debian_lockstep, and sti_hlt.
 #
 # Each emulated machine has one of the host's processors: on two, QEMU loses interrupts. And guests get nohz=off: QEMU's SVM loses
