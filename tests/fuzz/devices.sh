@@ -9,7 +9,7 @@ fuzz() {
     name=$1
     shift
     "$cc" -std=gnu17 -D_GNU_SOURCE -g -O1 -I"$root" -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-        -o "$work/$name" "$root/tests/fuzz/fuzz_$name.c" "$d"/pci/*.c "$d/state.c" "$d/clock.c" "$root"/memory/*.c "$@" \
+        -o "$work/$name" "$root/tests/fuzz/fuzz_$name.c" "$d"/pci/*.c "$d/state.c" "$d/clock.c" "$root"/base/*.c "$root"/memory/*.c "$@" \
         -lpthread
     mkdir "$work/$name.corpus"
     "$work/$name" -max_total_time="$seconds" -max_len=4096 -len_control=20 -rss_limit_mb=2048 -verbosity=0 \

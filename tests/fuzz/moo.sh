@@ -5,7 +5,7 @@
 seconds=${2:-20}
 
 compile() {
-    "$cc" -std=gnu17 -D_GNU_SOURCE -g -O1 -I"$root" "$@" "$root/tests/fuzz/fuzz_moo.c" "$root/diff/import/moo.c"
+    "$cc" -std=gnu17 -D_GNU_SOURCE -g -O1 -I"$root" "$@" "$root/tests/fuzz/fuzz_moo.c" "$root/diff/import/moo.c" "$root"/base/*.c
 }
 compile -fsanitize=address,undefined -fno-sanitize-recover=all -o "$work/plain"
 compile -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -DWITH_LIBFUZZER -o "$work/fuzz"
