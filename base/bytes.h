@@ -52,6 +52,18 @@ static inline void put_be64(uint8_t *p, uint64_t v) {
     put_be32(p + 4, (uint32_t)v);
 }
 
+/** As get_le and put_le. */
+static inline uint64_t get_be(const uint8_t *p, unsigned size) {
+    uint64_t v = 0;
+    for (unsigned i = 0; i < size; i++)
+        v = v << 8 | p[i];
+    return v;
+}
+static inline void put_be(uint8_t *p, uint64_t v, unsigned size) {
+    for (unsigned i = size; i-- > 0; v >>= 8)
+        p[i] = (uint8_t)v;
+}
+
 /** True if [off, off + len) lies within [0, size). */
 static inline bool range_within(uint64_t off, uint64_t len, uint64_t size) { return off <= size && len <= size - off; }
 

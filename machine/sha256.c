@@ -2,6 +2,8 @@
 /* SHA-256: FIPS 180-4, sections 4.1.2, 4.2.2, 5.1.1, 5.3.3 and 6.2. */
 #include "machine/sha256.h"
 
+#include "base/bytes.h"
+
 #include <string.h>
 
 static const uint32_t k[64] = {
@@ -20,7 +22,7 @@ static uint32_t ror(uint32_t v, int n) { return v >> n | v << (32 - n); }
 static void compress(uint32_t h[8], const uint8_t *p) {
     uint32_t w[64], v[8];
     for (int i = 0; i < 16; i++)
-        w[i] = (uint32_t)p[4 * i] << 24 | p[4 * i + 1] << 16 | p[4 * i + 2] << 8 | p[4 * i + 3];
+        w[i] = get_be32(p + 4 * i);
     for (int i = 16; i < 64; i++) {
         uint32_t s0 = ror(w[i - 15], 7) ^ ror(w[i - 15], 18) ^ w[i - 15] >> 3;
         uint32_t s1 = ror(w[i - 2], 17) ^ ror(w[i - 2], 19) ^ w[i - 2] >> 10;

@@ -2,7 +2,8 @@
 /* The header and its extensions: nothing in them is believed. See qcow2_header.h. */
 #include "block/qcow2/qcow2_header.h"
 
-#include <endian.h>
+#include "base/bytes.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,17 +34,10 @@ static const struct Field fields[] = {
 };
 #undef FIELD
 
-static uint64_t load(const unsigned char *p, unsigned size) {
-    uint64_t value = 0;
-    for (unsigned i = 0; i < size; i++)
-        value = value << 8 | p[i];
-    return value;
-}
-
 static void parse(const unsigned char *bytes, struct Qcow2Header *h) {
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
         const struct Field *f = &fields[i];
-        uint64_t value = load(bytes + f->at, f->size);
+        uint64_t value = get_be(bytes + f->at, f->size);
         memcpy((char *)h + f->member, &value, f->size);
     }
     if (h->version >= 3)
@@ -164,7 +158,7 @@ static int read_name(struct Qcow2 *q, const struct Qcow2Header *h, const struct 
 static int read_extensions(struct Qcow2 *q, const struct Qcow2Header *h, const unsigned char *p, uint64_t bytes,
                            const unsigned char **names, uint32_t *names_bytes, const struct BlockOpening *open) {
     for (uint64_t at = 0; bytes - at >= 8;) {
-        uint32_t type = (uint32_t)load(p + at, 4), len = (uint32_t)load(p + at + 4, 4);
+        uint32_t type = get_be32(p + at), len = get_be32(p + at + 4);
         at += 8;
         if (type == 0)
             return 0;

@@ -2,6 +2,8 @@
 /* Reference counts of host clusters, and finding free ones. See qcow2.h. */
 #include "block/qcow2/qcow2.h"
 
+#include "base/bytes.h"
+
 #include <endian.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,10 +25,8 @@ static uint64_t load(const struct Qcow2 *q, const unsigned char *data, uint64_t 
     unsigned order = q->refcount_order;
     if (order < 3) /* several in a byte, the first in its lowest bits */
         return data[index >> (3 - order)] >> ((index << order) & 7) & count_max(q);
-    uint64_t value = 0;
-    for (unsigned size = 1u << (order - 3), i = 0; i < size; i++)
-        value = value << 8 | data[index * size + i];
-    return value;
+    unsigned size = 1u << (order - 3);
+    return get_be(data + index * size, size);
 }
 
 static void store(const struct Qcow2 *q, unsigned char *data, uint64_t index, uint64_t value) {
@@ -36,8 +36,8 @@ static void store(const struct Qcow2 *q, unsigned char *data, uint64_t index, ui
         *byte = (unsigned char)((*byte & ~(count_max(q) << shift)) | value << shift);
         return;
     }
-    for (unsigned size = 1u << (order - 3), i = size; i-- > 0; value >>= 8)
-        data[index * size + i] = (unsigned char)value;
+    unsigned size = 1u << (order - 3);
+    put_be(data + index * size, value, size);
 }
 
 /* The slice with a cluster's counter and its index there; *slice is NULL where no block is. */
@@ -152,15 +152,30 @@ static int write_new_table(struct Qcow2 *q, const uint64_t *table, uint64_t size
 
 /* Offset and number of clusters are beside each other, and in one sector: both change or none does. */
 static int point_header(struct Qcow2 *q, uint64_t cluster, uint64_t clusters) {
-    uint64_t offset = htobe64(cluster << q->cluster_bits);
-    uint32_t n = htobe32((uint32_t)clusters);
     unsigned char field[12];
-    memcpy(field, &offset, 8);
-    memcpy(field + 8, &n, 4);
+    put_be64(field, cluster << q->cluster_bits);
+    put_be32(field + 8, (uint32_t)clusters);
     int r = q->n.file->driver->flush(q->n.file);
     if (r == 0)
         r = block_node_write(q->n.file, 48, field, sizeof(field));
     return r == 0 ? q->n.file->driver->flush(q->n.file) : r;
+}
+
+/* If `r` is 0: write the table to `cluster` and take the old one's place with it. On any error it is freed. */
+static int take_table(struct Qcow2 *q, int r, uint64_t *table, uint64_t size, uint64_t cluster, uint64_t clusters) {
+    if (r == 0)
+        r = write_new_table(q, table, size, cluster);
+    if (r == 0)
+        r = point_header(q, cluster, clusters);
+    if (r != 0) {
+        free(table);
+        return r;
+    }
+    free(q->table);
+    q->table = table;
+    q->table_size = size;
+    q->table_offset = cluster << q->cluster_bits;
+    return 0;
 }
 
 /* A larger table, for the counter of `cluster` at least: with blocks for itself behind all that the old one covers. */
@@ -183,19 +198,10 @@ static int grow_table(struct Qcow2 *q, uint64_t cluster) {
         memcpy(table, q->table, old_size * 8);
         r = write_first_blocks(q, table, first, first + blocks + clusters);
     }
-    if (r == 0)
-        r = write_new_table(q, table, size, first + blocks);
-    if (r == 0)
-        r = point_header(q, first + blocks, clusters);
-    if (r != 0) {
-        free(table);
+    r = take_table(q, r, table, size, first + blocks, clusters);
+    if (r != 0)
         return r;
-    }
-    free(q->table);
-    q->table = table;
-    q->table_size = size;
     q->table_used = (first + blocks + clusters - 1) / entries + 1;
-    q->table_offset = (first + blocks) << q->cluster_bits;
     uint64_t end = (first + blocks + clusters) << q->cluster_bits;
     q->fresh_from = end > q->fresh_from ? end : q->fresh_from;
     return qcow2_free_now(q, old >> q->cluster_bits, old_size / per_cluster);
@@ -236,19 +242,10 @@ int qcow2_rebuild(struct Qcow2 *q, const uint16_t *counts, uint64_t end) {
     int r = table == NULL ? -EFBIG : grow_file(q, (end + blocks + clusters) << q->cluster_bits);
     if (r == 0)
         r = write_all_blocks(q, table, counts, end, end + blocks + clusters);
-    if (r == 0)
-        r = write_new_table(q, table, size, end + blocks);
-    if (r == 0)
-        r = point_header(q, end + blocks, clusters);
-    if (r != 0) {
-        free(table);
+    r = take_table(q, r, table, size, end + blocks, clusters);
+    if (r != 0)
         return r;
-    }
-    free(q->table);
-    q->table = table;
-    q->table_size = size;
     q->table_used = blocks;
-    q->table_offset = (end + blocks) << q->cluster_bits;
     q->free_from = 0;
     q->fresh_from = (q->n.file->size + q->cluster - 1) & ~(q->cluster - 1);
     return 0;

@@ -191,7 +191,7 @@ static unsigned feature(uint8_t *out, uint16_t code, uint8_t flags, const uint8_
 
 unsigned atapi_configuration(struct IdeDrive *d, const uint8_t *p, uint8_t *out) {
     enum { ALL = 0, CURRENT = 1, ONE = 2 };
-    uint16_t now = profile(d), wanted = p[2] << 8 | p[3];
+    uint16_t now = profile(d), wanted = get_be16(p + 2);
     const uint8_t profiles[] = {0, PROFILE_DVD, now == PROFILE_DVD, 0, 0, PROFILE_CD, now == PROFILE_CD, 0};
     static const uint8_t core[] = {0, 0, 0, 2}, removable[] = {0x29, 0, 0, 0}, random[] = {0, 0, 8, 0, 0, 1, 0, 0};
     const struct {

@@ -3,6 +3,7 @@
 #ifndef TWIN86_DEVICES_IDE_INTERNAL_H
 #define TWIN86_DEVICES_IDE_INTERNAL_H
 
+#include "base/bytes.h"
 #include "devices/ide/ide.h"
 
 /* Status (ATA-7 vol. 1, 6.4), error, device, device control. */
@@ -24,10 +25,7 @@ static inline bool ide_has_medium(const struct IdeDrive *d) {
     return d->config.block != NULL && !ide_state_of(d)->tray_open;
 }
 
-static inline void ide_put16(uint8_t *p, unsigned word, uint16_t v) {
-    p[2 * word] = v & 0xff;
-    p[2 * word + 1] = v >> 8;
-}
+static inline void ide_put16(uint8_t *p, unsigned word, uint16_t v) { put_le16(p + 2 * word, v); }
 
 /* ide.c */
 void ide_set_irq(struct IdeChannel *c, bool level);

@@ -2,7 +2,7 @@
 /*
  * x87, MMX and SSE beyond single user-mode instructions: exceptions and their order, control bits that forbid units,
  * FSAVE and XSAVE images in every format, MXCSR that changes what decodes. What single instructions compute is
- * compared with the host in test_native.c.
+ * compared with the host in `twin86 diff insn`.
  */
 #include "cpu/xsave.h"
 #include "tests/unit/tcg/cpu_bench.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * SSE3 to SSE4.2, AES, PCLMULQDQ, SHA and GFNI: what forbids them, what must be aligned. Their results are compared
- * with the host in test_native.c.
+ * with the host in `twin86 diff insn`.
  */
 #include "accel/tcg-lite/exec/x87/fpu_host.h"
 #include "tests/unit/tcg/cpu_bench.h"
