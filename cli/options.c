@@ -548,6 +548,7 @@ static const struct OptionRow {
     {"rtc", ARG_NEEDED, "base=utc|localtime|DATE", set_rtc},
     {"global", ARG_NEEDED, "DEVICE.PROPERTY=VALUE", set_global},
     {"device", ARG_NEEDED, "a device; -device help lists them", set_device},
+    {"object", ARG_NEEDED, "rng-builtin or rng-random, and id=", set_object},
     {"d", ARG_NEEDED, "items; -d help lists them", set_log},
     {"D", ARG_NEEDED, "a FILE", set_log_file},
     {"dfilter", ARG_NEEDED, "ranges of addresses, such as 0x1000+0x100,0x8000..0x8fff", set_filter},

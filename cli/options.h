@@ -64,6 +64,7 @@ struct Options {
     const char *option_roms[FIRMWARE_OPTIONS_MAX + 1];
     const char *drives[DISK_OPTIONS_MAX + 1];
     const char *devices[DISK_OPTIONS_MAX + 1];
+    const char *objects[DISK_OPTIONS_MAX + 1];
     char boot[512];           /* config.boot points here, once one was given */
     const char *process_name; /* NULL: the program's own */
     const char *log_file;

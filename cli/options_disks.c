@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Options about disks: they become -drive and -device, which the library reads. */
+/* Options about disks and other devices: they become -drive, -device and -object, which the library reads. */
 #include "options_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static bool add(struct Context *c, const char *list[DISK_OPTIONS_MAX + 1], const char *item) {
+bool add_to_list(struct Context *c, const char *list[DISK_OPTIONS_MAX + 1], const char *item) {
     unsigned i = 0;
     while (i < DISK_OPTIONS_MAX && list[i] != NULL)
         i++;
@@ -18,7 +18,7 @@ static bool add(struct Context *c, const char *list[DISK_OPTIONS_MAX + 1], const
 
 static bool add_drive(struct Context *c, const char *item) {
     c->o->config.drives = c->o->drives;
-    return add(c, c->o->drives, item);
+    return add_to_list(c, c->o->drives, item);
 }
 
 /* Flash chips are among QEMU's drives, too. */
@@ -60,6 +60,11 @@ bool set_disk(struct Context *c, char *arg) {
     return add_drive(c, text);
 }
 
+bool set_object(struct Context *c, char *arg) {
+    c->o->config.objects = c->o->objects;
+    return add_to_list(c, c->o->objects, arg);
+}
+
 bool set_snapshot(struct Context *c, char *arg) { return (void)arg, c->o->config.snapshot = true; }
 
 bool add_device(struct Context *c, const char *name, const char *arg, bool *unknown) {
@@ -67,7 +72,7 @@ bool add_device(struct Context *c, const char *name, const char *arg, bool *unkn
         if (strcmp(twin86_device_name(i), name) != 0)
             continue;
         c->o->config.devices = c->o->devices;
-        return add(c, c->o->devices, arg);
+        return add_to_list(c, c->o->devices, arg);
     }
     *unknown = true;
     return false;

@@ -29,6 +29,9 @@ bool set_global(struct Context *c, char *arg);
 /* options_disks.c */
 bool set_drive(struct Context *c, char *arg);
 bool set_disk(struct Context *c, char *arg); /* -hda to -hdd, -cdrom */
+bool set_object(struct Context *c, char *arg);
+/** Append to a list of the configuration's. False with a message: it is full. */
+bool add_to_list(struct Context *c, const char *list[DISK_OPTIONS_MAX + 1], const char *item);
 bool set_snapshot(struct Context *c, char *arg);
 /** A device of the library's: "ide-cd,drive=ID". False with a message, or, if *unknown, without one. */
 bool add_device(struct Context *c, const char *name, const char *arg, bool *unknown);

@@ -106,6 +106,7 @@ typedef struct Twin86Config {
     /* Disks (docs/devices.md). Lists end with NULL, and may be NULL. */
     const char *const *drives;  /* "file=PATH,if=ide,..." */
     const char *const *devices; /* "ide-cd,drive=ID,..." */
+    const char *const *objects; /* "rng-random,id=ID,...", which devices name */
     bool snapshot;              /* what the guest writes to any drive is forgotten at the end */
     /* What firmware finds (docs/firmware.md). Lists end with NULL, and may be NULL. */
     const char *const *firmware_dirs; /* folders in which firmware files are looked for first */

@@ -141,7 +141,7 @@ int machine_create(struct Machine *m, const Twin86Config *config, char *why, siz
         return why_errno(why, n, r, "guest RAM");
     if ((r = machine_wire_devices(m)) != 0)
         return why_errno(why, n, r, "devices");
-    if ((r = storage_create(m, config, why, n)) != 0)
+    if ((r = virtio_create_objects(m, config, why, n)) != 0 || (r = storage_create(m, config, why, n)) != 0)
         return r;
     if ((r = firmware_wire(m, config, why, n)) != 0)
         return r;
@@ -150,6 +150,8 @@ int machine_create(struct Machine *m, const Twin86Config *config, char *why, siz
         return r;
     if ((r = create_loop(m)) != 0)
         return why_errno(why, n, r, "event loop");
+    if ((r = virtio_start(m, why, n)) != 0)
+        return r;
     char note[sizeof(m->pending.message)];
     pthread_mutex_lock(&m->lock);
     r = machine_reset(m, note, sizeof(note));
@@ -180,6 +182,7 @@ void machine_destroy(struct Machine *m) {
     machine_destroy_cpus(m);
     unload(m);
     storage_destroy(m);
+    virtio_destroy(m);
     firmware_destroy(m);
     fw_cfg_destroy(&m->fw_cfg);
     if (m->bus != NULL)

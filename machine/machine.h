@@ -44,6 +44,7 @@
 #include "machine/loop.h"
 #include "machine/sha256.h"
 #include "machine/storage/storage.h"
+#include "machine/virtio/virtio.h"
 
 #define GUEST_TSC_HZ 1000000000 /* the guest's TSC counts nanoseconds */
 
@@ -138,6 +139,7 @@ struct Machine {
     struct Piix4Pm piix4_pm;
     struct Piix3Ide piix3_ide;
     struct Storage storage;
+    struct VirtioDevices virtio;
     struct FwCfg fw_cfg;
     struct Firmware fw;
     struct I8042 i8042;

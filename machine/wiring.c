@@ -417,6 +417,7 @@ void machine_reset_devices(struct Machine *m) {
     piix4_pm_reset(&m->piix4_pm);
     piix3_ide_reset(&m->piix3_ide);
     storage_reset(m);
+    virtio_devices_reset(m);
     if (!machine_runs_firmware(m))
         set_up_chipset(m);
     fw_cfg_reset(&m->fw_cfg);
@@ -444,6 +445,7 @@ void machine_restored_devices(struct Machine *m) {
     piix4_pm_restored(&m->piix4_pm);
     ide_restored(&m->piix3_ide.ide);
     storage_restored(m);
+    virtio_devices_restored(m);
     for (unsigned i = 0; i < FIRMWARE_FLASH_CHIPS; i++)
         pflash_restored(&m->fw.flash[i].device);
 }

@@ -76,6 +76,12 @@ void bus_read(struct Bus *bus, uint64_t gpa, void *buf, size_t len);
 /** Write `len` bytes; ROM and holes ignore them. Announces writes to code pages to the listeners. Any thread. */
 void bus_write(struct Bus *bus, uint64_t gpa, const void *buf, size_t len);
 
+/**
+ * Give the RAM in these whole pages back to the host: they read as zero until they are written again, which is announced
+ * as a write is. What is no RAM stays as it is. `gpa` and `size` are multiples of 4096. Any thread. False: not all was RAM.
+ */
+bool bus_discard(struct Bus *bus, uint64_t gpa, uint64_t size);
+
 /** One little-endian access of 1, 2, 4 or 8 bytes. */
 uint64_t bus_read_uint(struct Bus *bus, uint64_t gpa, unsigned size);
 void bus_write_uint(struct Bus *bus, uint64_t gpa, uint64_t value, unsigned size);

@@ -2,7 +2,9 @@
 /* Reads and writes of guest-physical memory. */
 #include "memory/bus_internal.h"
 
+#include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
 
 enum { PAGE_SIZE = 4096, MMIO_DEFAULT_MAX = 4 };
 
@@ -150,6 +152,33 @@ void bus_write(struct Bus *bus, uint64_t gpa, const void *buf, size_t len) {
         gpa += n;
         len -= n;
     }
+}
+
+/* A file's pages go by a hole in it; the host may refuse either, for memory that is locked, and then keeps them. */
+static void give_back(struct Region *r, uint64_t offset, uint64_t size) {
+    if (r->memfd >= 0) {
+        fallocate(r->memfd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)size);
+    } else {
+        madvise(r->host + offset, size, MADV_DONTNEED);
+    }
+}
+
+bool bus_discard(struct Bus *bus, uint64_t gpa, uint64_t size) {
+    bool all = true;
+    while (size) {
+        uint64_t offset, avail;
+        struct Region *r = bus_find(bus, gpa, &offset, &avail);
+        uint64_t n = avail < size ? avail : size;
+        if (r && r->kind == REGION_RAM && offset % PAGE_SIZE == 0 && n % PAGE_SIZE == 0) {
+            give_back(r, offset, n);
+            ram_written(bus, r, offset, gpa, n);
+        } else {
+            all = false;
+        }
+        gpa += n;
+        size -= n;
+    }
+    return all;
 }
 
 /* Aligned accesses are single host accesses: page tables and descriptors are read while other CPUs change them. */

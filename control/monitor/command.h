@@ -72,6 +72,10 @@ void monitor_info_block(struct Monitor *mon, char *args);
 void monitor_eject(struct Monitor *mon, char *args);
 void monitor_change(struct Monitor *mon, char *args);
 
+/* balloon.c */
+void monitor_info_balloon(struct Monitor *mon, char *args);
+void monitor_balloon(struct Monitor *mon, char *args);
+
 /* dump.c */
 void monitor_dump_guest_memory(struct Monitor *mon, char *args);
 

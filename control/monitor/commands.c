@@ -206,6 +206,7 @@ const struct MonitorCommand monitor_commands[] = {
     {"system_powerdown", NULL, "", "press the power button", 0, run_powerdown},
     {"eject", NULL, "[-f] DRIVE", "take a CD out; -f: though the guest has locked the tray", COMMAND_LOOKS,
      monitor_eject},
+    {"balloon", NULL, "MIB", "ask the guest to get along with so much RAM", 0, monitor_balloon},
     {"change", NULL, "[-f] DRIVE FILE [FORMAT]", "put another CD in", COMMAND_LOOKS, monitor_change},
     {"dump-guest-memory", NULL, "[-p] FILE", "memory and registers as an ELF core; -p: by linear addresses",
      COMMAND_LOOKS, monitor_dump_guest_memory},

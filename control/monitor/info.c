@@ -121,6 +121,7 @@ const struct MonitorCommand monitor_infos[] = {
     {"exits", NULL, "", "what has left the guest, or would under hardware virtualization", COMMAND_LOOKS, info_exits},
     {"trace", NULL, "[N]", "the last instructions of this CPU", COMMAND_LOOKS, info_trace},
     {"block", NULL, "", "drives and what is in them", COMMAND_LOOKS, monitor_info_block},
+    {"balloon", NULL, "", "how much RAM the guest has, and what it says of it", 0, monitor_info_balloon},
     {"cpus", NULL, "", "the CPUs; * is the one that is looked at", COMMAND_LOOKS, info_cpus},
     {"status", NULL, "", "whether the guest runs, and why not", 0, info_status},
     {"version", NULL, "", "of twin86", 0, info_version},

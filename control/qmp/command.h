@@ -29,6 +29,10 @@ extern const struct QmpCommand qmp_commands[];
 /** {"qemu": {"major": ...}, "package": ...}, of the greeting and query-version. */
 struct json_object *qmp_version(void);
 
+/* balloon.c */
+struct json_object *qmp_balloon(struct QmpCall *call);
+struct json_object *qmp_query_balloon(struct QmpCall *call);
+
 /* drives.c */
 struct json_object *qmp_query_block(struct QmpCall *call);
 struct json_object *qmp_eject(struct QmpCall *call);

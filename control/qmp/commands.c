@@ -222,6 +222,8 @@ const struct QmpCommand qmp_commands[] = {
     {"query-uuid", {0}, query_uuid},
     {"query-kvm", {0}, query_kvm},
     {"query-block", {0}, qmp_query_block},
+    {"balloon", {"value"}, qmp_balloon},
+    {"query-balloon", {0}, qmp_query_balloon},
     {"eject", {"device", "id", "force"}, qmp_eject},
     {"blockdev-change-medium", {"device", "id", "filename", "format", "force"}, qmp_change_medium},
     {"stop", {0}, stop},

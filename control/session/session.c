@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Run control. See session.h. */
 #include "control/session/session.h"
-#include "control/session/listen.h"
+#include "machine/chardev/listen.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -30,10 +30,13 @@ struct VirtioPci {
     uint8_t access; /* offset of the capability by which registers are reached through configuration space */
 };
 
-/** What the function is: transitional device 1000h + type - 1 for types below 7 (5, "Device Types"). */
+/** Device types (5, "Device Types"). */
+enum { VIRTIO_TYPE_BLOCK = 2, VIRTIO_TYPE_CONSOLE = 3, VIRTIO_TYPE_ENTROPY = 4, VIRTIO_TYPE_BALLOON = 5 };
+
+/** What the function is. */
 struct VirtioPciId {
     const char *name;
-    uint16_t type;       /* 2: block */
+    uint16_t type;
     uint32_t class_code; /* as pci_device_init */
 };
 

@@ -30,16 +30,9 @@ static void failed(void *opaque, bool write, int error) {
     machine_stop(d->machine, TWIN86_EVENT_IO_ERROR, 0);
 }
 
-static unsigned free_slot(const struct Machine *m) {
-    unsigned slot = PCI_FIRST_FREE_SLOT;
-    while (slot < PCI_SLOTS && m->pci.devices[slot * PCI_FUNCTIONS] != NULL)
-        slot++;
-    return slot;
-}
-
 static int plug(struct Machine *m, struct StorageVirtio *v, const struct VirtioBlkConfig *config, unsigned slot) {
     static const struct VirtioBlkOps ops = {.stop = failed};
-    static const struct VirtioPciId id = {"virtio-blk", 2, 0x010000};
+    static const struct VirtioPciId id = {"virtio-blk", VIRTIO_TYPE_BLOCK, 0x010000};
     virtio_pci_init(&v->pci, &id);
     int r = virtio_blk_init(&v->blk, &v->pci.pci, config, &ops, v);
     if (r == 0)
@@ -53,7 +46,7 @@ static int show(struct Machine *m, struct StorageDrive *d, const struct VirtioPr
                                      .queues = p->queues != 0 ? (unsigned)p->queues : 1,
                                      .read_error = on_error(d->options.rerror),
                                      .write_error = on_error(d->options.werror)};
-    unsigned slot = p->slot != 0 ? (unsigned)p->slot : free_slot(m);
+    unsigned slot = p->slot != 0 ? (unsigned)p->slot : virtio_free_slot(m);
     while (v < m->storage.virtio + STORAGE_VIRTIO && v->drive != NULL)
         v++;
     if (v == m->storage.virtio + STORAGE_VIRTIO)

@@ -71,6 +71,20 @@ refused "is no UUID" -uuid 1
 refused "'color' is not known" -name a,color=red
 refused "'debug-threads' is not known" -name a,debug-threads=maybe
 refused "unknown keyboard layout 'xx'" -k xx
+refused "-object: 'secret' is not supported; rng-builtin and rng-random are" -object secret,id=s
+refused "-object rng-builtin needs id=NAME" -object rng-builtin
+refused "-object: there is a 'r' already" -object rng-builtin,id=r -object rng-builtin,id=r
+refused "rng-random has" -object rng-builtin,id=r,filename=/dev/urandom
+refused "has no property 'file'" -object rng-random,id=r,file=/dev/urandom
+refused "/nonexistent: No such file" -object rng-random,id=r,filename=/nonexistent
+refused "is no source that goes on" -object rng-random,id=r,filename="$0"
+refused "rng-random makes runs differ" -icount shift=0 -object rng-random,id=r
+refused "there is no -object 'r'" -device virtio-rng-pci,rng=r
+refused "max-bytes=0 is not right" -device virtio-rng-pci,max-bytes=0
+refused "there is one already" -device virtio-rng-pci -device virtio-rng-pci
+refused "slot 5 of pci.0 is taken" -device virtio-rng-pci,addr=5 -device virtio-balloon-pci,addr=5
+refused "deflate-on-oom=maybe is not right" -device virtio-balloon-pci,deflate-on-oom=maybe
+refused "a machine has one at most" -device virtio-balloon-pci -device virtio-balloon-pci
 refused "'pty' is not supported" -serial pty
 refused "given twice" -serial null -serial null
 refused "'telnet:x' is not supported" -debugcon telnet:x

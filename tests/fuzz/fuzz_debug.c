@@ -4,7 +4,7 @@
 #include "control/gdb/gdb.h"
 #include "control/monitor/monitor.h"
 #include "control/qmp/qmp.h"
-#include "control/session/listen.h"
+#include "machine/chardev/listen.h"
 
 #include <errno.h>
 #include <stdio.h>

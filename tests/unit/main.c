@@ -84,6 +84,8 @@ static const struct SuiteEntry suites[] = {
     {"piix4_pm", piix4_pm_suite},
     {"ide", ide_suite},
     {"virtio", virtio_suite},
+    {"virtio_rng", virtio_rng_suite},
+    {"virtio_balloon", virtio_balloon_suite},
     {"storage", storage_suite},
     {"atapi", atapi_suite},
     {"fw_cfg", fw_cfg_suite},

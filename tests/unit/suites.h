@@ -85,6 +85,8 @@ Suite *pci_suite(void);
 Suite *piix4_pm_suite(void);
 Suite *ide_suite(void);
 Suite *virtio_suite(void);
+Suite *virtio_rng_suite(void);
+Suite *virtio_balloon_suite(void);
 Suite *storage_suite(void);
 Suite *atapi_suite(void);
 Suite *fw_cfg_suite(void);

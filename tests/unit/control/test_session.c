@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Run control, listening sockets and their clients. */
-#include "control/session/listen.h"
+#include "machine/chardev/listen.h"
 #include "control/session/session.h"
 #include "control/session/stream.h"
 #include "tests/unit/control/session_bench.h"

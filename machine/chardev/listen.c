@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* See listen.h. */
-#include "control/session/listen.h"
+#include "machine/chardev/listen.h"
 #include "base/why.h"
 
 #include <ctype.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/** Listening sockets by the specifications that people write after -gdb, -monitor and -qmp. */
-#ifndef TWIN86_DEBUG_SESSION_LISTEN_H
-#define TWIN86_DEBUG_SESSION_LISTEN_H
+/** Sockets by the specifications that people write after -gdb, -monitor, -qmp, -serial and -chardev. */
+#ifndef TWIN86_MACHINE_CHARDEV_LISTEN_H
+#define TWIN86_MACHINE_CHARDEV_LISTEN_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * Virtio devices that are no disks, as -device and -object ask for them: entropy and balloon. docs/devices.md is about
+ * the options.
+ *
+ * All functions but those of creation and destruction: machine lock held.
+ */
+#ifndef TWIN86_MACHINE_VIRTIO_H
+#define TWIN86_MACHINE_VIRTIO_H
+
+#include "devices/virtio/virtio_balloon.h"
+#include "devices/virtio/virtio_pci.h"
+#include "devices/virtio/virtio_rng.h"
+#include "include/twin86.h"
+#include "machine/loop.h"
+
+struct Machine;
+
+/** Where random bytes come from: -object. */
+struct RngSource {
+    struct RngSource *next;
+    struct Machine *machine;
+    char *id, *filename; /* filename NULL: the host's kernel (rng-builtin) */
+    int fd;              /* without waits; -1: rng-builtin, or it has ended */
+    bool used, watched;
+    struct LoopWork ready; /* what was empty has bytes */
+};
+
+/** A machine has at most one of each; plugged: this machine does. */
+struct VirtioRngDevice {
+    struct VirtioPci pci;
+    struct VirtioRng rng;
+    struct RngSource *source;
+    bool plugged;
+};
+
+struct VirtioBalloonDevice {
+    struct VirtioPci pci;
+    struct VirtioBalloon balloon;
+    char *id;
+    struct LoopWork more;
+    bool plugged;
+};
+
+struct VirtioDevices {
+    struct RngSource *sources;
+    struct VirtioRngDevice rng;
+    struct VirtioBalloonDevice balloon;
+};
+
+/** The sources that -object names. Before devices are put in. 0 or -errno with `why`. */
+int virtio_create_objects(struct Machine *m, const Twin86Config *config, char *why, size_t n);
+/** What sources wait for is served in the machine's loop from now on. 0 or -errno with `why`. */
+int virtio_start(struct Machine *m, char *why, size_t n);
+void virtio_destroy(struct Machine *m);
+void virtio_devices_reset(struct Machine *m);
+void virtio_devices_restored(struct Machine *m);
+
+/** The first slot of the PCI bus that is free; PCI_SLOTS: none is. */
+unsigned virtio_free_slot(const struct Machine *m);
+
+/** Where and how to plug a function, as properties that every device has say it. */
+struct VirtioPlug {
+    const char *id; /* NULL: it has none */
+    uint64_t slot;  /* 0: the first free one */
+};
+/** id=, bus= or addr=: true if it was one of these and right. */
+bool virtio_plug_property(struct VirtioPlug *p, const char *key, const char *value);
+/** Put it onto the bus, with `vectors` of MSI-X. 0 or -errno with `why`. */
+int virtio_plug(struct Machine *m, struct VirtioPci *pci, struct Virtio *v, const struct VirtioPlug *p,
+                unsigned vectors, char *why, size_t n);
+
+/** Put a device of -device in: `list` is what follows the name, and may be cut up. 0 or -errno with `why`. */
+int virtio_add_rng(struct Machine *m, const char *device, char *list, char *why, size_t n);
+int virtio_add_balloon(struct Machine *m, const char *device, char *list, char *why, size_t n);
+
+/** Random bytes: VirtioRngOps.read; `opaque` is the struct RngSource. */
+size_t virtio_rng_source_read(void *opaque, uint8_t *to, size_t n);
+struct RngSource *virtio_find_source(struct Machine *m, const char *id);
+/** One that has no name: the host's kernel. NULL: no memory. */
+struct RngSource *virtio_builtin_source(struct Machine *m);
+
+/** Ask the guest to give pages until it has `bytes` of RAM. 0 or -errno with `why`. */
+int virtio_balloon_target(struct Machine *m, uint64_t bytes, char *why, size_t n);
+/** Bytes of RAM that the guest has now. False: there is no balloon. */
+bool virtio_balloon_actual(const struct Machine *m, uint64_t *bytes);
+
+#endif

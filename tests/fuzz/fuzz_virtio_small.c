@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * Fuzzes virtio's smaller devices over PCI: whatever a guest writes to their registers and rings, nothing ends up in a
+ * loop, memory is reached within RAM alone, and a state that is taken is one that goes on.
+ *
+ * A libFuzzer target (devices.sh). The input's first byte chooses the device, the others are a stream of operations.
+ */
+#include "devices/virtio/virtio_balloon.h"
+#include "devices/virtio/virtio_pci.h"
+#include "devices/virtio/virtio_rng.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { RAM = 1 << 20, DEVFN = 2 * PCI_FUNCTIONS, ENTRIES = 8, QUEUES = 8 };
+enum { OLD = 0xc000, MSIX = 0xd0010000, BAR = 0xd0000000 };
+
+static void demand(bool good, const char *what) {
+    if (good)
+        return;
+    fprintf(stderr, "fuzz_virtio_small: %s\n", what);
+    abort();
+}
+
+struct Bench {
+    pthread_mutex_t lock;
+    struct Bus *bus;
+    struct Clock *clock;
+    struct Region ram;
+    struct PciHost host;
+    struct VirtioPci pci;
+    struct Virtio *virtio;
+    struct VirtioRng rng;
+    struct VirtioBalloon balloon;
+    unsigned dry, waits; /* of the source: it has nothing so often; of the balloon: turns that wait */
+    uint64_t discarded;  /* since the last turn */
+};
+
+/* What a device has beyond its registers: the host's side, by a number of the input's. */
+struct Kind {
+    struct VirtioPciId id;
+    const struct StateTable *table;
+    struct Virtio *(*make)(struct Bench *b);
+    void *(*state)(struct Bench *b);
+    void (*restored)(struct Bench *b);
+    void (*host)(struct Bench *b, uint32_t number);
+};
+
+/* ---- entropy ---- */
+
+static size_t source(void *opaque, uint8_t *to, size_t n) {
+    struct Bench *b = opaque;
+    if (b->dry > 0) {
+        b->dry--;
+        return 0;
+    }
+    n = n < 100 ? n : 100;
+    memset(to, 0x5a, n);
+    return n;
+}
+
+static struct Virtio *make_rng(struct Bench *b) {
+    static const struct VirtioRngOps ops = {source};
+    const struct VirtioRngConfig config = {.max_bytes = 1000, .period_ms = 10};
+    virtio_rng_init(&b->rng, &b->pci.pci, b->clock, &config, &ops, b);
+    return &b->rng.virtio;
+}
+
+static void *rng_state(struct Bench *b) { return &b->rng.state; }
+static void rng_restored(struct Bench *b) { virtio_rng_restored(&b->rng); }
+
+static void rng_host(struct Bench *b, uint32_t number) {
+    b->dry = number & 3;
+    if (number & 4)
+        virtio_rng_ready(&b->rng);
+    if (number & 8) {
+        clock_advance_to(b->clock, clock_now(b->clock) + (number >> 4) * 1000);
+        clock_run(b->clock);
+    }
+}
+
+/* ---- balloon ---- */
+
+static void discard(void *opaque, uint64_t gpa, uint64_t size) {
+    struct Bench *b = opaque;
+    demand(gpa % 4096 == 0 && size % 4096 == 0 && size > 0, "a page in part");
+    b->discarded += size / 4096;
+    demand(b->discarded <= 2 * VIRTIO_BALLOON_TURN, "a turn that does not end");
+    bus_discard(b->bus, gpa, size);
+}
+
+static void more(void *opaque) { ((struct Bench *)opaque)->waits++; }
+
+static struct Virtio *make_balloon(struct Bench *b) {
+    static const struct VirtioBalloonOps ops = {discard, more};
+    virtio_balloon_init(&b->balloon, &b->pci.pci, &(struct VirtioBalloonConfig){true, true}, &ops, b);
+    return &b->balloon.virtio;
+}
+
+static void *balloon_state(struct Bench *b) { return &b->balloon.state; }
+static void balloon_restored(struct Bench *b) { virtio_balloon_restored(&b->balloon); }
+
+static void balloon_host(struct Bench *b, uint32_t number) {
+    b->discarded = 0;
+    if (number & 1)
+        virtio_balloon_continue(&b->balloon);
+    if (number & 2)
+        virtio_balloon_set_pages(&b->balloon, number >> 4);
+    if (number & 4)
+        virtio_balloon_ask_stats(&b->balloon);
+}
+
+static const struct Kind kinds[] = {
+    {{"virtio-rng", VIRTIO_TYPE_ENTROPY, 0x00ff00},
+     &virtio_rng_state_table,
+     make_rng,
+     rng_state,
+     rng_restored,
+     rng_host},
+    {{"virtio-balloon", VIRTIO_TYPE_BALLOON, 0x00ff00},
+     &virtio_balloon_state_table,
+     make_balloon,
+     balloon_state,
+     balloon_restored,
+     balloon_host},
+};
+enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };
+
+/* ---- the bench ---- */
+
+static struct Bench *new_bench(const struct Kind *kind) {
+    struct PciHostConfig config = {.mmio_base = 0xc0000000, .mmio_end = 0xfec00000};
+    struct Bench *b = calloc(1, sizeof *b);
+    demand(b != NULL, "no memory");
+    bus_lock_init(&b->lock);
+    b->bus = bus_new(&b->lock);
+    b->clock = clock_new(CLOCK_ICOUNT);
+    demand(region_init_ram(&b->ram, "ram", RAM) == 0 && bus_map(b->bus, 0, &b->ram) == 0, "no RAM");
+    pci_init(&b->host, b->bus, &config);
+    virtio_pci_init(&b->pci, &kind->id);
+    b->virtio = kind->make(b);
+    demand(virtio_pci_show(&b->pci, b->virtio, 3) == 0, "no function");
+    demand(pci_add_device(&b->host, &b->pci.pci, DEVFN / PCI_FUNCTIONS, 0) == 0, "no slot");
+    return b;
+}
+
+static void cfg(struct Bench *b, unsigned reg, uint32_t value) { pci_config_write(&b->host, 0, DEVFN, reg, value, 4); }
+
+static void reset(struct Bench *b) {
+    pci_reset(&b->host);
+    virtio_pci_reset(&b->pci);
+    memset(b->ram.host, 0, 0x10000);
+    b->dry = 0;
+    b->discarded = 0;
+    cfg(b, PCI_BAR0, OLD);
+    cfg(b, PCI_BAR0 + 4, MSIX);
+    cfg(b, PCI_BAR0 + 16, BAR);
+    cfg(b, PCI_COMMAND, PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+}
+
+struct Input {
+    const uint8_t *data;
+    size_t left;
+};
+
+static uint32_t number(struct Input *in, unsigned bytes) {
+    uint32_t v = 0;
+    for (unsigned i = 0; i < bytes && in->left > 0; i++, in->left--)
+        v |= (uint32_t)*in->data++ << 8 * i;
+    return v;
+}
+
+static uint64_t table(unsigned n) { return 0x1000 + 0x400 * n; }
+
+/* Queues as drivers make them, so that what follows is about their contents. */
+static void start(struct Bench *b, struct Input *in) {
+    uint32_t features = number(in, 4);
+    bus_write_uint(b->bus, BAR + 0x14, 0, 1);
+    bus_write_uint(b->bus, BAR + 0x14, 3, 1);
+    bus_write_uint(b->bus, BAR + 0x0c, features & (uint32_t)b->virtio->offered, 4);
+    bus_write_uint(b->bus, BAR + 0x14, 11, 1);
+    for (unsigned n = 0; n < b->virtio->queues && n < QUEUES; n++) {
+        bus_write_uint(b->bus, BAR + 0x16, n, 2);
+        bus_write_uint(b->bus, BAR + 0x18, ENTRIES, 2);
+        bus_write_uint(b->bus, BAR + 0x20, table(n), 8);
+        bus_write_uint(b->bus, BAR + 0x28, table(n) + 0x100, 8);
+        bus_write_uint(b->bus, BAR + 0x30, table(n) + 0x200, 8);
+        bus_write_uint(b->bus, BAR + 0x1c, 1, 2);
+    }
+    bus_write_uint(b->bus, BAR + 0x14, 15, 1);
+}
+
+/* A buffer of up to three descriptors, and the bell. */
+static void offer(struct Bench *b, struct Input *in) {
+    unsigned n = number(in, 1) % QUEUES, count = 1 + number(in, 1) % 3;
+    for (unsigned i = 0; i < count; i++) {
+        uint64_t at = table(n) + 16 * i;
+        bus_write_uint(b->bus, at, number(in, 2) << 4, 8);
+        bus_write_uint(b->bus, at + 8, number(in, 3) & 0x1ffff, 4);
+        bus_write_uint(b->bus, at + 12, (i + 1 < count) | (number(in, 1) & 2), 2);
+        bus_write_uint(b->bus, at + 14, i + 1, 2);
+    }
+    uint16_t index = bus_read_uint(b->bus, table(n) + 0x102, 2);
+    bus_write_uint(b->bus, table(n) + 0x104 + 2 * (index % ENTRIES), 0, 2);
+    bus_write_uint(b->bus, table(n) + 0x102, (uint16_t)(index + 1), 2);
+    b->discarded = 0;
+    bus_write_uint(b->bus, BAR + 0x3000 + 4 * n, n, 2);
+}
+
+static void restore(struct Bench *b, const struct Kind *kind, struct Input *in) {
+    size_t n = state_size(kind->table, 1);
+    uint8_t *bytes = malloc(n), *s = malloc(kind->table->size);
+    char why[200];
+    demand(bytes != NULL && s != NULL, "no memory");
+    state_save(kind->table, kind->state(b), bytes);
+    memcpy(s, kind->state(b), kind->table->size);
+    for (unsigned i = number(in, 1) % 8; i > 0; i--)
+        bytes[number(in, 2) % n] = number(in, 1);
+    if (state_load(kind->table, 1, bytes, n, s, why, sizeof why) == 0) {
+        memcpy(kind->state(b), s, kind->table->size);
+        b->discarded = 0;
+        kind->restored(b);
+    }
+    free(bytes);
+    free(s);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    static struct Bench *benches[KINDS];
+    struct Input in = {data, size};
+    unsigned k = number(&in, 1) % KINDS;
+    const struct Kind *kind = &kinds[k];
+    struct Bench *b = benches[k];
+    if (b == NULL)
+        b = benches[k] = new_bench(kind);
+    reset(b);
+    start(b, &in);
+    while (in.left > 0) {
+        uint8_t op = number(&in, 1);
+        unsigned bytes = 1u << (op >> 6) % 3;
+        b->discarded = 0;
+        switch (op % 10) {
+        case 0: bus_write_uint(b->bus, BAR + number(&in, 2) % 0x3020, number(&in, bytes), bytes); break;
+        case 1: bus_read_uint(b->bus, BAR + number(&in, 2) % 0x3020, bytes); break;
+        case 2: bus_port_write(b->bus, OLD + number(&in, 1) % 128, number(&in, bytes), bytes); break;
+        case 3: bus_port_read(b->bus, OLD + number(&in, 1) % 128, bytes); break;
+        case 4: bus_write_uint(b->bus, number(&in, 2), number(&in, bytes), bytes); break;
+        case 5:
+        case 6: offer(b, &in); break;
+        case 7: kind->host(b, number(&in, 3)); break;
+        case 8: op & 0x80 ? restore(b, kind, &in) : start(b, &in); break;
+        case 9: pci_config_write(&b->host, 0, DEVFN, number(&in, 1), number(&in, 1), 1); break;
+        }
+    }
+    return 0;
+}
