@@ -301,13 +301,8 @@ void mem_probe_read_unaligned(struct Tcg *t, const struct Insn *i, uint64_t line
 }
 
 void mem_check_alignment(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned n) {
-    check_address(t, i, t->mmu, linear, n);
-}
-
-void mem_probe_ends(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned n, bool write) {
-    check_address(t, i, t->mmu, linear, n);
-    translate(t, i, t->mmu, linear, write);
-    translate(t, i, t->mmu, wrap(t, linear + n - 1), write);
+    if (t->mmu == MMU_ALIGN && (linear & (alignment(t, n) - 1)))
+        tcg_raise_error(t, i, VEC_AC, 0);
 }
 
 /** Check every page of a long operand, for reading or writing. */

@@ -102,8 +102,6 @@ void mem_store_halves_slow(struct Tcg *t, const struct Insn *i, uint64_t linear,
 _Noreturn void tcg_call_astray(struct Tcg *t, const struct Insn *i);
 /** The fault of a read of `size` bytes, as mem_probe_write; no device sees anything. */
 void mem_probe_read(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size);
-/** The fault of an operand of n bytes whose processor looks at the first byte's page, then at the last byte itself. */
-void mem_probe_ends(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned n, bool write);
 /** n bytes with current privilege, all-or-nothing: every page is checked before the first byte moves. */
 void mem_load_bytes(struct Tcg *t, const struct Insn *i, uint64_t linear, void *buf, unsigned n);
 bool mem_store_bytes(struct Tcg *t, const struct Insn *i, uint64_t linear, const void *buf, unsigned n);

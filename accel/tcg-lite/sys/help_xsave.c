@@ -3,6 +3,7 @@
 #include "accel/tcg-lite/exec/helpers.h"
 #include "accel/tcg-lite/exec/x87/fpu_host.h"
 #include "accel/tcg-lite/exec/x87/help_x87.h"
+#include "accel/tcg-lite/run/area.h"
 #include "accel/tcg-lite/run/mode.h"
 #include "cpu/cpu.h"
 #include "cpu/xsave.h"
@@ -21,50 +22,42 @@ static void misaligned(struct Tcg *t, const struct Insn *i, uint64_t linear, uns
     tcg_raise_error(t, i, ac ? VEC_AC : VEC_GP, 0);
 }
 
-/** The memory operand's linear address. In 64-bit code #GP for alignment comes before #SS or #GP for the address. */
-static uint64_t area(struct Tcg *t, const struct Insn *i, unsigned size, unsigned align, enum Access access) {
+/** The memory operand. In 64-bit code #GP for alignment comes before #SS or #GP for the address. */
+static struct MemArea area(struct Tcg *t, const struct Insn *i, unsigned size, unsigned align, enum Access access) {
     const CPUX86State *env = t->env;
     uint64_t offset = ea_offset(env, i), base = i->seg >= SEG_FS ? env->seg[i->seg].base : 0;
     if (code64(t) && ((offset + base) & (align - 1)))
         misaligned(t, i, offset + base, align);
-    uint64_t linear = mem_linear(t, i, i->seg, offset, size, access);
-    if (linear & (align - 1))
-        misaligned(t, i, linear, align);
-    return linear;
-}
-
-/** The fault of one byte of an area. */
-static void probe(struct Tcg *t, const struct Insn *i, uint64_t linear, bool write) {
-    if (write)
-        mem_probe_write(t, i, linear, 1);
-    else
-        mem_probe_read(t, i, linear, 1);
+    struct MemArea a = mem_area(t, i, PARTS_SAVE, size, access);
+    if (a.linear & (align - 1))
+        misaligned(t, i, a.linear, align);
+    return a;
 }
 
 /* ---- what Intel's processors look at before anything else of an area (RULE_SAVE_AREA_ACCESS) ---- */
 
 /** FXSAVE, FXRSTOR: the last byte of 512, then the first. */
-static void probe_fxsave(struct Tcg *t, const struct Insn *i, uint64_t linear, bool write) {
+static void probe_fxsave(struct Tcg *t, const struct Insn *i, const struct MemArea *a, bool write) {
     if (!tcg_as_intel(t, RULE_SAVE_AREA_ACCESS))
         return;
-    probe(t, i, linear + FXSAVE_SIZE - 1, write);
-    probe(t, i, linear, write);
+    mem_area_probe_byte(t, i, a, FXSAVE_SIZE - 1, write);
+    mem_area_probe_byte(t, i, a, 0, write);
 }
 
 /** XSAVE and XRSTOR: the last byte of `size`, then the first that `legacy` (components) asks for. */
-static void probe_xsave(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, uint64_t legacy,
+static void probe_xsave(struct Tcg *t, const struct Insn *i, const struct MemArea *a, unsigned size, uint64_t legacy,
                         bool write) {
     if (!tcg_as_intel(t, RULE_SAVE_AREA_ACCESS))
         return;
-    probe(t, i, linear + size - 1, write);
+    mem_area_probe_byte(t, i, a, size - 1, write);
     if (legacy & (XCR0_X87 | XCR0_SSE | XCR0_AVX))
-        probe(t, i, linear + (legacy & XCR0_X87 ? 0 : FXSAVE_MXCSR), write);
+        mem_area_probe_byte(t, i, a, legacy & XCR0_X87 ? 0 : FXSAVE_MXCSR, write);
 }
 
 static unsigned xmm_count(const struct Tcg *t) { return code64(t) ? 16 : 8; }
 
 void helper_ldmxcsr(struct Tcg *t, const struct Insn *i) {
-    uint32_t v = (uint32_t)mem_load(t, i, area(t, i, 4, 1, ACCESS_READ), 4);
+    uint32_t v = (uint32_t)mem_load(t, i, ea_linear(t->env, i, t, EA_FULL, 4, ACCESS_READ), 4);
     if (v & ~tcg_mxcsr_mask(t))
         gp(t, i);
     tcg_set_mxcsr(t, v);
@@ -73,7 +66,7 @@ void helper_ldmxcsr(struct Tcg *t, const struct Insn *i) {
 }
 
 void helper_stmxcsr(struct Tcg *t, const struct Insn *i) {
-    mem_store(t, i, area(t, i, 4, 1, ACCESS_WRITE), 4, tcg_mxcsr(t));
+    mem_store(t, i, ea_linear(t->env, i, t, EA_FULL, 4, ACCESS_WRITE), 4, tcg_mxcsr(t));
 }
 
 /* ---- pieces of an image ---- */
@@ -149,19 +142,19 @@ static bool fast_fxsave(const struct Tcg *t) {
 
 void helper_fxsave(struct Tcg *t, const struct Insn *i) {
     uint8_t image[FXSAVE_WRITTEN];
-    uint64_t linear = area(t, i, FXSAVE_SIZE, 16, ACCESS_WRITE);
-    probe_fxsave(t, i, linear, true);
+    struct MemArea to = area(t, i, FXSAVE_SIZE, 16, ACCESS_WRITE);
+    probe_fxsave(t, i, &to, true);
     put_x87(t, i->osize, image);
     put_mxcsr(t, image);
     put_halves(t, 0, image + FXSAVE_XMM);
-    mem_store_bytes(t, i, linear, image, fast_fxsave(t) ? FXSAVE_XMM : FXSAVE_XMM + 16 * xmm_count(t));
+    mem_area_store(t, i, &to, 0, image, fast_fxsave(t) ? FXSAVE_XMM : FXSAVE_XMM + 16 * xmm_count(t));
 }
 
 void helper_fxrstor(struct Tcg *t, const struct Insn *i) {
     uint8_t image[FXSAVE_SIZE];
-    uint64_t linear = area(t, i, FXSAVE_SIZE, 16, ACCESS_READ);
-    probe_fxsave(t, i, linear, false);
-    mem_load_bytes(t, i, linear, image, FXSAVE_SIZE);
+    struct MemArea from = area(t, i, FXSAVE_SIZE, 16, ACCESS_READ);
+    probe_fxsave(t, i, &from, false);
+    mem_area_load(t, i, &from, 0, image, FXSAVE_SIZE);
     uint32_t mxcsr = (uint32_t)host_load(image + FXSAVE_MXCSR, 4);
     if (mxcsr & ~tcg_mxcsr_mask(t))
         gp(t, i);
@@ -261,11 +254,12 @@ static void compose_extended(const struct Tcg *t, struct Save *s) {
 }
 
 /** Of the header only XSTATE_BV and in the compacted format XCOMP_BV are written. */
-static void compose_header(struct Tcg *t, const struct Insn *i, uint64_t linear, struct Save *s) {
+static void compose_header(struct Tcg *t, const struct Insn *i, const struct MemArea *a, struct Save *s) {
     uint64_t bv = s->stored;
     if (!s->compacted) {
-        mem_probe_write(t, i, linear + XSAVE_XSTATE_BV, 8);
-        bv = (mem_load(t, i, linear + XSAVE_XSTATE_BV, 8) & ~s->rfbm) | (in_use(t) & s->rfbm);
+        mem_area_probe_write(t, i, a, XSAVE_XSTATE_BV, 8);
+        mem_area_load(t, i, a, XSAVE_XSTATE_BV, &bv, 8);
+        bv = (bv & ~s->rfbm) | (in_use(t) & s->rfbm);
     }
     host_store(s->image + XSAVE_XSTATE_BV, 8, bv);
     host_store(s->image + XSAVE_XCOMP_BV, 8, s->rfbm | XSAVE_COMPACTED);
@@ -283,18 +277,18 @@ static void save_instruction(struct Tcg *t, const struct Insn *i, uint64_t enabl
     s.compacted = compacted;
     s.parts = 0;
     unsigned size = xsave_size(&t->cpu->model, s.rfbm, compacted);
-    uint64_t linear = area(t, i, size, 64, ACCESS_WRITE);
-    probe_xsave(t, i, linear, size, compacted ? s.rfbm & (XCR0_X87 | XCR0_SSE) : s.rfbm, true);
+    struct MemArea a = area(t, i, size, 64, ACCESS_WRITE);
+    probe_xsave(t, i, &a, size, compacted ? s.rfbm & (XCR0_X87 | XCR0_SSE) : s.rfbm, true);
     if (!tcg_as_intel(t, RULE_SAVE_AREA_ACCESS)) /* where AMD's processors begin, whatever is stored (measured) */
-        mem_probe_write(t, i, linear, 1);
+        mem_area_probe_byte(t, i, &a, 0, true);
     s.stored = s.rfbm & (compacted ? tcg_xinuse(t) : optimized ? in_use(t) : ~0ull);
-    compose_header(t, i, linear, &s);
+    compose_header(t, i, &a, &s);
     compose_legacy(t, i, &s);
     compose_extended(t, &s);
     for (unsigned k = 0; k < s.parts; k++)
-        mem_probe_write(t, i, linear + s.part[k].at, s.part[k].n);
+        mem_area_probe_write(t, i, &a, s.part[k].at, s.part[k].n);
     for (unsigned k = 0; k < s.parts; k++)
-        mem_store_bytes(t, i, linear + s.part[k].at, s.image + s.part[k].at, s.part[k].n);
+        mem_area_store(t, i, &a, s.part[k].at, s.image + s.part[k].at, s.part[k].n);
 }
 
 void helper_xsave(struct Tcg *t, const struct Insn *i) { save_instruction(t, i, t->env->xcr0, false, false); }
@@ -324,11 +318,12 @@ static bool check_header(struct Tcg *t, const struct Insn *i, const uint8_t *ima
 }
 
 /** What Intel's processors look at in an area to load: XCOMP_BV, then its ends, by the format that was found. */
-static void probe_xrstor(struct Tcg *t, const struct Insn *i, uint64_t linear, uint64_t rfbm) {
+static void probe_xrstor(struct Tcg *t, const struct Insn *i, const struct MemArea *header, uint64_t rfbm) {
     if (!tcg_as_intel(t, RULE_SAVE_AREA_ACCESS))
         return;
-    probe(t, i, linear + XSAVE_XCOMP_BV, false);
-    uint64_t comp = mem_load(t, i, linear + XSAVE_XCOMP_BV, 8);
+    uint64_t comp;
+    mem_area_probe_byte(t, i, header, XSAVE_XCOMP_BV, false);
+    mem_area_load(t, i, header, XSAVE_XCOMP_BV, &comp, 8);
     bool compacted = comp & XSAVE_COMPACTED;
     unsigned size = XSAVE_EXTENDED;
     for (unsigned k = 0; k < XSAVE_COMPONENT_COUNT; k++) {
@@ -336,8 +331,8 @@ static void probe_xrstor(struct Tcg *t, const struct Insn *i, uint64_t linear, u
         if (rfbm & c->mask && (!compacted || comp & c->mask))
             size = xsave_offset(&t->cpu->model, c, comp, compacted) + c->size;
     }
-    area(t, i, size, 64, ACCESS_READ);
-    probe_xsave(t, i, linear, size, compacted ? rfbm & comp & (XCR0_X87 | XCR0_SSE) : rfbm, false);
+    struct MemArea a = area(t, i, size, 64, ACCESS_READ);
+    probe_xsave(t, i, &a, size, compacted ? rfbm & comp & (XCR0_X87 | XCR0_SSE) : rfbm, false);
 }
 
 /** Initial state of the x87: XSTATE_BV has not its bit. */
@@ -349,19 +344,20 @@ static void init_x87(struct Tcg *t) {
 static void restore_instruction(struct Tcg *t, const struct Insn *i, uint64_t enabled, bool supervisor) {
     check_xsave(t, i);
     uint8_t image[XSAVE_MAX_SIZE];
-    uint64_t linear = area(t, i, XSAVE_EXTENDED, 64, ACCESS_READ), rfbm = requested(t) & enabled;
-    probe_xrstor(t, i, linear, rfbm);
-    mem_load_bytes(t, i, linear, image, XSAVE_EXTENDED);
+    struct MemArea a = area(t, i, XSAVE_EXTENDED, 64, ACCESS_READ);
+    uint64_t rfbm = requested(t) & enabled;
+    probe_xrstor(t, i, &a, rfbm);
+    mem_area_load(t, i, &a, 0, image, XSAVE_EXTENDED);
     bool compacted = check_header(t, i, image, enabled, supervisor);
     uint64_t bv = host_load(image + XSAVE_XSTATE_BV, 8), from = rfbm & bv;
     uint64_t comp = compacted ? host_load(image + XSAVE_XCOMP_BV, 8) : 0;
     unsigned at[XSAVE_COMPONENT_COUNT];
-    linear = area(t, i, xsave_size(&t->cpu->model, compacted ? comp : from, compacted), 64, ACCESS_READ);
+    a = area(t, i, xsave_size(&t->cpu->model, compacted ? comp : from, compacted), 64, ACCESS_READ);
     for (unsigned k = 0; k < XSAVE_COMPONENT_COUNT; k++) {
         const struct XsaveComponent *c = &xsave_components[k];
         at[k] = xsave_offset(&t->cpu->model, c, comp, compacted);
         if (from & c->mask)
-            mem_load_bytes(t, i, linear + at[k], image + at[k], c->size);
+            mem_area_load(t, i, &a, at[k], image + at[k], c->size);
     }
     uint32_t mxcsr = (uint32_t)host_load(image + FXSAVE_MXCSR, 4);
     /* The standard format loads MXCSR whatever XSTATE_BV says; the compacted one treats it as part of SSE. */

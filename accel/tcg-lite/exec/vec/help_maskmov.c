@@ -2,6 +2,7 @@
 /* MASKMOVQ and MASKMOVDQU: bytes whose mask has the sign bit set go to [rDI]. */
 #include "accel/tcg-lite/exec/helpers.h"
 #include "accel/tcg-lite/exec/x87/fpu_host.h"
+#include "accel/tcg-lite/run/area.h"
 
 static uint64_t destination(const struct Tcg *t, const struct Insn *i) {
     uint64_t di = t->env->gpr[REG_DI];
@@ -10,23 +11,23 @@ static uint64_t destination(const struct Tcg *t, const struct Insn *i) {
 
 /** Every byte of the destination has to be writable, selected or not: the SDM leaves that open, and it is what
  *  processors do. They check an alignment of 8, whatever the length; Intel's begin with MASKMOVDQU's upper half. */
-static void probe(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned n) {
+static void probe(struct Tcg *t, const struct Insn *i, const struct MemArea *a, unsigned n) {
     if (n == 16 && tcg_as_intel(t, RULE_MASKMOVDQU_CR2))
-        mem_probe_write(t, i, linear + 8, 8);
-    mem_probe_write(t, i, linear, 8);
-    mem_probe_write_unaligned(t, i, linear, n);
+        mem_area_probe_write(t, i, a, 8, 8);
+    mem_area_probe_write(t, i, a, 0, 8);
+    mem_area_probe_write_unaligned(t, i, a, 0, n);
 }
 
-/** A run of selected bytes at a time. */
+/** The selected bytes, each at an address of its own (area.h). */
 static void store_masked(struct Tcg *t, const struct Insn *i, const uint8_t *data, const uint8_t *mask, unsigned n) {
-    uint64_t linear = mem_linear(t, i, i->seg, destination(t, i), n, ACCESS_WRITE);
-    probe(t, i, linear, n);
+    struct MemArea a = mem_area_at(t, i, PARTS_BYTES, destination(t, i), n, ACCESS_WRITE);
+    probe(t, i, &a, n);
     for (unsigned k = 0; k < n;) {
         unsigned run = 0;
         while (k + run < n && (mask[k + run] & 0x80))
             run++;
         if (run != 0)
-            mem_store_bytes_unaligned(t, i, linear + k, data + k, run);
+            mem_area_store_unaligned(t, i, &a, k, data + k, run);
         k += run + 1;
     }
 }

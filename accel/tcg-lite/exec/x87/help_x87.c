@@ -3,6 +3,7 @@
 #include "accel/tcg-lite/exec/x87/help_x87.h"
 #include "accel/tcg-lite/exec/helpers.h"
 #include "accel/tcg-lite/exec/x87/fpu_host.h"
+#include "accel/tcg-lite/run/area.h"
 
 static uint64_t operand(struct Tcg *t, const struct Insn *i, unsigned size, enum Access access) {
     return mem_linear(t, i, i->seg, ea_offset(t->env, i), size, access);
@@ -133,25 +134,36 @@ static void take_env(struct Tcg *t, unsigned osize, const uint8_t *in) {
 }
 
 /** The operand of n bytes, an environment or more: where Intel's processors look first (RULE_SAVE_AREA_ACCESS). */
-static uint64_t area(struct Tcg *t, const struct Insn *i, unsigned n, enum Access access) {
-    uint64_t linear = operand(t, i, n, access);
-    if (tcg_as_intel(t, RULE_SAVE_AREA_ACCESS))
-        mem_probe_ends(t, i, linear, n, access == ACCESS_WRITE);
-    return linear;
+static struct MemArea area(struct Tcg *t, const struct Insn *i, unsigned n, enum Access access) {
+    struct MemArea a = mem_area(t, i, i->osize == 1 ? PARTS_X87_16 : PARTS_X87_32, n, access);
+    if (tcg_as_intel(t, RULE_SAVE_AREA_ACCESS)) {
+        mem_check_alignment(t, i, a.linear, n);
+        mem_area_probe_byte(t, i, &a, 0, access == ACCESS_WRITE);
+        mem_area_probe_byte(t, i, &a, n - 1, access == ACCESS_WRITE);
+    }
+    return a;
+}
+
+static void save(struct Tcg *t, const struct Insn *i, const uint8_t *image, unsigned n) {
+    struct MemArea a = area(t, i, n, ACCESS_WRITE);
+    mem_area_store(t, i, &a, 0, image, n);
+}
+
+static void restore(struct Tcg *t, const struct Insn *i, uint8_t *image, unsigned n) {
+    struct MemArea a = area(t, i, n, ACCESS_READ);
+    mem_area_load(t, i, &a, 0, image, n);
 }
 
 void helper_fnstenv(struct Tcg *t, const struct Insn *i) {
     uint8_t image[28];
-    unsigned n = make_env(t, i->osize, image);
-    mem_store_bytes(t, i, area(t, i, n, ACCESS_WRITE), image, n);
+    save(t, i, image, make_env(t, i->osize, image));
     tcg_set_fcw(t, t->env->fcw | FSW_FLAGS);
 }
 
 void helper_fldenv(struct Tcg *t, const struct Insn *i) {
     wait(t, i);
     uint8_t image[28];
-    unsigned n = i->osize == 1 ? 14 : 28;
-    mem_load_bytes(t, i, area(t, i, n, ACCESS_READ), image, n);
+    restore(t, i, image, i->osize == 1 ? 14 : 28);
     take_env(t, i->osize, image);
 }
 
@@ -164,7 +176,7 @@ void helper_fnsave(struct Tcg *t, const struct Insn *i) {
         host_store(image + n, 8, r->mantissa);
         host_store(image + n + 8, 2, r->sign_exp);
     }
-    mem_store_bytes(t, i, area(t, i, n, ACCESS_WRITE), image, n);
+    save(t, i, image, n);
     x87_init(t);
 }
 
@@ -173,7 +185,7 @@ void helper_frstor(struct Tcg *t, const struct Insn *i) {
     CPUX86State *env = t->env;
     uint8_t image[108];
     unsigned n = i->osize == 1 ? 14 : 28;
-    mem_load_bytes(t, i, area(t, i, n + 80, ACCESS_READ), image, n + 80);
+    restore(t, i, image, n + 80);
     take_env(t, i->osize, image);
     for (unsigned k = 0; k < 8; k++, n += 10) {
         struct X87Reg *r = &env->fpr[((env->fsw >> FSW_TOP_SHIFT) + k) & 7];

@@ -6,9 +6,9 @@
 #ifndef TWIN86_TCG_SHAPES_X87_H
 #define TWIN86_TCG_SHAPES_X87_H
 
-#include "accel/tcg-lite/exec/x87/kernels_x87.h"
-#include "accel/tcg-lite/run/mem.h"
 #include "accel/tcg-lite/exec/shapes_help.h"
+#include "accel/tcg-lite/exec/x87/kernels_x87.h"
+#include "accel/tcg-lite/run/area.h"
 
 static const struct X87Reg x87_indefinite = {0xc000000000000000, 0xffff};
 
@@ -386,12 +386,22 @@ ALWAYS_INLINE void x87_load_m(SHAPE_M, X87Load k) {
     if (sw & X87_LEFT_ONE)
         x87_push(env, &r);
 }
-/** FBLD: ten bytes. */
+/** Ten bytes, FLD m80's and FBLD's. */
+ALWAYS_INLINE void x87_load_m80(CPUX86State *env, const struct Insn *i, struct Tcg *t, enum EaKind ea, void *out) {
+    const void *p = NULL;
+    if (ea != EA_FULL || !mem_wraps(env, i, 10))
+        p = mem_host_read(t, ea_linear(env, i, t, ea, 10, ACCESS_READ), 10);
+    if (LIKELY(p != NULL))
+        memcpy(out, p, 10);
+    else
+        mem_load_m80(t, insn_commit(i), out);
+}
+/** FBLD. */
 ALWAYS_INLINE void x87_load_bcd_m(SHAPE_M, X87Load k) {
     (void)bits, (void)cc;
     x87_wait(env, i, t);
     uint64_t v[2] = {0};
-    mem_load_vec(t, i, ea_linear(env, i, t, ea, 10, ACCESS_READ), v, 10);
+    x87_load_m80(env, i, t, ea, v);
     x87_code_pointer(env, i);
     x87_data_pointer(env, i);
     if (!x87_room(env, i, t))
@@ -405,7 +415,7 @@ ALWAYS_INLINE void x87_load80_m(SHAPE_M, const void *k) {
     (void)bits, (void)cc, (void)k;
     x87_wait(env, i, t);
     struct X87Reg r = {0};
-    mem_load_vec(t, i, ea_linear(env, i, t, ea, 10, ACCESS_READ), &r, 10);
+    x87_load_m80(env, i, t, ea, &r);
     x87_code_pointer(env, i);
     x87_data_pointer(env, i);
     if (!x87_room(env, i, t))
@@ -467,34 +477,26 @@ ALWAYS_INLINE bool x87_store_refused(CPUX86State *env, const struct Insn *i, str
     return true;
 }
 
-/** The faults of a store of `size` bytes; where 80 bits begin in one page and end in the next, Intel's processors have
- *  stored the low 64 bits, v, when the second one's comes (RULE_M80_STORE_PARTIAL). */
-static NOINLINE void x87_probe(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, uint64_t v) {
-    if (size == 10 && (linear & 0xfff) + 8 <= 4096 && tcg_as_intel(t, RULE_M80_STORE_PARTIAL)) {
-        mem_probe_write(t, i, linear, 8);
-        if ((linear & 0xfff) + 10 > 4096)
-            mem_store(t, i, linear, 8, v);
-    }
-    mem_probe_write(t, i, linear, size);
-}
-
 /* A store's destination is probed before the kernel runs: the kernel leaves flags on the host. */
 ALWAYS_INLINE void x87_store(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned size, enum EaKind ea,
                              bool pop, X87Store k) {
     x87_wait(env, i, t);
     if (ea == EA_FULL && x87_store_refused(env, i, t, k))
         return;
-    uint64_t linear = ea_linear(env, i, t, ea, size, ACCESS_WRITE);
-    if (UNLIKELY(!mem_host_write(t, linear, size))) {
+    bool wraps = size == 10 && ea == EA_FULL && mem_wraps(env, i, size);
+    uint64_t linear = wraps ? 0 : ea_linear(env, i, t, ea, size, ACCESS_WRITE);
+    if (UNLIKELY(wraps || !mem_host_write(t, linear, size))) {
         if (ea != EA_FULL && x87_store_refused(env, i, t, k))
             return;
-        uint64_t low[2] = {0};
         if (size == 10) {
+            uint64_t low[2] = {0};
             struct X87Reg r = x87_empty(env, 0) ? x87_indefinite : *x87_st(env, 0);
             k(&r, low);
             host_clear_x87();
+            mem_probe_m80(t, i, low[0]);
+        } else {
+            mem_probe_write(t, i, linear, size);
         }
-        x87_probe(t, i, linear, size, low[0]);
     }
     struct X87Reg r = *x87_st(env, 0);
     bool under = x87_empty(env, 0);
@@ -510,8 +512,12 @@ ALWAYS_INLINE void x87_store(CPUX86State *env, const struct Insn *i, struct Tcg 
     }
     uint64_t v[2] = {0};
     uint32_t sw = k(&r, v);
-    if (!(sw & X87_LEFT_ONE))
-        mem_store_vec(t, i, linear, v, size);
+    if (!(sw & X87_LEFT_ONE)) {
+        if (size == 10 && (wraps || !mem_host_write(t, linear, size)))
+            insn_stored(i, mem_store_m80(t, i, v));
+        else
+            mem_store_vec(t, i, linear, v, size);
+    }
     x87_code_pointer(env, i);
     x87_data_pointer(env, i);
     x87_commit(env, i, t, sw, under ? 0 : FSW_C1);
@@ -536,7 +542,7 @@ ALWAYS_INLINE void x87_store_bcd_m(SHAPE_M, X87Store k) {
 static NOINLINE void x87_store80_refused(struct Tcg *t, const struct Insn *i) {
     CPUX86State *env = t->env;
     if (!tcg_as_intel(t, RULE_X87_STORE_UNMASKED))
-        mem_probe_write(t, i, ea_linear(env, i, t, EA_FULL, 10, ACCESS_WRITE), 10);
+        mem_probe_m80(t, i, 0);
     x87_code_pointer(env, i);
     x87_data_pointer(env, i);
     x87_stack_fault(t, i, 0);
@@ -554,13 +560,14 @@ ALWAYS_INLINE void x87_store80_m(SHAPE_M, const void *k) {
         }
         r = x87_indefinite;
     }
-    uint64_t linear = ea_linear(env, i, t, ea, 10, ACCESS_WRITE);
-    void *p = mem_host_write(t, linear, 10);
+    void *p = NULL;
+    if (ea != EA_FULL || !mem_wraps(env, i, 10))
+        p = mem_host_write(t, ea_linear(env, i, t, ea, 10, ACCESS_WRITE), 10);
     if (LIKELY(p != NULL)) {
         memcpy(p, &r, 10);
     } else {
-        x87_probe(t, i, linear, 10, r.mantissa);
-        mem_store_bytes(t, i, linear, &r, 10);
+        mem_probe_m80(t, i, r.mantissa);
+        mem_store_m80(t, i, &r);
     }
     x87_code_pointer(env, i);
     x87_data_pointer(env, i);
