@@ -91,16 +91,20 @@ int machine_new(Twin86Machine **machine, const Twin86Config *config, char *why, 
     return 0;
 }
 
-int twin86_create(Twin86Machine **machine, const Twin86Config *config, char *why, size_t why_size) {
-    Twin86Config full, defaults;
+Twin86Config machine_whole_config(const Twin86Config *config) {
+    Twin86Config whole, defaults;
     twin86_config_init(&defaults);
-    full = defaults;
-    size_t size =
-        config->struct_size < sizeof(full) ? config->struct_size : sizeof(full); /* an older caller's is shorter */
-    memcpy(&full, config, size);
-    full.struct_size = sizeof(full);
-    full.cpu = full.cpu != NULL ? full.cpu : defaults.cpu;
-    full.accel = full.accel != NULL ? full.accel : defaults.accel;
+    whole = defaults;
+    size_t known = config->struct_size < sizeof(whole) ? config->struct_size : sizeof(whole);
+    memcpy(&whole, config, known);
+    whole.struct_size = sizeof(whole);
+    whole.cpu = whole.cpu != NULL ? whole.cpu : defaults.cpu;
+    whole.accel = whole.accel != NULL ? whole.accel : defaults.accel;
+    return whole;
+}
+
+int twin86_create(Twin86Machine **machine, const Twin86Config *config, char *why, size_t why_size) {
+    Twin86Config full = machine_whole_config(config);
     char unused[1];
     if (why_size == 0)
         why = unused, why_size = sizeof(unused);

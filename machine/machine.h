@@ -176,6 +176,9 @@ static inline struct CPUState *machine_cpu(const struct Machine *m, unsigned ind
 
 /** What the public handle stands for (api.c). */
 struct Machine *machine_of(Twin86Machine *machine);
+/** A caller's configuration with defaults for what is NULL or lies beyond its struct_size: an older caller's is shorter
+ *  than ours. Whoever is given a Twin86Config begins with this, and copies none as a whole. */
+Twin86Config machine_whole_config(const Twin86Config *config);
 /** twin86_create for any number of processors: what the public function refuses is not ready for users. */
 int machine_new(Twin86Machine **machine, const Twin86Config *config, char *why, size_t n);
 

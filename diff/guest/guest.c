@@ -109,7 +109,7 @@ int twin86_diff_guest(const Twin86Config *config, const Twin86Guest *guest, cons
                       FILE *report, char *why, size_t n) {
     char engines[ENGINES_MAX];
     struct LockConfig c = {
-        .machine = *config,
+        .machine = machine_whole_config(config),
         .guest = guest,
         .limit = options->instructions,
         .every = options->every,
@@ -123,8 +123,8 @@ int twin86_diff_guest(const Twin86Config *config, const Twin86Guest *guest, cons
     struct LockResult result;
     snprintf(engines, sizeof(engines), "%s",
              options->engines != NULL ? options->engines : "tcg-lite,tcg-lite,plain=on");
-    if (config->cpus > 1) {
-        snprintf(why, n, "engines are compared with one processor, not with %u", config->cpus);
+    if (c.machine.cpus > 1) {
+        snprintf(why, n, "engines are compared with one processor, not with %u", c.machine.cpus);
         return -EINVAL;
     }
     int e = split_engines(engines, c.engine, why, n);
@@ -143,7 +143,7 @@ int twin86_diff_guest(const Twin86Config *config, const Twin86Guest *guest, cons
     }
     if (c.every == 0)
         c.every = pair ? EVERY_PAIR : EVERY_FOLLOW;
-    char *cpu = diff_model_spec(config->cpu);
+    char *cpu = diff_model_spec(c.machine.cpu);
     if (cpu == NULL)
         return snprintf(why, n, "%s", strerror(ENOMEM)), -ENOMEM;
     c.machine.cpu = cpu;

@@ -2,6 +2,7 @@
 /* twin86 diff guest: it finds what was planted, names the instruction, and stays silent otherwise. */
 #include "accel/tcg-lite/run/block.h"
 #include "diff/guest/lockstep_follow.h"
+#include "tests/unit/machine/short_config.h"
 #include "tests/unit/suites.h"
 
 #include <stdlib.h>
@@ -441,6 +442,20 @@ START_TEST(the_interface_runs_it) {
 }
 END_TEST
 
+START_TEST(an_older_caller_has_a_shorter_config) {
+    Twin86Config whole;
+    twin86_config_init(&whole);
+    const Twin86Config *config = short_config_new(&whole);
+    Twin86Guest guest = {0};
+    Twin86DiffGuest options = {.instructions = 1000, .timeout_ms = 20000};
+    char why[256] = "";
+    FILE *f = tmpfile();
+    ck_assert_msg(twin86_diff_guest(config, &guest, &options, f, why, sizeof(why)) == 0, "%s", why);
+    fclose(f);
+    short_config_free(config);
+}
+END_TEST
+
 Suite *lockstep_suite(void) {
     Suite *s = suite_create("lockstep");
     TCase *t = tcase_create("pair");
@@ -459,6 +474,7 @@ Suite *lockstep_suite(void) {
     tcase_add_test(t, explanations_explain);
     tcase_add_test(t, wrong_engines_are_refused);
     tcase_add_test(t, the_interface_runs_it);
+    tcase_add_test(t, an_older_caller_has_a_shorter_config);
     suite_add_tcase(s, t);
     return s;
 }

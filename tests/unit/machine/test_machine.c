@@ -4,6 +4,7 @@
 #include "machine/machine.h"
 #include "machine/sha256.h"
 #include "tests/unit/machine/boot_images.h"
+#include "tests/unit/machine/short_config.h"
 #include "tests/unit/suites.h"
 
 #include <errno.h>
@@ -687,6 +688,16 @@ START_TEST(bad_configs) {
 }
 END_TEST
 
+START_TEST(an_older_caller_has_a_shorter_config) {
+    Twin86Config whole = config();
+    const Twin86Config *c = short_config_new(&whole);
+    Twin86Machine *m = machine(c);
+    ck_assert_uint_eq(twin86_cpu_count(m), 1);
+    twin86_destroy(m);
+    short_config_free(c);
+}
+END_TEST
+
 START_TEST(sha256) {
     static const struct {
         const char *text, *hex;
@@ -739,6 +750,7 @@ Suite *machine_suite(void) {
     tcase_add_test(t, machines_side_by_side);
     tcase_add_test(t, icount_survives_pauses);
     tcase_add_test(t, bad_configs);
+    tcase_add_test(t, an_older_caller_has_a_shorter_config);
     tcase_add_test(t, sha256);
     suite_add_tcase(s, t);
     return s;
