@@ -209,7 +209,7 @@ START_TEST(rubbish_above_the_operand) {
 END_TEST
 
 Suite *cc_suite(void) {
-    Suite *s = suite_create("lazy flags");
+    Suite *s = suite_create("cc");
     TCase *c = tcase_create("lazy flags");
     tcase_set_timeout(c, 60);
     tcase_add_loop_test(c, lazy_flags_are_flags, 0, (int)(sizeof producers / sizeof producers[0]));

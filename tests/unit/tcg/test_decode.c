@@ -504,7 +504,7 @@ START_TEST(address_kinds) {
 END_TEST
 
 Suite *decode_suite(void) {
-    Suite *s = suite_create("decoder");
+    Suite *s = suite_create("decode");
     TCase *c = tcase_create("decode");
     tcase_add_checked_fixture(c, setup, NULL);
     tcase_add_test(c, modrm_32);

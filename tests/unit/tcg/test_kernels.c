@@ -370,7 +370,7 @@ START_TEST(flags_round_trip) {
 END_TEST
 
 Suite *kernels_suite(void) {
-    Suite *s = suite_create("integer kernels");
+    Suite *s = suite_create("kernels");
     TCase *c = tcase_create("kernels");
     tcase_set_timeout(c, 60);
     tcase_add_loop_test(c, kernels_match_host, 0, (int)(sizeof ops / sizeof ops[0]));
