@@ -90,7 +90,8 @@ void options_print(enum Action action) {
     case ACTION_MACHINE:
         puts("Machines:\n  twin86   a PC with ISA devices, APICs, ACPI, PCI (also called pc, q35)\n"
              "  hpet=on|off, acpi=on|off   what is left out when off (on)\n"
-             "  kernel-irqchip=on|off  -accel kvm: interrupt controllers in the kernel (off)");
+             "  kernel-irqchip=on|off  -accel kvm: interrupt controllers in the kernel (off)\n"
+             "  kernel-firmware=on|off  -kernel starts after a BIOS (multiboot kernels do)");
         break;
     case ACTION_LOG: print_log_items(); break;
     }

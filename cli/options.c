@@ -119,6 +119,14 @@ static bool set_switch(struct Context *c, const struct Switch *s, const char *va
     return true;
 }
 
+static bool set_kernel_firmware(struct Context *c, const char *value) {
+    bool on;
+    if (!parse_switch(value, &on))
+        return wrong(c, "kernel-firmware=%s is not supported; on and off are", value);
+    c->o->config.kernel_firmware = on ? TWIN86_KERNEL_FIRMWARE_ON : TWIN86_KERNEL_FIRMWARE_OFF;
+    return true;
+}
+
 static bool set_machine_type(struct Context *c, const char *type) {
     static const char *const known[] = {"twin86", "pc", "q35", NULL};
     if (strcmp(type, "help") == 0) {
@@ -138,12 +146,17 @@ static bool set_machine(struct Context *c, char *arg) {
         const struct Switch *s = find_switch(key);
         if (value != NULL && strcmp(key, "accel") == 0)
             good = choose_accel(c, value);
+        else if (value != NULL && strcmp(key, "kernel-firmware") == 0)
+            good = set_kernel_firmware(c, value);
         else if (value != NULL && s != NULL)
             good = set_switch(c, s, value);
         else if (value != NULL ? strcmp(key, "type") == 0 : first)
             good = set_machine_type(c, value != NULL ? value : key);
         else
-            good = wrong(c, "'%s' is not a machine property; type=, accel=, kernel-irqchip=, hpet= and acpi= are", key);
+            good = wrong(c,
+                         "'%s' is not a machine property; type=, accel=, kernel-irqchip=, kernel-firmware=, hpet= and "
+                         "acpi= are",
+                         key);
     }
     return good;
 }

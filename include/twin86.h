@@ -60,6 +60,13 @@ typedef struct Twin86Flash {
     bool readonly;
 } Twin86Flash;
 
+/** Whether firmware runs first and starts the kernel of Twin86Guest, so that the kernel has its services. */
+enum Twin86KernelFirmware {
+    TWIN86_KERNEL_FIRMWARE_AUTO, /* if a firmware is given (Twin86Guest.bios, flash), and for multiboot kernels */
+    TWIN86_KERNEL_FIRMWARE_ON,   /* always: the PC's BIOS if no other is given */
+    TWIN86_KERNEL_FIRMWARE_OFF,  /* never: kernels start at once */
+};
+
 /** What kind of PC to make. Fill with twin86_config_init, then change what you like. Strings are copied. */
 typedef struct Twin86Config {
     size_t struct_size;          /* set by twin86_config_init; lets the struct grow */
@@ -102,6 +109,7 @@ typedef struct Twin86Config {
     const uint8_t *uuid;    /* 16 bytes, as RFC 4122 writes them; NULL: it has none */
     bool no_hpet;           /* leave the HPET out; default off */
     bool no_acpi;           /* leave ACPI out: tables, timer, power button and soft-off; default off */
+    enum Twin86KernelFirmware kernel_firmware; /* whether firmware runs before a kernel; default AUTO */
     unsigned cpus;          /* processors; 1, so far the only number, is the default */
     /* Disks (docs/devices.md). Lists end with NULL, and may be NULL. */
     const char *const *drives;  /* "file=PATH,if=ide,..." */
@@ -178,8 +186,8 @@ typedef struct Twin86Guest {
     const char *kernel; /* path of a bzImage, a multiboot ELF or an ELF with a PVH note: which one is detected */
     const char *initrd; /* path of an initial RAM disk (bzImage, PVH) or of modules, separated by commas (multiboot) */
     const char *append; /* the kernel's command line */
-    const char *bios;   /* a firmware ROM, mapped to end at 4 GiB; its last 128 KiB show below 1 MiB, too. A path, or a name
-                           in firmware_dirs or where Debian's packages put firmware */
+    const char *bios;   /* a firmware ROM, mapped to end at 4 GiB; its last 128 KiB show below 1 MiB, too. A path, or a
+                           name in firmware_dirs or where Debian's packages put firmware. With a kernel: starts it */
 } Twin86Guest;
 
 /**

@@ -2,6 +2,7 @@
 /* A machine's life: made, loaded, reset, destroyed. See machine.h. */
 #include "machine/machine.h"
 #include "base/why.h"
+#include "machine/firmware/kernel.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -165,6 +166,7 @@ static void unload(struct Machine *m) {
         region_destroy(&m->firmware);
         m->firmware = (struct Region){0};
     }
+    kernel_withdraw(m);
     boot_close(&m->boot);
     for (unsigned i = 0; i < sizeof(m->guest_strings) / sizeof(m->guest_strings[0]); i++) {
         free(m->guest_strings[i]);
@@ -233,36 +235,66 @@ static int keep_names(struct Machine *m, const Twin86Guest *g, char *why, size_t
     for (unsigned i = 0; i < 3; i++)
         if (named[i] != NULL && (m->guest_strings[i] = strdup(named[i])) == NULL)
             return why_errno(why, n, -ENOMEM, "guest");
-    return bios == NULL || (m->guest_strings[3] = firmware_find(m, bios, why, n)) != NULL ? 0 : -ENOENT;
+    if (bios == NULL || firmware_in_flash(&m->fw))
+        return 0;
+    return (m->guest_strings[3] = firmware_find(m, bios, why, n)) != NULL ? 0 : -ENOENT;
 }
 
-/* With flash chips: the firmware in them is the guest. */
-static int open_flash(struct Machine *m, const Twin86Guest *g, char *why, size_t n) {
-    const char *other = g->kernel != NULL ? g->kernel : g->bios;
-    if (other == NULL && g->initrd == NULL && g->append == NULL) {
-        firmware_show_rom(m);
+/* With flash chips: the firmware in them is what starts. */
+static int check_flash(const struct Machine *m, const Twin86Guest *g, char *why, size_t n) {
+    if (!firmware_in_flash(&m->fw) ||
+        (g->bios == NULL && (g->kernel != NULL || g->append == NULL) && (g->kernel != NULL || g->initrd == NULL)))
         return 0;
-    }
-    snprintf(why, n, "%s: the firmware in the flash chip is what starts; leave -kernel, -initrd, -append and -bios out",
-             other != NULL       ? other
-             : g->initrd != NULL ? g->initrd
-                                 : "-append");
-    return -EINVAL;
+    return why_set(why, n, -EINVAL, "%s: the firmware in the flash chip is what starts; leave it out",
+                   g->bios != NULL     ? g->bios
+                   : g->initrd != NULL ? g->initrd
+                                       : "-append");
+}
+
+/* Whether firmware is to start the kernel, and which: 0, or -errno with `why`. */
+static int choose_way(struct Machine *m, char *why, size_t n) {
+    struct BootInput *in = &m->boot;
+    enum Twin86KernelFirmware how = m->config.kernel_firmware;
+    if (in->kernel.name == NULL)
+        return 0;
+    bool given = in->firmware.name != NULL || firmware_in_flash(&m->fw);
+    enum BootKind kind = boot_kernel_kind(in, why, n);
+    if (given && how == TWIN86_KERNEL_FIRMWARE_OFF)
+        return why_set(why, n, -EINVAL, "%s: there is a firmware to start it, and kernel-firmware=off; use one of them",
+                       in->kernel.name);
+    if (how == TWIN86_KERNEL_FIRMWARE_OFF || (!given && how != TWIN86_KERNEL_FIRMWARE_ON && kind != BOOT_MULTIBOOT))
+        return 0;
+    in->after_firmware = true;
+    if (given)
+        return 0;
+    char reason[256];
+    m->guest_strings[3] = firmware_find(m, FIRMWARE_BIOS, reason, sizeof(reason));
+    if (m->guest_strings[3] == NULL)
+        return why_set(why, n, -ENOENT,
+                       "%s: this %s starts after a BIOS, and there is no " FIRMWARE_BIOS
+                       "; install Debian's package seabios, or start it without (-machine kernel-firmware=off)",
+                       in->kernel.name, boot_kind_name(kind));
+    return boot_add_firmware(in, m->guest_strings[3], why, n);
 }
 
 static int open_guest(struct Machine *m, const Twin86Guest *g, char *why, size_t n) {
-    if (firmware_in_flash(&m->fw))
-        return open_flash(m, g, why, n);
-    int r = keep_names(m, g, why, n);
+    bool flash = firmware_in_flash(&m->fw);
+    int r = check_flash(m, g, why, n);
+    if (r == 0)
+        r = keep_names(m, g, why, n);
     char *const *s = m->guest_strings;
     if (r != 0 || (r = boot_open(&m->boot, m->config.ram_size, s[0], s[1], s[2], s[3], why, n)) != 0)
         return r;
-    if (s[0] == NULL && s[3] == NULL)
+    if (s[0] == NULL && s[3] == NULL && !flash)
         boot_use_embedded(&m->boot);
-    if (boot_kind(&m->boot, why, n) == BOOT_UNKNOWN)
-        return -EINVAL;
     m->boot.ram_size = m->config.ram_size;
     m->boot.long_mode = cpu_has(&machine_cpu(m, 0)->model, CPUID_LM);
+    if ((r = choose_way(m, why, n)) != 0)
+        return r;
+    if (!flash && boot_kind(&m->boot, why, n) == BOOT_UNKNOWN)
+        return -EINVAL;
+    if (m->boot.after_firmware && (r = kernel_offer(m, why, n)) != 0)
+        return r;
     firmware_show_rom(m);
     return boot_map_firmware(&m->boot, m->bus, &m->firmware, why, n);
 }

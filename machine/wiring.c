@@ -104,6 +104,8 @@ static void debugcon_write(void *opaque, const uint8_t *buf, size_t len) {
 
 /* ---- memory ---- */
 
+#define TEXT_MEMORY 0xb8000
+
 static uint64_t hole_read(void *opaque, uint64_t offset, unsigned size) {
     (void)size;
     device_error(((struct Machine *)opaque)->hole_log, "display adapter", "there is none; read at",
@@ -117,7 +119,8 @@ static void hole_write(void *opaque, uint64_t offset, uint64_t value, unsigned s
                  LOW_MEMORY_END + offset);
 }
 
-/* RAM below and above the PCI hole, and no RAM where a display adapter would be. */
+/* RAM below and above the PCI hole, and none where a display adapter would be, but for its text: programs that write to
+ * it without asking find memory there, as on any PC. */
 int machine_wire_memory(struct Machine *m) {
     static const struct IoOps hole_ops = {.read = hole_read, .write = hole_write, .min_size = 1, .max_size = 8};
     m->layout = ram_layout(m->config.ram_size);
@@ -126,7 +129,7 @@ int machine_wire_memory(struct Machine *m) {
         r = bus_map_part(m->bus, 0, &m->ram, 0, m->layout.below_4g);
     if (r == 0 && m->layout.above_4g != 0)
         r = bus_map_part(m->bus, HIGH_RAM_BASE, &m->ram, m->layout.below_4g, m->layout.above_4g);
-    region_init_mmio(&m->vga_hole, "vga hole", BIOS_AREA_BASE - LOW_MEMORY_END - 0x20000, &hole_ops, m);
+    region_init_mmio(&m->vga_hole, "vga hole", TEXT_MEMORY - LOW_MEMORY_END, &hole_ops, m);
     return r != 0 ? r : bus_map(m->bus, LOW_MEMORY_END, &m->vga_hole);
 }
 

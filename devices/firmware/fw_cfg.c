@@ -248,6 +248,19 @@ int fw_cfg_add_file(struct FwCfg *f, const char *name, const void *data, uint32_
     return rebuild_directory(f);
 }
 
+void fw_cfg_remove_file(struct FwCfg *f, const char *name) {
+    unsigned i = find_file(f, name);
+    if (i == f->files)
+        return;
+    set_item(&f->item[FW_CFG_FILE_FIRST + i], NULL, NULL, 0);
+    for (f->files--; i < f->files; i++) {
+        f->item[FW_CFG_FILE_FIRST + i] = f->item[FW_CFG_FILE_FIRST + i + 1];
+        memcpy(f->name[i], f->name[i + 1], FW_CFG_FILE_NAME);
+    }
+    f->item[FW_CFG_FILE_FIRST + f->files] = (struct FwCfgItem){0};
+    rebuild_directory(f); /* out of memory: the old one stays, and reads as zeroes where nothing is */
+}
+
 const uint8_t *fw_cfg_file(const struct FwCfg *f, const char *name, uint32_t *size) {
     unsigned i = find_file(f, name);
     if (i == f->files)

@@ -48,7 +48,7 @@ enum FwCfgKey {
     FW_CFG_KEYS = FW_CFG_FILE_FIRST + FW_CFG_FILE_SLOTS,
     FW_CFG_ARCH = 0x8000,          /* from here on: the PC's own */
     FW_CFG_IRQ0_OVERRIDE = 0x8002, /* u8: IRQ 0 is pin 2 of the I/O APIC */
-    FW_CFG_ARCH_KEYS = 0x10,
+    FW_CFG_ARCH_KEYS = 0x40,       /* those from 8010h on are twin86's (machine/boot/plan_layout.h) */
 };
 
 struct FwCfgState {
@@ -94,6 +94,8 @@ int fw_cfg_add_string(struct FwCfg *f, uint16_t key, const char *string);
 /** Add (or replace) the file `name`, such as "etc/e820". The bytes are copied. 0, -EINVAL (name), -ENOSPC or -ENOMEM.
  */
 int fw_cfg_add_file(struct FwCfg *f, const char *name, const void *data, uint32_t size);
+/** Take a file out; the numbers of those behind it change. There is none of that name: nothing happens. */
+void fw_cfg_remove_file(struct FwCfg *f, const char *name);
 /** The contents of the file of that name, or NULL; *size may be NULL. */
 const uint8_t *fw_cfg_file(const struct FwCfg *f, const char *name, uint32_t *size);
 

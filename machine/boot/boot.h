@@ -52,6 +52,8 @@ struct BootInput {
     unsigned module_count;
     const char *cmdline; /* -append; NULL means "" */
 
+    bool after_firmware; /* the kernel is started by the firmware: see boot_plan */
+
     /* the machine */
     uint64_t ram_size;             /* bytes; must be mapped as ram_layout(ram_size) says */
     uint64_t acpi_base, acpi_size; /* ACPI tables within low RAM (see ram_acpi_base); size 0: none */
@@ -97,6 +99,19 @@ int boot_map_firmware(const struct BootInput *in, struct Bus *bus, struct Region
  * written, `env` not.
  */
 int boot_load(const struct BootInput *in, struct Bus *bus, CPUX86State *env, char *why, size_t n);
+
+/** As boot_kind, of the kernel alone. There is one. */
+enum BootKind boot_kernel_kind(const struct BootInput *in, char *why, size_t n);
+
+/**
+ * With in->after_firmware: write down in `plan` (plan_init done, its sources told) how the kernel is put into RAM and
+ * started; nothing is put there. 0 or -errno.
+ */
+struct BootPlan;
+int boot_plan(const struct BootInput *in, struct Bus *bus, struct BootPlan *plan, char *why, size_t n);
+
+/** Read the firmware ROM that is to start the kernel. 0 or -errno. */
+int boot_add_firmware(struct BootInput *in, const char *bios, char *why, size_t n);
 
 /** The guest built into the binary (machine/guest/): a 64 KiB firmware image. */
 extern const unsigned char embedded_guest[];

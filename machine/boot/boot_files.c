@@ -96,35 +96,36 @@ static int open_modules(struct BootInput *in, const char *initrd, uint64_t room,
     return 0;
 }
 
+int boot_add_firmware(struct BootInput *in, const char *bios, char *why, size_t n) {
+    in->after_firmware = in->kernel.name != NULL;
+    int r = read_file(in, &in->firmware, bios, "firmware ROM", BOOT_ROM_MAX, why, n);
+    return r == 0 && boot_kind(in, why, n) == BOOT_UNKNOWN ? -EINVAL : r;
+}
+
 static int open_files(struct BootInput *in, uint64_t ram_size, const char *kernel, const char *initrd,
                       const char *append, const char *bios, char *why, size_t n) {
-    if (kernel != NULL && bios != NULL)
-        return why_set(why, n, -EINVAL, "-kernel and -bios: use one of them");
     if (kernel == NULL && initrd != NULL)
         return why_set(why, n, -EINVAL, "%s: -initrd needs a -kernel that takes it", initrd);
     if (kernel == NULL && append != NULL)
         return why_set(why, n, -EINVAL, "-append needs a -kernel that takes it");
     in->cmdline = append;
-    if (bios != NULL) {
-        int r = read_file(in, &in->firmware, bios, "firmware ROM", BOOT_ROM_MAX, why, n);
-        return r == 0 && boot_kind(in, why, n) == BOOT_UNKNOWN ? -EINVAL : r;
-    }
     if (kernel == NULL)
-        return 0;
+        return bios != NULL ? boot_add_firmware(in, bios, why, n) : 0;
 
     uint64_t most = ram_size > KERNEL_FILE_MAX ? ram_size : KERNEL_FILE_MAX;
     int r = read_file(in, &in->kernel, kernel, "kernel", most, why, n);
     if (r != 0)
         return r;
-    enum BootKind kind = boot_kind(in, why, n);
+    enum BootKind kind = boot_kernel_kind(in, why, n);
     if (kind == BOOT_UNKNOWN)
         return -EINVAL;
-    if (initrd == NULL)
-        return 0;
-    if (kind != BOOT_BZIMAGE)
-        return open_modules(in, initrd, ram_size, why, n);
-    in->module_count = 1;
-    return read_file(in, &in->module[0], initrd, "initial RAM disk", ram_size, why, n);
+    if (initrd != NULL && kind != BOOT_BZIMAGE)
+        r = open_modules(in, initrd, ram_size, why, n);
+    else if (initrd != NULL) {
+        in->module_count = 1;
+        r = read_file(in, &in->module[0], initrd, "initial RAM disk", ram_size, why, n);
+    }
+    return r == 0 && bios != NULL ? boot_add_firmware(in, bios, why, n) : r;
 }
 
 int boot_open(struct BootInput *in, uint64_t ram_size, const char *kernel, const char *initrd, const char *append,

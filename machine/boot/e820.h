@@ -30,6 +30,7 @@ struct E820Map {
 #define BIOS_AREA_BASE 0xe0000ull    /* firmware shadow: RAM that the map calls reserved */
 #define EXTENDED_MEMORY_BASE 0x100000ull
 #define ACPI_AREA_SIZE 0x20000ull /* space for ACPI tables at the top of low RAM */
+#define FIRMWARE_AREA_SIZE 0x40000ull /* what SeaBIOS takes there at most */
 #define RAM_SIZE_MIN 0x100000ull  /* 1 MiB */
 #define RAM_SIZE_MAX (1ull << 40) /* 1 TiB */
 

@@ -12,6 +12,8 @@ enum {
     EHDR64_SIZE = 64,
     PHDR32_SIZE = 32,
     PHDR64_SIZE = 56,
+    SHDR32_SIZE = 40,
+    SHDR64_SIZE = 64,
     CLASS_32 = 1,
     CLASS_64 = 2,
     DATA_LSB = 1,
@@ -45,6 +47,29 @@ static int check_ident(struct Elf *elf, char *why, size_t n) {
     return 0;
 }
 
+/* Sections are for debuggers and the like: a kernel starts without, whatever is wrong with them. */
+static void find_sections(struct Elf *elf) {
+    const uint8_t *d = elf->data;
+    elf->shoff = word(elf, d, 32, 40);
+    elf->shentsize = get_le16(d + (elf->is64 ? 58 : 46));
+    elf->shnum = get_le16(d + (elf->is64 ? 60 : 48));
+    elf->shstrndx = get_le16(d + (elf->is64 ? 62 : 50));
+    if (elf->shentsize < (elf->is64 ? SHDR64_SIZE : SHDR32_SIZE) ||
+        !range_within(elf->shoff, (uint64_t)elf->shnum * elf->shentsize, elf->size))
+        elf->shnum = 0;
+}
+
+struct ElfSection elf_section(const struct Elf *elf, unsigned index) {
+    const uint8_t *p = elf->data + elf->shoff + (uint64_t)index * elf->shentsize;
+    return (struct ElfSection){
+        .type = get_le32(p + 4),
+        .flags = word(elf, p, 8, 8),
+        .offset = word(elf, p, 16, 24),
+        .size = word(elf, p, 20, 32),
+        .addr_at = elf->is64 ? 16 : 12,
+    };
+}
+
 int elf_open(struct Elf *elf, const void *data, size_t size, char *why, size_t n) {
     *elf = (struct Elf){.data = data, .size = size};
     int r = check_ident(elf, why, n);
@@ -76,6 +101,7 @@ int elf_open(struct Elf *elf, const void *data, size_t size, char *why, size_t n
     if (!range_within(elf->phoff, (uint64_t)elf->phnum * elf->phentsize, size))
         return snprintf(why, n, "ELF program headers lie beyond the end of the file; it is cut off or corrupted"),
                -EINVAL;
+    find_sections(elf);
     return 0;
 }
 

@@ -12,6 +12,7 @@
 
 enum { ELF_PT_LOAD = 1, ELF_PT_NOTE = 4 };
 enum { ELF_PHDR_MAX = 256 };
+enum { ELF_SHT_NULL = 0, ELF_SHT_NOBITS = 8, ELF_SHF_ALLOC = 2 };
 
 /** A file opened by elf_open. Holds pointers into the caller's bytes. */
 struct Elf {
@@ -23,12 +24,22 @@ struct Elf {
     unsigned phnum;
     uint64_t phoff;
     uint16_t phentsize;
+    unsigned shnum; /* 0: no section headers, or none that make sense */
+    uint64_t shoff;
+    uint16_t shentsize, shstrndx;
 };
 
 /** One program header, widened. */
 struct ElfSegment {
     uint32_t type;
     uint64_t offset, vaddr, paddr, filesz, memsz, align;
+};
+
+/** One section header, widened. */
+struct ElfSection {
+    uint32_t type;
+    uint64_t flags, offset, size;
+    unsigned addr_at; /* where in the header the address is, of 8 bytes if it is 64-bit, else 4 */
 };
 
 /** A note found by elf_find_note. */
@@ -51,6 +62,9 @@ int elf_open(struct Elf *elf, const void *data, size_t size, char *why, size_t n
  * sizes not to wrap. Returns 0 or -EINVAL with `why`.
  */
 int elf_segment(const struct Elf *elf, unsigned index, struct ElfSegment *seg, char *why, size_t n);
+
+/** Section header `index` (< shnum). Nothing of it is checked. */
+struct ElfSection elf_section(const struct Elf *elf, unsigned index);
 
 /** Find note `name`/`type` in the PT_NOTE segments. Returns false if there is none (or the notes are malformed). */
 bool elf_find_note(const struct Elf *elf, const char *name, uint32_t type, struct ElfNote *note);

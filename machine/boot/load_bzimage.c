@@ -2,6 +2,7 @@
 #include "machine/boot/load_bzimage.h"
 
 #include "base/bytes.h"
+#include "machine/boot/plan.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -18,8 +19,10 @@ enum {
     HDR_VERSION = 0x206,
     HDR_LOADER_TYPE = 0x210,
     HDR_LOADFLAGS = 0x211,
+    HDR_CODE32_START = 0x214,
     HDR_RAMDISK_IMAGE = 0x218,
     HDR_RAMDISK_SIZE = 0x21c,
+    HDR_HEAP_END_PTR = 0x224,
     HDR_CMD_LINE_PTR = 0x228,
     HDR_INITRD_ADDR_MAX = 0x22c, /* 2.03 */
     HDR_ALIGNMENT = 0x230,       /* 2.05 */
@@ -45,6 +48,7 @@ enum {
 
 enum {
     LOADFLAG_LOADED_HIGH = 1 << 0,
+    LOADFLAG_CAN_USE_HEAP = 1 << 7,
     XLF_KERNEL_64 = 1 << 0,
     XLF_CAN_BE_LOADED_ABOVE_4G = 1 << 1,
     LOADER_UNDEFINED = 0xff,
@@ -59,6 +63,15 @@ enum {
     AT_STACK_TOP = 0x1fff0,
     AT_CMDLINE = 0x20000,
     CMDLINE_ROOM = 0x10000,
+};
+
+/* After a BIOS the kernel begins in real mode: its setup code lies where the parameters would, below heap and stack. */
+enum {
+    REAL_SEGMENT = AT_BOOT_PARAMS >> 4,
+    REAL_ENTRY = 0x20, /* paragraphs behind it: the setup code is entered at its second sector */
+    REAL_HEAP_END = 0xe000,
+    REAL_SETUP_MOST = 0x8000, /* as the protocol has it */
+    HEAP_END_BIAS = 0x200,
 };
 
 /* The setup header, decoded. Fields that the protocol version lacks have the documented defaults. */
@@ -89,6 +102,12 @@ unsigned bzimage_bits(const void *data, size_t size) {
     return get_le16(d + HDR_XLOADFLAGS) & XLF_KERNEL_64 ? 64 : 32;
 }
 
+uint64_t bzimage_setup_size(const void *data, size_t size) {
+    const uint8_t *d = data;
+    uint64_t sectors = d[HDR_SETUP_SECTS] != 0 ? d[HDR_SETUP_SECTS] : 4, bytes = (sectors + 1) * 512;
+    return bytes < size ? bytes : size;
+}
+
 static int check_header(struct Loader *l, struct Setup *s) {
     const struct BootFile *k = &l->in->kernel;
     const uint8_t *d = s->file;
@@ -113,9 +132,8 @@ static int check_header(struct Loader *l, struct Setup *s) {
 
 static int check_size(struct Loader *l, struct Setup *s) {
     const struct BootFile *k = &l->in->kernel;
-    unsigned sectors = s->file[HDR_SETUP_SECTS] != 0 ? s->file[HDR_SETUP_SECTS] : 4;
 
-    s->setup_size = (sectors + 1) * 512u;
+    s->setup_size = bzimage_setup_size(s->file, k->size);
     /* Before 2.04 only the low half of syssize was defined. */
     uint32_t paragraphs = get_le32(s->file + HDR_SYSSIZE);
     if (s->version < 0x204)
@@ -295,9 +313,48 @@ static int write_page_tables(struct Loader *l) {
     return loader_copy(l, &l->in->kernel, "the first page tables", AT_PAGE_TABLES, table, sizeof(table));
 }
 
+/* Where the kernel enters with long mode or protected mode at once, its parameters made here. */
+static int start_protected(struct Loader *l, const struct Setup *s, bool entry64, const uint8_t params[BP_SIZE]) {
+    const struct BootFile *k = &l->in->kernel;
+    uint8_t gdt[BOOT_GDT_SIZE];
+    int r = loader_copy(l, k, "the boot parameters", AT_BOOT_PARAMS, params, BP_SIZE);
+
+    loader_fill_gdt(gdt, entry64);
+    if (r != 0 || (r = loader_copy(l, k, "the first GDT", AT_GDT, gdt, sizeof(gdt))) != 0 ||
+        (entry64 && (r = write_page_tables(l)) != 0))
+        return r;
+    if (entry64)
+        loader_enter64(l, s->load_addr + ENTRY64_OFFSET, AT_GDT, AT_PAGE_TABLES);
+    else
+        loader_enter32(l, (uint32_t)s->load_addr, AT_GDT);
+    l->env.gpr[REG_SI] = AT_BOOT_PARAMS;
+    l->env.gpr[REG_SP] = AT_STACK_TOP;
+    return 0;
+}
+
+/* Where a BIOS runs: the kernel's own real-mode code asks it. Of `params` the header is of interest. */
+static int start_real(struct Loader *l, const struct Setup *s, uint8_t params[BP_SIZE]) {
+    const struct BootFile *k = &l->in->kernel;
+
+    if (s->setup_size > REAL_SETUP_MOST)
+        return loader_fail(l, k, -EINVAL, "bzImage has %" PRIu64 " bytes of real-mode code; %d are the most",
+                           s->setup_size, REAL_SETUP_MOST);
+    params[HDR_LOADFLAGS] |= LOADFLAG_CAN_USE_HEAP;
+    put_le16(params + HDR_HEAP_END_PTR, REAL_HEAP_END - HEAP_END_BIAS);
+    put_le32(params + HDR_CODE32_START, (uint32_t)s->load_addr);
+    int r = loader_copy(l, k, "the setup code", AT_BOOT_PARAMS, s->file, s->setup_size);
+    if (r == 0)
+        r = loader_copy(l, k, "the setup header", AT_BOOT_PARAMS + HDR_SETUP_SECTS, params + HDR_SETUP_SECTS,
+                        s->header_end - HDR_SETUP_SECTS);
+    plan_set(l->plan, PLAN_MODE, PLAN_REAL);
+    plan_set(l->plan, PLAN_ENTRY, (uint32_t)(REAL_SEGMENT + REAL_ENTRY) << 16);
+    plan_set(l->plan, PLAN_STACK, (uint32_t)REAL_SEGMENT << 16 | REAL_HEAP_END);
+    return r;
+}
+
 int bzimage_load(struct Loader *l) {
     const struct BootFile *k = &l->in->kernel;
-    uint8_t params[BP_SIZE] = {0}, gdt[BOOT_GDT_SIZE];
+    uint8_t params[BP_SIZE] = {0};
     struct Setup s;
 
     int r = read_header(l, &s);
@@ -313,22 +370,8 @@ int bzimage_load(struct Loader *l) {
 
     fill_params(l, &s, params);
     if ((r = choose_load_address(l, &s)) != 0 || (r = load_cmdline(l, &s, params)) != 0 ||
-        (r = load_initrd(l, &s, entry64, params)) != 0 ||
-        (r = loader_copy(l, k, "the kernel", s.load_addr, s.file + s.setup_size, s.code_size)) != 0 ||
-        (r = loader_copy(l, k, "the boot parameters", AT_BOOT_PARAMS, params, sizeof(params))) != 0)
+        (r = load_initrd(l, &s, entry64 && l->plan == NULL, params)) != 0 ||
+        (r = loader_copy(l, k, "the kernel", s.load_addr, s.file + s.setup_size, s.code_size)) != 0)
         return r;
-    loader_fill_gdt(gdt, entry64);
-    if ((r = loader_copy(l, k, "the first GDT", AT_GDT, gdt, sizeof(gdt))) != 0)
-        return r;
-
-    if (entry64) {
-        if ((r = write_page_tables(l)) != 0)
-            return r;
-        loader_enter64(l, s.load_addr + ENTRY64_OFFSET, AT_GDT, AT_PAGE_TABLES);
-    } else {
-        loader_enter32(l, (uint32_t)s.load_addr, AT_GDT);
-    }
-    l->env.gpr[REG_SI] = AT_BOOT_PARAMS;
-    l->env.gpr[REG_SP] = AT_STACK_TOP;
-    return 0;
+    return l->plan != NULL ? start_real(l, &s, params) : start_protected(l, &s, entry64, params);
 }

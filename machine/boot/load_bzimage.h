@@ -12,6 +12,8 @@
 bool bzimage_is(const void *data, size_t size);
 /** 64 if it has a 64-bit entry, else 32. Of what bzimage_is. */
 unsigned bzimage_bits(const void *data, size_t size);
+/** Bytes of boot sector and real-mode code at its beginning; the kernel proper follows. */
+uint64_t bzimage_setup_size(const void *data, size_t size);
 int bzimage_load(struct Loader *l);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "base/bytes.h"
 #include "machine/boot/elf.h"
+#include "machine/boot/start_info.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -30,6 +31,7 @@ enum {
     INFO_HAS_MEMORY = 1 << 0,
     INFO_HAS_CMDLINE = 1 << 2,
     INFO_HAS_MODULES = 1 << 3,
+    INFO_HAS_SECTIONS = 1 << 5,
     INFO_HAS_MMAP = 1 << 6,
     INFO_HAS_LOADER_NAME = 1 << 9,
     MODULE_SIZE = 16,
@@ -193,48 +195,79 @@ static int place_modules(struct Loader *l, uint8_t *info) {
     return r;
 }
 
-static int place_memory_map(struct Loader *l, uint8_t *info) {
-    uint8_t map[E820_MAX * MMAP_ENTRY_SIZE];
-    uint32_t upper = 0;
-    uint64_t addr;
-
-    for (unsigned i = 0; i < l->e820.count; i++) {
-        const struct E820Entry *e = &l->e820.entry[i];
-        uint8_t *p = map + i * MMAP_ENTRY_SIZE;
-
-        put_le32(p, MMAP_ENTRY_SIZE - 4);
-        put_le64(p + 4, e->addr);
-        put_le64(p + 12, e->size);
-        put_le32(p + 20, e->type);
-        if (e->addr == EXTENDED_MEMORY_BASE && e->type == E820_RAM)
-            upper = (uint32_t)(e->size / 1024);
-    }
-    put_le32(info, get_le32(info) | INFO_HAS_MEMORY | INFO_HAS_MMAP);
-    put_le32(info + 4, EBDA_BASE / 1024);
-    put_le32(info + 8, upper); /* up to the first hole above 1 MiB */
-    int r = loader_place(l, &l->in->kernel, "the memory map", map, l->e820.count * MMAP_ENTRY_SIZE, 4, &addr);
-    put_le32(info + 44, l->e820.count * MMAP_ENTRY_SIZE);
-    put_le32(info + 48, (uint32_t)addr);
+/* Bytes of the file that no segment has, behind the kernel; their header says where. */
+static int place_section(struct Loader *l, const struct Elf *elf, unsigned index, uint8_t *header) {
+    struct ElfSection s = elf_section(elf, index);
+    uint64_t addr = 0;
+    if (s.type == ELF_SHT_NULL || s.type == ELF_SHT_NOBITS || s.flags & ELF_SHF_ALLOC || s.size == 0)
+        return 0;
+    if (!range_within(s.offset, s.size, elf->size))
+        return -EINVAL;
+    int r = loader_place(l, &l->in->kernel, "a section", elf->data + s.offset, s.size, 16, &addr);
+    put_le(header + s.addr_at, addr, elf->is64 ? 8 : 4);
     return r;
 }
 
-static int place_info(struct Loader *l, uint64_t *info_addr, uint64_t *gdt_addr) {
+/* The kernel's section headers, so that it finds its symbols; left out if there is something wrong or no room. */
+static void place_sections(struct Loader *l, uint8_t *info) {
+    const struct BootFile *k = &l->in->kernel;
+    struct Loader before = *l;
+    char unused[160];
+    struct Elf elf;
+    uint64_t addr = 0;
+    int r = 0;
+
+    if (!elf_is(k->data, k->size) || elf_open(&elf, k->data, k->size, unused, sizeof(unused)) != 0 || elf.shnum == 0)
+        return;
+    size_t size = (size_t)elf.shnum * elf.shentsize;
+    uint8_t *headers = malloc(size);
+    if (headers == NULL)
+        return;
+    memcpy(headers, elf.data + elf.shoff, size);
+    l->why = unused, l->why_size = sizeof(unused);
+    for (unsigned i = 0; r == 0 && i < elf.shnum; i++)
+        r = place_section(l, &elf, i, headers + (size_t)i * elf.shentsize);
+    if (r == 0)
+        r = loader_place(l, k, "the section headers", headers, size, 8, &addr);
+    free(headers);
+    l->why = before.why, l->why_size = before.why_size;
+    if (r != 0) {
+        l->cursor = before.cursor;
+        return;
+    }
+    put_le32(info, get_le32(info) | INFO_HAS_SECTIONS);
+    put_le32(info + 28, elf.shnum);
+    put_le32(info + 32, elf.shentsize);
+    put_le32(info + 36, (uint32_t)addr);
+    put_le32(info + 40, elf.shstrndx);
+}
+
+static int place_info(struct Loader *l, bool elf, uint64_t *info_addr, uint64_t *gdt_addr) {
     static const char loader_name[] = "twin86";
+    static const struct StartFormat format = {
+        .size = INFO_SIZE,
+        .map_head = 4,
+        .map_at = 48,
+        .map_count = 44,
+        .map_unit = MMAP_ENTRY_SIZE,
+        .memory = 4,
+    };
     const struct BootFile *k = &l->in->kernel;
     uint8_t info[INFO_SIZE] = {0}, gdt[BOOT_GDT_SIZE];
     uint64_t cmdline = 0, name = 0;
     int r;
 
+    put_le32(info, INFO_HAS_MEMORY | INFO_HAS_MMAP | INFO_HAS_CMDLINE | INFO_HAS_LOADER_NAME);
     loader_fill_gdt(gdt, false);
-    if ((r = place_modules(l, info)) != 0 || (r = place_memory_map(l, info)) != 0 ||
-        (r = place_cmdline(l, k, l->in->cmdline, &cmdline)) != 0 ||
+    if ((r = place_modules(l, info)) != 0 || (r = place_cmdline(l, k, l->in->cmdline, &cmdline)) != 0 ||
         (r = loader_place(l, k, "the loader's name", loader_name, sizeof(loader_name), 4, &name)) != 0 ||
         (r = loader_place(l, k, "the first GDT", gdt, sizeof(gdt), 8, gdt_addr)) != 0)
         return r;
-    put_le32(info, get_le32(info) | INFO_HAS_CMDLINE | INFO_HAS_LOADER_NAME);
+    if (elf)
+        place_sections(l, info);
     put_le32(info + 16, (uint32_t)cmdline);
     put_le32(info + 64, (uint32_t)name);
-    return loader_place(l, k, "the multiboot information", info, sizeof(info), 8, info_addr);
+    return start_info_place(l, &format, info, info_addr);
 }
 
 int multiboot_load(struct Loader *l) {
@@ -259,7 +292,7 @@ int multiboot_load(struct Loader *l) {
                         "corrupted or needs more (-m)",
                         entry);
     if (r == 0)
-        r = place_info(l, &info_addr, &gdt_addr);
+        r = place_info(l, !(flags & FLAG_ADDRESSES), &info_addr, &gdt_addr);
     if (r != 0)
         return r;
     loader_enter32(l, entry, gdt_addr);

@@ -2,6 +2,7 @@
 #include "machine/boot/load_pvh.h"
 
 #include "base/bytes.h"
+#include "machine/boot/start_info.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -13,7 +14,6 @@ enum {
     START_VERSION = 1, /* with a memory map */
     START_SIZE = 56,   /* struct hvm_start_info */
     MODULE_SIZE = 32,  /* struct hvm_modlist_entry */
-    MEMMAP_SIZE = 24,  /* struct hvm_memmap_table_entry */
 };
 
 bool pvh_entry(const struct Elf *elf, uint32_t *entry) {
@@ -55,20 +55,13 @@ static int place_modules(struct Loader *l, uint8_t *start) {
     return r;
 }
 
-static int place_memmap(struct Loader *l, uint8_t *start) {
-    uint8_t map[E820_MAX * MEMMAP_SIZE] = {0};
-    uint64_t addr = 0;
-
-    for (unsigned i = 0; i < l->e820.count; i++) {
-        put_le64(map + i * MEMMAP_SIZE, l->e820.entry[i].addr);
-        put_le64(map + i * MEMMAP_SIZE + 8, l->e820.entry[i].size);
-        put_le32(map + i * MEMMAP_SIZE + 16, l->e820.entry[i].type);
-    }
-    int r = loader_place(l, &l->in->kernel, "the memory map", map, l->e820.count * MEMMAP_SIZE, 8, &addr);
-    put_le64(start + 40, addr);
-    put_le32(start + 48, l->e820.count);
-    return r;
-}
+static const struct StartFormat format = {
+    .size = START_SIZE,
+    .map_at = 40,
+    .map_count = 48,
+    .map_unit = 1,
+    .rsdp = 32,
+};
 
 int pvh_load(struct Loader *l) {
     const struct BootFile *k = &l->in->kernel;
@@ -94,14 +87,13 @@ int pvh_load(struct Loader *l) {
 
     put_le32(start, START_MAGIC);
     put_le32(start + 4, START_VERSION);
-    put_le64(start + 32, l->in->rsdp);
     loader_fill_gdt(gdt, false);
-    if ((r = place_modules(l, start)) != 0 || (r = place_memmap(l, start)) != 0 ||
+    if ((r = place_modules(l, start)) != 0 ||
         (r = loader_place(l, k, "the command line", cmdline, strlen(cmdline) + 1, 8, &cmdline_addr)) != 0 ||
         (r = loader_place(l, k, "the first GDT", gdt, sizeof(gdt), 8, &gdt_addr)) != 0)
         return r;
     put_le64(start + 24, cmdline_addr);
-    if ((r = loader_place(l, k, "the start information", start, sizeof(start), 8, &start_addr)) != 0)
+    if ((r = start_info_place(l, &format, start, &start_addr)) != 0)
         return r;
     loader_enter32(l, entry, gdt_addr);
     l->env.gpr[REG_BX] = start_addr;

@@ -8,6 +8,7 @@
 #include "machine/boot/load_firmware.h"
 #include "machine/boot/load_multiboot.h"
 #include "machine/boot/load_pvh.h"
+#include "machine/boot/plan.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -24,16 +25,23 @@ int loader_fail(struct Loader *l, const struct BootFile *file, int err, const ch
     return err;
 }
 
-/* Below 1 MiB, where firmware would be, which does not run: linkers put the file's headers there, a page below code at
- * 1 MiB. The first page holds the ACPI root pointer. */
+/* Below 1 MiB, where firmware would be if it ran: linkers put the file's headers there, a page below code at 1 MiB. The
+ * first page holds the ACPI root pointer. */
 static bool is_free_shadow(const struct Loader *l, uint64_t addr, uint64_t size) {
     uint64_t below = EXTENDED_MEMORY_BASE - addr;
-    return addr >= BIOS_AREA_BASE + 4096 && addr < EXTENDED_MEMORY_BASE &&
+    return l->plan == NULL && addr >= BIOS_AREA_BASE + 4096 && addr < EXTENDED_MEMORY_BASE &&
            (size <= below || e820_is_ram(&l->e820, EXTENDED_MEMORY_BASE, size - below));
 }
 
 static int check_ram(struct Loader *l, const struct BootFile *file, const char *what, uint64_t addr, uint64_t size) {
-    if ((e820_is_ram(&l->e820, addr, size) || is_free_shadow(l, addr, size)) && bus_ram_ptr(l->bus, addr, size) != NULL)
+    bool free = e820_is_ram(&l->e820, addr, size) || is_free_shadow(l, addr, size);
+    if (l->plan != NULL && free && (addr < PLAN_LOWEST || addr >= HIGH_RAM_BASE))
+        return loader_fail(l, file, -ENOMEM,
+                           "%s wants %" PRIx64 "h-%" PRIx64
+                           "h, which the BIOS can't load; from %xh up to 4 GiB would be "
+                           "right, or no BIOS (-machine kernel-firmware=off)",
+                           what, addr, addr + size - 1, PLAN_LOWEST);
+    if (free && bus_ram_ptr(l->bus, addr, size) != NULL)
         return 0;
     if (addr >= RAM_SIZE_MIN && (addr >= l->ram.below_4g || size > l->ram.below_4g - addr))
         return loader_fail(l, file, -ENOMEM,
@@ -46,13 +54,21 @@ static int check_ram(struct Loader *l, const struct BootFile *file, const char *
                        what, addr, addr + size - 1, EBDA_BASE);
 }
 
+static int write_down(struct Loader *l, uint64_t addr, const void *data, uint64_t size) {
+    int r = plan_copy(l->plan, addr, data, size);
+    return r != 0 ? loader_fail(l, NULL, r, "out of memory") : 0;
+}
+
 int loader_copy(struct Loader *l, const struct BootFile *file, const char *what, uint64_t addr, const void *data,
                 uint64_t size) {
     int r = size == 0 ? 0 : check_ram(l, file, what, addr, size);
 
-    if (r == 0 && size != 0)
-        bus_write(l->bus, addr, data, size);
-    return r;
+    if (r != 0 || size == 0)
+        return r;
+    if (l->plan != NULL)
+        return write_down(l, addr, data, size);
+    bus_write(l->bus, addr, data, size);
+    return 0;
 }
 
 int loader_zero(struct Loader *l, const struct BootFile *file, const char *what, uint64_t addr, uint64_t size) {
@@ -61,6 +77,8 @@ int loader_zero(struct Loader *l, const struct BootFile *file, const char *what,
 
     if (r != 0 || size == 0)
         return r;
+    if (l->plan != NULL)
+        return write_down(l, addr, NULL, size);
     /* Only what is not zero yet: fresh memory shall stay untouched, since touching costs host memory. */
     for (uint64_t done = 0; done < size;) {
         uint64_t part = size - done < sizeof(zero) ? size - done : sizeof(zero);
@@ -73,18 +91,26 @@ int loader_zero(struct Loader *l, const struct BootFile *file, const char *what,
     return 0;
 }
 
-int loader_place(struct Loader *l, const struct BootFile *file, const char *what, const void *data, uint64_t size,
-                 uint64_t align, uint64_t *addr) {
+int loader_reserve(struct Loader *l, const struct BootFile *file, const char *what, uint64_t size, uint64_t align,
+                   uint64_t *addr) {
     if (l->cursor == 0)
         l->cursor = l->image_end > EXTENDED_MEMORY_BASE ? l->image_end : EXTENDED_MEMORY_BASE;
 
     uint64_t at = align_up(l->cursor, align);
-    int r = loader_copy(l, file, what, at, data, size);
+    if (at + size > HIGH_RAM_BASE)
+        return loader_fail(l, file, -ENOMEM, "%s does not fit behind the kernel, below 4 GiB", what);
+    int r = size == 0 ? 0 : check_ram(l, file, what, at, size);
     if (r != 0)
         return r;
     *addr = at;
     l->cursor = at + size;
     return 0;
+}
+
+int loader_place(struct Loader *l, const struct BootFile *file, const char *what, const void *data, uint64_t size,
+                 uint64_t align, uint64_t *addr) {
+    int r = loader_reserve(l, file, what, size, align, addr);
+    return r != 0 ? r : loader_copy(l, file, what, *addr, data, size);
 }
 
 static void set_segment(struct X86Segment *s, uint16_t selector, uint32_t ar, uint32_t limit) {
@@ -236,7 +262,7 @@ static enum BootKind kernel_kind(struct Loader *l, const struct BootFile *k) {
 static enum BootKind input_kind(struct Loader *l) {
     const struct BootInput *in = l->in;
 
-    if (in->firmware.name != NULL && in->kernel.name != NULL) {
+    if (in->firmware.name != NULL && in->kernel.name != NULL && !in->after_firmware) {
         loader_fail(l, &in->kernel, 0, "a kernel and a firmware were both given; use -kernel or -bios");
         return BOOT_UNKNOWN;
     }
@@ -261,6 +287,13 @@ enum BootKind boot_kind(const struct BootInput *in, char *why, size_t n) {
     return input_kind(&l);
 }
 
+enum BootKind boot_kernel_kind(const struct BootInput *in, char *why, size_t n) {
+    struct Loader l;
+
+    loader_init(&l, in, why, n);
+    return kernel_kind(&l, &in->kernel);
+}
+
 unsigned boot_kernel_bits(const struct BootInput *in) {
     const struct BootFile *k = &in->kernel;
     char why[160];
@@ -283,13 +316,14 @@ int boot_map_firmware(const struct BootInput *in, struct Bus *bus, struct Region
     return in->firmware.name == NULL ? 0 : firmware_map(&l, rom);
 }
 
+static int (*const load[])(struct Loader *) = {
+    [BOOT_BZIMAGE] = bzimage_load,
+    [BOOT_MULTIBOOT] = multiboot_load,
+    [BOOT_PVH] = pvh_load,
+    [BOOT_FIRMWARE] = firmware_load,
+};
+
 int boot_load(const struct BootInput *in, struct Bus *bus, CPUX86State *env, char *why, size_t n) {
-    static int (*const load[])(struct Loader *) = {
-        [BOOT_BZIMAGE] = bzimage_load,
-        [BOOT_MULTIBOOT] = multiboot_load,
-        [BOOT_PVH] = pvh_load,
-        [BOOT_FIRMWARE] = firmware_load,
-    };
     struct Loader l;
 
     loader_init(&l, in, why, n);
@@ -309,5 +343,39 @@ int boot_load(const struct BootInput *in, struct Bus *bus, CPUX86State *env, cha
         bus_set_a20(bus, true); /* every boot protocol here wants it, and the reset vector lies in odd megabytes */
         *env = l.env;
     }
+    return r;
+}
+
+/* The loader's registers, for the ROM. A kernel that begins in real mode sets its entry itself (load_bzimage.c). */
+static void write_down_entry(struct Loader *l) {
+    const CPUX86State *env = &l->env;
+    if (!(env->cr0 & CR0_PE))
+        return;
+    plan_set(l->plan, PLAN_MODE, PLAN_FLAT);
+    plan_set(l->plan, PLAN_ENTRY, (uint32_t)env->rip);
+    plan_set(l->plan, PLAN_EAX, (uint32_t)env->gpr[REG_AX]);
+    plan_set(l->plan, PLAN_EBX, (uint32_t)env->gpr[REG_BX]);
+    plan_set(l->plan, PLAN_GDTR, (uint32_t)env->gdt.limit | (uint32_t)env->gdt.base << 16);
+    plan_set(l->plan, PLAN_GDTR + 4, (uint32_t)(env->gdt.base >> 16));
+}
+
+int boot_plan(const struct BootInput *in, struct Bus *bus, struct BootPlan *plan, char *why, size_t n) {
+    struct Loader l;
+
+    loader_init(&l, in, why, n);
+    l.bus = bus;
+    l.plan = plan;
+    l.ram = ram_layout(in->ram_size);
+    uint64_t low = l.ram.below_4g;
+    if (low < 4 * EXTENDED_MEMORY_BASE)
+        return loader_fail(&l, &in->kernel, -ENOMEM,
+                           "%" PRIu64 " MiB of memory are too little to start a kernel after the BIOS; 4 MiB are the "
+                           "least (-m)",
+                           in->ram_size >> 20);
+    e820_build(&l.e820, &l.ram, low - FIRMWARE_AREA_SIZE, FIRMWARE_AREA_SIZE);
+    enum BootKind kind = kernel_kind(&l, &in->kernel);
+    int r = kind == BOOT_UNKNOWN ? -EINVAL : load[kind](&l);
+    if (r == 0)
+        write_down_entry(&l);
     return r;
 }

@@ -10,6 +10,7 @@ struct Loader {
     const struct BootInput *in;
     struct Bus *bus;
     CPUX86State env; /* a copy: given to the caller when all went well */
+    struct BootPlan *plan; /* not NULL: firmware's option ROM is to do it, and this says what; RAM stays as it is */
     struct E820Map e820;
     struct RamLayout ram;
     uint64_t image_end; /* first byte behind the loaded kernel */
@@ -36,6 +37,10 @@ int loader_zero(struct Loader *l, const struct BootFile *file, const char *what,
  */
 int loader_place(struct Loader *l, const struct BootFile *file, const char *what, const void *data, uint64_t size,
                  uint64_t align, uint64_t *addr);
+
+/** As loader_place, but nothing is copied yet. */
+int loader_reserve(struct Loader *l, const struct BootFile *file, const char *what, uint64_t size, uint64_t align,
+                   uint64_t *addr);
 
 /** Set l->env to flat 32-bit protected mode without paging, interrupts off, at `entry`. */
 void loader_enter32(struct Loader *l, uint32_t entry, uint64_t gdt_base);

@@ -9,6 +9,7 @@
 #include "devices/firmware/fw_cfg.h"
 #include "devices/firmware/pflash.h"
 #include "include/twin86.h"
+#include "machine/boot/plan.h"
 #include "machine/firmware/shadow.h"
 #include "machine/firmware/smbios.h"
 
@@ -37,6 +38,11 @@ struct Firmware {
     struct SmbiosOptions smbios;
     struct Shadow shadow;
     struct FlashChip flash[FIRMWARE_FLASH_CHIPS];
+    /* the kernel that firmware starts (kernel.c) */
+    bool offered;
+    struct BootPlan plan;
+    uint8_t *order_before; /* "bootorder" without it; NULL: is not changed; order_size 0: there was none */
+    uint32_t order_size;
 };
 
 /** "order=cd,menu=on..." on top of *o. 0, or -EINVAL with one line in `why`, which begins with the option. */

@@ -10,9 +10,11 @@
  *     fuzz_loader FILE...         replay
  *
  * An input's first byte chooses what the rest is: bits 0-1: kernel, kernel with the RAM disk behind it, firmware,
- * kernel with two modules; bit 2: no long mode; bit 3: 4 MiB of memory instead of 32.
+ * kernel with two modules; bit 2: no long mode; bit 3: 4 MiB of memory instead of 32; bit 4: the kernel is to start
+ * after firmware.
  */
-#include "machine/boot/boot.h"
+#include "base/bytes.h"
+#include "machine/boot/plan.h"
 #include "tests/unit/machine/boot_images.h"
 
 #include <pthread.h>
@@ -49,6 +51,27 @@ static void check_result(int r, const char *why, const CPUX86State *env) {
         fprintf(stderr, "fuzz_loader: result %d, message \"%s\", rip %llx\n", r, why, (unsigned long long)env->rip);
         abort();
     }
+}
+
+/* A plan has its steps in the memory that there is, or there is a line that says why not. */
+static void make_plan(const struct BootInput *in, struct Bus *bus) {
+    struct BootPlan plan;
+    char why[256];
+    if (plan_init(&plan) != 0)
+        return;
+    plan_add_source(&plan, 1, in->kernel.data, in->kernel.size);
+    int r = boot_plan(in, bus, &plan, why, sizeof(why));
+    bool good = r == 0 || (r < 0 && why[0] != '\0' && strchr(why, '\n') == NULL);
+    for (size_t i = 0; i < plan.steps; i++) {
+        const uint8_t *step = plan.bytes + PLAN_STEPS_AT + i * STEP_SIZE;
+        uint64_t to = get_le32(step + STEP_TO), size = get_le32(step + STEP_LENGTH);
+        good = good && to >= PLAN_LOWEST && to + size <= in->ram_size;
+    }
+    if (!good) {
+        fprintf(stderr, "fuzz_loader: plan: result %d, message \"%s\"\n", r, why);
+        abort();
+    }
+    plan_free(&plan);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -88,6 +111,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         break;
     default: in.kernel = file;
     }
+    if (how & 16 && in.kernel.name != NULL) {
+        make_plan(&in, b->bus);
+        return 0;
+    }
     int r = boot_load(&in, b->bus, &env, why, sizeof(why));
     if (in.firmware.name == NULL)
         check_result(r, why, &env);
@@ -97,7 +124,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 #ifndef WITH_LIBFUZZER
 /* ---- The plain program ---- */
 
-enum { SEED_COUNT = 12, MUTATED_MAX = 1 << 17 };
+enum { SEED_COUNT = 16, MUTATED_MAX = 1 << 17 };
 
 static struct Image prefixed(uint8_t how, struct Image image) {
     struct Image i = {malloc(image.size + 1), image.size + 1};
@@ -126,6 +153,10 @@ static void make_seeds(struct Image seed[SEED_COUNT]) {
     seed[n++] = prefixed(0, image_multiboot_flat(MIB));
     seed[n++] = prefixed(3, image_multiboot_flat(2 * MIB));
     seed[n++] = prefixed(2, image_firmware());
+    seed[n++] = prefixed(16, image_bzimage(true, 4096));
+    seed[n++] = prefixed(19, image_elf(true, true, false, 2 * MIB, 2 * MIB));
+    seed[n++] = prefixed(16 + 8, image_elf(false, false, true, 2 * MIB, 2 * MIB));
+    seed[n++] = prefixed(16, image_multiboot_flat(2 * MIB));
 }
 
 /* xorshift64*: the same sequence everywhere. */

@@ -30,6 +30,7 @@ static const struct SuiteEntry suites[] = {
     {"elf", elf_suite},
     {"bzimage", bzimage_suite},
     {"multiboot", multiboot_suite},
+    {"plan", plan_suite},
     {"pvh", pvh_suite},
     {"firmware", firmware_suite},
     {"pflash", pflash_suite},

@@ -25,6 +25,7 @@ Suite *e820_suite(void);
 Suite *elf_suite(void);
 Suite *bzimage_suite(void);
 Suite *multiboot_suite(void);
+Suite *plan_suite(void);
 Suite *pvh_suite(void);
 Suite *firmware_suite(void);
 Suite *pflash_suite(void);

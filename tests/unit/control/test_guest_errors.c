@@ -73,7 +73,7 @@ static const struct {
     {"@d0000000?", "read of unassigned memory d0000000h, size 1"},
     {"@fffffff0=1", "write to ROM fffffff0h, size 1"},
     {"@a1234?", "display adapter: there is none; read at a1234h"},
-    {"@b8000=720w", "display adapter: there is none; write at b8000h"},
+    {"@b7ffe=720w", "display adapter: there is none; write at b7ffeh"},
     {"20=19", "PIC: level-triggered mode is the ELCR's here, ICW1 19h"},
     {"20=11 20=20", "PIC: command in the middle of initialization 20h"},
     {"20=20", "PIC: EOI with nothing in service 20h"},

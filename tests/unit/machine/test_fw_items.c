@@ -203,7 +203,7 @@ START_TEST(flash_files) {
     bus_write(bus, 0x100000000 - CODE - VARS, "\x40\x12\xff", 1);
     bus_write(bus, 0x100000000 - CODE - VARS, "\x12", 1);
     refused(&c, "is in use by another machine");
-    guest.kernel = "x";
+    guest.bios = "x";
     ck_assert_int_eq(twin86_load(m, &guest, why, sizeof(why)), -EINVAL);
     ck_assert_ptr_nonnull(strstr(why, "the firmware in the flash chip is what starts"));
     int fd = open("fw_vars.tmp", O_RDONLY); /* it is there at once */
@@ -232,6 +232,7 @@ END_TEST
 /* A kernel that starts without firmware finds what it leaves behind. */
 START_TEST(bios_state) {
     Twin86Config c = config();
+    c.kernel_firmware = TWIN86_KERNEL_FIRMWARE_OFF;
     Twin86Machine *m = make(&c);
     struct Image k = image_elf(false, true, false, 1 << 20, 1 << 20);
     Twin86Guest guest = {.kernel = "fw_kernel.tmp"};
@@ -258,6 +259,55 @@ START_TEST(bios_state) {
 }
 END_TEST
 
+static uint8_t sum(const uint8_t *p, size_t n) {
+    uint8_t s = 0;
+    while (n--)
+        s += *p++;
+    return s;
+}
+
+/* What firmware is offered of a kernel, and that it is taken back with it. */
+START_TEST(offered_kernel) {
+    static const char *const rom_list[] = {"fw_rom.tmp,bootindex=1", NULL};
+    static const char first[] = "/rom@genroms/kernel.rom\n/rom@genroms/fw_rom.tmp";
+    Twin86Config c = config();
+    struct Image k = image_elf(false, true, false, 1 << 20, 1 << 20), bios = image_firmware();
+    uint8_t option[512] = {0x55, 0xaa, 1};
+    char why[300];
+    uint32_t n = 0;
+    write_file("fw_rom.tmp", option, sizeof(option));
+    write_file("fw_kernel.tmp", k.data, k.size);
+    write_file("fw_bios.tmp", bios.data, bios.size);
+    c.option_roms = rom_list;
+    Twin86Machine *m = make(&c);
+    struct FwCfg *f = &machine_of(m)->fw_cfg;
+    unsigned files = f->files;
+    Twin86Guest guest = {.kernel = "fw_kernel.tmp", .append = "a b", .bios = "fw_bios.tmp"};
+    for (unsigned i = 0; i < 2; i++) { /* again: nothing is left of the first time */
+        ck_assert_msg(twin86_load(m, &guest, why, sizeof(why)) == 0, "%s", why);
+        ck_assert_uint_eq(f->files, files + 1);
+        file_is(m, "bootorder", first, sizeof(first));
+        const uint8_t *rom = fw_cfg_file(f, "genroms/kernel.rom", &n);
+        ck_assert_uint_eq(rom[2] * 512u, n);
+        ck_assert_uint_eq(sum(rom, n), 0);
+        ck_assert_uint_eq(sum(rom + rom[0x1a], 32), 0);
+        ck_assert_str_eq((const char *)f->item[FW_CFG_CMDLINE_DATA].data, "a b");
+        ck_assert_uint_eq(f->item[FW_CFG_KERNEL_DATA].size, k.size);
+        ck_assert_uint_eq(bus_read_uint(machine_of(m)->bus, 1 << 20, 4), 0); /* RAM is the firmware's */
+        ck_assert_uint_eq(machine_cpu(machine_of(m), 0)->env.rip, 0xfff0);
+    }
+    guest = (Twin86Guest){.bios = "fw_bios.tmp"};
+    ck_assert_msg(twin86_load(m, &guest, why, sizeof(why)) == 0, "%s", why);
+    ck_assert_uint_eq(f->files, files);
+    file_is(m, "bootorder", "/rom@genroms/fw_rom.tmp", 24);
+    ck_assert_uint_eq(f->item[FW_CFG_KERNEL_DATA].size, 0);
+    twin86_destroy(m);
+    remove("fw_rom.tmp"), remove("fw_kernel.tmp"), remove("fw_bios.tmp");
+    free(k.data);
+    free(bios.data);
+}
+END_TEST
+
 Suite *fw_items_suite(void) {
     Suite *s = suite_create("fw_items");
     TCase *t = tcase_create("fw_items");
@@ -268,6 +318,7 @@ Suite *fw_items_suite(void) {
     tcase_add_test(t, option_roms);
     tcase_add_test(t, flash_files);
     tcase_add_test(t, bios_state);
+    tcase_add_test(t, offered_kernel);
     suite_add_tcase(s, t);
     return s;
 }

@@ -565,6 +565,7 @@ START_TEST(com1_without_firmware) {
     o.used = 0;
     c.serial_output = serial_output;
     c.debug_exit = true;
+    c.kernel_firmware = TWIN86_KERNEL_FIRMWARE_OFF;
     c.opaque = &o;
     Twin86Machine *m = machine(&c);
     ck_assert_msg(twin86_load(m, &(Twin86Guest){.kernel = path}, why, sizeof(why)) == 0, "%s", why);

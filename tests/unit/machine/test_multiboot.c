@@ -55,6 +55,52 @@ START_TEST(gives_a_memory_map) {
 }
 END_TEST
 
+/* A table of three: nothing, one that a segment has, and one that lies in the file alone, 64 bytes at 200h. */
+static struct Image with_sections(bool is64, uint32_t size) {
+    struct Image i = image_elf(is64, true, false, MIB, MIB);
+    unsigned entry = is64 ? 64 : 40, at = (unsigned)i.size;
+    i.size += 3 * entry;
+    i.data = realloc(i.data, i.size);
+    uint8_t *h = i.data + at;
+    memset(h, 0, 3 * entry);
+    put_le32(h + entry + 4, 1);
+    put_le32(h + entry + 8, 2);
+    put_le(h + entry + (is64 ? 32 : 20), 16, is64 ? 8 : 4);
+    put_le32(h + 2 * entry + 4, 3);
+    put_le(h + 2 * entry + (is64 ? 24 : 16), 0x200, is64 ? 8 : 4);
+    put_le(h + 2 * entry + (is64 ? 32 : 20), size, is64 ? 8 : 4);
+    put_le(i.data + (is64 ? 40 : 32), at, is64 ? 8 : 4);
+    put_le16(i.data + (is64 ? 58 : 46), (uint16_t)entry);
+    put_le16(i.data + (is64 ? 60 : 48), 3);
+    put_le16(i.data + (is64 ? 62 : 50), 2);
+    return i;
+}
+
+START_TEST(gives_sections) {
+    use(with_sections(_i, 64));
+    bench_load_ok();
+    uint32_t info = (uint32_t)bench_env.gpr[REG_BX], entry = _i ? 64 : 40;
+    ck_assert_uint_ne(bench_read32(info) & 1 << 5, 0);
+    ck_assert_uint_eq(bench_read32(info + 28), 3);
+    ck_assert_uint_eq(bench_read32(info + 32), entry);
+    ck_assert_uint_eq(bench_read32(info + 40), 2);
+    uint32_t table = bench_read32(info + 36);
+    ck_assert_uint_eq(bench_read32(table + entry + (_i ? 16 : 12)), 0); /* where it was linked to */
+    uint32_t addr = bench_read32(table + 2 * entry + (_i ? 16 : 12));
+    ck_assert_uint_ge(addr, MIB + IMAGE_ELF_MEMSZ);
+    ck_assert_uint_eq(bench_read32(addr), 0x04030201);
+}
+END_TEST
+
+START_TEST(leaves_wrong_sections_out) {
+    use(with_sections(_i, 0x7fffffff));
+    bench_load_ok();
+    uint32_t info = (uint32_t)bench_env.gpr[REG_BX];
+    ck_assert_uint_eq(bench_read32(info) & 1 << 5, 0);
+    ck_assert_uint_eq(bench_read32(info + 28), 0);
+}
+END_TEST
+
 START_TEST(loads_flat_images) {
     use(image_multiboot_flat(2 * MIB));
     bus_write_uint(bench_bus, 2 * MIB + 8188, 0xffffffff, 4);
@@ -218,6 +264,8 @@ Suite *multiboot_suite(void) {
     tcase_add_checked_fixture(t, bench_setup, teardown);
     tcase_add_loop_test(t, loads_elf, 0, 2);
     tcase_add_test(t, gives_a_memory_map);
+    tcase_add_loop_test(t, gives_sections, 0, 2);
+    tcase_add_loop_test(t, leaves_wrong_sections_out, 0, 2);
     tcase_add_test(t, loads_flat_images);
     tcase_add_test(t, passes_modules);
     tcase_add_test(t, refuses_bad_addresses);
