@@ -42,11 +42,12 @@ static void put_name(char *to, const char *name) {
 
 bool set_disk(struct Context *c, char *arg) {
     static const struct {
-        const char *name;
+        const char *name, *interface;
         unsigned index;
         const char *media;
-    } places[] = {
-        {"hda", 0, "disk"}, {"hdb", 1, "disk"}, {"hdc", 2, "disk"}, {"hdd", 3, "disk"}, {"cdrom", 2, "cdrom"}};
+    } places[] = {{"hda", "ide", 0, "disk"},   {"hdb", "ide", 1, "disk"},    {"hdc", "ide", 2, "disk"},
+                  {"hdd", "ide", 3, "disk"},   {"cdrom", "ide", 2, "cdrom"}, {"fda", "floppy", 0, "disk"},
+                  {"fdb", "floppy", 1, "disk"}};
     const char *option = c->name + strspn(c->name, "-");
     unsigned i = 0;
     while (strcmp(places[i].name, option) != 0)
@@ -55,7 +56,7 @@ bool set_disk(struct Context *c, char *arg) {
     char *text = malloc(size); /* as long as the program */
     if (text == NULL)
         return wrong(c, "out of memory");
-    int used = snprintf(text, size, "if=ide,index=%u,media=%s,file=", places[i].index, places[i].media);
+    int used = snprintf(text, size, "if=%s,index=%u,media=%s,file=", places[i].interface, places[i].index, places[i].media);
     put_name(text + used, arg);
     return add_drive(c, text);
 }

@@ -41,6 +41,7 @@ const struct DeviceState machine_device_states[] = {
     STATE(i8042, i8042_state_table),
     STATE(port92, port92_state_table),
     STATE(dma, dma_state_table),
+    STATE(fdc, fdc_state_table),
     {"lapic", &lapic_state_table, offsetof(struct MachineCpu, lapic.state), true},
     STATE(ioapic, ioapic_state_table),
     STATE(hpet, hpet_state_table),

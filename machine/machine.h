@@ -24,6 +24,7 @@
 #include "devices/debugcon.h"
 #include "devices/dma.h"
 #include "devices/firmware/fw_cfg.h"
+#include "devices/floppy/fdc.h"
 #include "devices/hpet.h"
 #include "devices/ide/piix3_ide.h"
 #include "devices/input/i8042.h"
@@ -145,6 +146,7 @@ struct Machine {
     struct I8042 i8042;
     struct Port92 port92;
     struct Dma dma;
+    struct Fdc fdc;
     struct Debugcon debugcon;
     struct IsaDebugExit debug_exit;
     struct Pvpanic pvpanic;

@@ -350,6 +350,11 @@ static int wire_pci(struct Machine *m) {
     return piix4_pm_add(&m->piix4_pm, &m->pci);
 }
 
+static size_t floppy_dma(void *opaque, void *buf, size_t n, bool to_memory, bool *terminal) {
+    enum { FLOPPY_CHANNEL = 2 };
+    return dma_move(opaque, FLOPPY_CHANNEL, buf, n, to_memory, terminal);
+}
+
 /* Timers and the devices of the ISA bus, at the addresses and interrupts that a PC has them. */
 static int wire_isa(struct Machine *m) {
     struct Bus *bus = m->bus;
@@ -361,6 +366,7 @@ static int wire_isa(struct Machine *m) {
     rtc_init(&m->rtc, m->clock, hpet_rtc_wire(&m->hpet));
     port92_init(&m->port92, set_a20, machine_guest_reset, m);
     dma_init(&m->dma);
+    fdc_init(&m->fdc, isa_wire(m, 6), (struct FdcDma){floppy_dma, &m->dma});
     debugcon_init(&m->debugcon, (struct CharBackend){.write = debugcon_write, .opaque = m});
     isa_debug_exit_init(&m->debug_exit, debug_exit, m);
     pvpanic_init(&m->pvpanic, m->config.pvpanic_events, panic_reported, m);
@@ -371,7 +377,7 @@ static int wire_isa(struct Machine *m) {
     if ((r = dma_map(&m->dma, bus)) != 0 || (r = pit_map(&m->pit, bus, 0x40)) != 0 ||
         (r = pit_map_port61(&m->pit, bus, 0x61)) != 0 || (r = i8042_map(&m->i8042, bus, 0x60)) != 0 ||
         (r = rtc_map(&m->rtc, bus, 0x70)) != 0 || (r = port92_map(&m->port92, bus, 0x92)) != 0 ||
-        (r = uart_map(&m->com1, bus, 0x3f8)) != 0)
+        (r = uart_map(&m->com1, bus, 0x3f8)) != 0 || (r = fdc_map(&m->fdc, bus)) != 0)
         return r;
     if (m->config.debugcon && (r = debugcon_map(&m->debugcon, bus, m->config.debugcon_port)) != 0)
         return r;
@@ -430,6 +436,7 @@ void machine_reset_devices(struct Machine *m) {
     i8042_reset(&m->i8042);
     port92_reset(&m->port92);
     dma_reset(&m->dma);
+    fdc_reset(&m->fdc);
     pc_testdev_reset(&m->testdev);
 }
 

@@ -63,7 +63,7 @@ static struct json_object *drive(const struct Machine *m, const struct StorageDr
     put(o, "device", text(d->id));
     put(o, "qdev", text(d->device));
     put(o, "type", text("unknown"));
-    put(o, "removable", json_object_new_boolean(d->cdrom));
+    put(o, "removable", json_object_new_boolean(d->cdrom || d->floppy));
     put(o, "locked", json_object_new_boolean(false));
     if (d->cdrom && d->device != NULL) {
         const struct IdeDriveState *s = &m->piix3_ide.ide.channel[d->channel].state.drive[d->place];

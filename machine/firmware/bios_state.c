@@ -23,7 +23,7 @@ enum {
     BDA_KEYBOARD_TYPE = 0x96, /* bit 4: of 101 or 102 keys */
     BDA_SIZE = 0x100,
 };
-enum { EQUIPMENT_FPU = 1 << 1, EQUIPMENT_MOUSE = 1 << 2, EQUIPMENT_COM_SHIFT = 9 };
+enum { CMOS_EQUIPMENT = 0x14 /* FPU, mouse, floppy drives: the lower byte */, EQUIPMENT_COM_SHIFT = 9 };
 enum { KEY_BUFFER = 0x1e, KEY_BUFFER_END = 0x3e, ENHANCED_KEYBOARD = 0x10 };
 
 /* Where PC firmware keeps an IRET for interrupts that nobody wants. */
@@ -36,7 +36,7 @@ static void write_low_memory(struct Machine *m) {
         put_le32(vectors + 4 * i, (uint32_t)IRET_SEGMENT << 16 | IRET_OFFSET);
     put_le16(bda + BDA_COM, 0x3f8);
     put_le16(bda + BDA_EBDA, EBDA_BASE >> 4);
-    put_le16(bda + BDA_EQUIPMENT, EQUIPMENT_FPU | EQUIPMENT_MOUSE | 1 << EQUIPMENT_COM_SHIFT);
+    put_le16(bda + BDA_EQUIPMENT, rtc_get_cmos(&m->rtc, CMOS_EQUIPMENT) | 1 << EQUIPMENT_COM_SHIFT);
     put_le16(bda + BDA_BASE_MEMORY, EBDA_BASE >> 10);
     put_le16(bda + BDA_KEY_HEAD, KEY_BUFFER);
     put_le16(bda + BDA_KEY_TAIL, KEY_BUFFER);
@@ -63,8 +63,16 @@ static void program_pics(struct Machine *m) {
         bus_port_write(m->bus, writes[i].port, writes[i].value, 1);
 }
 
+/* The first DMA controller's channels reach memory through the second one's first. */
+static void open_dma_cascade(struct Machine *m) {
+    enum { MODE = 0xd6, CASCADE = 0xc0, SINGLE_MASK = 0xd4 };
+    bus_port_write(m->bus, MODE, CASCADE, 1);
+    bus_port_write(m->bus, SINGLE_MASK, 0, 1);
+}
+
 void machine_set_bios_state(struct Machine *m) {
     write_low_memory(m);
+    open_dma_cascade(m);
     if (!m->config.kernel_irqchip)
         program_pics(m);
     uart_set_firmware_state(&m->com1);

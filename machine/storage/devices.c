@@ -11,6 +11,7 @@
 
 #define IDE_PROPERTIES "drive=ID,bus=ide.0|ide.1,unit=0|1,id=ID,serial=TEXT,model=TEXT,ver=TEXT"
 #define PLUG_PROPERTIES "bus=pci.0,addr=SLOT,id=ID"
+#define FLOPPY_PROPERTIES "drive=ID,unit=0|1,drive-type=auto|120|144|288,bus=floppy-bus.0,id=ID"
 #define VIRTIO_PROPERTIES "drive=ID,bus=pci.0,addr=SLOT,id=ID,serial=TEXT,num-queues=1..8"
 
 static const struct Device {
@@ -19,6 +20,7 @@ static const struct Device {
 } devices[] = {
     {"ide-hd", IDE_PROPERTIES, "an ATA disk", storage_add_ide_device},
     {"ide-cd", IDE_PROPERTIES, "an ATAPI CD-ROM; no drive=: empty", storage_add_ide_device},
+    {"floppy", FLOPPY_PROPERTIES, "a floppy drive; no drive=: empty", storage_add_floppy_device},
     {"virtio-blk-pci", VIRTIO_PROPERTIES, "a virtio disk, transitional", storage_add_virtio_device},
     {"virtio-rng-pci", "rng=ID,max-bytes=N,period=MS," PLUG_PROPERTIES, "random numbers of the host's", virtio_add_rng},
     {"virtio-balloon-pci", "deflate-on-oom=on|off,free-page-reporting=on|off," PLUG_PROPERTIES,

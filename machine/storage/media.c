@@ -12,25 +12,33 @@
 
 static int find_removable(struct Machine *m, const char *id, struct StorageDrive **d, char *why, size_t n) {
     *d = storage_find(m, id);
-    if (*d != NULL && (*d)->cdrom && (*d)->device != NULL)
+    if (*d != NULL && ((*d)->cdrom || (*d)->floppy) && (*d)->device != NULL)
         return 0;
     snprintf(why, n,
              *d == NULL ? "there is no drive '%s'; info block lists them" : "drive '%s' has no removable medium", id);
     return *d == NULL ? -ENOENT : -ENOTSUP;
 }
 
+/* A floppy drive has none, nor a lock. */
 static int open_tray(struct StorageDrive *d, bool force, char *why, size_t n) {
-    int r = ide_move_tray(&d->machine->piix3_ide.ide, d->channel, d->place, true, force);
+    int r = d->floppy ? 0 : ide_move_tray(&d->machine->piix3_ide.ide, d->channel, d->place, true, force);
     if (r != 0)
         snprintf(why, n, "drive '%s' is locked by the guest, which was told; try again, or with force", d->id);
     return r;
 }
 
+static void set_medium(struct StorageDrive *d, struct Block *block) {
+    d->block = block;
+    if (d->floppy)
+        fdc_set_medium(&d->machine->fdc, d->place, block);
+    else
+        ide_set_medium(&d->machine->piix3_ide.ide, d->channel, d->place, block);
+}
+
 /* The block, if there is one, is nobody's any more. */
 static void take_out(struct StorageDrive *d) {
     struct Block *old = d->block;
-    d->block = NULL;
-    ide_set_medium(&d->machine->piix3_ide.ide, d->channel, d->place, NULL);
+    set_medium(d, NULL);
     loop_cancel(&d->machine->loop, &d->work);
     block_close(old);
 }
@@ -42,8 +50,7 @@ int storage_eject(struct Machine *m, const char *id, bool force, char *why, size
         return r;
     storage_drain(m);
     take_out(d);
-    ide_move_tray(&m->piix3_ide.ide, d->channel, d->place, true, true);
-    return 0;
+    return open_tray(d, true, why, n);
 }
 
 int storage_change(struct Machine *m, const char *id, const char *file, const char *format, bool force, char *why,
@@ -56,17 +63,18 @@ int storage_change(struct Machine *m, const char *id, const char *file, const ch
     struct BlockOptions o = d->options.block;
     o.filename = file;
     o.format = format;
-    o.readonly = true;
+    o.readonly = o.readonly || d->cdrom;
     if ((r = storage_open(d, &block, &o, why, n)) != 0)
         return r;
-    if ((r = open_tray(d, force, why, n)) != 0) {
+    if (d->floppy)
+        r = storage_floppy_fits(d, m->fdc.drive[d->place].config.type, block_size(block), why, n);
+    if (r != 0 || (r = open_tray(d, force, why, n)) != 0) {
         block_close(block);
         return r;
     }
     storage_drain(m);
     take_out(d);
-    d->block = block;
-    ide_set_medium(&m->piix3_ide.ide, d->channel, d->place, block);
+    set_medium(d, block);
     return 0;
 }
 
@@ -89,6 +97,9 @@ void storage_print(const struct Machine *m, FILE *f) {
         print_image(d, f);
         if (d->virtio)
             fprintf(f, "    Attached to:      virtio-blk-pci, slot %u\n", d->slot);
+        else if (d->floppy)
+            fprintf(f, "    Attached to:      floppy-bus.0, unit %u (%s)\n", d->place,
+                    floppy_type_name(m->fdc.drive[d->place].config.type));
         else if (d->device != NULL)
             fprintf(f, "    Attached to:      ide.%u, unit %u\n", d->channel, d->place);
         if (d->cdrom && d->device != NULL) {

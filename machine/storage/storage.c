@@ -76,6 +76,10 @@ static int choose_place(const struct Machine *m, const struct Drive *o, unsigned
     return -ENOSPC;
 }
 
+static const char *interface_name(enum DriveInterface i) {
+    return i == DRIVE_IF_VIRTIO ? "virtio" : i == DRIVE_IF_FLOPPY ? "floppy" : "none";
+}
+
 static void default_id(struct StorageDrive *d, bool ide, unsigned index) {
     unsigned others = 0;
     for (const struct StorageDrive *o = d->machine->storage.drives; o != d; o = o->next)
@@ -85,7 +89,7 @@ static void default_id(struct StorageDrive *d, bool ide, unsigned index) {
     else if (ide)
         snprintf(d->id, sizeof(d->id), "ide%u-%s%u", index / IDE_DRIVES, d->cdrom ? "cd" : "hd", index % IDE_DRIVES);
     else
-        snprintf(d->id, sizeof(d->id), "%s%u", d->options.interface == DRIVE_IF_VIRTIO ? "virtio" : "none", others);
+        snprintf(d->id, sizeof(d->id), "%s%u", interface_name(d->options.interface), others);
 }
 
 static int put_in(struct Machine *m, struct StorageDrive *d, char *why, size_t n) {
@@ -105,13 +109,15 @@ static int put_in(struct Machine *m, struct StorageDrive *d, char *why, size_t n
         return r;
     if (o->interface == DRIVE_IF_VIRTIO)
         return storage_add_virtio(m, d, why, n);
+    if (o->interface == DRIVE_IF_FLOPPY)
+        return storage_add_floppy(m, d, why, n);
     return ide ? storage_add_ide(m, d, index / IDE_DRIVES, index % IDE_DRIVES, &config, why, n) : 0;
 }
 
 /* What the machine has no device for, and what makes no sense. */
 static const char *wrong_with(const struct Drive *o) {
     switch (o->interface) {
-    case DRIVE_IF_FLOPPY: return "if=floppy is not supported yet; if=ide and if=virtio are";
+    case DRIVE_IF_FLOPPY: return NULL; /* without a file an empty one */
     case DRIVE_IF_PFLASH: return "if=pflash is firmware's, and takes its own way";
     default: return o->block.filename == NULL && o->media == DRIVE_DISK ? "file= is missing; a disk has one" : NULL;
     }
@@ -151,6 +157,7 @@ int storage_create(struct Machine *m, const Twin86Config *config, char *why, siz
 void storage_destroy(struct Machine *m) {
     if (m->piix3_ide.pci.host != NULL)
         ide_reset(&m->piix3_ide.ide); /* takes back what is in flight */
+    fdc_reset(&m->fdc);
     storage_reset(m);
     for (unsigned i = 0; i < STORAGE_VIRTIO; i++)
         virtio_blk_destroy(&m->storage.virtio[i].blk);
@@ -191,7 +198,7 @@ void storage_resume(struct Machine *m) {
 
 static struct StorageDrive *at(struct Machine *m, unsigned channel, unsigned place) {
     for (struct StorageDrive *d = m->storage.drives; d != NULL; d = d->next)
-        if (d->device != NULL && !d->virtio && d->channel == channel && d->place == place)
+        if (d->device != NULL && !d->virtio && !d->floppy && d->channel == channel && d->place == place)
             return d;
     return NULL;
 }

@@ -10,6 +10,7 @@
 
 #include "block/options.h"
 #include "devices/ide/piix3_ide.h"
+#include "devices/floppy/fdc.h"
 #include "devices/virtio/virtio_blk.h"
 #include "devices/virtio/virtio_pci.h"
 #include "include/twin86.h"
@@ -26,8 +27,8 @@ struct StorageDrive {
     struct Block *block; /* NULL: no medium */
     struct LoopWork work;
     char *device; /* the device's id ("" if it has none); NULL: none shows it */
-    bool cdrom, virtio;
-    unsigned channel, place; /* of IDE, when there is a device, and it is not virtio's */
+    bool cdrom, virtio, floppy;
+    unsigned channel, place; /* of IDE, when there is a device, and it is no other's; of floppy drives `place` */
     unsigned slot;           /* on PCI, of virtio's */
     bool last_was_write;
     int last_error; /* -errno for which the machine was stopped; 0: none since it went on */
@@ -65,7 +66,7 @@ void storage_describe_error(const struct Machine *m, char *text, size_t n);
 
 /** The drive of that id, or that the device of that id shows; NULL: there is none. */
 struct StorageDrive *storage_find(struct Machine *m, const char *id);
-/** Take the medium out of a CD-ROM. 0 or -errno with `why`. */
+/** Take the medium out of a CD-ROM or floppy drive. 0 or -errno with `why`. */
 int storage_eject(struct Machine *m, const char *id, bool force, char *why, size_t n);
 /** Put another one in; `format` NULL: as it looks. 0 or -errno with `why`; on failure the old one stays. */
 int storage_change(struct Machine *m, const char *id, const char *file, const char *format, bool force, char *why,
@@ -84,8 +85,13 @@ int storage_add_device(struct Machine *m, const char *text, char *why, size_t n)
 /** The same of these kinds: `list` is what follows the name, and may be cut up. */
 int storage_add_ide_device(struct Machine *m, const char *device, char *list, char *why, size_t n);
 int storage_add_virtio_device(struct Machine *m, const char *device, char *list, char *why, size_t n);
+int storage_add_floppy_device(struct Machine *m, const char *device, char *list, char *why, size_t n);
 /** Show a drive of if=virtio in the next free slot. 0 or -errno with `why`. */
 int storage_add_virtio(struct Machine *m, struct StorageDrive *d, char *why, size_t n);
+/** Show a drive of if=floppy at its place. 0 or -errno with `why`. */
+int storage_add_floppy(struct Machine *m, struct StorageDrive *d, char *why, size_t n);
+/** Does a disk of that size go into a drive of that type? 0 or -EFBIG with `why`. */
+int storage_floppy_fits(const struct StorageDrive *d, enum FloppyType type, uint64_t size, char *why, size_t n);
 /** Show a drive of if=ide at its place. 0 or -errno with `why`. */
 int storage_add_ide(struct Machine *m, struct StorageDrive *d, unsigned channel, unsigned place,
                     const struct IdeDriveConfig *config, char *why, size_t n);

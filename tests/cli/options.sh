@@ -42,7 +42,9 @@ refused "'cache=' is not known" -drive if=pflash,file=a,cache=none
 refused "/nonexistent: can't open the flash chip's file" -pflash /nonexistent
 refused "/nonexistent" -hda /nonexistent
 refused "/nonexistent" -cdrom /nonexistent
-refused "if=floppy is not supported yet" -drive file=a,if=floppy
+refused "/nonexistent" -fda /nonexistent
+refused "index=0 and 1" -drive if=floppy,index=2
+refused "there is no drive" -device floppy,drive=x
 refused "needs drive=ID" -device ide-hd
 refused "there is no drive" -device virtio-blk-pci,drive=x
 refused "one of file=PATH and string=TEXT" -fw_cfg opt/a

@@ -20,4 +20,5 @@ fuzz pci
 fuzz ide "$d"/ide/*.c
 fuzz virtio "$d"/virtio/*.c
 fuzz virtio_small $(ls "$d"/virtio/*.c | grep -v virtio_blk)
-echo "4 passed, 0 failed, 0 skipped"
+fuzz fdc "$d"/floppy/*.c "$d/dma.c"
+echo "5 passed, 0 failed, 0 skipped"

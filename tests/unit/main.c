@@ -84,6 +84,7 @@ static const struct SuiteEntry suites[] = {
     {"pci", pci_suite},
     {"piix4_pm", piix4_pm_suite},
     {"ide", ide_suite},
+    {"fdc", fdc_suite},
     {"virtio", virtio_suite},
     {"virtio_rng", virtio_rng_suite},
     {"virtio_balloon", virtio_balloon_suite},

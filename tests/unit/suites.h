@@ -85,6 +85,7 @@ Suite *acpi_pm_suite(void);
 Suite *pci_suite(void);
 Suite *piix4_pm_suite(void);
 Suite *ide_suite(void);
+Suite *fdc_suite(void);
 Suite *virtio_suite(void);
 Suite *virtio_rng_suite(void);
 Suite *virtio_balloon_suite(void);

@@ -40,11 +40,11 @@ static void teardown(void) {
 
 /* "DISK" and "CD" in an option stand for the files. */
 static void put_option(char *to, size_t n, const char *text) {
-    const char *d = strstr(text, "DISK"), *c = strstr(text, "CD"), *at = d != NULL ? d : c;
+    const char *d = strstr(text, "DISK") != NULL ? strstr(text, "DISK") : strstr(text, "BIG"), *c = strstr(text, "CD"), *at = d != NULL ? d : c;
     if (at == NULL)
         snprintf(to, n, "%s", text);
     else
-        snprintf(to, n, "%.*s%s%s", (int)(at - text), text, d != NULL ? disk : cd, at + (d != NULL ? 4 : 2));
+        snprintf(to, n, "%.*s%s%s", (int)(at - text), text, d != NULL ? disk : cd, at + (d == NULL ? 2 : *d == 'D' ? 4 : 3));
 }
 
 static int make(const char *const *drives, const char *const *devices, bool snapshot) {
@@ -130,7 +130,18 @@ static const struct {
     {{"file=DISK,format=raw,id=x"}, "virtio-blk-pci,drive=x", "has a device already"},
     {{"media=cdrom,if=none,id=x"}, "virtio-blk-pci,drive=x", "ide-cd shows it"},
     {{NULL}, "virtio-blk-pci", "needs drive=ID"},
-    {{"file=DISK,if=floppy"}, NULL, "if=floppy is not supported yet"},
+    {{"if=floppy,index=2"}, NULL, "index=0 and 1"},
+    {{"if=floppy,index=1", "if=floppy,unit=1"}, NULL, "floppy drive 1 is taken"},
+    {{"if=floppy,media=cdrom"}, NULL, "if=floppy is for disks"},
+    {{"if=floppy,werror=stop"}, NULL, "leave werror= and rerror= out"},
+    {{"if=floppy,rerror=ignore"}, NULL, "leave werror= and rerror= out"},
+    {{"file=BIG,if=floppy,format=raw"}, NULL, "is no floppy disk"},
+    {{"file=/dev/null,if=floppy,format=raw"}, NULL, ""},
+    {{NULL}, "floppy,drive=x", "there is no drive 'x'"},
+    {{"if=floppy,id=x"}, "floppy,drive=x", "has a device already"},
+    {{"media=cdrom,if=none,id=x"}, "floppy,drive=x", "ide-cd shows it"},
+    {{NULL}, "floppy,unit=2", "unit=0 or 1"},
+    {{NULL}, "floppy,drive-type=8", "auto, 120, 144 or 288"},
     {{"file=DISK,index=4"}, NULL, "4 places"},
     {{"media=cdrom,index=1", "media=cdrom,index=1"}, NULL, "ide.0 unit 1 is taken"},
     {{"media=cdrom,id=a", "media=cdrom,id=a"}, NULL, "there is a drive 'a' already"},
@@ -147,6 +158,8 @@ static const struct {
 
 START_TEST(refused) {
     const char *device[] = {refusals[_i].device, NULL};
+    if (refusals[_i].drives[0] != NULL && strstr(refusals[_i].drives[0], "BIG") != NULL)
+        ck_assert_int_eq(truncate(disk, 4 << 20), 0);
     int r = make(refusals[_i].drives, device, false);
     ck_assert_int_lt(r, 0);
     ck_assert_msg(why[0] != '\0' && strchr(why, '\n') == NULL && strstr(why, refusals[_i].words) != NULL, "%s", why);
@@ -201,6 +214,45 @@ START_TEST(media) {
     ck_assert(!s->tray_open && s->changed);
     pthread_mutex_unlock(&m->lock);
     ck_assert_ptr_nonnull(strstr(info(), "c: /tmp/storage-cd"));
+}
+END_TEST
+
+static uint8_t cmos(unsigned index) { return rtc_get_cmos(&m->rtc, index); }
+
+START_TEST(floppies) {
+    ck_assert_int_eq(truncate(disk, 360 << 10), 0);
+    ck_assert_msg(make(LIST("file=DISK,format=raw,if=floppy,index=1,readonly=on"), LIST("floppy,id=a"), false) == 0,
+                  "%s", why);
+    ck_assert(m->fw.wanted);
+    ck_assert_uint_eq(cmos(0x10), 0x51); /* 2.88 MB, as nothing is in it; 360 KB */
+    ck_assert_uint_eq(cmos(0x14), 0x47);
+    const char *text = info();
+    ck_assert_msg(strstr(text, "floppy0: /tmp/") && strstr(text, "floppy-bus.0, unit 1 (360 KB") &&
+                      strstr(text, "a: [not inserted]"),
+                  "%s", text);
+    pthread_mutex_lock(&m->lock);
+    ck_assert_int_eq(truncate(cd, 1440 << 10), 0);
+    ck_assert_int_eq(storage_change(m, "floppy0", cd, "raw", false, why, sizeof(why)), -EFBIG);
+    ck_assert_ptr_nonnull(strstr(why, "does not go into a drive of 360 KB"));
+    ck_assert_ptr_nonnull(m->fdc.drive[1].config.block);
+    m->fdc.state.drive[0].changed = false;
+    ck_assert_int_eq(storage_change(m, "a", cd, "raw", false, why, sizeof(why)), 0);
+    ck_assert(m->fdc.state.drive[0].changed);
+    ck_assert_uint_eq(m->fdc.drive[0].medium.sectors, 18);
+    ck_assert(!block_readonly(m->fdc.drive[0].config.block));
+    ck_assert_int_eq(storage_eject(m, "a", false, why, sizeof(why)), 0);
+    ck_assert_ptr_null(m->fdc.drive[0].config.block);
+    ck_assert_int_eq(storage_eject(m, "floppy0", false, why, sizeof(why)), 0);
+    pthread_mutex_unlock(&m->lock);
+    ck_assert_ptr_nonnull(strstr(info(), "floppy0: [not inserted]"));
+}
+END_TEST
+
+START_TEST(floppy_drive_types) {
+    ck_assert_msg(make(LIST("if=floppy", "file=DISK,if=none,id=d,format=raw"),
+                       LIST("floppy,drive=d,drive-type=144,unit=1,bus=floppy-bus.0"), false) == 0,
+                  "%s", why);
+    ck_assert_uint_eq(cmos(0x10), 0x54);
 }
 END_TEST
 
@@ -291,6 +343,8 @@ Suite *storage_suite(void) {
     tcase_add_test(t, snapshot);
     tcase_add_test(t, virtio_disks);
     tcase_add_test(t, media);
+    tcase_add_test(t, floppies);
+    tcase_add_test(t, floppy_drive_types);
     tcase_add_test(t, a_guest_reads);
     tcase_add_test(t, an_error_stops_it);
     tcase_set_timeout(t, 60);
