@@ -14,7 +14,7 @@ static const char help[] = "Usage: twin86 [options]      without a guest, the bu
                            "  -m SIZE          RAM, such as 512M or 6G (256M)       -smp 1      processors\n"
                            "  -cpu MODEL[,+FEATURE|-FEATURE]...                     -cpu help   lists\n"
                            "  -accel A[:B...]  engines to try in order (tcg-lite)   -accel help lists\n"
-                           "  -hda F to -hdd F, -cdrom F, -drive file=F,OPTION..  disks   -snapshot\n"
+                           "  -hda F to -hdd F, -cdrom F, -fda F, -drive file=F,OPTION..  disks -snapshot\n"
                            "  -device DEVICE   ide-hd, pvpanic... (help lists)  -debugcon stdio|file:F\n"
                            "  -icount shift=N  runs repeat exactly          -handover [every=MS]  of engines\n"
                            "  -rtc base=DATE   or utc, localtime  -machine pc[,kernel-irqchip=on] (with kvm)\n"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Debian's firmware: firmware.sh TWIN86 [ENGINE]. SeaBIOS to its boot menu, an option ROM of our own and a
-# reset, a disk, GRUB's CD; OVMF to its shell from a ROM and from flash chips, whose variables stay.
+# reset, a disk, GRUB's CD and floppy disk, memtest86+'s CD; OVMF to its shell from a ROM and from flash chips, whose variables stay.
 set -u
 srcdir=${srcdir:-$(dirname "$0")/../..}
 twin86=${1:-./twin86} engine=${2:-tcg-lite}
@@ -110,12 +110,48 @@ seabios_cd() {
     finish_boot
 }
 
+# GRUB from a floppy disk, whose image is shorter than the disk; a guest's disk is never written to.
+seabios_floppy() {
+    local image=/usr/lib/grub-rescue/grub-rescue-floppy.img
+    [ -r $image ] || { skip "floppy: there is no $image (Debian: grub-rescue-pc)"; return; }
+    boot 90 "GNU GRUB" -drive "if=floppy,file=$image,format=raw,readonly=on" &&
+        ok "SeaBIOS $engine: GRUB from a floppy disk" || bad floppy
+    printf c >&7
+    await 30 "grub>" && ok "SeaBIOS $engine: GRUB's command line from a floppy disk" || bad "GRUB's command line"
+    printf 'ls\r' >&7
+    await 30 "(fd0)" && ok "SeaBIOS $engine: GRUB lists the floppy disk" || bad "GRUB's ls"
+    finish_boot
+}
+
+# Without a display what it shows is in the log of accesses: a test is on its way, over all of memory.
+seabios_memtest() {
+    local iso=/usr/lib/memtest86+/memtest86+x64.iso end=$((SECONDS + 90))
+    [ -r $iso ] || { skip "memtest86+: there is no $iso (Debian: memtest86+)"; return; }
+    : >"$tmp/mmio"
+    boot 60 "Booting from DVD/CD" -m 64M -drive "file=$iso,media=cdrom,format=raw,readonly=on" -boot d \
+        -d mmio -D "$tmp/mmio" || bad "memtest86+ does not boot"
+    until python3 "$srcdir/tests/boot/screen.py" "$tmp/mmio" >"$tmp/screen" &&
+        grep -q "Testing: .*MB" "$tmp/screen" && grep -q "Test #[1-9]" "$tmp/screen"; do
+        [ $SECONDS -lt $end ] && kill -0 "$booted" 2>/dev/null || break
+        sleep 0.5
+    done
+    finish_boot
+    if grep -q "Test #[1-9]" "$tmp/screen" && grep -q "Errors: 0" "$tmp/screen"; then
+        ok "SeaBIOS $engine: memtest86+ tests memory:$(sed -n 's/.*│ *Test #/ #/p' "$tmp/screen")"
+    else
+        cat "$tmp/screen"
+        bad "memtest86+ tests nothing"
+    fi
+}
+
 if [ -r /usr/share/seabios/bios-256k.bin ]; then
     seabios_menu
     seabios_without_disk
     seabios_option_rom
     seabios_disk
     seabios_cd
+    seabios_floppy
+    seabios_memtest
 else
     skip "SeaBIOS: there is no /usr/share/seabios/bios-256k.bin (Debian: seabios)"
 fi
