@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Fetch a Debian kernel and static busybox for guests: fetch-debian.sh amd64|i386|generic. amd64 is the cloud kernel, generic the
-# one that also runs 16-bit programs.
+# Fetch a Debian kernel and static busybox for guests: fetch-debian.sh amd64|i386|generic|xen. amd64 is the cloud kernel,
+# generic the one that also runs 16-bit programs and under Xen, xen is the hypervisor.
 #
 # Nothing is installed and apt's configuration and package lists on this machine are left as they are: apt works in a
 # private folder, with the mirrors and keys of this machine. The result is cached; the last line printed is the folder,
-# which holds vmlinuz, busybox and versions.
+# which holds vmlinuz, or xen (a multiboot kernel), busybox and versions.
 set -eu
 
 arch=${1:-amd64}
@@ -17,15 +17,21 @@ generic)
     arch=amd64
     kernel=linux-image-amd64
     ;;
+xen)
+    arch=amd64
+    kernel=xen-hypervisor-4.17-amd64
+    ;;
 *)
-    echo "usage: $0 amd64|i386|generic" >&2
+    echo "usage: $0 amd64|i386|generic|xen" >&2
     exit 2
     ;;
 esac
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/twin86
 dir=$cache/$name
-if [ -s "$dir/vmlinuz" ] && [ -s "$dir/busybox" ]; then
+result=vmlinuz
+[ "$name" != xen ] || result=xen
+if [ -s "$dir/$result" ] && [ -s "$dir/busybox" ]; then
     echo "$dir"
     exit 0
 fi
@@ -72,7 +78,9 @@ export APT_CONFIG
 echo "Fetching Debian's $kernel and busybox-static ($arch) into $dir" >&2
 # A mirror that is being updated can lack one list; what the others name will do.
 apt-get -q update >&2 || echo "$0: going on with the package lists that could be fetched" >&2
-image=$(apt-cache show --no-all-versions "$kernel" | sed -n 's/^Depends:.*\(linux-image-[0-9][^ ,]*\).*/\1/p')
+image=$kernel
+[ "$name" = xen ] ||
+    image=$(apt-cache show --no-all-versions "$kernel" | sed -n 's/^Depends:.*\(linux-image-[0-9][^ ,]*\).*/\1/p')
 if [ -z "$image" ]; then
     echo "$0: the mirror has no $kernel for $arch; see $work/sources.list for where it was looked for" >&2
     exit 1
@@ -87,5 +95,10 @@ done > "$work/versions"
 mv "$work/versions" "$dir/versions"
 cp "$work/root/bin/busybox" "$work/busybox" 2>/dev/null || cp "$work/root/usr/bin/busybox" "$work/busybox"
 mv "$work/busybox" "$dir/busybox"
-mv "$work"/root/boot/vmlinuz-* "$dir/vmlinuz"
+if [ "$name" = xen ]; then
+    gunzip -c "$work"/root/boot/xen-*.gz > "$work/xen"
+    mv "$work/xen" "$dir/xen"
+else
+    mv "$work"/root/boot/vmlinuz-* "$dir/vmlinuz"
+fi
 echo "$dir"
