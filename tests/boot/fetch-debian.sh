@@ -7,6 +7,7 @@
 # private folder, with the mirrors and keys of this machine. The result is cached; the last line printed is the folder,
 # which holds vmlinuz, or xen (a multiboot kernel), busybox and versions.
 set -eu
+. "$(dirname "$0")/packages.sh"
 
 arch=${1:-amd64}
 name=$arch
@@ -43,20 +44,7 @@ trap 'exit 130' INT TERM
 mkdir -p "$work/state/lists/partial" "$work/cache/archives/partial" "$work/root"
 : > "$work/status"
 
-# This machine's Debian mirrors, one per line: uri suite signed-by. A fresh machine has no lists yet and names none.
-release=$(. /etc/os-release && echo "${VERSION_CODENAME:-bookworm}")
-apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT) $(SIGNED_BY)' \
-    'Created-By: Packages' 'Origin: Debian' 2>/dev/null | awk '$3 == "main" && $2 !~ /backports/' | sort -u |
-    while read -r uri suite component key; do
-        case $key in
-        /*) echo "deb [signed-by=$key] $uri $suite $component" ;;
-        *) echo "deb $uri $suite $component" ;;
-        esac
-    done > "$work/sources.list"
-if [ ! -s "$work/sources.list" ]; then
-    key=/usr/share/keyrings/debian-archive-keyring.gpg
-    echo "deb [signed-by=$key] http://deb.debian.org/debian $release main" > "$work/sources.list"
-fi
+debian_sources "$(. /etc/os-release && echo "${VERSION_CODENAME:-bookworm}")" "$work"
 
 cat > "$work/apt.conf" <<CONF
 APT::Architecture "$arch";

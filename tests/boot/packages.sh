@@ -40,3 +40,19 @@ build() {
     [ -f "$2/Makefile" ] || (cd "$2" && "$1/configure" --silent)
     make -C "$2" -s -j"$(nproc)"
 }
+
+# debian_sources RELEASE FOLDER: this machine's Debian mirrors of that release (bookworm, its updates and its security
+# updates) into FOLDER/sources.list. A fresh machine has no lists yet and names none.
+debian_sources() {
+    apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT) $(SIGNED_BY)' \
+        'Created-By: Packages' 'Origin: Debian' 2>/dev/null |
+        awk -v r="$1" '$3 == "main" && index($2, r) == 1 && $2 !~ /backports/' | sort -u |
+        while read -r uri suite component key; do
+            case $key in
+            /*) echo "deb [signed-by=$key] $uri $suite $component" ;;
+            *) echo "deb $uri $suite $component" ;;
+            esac
+        done > "$2/sources.list"
+    [ -s "$2/sources.list" ] ||
+        echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian $1 main" > "$2/sources.list"
+}

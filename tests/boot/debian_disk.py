@@ -1,0 +1,251 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Debian 12 from its disk (make-disk.sh), as a person lives with it: debian_disk.py [--long] DISK TWIN86 [OPTIONS]
+
+GRUB, systemd, a login on the serial console, files that stay, a warm reboot, sleep in S3, power off; through SeaBIOS from
+virtio and from IDE, and through OVMF. --long: all of it from each. How long each part takes is printed; the rest of the
+machine's options (-accel kvm) are passed on.
+"""
+import json
+import os
+import re
+import select
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+LIMIT = 600  # seconds; nothing that works takes so long
+ROOT_PARTITION = 20480 * 512  # make-disk.sh
+ESCAPES = re.compile(r"\x1b\[[?=0-9;]*[a-zA-Z]")  # of terminals
+OVMF_FOLDER = "/usr/share/OVMF"
+
+tmp = tempfile.mkdtemp()
+passed = failed = skipped = 0
+
+
+class Failure(Exception):
+    pass
+
+
+class Guest:
+    """A twin86 that runs: its serial console and its QMP."""
+
+    def __init__(self, program, *options):
+        path = os.path.join(tmp, "qmp")
+        command = [*program, "-m", "512M", "-nographic", "-qmp", f"unix:{path}", *options]
+        self.seen = ""
+        self.events = []
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+        self.qmp = socket.socket(socket.AF_UNIX)
+        for _ in range(200):
+            try:
+                self.qmp.connect(path)
+                break
+            except OSError:
+                time.sleep(0.05)
+        self.replies = self.qmp.makefile("rb")
+        self.replies.readline()  # the greeting
+        self.command("qmp_capabilities")
+
+    def end(self):
+        self.process.kill()
+        self.process.wait()
+
+    def command(self, name):
+        """What QMP returns; events that come before are kept."""
+        self.qmp.sendall(json.dumps({"execute": name}).encode())
+        while True:
+            reply = self.next_reply()
+            if "event" not in reply:
+                return reply
+
+    def next_reply(self):
+        line = self.replies.readline()
+        if not line:
+            raise Failure("QMP has closed")
+        reply = json.loads(line)
+        if "event" in reply:
+            self.events.append(reply["event"])
+        return reply
+
+    def wait_event(self, name):
+        self.qmp.settimeout(LIMIT)
+        while name not in self.events:
+            self.next_reply()
+        self.events = self.events[self.events.index(name) + 1:]
+
+    def expect(self, pattern):
+        """Wait until the console shows `pattern`; what comes after it is for the next."""
+        end = time.monotonic() + LIMIT
+        while True:
+            match = re.search(pattern, self.seen)
+            if match:
+                self.seen = self.seen[match.end():]
+                return match
+            if not select.select([self.process.stdout], [], [], max(0, end - time.monotonic()))[0]:
+                raise Failure(f"no {pattern!r} came")
+            data = os.read(self.process.stdout.fileno(), 65536)
+            if not data:
+                raise Failure(f"twin86 ended before {pattern!r} came")
+            self.seen += ESCAPES.sub("", data.decode("utf-8", "replace").replace("\r", ""))
+            if "Kernel panic" in self.seen:
+                raise Failure("the guest's kernel panicked")
+
+    def send(self, text):
+        self.process.stdin.write(text.encode())
+
+    def shell(self, command, answer):
+        """A command whose output, not its echo, holds `answer`."""
+        self.send(command + "; echo done:$?\n")
+        text = self.expect(r"done:[0-9]+\n").string
+        if not re.search(r"(?m)^" + answer, text):
+            raise Failure(f"{command}: no {answer!r} came")
+        self.expect(r"# ")
+
+    def log_in(self):
+        self.expect(r"debian login: ")
+        self.send("root\n")
+        self.expect(r"Password: ")
+        self.send("twin86\n")
+        self.expect(r"root@debian:~# ")
+
+    def wait_end(self):
+        """The exit code."""
+        end = time.monotonic() + LIMIT
+        while select.select([self.process.stdout], [], [], max(0, end - time.monotonic()))[0]:
+            if not os.read(self.process.stdout.fileno(), 65536):
+                return self.process.wait(60)
+        raise Failure("twin86 does not end")
+
+
+class Timer:
+    """Prints how long parts take, and counts them."""
+
+    def __init__(self, name):
+        self.name = name
+        self.began = time.monotonic()
+
+    def done(self, what):
+        global passed
+        passed += 1
+        now = time.monotonic()
+        print(f"ok {self.name}: {what}, {now - self.began:.1f} s", flush=True)
+        self.began = now
+
+
+def write_files(guest):
+    guest.shell("seq 1 300000 > /root/written; sync; sha256sum < /root/written", WRITTEN)
+
+
+WRITTEN = "a036031249164ec858e23450a91585ae"
+
+
+def reboot(guest, timer):
+    guest.send("reboot\n")
+    guest.log_in()
+    timer.done("reboot to the login")
+    guest.shell("sha256sum < /root/written", WRITTEN)
+    guest.shell("systemctl is-system-running --wait; systemctl --failed --no-legend | wc -l", "0")
+    timer.done("what was written is there, and no unit has failed")
+
+
+def sleep(guest, timer):
+    """Woken by the monitor, then by the RTC's alarm; what ran goes on."""
+    guest.shell("sleep 1000 & echo $! > /run/sleeper", "")
+    guest.send("systemctl suspend\n")
+    guest.wait_event("SUSPEND")
+    timer.done("systemctl suspend")
+    if guest.command("query-status")["return"] != {"running": False, "status": "suspended"}:
+        raise Failure("query-status does not say that it is suspended")
+    guest.command("system_wakeup")
+    guest.wait_event("WAKEUP")
+    guest.send("\n")
+    guest.expect(r"# ")
+    guest.shell("kill -0 $(cat /run/sleeper) && sha256sum < /root/written", WRITTEN)
+    timer.done("woken by system_wakeup")
+    guest.shell("rtcwake -m mem -s 3", "")
+    guest.wait_event("SUSPEND")
+    guest.wait_event("WAKEUP")
+    guest.shell("kill -0 $(cat /run/sleeper) && dd if=/root/written bs=64k iflag=direct status=none | sha256sum", WRITTEN)
+    timer.done("rtcwake, woken by the alarm")
+
+
+def power_off(guest, timer):
+    guest.send("poweroff\n")
+    code = guest.wait_end()
+    if code != 0:
+        raise Failure(f"exit code {code} after poweroff")
+    timer.done("poweroff")
+
+
+def fsck(disk, timer):
+    program = shutil.which("e2fsck", path=os.environ["PATH"] + ":/sbin:/usr/sbin")
+    result = subprocess.run([program, "-fn", f"{disk}?offset={ROOT_PARTITION}"], capture_output=True, text=True)
+    if result.returncode != 0:
+        raise Failure("e2fsck: " + result.stdout + result.stderr)
+    timer.done("the file system is whole")
+
+
+def live(name, program, template, options, parts):
+    """Boot a copy of the disk, do `parts`, power it off. `options`: twin86's, with DISK for the disk's path."""
+    global failed
+    disk = os.path.join(tmp, "disk.raw")
+    subprocess.run(["cp", "--sparse=always", "--reflink=auto", template, disk], check=True)
+    guest = None
+    timer = Timer(name)
+    try:
+        guest = Guest(program, *(o.replace("DISK", disk) for o in options))
+        guest.log_in()
+        timer.done("to the login")
+        for part in parts:
+            part(guest, timer)
+        power_off(guest, timer)
+        fsck(disk, timer)
+    except (Failure, OSError) as e:
+        failed += 1
+        print(f"FAIL {name}: {e}")
+        print("  | ".join(("\n" + guest.seen).splitlines(True)[-40:]) if guest else "")
+    finally:
+        if guest:
+            guest.end()
+
+
+def ovmf_options():
+    """OVMF from flash, with variables of its own; None where it is not installed."""
+    code = os.path.join(OVMF_FOLDER, "OVMF_CODE.fd")
+    if not os.path.exists(code):
+        return None
+    shutil.copy(os.path.join(OVMF_FOLDER, "OVMF_VARS.fd"), os.path.join(tmp, "vars.fd"))
+    return ["-drive", f"if=pflash,format=raw,readonly=on,file={code}",
+            "-drive", f"if=pflash,format=raw,file={tmp}/vars.fd"]
+
+
+def main():
+    global skipped
+    arguments = sys.argv[1:]
+    everything = arguments[0] == "--long"
+    template, *program = arguments[1:] if everything else arguments
+    write = lambda guest, timer: write_files(guest)
+    all_parts = [write, reboot, sleep]
+    virtio, ide = ["-drive", "file=DISK,format=raw,if=virtio"], ["-hda", "DISK"]
+    live("SeaBIOS, virtio", program, template, virtio, all_parts)
+    live("SeaBIOS, IDE", program, template, ide, all_parts if everything else [])
+    ovmf = ovmf_options()
+    if ovmf:
+        live("OVMF, virtio", program, template, ovmf + virtio, all_parts if everything else [])
+        if everything:
+            live("OVMF, IDE", program, template, ovmf_options() + ide, all_parts)
+    else:
+        skipped += 1
+        print(f"SKIP OVMF: there is none in {OVMF_FOLDER}")
+    print(f"{passed} passed, {failed} failed, {skipped} skipped")
+    return failed != 0
+
+
+try:
+    sys.exit(main())
+finally:
+    shutil.rmtree(tmp)
