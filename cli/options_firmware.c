@@ -84,7 +84,7 @@ bool set_flash_drive(struct Context *c, char *arg) {
     return add_flash(c, file, has_unit ? (int)unit : -1, readonly);
 }
 
-/* Properties of devices that are there without being asked for. S3 and S4 are off in any case. */
+/* Properties of devices that are there without being asked for. S4 is off in any case. */
 bool set_global(struct Context *c, char *arg) {
     char *key, *value, *list = arg;
     uint64_t port;
@@ -97,9 +97,16 @@ bool set_global(struct Context *c, char *arg) {
         c->o->config.debugcon_port = (uint16_t)port;
         return true;
     }
-    if (strcmp(key, "PIIX4_PM.disable_s3") != 0 && strcmp(key, "PIIX4_PM.disable_s4") != 0)
+    bool s3 = strcmp(key, "PIIX4_PM.disable_s3") == 0;
+    if (!s3 && strcmp(key, "PIIX4_PM.disable_s4") != 0)
         return wrong(c, "'%s' is not known; isa-debugcon.iobase and PIIX4_PM.disable_s3, _s4 are", key);
-    if (strcmp(value, "1") == 0 || (parse_switch(value, &on) && on))
+    if (strcmp(value, "0") == 0 || strcmp(value, "1") == 0)
+        on = value[0] == '1';
+    else if (!parse_switch(value, &on))
+        return wrong(c, "%s=%s is not right; 0 or 1 is", key, value);
+    if (s3)
+        c->o->config.no_s3 = on;
+    if (s3 || on)
         return true;
     return wrong(c, "%s=%s is not supported: the machine has no such sleep state; 1 is right", key, value);
 }

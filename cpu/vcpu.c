@@ -291,17 +291,21 @@ static void sleep_until_work(struct CPUState *cpu, int64_t ns) {
     cpu_run_begin(cpu);
 }
 
-/* Somebody keeps it from executing: wait until they don't, or for a request. */
-static void wait_held(struct CPUState *cpu) {
+/* Somebody keeps it from executing: wait until they don't, for a request, or for `ns` (negative: no limit). True: the
+ * time is over. */
+static bool wait_held(struct CPUState *cpu, int64_t ns) {
     struct VcpuThread *t = cpu->thread;
+    struct timespec until = time_from_now(ns > 0 ? ns : 0);
     cpu_run_end(cpu);
     pthread_mutex_lock(&t->mutex);
     atomic_store(&t->sleeping, true); /* as in sleep_until_work */
-    while (atomic_load(&t->held) != 0 && (atomic_load(&cpu->events) & CPU_EVENT_LEAVE) == 0)
-        pthread_cond_wait(&t->wake, &t->mutex);
+    int r = 0;
+    while (atomic_load(&t->held) != 0 && (atomic_load(&cpu->events) & CPU_EVENT_LEAVE) == 0 && r == 0)
+        r = ns < 0 ? pthread_cond_wait(&t->wake, &t->mutex) : pthread_cond_timedwait(&t->wake, &t->mutex, &until);
     atomic_store(&t->sleeping, false);
     pthread_mutex_unlock(&t->mutex);
     cpu_run_begin(cpu);
+    return r != 0;
 }
 
 /* Asleep until a time that there is not: fire what waits for it. In case nothing comes of it, not all the time. */
@@ -333,6 +337,21 @@ static void idle(struct CPUState *cpu) {
         end_time(cpu);
         return;
     }
+    if (ns > 0)
+        cpu->icount_offset += ns;
+    run_timers(cpu);
+}
+
+/* Held, with CLOCK_ICOUNT asleep: let time jump to the next timer; not all the time, for few timers wake it. */
+static void be_held(struct CPUState *cpu) {
+    int64_t deadline = clock_deadline(cpu->clock);
+    if (!cpu->icount || atomic_load(&cpu->thread->held) != VCPU_HELD_ASLEEP || deadline >= CLOCK_END) {
+        wait_held(cpu, -1);
+        return;
+    }
+    int64_t ns = deadline - clock_now(cpu->clock);
+    if (!wait_held(cpu, ns > ICOUNT_IDLE_MAX_NS ? ICOUNT_IDLE_MAX_NS : ns < 0 ? 0 : ns))
+        return;
     if (ns > 0)
         cpu->icount_offset += ns;
     run_timers(cpu);
@@ -389,7 +408,7 @@ static enum VcpuStop run(struct CPUState *cpu) {
         if (serve_requests(cpu))
             return VCPU_STOP_REQUEST;
         if (atomic_load(&cpu->thread->held) != 0) {
-            wait_held(cpu);
+            be_held(cpu);
             continue;
         }
         if (cpu->icount)

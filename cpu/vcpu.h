@@ -48,6 +48,9 @@ void vcpu_wait_parked(struct CPUState *cpu);
  * ever). That one only: another thread may have resumed the vCPU by the time this returns. 0, or -ETIMEDOUT: it has not
  * come back and runs on, not asked to stop any more. Any thread but the vCPU's, lock not held. */
 int vcpu_pause(struct CPUState *cpu, int timeout_ms);
+/** A bit for vcpu_hold: the guest itself is asleep, in a sleep state of the board. While that alone holds it, the time
+ *  of CLOCK_ICOUNT goes on as in HLT, for timers may end it. */
+#define VCPU_HELD_ASLEEP (1u << 31)
 /** Keep it from executing, soon, until every bit of `who` has been released; it stays running, and serves requests. Any
  *  thread, any lock held. */
 void vcpu_hold(struct CPUState *cpu, unsigned who);

@@ -63,8 +63,58 @@ static void timer_expired(void *opaque) {
     update(pm);
 }
 
+/* ---- sleep and wake events ---- */
+
+static void wake(struct AcpiPm *pm) {
+    if (pm->state.sleep != ACPI_ASLEEP)
+        return;
+    pm->state.sleep = ACPI_WAKING;
+    if (pm->ops->wake)
+        pm->ops->wake(pm->opaque);
+}
+
+/* A wake event that is enabled and pending already lets nobody fall asleep. The button's is always enabled (82371AB
+ * data sheet, 7.3.1: PWRBTN_EN is about the SCI). */
+static void fall_asleep(struct AcpiPm *pm) {
+    struct AcpiPmState *s = &pm->state;
+    s->sleep = ACPI_ASLEEP;
+    if (pm->ops->sleep)
+        pm->ops->sleep(pm->opaque);
+    if (s->status & (PM1_POWER_BUTTON | (s->enable & PM1_RTC)) || s->gpe_status & s->gpe_enable)
+        wake(pm);
+}
+
 void acpi_pm_power_button(struct AcpiPm *pm) {
     pm->state.status |= PM1_POWER_BUTTON;
+    update(pm);
+    wake(pm);
+}
+
+void acpi_pm_rtc_alarm(void *opaque, int line, bool level) {
+    struct AcpiPm *pm = opaque;
+    (void)line;
+    if (!level)
+        return;
+    pm->state.status |= PM1_RTC;
+    update(pm);
+    if (pm->state.enable & PM1_RTC)
+        wake(pm);
+}
+
+bool acpi_pm_wake(struct AcpiPm *pm) {
+    if (pm->state.sleep == ACPI_AWAKE)
+        return false;
+    pm->state.status |= PM1_POWER_BUTTON;
+    wake(pm);
+    return true;
+}
+
+void acpi_pm_woken(struct AcpiPm *pm) {
+    pm->state.sleep = ACPI_AWAKE;
+    pm->state.status |= PM1_WAKE;
+    pm->state.control &= ~CTL_SLP_TYP;
+    pm->state.reset_control = 0;
+    pm->state.sci = false; /* interrupt controllers were reset */
     update(pm);
 }
 
@@ -91,10 +141,14 @@ static uint64_t pm_read(void *opaque, uint64_t offset, unsigned size) {
 
 static void write_control(struct AcpiPm *pm, uint16_t value) {
     unsigned type = (value & CTL_SLP_TYP) >> CTL_SLP_TYP_SHIFT;
-    if (value & CTL_SLP_EN && type != ACPI_SLP_TYP_S5)
-        device_error(pm->log, "ACPI", "there is no sleep type", type);
     pm->state.control = value & (CTL_BM_RLD | CTL_SLP_TYP); /* SLP_EN reads 0; GBL_RLS has nobody to hear it */
-    if (value & CTL_SLP_EN && type == ACPI_SLP_TYP_S5 && pm->ops->poweroff)
+    if (!(value & CTL_SLP_EN))
+        return;
+    if (type == ACPI_SLP_TYP_S3 && !pm->no_s3)
+        fall_asleep(pm);
+    else if (type != ACPI_SLP_TYP_S5)
+        device_error(pm->log, "ACPI", "there is no sleep type", type);
+    else if (pm->ops->poweroff)
         pm->ops->poweroff(pm->opaque);
 }
 
@@ -174,7 +228,7 @@ void acpi_pm_init(struct AcpiPm *pm, struct Clock *clock, struct IrqWire sci, co
 const struct StateTable acpi_pm_state_table = {
     .name = "acpi_pm",
     .size = sizeof(struct AcpiPmState),
-    .version = 1,
+    .version = 2,
     .field =
         (const struct StateField[]){
             STATE_FIELD(AcpiPmState, overflow_ns),
@@ -185,6 +239,7 @@ const struct StateTable acpi_pm_state_table = {
             STATE_FIELD(AcpiPmState, gpe_enable),
             STATE_FIELD(AcpiPmState, reset_control),
             STATE_FIELD(AcpiPmState, sci, .max = 1),
+            STATE_FIELD(AcpiPmState, sleep, .max = ACPI_WAKING),
             STATE_PADDING(AcpiPmState, unused),
             {0},
         },

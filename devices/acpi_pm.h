@@ -5,6 +5,10 @@
  *
  * There is no legacy mode and no SMI command port: the FADT says SMI_CMD = 0, and SCI_EN always reads 1 (4.8.2.5).
  *
+ * Sleep: SLP_EN with the type of S3 puts the machine to sleep until a wake event; then ops->wake asks for the reset by
+ * which it wakes up, which ends in acpi_pm_woken. The registers but the sleep type are in the chip's resume well
+ * (82371AB data sheet, 3.3): they stay.
+ *
  * All functions: machine lock held.
  */
 #ifndef TWIN86_DEVICES_ACPI_PM_H
@@ -28,7 +32,14 @@ enum {
     ACPI_PM_GPE0 = 12,    /* 4 bytes: status, enable */
     ACPI_RESET_PORT = 0xcf9,
     ACPI_RESET_VALUE = 0x06, /* hard reset */
-    ACPI_SLP_TYP_S5 = 0,     /* what the \_S5 package must say */
+    ACPI_SLP_TYP_S5 = 0,     /* what the \_S5 package must say; as QEMU's firmware interface has them, */
+    ACPI_SLP_TYP_S3 = 1,     /* the \_S3 package */
+};
+
+enum AcpiSleep {
+    ACPI_AWAKE,
+    ACPI_ASLEEP, /* in S3 */
+    ACPI_WAKING, /* a wake event came: the reset is on its way */
 };
 
 struct AcpiPmState {
@@ -37,11 +48,14 @@ struct AcpiPmState {
     uint16_t gpe_status, gpe_enable;
     uint8_t reset_control; /* CF9h */
     uint8_t sci;           /* level of the wire */
-    uint8_t unused[4];
+    uint8_t sleep;         /* enum AcpiSleep */
+    uint8_t unused[3];
 };
 
 struct AcpiPmOps {
     void (*poweroff)(void *opaque);         /* SLP_EN with the S5 type */
+    void (*sleep)(void *opaque);            /* SLP_EN with the S3 type: nothing is to be executed from now on */
+    void (*wake)(void *opaque);             /* a wake event: reset into acpi_pm_woken */
     void (*reset)(void *opaque, bool hard); /* CF9h */
 };
 
@@ -52,6 +66,7 @@ struct AcpiPm {
     struct IrqWire sci;
     const struct AcpiPmOps *ops;
     void *opaque;
+    bool no_s3;                  /* that sleep type is not there */
     const struct DeviceLog *log; /* NULL: nobody looks */
 };
 
@@ -65,8 +80,15 @@ void acpi_pm_restored(struct AcpiPm *pm);
 /** Its ACPI_PM_PORTS ports, wherever PMBA puts them (devices/pci/piix4_pm.h); `opaque` is the struct AcpiPm. */
 extern const struct IoOps acpi_pm_ops;
 
-/** The person pressed the power button. */
+/** The person pressed the power button, which wakes it, too. */
 void acpi_pm_power_button(struct AcpiPm *pm);
+/** The RTC's alarm, an IrqWire's end (`opaque` is the struct AcpiPm): as it rises it sets RTC_STS, and wakes the
+ * machine if RTC_EN is set. */
+void acpi_pm_rtc_alarm(void *opaque, int line, bool level);
+/** Wake it up without a device's doing; the guest sees the power button as the cause. False: it does not sleep. */
+bool acpi_pm_wake(struct AcpiPm *pm);
+/** In place of acpi_pm_reset, when the reset comes of ops->wake: awake, WAK_STS is set. */
+void acpi_pm_woken(struct AcpiPm *pm);
 
 /** The 32-bit power management timer now. */
 uint32_t acpi_pm_timer(const struct AcpiPm *pm);

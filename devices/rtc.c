@@ -221,14 +221,19 @@ static void update_irq(struct Rtc *r) {
         s->irq = irq;
         irq_set(&r->irq, irq);
     }
+    bool alarm = enabled & s->cmos[REG_C] & C_AF;
+    if (alarm != s->alarm) {
+        s->alarm = alarm;
+        irq_set(&r->alarm, alarm);
+    }
     if (!irq) {
         if (awaited & C_PF)
             wake = earlier(wake, next_periodic(s, s->synced_ns));
         if (awaited & C_UF)
             wake = earlier(wake, next_update(s, s->synced_ns));
-        if (awaited & C_AF)
-            wake = earlier(wake, next_alarm_ns(s, s->synced_ns));
     }
+    if (awaited & C_AF)
+        wake = earlier(wake, next_alarm_ns(s, s->synced_ns));
     if (wake != CLOCK_NEVER)
         timer_arm(&r->timer, wake);
     else if (timer_armed(&r->timer))
@@ -411,7 +416,7 @@ static const char *check_state(const void *state) {
 const struct StateTable rtc_state_table = {
     .name = "rtc",
     .size = sizeof(struct RtcState),
-    .version = 1,
+    .version = 2,
     .check = check_state,
     .field =
         (const struct StateField[]){
@@ -422,6 +427,7 @@ const struct StateTable rtc_state_table = {
             STATE_FIELD(RtcState, index),
             STATE_FIELD(RtcState, weekday_offset, .max = 6),
             STATE_FIELD(RtcState, irq),
+            STATE_FIELD(RtcState, alarm),
             STATE_PADDING(RtcState, unused),
             {0},
         },

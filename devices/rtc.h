@@ -27,13 +27,15 @@ struct RtcState {
     uint8_t index;          /* last value written to 70h, NMI mask included */
     uint8_t weekday_offset; /* the guest's idea of the weekday minus the calendar's, modulo 7 */
     bool irq;
-    uint8_t unused[5];
+    bool alarm; /* level of the alarm's wire */
+    uint8_t unused[4];
 };
 
 struct Rtc {
     struct RtcState state;
     struct Clock *clock;
     struct IrqWire irq;
+    struct IrqWire alarm; /* high while AF and AIE are set, whatever else there is to interrupt for: a wake event */
     struct Timer timer;
     const struct DeviceLog *log; /* NULL: nobody looks */
 };

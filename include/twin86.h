@@ -110,6 +110,7 @@ typedef struct Twin86Config {
     bool no_hpet;           /* leave the HPET out; default off */
     bool no_acpi;           /* leave ACPI out: tables, timer, power button and soft-off; default off */
     enum Twin86KernelFirmware kernel_firmware; /* whether firmware runs before a kernel; default AUTO */
+    bool no_s3;             /* with ACPI, leave its sleep state S3 out; default off */
     unsigned cpus;          /* processors; 1, so far the only number, is the default */
     /* Disks (docs/devices.md). Lists end with NULL, and may be NULL. */
     const char *const *drives;  /* "file=PATH,if=ide,..." */
@@ -250,6 +251,11 @@ TWIN86_API int twin86_try_pause(Twin86Machine *machine, int timeout_ms);
 TWIN86_API void twin86_quit(Twin86Machine *machine);
 /** Press the ACPI power button. Any thread, any time. */
 TWIN86_API void twin86_power_button(Twin86Machine *machine);
+/** Wake a guest that sleeps in ACPI's state S3; it sees the power button as the cause. 0, or -EALREADY: it does not
+ * sleep. Any thread, any time. */
+TWIN86_API int twin86_wakeup(Twin86Machine *machine);
+/** True while the guest sleeps in S3; it counts as running. Any thread, any time. */
+TWIN86_API bool twin86_asleep(const Twin86Machine *machine);
 
 /* ---- sessions ------------------------------------------------------------------------------------------------ */
 

@@ -231,6 +231,8 @@ void twin86_quit(Twin86Machine *machine) { machine_quit(&machine->m); }
 void twin86_reset(Twin86Machine *machine) { machine_press_reset(&machine->m); }
 
 void twin86_power_button(Twin86Machine *machine) { machine_press_power(&machine->m); }
+int twin86_wakeup(Twin86Machine *machine) { return machine_wake(&machine->m) ? 0 : -EALREADY; }
+bool twin86_asleep(const Twin86Machine *machine) { return machine_asleep(&machine->m); }
 
 void twin86_hold_output(Twin86Machine *machine, enum Twin86OutputKind kind, bool held) {
     machine_hold_output(&machine->m, kind, held);

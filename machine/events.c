@@ -165,7 +165,7 @@ static bool reset_parked(struct Machine *m) {
 }
 
 /* Of a vCPU that runs: the calling thread's own, or any. One that stands would see to it only when it runs again. */
-static void request_reset(struct Machine *m) {
+void machine_request_reset(struct Machine *m) {
     const struct MachineCpu *c = machine_current_cpu(m);
     unsigned i = c != NULL ? c->cpu.index : 0;
     while (i + 1 < m->cpu_count && !vcpu_running(machine_cpu(m, i)))
@@ -175,8 +175,10 @@ static void request_reset(struct Machine *m) {
 
 /* While it runs nobody waits for the lock here: the vCPU could hold it for long. */
 void machine_press_reset(struct Machine *m) {
-    if (machine_running(m) || !reset_parked(m))
-        request_reset(m);
+    if (!machine_running(m) && reset_parked(m))
+        return;
+    atomic_store(&m->reset_pressed, true);
+    machine_request_reset(m);
 }
 
 int machine_pause(struct Machine *m, int timeout_ms) {
@@ -214,7 +216,7 @@ void machine_guest_reset(void *opaque) {
     if (m->config.no_reboot)
         machine_stop(m, TWIN86_EVENT_RESET, 0);
     else
-        request_reset(m);
+        machine_request_reset(m);
 }
 
 /* ---- called by the vCPU loop ---- */
@@ -222,9 +224,12 @@ void machine_guest_reset(void *opaque) {
 static void on_reset(void *opaque) {
     struct Machine *m = ((struct MachineCpu *)opaque)->machine;
     char why[200];
-    count_reset(m);
     machine_sync_state(m); /* else an engine would bring the old state back */
-    int r = machine_reset(m, why, sizeof(why));
+    int r = 0;
+    if (atomic_exchange(&m->reset_pressed, false) || !machine_wake_up(m)) {
+        count_reset(m);
+        r = machine_reset(m, why, sizeof(why));
+    }
     machine_post(m, CPU_EVENT_LEAVE); /* one that sleeps sleeps for something else now */
     if (r != 0 && m->pending.kind == TWIN86_EVENT_NONE) { /* loaded before, so only memory can be short */
         machine_stop(m, TWIN86_EVENT_ERROR, 0);
@@ -242,7 +247,7 @@ static void on_shutdown(void *opaque) {
             trace_print_crash(&m->trace, &c->cpu, m->trace.file);
             trace_flush(&m->trace);
         }
-        request_reset(m);
+        machine_request_reset(m);
         return;
     }
     machine_stop(m, TWIN86_EVENT_TRIPLE_FAULT, 0);

@@ -121,12 +121,14 @@ static int create_loop(struct Machine *m) {
 
 int machine_create(struct Machine *m, const Twin86Config *config, char *why, size_t n) {
     m->config = *config;
-    m->slot.fd = m->reset_fd = -1;
+    m->slot.fd = m->reset_fd = m->sleep_fd = -1;
     bus_lock_init(&m->lock);
     machine_init_input(m);
     int r = event_slot_init(&m->slot);
     if (r == 0 && (m->reset_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0)
         r = -errno;
+    if (r == 0)
+        r = machine_init_sleep(m);
     if (r != 0)
         return why_errno(why, n, r, "event descriptor");
     if ((r = check_config(config, why, n)) != 0)
@@ -201,6 +203,8 @@ void machine_destroy(struct Machine *m) {
     event_slot_destroy(&m->slot);
     if (m->reset_fd >= 0)
         close(m->reset_fd);
+    if (m->sleep_fd >= 0)
+        close(m->sleep_fd);
     pthread_mutex_destroy(&m->serial.mutex);
     pthread_mutex_destroy(&m->lock);
 }

@@ -160,9 +160,13 @@ struct Machine {
     struct SerialQueue serial;
     struct EventSlot slot;
     int reset_fd;        /* eventfd: resets since it was last read */
+    int sleep_fd;        /* the same for going to sleep, and for waking up: one after the other */
     Twin86Event pending; /* under the machine lock: the event that the stop on its way will report */
+    struct LoopWork wake_work;                                      /* sleep.c */
     struct LoopWork serial_work, power_work, nmi_work, output_work; /* serial.c */
     _Atomic unsigned held; /* 1 << enum Twin86OutputKind: the host can't take more */
+    _Atomic bool asleep;   /* as machine_sleep_changed saw it last */
+    _Atomic bool reset_pressed; /* the next reset is no wake-up */
     _Atomic bool quit;     /* machine_quit was called, and no run has ended since */
     _Atomic uint64_t resets;
     _Atomic int64_t run_ns, started_ns; /* host time spent running: finished runs; start of this one */
@@ -194,6 +198,8 @@ int machine_wire_devices(struct Machine *m);
 void machine_fit_devices(struct Machine *m);
 /** Every device to its power-up state. Lock held. */
 void machine_reset_devices(struct Machine *m);
+/** The same as the machine wakes from S3: what keeps its power in sleep stays as it is. Lock held. */
+void machine_wake_devices(struct Machine *m);
 /** Every device's state (machine_device_states) was restored: what follows from them does. Lock held. */
 void machine_restored_devices(struct Machine *m);
 
@@ -275,11 +281,31 @@ int machine_go(struct Machine *m, const uint8_t *go, uint64_t instructions);
 int machine_step(struct Machine *m, unsigned cpu);
 /** 0, or -ETIMEDOUT as vcpu_pause, of all together; of several, those that have come back stand. */
 int machine_pause(struct Machine *m, int timeout_ms);
+/** Reset before the next instruction. Any thread. */
+void machine_request_reset(struct Machine *m);
 /** The reset button: soon when it runs, at once when it is parked. Any thread. */
 void machine_press_reset(struct Machine *m);
 int machine_wait(struct Machine *m, int timeout_ms, Twin86Event *event);
 /** What the loop of a vCPU calls. */
 struct VcpuOps machine_vcpu_ops(struct MachineCpu *c);
+
+/* ---- sleep (sleep.c) ---- */
+
+/** 0 or -errno; machine_destroy cleans up. */
+int machine_init_sleep(struct Machine *m);
+/** What the ACPI block asks for (devices/acpi_pm.h). `opaque` is the machine. Lock held. */
+void machine_guest_sleep(void *opaque);
+void machine_guest_wake(void *opaque);
+/** The guest sleeps in S3. Any thread. */
+bool machine_asleep(const struct Machine *m);
+/** Wake it without a device's doing: soon. False: it does not sleep. Any thread. */
+bool machine_wake(struct Machine *m);
+/** In place of a reset, if that was asked for by a wake event: RAM and what is in the resume well stay, and firmware
+ *  goes on where the guest told it to; where firmware is skipped, the guest itself. False: that was not, or there is
+ *  nowhere to go on. Lock held, the world stopped. */
+bool machine_wake_up(struct Machine *m);
+/** Whether it sleeps may have changed with the state of devices: vCPUs follow. Lock held. */
+void machine_sleep_changed(struct Machine *m);
 
 /* ---- a debugger's stops (stops.c) ---- */
 

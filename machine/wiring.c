@@ -289,7 +289,12 @@ static void pm_reset(void *opaque, bool hard) {
 
 /* The HPET stands between PIT, RTC and their interrupts: its legacy route can take IRQ 0 and 8 over. */
 static int wire_acpi(struct Machine *m) {
-    static const struct AcpiPmOps pm_ops = {.poweroff = machine_guest_poweroff, .reset = pm_reset};
+    static const struct AcpiPmOps pm_ops = {
+        .poweroff = machine_guest_poweroff,
+        .sleep = machine_guest_sleep,
+        .wake = machine_guest_wake,
+        .reset = pm_reset,
+    };
     struct HpetWires wires = {
         .irq0 = isa_wire(m, 0),
         .irq8 = isa_wire(m, 8),
@@ -298,6 +303,7 @@ static int wire_acpi(struct Machine *m) {
     };
     hpet_init(&m->hpet, m->clock, &wires);
     acpi_pm_init(&m->acpi_pm, m->clock, isa_wire(m, 9), &pm_ops, m);
+    m->acpi_pm.no_s3 = m->config.no_s3;
     return m->config.no_hpet ? 0 : bus_map(m->bus, HPET_DEFAULT_BASE, &m->hpet.region);
 }
 
@@ -364,6 +370,7 @@ static int wire_isa(struct Machine *m) {
     i8042_init(&m->i8042, isa_wire(m, 1), (struct I8042Lines){set_a20, machine_guest_reset, m});
     uart_init(&m->com1, m->clock, isa_wire(m, 4), serial);
     rtc_init(&m->rtc, m->clock, hpet_rtc_wire(&m->hpet));
+    m->rtc.alarm = (struct IrqWire){acpi_pm_rtc_alarm, &m->acpi_pm, 0};
     port92_init(&m->port92, set_a20, machine_guest_reset, m);
     dma_init(&m->dma);
     fdc_init(&m->fdc, isa_wire(m, 6), (struct FdcDma){floppy_dma, &m->dma});
@@ -411,7 +418,8 @@ static void set_up_chipset(struct Machine *m) {
         piix4_pm_set_base(&m->piix4_pm, MACHINE_PM_BASE);
 }
 
-void machine_reset_devices(struct Machine *m) {
+/* All that a reset and a wake-up have in common. */
+static void reset_devices(struct Machine *m) {
     bus_set_a20(m->bus, true);
     pic_reset(&m->pic);
     for (unsigned i = 0; i < m->cpu_count; i++)
@@ -421,7 +429,6 @@ void machine_reset_devices(struct Machine *m) {
     for (unsigned i = 0; i < m->cpu_count && m->config.kernel_irqchip; i++)
         machine_cpu(m, i)->accel->ops->irqchip->reset(machine_cpu(m, i));
     hpet_reset(&m->hpet);
-    acpi_pm_reset(&m->acpi_pm);
     pci_reset(&m->pci);
     piix4_pm_reset(&m->piix4_pm);
     piix3_ide_reset(&m->piix3_ide);
@@ -431,13 +438,33 @@ void machine_reset_devices(struct Machine *m) {
         set_up_chipset(m);
     fw_cfg_reset(&m->fw_cfg);
     pit_reset(&m->pit);
-    rtc_reset(&m->rtc);
     uart_reset(&m->com1);
     i8042_reset(&m->i8042);
     port92_reset(&m->port92);
     dma_reset(&m->dma);
     fdc_reset(&m->fdc);
     pc_testdev_reset(&m->testdev);
+}
+
+void machine_reset_devices(struct Machine *m) {
+    acpi_pm_reset(&m->acpi_pm);
+    rtc_reset(&m->rtc);
+    reset_devices(m);
+    machine_sleep_changed(m);
+}
+
+/* The RTC lives on its battery, and the ACPI block in the PIIX4's resume well (82371AB data sheet, 3.3). So does the
+ * host bridge's map of what is shadowed: SeaBIOS finds its way by what its copy in RAM, which has run, has noted. */
+void machine_wake_devices(struct Machine *m) {
+    enum { PAM = 0x59, PAMS = 7 };
+    uint8_t shadowed[PAMS];
+    for (unsigned i = 0; i < PAMS; i++)
+        shadowed[i] = (uint8_t)pci_config_read(&m->pci, 0, 0, PAM + i, 1);
+    reset_devices(m);
+    for (unsigned i = 0; i < PAMS; i++)
+        pci_config_write(&m->pci, 0, 0, PAM + i, shadowed[i], 1);
+    acpi_pm_woken(&m->acpi_pm);
+    machine_sleep_changed(m);
 }
 
 /* Those that need it: the others are their states and nothing else. */
@@ -458,4 +485,5 @@ void machine_restored_devices(struct Machine *m) {
     virtio_devices_restored(m);
     for (unsigned i = 0; i < FIRMWARE_FLASH_CHIPS; i++)
         pflash_restored(&m->fw.flash[i].device);
+    machine_sleep_changed(m);
 }

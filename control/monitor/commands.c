@@ -104,6 +104,11 @@ static void run_powerdown(struct Monitor *mon, char *args) {
         session_powerdown(mon->session);
 }
 
+static void run_wakeup(struct Monitor *mon, char *args) {
+    if (monitor_no_more(mon, args) && session_wakeup(mon->session) != 0)
+        fputs("the guest does not sleep (S3)\n", mon->out);
+}
+
 static void run_nmi(struct Monitor *mon, char *args) {
     if (monitor_no_more(mon, args))
         session_nmi(mon->session);
@@ -204,6 +209,7 @@ const struct MonitorCommand monitor_commands[] = {
     {"nmi", NULL, "", "raise a non-maskable interrupt", 0, run_nmi},
     {"system_reset", NULL, "", "press the reset button", 0, run_reset},
     {"system_powerdown", NULL, "", "press the power button", 0, run_powerdown},
+    {"system_wakeup", NULL, "", "wake a guest that sleeps in S3", 0, run_wakeup},
     {"eject", NULL, "[-f] DRIVE", "take a CD out; -f: though the guest has locked the tray", COMMAND_LOOKS,
      monitor_eject},
     {"balloon", NULL, "MIB", "ask the guest to get along with so much RAM", 0, monitor_balloon},

@@ -41,8 +41,9 @@ static void info_status(struct Monitor *mon, char *args) {
     if (!monitor_no_more(mon, args))
         return;
     enum SessionState state = session_state(mon->session);
+    bool asleep = state == SESSION_RUNNING && machine_asleep(mon->m);
     if (state == SESSION_RUNNING || state == SESSION_PAUSED)
-        fprintf(mon->out, "VM status: %s\n", session_state_name(state));
+        fprintf(mon->out, "VM status: %s\n", asleep ? "paused (suspended)" : session_state_name(state));
     else
         fprintf(mon->out, "VM status: paused (%s)\n", session_state_name(state));
     const struct SessionStop *stop = session_last_stop(mon->session);

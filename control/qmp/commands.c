@@ -60,9 +60,9 @@ static struct json_object *query_uuid(struct QmpCall *call) {
 
 static struct json_object *query_status(struct QmpCall *call) {
     struct json_object *o = json_object_new_object();
-    enum SessionState state = session_state(call->session);
-    put(o, "running", json_object_new_boolean(state == SESSION_RUNNING));
-    put(o, "status", json_object_new_string(session_state_name(state)));
+    const char *status = session_status(call->session);
+    put(o, "running", json_object_new_boolean(strcmp(status, session_state_name(SESSION_RUNNING)) == 0));
+    put(o, "status", json_object_new_string(status));
     return o;
 }
 
@@ -116,6 +116,11 @@ static struct json_object *query_commands(struct QmpCall *call) {
 
 static struct json_object *reset(struct QmpCall *call) { return session_reset(call->session), NULL; }
 static struct json_object *powerdown(struct QmpCall *call) { return session_powerdown(call->session), NULL; }
+static struct json_object *wakeup(struct QmpCall *call) {
+    if (session_wakeup(call->session) != 0)
+        return fail(call, "Unable to wake up: guest is not in suspended state");
+    return NULL;
+}
 static struct json_object *nmi(struct QmpCall *call) { return session_nmi(call->session), NULL; }
 static struct json_object *quit(struct QmpCall *call) { return call->quit = true, NULL; }
 
@@ -230,6 +235,7 @@ const struct QmpCommand qmp_commands[] = {
     {"cont", {0}, cont},
     {"system_reset", {0}, reset},
     {"system_powerdown", {0}, powerdown},
+    {"system_wakeup", {0}, wakeup},
     {"inject-nmi", {0}, nmi},
     {"set-action", {"reboot", "shutdown", "panic"}, set_action},
     {"human-monitor-command", {"command-line", "cpu-index"}, human_monitor_command},

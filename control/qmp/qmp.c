@@ -122,6 +122,8 @@ static void on_stopped(void *opaque, const struct SessionStop *stop) {
     send_event(opaque, "STOP", NULL);
 }
 static void on_resumed(void *opaque) { send_event(opaque, "RESUME", NULL); }
+static void on_suspended(void *opaque) { send_event(opaque, "SUSPEND", NULL); }
+static void on_woken(void *opaque) { send_event(opaque, "WAKEUP", NULL); }
 static void on_powerdown(void *opaque) { send_event(opaque, "POWERDOWN", NULL); }
 static void on_reset(void *opaque, bool by_guest) {
     send_event(opaque, "RESET", cause(by_guest, by_guest ? "guest-reset" : "host-qmp-system-reset"));
@@ -361,6 +363,8 @@ struct Qmp *qmp_new(struct Session *s, void (*write)(void *opaque, const void *d
         .stopped = on_stopped,
         .resumed = on_resumed,
         .reset = on_reset,
+        .suspended = on_suspended,
+        .woken = on_woken,
         .powerdown = on_powerdown,
         .panicked = on_panicked,
         .shutdown = on_shutdown,

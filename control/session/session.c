@@ -12,7 +12,16 @@
 
 #define ACCEPT_RETRY_NS (NS_PER_SEC / 5)
 
-enum NoticeKind { NOTICE_STOPPED, NOTICE_RESUMED, NOTICE_RESET, NOTICE_POWERDOWN, NOTICE_PANICKED, NOTICE_SHUTDOWN };
+enum NoticeKind {
+    NOTICE_STOPPED,
+    NOTICE_RESUMED,
+    NOTICE_RESET,
+    NOTICE_SUSPENDED,
+    NOTICE_WOKEN,
+    NOTICE_POWERDOWN,
+    NOTICE_PANICKED,
+    NOTICE_SHUTDOWN,
+};
 
 /* Something that observers have yet to be told. In a queue, so that what one of them does upon it comes after it for
  * all of them. */
@@ -64,6 +73,7 @@ struct Session {
     bool start_wanted, no_shutdown;
     enum Twin86PanicAction panic_action;
     bool reset_asked; /* the next reset is not the guest's doing */
+    bool suspended;   /* as observers know it */
     bool ended;
     Twin86Event end;
 };
@@ -83,6 +93,14 @@ static void tell(const struct SessionObserver *o, const struct Notice *n) {
     case NOTICE_RESET:
         if (o->reset != NULL)
             o->reset(o->opaque, n->by_guest);
+        break;
+    case NOTICE_SUSPENDED:
+        if (o->suspended != NULL)
+            o->suspended(o->opaque);
+        break;
+    case NOTICE_WOKEN:
+        if (o->woken != NULL)
+            o->woken(o->opaque);
         break;
     case NOTICE_POWERDOWN:
         if (o->powerdown != NULL)
@@ -261,6 +279,20 @@ static void on_reset(void *opaque, int fd, short revents) {
     }
 }
 
+/* Each is one of two that follow one another. */
+static void on_sleep(void *opaque, int fd, short revents) {
+    struct Session *s = opaque;
+    uint64_t count = 0;
+    (void)revents;
+    if (read(fd, &count, sizeof(count)) != (ssize_t)sizeof(count))
+        return;
+    for (count = count < 16 ? count : 16 + count % 2; count > 0; count--) { /* a guest may do nothing else */
+        s->suspended = !s->suspended;
+        struct Notice n = {.kind = s->suspended ? NOTICE_SUSPENDED : NOTICE_WOKEN};
+        notify(s, &n);
+    }
+}
+
 /* ---- life ---- */
 
 struct Session *session_new(struct Machine *m) {
@@ -273,6 +305,7 @@ struct Session *session_new(struct Machine *m) {
     s->budget_end = UINT64_MAX;
     s->last_notice = &s->notices;
     if (loop_init(&s->loop, NULL) != 0 || loop_add_fd(&s->loop, m->slot.fd, POLLIN, on_event, s) != 0 ||
+        loop_add_fd(&s->loop, m->sleep_fd, POLLIN, on_sleep, s) != 0 ||
         loop_add_fd(&s->loop, m->reset_fd, POLLIN, on_reset, s) != 0) {
         loop_destroy(&s->loop);
         free(s);
@@ -459,6 +492,8 @@ void session_powerdown(struct Session *s) {
     notify(s, &n);
 }
 
+int session_wakeup(struct Session *s) { return machine_wake(s->m) ? 0 : -EALREADY; }
+
 void session_nmi(struct Session *s) { machine_press_nmi(s->m); }
 
 void session_quit(struct Session *s) {
@@ -509,6 +544,10 @@ const char *session_state_name(enum SessionState state) {
         [SESSION_INTERNAL_ERROR] = "internal-error",
     };
     return names[state];
+}
+
+const char *session_status(const struct Session *s) {
+    return s->state == SESSION_RUNNING && machine_asleep(s->m) ? "suspended" : session_state_name(s->state);
 }
 
 /* ---- listening ---- */

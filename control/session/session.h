@@ -42,6 +42,9 @@ struct SessionObserver {
     void (*resumed)(void *opaque);
     /** The machine was reset, by the guest or by a request. */
     void (*reset)(void *opaque, bool by_guest);
+    /** The guest has gone to sleep in S3; it does not sleep any more. */
+    void (*suspended)(void *opaque);
+    void (*woken)(void *opaque);
     /** The power button was pressed. */
     void (*powerdown)(void *opaque);
     /** Triple fault with no_reboot, or pvpanic; `event->message` tells how it came about, `action` what is done upon
@@ -89,6 +92,8 @@ int session_listen(struct Session *s, const char *spec, bool may_wait, SessionAc
 enum SessionState session_state(const struct Session *s);
 /** The name that QMP gives a state: "running", "guest-panicked". */
 const char *session_state_name(enum SessionState state);
+/** The same for now; "suspended" while a running guest sleeps in S3. */
+const char *session_status(const struct Session *s);
 /** How the last stop came about. Valid until the next; `event` is NULL or what the machine said. */
 const struct SessionStop *session_last_stop(const struct Session *s);
 
@@ -123,6 +128,8 @@ bool session_wait_stop(struct Session *s, int timeout_ms);
 void session_reset(struct Session *s);
 /** The ACPI power button. */
 void session_powerdown(struct Session *s);
+/** Wake a guest that sleeps in S3. 0, or -EALREADY: it does not. */
+int session_wakeup(struct Session *s);
 /** A non-maskable interrupt, as from a button on the board. */
 void session_nmi(struct Session *s);
 /** End the session with TWIN86_EVENT_QUIT, or TWIN86_EVENT_STUCK when the guest can't be stopped: its state must not be

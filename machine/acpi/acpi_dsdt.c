@@ -188,19 +188,26 @@ static void processors(struct Aml *a, const struct AcpiConfig *c) {
     }
 }
 
+/* A sleep state that there is (ACPI 6.4, 7.4.2): the types for PM1a and PM1b control. */
+static void sleep_state(struct Aml *a, const char *name, uint8_t type) {
+    aml_name(a, name);
+    size_t package = aml_begin_package(a, 4);
+    aml_integer(a, type);
+    aml_integer(a, type);
+    aml_integer(a, 0);
+    aml_integer(a, 0);
+    aml_end(a, package);
+}
+
 void acpi_dsdt(struct Aml *a, const struct AcpiConfig *c) {
     aml_name_integer(a, "\\PICF", 0); /* 1: the system uses the I/O APIC */
     size_t pic = aml_begin_method(a, "\\_PIC", 1);
     aml_store_arg(a, 0, "\\PICF");
     aml_end(a, pic);
 
-    aml_name(a, "\\_S5");
-    size_t s5 = aml_begin_package(a, 4);
-    aml_integer(a, ACPI_SLP_TYP_S5);
-    aml_integer(a, ACPI_SLP_TYP_S5);
-    aml_integer(a, 0);
-    aml_integer(a, 0);
-    aml_end(a, s5);
+    if (!c->no_s3)
+        sleep_state(a, "\\_S3", ACPI_SLP_TYP_S3);
+    sleep_state(a, "\\_S5", ACPI_SLP_TYP_S5);
 
     size_t sb = aml_begin_scope(a, "\\_SB");
     processors(a, c);

@@ -19,6 +19,7 @@ static struct AcpiConfig describe(struct Machine *m, uint32_t tables_base) {
         .ioapic_id = MACHINE_IOAPIC_ID,
         .sci_irq = 9,
         .pm_base = piix4_pm_base(&m->piix4_pm) != 0 ? piix4_pm_base(&m->piix4_pm) : MACHINE_PM_BASE,
+        .no_s3 = m->config.no_s3,
         .hpet_base = m->config.no_hpet ? 0 : HPET_DEFAULT_BASE,
         .hpet_id = (uint32_t)hpet_ops.read(&m->hpet, 0, 4),
         .mmio_base = m->pci.config.mmio_base,

@@ -106,7 +106,6 @@ enum {
     FADT_WBINVD = 1 << 0,
     FADT_C1 = 1 << 2,
     FADT_NO_SLEEP_BUTTON = 1 << 5,
-    FADT_RTC_NOT_FIXED = 1 << 6,
     FADT_TIMER_32BIT = 1 << 8,
     FADT_RESET = 1 << 10
 };
@@ -165,7 +164,7 @@ static uint32_t fadt(struct Builder *b, uint32_t facs_at, uint32_t dsdt_at) {
     aml_u8(a, c->century);
     aml_u16(a, BOOT_LEGACY_DEVICES | BOOT_NO_VGA | (c->keyboard ? BOOT_8042 : 0) | (c->rtc ? 0 : BOOT_NO_CMOS_RTC));
     aml_u8(a, 0);
-    aml_u32(a, FADT_WBINVD | FADT_C1 | FADT_NO_SLEEP_BUTTON | FADT_RTC_NOT_FIXED | FADT_TIMER_32BIT | FADT_RESET);
+    aml_u32(a, FADT_WBINVD | FADT_C1 | FADT_NO_SLEEP_BUTTON | FADT_TIMER_32BIT | FADT_RESET);
     gas(b, SPACE_IO, ACPI_RESET_PORT, 1);
     aml_u8(a, ACPI_RESET_VALUE);
     zeroes(b, 3);  /* ARM flags, minor version */

@@ -21,6 +21,7 @@ struct AcpiConfig {
     uint8_t ioapic_id;
     uint8_t sci_irq;  /* ISA interrupt, level-triggered, active-high */
     uint16_t pm_base; /* see devices/acpi_pm.h */
+    bool no_s3;       /* that sleep state is not there */
     uint32_t hpet_base;
     uint32_t hpet_id;             /* low half of its capability register */
     uint64_t mmio_base, mmio_end; /* PCI windows [base, end) */
@@ -48,6 +49,9 @@ struct AcpiImage {
 };
 
 /** Build all tables into `buf`. 0, -EINVAL (impossible config) or -ENOSPC (n too small; 16 KiB + 32 bytes a CPU do). */
+/** The FACS is what an image begins with; where in it the guest says where it wants to wake up. */
+enum { ACPI_FACS_WAKING_VECTOR = 12 };
+
 int acpi_build(const struct AcpiConfig *config, uint8_t *buf, size_t n, struct AcpiImage *image);
 
 /**

@@ -72,6 +72,10 @@ static void open_dma_cascade(struct Machine *m) {
 
 void machine_set_bios_state(struct Machine *m) {
     write_low_memory(m);
+    machine_set_bios_devices(m);
+}
+
+void machine_set_bios_devices(struct Machine *m) {
     open_dma_cascade(m);
     if (!m->config.kernel_irqchip)
         program_pics(m);

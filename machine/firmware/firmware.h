@@ -78,6 +78,8 @@ void firmware_shadow_changed(void *opaque);
 
 /** What firmware leaves behind, for guests that start without any (bios_state.c). RAM and devices are reset. */
 void machine_set_bios_state(struct Machine *m);
+/** Of that the devices alone: RAM stays as it is. Lock held. */
+void machine_set_bios_devices(struct Machine *m);
 /** SMBIOS tables into RAM for them. 0 or -errno. */
 int machine_smbios_to_ram(struct Machine *m);
 

@@ -47,6 +47,7 @@ static const struct SuiteEntry suites[] = {
     {"vcpu", vcpu_suite},
     {"exclusive", exclusive_suite},
     {"vcpus", vcpus_suite},
+    {"sleep", sleep_suite},
     {"two_cpus", two_cpus_suite},
     {"stops", stops_suite},
     {"gdb", gdb_suite},

@@ -43,6 +43,7 @@ Suite *isa_ports_suite(void);
 Suite *vcpu_suite(void);
 Suite *exclusive_suite(void);
 Suite *vcpus_suite(void);
+Suite *sleep_suite(void);
 Suite *two_cpus_suite(void);
 Suite *stops_suite(void);
 Suite *gdb_suite(void);

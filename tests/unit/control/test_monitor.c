@@ -544,7 +544,7 @@ static void append(void *opaque, const char *word) {
 static const struct {
     const char *line, *words;
 } completions[] = {
-    {"sys", "system_reset system_powerdown "},
+    {"sys", "system_reset system_powerdown system_wakeup "},
     {"  qu", "quit "},
     {"info p", "pic "},
     {"info  lap", "lapic "},

@@ -146,7 +146,13 @@ static void log_shutdown(void *opaque, const Twin86Event *e) {
     put(opaque, 'X');
 }
 #define LOG_OBSERVER(log)                                                                                              \
-    { log_stopped, log_resumed, log_reset, log_powerdown, log_panicked, log_shutdown, (log), NULL }
+    {.stopped = log_stopped,                                                                                           \
+     .resumed = log_resumed,                                                                                           \
+     .reset = log_reset,                                                                                               \
+     .powerdown = log_powerdown,                                                                                       \
+     .panicked = log_panicked,                                                                                         \
+     .shutdown = log_shutdown,                                                                                         \
+     .opaque = (log)}
 
 START_TEST(everybody_is_told) {
     struct SessionBench b;

@@ -8,7 +8,7 @@ enum { STS = 0x600, EN = 0x602, CNT = 0x604, TMR = 0x608, GPE = 0x60c };
 static struct DeviceBench b;
 static struct AcpiPm pm;
 static struct WireLog sci;
-static unsigned poweroffs, resets;
+static unsigned poweroffs, resets, sleeps, wakes;
 static bool hard;
 
 static void on_poweroff(void *opaque) {
@@ -22,11 +22,21 @@ static void on_reset(void *opaque, bool is_hard) {
     hard = is_hard;
 }
 
-static const struct AcpiPmOps ops = {on_poweroff, on_reset};
+static void on_sleep(void *opaque) {
+    (void)opaque;
+    sleeps++;
+}
+
+static void on_wake(void *opaque) {
+    (void)opaque;
+    wakes++;
+}
+
+static const struct AcpiPmOps ops = {.poweroff = on_poweroff, .sleep = on_sleep, .wake = on_wake, .reset = on_reset};
 
 static void open_bench(void) {
     sci = (struct WireLog){0};
-    poweroffs = resets = 0;
+    poweroffs = resets = sleeps = wakes = 0;
     bench_open(&b);
     acpi_pm_init(&pm, b.clock, wire_to(&sci), &ops, NULL);
     ck_assert_int_eq(bus_map_ports(b.bus, STS, ACPI_PM_PORTS, "acpi-pm", &acpi_pm_ops, &pm), 0);
@@ -128,6 +138,51 @@ START_TEST(soft_off) {
 }
 END_TEST
 
+#define SLEEP (ACPI_SLP_TYP_S3 << 10 | 1 << 13)
+
+START_TEST(sleep_and_wake) {
+    open_bench();
+    out(CNT, SLEEP, 2);
+    ck_assert_uint_eq(sleeps, 1);
+    ck_assert_uint_eq(poweroffs, 0);
+    acpi_pm_rtc_alarm(&pm, 0, true); /* RTC_EN is clear */
+    acpi_pm_rtc_alarm(&pm, 0, false);
+    ck_assert_uint_eq(in(STS, 2), 0x400);
+    ck_assert_uint_eq(wakes, 0);
+    acpi_pm_power_button(&pm);
+    acpi_pm_power_button(&pm);
+    ck_assert(acpi_pm_wake(&pm)); /* under way */
+    ck_assert_uint_eq(wakes, 1);
+    acpi_pm_woken(&pm);
+    ck_assert(!acpi_pm_wake(&pm));
+    ck_assert_uint_eq(in(STS, 2), 0x8500);
+    ck_assert_uint_eq(in(CNT, 2), 1);
+    out(STS, 0x8500, 2);
+    ck_assert_uint_eq(in(STS, 2), 0);
+
+    out(EN, 0x400, 2);
+    out(CNT, SLEEP, 2);
+    acpi_pm_rtc_alarm(&pm, 0, true);
+    ck_assert_uint_eq(wakes, 2);
+    ck_assert(sci.level);
+    acpi_pm_woken(&pm);
+    ck_assert_uint_eq(in(STS, 4), 0x4008400);
+    ck_assert(sci.level); /* anew: interrupt controllers were reset */
+    ck_assert_uint_eq(sci.rises, 1);
+
+    out(CNT, SLEEP, 2); /* a wake event is pending */
+    ck_assert_uint_eq(sleeps, 3);
+    ck_assert_uint_eq(wakes, 3);
+    acpi_pm_reset(&pm);
+    ck_assert(!acpi_pm_wake(&pm));
+
+    pm.no_s3 = true;
+    out(CNT, SLEEP, 2);
+    ck_assert_uint_eq(sleeps, 3);
+    bench_close(&b);
+}
+END_TEST
+
 START_TEST(general_purpose_events) {
     open_bench();
     ck_assert_uint_eq(in(GPE, 4), 0);
@@ -165,6 +220,7 @@ Suite *acpi_pm_suite(void) {
     tcase_add_test(t, timer_overflow);
     tcase_add_test(t, power_button);
     tcase_add_test(t, soft_off);
+    tcase_add_test(t, sleep_and_wake);
     tcase_add_test(t, general_purpose_events);
     tcase_add_test(t, reset_control);
     suite_add_tcase(s, t);

@@ -254,15 +254,20 @@ END_TEST
 
 START_TEST(dsdt_is_well_formed) {
     struct AcpiConfig c = config();
+    c.no_s3 = _i;
     ck_assert_int_eq(acpi_build(&c, buf, sizeof buf, &image), 0);
+    ck_assert_uint_eq(get(from_xsdt("FACP") + 112, 4) & 1 << 6, 0); /* the RTC's alarm is in PM1 status */
     const uint8_t *d = table(get(from_xsdt("FACP") + 140, 8), "DSDT");
     size_t size = get(d + 4, 4), at = 36;
-    unsigned bytes, scopes = 0;
-    /* the outermost level: two names, a method, a scope */
+    unsigned bytes, scopes = 0, sleeps = 0;
+    /* the outermost level: a name, a method, packages of sleep states, a scope */
     while (at < size) {
         if (d[at] == 0x08 && memcmp(d + at + 1, "\\PICF", 5) == 0) {
             at += 7;
-        } else if (d[at] == 0x08 && memcmp(d + at + 1, "\\_S5_\x12", 6) == 0) {
+        } else if (d[at] == 0x08 && d[at + 1] == '\\' && memcmp(d + at + 2, "_S", 2) == 0 && d[at + 6] == 0x12) {
+            static const uint8_t s3[] = {4, 0x01, 0x01, 0x00, 0x00}, s5[] = {4, 0x00, 0x00, 0x00, 0x00};
+            ck_assert_mem_eq(d + at + 8, d[at + 4] == '3' ? s3 : s5, sizeof(s3)); /* the types, of PM1a and PM1b */
+            sleeps += d[at + 4] - '0';
             at += 7 + package_length(d + at + 7, &bytes);
         } else {
             ck_assert(d[at] == 0x10 || d[at] == 0x14);
@@ -272,6 +277,7 @@ START_TEST(dsdt_is_well_formed) {
     }
     ck_assert_uint_eq(at, size);
     ck_assert_uint_eq(scopes, 2);
+    ck_assert_uint_eq(sleeps, c.no_s3 ? 5 : 3 + 5);
 }
 END_TEST
 
@@ -333,7 +339,7 @@ Suite *acpi_tables_suite(void) {
     tcase_add_test(t, what_is_not_there);
     tcase_add_test(t, too_small);
     tcase_add_test(t, aml_encodings);
-    tcase_add_test(t, dsdt_is_well_formed);
+    tcase_add_loop_test(t, dsdt_is_well_formed, 0, 2);
     tcase_add_test(t, pvpanic_device);
     tcase_add_test(t, loader_script);
     suite_add_tcase(s, t);
