@@ -78,8 +78,8 @@ static void wake(struct AcpiPm *pm) {
 static void fall_asleep(struct AcpiPm *pm) {
     struct AcpiPmState *s = &pm->state;
     s->sleep = ACPI_ASLEEP;
-    if (pm->ops->sleep)
-        pm->ops->sleep(pm->opaque);
+    if (pm->ops->suspend)
+        pm->ops->suspend(pm->opaque);
     if (s->status & (PM1_POWER_BUTTON | (s->enable & PM1_RTC)) || s->gpe_status & s->gpe_enable)
         wake(pm);
 }

@@ -54,7 +54,7 @@ struct AcpiPmState {
 
 struct AcpiPmOps {
     void (*poweroff)(void *opaque);         /* SLP_EN with the S5 type */
-    void (*sleep)(void *opaque);            /* SLP_EN with the S3 type: nothing is to be executed from now on */
+    void (*suspend)(void *opaque);          /* SLP_EN with the S3 type: nothing is to be executed from now on */
     void (*wake)(void *opaque);             /* a wake event: reset into acpi_pm_woken */
     void (*reset)(void *opaque, bool hard); /* CF9h */
 };

@@ -291,7 +291,7 @@ static void pm_reset(void *opaque, bool hard) {
 static int wire_acpi(struct Machine *m) {
     static const struct AcpiPmOps pm_ops = {
         .poweroff = machine_guest_poweroff,
-        .sleep = machine_guest_sleep,
+        .suspend = machine_guest_sleep,
         .wake = machine_guest_wake,
         .reset = pm_reset,
     };

@@ -32,7 +32,7 @@ static void on_wake(void *opaque) {
     wakes++;
 }
 
-static const struct AcpiPmOps ops = {.poweroff = on_poweroff, .sleep = on_sleep, .wake = on_wake, .reset = on_reset};
+static const struct AcpiPmOps ops = {.poweroff = on_poweroff, .suspend = on_sleep, .wake = on_wake, .reset = on_reset};
 
 static void open_bench(void) {
     sci = (struct WireLog){0};
