@@ -86,10 +86,14 @@ uint32_t block_discard_granularity(const struct Block *b) {
 }
 uint32_t block_host_block(const struct Block *b) { return b->root->align > 512 ? b->root->align : 512; }
 
-bool block_info(const struct Block *b, unsigned depth, struct BlockInfo *info) {
+static struct BlockNode *at_depth(const struct Block *b, unsigned depth) {
     struct BlockNode *n = b->root;
     while (n != NULL && depth-- > 0)
         n = n->backing;
+    return n;
+}
+
+static bool node_info(struct BlockNode *n, struct BlockInfo *info) {
     if (n == NULL)
         return false;
     *info = (struct BlockInfo){
@@ -108,6 +112,17 @@ bool block_info(const struct Block *b, unsigned depth, struct BlockInfo *info) {
         n->driver->info(n, info);
     return true;
 }
+
+bool block_info(const struct Block *b, unsigned depth, struct BlockInfo *info) {
+    return node_info(at_depth(b, depth), info);
+}
+
+bool block_file_info(const struct Block *b, unsigned depth, struct BlockInfo *info) {
+    struct BlockNode *n = at_depth(b, depth);
+    return n != NULL && node_info(n->file, info);
+}
+
+enum BlockDetectZeroes block_detect_zeroes(const struct Block *b) { return b->detect_zeroes; }
 
 void block_stats(const struct Block *b, struct BlockStats *stats) { *stats = b->stats; }
 

@@ -53,8 +53,10 @@ struct BlockOptions {
      *  with what would later be taken for another format (-EPERM). */
     const char *format;
     const char *node_name; /* or NULL */
+    const char *file_node_name; /* of what the format stands on; or NULL */
     bool readonly;         /* writes are refused with -EROFS */
     bool auto_readonly;    /* readonly where it can't be opened for writing */
+    bool device_only;      /* it must be a block device of the host's */
     bool snapshot;         /* writes go to a temporary file which nobody else sees and that ends with the block */
     enum BlockCacheMode cache;
     enum BlockAio aio;
@@ -161,6 +163,9 @@ struct BlockInfo {
     bool readonly, direct, no_flush, corrupt, dirty;
 };
 bool block_info(const struct Block *b, unsigned depth, struct BlockInfo *info);
+/** The same of what that image stands on: a file, a device, an NBD server. */
+bool block_file_info(const struct Block *b, unsigned depth, struct BlockInfo *info);
+enum BlockDetectZeroes block_detect_zeroes(const struct Block *b);
 
 /** Since opening or block_reset_stats: as query-blockstats has it. Index: enum BlockOp. */
 struct BlockStats {

@@ -324,6 +324,8 @@ static int set_up(struct FileNode *f, struct BlockOpening *open) {
         return block_refuse(open, r, "'%s' is neither a file nor a block device", f->n.filename);
     if (r != 0)
         return block_refuse(open, r, "'%s': %s", f->n.filename, strerror(-r));
+    if (open->o->device_only && !f->device)
+        return block_refuse(open, -ENOTBLK, "'%s' is no block device; driver=file is for files", f->n.filename);
     f->n.align = 1;
     f->n.direct = direct(open->o->cache);
     f->n.no_flush = open->o->cache == BLOCK_CACHE_UNSAFE;

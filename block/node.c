@@ -84,6 +84,10 @@ static int open_protocol(struct BlockNode **file, struct BlockOpening *open) {
     return block_is_nbd(open->o->filename) ? block_nbd_open(file, open) : block_file_open(file, open);
 }
 
+static bool set_name(struct BlockNode *n, const char *name) {
+    return name == NULL || (n->node_name = strdup(name)) != NULL;
+}
+
 int block_node_open(struct BlockNode **out, struct BlockOpening *open) {
     struct BlockNode *file = NULL;
     const struct BlockOptions *o = open->o;
@@ -102,7 +106,7 @@ int block_node_open(struct BlockNode **out, struct BlockOpening *open) {
     (*out)->readonly = file->readonly;
     (*out)->direct = file->direct;
     (*out)->no_flush = file->no_flush;
-    if (o->node_name != NULL && ((*out)->node_name = strdup(o->node_name)) == NULL) {
+    if (!set_name(*out, o->node_name) || !set_name(file, o->file_node_name)) {
         block_node_close(*out);
         return block_refuse(open, -ENOMEM, "out of memory");
     }
@@ -139,7 +143,7 @@ static int open_named(struct BlockNode *n, const char *name, const char *format,
     struct BlockOptions o = *open->o;
     o.filename = path;
     o.format = format;
-    o.node_name = NULL;
+    o.node_name = o.file_node_name = NULL;
     o.backing = NULL;
     o.readonly = true;
     struct BlockOpening inner = {.o = &o, .depth = open->depth + 1, .outer = open, .why = open->why, .n = open->n};

@@ -1,48 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* -drive and -blockdev: tables of keys. See options.h. */
 #include "block/options.h"
+#include "base/nearest.h"
 #include "base/why.h"
+#include "block/json.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* ---- names ---- */
-
-/* How many letters must change, come or go to make `b` of `a`; long names are far apart. */
-static unsigned distance(const char *a, const char *b) {
-    enum { MOST = 32 };
-    unsigned row[MOST + 1], la = (unsigned)strlen(a), lb = (unsigned)strlen(b);
-    if (la > MOST || lb > MOST)
-        return MOST;
-    for (unsigned j = 0; j <= lb; j++)
-        row[j] = j;
-    for (unsigned i = 1; i <= la; i++) {
-        unsigned diagonal = row[0];
-        row[0] = i;
-        for (unsigned j = 1; j <= lb; j++) {
-            unsigned above = row[j], best = diagonal + (a[i - 1] != b[j - 1]);
-            best = above + 1 < best ? above + 1 : best;
-            best = row[j - 1] + 1 < best ? row[j - 1] + 1 : best;
-            diagonal = above;
-            row[j] = best;
-        }
-    }
-    return row[lb];
-}
-
-struct Nearest {
-    const char *name;
-    unsigned distance;
-};
-
-static void consider(struct Nearest *n, const char *wanted, const char *name) {
-    unsigned d = distance(wanted, name);
-    if (n->name == NULL || d < n->distance)
-        *n = (struct Nearest){name, d};
-}
 
 /* ---- keys ---- */
 
@@ -65,16 +32,21 @@ struct Key {
 
 enum { IN_DRIVE = 1, IN_BLOCKDEV = 2, IN_BOTH = 3 };
 
+/* An NBD server. */
+struct Net {
+    const char *type, *host, *port, *path, *export;
+};
+
 /* All that either option can say. */
 struct All {
     struct Drive drive;
     struct Blockdev dev;
-    const char *file, *backing, *file_driver, *file_filename;
-    const char *host, *port, *socket, *export, *server;
-    bool read_only, auto_read_only;
+    const char *file, *backing, *filename, *file_driver, *file_filename, *file_node_name;
+    struct Net net, file_net;
+    bool read_only, auto_read_only, file_read_only, file_auto_read_only;
     bool lazy_refcounts; /* changes nothing: counts are always kept right */
     int cache, locking;
-    int direct, writeback, no_flush; /* -1: not given */
+    int direct, writeback, no_flush, file_direct, file_no_flush, file_discard; /* -1: not given */
 };
 
 #define IN(member) offsetof(struct All, member)
@@ -113,7 +85,7 @@ static const struct Key keys[] = {
     {"file", TEXT, IN(file), NULL, NULL, IN_BOTH},
     {"format", TEXT, IN(drive.block.format), NULL, NULL, IN_DRIVE},
     {"driver", TEXT, IN(drive.block.format), NULL, NULL, IN_BOTH},
-    {"filename", TEXT, IN(file_filename), NULL, NULL, IN_BLOCKDEV},
+    {"filename", TEXT, IN(filename), NULL, NULL, IN_BLOCKDEV},
     {"file.driver", TEXT, IN(file_driver), NULL, NULL, IN_BOTH},
     {"file.filename", TEXT, IN(file_filename), NULL, NULL, IN_BOTH},
     {"file.locking", WORD, IN(locking), lockings, NULL, IN_BOTH},
@@ -135,6 +107,12 @@ static const struct Key keys[] = {
     {"cache.no-flush", TRISTATE, IN(no_flush), NULL, NULL, IN_BOTH},
     {"aio", WORD, IN(drive.block.aio), aios, NULL, IN_BOTH},
     {"file.aio", WORD, IN(drive.block.aio), aios, NULL, IN_BOTH},
+    {"file.node-name", TEXT, IN(file_node_name), NULL, NULL, IN_BLOCKDEV},
+    {"file.cache.direct", TRISTATE, IN(file_direct), NULL, NULL, IN_BLOCKDEV},
+    {"file.cache.no-flush", TRISTATE, IN(file_no_flush), NULL, NULL, IN_BLOCKDEV},
+    {"file.discard", WORD, IN(file_discard), discards, NULL, IN_BLOCKDEV},
+    {"file.read-only", SWITCH, IN(file_read_only), NULL, NULL, IN_BLOCKDEV},
+    {"file.auto-read-only", SWITCH, IN(file_auto_read_only), NULL, NULL, IN_BLOCKDEV},
     {"discard", WORD, IN(drive.block.discard), discards, NULL, IN_BOTH},
     {"detect-zeroes", WORD, IN(drive.block.detect_zeroes), zeroes, NULL, IN_BOTH},
     {"werror", WORD, IN(drive.werror), errors, NULL, IN_DRIVE},
@@ -143,11 +121,16 @@ static const struct Key keys[] = {
     {"lazy-refcounts", SWITCH, IN(lazy_refcounts), NULL, NULL, IN_BOTH},
     {"copy-on-read", FIXED, 0, NULL, "off", IN_DRIVE},
     {"force-share", FIXED, 0, NULL, "off", IN_BLOCKDEV},
-    {"server.type", TEXT, IN(server), NULL, NULL, IN_BLOCKDEV},
-    {"server.host", TEXT, IN(host), NULL, NULL, IN_BLOCKDEV},
-    {"server.port", TEXT, IN(port), NULL, NULL, IN_BLOCKDEV},
-    {"server.path", TEXT, IN(socket), NULL, NULL, IN_BLOCKDEV},
-    {"export", TEXT, IN(export), NULL, NULL, IN_BLOCKDEV},
+    {"server.type", TEXT, IN(net.type), NULL, NULL, IN_BLOCKDEV},
+    {"server.host", TEXT, IN(net.host), NULL, NULL, IN_BLOCKDEV},
+    {"server.port", TEXT, IN(net.port), NULL, NULL, IN_BLOCKDEV},
+    {"server.path", TEXT, IN(net.path), NULL, NULL, IN_BLOCKDEV},
+    {"export", TEXT, IN(net.export), NULL, NULL, IN_BLOCKDEV},
+    {"file.server.type", TEXT, IN(file_net.type), NULL, NULL, IN_BLOCKDEV},
+    {"file.server.host", TEXT, IN(file_net.host), NULL, NULL, IN_BLOCKDEV},
+    {"file.server.port", TEXT, IN(file_net.port), NULL, NULL, IN_BLOCKDEV},
+    {"file.server.path", TEXT, IN(file_net.path), NULL, NULL, IN_BLOCKDEV},
+    {"file.export", TEXT, IN(file_net.export), NULL, NULL, IN_BLOCKDEV},
 };
 enum { KEYS = sizeof(keys) / sizeof(keys[0]) };
 
@@ -174,14 +157,14 @@ static int unknown_key(const struct Parse *p, const char *name) {
     struct Nearest near = {0};
     for (int i = 0; i < KEYS; i++)
         if (keys[i].where & p->where)
-            consider(&near, name, keys[i].name);
+            nearest_consider(&near, name, keys[i].name);
     return wrong(p, "there is no '%s'; the nearest is '%s'", name, near.name);
 }
 
 static int unknown_word(const struct Parse *p, const struct Key *key, const char *value) {
     struct Nearest near = {0};
     for (const struct Word *w = key->words; w->name != NULL; w++)
-        consider(&near, value, w->name);
+        nearest_consider(&near, value, w->name);
     return wrong(p, "%s=%s is not supported; the nearest is %s=%s", key->name, value, key->name, near.name);
 }
 
@@ -268,7 +251,7 @@ static char *cut(char *item) {
 
 static int parse_all(const struct Parse *p, char *text) {
     if (text[0] == '{')
-        return wrong(p, "JSON is not supported; write key=value,key=value");
+        return wrong(p, "JSON is for -blockdev; write key=value,key=value");
     for (char *next; text != NULL; text = next) {
         next = cut(text);
         int r = text[0] == '\0' ? 0 : parse_item(p, text);
@@ -285,9 +268,9 @@ static int choose_cache(const struct Parse *p) {
     bool direct = a->cache == BLOCK_CACHE_NONE || a->cache == BLOCK_CACHE_DIRECTSYNC;
     bool writeback = a->cache != BLOCK_CACHE_WRITETHROUGH && a->cache != BLOCK_CACHE_DIRECTSYNC;
     bool no_flush = a->cache == BLOCK_CACHE_UNSAFE;
-    direct = a->direct >= 0 ? a->direct : direct;
+    direct = a->file_direct >= 0 ? a->file_direct : a->direct >= 0 ? a->direct : direct;
     writeback = a->writeback >= 0 ? a->writeback : writeback;
-    no_flush = a->no_flush >= 0 ? a->no_flush : no_flush;
+    no_flush = a->file_no_flush >= 0 ? a->file_no_flush : a->no_flush >= 0 ? a->no_flush : no_flush;
     if (no_flush && (direct || !writeback))
         return wrong(p, "cache.no-flush=on is only supported alone, as cache=unsafe");
     a->drive.block.cache = no_flush    ? BLOCK_CACHE_UNSAFE
@@ -304,23 +287,21 @@ static int check_format(const struct Parse *p, const char *name, bool protocol) 
     for (size_t i = 0; i < (protocol ? 5 : 2); i++) {
         if (strcmp(formats[i], name) == 0)
             return 0;
-        consider(&near, name, formats[i]);
+        nearest_consider(&near, name, formats[i]);
     }
     return wrong(p, "driver '%s' is not supported; the nearest is '%s'", name, near.name);
 }
 
 /* NBD's server in QEMU's short form, which block_open takes; *text: what to free. */
-static int nbd_name(const struct Parse *p, const char **filename, char **text) {
-    struct All *a = p->all;
-    const char *export = a->export != NULL ? a->export : "";
-    if (a->socket == NULL && a->host == NULL)
+static int nbd_name(const struct Parse *p, const struct Net *net, const char **filename, char **text) {
+    bool is_unix = net->type != NULL ? strcmp(net->type, "unix") == 0 : net->path != NULL;
+    const char *export = net->export != NULL ? net->export : "", *port = net->port != NULL ? net->port : "10809";
+    if (net->type != NULL && !is_unix && strcmp(net->type, "inet") != 0)
+        return wrong(p, "server.type=%s is not supported; inet and unix are", net->type);
+    if (is_unix ? net->path == NULL || net->host != NULL : net->host == NULL || net->path != NULL)
         return wrong(p, "nbd needs server.path=SOCKET, or server.host=HOST and server.port=PORT");
-    if (asprintf(text, "nbd:%s%s%s:exportname=%s", a->socket != NULL ? "unix:" : a->host,
-                 a->socket != NULL ? a->socket : ":",
-                 a->socket != NULL ? ""
-                 : a->port != NULL ? a->port
-                                   : "10809",
-                 export) < 0) {
+    if (asprintf(text, "nbd:%s%s%s:exportname=%s", is_unix ? "unix:" : net->host, is_unix ? net->path : ":",
+                 is_unix ? "" : port, export) < 0) {
         *text = NULL;
         return wrong(p, "out of memory");
     }
@@ -328,19 +309,28 @@ static int nbd_name(const struct Parse *p, const char **filename, char **text) {
     return 0;
 }
 
+static int copy_text(const struct Parse *p, const char *text, char **copy) {
+    char why[BLOCK_WHY];
+    *copy = NULL;
+    if (text[0] == '{' && p->where == IN_BLOCKDEV)
+        return block_json_flatten(text, copy, why, sizeof(why)) == 0 ? 0 : wrong(p, "%s", why);
+    *copy = strdup(text);
+    return *copy != NULL ? 0 : wrong(p, "out of memory");
+}
+
 static int parse_option(struct Parse *p, const char *text, char **copy) {
     struct All *a = p->all;
-    a->direct = a->writeback = a->no_flush = -1;
+    a->direct = a->writeback = a->no_flush = a->file_direct = a->file_no_flush = a->file_discard = -1;
     a->drive.index = a->drive.bus = a->drive.unit = -1;
     a->drive.rerror = DRIVE_ERROR_REPORT;
-    *copy = strdup(text);
-    if (*copy == NULL)
-        return wrong(p, "out of memory");
-    int r = parse_all(p, *copy);
+    int r = copy_text(p, text, copy);
+    if (r != 0)
+        return r;
+    r = parse_all(p, *copy);
     if (r == 0)
         r = choose_cache(p);
-    a->drive.block.readonly = a->read_only;
-    a->drive.block.auto_readonly = a->auto_read_only;
+    a->drive.block.readonly = a->read_only || a->file_read_only;
+    a->drive.block.auto_readonly = a->auto_read_only || a->file_auto_read_only;
     a->drive.block.locking = (enum BlockLocking)a->locking;
     return r;
 }
@@ -390,28 +380,71 @@ void drive_free(struct Drive *d) {
 
 /* ---- -blockdev ---- */
 
+static bool is_format(const char *driver) { return strcmp(driver, "raw") == 0 || strcmp(driver, "qcow2") == 0; }
+
+static bool has_net(const struct Net *n) {
+    return n->type != NULL || n->host != NULL || n->port != NULL || n->path != NULL || n->export != NULL;
+}
+
+/* What a protocol's node is of: its own keys, or those that begin with "file.". */
+static int check_protocol(const struct Parse *p, const char *driver, const char *filename, const struct Net *net,
+                          char **text) {
+    struct BlockOptions *o = &p->all->drive.block;
+    const char *prefix = net == &p->all->net ? "" : "file.";
+    bool is_nbd = strcmp(driver, "nbd") == 0;
+    if (is_format(driver))
+        return wrong(p, "%sdriver=%s is a format; a file, nbd or host_device is where bytes come from", prefix, driver);
+    if (is_nbd ? filename != NULL : has_net(net))
+        return wrong(p,
+                     is_nbd ? "%sfilename= is for files; nbd has server.path= and others"
+                            : "%sserver. and export are for nbd, not for files",
+                     prefix);
+    if (is_nbd)
+        return nbd_name(p, net, &o->filename, text);
+    if (filename == NULL)
+        return wrong(p, "driver=%s needs %sfilename=PATH", driver, prefix);
+    o->filename = filename;
+    o->device_only = strcmp(driver, "host_device") == 0;
+    return 0;
+}
+
+static int check_format_node(const struct Parse *p, char **text) {
+    struct All *a = p->all;
+    struct BlockOptions *o = &a->drive.block;
+    bool inline_file = a->file_filename != NULL || a->file_driver != NULL || has_net(&a->file_net);
+    if (a->filename != NULL || has_net(&a->net))
+        return wrong(p, "driver=%s is a format: say file.%s, or file=NODE", o->format,
+                     a->filename != NULL ? "filename=" : "server. and file.export");
+    if (a->backing != NULL && strcmp(o->format, "raw") == 0)
+        return wrong(p, "driver=raw has no backing; qcow2 has");
+    if ((a->file != NULL) == inline_file)
+        return wrong(p, "driver=%s needs either file=NODE or file.filename=PATH", o->format);
+    a->dev.file = a->file;
+    a->dev.no_backing = a->backing != NULL && a->backing[0] == '\0';
+    a->dev.backing = a->dev.no_backing ? NULL : a->backing;
+    if (!inline_file)
+        return 0;
+    if (strcmp(o->format, "raw") == 0 && a->file_discard == BLOCK_DISCARD_IGNORE)
+        o->discard = BLOCK_DISCARD_IGNORE; /* both have to want it */
+    a->dev.file_node_name = a->file_node_name;
+    return check_protocol(p, a->file_driver != NULL ? a->file_driver : "file", a->file_filename, &a->file_net, text);
+}
+
 static int check_blockdev(const struct Parse *p, char **text) {
     struct All *a = p->all;
     struct BlockOptions *o = &a->drive.block;
     if (o->format == NULL)
         return wrong(p, "driver= is missing");
-    if (o->node_name == NULL)
+    if (o->node_name == NULL || o->node_name[0] == '\0')
         return wrong(p, "node-name= is missing");
-    const char *protocol = a->file_driver != NULL ? a->file_driver : o->format;
-    bool is_format = strcmp(o->format, "raw") == 0 || strcmp(o->format, "qcow2") == 0;
     if (check_format(p, o->format, true) != 0 || (a->file_driver != NULL && check_format(p, a->file_driver, true) != 0))
         return -EINVAL;
-    a->dev.file = is_format ? a->file : NULL;
-    a->dev.no_backing = a->backing != NULL && a->backing[0] == '\0';
-    a->dev.backing = a->dev.no_backing ? NULL : a->backing;
-    o->filename = a->file_filename;
-    if (strcmp(protocol, "nbd") == 0 && o->filename == NULL)
-        return nbd_name(p, &o->filename, text);
-    if (is_format ? (a->file != NULL) == (o->filename != NULL) : o->filename == NULL)
-        return wrong(
-            p, is_format ? "driver=%s needs either file=NODE or file.filename=PATH" : "driver=%s needs filename=PATH",
-            o->format);
-    return 0;
+    if (is_format(o->format))
+        return check_format_node(p, text);
+    if (a->file != NULL || a->file_filename != NULL || a->file_driver != NULL || a->backing != NULL ||
+        a->file_node_name != NULL || has_net(&a->file_net))
+        return wrong(p, "driver=%s stands on nothing: no file= and no backing=", o->format);
+    return check_protocol(p, o->format, a->filename, &a->net, text);
 }
 
 int blockdev_parse(struct Blockdev *d, const char *text, char *why, size_t n) {
@@ -450,14 +483,15 @@ static int resolve_file(const struct Blockdev *nodes, size_t count, const struct
                         const struct Parse *p) {
     *out = d->block;
     out->no_backing = d->no_backing;
-    if (strcmp(out->format, "raw") != 0 && strcmp(out->format, "qcow2") != 0)
+    out->file_node_name = d->file != NULL ? d->file : d->file_node_name;
+    if (!is_format(out->format))
         out->format = "raw";
     if (d->file == NULL)
         return 0;
     const struct Blockdev *file = find_node(nodes, count, d->file);
     if (file == NULL)
         return wrong(p, "node '%s': there is no node '%s' for its file", d->block.node_name, d->file), -ENOENT;
-    if (file->file != NULL)
+    if (is_format(file->block.format))
         return wrong(p, "node '%s': its file '%s' is a format's node", d->block.node_name, d->file);
     const struct BlockOptions *f = &file->block;
     out->filename = f->filename;
@@ -465,7 +499,10 @@ static int resolve_file(const struct Blockdev *nodes, size_t count, const struct
     out->aio = f->aio;
     out->locking = f->locking;
     out->readonly = out->readonly || f->readonly;
-    out->auto_readonly = f->auto_readonly;
+    out->auto_readonly = out->auto_readonly || f->auto_readonly;
+    out->device_only = f->device_only;
+    if (strcmp(out->format, "raw") == 0 && f->discard == BLOCK_DISCARD_IGNORE)
+        out->discard = BLOCK_DISCARD_IGNORE;
     return 0;
 }
 

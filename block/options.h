@@ -47,12 +47,13 @@ void drive_free(struct Drive *d);
 struct Blockdev {
     struct BlockOptions block;  /* .format is its driver; .filename NULL where it is another node's */
     const char *file, *backing; /* names of nodes, or NULL */
+    const char *file_node_name; /* of the file, where that is no node of its own; or NULL */
     bool no_backing;            /* backing= without a name */
     char *text, *name;          /* what strings point into */
 };
 
-/** The argument of -blockdev: "driver=qcow2,node-name=N,file.filename=PATH" or with "file=NODE"; also "driver=file" and
- *  "driver=nbd" by themselves. 0 or -EINVAL. */
+/** The argument of -blockdev: "driver=qcow2,node-name=N,file.filename=PATH" or with "file=NODE"; also "driver=file",
+ *  "driver=host_device" and "driver=nbd" by themselves; or all that as JSON. 0 or -EINVAL. */
 int blockdev_parse(struct Blockdev *d, const char *text, char *why, size_t n);
 void blockdev_free(struct Blockdev *d);
 

@@ -14,7 +14,7 @@ static const char help[] = "Usage: twin86 [options]      without a guest, the bu
                            "  -m SIZE          RAM, such as 512M or 6G (256M)       -smp 1      processors\n"
                            "  -cpu MODEL[,+FEATURE|-FEATURE]...                     -cpu help   lists\n"
                            "  -accel A[:B...]  engines to try in order (tcg-lite)   -accel help lists\n"
-                           "  -hda F to -hdd F, -cdrom F, -fda F, -drive file=F,OPTION..  disks -snapshot\n"
+                           "  -hda F.. -cdrom F -fda F, -drive file=F,OPTION.. -blockdev OPTION..  -snapshot\n"
                            "  -device DEVICE   ide-hd, pvpanic... (help lists)  -debugcon stdio|file:F\n"
                            "  -icount shift=N  runs repeat exactly          -handover [every=MS]  of engines\n"
                            "  -rtc base=DATE   or utc, localtime  -machine pc[,kernel-irqchip=on] (with kvm)\n"
@@ -45,6 +45,21 @@ static void print_cpus(void) {
         column += (size_t)printf("%s%s", column == 0 ? "  " : " ", name);
     }
     putchar('\n');
+}
+
+/* "NAME,PROPERTY=VALUE,...", cut at commas to fit a screen. */
+static void print_device(const char *name, const char *properties, const char *description) {
+    size_t column = (size_t)printf("  %s", name);
+    while (*properties != '\0') {
+        size_t n = strcspn(properties, ",");
+        if (column + n + 2 > 79)
+            column = (size_t)printf(",\n    ") - 2;
+        else
+            column += (size_t)printf(",");
+        column += (size_t)printf("%.*s", (int)n, properties);
+        properties += n + (properties[n] == ',');
+    }
+    printf("\n%40s%s\n", "", description);
 }
 
 static void print_accels(void) {
@@ -84,8 +99,7 @@ void options_print(enum Action action) {
              "  pvpanic,ioport=0x505,events=3         by which the guest tells of its panics\n"
              "  pc-testdev                            QEMU's, for test suites of kernels");
         for (unsigned i = 0; twin86_device_name(i) != NULL; i++)
-            printf("  %s,%s\n%40s%s\n", twin86_device_name(i), twin86_device_properties(i), "",
-                   twin86_device_description(i));
+            print_device(twin86_device_name(i), twin86_device_properties(i), twin86_device_description(i));
         break;
     case ACTION_MACHINE:
         puts("Machines:\n  twin86   a PC with ISA devices, APICs, ACPI, PCI (also called pc, q35)\n"

@@ -193,13 +193,18 @@ static int64_t wait_us(struct Run *r) {
     return retry >= 0 && (us < 0 || retry < us) ? retry : us;
 }
 
-/* With -no-shutdown, or -action panic=pause: the guest is silent from now on, and nothing else would tell why. */
+/* With -no-shutdown, -action panic=pause, or werror= and rerror=: the guest is silent from now on, and nothing else
+ * would tell why. */
 static void tell_end(struct Run *r) {
     static const char *const ends[] = {"shutdown", "guest-panicked", "internal-error"};
     const char *state = twin86_session_state(r->session);
     if (state == r->last_state)
         return;
     r->last_state = state;
+    if (strcmp(state, "io-error") == 0)
+        complain(r,
+                 "the guest has stopped (%s): %s; when that is mended, cont in the monitor (Ctrl-A C) tries it again",
+                 state, twin86_session_reason(r->session));
     for (unsigned i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
         if (strcmp(state, ends[i]) == 0)
             complain(r, "the guest has stopped (%s); Ctrl-A C: monitor, Ctrl-A X: quit", state);

@@ -518,6 +518,7 @@ static const struct OptionRow {
     {"L", ARG_NEEDED, "a folder with firmware", set_firmware_dir},
     {"boot", ARG_NEEDED, "order=LETTERS, menu=on, ...", set_boot},
     {"drive", ARG_NEEDED, "file=PATH,if=ide|virtio|floppy|none|pflash,...", set_drive},
+    {"blockdev", ARG_NEEDED, "driver=DRIVER,node-name=NAME,...", set_blockdev},
     {"hda", ARG_NEEDED, "a FILE", set_disk},
     {"hdb", ARG_NEEDED, "a FILE", set_disk},
     {"hdc", ARG_NEEDED, "a FILE", set_disk},
@@ -594,7 +595,7 @@ static bool check(struct Options *o, char *why, size_t n) {
         return false;
     }
     if (o->guest.kernel == NULL && o->guest.bios == NULL && o->config.boot == NULL && o->config.option_roms == NULL &&
-        o->config.flash[0].file == NULL && o->config.drives == NULL)
+        o->config.flash[0].file == NULL && o->config.drives == NULL && o->config.blockdevs == NULL)
         o->config.debug_exit = true; /* by which the guest that is built in says that something went wrong */
     return true;
 }

@@ -63,6 +63,7 @@ struct Options {
     const char *smbios[FIRMWARE_OPTIONS_MAX + 1];
     const char *option_roms[FIRMWARE_OPTIONS_MAX + 1];
     const char *drives[DISK_OPTIONS_MAX + 1];
+    const char *blockdevs[DISK_OPTIONS_MAX + 1];
     const char *devices[DISK_OPTIONS_MAX + 1];
     const char *objects[DISK_OPTIONS_MAX + 1];
     char boot[512];           /* config.boot points here, once one was given */

@@ -30,6 +30,11 @@ bool set_drive(struct Context *c, char *arg) {
     return add_drive(c, arg);
 }
 
+bool set_blockdev(struct Context *c, char *arg) {
+    c->o->config.blockdevs = c->o->blockdevs;
+    return add_to_list(c, c->o->blockdevs, arg);
+}
+
 /* A file's name as a value: a comma in it is written twice. */
 static void put_name(char *to, const char *name) {
     for (; *name != '\0'; name++) {

@@ -28,6 +28,7 @@ bool set_global(struct Context *c, char *arg);
 
 /* options_disks.c */
 bool set_drive(struct Context *c, char *arg);
+bool set_blockdev(struct Context *c, char *arg);
 bool set_disk(struct Context *c, char *arg); /* -hda to -hdd, -cdrom */
 bool set_object(struct Context *c, char *arg);
 /** Append to a list of the configuration's. False with a message: it is full. */

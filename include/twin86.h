@@ -113,10 +113,11 @@ typedef struct Twin86Config {
     bool no_s3;             /* with ACPI, leave its sleep state S3 out; default off */
     unsigned cpus;          /* processors; 1, so far the only number, is the default */
     /* Disks (docs/devices.md). Lists end with NULL, and may be NULL. */
-    const char *const *drives;  /* "file=PATH,if=ide,..." */
-    const char *const *devices; /* "ide-cd,drive=ID,..." */
-    const char *const *objects; /* "rng-random,id=ID,...", which devices name */
-    bool snapshot;              /* what the guest writes to any drive is forgotten at the end */
+    const char *const *drives;    /* "file=PATH,if=ide,..." */
+    const char *const *blockdevs; /* "driver=qcow2,node-name=NODE,file.filename=PATH", or as JSON */
+    const char *const *devices;   /* "ide-cd,drive=ID,...": an id of a drive's, or a blockdev's node-name */
+    const char *const *objects;   /* "rng-random,id=ID,...", which devices name */
+    bool snapshot;                /* what the guest writes to any drive is forgotten at the end */
     /* What firmware finds (docs/firmware.md). Lists end with NULL, and may be NULL. */
     const char *const *firmware_dirs; /* folders in which firmware files are looked for first */
     const char *const *fw_cfg;        /* "name=opt/NAME,file=PATH" or "...,string=TEXT" */
@@ -292,6 +293,8 @@ TWIN86_API bool twin86_session_ended(const Twin86Session *session, Twin86Event *
 /** What the machine is doing, as QMP calls it: "prelaunch", "running", "paused", "debug"; and with no_shutdown
  *  "shutdown", "guest-panicked" or "internal-error" when its run is over. */
 TWIN86_API const char *twin86_session_state(const Twin86Session *session);
+/** Why it stands, in one line: what the event that stopped it said, or "". Valid until it stops again. */
+TWIN86_API const char *twin86_session_reason(const Twin86Session *session);
 /** End it with TWIN86_EVENT_QUIT, or TWIN86_EVENT_STUCK if the guest can't be stopped; within a second. When it has
  * ended already, the event becomes that. */
 TWIN86_API void twin86_session_quit(Twin86Session *session);

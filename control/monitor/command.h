@@ -69,6 +69,9 @@ void monitor_info_irq(struct Monitor *mon, char *args);
 
 /* drives.c */
 void monitor_info_block(struct Monitor *mon, char *args);
+void monitor_info_blockstats(struct Monitor *mon, char *args);
+void monitor_block_resize(struct Monitor *mon, char *args);
+void monitor_commit(struct Monitor *mon, char *args);
 void monitor_eject(struct Monitor *mon, char *args);
 void monitor_change(struct Monitor *mon, char *args);
 

@@ -35,6 +35,9 @@ struct json_object *qmp_query_balloon(struct QmpCall *call);
 
 /* drives.c */
 struct json_object *qmp_query_block(struct QmpCall *call);
+struct json_object *qmp_query_blockstats(struct QmpCall *call);
+struct json_object *qmp_query_named_block_nodes(struct QmpCall *call);
+struct json_object *qmp_block_resize(struct QmpCall *call);
 struct json_object *qmp_eject(struct QmpCall *call);
 struct json_object *qmp_change_medium(struct QmpCall *call);
 

@@ -106,7 +106,10 @@ static void send_io_errors(void *opaque) {
         if (d->last_error == 0)
             continue;
         struct json_object *data = json_object_new_object();
-        put(data, "device", json_object_new_string(d->id));
+        put(data, "device", json_object_new_string(d->node != NULL ? "" : d->id));
+        char name[STORAGE_NODE_NAME];
+        if (d->block != NULL)
+            put(data, "node-name", json_object_new_string(storage_node_name(d, 0, false, name)));
         put(data, "operation", json_object_new_string(d->last_was_write ? "write" : "read"));
         put(data, "action", json_object_new_string("stop"));
         put(data, "nospace", json_object_new_boolean(d->last_error == -ENOSPC));

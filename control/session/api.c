@@ -36,6 +36,11 @@ const char *twin86_session_state(const Twin86Session *session) {
     return session_state_name(session_state(of(session)));
 }
 
+const char *twin86_session_reason(const Twin86Session *session) {
+    const struct SessionStop *stop = session_last_stop(of(session));
+    return stop->event != NULL ? stop->event->message : "";
+}
+
 void twin86_session_start(Twin86Session *session, bool stopped) { session_start(of(session), stopped); }
 void twin86_session_set_no_shutdown(Twin86Session *session, bool on) { session_set_no_shutdown(of(session), on); }
 void twin86_session_set_panic_action(Twin86Session *session, enum Twin86PanicAction action) {

@@ -101,7 +101,7 @@ void ata_identify(const struct IdeDrive *d, uint8_t data[IDE_SECTOR]) {
     ide_put16(data, 81, 0x0016);
     put_command_sets(d, data);
     ide_put16(data, 93, 0x6001); /* drive 0's reset, 80-conductor cable */
-    ide_put16(data, 106, 0x4000);
+    ide_put16(data, 106, 0x4000 | (d->config.physical != 0 ? 0x2000 | d->config.physical : 0));
     put_checksum(data);
 }
 

@@ -226,12 +226,18 @@ const struct IoOps ide_control_ops = {.read = control_read, .write = control_wri
 
 /* ---- media ---- */
 
-void ide_medium_changed(struct IdeDrive *d) {
-    struct IdeDriveState *s = ide_state_of(d);
-    bool there = ide_has_medium(d);
+static void measure(struct IdeDrive *d) {
     d->sectors = d->config.block != NULL
                      ? block_size(d->config.block) / (d->config.kind == IDE_CD ? IDE_CD_SECTOR : IDE_SECTOR)
                      : 0;
+}
+
+void ide_resized(struct Ide *ide, unsigned channel, unsigned drive) { measure(&ide->channel[channel].drive[drive]); }
+
+void ide_medium_changed(struct IdeDrive *d) {
+    struct IdeDriveState *s = ide_state_of(d);
+    bool there = ide_has_medium(d);
+    measure(d);
     s->events = there ? EVENT_NEW_MEDIA : EVENT_REMOVAL;
     s->changed = there;
 }

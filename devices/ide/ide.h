@@ -40,6 +40,7 @@ struct IdeDriveConfig {
     struct Block *block; /* the drive's from now on but for closing it; a CD-ROM's may be NULL: no medium */
     enum IdeOnError read_error, write_error;
     char serial[21], model[41], version[9]; /* ASCII; "": the drive's own */
+    unsigned physical;                      /* of a disk: 2^this sectors are a physical one */
 };
 
 /** A register that keeps its previous content (ATA-7, 6.4: "high order byte"). */
@@ -165,6 +166,8 @@ void ide_restored(struct Ide *ide);
 /** The machine goes on: what was stopped by an error is tried again. */
 void ide_resume(struct Ide *ide);
 
+/** The size of a disk's block has changed: IDENTIFY DEVICE says so from now on. */
+void ide_resized(struct Ide *ide, unsigned channel, unsigned drive);
 /** A CD-ROM's medium is another one, or (NULL) none; nothing may be in flight. The tray is closed. */
 void ide_set_medium(struct Ide *ide, unsigned channel, unsigned drive, struct Block *block);
 /** Open or close the tray, as its button does: a locked tray only tells the guest unless it is forced. -EBUSY then. */

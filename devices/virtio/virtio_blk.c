@@ -34,6 +34,9 @@ enum {
     CONFIG_HEADS = 18,
     CONFIG_SECTORS = 19,
     CONFIG_BLK_SIZE = 20,
+    CONFIG_PHYSICAL = 24, /* as a power of two of logical blocks */
+    CONFIG_MIN_IO = 26,
+    CONFIG_OPT_IO = 28,
     CONFIG_WCE = 32,
     CONFIG_QUEUES = 34,
     CONFIG_DISCARD_SECTORS = 36,
@@ -43,6 +46,8 @@ enum {
     CONFIG_ZEROES_RANGES = 52,
     CONFIG_ZEROES_UNMAP = 56,
 };
+
+static uint32_t logical(const struct VirtioBlk *b) { return b->config.logical != 0 ? b->config.logical : SECTOR; }
 
 static uint64_t sectors(const struct VirtioBlk *b) { return block_size(b->config.block) / SECTOR; }
 
@@ -163,9 +168,11 @@ static void identify(struct VirtioBlkRequest *r) {
     finish(r, RESULT_OK);
 }
 
-/* The data of a read or write lie on the disk. */
+/* The data of a read or write are whole blocks, which lie on the disk. */
 static bool is_on_disk(const struct VirtioBlkRequest *r) {
-    return r->bytes % SECTOR == 0 && r->sector <= sectors(r->blk) && r->bytes / SECTOR <= sectors(r->blk) - r->sector;
+    uint32_t block = logical(r->blk);
+    return r->bytes % block == 0 && r->sector % (block / SECTOR) == 0 && r->sector <= sectors(r->blk) &&
+           r->bytes / SECTOR <= sectors(r->blk) - r->sector;
 }
 
 static uint8_t begin_transfer(struct VirtioBlkRequest *r) {
@@ -249,6 +256,16 @@ static void notified(void *opaque, unsigned n) { take_queue(opaque, n); }
 
 /* ---- configuration, life ---- */
 
+static void put_topology(struct VirtioBlk *b) {
+    uint8_t *c = b->space, exponent = 0;
+    while (b->config.physical > logical(b) << exponent)
+        exponent++;
+    put_le32(c + CONFIG_BLK_SIZE, logical(b));
+    c[CONFIG_PHYSICAL] = exponent;
+    put_le16(c + CONFIG_MIN_IO, (uint16_t)(b->config.min_io / logical(b)));
+    put_le32(c + CONFIG_OPT_IO, b->config.opt_io / logical(b));
+}
+
 static void put_config(struct VirtioBlk *b) {
     uint8_t *c = b->space;
     uint64_t capacity = sectors(b), cylinders = capacity / (16 * 63);
@@ -259,12 +276,14 @@ static void put_config(struct VirtioBlk *b) {
     put_le16(c + CONFIG_CYLINDERS, cylinders < 65535 ? (uint16_t)cylinders : 65535);
     c[CONFIG_HEADS] = 16;
     c[CONFIG_SECTORS] = 63;
-    put_le32(c + CONFIG_BLK_SIZE, SECTOR);
+    put_topology(b);
     c[CONFIG_WCE] = b->state.write_cache;
     put_le16(c + CONFIG_QUEUES, b->config.queues);
     put_le32(c + CONFIG_DISCARD_SECTORS, UINT32_MAX / SECTOR);
     put_le32(c + CONFIG_DISCARD_RANGES, 1);
-    put_le32(c + CONFIG_DISCARD_ALIGN, block_discard_granularity(b->config.block) / SECTOR);
+    uint32_t granularity = b->config.discard_granularity;
+    put_le32(c + CONFIG_DISCARD_ALIGN,
+             (granularity != 0 ? granularity : block_discard_granularity(b->config.block)) / SECTOR);
     put_le32(c + CONFIG_ZEROES_SECTORS, UINT32_MAX / SECTOR);
     put_le32(c + CONFIG_ZEROES_RANGES, 1);
     c[CONFIG_ZEROES_UNMAP] = 1;
@@ -279,6 +298,11 @@ static void config_written(void *opaque, unsigned offset, unsigned size) {
         block_set_write_cache(b->config.block, b->state.write_cache);
     }
     put_config(b);
+}
+
+void virtio_blk_resized(struct VirtioBlk *b) {
+    put_config(b);
+    virtio_config_changed(&b->virtio);
 }
 
 static void reset(void *opaque) {
@@ -352,10 +376,12 @@ int virtio_blk_init(struct VirtioBlk *b, struct PciDevice *pci, const struct Vir
         .pci = pci,
         .ops = &device_ops,
         .opaque = b,
-        .offered = F_SEG_MAX | F_GEOMETRY | F_BLK_SIZE | F_FLUSH | F_CONFIG_WCE | VIRTIO_F_INDIRECT |
+        .offered = F_SEG_MAX | F_GEOMETRY | F_BLK_SIZE | F_TOPOLOGY | F_FLUSH | F_CONFIG_WCE | VIRTIO_F_INDIRECT |
                    VIRTIO_F_EVENT_INDEX | VIRTIO_F_ANY_LAYOUT | VIRTIO_F_VERSION_1 | (config->queues > 1 ? F_MQ : 0) |
-                   (block_readonly(block) ? F_RO : F_WRITE_ZEROES) |
-                   (block_discards(block) && !block_readonly(block) ? F_DISCARD : 0),
+                   (block_readonly(block)     ? F_RO
+                    : config->no_write_zeroes ? 0
+                                              : F_WRITE_ZEROES) |
+                   (block_discards(block) && !block_readonly(block) && !config->no_discard ? F_DISCARD : 0),
         .queues = config->queues,
         .config = b->space,
         .config_size = sizeof b->space,

@@ -48,6 +48,8 @@ struct VirtioBlkConfig {
     struct Block *block;
     unsigned queues;
     char serial[VIRTIO_BLK_SERIAL + 1];
+    uint32_t logical, physical, min_io, opt_io, discard_granularity; /* bytes; 0: 512, 512, none, none, the image's */
+    bool no_discard, no_write_zeroes;                                /* such requests don't exist */
     enum VirtioBlkOnError read_error, write_error;
 };
 
@@ -76,6 +78,8 @@ void virtio_blk_destroy(struct VirtioBlk *b);
 extern const struct StateTable virtio_blk_state_table;
 /** The state was restored. */
 void virtio_blk_restored(struct VirtioBlk *b);
+/** The size of its block has changed. */
+void virtio_blk_resized(struct VirtioBlk *b);
 /** The machine goes on: what was stopped by an error is tried again. */
 void virtio_blk_resume(struct VirtioBlk *b);
 

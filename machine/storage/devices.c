@@ -9,17 +9,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define BLOCK_SIZES "physical_block_size=N"
+#define ERRORS "rerror=report|ignore|stop"
+#define DISK_ERRORS "write-cache=on|off|auto,werror=enospc|report|ignore|stop," ERRORS
 #define IDE_PROPERTIES "drive=ID,bus=ide.0|ide.1,unit=0|1,id=ID,serial=TEXT,model=TEXT,ver=TEXT"
+#define VIRTIO_PROPERTIES                                                                                              \
+    "drive=ID,bus=pci.0,addr=SLOT,id=ID,serial=TEXT,num-queues=1..8,logical_block_size=N," BLOCK_SIZES                 \
+    ",min_io_size=N,opt_io_size=N,discard_granularity=N,discard=on|off,write-zeroes=on|off," DISK_ERRORS
 #define PLUG_PROPERTIES "bus=pci.0,addr=SLOT,id=ID"
 #define FLOPPY_PROPERTIES "drive=ID,unit=0|1,drive-type=auto|120|144|288,bus=floppy-bus.0,id=ID"
-#define VIRTIO_PROPERTIES "drive=ID,bus=pci.0,addr=SLOT,id=ID,serial=TEXT,num-queues=1..8"
 
 static const struct Device {
     const char *name, *properties, *description;
     int (*add)(struct Machine *m, const char *device, char *list, char *why, size_t n);
 } devices[] = {
-    {"ide-hd", IDE_PROPERTIES, "an ATA disk", storage_add_ide_device},
-    {"ide-cd", IDE_PROPERTIES, "an ATAPI CD-ROM; no drive=: empty", storage_add_ide_device},
+    {"ide-hd", IDE_PROPERTIES "," BLOCK_SIZES "," DISK_ERRORS, "an ATA disk", storage_add_ide_device},
+    {"ide-cd", IDE_PROPERTIES "," ERRORS, "an ATAPI CD-ROM; no drive=: empty", storage_add_ide_device},
     {"floppy", FLOPPY_PROPERTIES, "a floppy drive; no drive=: empty", storage_add_floppy_device},
     {"virtio-blk-pci", VIRTIO_PROPERTIES, "a virtio disk, transitional", storage_add_virtio_device},
     {"virtio-rng-pci", "rng=ID,max-bytes=N,period=MS," PLUG_PROPERTIES, "random numbers of the host's", virtio_add_rng},

@@ -3,6 +3,7 @@
 #include "base/why.h"
 #include "machine/lists.h"
 #include "machine/machine.h"
+#include "machine/storage/properties.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -49,43 +50,10 @@ int storage_add_ide(struct Machine *m, struct StorageDrive *d, unsigned channel,
     return 0;
 }
 
-/* ---- properties ---- */
-
-struct IdeProperties {
-    const char *drive, *bus, *id, *serial, *model, *version;
-    uint64_t unit;
-    bool has_unit;
-};
-
-static int read_property(struct IdeProperties *p, const char *device, const char *key, const char *value, char *why,
-                         size_t n) {
-    const struct {
-        const char *name;
-        const char **member;
-        size_t most;
-    } texts[] = {{"drive", &p->drive, 63},   {"bus", &p->bus, 63},     {"id", &p->id, 63},
-                 {"serial", &p->serial, 20}, {"model", &p->model, 40}, {"ver", &p->version, 8}};
-    for (unsigned i = 0; i < sizeof(texts) / sizeof(texts[0]) && value != NULL; i++) {
-        if (strcmp(key, texts[i].name) != 0)
-            continue;
-        if (strlen(value) > texts[i].most)
-            return why_set(why, n, -EINVAL, "-device %s: %s=%s is too long; %zu characters are the most", device, key,
-                           value, texts[i].most);
-        *texts[i].member = value;
-        return 0;
-    }
-    if (value == NULL || strcmp(key, "unit") != 0)
-        return why_set(why, n, -EINVAL,
-                       "-device %s has no property '%s'; drive=, bus=, unit=, id=, serial=, model= and ver= exist",
-                       device, key);
-    if (!list_number(value, IDE_DRIVES - 1, &p->unit))
-        return why_set(why, n, -EINVAL, "-device %s: unit=%s is not right; 0 and 1 are", device, value);
-    p->has_unit = true;
-    return 0;
-}
+/* ---- -device ---- */
 
 /* "ide.1"; without one both are tried. */
-static int choose_place(struct Machine *m, const struct IdeProperties *p, const char *device, unsigned *channel,
+static int choose_place(struct Machine *m, const struct StorageProperties *p, const char *device, unsigned *channel,
                         unsigned *place, char *why, size_t n) {
     unsigned first = 0, last = IDE_CHANNELS - 1;
     if (p->bus != NULL) {
@@ -96,21 +64,21 @@ static int choose_place(struct Machine *m, const struct IdeProperties *p, const 
     }
     for (*channel = first; *channel <= last; ++*channel)
         for (*place = 0; *place < IDE_DRIVES; ++*place)
-            if ((!p->has_unit || p->unit == *place) &&
-                (p->has_unit || m->piix3_ide.ide.channel[*channel].drive[*place].config.kind == IDE_NONE))
+            if ((p->unit < 0 || p->unit == *place) &&
+                (p->unit >= 0 || m->piix3_ide.ide.channel[*channel].drive[*place].config.kind == IDE_NONE))
                 return 0;
     return why_set(why, n, -EINVAL, "-device %s: no place is free%s%s", device, p->bus != NULL ? " on " : "",
                    p->bus != NULL ? p->bus : "");
 }
 
 /* A CD-ROM may be without a -drive: empty for good. */
-static int find_drive(struct Machine *m, const struct IdeProperties *p, const char *device, bool cdrom,
+static int find_drive(struct Machine *m, const struct StorageProperties *p, const char *device, bool cdrom,
                       struct StorageDrive **d, char *why, size_t n) {
     *d = p->drive != NULL ? storage_find(m, p->drive) : NULL;
     if (p->drive == NULL && !cdrom)
-        return why_set(why, n, -EINVAL, "-device %s needs drive=ID, the id of a -drive with if=none", device);
+        return why_set(why, n, -EINVAL, "-device %s needs drive=ID, of a -drive with if=none or a -blockdev", device);
     if (p->drive != NULL && *d == NULL)
-        return why_set(why, n, -EINVAL, "-device %s: there is no drive '%s'", device, p->drive);
+        return storage_no_drive(m, device, p->drive, why, n);
     if (*d != NULL && (*d)->device != NULL)
         return why_set(why, n, -EINVAL,
                        "-device %s: drive '%s' has a device already; with if=none it has none of its own", device,
@@ -120,30 +88,42 @@ static int find_drive(struct Machine *m, const struct IdeProperties *p, const ch
     return 0;
 }
 
-static int add(struct Machine *m, const struct IdeProperties *p, const char *device, bool cdrom, char *why, size_t n) {
-    struct IdeDriveConfig config = {.kind = cdrom ? IDE_CD : IDE_DISK};
+static unsigned exponent(int64_t physical) {
+    unsigned bits = 0;
+    while (physical > IDE_SECTOR << bits)
+        bits++;
+    return bits;
+}
+
+static struct IdeDriveConfig config_of(const struct StorageProperties *p, bool cdrom) {
+    struct IdeDriveConfig config = {.kind = cdrom ? IDE_CD : IDE_DISK, .physical = exponent(p->physical)};
+    snprintf(config.serial, sizeof(config.serial), "%s", p->serial != NULL ? p->serial : "");
+    snprintf(config.model, sizeof(config.model), "%s", p->model != NULL ? p->model : "");
+    snprintf(config.version, sizeof(config.version), "%s", p->version != NULL ? p->version : "");
+    return config;
+}
+
+static int add(struct Machine *m, const struct StorageProperties *p, const char *device, bool cdrom, char *why,
+               size_t n) {
+    const struct IdeDriveConfig config = config_of(p, cdrom);
     unsigned channel, place;
     struct StorageDrive *d;
     int r = find_drive(m, p, device, cdrom, &d, why, n);
     if (r != 0 || (r = choose_place(m, p, device, &channel, &place, why, n)) != 0)
         return r;
-    snprintf(config.serial, sizeof(config.serial), "%s", p->serial != NULL ? p->serial : "");
-    snprintf(config.model, sizeof(config.model), "%s", p->model != NULL ? p->model : "");
-    snprintf(config.version, sizeof(config.version), "%s", p->version != NULL ? p->version : "");
     if (d == NULL && (d = storage_new_drive(m, NULL)) == NULL)
         return why_set(why, n, -EINVAL, "-device %s: out of memory", device);
     if (d->id[0] == '\0')
         snprintf(d->id, sizeof(d->id), "%s", p->id != NULL ? p->id : "cd");
     if ((d->device = strdup(p->id != NULL ? p->id : "")) == NULL)
         return why_set(why, n, -EINVAL, "-device %s: out of memory", device);
+    storage_apply(d, p);
     return storage_add_ide(m, d, channel, place, &config, why, n);
 }
 
 int storage_add_ide_device(struct Machine *m, const char *device, char *list, char *why, size_t n) {
-    struct IdeProperties p = {0};
-    char *key, *value;
-    int r = 0;
-    while (r == 0 && list_cut_property(&list, &key, &value))
-        r = read_property(&p, device, key, value, why, n);
-    return r != 0 ? r : add(m, &p, device, strcmp(device, "ide-cd") == 0, why, n);
+    struct StorageProperties p;
+    bool cdrom = strcmp(device, "ide-cd") == 0;
+    int r = storage_read_properties(&p, device, cdrom ? STORAGE_IDE_CD : STORAGE_IDE_HD, list, why, n);
+    return r != 0 ? r : add(m, &p, device, cdrom, why, n);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* What can be done with drives while the machine runs, and what there is to say about them. */
+/* What can be done with drives while the machine runs. */
+#include "base/why.h"
 #include "machine/machine.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,6 +63,8 @@ int storage_change(struct Machine *m, const char *id, const char *file, const ch
     struct BlockOptions o = d->options.block;
     o.filename = file;
     o.format = format;
+    o.node_name = o.file_node_name = NULL;
+    o.backing = NULL;
     o.readonly = o.readonly || d->cdrom;
     if ((r = storage_open(d, &block, &o, why, n)) != 0)
         return r;
@@ -78,38 +80,40 @@ int storage_change(struct Machine *m, const char *id, const char *file, const ch
     return 0;
 }
 
-/* ---- info block ---- */
+/* ---- size, backing file ---- */
 
-static void print_image(const struct StorageDrive *d, FILE *f) {
-    struct BlockInfo info;
-    if (d->block == NULL || !block_info(d->block, 0, &info)) {
-        fprintf(f, "%s: [not inserted]\n", d->id);
-        return;
-    }
-    fprintf(f, "%s: %s (%s%s)\n", d->id, info.filename != NULL ? info.filename : "?", info.format,
-            info.readonly ? ", read-only" : "");
-    for (unsigned depth = 1; block_info(d->block, depth, &info); depth++)
-        fprintf(f, "    Backing file:     %s (%s)\n", info.filename != NULL ? info.filename : "?", info.format);
+/* One that holds an image. */
+static int find_image(struct Machine *m, const char *id, struct StorageDrive **d, char *why, size_t n) {
+    *d = storage_find(m, id);
+    if (*d != NULL && (*d)->block != NULL)
+        return 0;
+    snprintf(why, n, *d == NULL ? "there is no drive '%s'; info block lists them" : "drive '%s' is empty", id);
+    return *d == NULL ? -ENOENT : -ENOMEDIUM;
 }
 
-void storage_print(const struct Machine *m, FILE *f) {
-    for (const struct StorageDrive *d = m->storage.drives; d != NULL; d = d->next) {
-        print_image(d, f);
-        if (d->virtio)
-            fprintf(f, "    Attached to:      virtio-blk-pci, slot %u\n", d->slot);
-        else if (d->floppy)
-            fprintf(f, "    Attached to:      floppy-bus.0, unit %u (%s)\n", d->place,
-                    floppy_type_name(m->fdc.drive[d->place].config.type));
-        else if (d->device != NULL)
-            fprintf(f, "    Attached to:      ide.%u, unit %u\n", d->channel, d->place);
-        if (d->cdrom && d->device != NULL) {
-            const struct IdeDriveState *s = &m->piix3_ide.ide.channel[d->channel].state.drive[d->place];
-            fprintf(f, "    Removable device: %slocked, tray %s\n", s->locked ? "" : "not ",
-                    s->tray_open ? "open" : "closed");
-        }
-        if (d->block != NULL)
-            fprintf(f, "    Cache mode:       %s\n", block_write_cache(d->block) ? "writeback" : "writethrough");
-    }
-    if (m->storage.drives == NULL)
-        fputs("this machine has no disks\n", f);
+/* The guest is told of it, as far as its device can. */
+int storage_resize(struct Machine *m, const char *id, uint64_t size, char *why, size_t n) {
+    struct StorageDrive *d;
+    int r = find_image(m, id, &d, why, n);
+    if (r != 0)
+        return r;
+    if (d->floppy)
+        return why_set(why, n, -ENOTSUP, "drive '%s' is for floppy disks, whose sizes are given", d->id);
+    storage_drain(m);
+    if ((r = block_resize(d->block, size, why, n)) != 0 || d->device == NULL)
+        return r;
+    if (d->virtio)
+        storage_virtio_resized(m, d);
+    else
+        ide_resized(&m->piix3_ide.ide, d->channel, d->place);
+    return 0;
+}
+
+int storage_commit(struct Machine *m, const char *id, char *why, size_t n) {
+    struct StorageDrive *d;
+    int r = find_image(m, id, &d, why, n);
+    if (r != 0)
+        return r;
+    storage_drain(m);
+    return block_commit(d->block, why, n);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Drives: opened, put in, drained, closed. */
 #include "machine/machine.h"
+#include "machine/storage/properties.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -40,6 +41,15 @@ struct StorageDrive *storage_new_drive(struct Machine *m, const struct Drive *o)
 int storage_open(struct StorageDrive *d, struct Block **block, const struct BlockOptions *o, char *why, size_t n) {
     struct BlockHost host = {wake, d};
     return block_open(block, o, &host, why, n);
+}
+
+void storage_apply(struct StorageDrive *d, const struct StorageProperties *p) {
+    if (p->werror >= 0)
+        d->options.werror = (enum DriveError)p->werror;
+    if (p->rerror >= 0)
+        d->options.rerror = (enum DriveError)p->rerror;
+    if (p->write_cache >= 0)
+        block_set_write_cache(d->block, p->write_cache != 0);
 }
 
 struct StorageDrive *storage_find(struct Machine *m, const char *id) {
@@ -145,7 +155,7 @@ static int add_drive(struct Machine *m, const Twin86Config *config, const char *
 }
 
 int storage_create(struct Machine *m, const Twin86Config *config, char *why, size_t n) {
-    int r = 0;
+    int r = storage_open_nodes(m, config, why, n);
     for (const char *const *s = config->drives; r == 0 && s != NULL && *s != NULL; s++)
         r = add_drive(m, config, *s, why, n);
     for (const char *const *s = config->devices; r == 0 && s != NULL && *s != NULL; s++)
@@ -169,6 +179,7 @@ void storage_destroy(struct Machine *m) {
         free(d);
     }
     m->storage.drives = NULL;
+    storage_free_nodes(m);
     ide_destroy(&m->piix3_ide.ide);
 }
 

@@ -23,7 +23,8 @@ struct StorageDrive {
     struct StorageDrive *next;
     struct Machine *machine;
     struct Drive options;
-    char id[64];
+    char id[64];         /* or, of a -blockdev, its node-name */
+    const char *node;    /* the -blockdev's name; NULL: it is a -drive */
     struct Block *block; /* NULL: no medium */
     struct LoopWork work;
     char *device; /* the device's id ("" if it has none); NULL: none shows it */
@@ -44,7 +45,9 @@ struct StorageVirtio {
 enum { STORAGE_VIRTIO = 8 };
 
 struct Storage {
-    struct StorageDrive *drives; /* as they were given */
+    struct Blockdev *nodes; /* of -blockdev */
+    size_t node_count;
+    struct StorageDrive *drives; /* as they were given, those of nodes first */
     struct StorageVirtio virtio[STORAGE_VIRTIO];
 };
 
@@ -71,8 +74,28 @@ int storage_eject(struct Machine *m, const char *id, bool force, char *why, size
 /** Put another one in; `format` NULL: as it looks. 0 or -errno with `why`; on failure the old one stays. */
 int storage_change(struct Machine *m, const char *id, const char *file, const char *format, bool force, char *why,
                    size_t n);
-/** `info block`. */
-void storage_print(const struct Machine *m, FILE *f);
+/** Make its image larger or smaller, and tell the guest. 0 or -errno with `why`. */
+int storage_resize(struct Machine *m, const char *id, uint64_t size, char *why, size_t n);
+/** Put what is in its image into the backing file, and empty it. Takes its time. 0 or -errno with `why`. */
+int storage_commit(struct Machine *m, const char *id, char *why, size_t n);
+
+/** `info block`, of one drive or (NULL) all. False: there is no such drive. */
+bool storage_print(struct Machine *m, const char *id, bool verbose, FILE *f);
+/** `info blockstats`. */
+void storage_print_stats(const struct Machine *m, FILE *f);
+enum { STORAGE_NODE_NAME = 128 };
+/** The name of an image in the drive's chain, or of the file under it: as was given, else of our making in `name`. */
+const char *storage_node_name(const struct StorageDrive *d, unsigned depth, bool file, char name[STORAGE_NODE_NAME]);
+
+/** Read all -blockdev, and open those that no other stands on as drives without a device. 0 or -errno with `why`. */
+int storage_open_nodes(struct Machine *m, const Twin86Config *config, char *why, size_t n);
+void storage_free_nodes(struct Machine *m);
+/** -EINVAL: `device` names a drive that can't be found; the line says whether it is part of another. */
+int storage_no_drive(const struct Machine *m, const char *device, const char *drive, char *why, size_t n);
+
+struct StorageProperties;
+/** What a device's properties say of its drive. */
+void storage_apply(struct StorageDrive *d, const struct StorageProperties *p);
 
 /** One more drive, last in the list, with what `o` says, which is its own from now on (NULL: an empty CD-ROM). NULL: no
  * memory. */
@@ -86,6 +109,8 @@ int storage_add_device(struct Machine *m, const char *text, char *why, size_t n)
 int storage_add_ide_device(struct Machine *m, const char *device, char *list, char *why, size_t n);
 int storage_add_virtio_device(struct Machine *m, const char *device, char *list, char *why, size_t n);
 int storage_add_floppy_device(struct Machine *m, const char *device, char *list, char *why, size_t n);
+/** The size of a virtio drive's image has changed. */
+void storage_virtio_resized(struct Machine *m, const struct StorageDrive *d);
 /** Show a drive of if=virtio in the next free slot. 0 or -errno with `why`. */
 int storage_add_virtio(struct Machine *m, struct StorageDrive *d, char *why, size_t n);
 /** Show a drive of if=floppy at its place. 0 or -errno with `why`. */

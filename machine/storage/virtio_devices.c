@@ -3,16 +3,12 @@
 #include "base/why.h"
 #include "machine/lists.h"
 #include "machine/machine.h"
+#include "machine/storage/properties.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct VirtioProperties {
-    const char *drive, *id, *serial;
-    uint64_t slot, queues; /* slot 0: the first free one */
-};
 
 static enum VirtioBlkOnError on_error(enum DriveError e) {
     static const enum VirtioBlkOnError policies[] = {[DRIVE_ERROR_ENOSPC] = VIRTIO_BLK_ENOSPC,
@@ -40,20 +36,35 @@ static int plug(struct Machine *m, struct StorageVirtio *v, const struct VirtioB
     return r == 0 ? pci_add_device(&m->pci, &v->pci.pci, slot, 0) : r;
 }
 
-static int show(struct Machine *m, struct StorageDrive *d, const struct VirtioProperties *p, char *why, size_t n) {
-    struct StorageVirtio *v = m->storage.virtio;
+static struct VirtioBlkConfig config_of(const struct StorageDrive *d, const struct StorageProperties *p) {
     struct VirtioBlkConfig config = {.block = d->block,
-                                     .queues = p->queues != 0 ? (unsigned)p->queues : 1,
+                                     .queues = p->queues > 0 ? (unsigned)p->queues : 1,
+                                     .logical = p->logical > 0 ? (uint32_t)p->logical : 0,
+                                     .physical = p->physical > 0 ? (uint32_t)p->physical : 0,
+                                     .min_io = p->min_io > 0 ? (uint32_t)p->min_io : 0,
+                                     .opt_io = p->opt_io > 0 ? (uint32_t)p->opt_io : 0,
+                                     .discard_granularity = p->granularity > 0 ? (uint32_t)p->granularity : 0,
+                                     .no_discard = p->discard == 0,
+                                     .no_write_zeroes = p->write_zeroes == 0,
                                      .read_error = on_error(d->options.rerror),
                                      .write_error = on_error(d->options.werror)};
-    unsigned slot = p->slot != 0 ? (unsigned)p->slot : virtio_free_slot(m);
+    snprintf(config.serial, sizeof(config.serial), "%s", p->serial != NULL ? p->serial : "");
+    return config;
+}
+
+static int show(struct Machine *m, struct StorageDrive *d, const struct StorageProperties *p, char *why, size_t n) {
+    struct StorageVirtio *v = m->storage.virtio;
+    const struct VirtioBlkConfig config = config_of(d, p);
+    unsigned slot = p->slot > 0 ? (unsigned)p->slot : virtio_free_slot(m);
     while (v < m->storage.virtio + STORAGE_VIRTIO && v->drive != NULL)
         v++;
     if (v == m->storage.virtio + STORAGE_VIRTIO)
         return why_set(why, n, -EINVAL, "drive %s: %d virtio disks are the most", d->id, STORAGE_VIRTIO);
     if (slot >= PCI_SLOTS || m->pci.devices[slot * PCI_FUNCTIONS] != NULL)
         return why_set(why, n, -EINVAL, "drive %s: slot %u of pci.0 is taken", d->id, slot);
-    snprintf(config.serial, sizeof(config.serial), "%s", p->serial != NULL ? p->serial : "");
+    if (config.logical != 0 && block_size(d->block) % config.logical != 0)
+        return why_set(why, n, -EINVAL, "drive %s: its size is no multiple of logical_block_size=%u", d->id,
+                       config.logical);
     d->virtio = true;
     d->slot = slot;
     d->device = strdup(p->id != NULL ? p->id : "");
@@ -67,52 +78,32 @@ static int show(struct Machine *m, struct StorageDrive *d, const struct VirtioPr
 }
 
 int storage_add_virtio(struct Machine *m, struct StorageDrive *d, char *why, size_t n) {
+    struct StorageProperties p;
     if (d->cdrom || d->block == NULL)
         return why_set(why, n, -EINVAL, "-drive: if=virtio is for disks; if=ide has CD-ROMs");
-    return show(m, d, &(struct VirtioProperties){0}, why, n);
+    int r = storage_read_properties(&p, "virtio-blk-pci", STORAGE_VIRTIO_BLK, NULL, why, n);
+    return r != 0 ? r : show(m, d, &p, why, n);
 }
 
 /* ---- -device ---- */
 
-static int read_property(struct VirtioProperties *p, const char *key, const char *value, char *why, size_t n) {
-    if (value == NULL)
-        value = "";
-    if (strcmp(key, "drive") == 0)
-        p->drive = value;
-    else if (strcmp(key, "id") == 0)
-        p->id = value;
-    else if (strcmp(key, "serial") == 0 && strlen(value) <= VIRTIO_BLK_SERIAL)
-        p->serial = value;
-    else if (strcmp(key, "num-queues") == 0 && list_number(value, VIRTIO_QUEUES, &p->queues) && p->queues > 0)
-        ;
-    else if (strcmp(key, "bus") == 0 && (strcmp(value, "pci.0") == 0 || strcmp(value, "pci") == 0))
-        ;
-    else if (strcmp(key, "addr") == 0 && list_number(value, PCI_SLOTS - 1, &p->slot) && p->slot >= PCI_FIRST_FREE_SLOT)
-        ;
-    else
-        return why_set(why, n, -EINVAL,
-                       "-device virtio-blk-pci: %s=%s is not right; drive=ID, bus=pci.0, addr=2 to 31, id=, "
-                       "serial= of 20 characters at most and num-queues=1 to %d are",
-                       key, value, VIRTIO_QUEUES);
-    return 0;
-}
-
 int storage_add_virtio_device(struct Machine *m, const char *device, char *list, char *why, size_t n) {
-    struct VirtioProperties p = {0};
-    char *key, *value;
-    int r = 0;
-    while (r == 0 && list_cut_property(&list, &key, &value))
-        r = read_property(&p, key, value, why, n);
+    struct StorageProperties p;
+    int r = storage_read_properties(&p, device, STORAGE_VIRTIO_BLK, list, why, n);
     if (r != 0)
         return r;
-    struct StorageDrive *d = p.drive != NULL ? storage_find(m, p.drive) : NULL;
+    if (p.bus != NULL && strcmp(p.bus, "pci.0") != 0 && strcmp(p.bus, "pci") != 0)
+        return why_set(why, n, -EINVAL, "-device %s: there is no bus '%s'; pci.0 is there", device, p.bus);
+    if (p.drive == NULL)
+        return why_set(why, n, -EINVAL, "-device %s needs drive=ID, of a -drive with if=none or a -blockdev", device);
+    struct StorageDrive *d = storage_find(m, p.drive);
     if (d == NULL)
-        return why_set(why, n, -EINVAL, "-device %s needs drive=ID, the id of a -drive with if=none%s%s", device,
-                       p.drive != NULL ? "; there is no drive " : "", p.drive != NULL ? p.drive : "");
+        return storage_no_drive(m, device, p.drive, why, n);
     if (d->device != NULL || d->block == NULL || d->cdrom)
         return why_set(why, n, -EINVAL, "-device %s: drive '%s' %s", device, d->id,
                        d->device != NULL ? "has a device already; with if=none it has none of its own"
                                          : "is a CD-ROM's; ide-cd shows it");
+    storage_apply(d, &p);
     return show(m, d, &p, why, n);
 }
 
@@ -122,6 +113,12 @@ void storage_reset(struct Machine *m) {
     for (unsigned i = 0; i < STORAGE_VIRTIO; i++)
         if (m->storage.virtio[i].drive != NULL)
             virtio_pci_reset(&m->storage.virtio[i].pci);
+}
+
+void storage_virtio_resized(struct Machine *m, const struct StorageDrive *d) {
+    for (unsigned i = 0; i < STORAGE_VIRTIO; i++)
+        if (m->storage.virtio[i].drive == d)
+            virtio_blk_resized(&m->storage.virtio[i].blk);
 }
 
 void storage_restored(struct Machine *m) {

@@ -47,6 +47,12 @@ refused "index=0 and 1" -drive if=floppy,index=2
 refused "there is no drive" -device floppy,drive=x
 refused "needs drive=ID" -device ide-hd
 refused "there is no drive" -device virtio-blk-pci,drive=x
+refused "node-name= is missing" -blockdev driver=file,filename=x
+refused "driver 'qcow' is not supported; the nearest is 'qcow2'" -blockdev driver=qcow,node-name=a,file=b
+refused "no 'nodename'; the nearest is 'node-name'" -blockdev driver=file,nodename=a
+refused "JSON" -blockdev '{"driver": 1'
+refused "/nonexistent" -blockdev driver=file,node-name=a,filename=/nonexistent
+refused "not for -blockdev" -snapshot -blockdev driver=file,node-name=a,filename=/nonexistent
 refused "one of file=PATH and string=TEXT" -fw_cfg opt/a
 refused "type=N was to come first" -smbios manufacturer=x
 refused "nonexistent.rom: there is no such firmware" -option-rom nonexistent.rom

@@ -399,6 +399,44 @@ def test_gdbserver():
     q.close()
 
 
+def test_drives():
+    """Answers about drives have QEMU's shapes; images change their size."""
+    disk, node = os.path.join(tmp, "disk"), os.path.join(tmp, "node")
+    for name in disk, node:
+        with open(name, "wb") as f:
+            f.truncate(1 << 20)
+    p = start("-S", "-drive", f"file={disk},format=raw,if=virtio", "-blockdev",
+              json.dumps({"driver": "raw", "node-name": "n", "read-only": True, "detect-zeroes": "on",
+                          "file": {"driver": "file", "filename": node, "node-name": "f"}}),
+              "-device", "ide-cd,drive=n,id=cd", "-qmp", f"unix:{path},server,nowait")
+    q = Qmp()
+    n, d = q.call("query-block")["return"]
+    check("query-block: a drive", (d["device"], d["removable"], d["io-status"], d["type"]) == ("virtio0", False, "ok", "unknown"), d)
+    i = d["inserted"]
+    check("query-block: its image", (i["file"], i["drv"], i["ro"], i["backing_file_depth"]) == (disk, "raw", False, 0), i)
+    check("query-block: the cache", i["cache"] == {"writeback": True, "direct": False, "no-flush": False}, i)
+    check("query-block: the size", (i["image"]["virtual-size"], i["image"]["format"]) == (1 << 20, "raw"), i)
+    check("query-block: a node", (n["device"], n["qdev"], n["tray_open"], n["inserted"]["node-name"],
+                                  n["inserted"]["ro"], n["inserted"]["detect_zeroes"]) == ("", "cd", False, "n", True, "on"), n)
+    names = [x["node-name"] for x in q.call("query-named-block-nodes")["return"]]
+    check("query-named-block-nodes", names == ["n", "f", "#virtio0", "#virtio0-file"], names)
+    s = q.call("query-blockstats")["return"][1]
+    check("query-blockstats", (s["device"], s["stats"]["rd_operations"], s["stats"]["timed_stats"]) == ("virtio0", 0, []), s)
+    check("block_resize", "return" in q.call("block_resize", device="virtio0", size=2 << 20) and os.path.getsize(disk) == 2 << 20)
+    check("block_resize: read-only", "read-only" in q.call("block_resize", node_name="n", size=2 << 20)["error"]["desc"])
+    check("block_resize: no drive", "no drive" in q.call("block_resize", device="x", size=2 << 20)["error"]["desc"])
+    check("block_resize: no size", "size" in q.call("block_resize", device="virtio0", size=-1)["error"]["desc"])
+    check("block_resize in the monitor", q.hmp("block_resize virtio0 3") == "" and os.path.getsize(disk) == 3 << 20)
+    check("commit", "no backing file" in q.hmp("commit virtio0") and q.hmp("commit all") == "")
+    check("info block -v", "virtual size: 3145728 bytes" in q.hmp("info block -v virtio0"))
+    check("info blockstats", "n: rd_bytes=0" in q.hmp("info blockstats"))
+    check("eject", "return" in q.call("eject", id="cd") and "[not inserted]" in q.hmp("info block n"))
+    check("change", "return" in q.call("blockdev-change-medium", id="cd", filename=node, format="raw"))
+    q.call("quit")
+    end(p, 0, "drives")
+    q.close()
+
+
 def test_loopback():
     """Another address of this host is not listened at."""
     port = free_port()
@@ -460,7 +498,7 @@ def main():
         print("SKIP qmp.py: built without json-c")
         sys.exit(77)
     try:
-        for test in (test_qmp, test_identity, test_panic, test_pvpanic, test_guest_reset_and_waiting, test_monitor, test_gdbserver, test_loopback, test_stale,
+        for test in (test_qmp, test_identity, test_panic, test_pvpanic, test_guest_reset_and_waiting, test_monitor, test_gdbserver, test_drives, test_loopback, test_stale,
                      test_no_descriptors):
             began = time.time()
             test()

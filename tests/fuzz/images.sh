@@ -6,7 +6,7 @@
 seconds=${2:-20}
 
 libraries=
-for name in ZLIB:zlib ZSTD:libzstd LIBURING:liburing LIBNBD:libnbd; do
+for name in ZLIB:zlib ZSTD:libzstd LIBURING:liburing LIBNBD:libnbd JSON_C:json-c; do
     ! grep -q "define HAVE_${name%:*} 1" config.h || libraries="$libraries ${name#*:}"
 done
 # shellcheck disable=SC2046,SC2086

@@ -139,6 +139,41 @@ START_TEST(nodes_of_blockdev) {
 }
 END_TEST
 
+#ifdef HAVE_JSON_C
+START_TEST(blockdev_as_json) {
+    struct Blockdev d;
+    struct BlockOptions o, backing[1];
+    int r = blockdev_parse(&d,
+                           "{\"driver\": \"qcow2\", \"node-name\": \"a\", \"discard\": \"unmap\", \"read-only\": true,"
+                           "\"cache\": {\"direct\": true, \"no-flush\": false}, \"backing\": null,"
+                           "\"file\": {\"driver\": \"file\", \"filename\": \"x,y=z\", \"node-name\": \"af\"}}",
+                           why, sizeof(why));
+    ck_assert_msg(r == 0, "%s", why);
+    ck_assert_int_eq(blockdev_resolve(&d, 1, "a", &o, backing, why, sizeof(why)), 0);
+    ck_assert_str_eq(o.filename, "x,y=z");
+    ck_assert_str_eq(o.file_node_name, "af");
+    ck_assert(strcmp(o.format, "qcow2") == 0 && o.cache == BLOCK_CACHE_NONE && o.readonly && o.no_backing);
+    ck_assert_int_eq(o.discard, BLOCK_DISCARD_UNMAP);
+    blockdev_free(&d);
+}
+END_TEST
+#endif
+
+START_TEST(blockdev_of_a_file) {
+    struct Blockdev d;
+    struct BlockOptions o, backing[1];
+    ck_assert_int_eq(blockdev_parse(&d,
+                                    "driver=raw,node-name=a,discard=unmap,cache.direct=on,file.driver=nbd,"
+                                    "file.server.host=h,file.server.port=1,file.cache.direct=off,file.discard=ignore",
+                                    why, sizeof(why)),
+                     0);
+    ck_assert_int_eq(blockdev_resolve(&d, 1, "a", &o, backing, why, sizeof(why)), 0);
+    ck_assert_str_eq(o.filename, "nbd:h:1:exportname=");
+    ck_assert(o.cache == BLOCK_CACHE_WRITEBACK && o.discard == BLOCK_DISCARD_IGNORE);
+    blockdev_free(&d);
+}
+END_TEST
+
 START_TEST(blockdev_refusals) {
     static const char *const row[][2] = {
         {"node-name=a,filename=x", "driver= is missing"},
@@ -149,6 +184,16 @@ START_TEST(blockdev_refusals) {
         {"driver=vdi,node-name=a,file=b", "'vdi'"},
         {"driver=nbd,node-name=a", "server.path"},
         {"driver=raw,node-name=a,file=f,if=ide", "no 'if'"},
+        {"driver=raw,node-name=a,filename=x", "driver=raw is a format"},
+        {"driver=file,node-name=a,file.filename=x", "stands on nothing"},
+        {"driver=file,node-name=a,filename=x,export=e", "are for nbd"},
+        {"driver=raw,node-name=a,file=f,backing=b", "driver=raw has no backing"},
+        {"driver=nbd,node-name=a,server.type=vsock,server.path=x", "server.type=vsock"},
+        {"driver=nbd,node-name=a,server.type=inet,server.path=x", "server.host=HOST"},
+        {"{\"driver\": \"raw\"", "no JSON object"},
+        {"{\"driver\": \"raw\", \"node-name\": \"a\", \"file\": [1]}", "file is a list"},
+        {"{\"driver\": \"raw\", \"node-name\": \"a\", \"file\": {\"file\": {\"filename\": \"x\"}}}",
+         "'file.file.filename'"},
     };
     struct Blockdev d;
     for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
@@ -167,6 +212,10 @@ Suite *drive_suite(void) {
     tcase_add_test(tc, empty_drives);
     tcase_add_test(tc, refusals_name_the_nearest);
     tcase_add_test(tc, nodes_of_blockdev);
+#ifdef HAVE_JSON_C
+    tcase_add_test(tc, blockdev_as_json);
+#endif
+    tcase_add_test(tc, blockdev_of_a_file);
     tcase_add_test(tc, blockdev_refusals);
     suite_add_tcase(s, tc);
     return s;

@@ -16,6 +16,7 @@ static char disk[] = "/tmp/storage-disk-XXXXXX", cd[] = "/tmp/storage-cd-XXXXXX"
 static char why[BLOCK_WHY];
 static Twin86Machine *handle;
 static struct Machine *m;
+static const char *const *blockdevs; /* of the next machine */
 
 static void make_file(char *path) {
     int fd = mkstemp(path);
@@ -30,6 +31,7 @@ static void setup(void) {
     make_file(disk);
     make_file(cd);
     handle = NULL;
+    blockdevs = NULL;
 }
 
 static void teardown(void) {
@@ -48,8 +50,8 @@ static void put_option(char *to, size_t n, const char *text) {
 }
 
 static int make(const char *const *drives, const char *const *devices, bool snapshot) {
-    static char text[8][200];
-    const char *d[5] = {NULL}, *v[4] = {NULL};
+    static char text[8][200], node[4][200];
+    const char *d[5] = {NULL}, *v[4] = {NULL}, *b[5] = {NULL};
     Twin86Config c;
     for (unsigned i = 0; drives != NULL && drives[i] != NULL; i++) {
         put_option(text[i], sizeof(text[i]), drives[i]);
@@ -57,7 +59,12 @@ static int make(const char *const *drives, const char *const *devices, bool snap
     }
     for (unsigned i = 0; devices != NULL && devices[i] != NULL; i++)
         v[i] = devices[i];
+    for (unsigned i = 0; blockdevs != NULL && blockdevs[i] != NULL; i++) {
+        put_option(node[i], sizeof(node[i]), blockdevs[i]);
+        b[i] = node[i];
+    }
     twin86_config_init(&c);
+    c.blockdevs = b;
     c.ram_size = 4 << 20;
     c.drives = d;
     c.devices = v;
@@ -79,7 +86,7 @@ static const char *info(void) {
     memset(text, 0, sizeof(text));
     FILE *f = fmemopen(text, sizeof(text) - 1, "w");
     pthread_mutex_lock(&m->lock);
-    storage_print(m, f);
+    storage_print(m, NULL, false, f);
     pthread_mutex_unlock(&m->lock);
     fclose(f);
     return text;
@@ -97,8 +104,8 @@ START_TEST(places) {
     ck_assert_int_eq(place(0, 0)->write_error, IDE_ERROR_ENOSPC);
     ck_assert(m->fw.wanted);
     const char *text = info();
-    ck_assert_msg(strstr(text, "ide0-hd0: /tmp/") && strstr(text, "ide0-cd1: /tmp/") && strstr(text, "read-only") &&
-                      strstr(text, "ide1-cd1: [not inserted]"),
+    ck_assert_msg(strstr(text, "ide0-hd0 (#ide0-hd0): /tmp/") && strstr(text, "ide0-cd1 (#ide0-cd1): /tmp/") &&
+                      strstr(text, "read-only") && strstr(text, "ide1-cd1: [not inserted]"),
                   "%s", text);
 }
 END_TEST
@@ -125,8 +132,8 @@ static const struct {
     {{"file=/no/such/file"}, NULL, "/no/such/file"},
     {{"if=ide"}, NULL, "file= is missing"},
     {{"media=cdrom,if=virtio"}, NULL, "if=virtio is for disks"},
-    {{"file=DISK,format=raw,if=none,id=x"}, "virtio-blk-pci,drive=x,addr=1", "addr=2 to 31"},
-    {{"file=DISK,format=raw,if=none,id=x"}, "virtio-blk-pci,drive=x,num-queues=9", "num-queues=1 to 8"},
+    {{"file=DISK,format=raw,if=none,id=x"}, "virtio-blk-pci,drive=x,addr=1", "from 2 to 31"},
+    {{"file=DISK,format=raw,if=none,id=x"}, "virtio-blk-pci,drive=x,num-queues=9", "from 1 to 8"},
     {{"file=DISK,format=raw,id=x"}, "virtio-blk-pci,drive=x", "has a device already"},
     {{"media=cdrom,if=none,id=x"}, "virtio-blk-pci,drive=x", "ide-cd shows it"},
     {{NULL}, "virtio-blk-pci", "needs drive=ID"},
@@ -151,8 +158,8 @@ static const struct {
     {{"media=cdrom,if=none,id=x"}, "ide-hd,drive=x", "ide-cd shows it"},
     {{"media=cdrom,id=x"}, "ide-cd,drive=x", "has a device already"},
     {{NULL}, "ide-cd,bus=ide.2", "ide.0 and ide.1 are there"},
-    {{NULL}, "ide-cd,unit=2", "0 and 1 are"},
-    {{NULL}, "ide-cd,colour=red", "has no property 'colour'"},
+    {{NULL}, "ide-cd,unit=2", "from 0 to 1"},
+    {{NULL}, "ide-cd,colour=red", "has no property 'colour'; the nearest is"},
     {{NULL}, "ide-cd,serial=123456789012345678901", "20 characters are the most"},
 };
 
@@ -190,7 +197,91 @@ START_TEST(virtio_disks) {
     pthread_mutex_unlock(&m->lock);
     ck_assert_uint_eq(m->storage.virtio[1].blk.virtio.queues, 4);
     ck_assert_str_eq(m->storage.virtio[1].blk.config.serial, "S");
-    ck_assert_ptr_nonnull(strstr(info(), "virtio0: /tmp/"));
+    ck_assert_ptr_nonnull(strstr(info(), "virtio0 (#virtio0): /tmp/"));
+}
+END_TEST
+
+START_TEST(nodes) {
+    blockdevs = LIST("driver=file,node-name=f,filename=DISK,cache.direct=off",
+                     "{\"driver\": \"raw\", \"node-name\": \"r\", \"file\": \"f\"}",
+                     "driver=raw,node-name=c,file.filename=CD,file.node-name=cf,read-only=on,detect-zeroes=on");
+    ck_assert_msg(make(NULL,
+                       LIST("virtio-blk-pci,drive=r,id=v,write-cache=off,werror=stop,logical_block_size=4096,"
+                            "physical_block_size=16K,min_io_size=8192",
+                            "ide-cd,drive=c"),
+                       false) == 0,
+                  "%s", why);
+    const struct VirtioBlk *v = &m->storage.virtio[0].blk;
+    ck_assert_ptr_eq(v->config.block, storage_find(m, "r")->block);
+    ck_assert_ptr_eq(storage_find(m, "v"), storage_find(m, "r"));
+    ck_assert_int_eq(v->config.write_error, VIRTIO_BLK_STOP);
+    ck_assert(!block_write_cache(v->config.block));
+    pthread_mutex_lock(&m->lock);
+    storage_reset(m);
+    pthread_mutex_unlock(&m->lock);
+    ck_assert_uint_eq(v->space[20] | v->space[21] << 8, 4096);
+    ck_assert_uint_eq(v->space[24], 2); /* 2^2 blocks are a physical one */
+    ck_assert_uint_eq(v->space[26], 2);
+    ck_assert_int_eq(place(0, 0)->kind, IDE_CD);
+    ck_assert_ptr_eq(place(0, 0)->block, storage_find(m, "c")->block);
+    const char *text = info();
+    ck_assert_msg(strstr(text, "r: /tmp/") && strstr(text, "Detect zeroes:    on") && strstr(text, "writethrough"),
+                  "%s", text);
+}
+END_TEST
+
+static const struct {
+    const char *nodes[4], *device, *words;
+} node_refusals[] = {
+    {{"driver=raw,node-name=a,file=b"}, NULL, "there is no node 'b'"},
+    {{"driver=file,node-name=a,filename=DISK", "driver=file,node-name=a,filename=CD"}, NULL, "node 'a' already"},
+    {{"driver=file,node-name=a,filename=/no/such"}, NULL, "/no/such"},
+    {{"driver=host_device,node-name=a,filename=DISK"}, NULL, "is no block device"},
+    {{"driver=file,node-name=f,filename=DISK", "driver=raw,node-name=a,file=f", "driver=raw,node-name=b,file=f"},
+     NULL,
+     "part of node 'a' already"},
+    {{"driver=file,node-name=f,filename=DISK", "driver=raw,node-name=a,file=f"},
+     "virtio-blk-pci,drive=f",
+     "node 'f' is part of node 'a'"},
+    {{"driver=qcow2,node-name=a,file.filename=DISK,backing=b", "driver=qcow2,node-name=b,file.filename=CD,backing=a"},
+     NULL,
+     "is behind itself"},
+    {{"driver=raw,node-name=a,file.filename=DISK"}, "virtio-blk-pci,drive=a,logical_block_size=2M", "no multiple"},
+    {{"driver=raw,node-name=a,file.filename=DISK"}, "virtio-blk-pci,drive=a,logical_block_size=1000", "a power of 2"},
+    {{"driver=raw,node-name=a,file.filename=DISK"},
+     "virtio-blk-pci,drive=a,logical_block_size=4K,physical_block_size=512",
+     "more than physical_block_size"},
+    {{"driver=raw,node-name=a,file.filename=DISK"}, "ide-hd,drive=a,logical_block_size=4096", "not for IDE"},
+    {{"driver=raw,node-name=a,file.filename=DISK"}, "virtio-blk-pci,drive=a,num-queue=2", "nearest is 'num-queues'"},
+    {{"driver=raw,node-name=a,file.filename=DISK"}, "virtio-blk-pci,drive=a,write-cache=offf", "write-cache=off"},
+    {{"driver=raw,node-name=a,file.filename=DISK"}, "virtio-blk-pci,drive=a,werror=halt", "werror=halt is not right"},
+    {{"driver=raw,node-name=0123456789012345678901234567890x,file.filename=DISK"}, NULL, "31 characters"},
+};
+
+START_TEST(nodes_refused) {
+    const char *device[] = {node_refusals[_i].device, NULL};
+    blockdevs = node_refusals[_i].nodes;
+    int r = make(NULL, device, false);
+    ck_assert_int_lt(r, 0);
+    ck_assert_msg(strchr(why, '\n') == NULL && strstr(why, node_refusals[_i].words) != NULL, "%s", why);
+}
+END_TEST
+
+START_TEST(resized) {
+    blockdevs = LIST("driver=raw,node-name=v,file.filename=DISK", "driver=raw,node-name=i,file.filename=CD");
+    ck_assert_msg(make(NULL, LIST("virtio-blk-pci,drive=v", "ide-hd,drive=i"), false) == 0, "%s", why);
+    struct VirtioBlk *v = &m->storage.virtio[0].blk;
+    pthread_mutex_lock(&m->lock);
+    unsigned generation = v->state.virtio.generation;
+    ck_assert_int_eq(storage_resize(m, "v", 2 * SIZE, why, sizeof(why)), 0);
+    ck_assert_int_eq(storage_resize(m, "i", 2 * SIZE, why, sizeof(why)), 0);
+    ck_assert_int_eq(storage_resize(m, "i", 1000, why, sizeof(why)), -EINVAL);
+    ck_assert_int_eq(storage_resize(m, "x", SIZE, why, sizeof(why)), -ENOENT);
+    ck_assert_int_eq(storage_commit(m, "i", why, sizeof(why)), -ENOTSUP);
+    pthread_mutex_unlock(&m->lock);
+    ck_assert_uint_eq(v->state.virtio.generation, generation + 1);
+    ck_assert_uint_eq((unsigned)(v->space[0] | v->space[1] << 8), 2 * SIZE / 512);
+    ck_assert_uint_eq(m->piix3_ide.ide.channel[0].drive[0].sectors, 2 * SIZE / 512);
 }
 END_TEST
 
@@ -213,7 +304,7 @@ START_TEST(media) {
     ck_assert_ptr_nonnull(place(0, 1)->block);
     ck_assert(!s->tray_open && s->changed);
     pthread_mutex_unlock(&m->lock);
-    ck_assert_ptr_nonnull(strstr(info(), "c: /tmp/storage-cd"));
+    ck_assert_ptr_nonnull(strstr(info(), "c (#c): /tmp/storage-cd"));
 }
 END_TEST
 
@@ -227,7 +318,7 @@ START_TEST(floppies) {
     ck_assert_uint_eq(cmos(0x10), 0x51); /* 2.88 MB, as nothing is in it; 360 KB */
     ck_assert_uint_eq(cmos(0x14), 0x47);
     const char *text = info();
-    ck_assert_msg(strstr(text, "floppy0: /tmp/") && strstr(text, "floppy-bus.0, unit 1 (360 KB") &&
+    ck_assert_msg(strstr(text, "floppy0 (#floppy0): /tmp/") && strstr(text, "floppy-bus.0, unit 1 (360 KB") &&
                       strstr(text, "a: [not inserted]"),
                   "%s", text);
     pthread_mutex_lock(&m->lock);
@@ -342,6 +433,9 @@ Suite *storage_suite(void) {
     tcase_add_loop_test(t, refused, 0, sizeof(refusals) / sizeof(refusals[0]));
     tcase_add_test(t, snapshot);
     tcase_add_test(t, virtio_disks);
+    tcase_add_test(t, nodes);
+    tcase_add_loop_test(t, nodes_refused, 0, sizeof(node_refusals) / sizeof(node_refusals[0]));
+    tcase_add_test(t, resized);
     tcase_add_test(t, media);
     tcase_add_test(t, floppies);
     tcase_add_test(t, floppy_drive_types);
