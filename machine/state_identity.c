@@ -95,6 +95,8 @@ static void hash_guest(const struct Machine *m, uint8_t digest[32]) {
         const struct Pflash *p = &m->fw.flash[i].device;
         hash_bytes(&s, p->array.host, p->size);
     }
+    for (const struct PciRom *rom = m->fw.roms; rom != NULL; rom = rom->next)
+        hash_bytes(&s, rom->region.host, rom->region.size);
     sha256_final(&s, digest);
 }
 

@@ -8,6 +8,7 @@
 
 #include "devices/firmware/fw_cfg.h"
 #include "devices/firmware/pflash.h"
+#include "devices/pci/pci.h"
 #include "include/twin86.h"
 #include "machine/boot/plan.h"
 #include "machine/firmware/shadow.h"
@@ -31,10 +32,29 @@ struct FlashChip {
     int fd; /* -1: nothing is kept; only while device.size is not 0 */
 };
 
+enum { BOOT_ORDER_MOST = FW_CFG_FILE_SLOTS, BOOT_INDEX_NONE = -1 };
+
+/** Devices with bootindex=, by it. */
+struct BootOrder {
+    struct {
+        int64_t index;
+        char path[FW_CFG_FILE_NAME + 16];
+    } entry[BOOT_ORDER_MOST];
+    unsigned count;
+};
+
+/** The expansion ROM of a PCI device. */
+struct PciRom {
+    struct PciRom *next;
+    struct Region region;
+};
+
 struct Firmware {
     bool wanted; /* something is there that firmware would boot from, or that only firmware takes notice of */
     char **dirs; /* where firmware files are looked for first; NULL ends it */
     struct BootOptions boot;
+    struct BootOrder order;
+    struct PciRom *roms;
     struct SmbiosOptions smbios;
     struct Shadow shadow;
     struct FlashChip flash[FIRMWARE_FLASH_CHIPS];
@@ -67,6 +87,23 @@ char *firmware_find(const struct Machine *m, const char *name, char *why, size_t
 #define FIRMWARE_BIOS "bios-256k.bin"
 /** The firmware is in a flash chip. */
 static inline bool firmware_in_flash(const struct Firmware *f) { return f->flash[0].device.size != 0; }
+
+/** bootindex=N (-1: none): true if it is that, and right. */
+bool boot_index_property(const char *key, const char *value, int64_t *index);
+/** Give a device its place; BOOT_INDEX_NONE: nothing happens. Before firmware_add_items. 0, or -errno with `why`, which
+ *  begins with `option`. */
+int boot_order_add(struct Machine *m, const char *option, int64_t index, const char *path, char *why, size_t n);
+/** The item "bootorder": lines, and with `strict` the last one that lets nothing else boot. Returns its length; `n` is
+ *  large enough with sizeof(*o) + 8. */
+size_t boot_order_print(const struct BootOrder *o, bool strict, char *text, size_t n);
+
+enum { FIRMWARE_ROM_MOST = 16 << 20 };
+/** Read an option ROM, to be freed. 0, or -errno with `why`, which begins with `option`. */
+int firmware_read_rom(const struct Machine *m, const char *option, const char *file, uint8_t **data, size_t *size,
+                      char *why, size_t n);
+/** romfile= of a device that is not plugged in yet; NULL or "": it has none. 0, or -errno with `why`. */
+int firmware_add_pci_rom(struct Machine *m, struct PciDevice *dev, const char *file, char *why, size_t n);
+void firmware_destroy_pci_roms(struct Machine *m);
 
 /** -fw_cfg, -option-rom, and the order they say to boot in, into fw_cfg. 0, or -errno with `why`. */
 int firmware_add_items(struct Machine *m, const Twin86Config *config, char *why, size_t n);

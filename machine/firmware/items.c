@@ -68,104 +68,57 @@ static int add_item(struct Machine *m, char *list, char *why, size_t n) {
 
 /* ---- -option-rom [file=]PATH[,bootindex=N] ---- */
 
-enum { ROM_MOST = 16 << 20, ROM_UNIT = 512, NO_INDEX = -1 };
-
-/* The devices that were given a place in the order, by it. */
-struct Order {
-    struct {
-        int64_t index;
-        char path[FW_CFG_FILE_NAME + 16];
-    } entry[FW_CFG_FILE_SLOTS];
-    unsigned count;
-};
-
-static int add_to_order(struct Order *o, int64_t index, const char *rom, char *why, size_t n) {
-    unsigned at = 0;
-    while (at < o->count && o->entry[at].index < index)
-        at++;
-    if (at < o->count && o->entry[at].index == index)
-        return why_set(why, n, -EINVAL, "-option-rom: bootindex=%lld is taken", (long long)index);
-    if (o->count == FW_CFG_FILE_SLOTS)
-        return why_set(why, n, -ENOSPC, "-option-rom: too many");
-    memmove(&o->entry[at + 1], &o->entry[at], (o->count++ - at) * sizeof(o->entry[0]));
-    o->entry[at].index = index;
-    snprintf(o->entry[at].path, sizeof(o->entry[at].path), "/rom@%s", rom);
-    return 0;
-}
-
-static int read_rom(const struct Machine *m, const char *file, uint8_t **data, size_t *size, char *why, size_t n) {
-    char *path = firmware_find(m, file, why, n);
-    if (path == NULL)
-        return -ENOENT;
-    int r = host_file_read(path, false, ROM_MOST, data, size);
-    if (r != 0)
-        why_set(why, n, r, "-option-rom: %s: %s", path, strerror(-r));
-    free(path);
-    if (r == 0 && (*size < 3 || (*data)[0] != 0x55 || (*data)[1] != 0xaa || (*data)[2] * ROM_UNIT > *size))
-        return why_set(
-            why, n, -EINVAL,
-            "-option-rom: %s: is no option ROM; one begins with 55h, AAh and its length in units of 512 bytes", file);
-    return r;
-}
-
-static int add_rom(struct Machine *m, struct Order *order, char *list, char *why, size_t n) {
-    char *key, *value, name[FW_CFG_FILE_NAME + 256];
+static int add_rom(struct Machine *m, char *list, char *why, size_t n) {
+    char *key, *value, name[FW_CFG_FILE_NAME + 256], path[sizeof(name) + 8];
     const char *file = NULL;
-    uint64_t index = 0;
-    bool has_index = false;
+    int64_t index = BOOT_INDEX_NONE;
     for (bool first = true; list_cut_property(&list, &key, &value); first = false) {
         if (value == NULL ? first : strcmp(key, "file") == 0 || strcmp(key, "romfile") == 0)
             file = value != NULL ? value : key;
-        else if (value != NULL && strcmp(key, "bootindex") == 0 && list_number(value, INT32_MAX, &index))
-            has_index = true;
-        else
+        else if (!boot_index_property(key, value, &index))
             return why_set(why, n, -EINVAL, "-option-rom: '%s' is not right; FILE and bootindex=N are", key);
     }
     if (file == NULL)
         return why_set(why, n, -EINVAL, "-option-rom: FILE is missing");
     uint8_t *data = NULL;
     size_t size = 0;
-    int r = read_rom(m, file, &data, &size, why, n);
+    int r = firmware_read_rom(m, "-option-rom", file, &data, &size, why, n);
     const char *base = strrchr(file, '/') != NULL ? strrchr(file, '/') + 1 : file;
     snprintf(name, sizeof(name), "genroms/%.255s", base);
     if (r == 0)
         r = add(m, "-option-rom", name, data, size, why, n);
-    if (r == 0 && has_index)
-        r = add_to_order(order, (int64_t)index, name, why, n);
+    snprintf(path, sizeof(path), "/rom@%s", name);
+    if (r == 0)
+        r = boot_order_add(m, "-option-rom", index, path, why, n);
     free(data);
     return r;
 }
 
 /* ---- all of them ---- */
 
-/* "bootorder": a line each, and with strict=on none but these. */
-static int add_order(struct Machine *m, const struct Order *o, char *why, size_t n) {
-    char text[FW_CFG_FILE_SLOTS * sizeof(o->entry[0].path) + 8];
-    size_t used = 0;
-    for (unsigned i = 0; i < o->count; i++)
-        used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s", i > 0 ? "\n" : "", o->entry[i].path);
-    if (m->fw.boot.strict)
-        used += (size_t)snprintf(text + used, sizeof(text) - used, "%sHALT", used > 0 ? "\n" : "");
+static int add_order(struct Machine *m, char *why, size_t n) {
+    char text[sizeof(m->fw.order) + 8];
+    size_t used = boot_order_print(&m->fw.order, m->fw.boot.strict, text, sizeof(text));
     return used == 0 ? 0 : add(m, "-boot", "bootorder", text, used + 1, why, n);
 }
 
 /* Each of the list, in a copy that may be cut up. */
-static int for_each(struct Machine *m, const char *const *list, struct Order *order, char *why, size_t n) {
+static int for_each(struct Machine *m, const char *const *list,
+                    int (*add_one)(struct Machine *m, char *item, char *why, size_t n), char *why, size_t n) {
     int r = 0;
     for (const char *const *s = list; r == 0 && s != NULL && *s != NULL; s++) {
         char *copy = strdup(*s);
         if (copy == NULL)
             return why_set(why, n, -ENOMEM, "out of memory");
-        r = order == NULL ? add_item(m, copy, why, n) : add_rom(m, order, copy, why, n);
+        r = add_one(m, copy, why, n);
         free(copy);
     }
     return r;
 }
 
 int firmware_add_items(struct Machine *m, const Twin86Config *config, char *why, size_t n) {
-    struct Order order = {.count = 0};
-    int r = for_each(m, config->option_roms, &order, why, n);
+    int r = for_each(m, config->option_roms, add_rom, why, n);
     if (r == 0)
-        r = add_order(m, &order, why, n);
-    return r != 0 ? r : for_each(m, config->fw_cfg, NULL, why, n);
+        r = add_order(m, why, n);
+    return r != 0 ? r : for_each(m, config->fw_cfg, add_item, why, n);
 }

@@ -44,6 +44,7 @@ void firmware_destroy(struct Machine *m) {
     free(f->dirs);
     smbios_free(&f->smbios);
     firmware_destroy_flash(m);
+    firmware_destroy_pci_roms(m);
     shadow_destroy(&f->shadow);
 }
 

@@ -9,15 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define PLUG_PROPERTIES "bus=pci.0,addr=SLOT,id=ID,romfile=FILE"
 #define BLOCK_SIZES "physical_block_size=N"
 #define ERRORS "rerror=report|ignore|stop"
 #define DISK_ERRORS "write-cache=on|off|auto,werror=enospc|report|ignore|stop," ERRORS
-#define IDE_PROPERTIES "drive=ID,bus=ide.0|ide.1,unit=0|1,id=ID,serial=TEXT,model=TEXT,ver=TEXT"
+#define IDE_PROPERTIES "drive=ID,bus=ide.0|ide.1,unit=0|1,id=ID,serial=TEXT,model=TEXT,ver=TEXT,bootindex=N"
 #define VIRTIO_PROPERTIES                                                                                              \
-    "drive=ID,bus=pci.0,addr=SLOT,id=ID,serial=TEXT,num-queues=1..8,logical_block_size=N," BLOCK_SIZES                 \
+    "drive=ID," PLUG_PROPERTIES ",bootindex=N,serial=TEXT,num-queues=1..8,logical_block_size=N," BLOCK_SIZES           \
     ",min_io_size=N,opt_io_size=N,discard_granularity=N,discard=on|off,write-zeroes=on|off," DISK_ERRORS
-#define PLUG_PROPERTIES "bus=pci.0,addr=SLOT,id=ID"
-#define FLOPPY_PROPERTIES "drive=ID,unit=0|1,drive-type=auto|120|144|288,bus=floppy-bus.0,id=ID"
+#define FLOPPY_PROPERTIES "drive=ID,unit=0|1,drive-type=auto|120|144|288,bus=floppy-bus.0,id=ID,bootindex=N"
 
 static const struct Device {
     const char *name, *properties, *description;
@@ -29,7 +29,7 @@ static const struct Device {
     {"virtio-blk-pci", VIRTIO_PROPERTIES, "a virtio disk, transitional", storage_add_virtio_device},
     {"virtio-rng-pci", "rng=ID,max-bytes=N,period=MS," PLUG_PROPERTIES, "random numbers of the host's", virtio_add_rng},
     {"virtio-balloon-pci", "deflate-on-oom=on|off,free-page-reporting=on|off," PLUG_PROPERTIES,
-     "gives the guest's memory back to the host", virtio_add_balloon},
+     "gives guest memory back to the host", virtio_add_balloon},
 };
 enum { DEVICES = sizeof(devices) / sizeof(devices[0]) };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* -drive if=floppy and -device floppy: drives at the floppy controller, and what CMOS says of them. */
 #include "base/why.h"
-#include "machine/lists.h"
 #include "machine/machine.h"
+#include "machine/storage/properties.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -97,67 +97,34 @@ int storage_add_floppy(struct Machine *m, struct StorageDrive *d, char *why, siz
 
 /* ---- -device ---- */
 
-struct FloppyProperties {
-    const char *drive, *id;
-    uint64_t unit;
-    bool has_unit;
-    enum FloppyType type;
-};
-
-static bool set_type(struct FloppyProperties *p, const char *value) {
-    static const struct {
-        const char *name;
-        enum FloppyType type;
-    } types[] = {{"auto", FLOPPY_NONE}, {"120", FLOPPY_120}, {"144", FLOPPY_144}, {"288", FLOPPY_288}};
-    for (unsigned i = 0; i < sizeof(types) / sizeof(types[0]); i++)
-        if (strcmp(types[i].name, value) == 0)
-            return p->type = types[i].type, true;
-    return false;
-}
-
-static int read_property(struct FloppyProperties *p, const char *key, const char *value, char *why, size_t n) {
-    if (value == NULL)
-        value = "";
-    if (strcmp(key, "drive") == 0)
-        p->drive = value;
-    else if (strcmp(key, "id") == 0 && strlen(value) < 64)
-        p->id = value;
-    else if (strcmp(key, "unit") == 0 && list_number(value, FDC_DRIVES - 1, &p->unit))
-        p->has_unit = true;
-    else if (strcmp(key, "bus") == 0 && strcmp(value, "floppy-bus.0") == 0)
-        ;
-    else if (strcmp(key, "drive-type") == 0 && set_type(p, value))
-        ;
-    else
-        return why_set(why, n, -EINVAL,
-                       "-device floppy: %s=%s is not right; drive=ID, unit=0 or 1, drive-type=auto, 120, 144 or 288, "
-                       "bus=floppy-bus.0 and id= are",
-                       key, value);
-    return 0;
-}
-
 /* A drive without a -drive is empty; a disk comes by `change`. */
-static int find_drive(struct Machine *m, const struct FloppyProperties *p, struct StorageDrive **d, char *why,
+static int find_drive(struct Machine *m, const struct StorageProperties *p, struct StorageDrive **d, char *why,
                       size_t n) {
+    static const char device[] = "floppy";
     *d = p->drive != NULL ? storage_find(m, p->drive) : NULL;
     if (p->drive != NULL && *d == NULL)
-        return why_set(why, n, -EINVAL, "-device floppy: there is no drive '%s'", p->drive);
+        return storage_no_drive(m, device, p->drive, why, n);
     if (*d != NULL && (*d)->device != NULL)
         return why_set(why, n, -EINVAL,
-                       "-device floppy: drive '%s' has a device already; with if=none it has none of its own",
+                       "-device %s: drive '%s' has a device already; with if=none it has none of its own", device,
                        p->drive);
     if (*d != NULL && (*d)->cdrom)
-        return why_set(why, n, -EINVAL, "-device floppy: drive '%s' is a CD-ROM's; ide-cd shows it", p->drive);
+        return why_set(why, n, -EINVAL, "-device %s: drive '%s' is a CD-ROM's; ide-cd shows it", device, p->drive);
+    if (p->bus != NULL && strcmp(p->bus, "floppy-bus.0") != 0)
+        return why_set(why, n, -EINVAL, "-device %s: there is no bus '%s'; floppy-bus.0 is there", device, p->bus);
     return 0;
+}
+
+static int give_place(struct Machine *m, int64_t index, unsigned place, char *why, size_t n) {
+    char path[64];
+    snprintf(path, sizeof(path), "/pci@i0cf8/isa@1/fdc@%04x/floppy@%x", FDC_BASE, place);
+    return boot_order_add(m, "-device floppy", index, path, why, n);
 }
 
 int storage_add_floppy_device(struct Machine *m, const char *device, char *list, char *why, size_t n) {
-    struct FloppyProperties p = {0};
+    struct StorageProperties p;
     struct StorageDrive *d;
-    char *key, *value;
-    int r = 0;
-    while (r == 0 && list_cut_property(&list, &key, &value))
-        r = read_property(&p, key, value, why, n);
+    int r = storage_read_properties(&p, device, STORAGE_FLOPPY, list, why, n);
     if (r != 0 || (r = find_drive(m, &p, &d, why, n)) != 0)
         return r;
     if (d == NULL && (d = storage_new_drive(m, NULL)) == NULL)
@@ -166,5 +133,6 @@ int storage_add_floppy_device(struct Machine *m, const char *device, char *list,
         snprintf(d->id, sizeof(d->id), "%s", p.id != NULL ? p.id : "floppy");
     if ((d->device = strdup(p.id != NULL ? p.id : "")) == NULL)
         return why_set(why, n, -ENOMEM, "-device %s: out of memory", device);
-    return add(m, d, p.has_unit ? (int)p.unit : -1, p.type, why, n);
+    r = add(m, d, (int)p.unit, p.floppy_type > 0 ? (enum FloppyType)p.floppy_type : FLOPPY_NONE, why, n);
+    return r != 0 ? r : give_place(m, p.bootindex, d->place, why, n);
 }

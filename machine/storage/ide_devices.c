@@ -103,6 +103,13 @@ static struct IdeDriveConfig config_of(const struct StorageProperties *p, bool c
     return config;
 }
 
+static int give_place(struct Machine *m, int64_t index, unsigned channel, unsigned place, char *why, size_t n) {
+    char path[64];
+    snprintf(path, sizeof(path), "/pci@i0cf8/ide@%x,%x/drive@%x/disk@%x", PIIX3_IDE_SLOT, PIIX3_IDE_FUNCTION, channel,
+             place);
+    return boot_order_add(m, "-device", index, path, why, n);
+}
+
 static int add(struct Machine *m, const struct StorageProperties *p, const char *device, bool cdrom, char *why,
                size_t n) {
     const struct IdeDriveConfig config = config_of(p, cdrom);
@@ -117,6 +124,8 @@ static int add(struct Machine *m, const struct StorageProperties *p, const char 
         snprintf(d->id, sizeof(d->id), "%s", p->id != NULL ? p->id : "cd");
     if ((d->device = strdup(p->id != NULL ? p->id : "")) == NULL)
         return why_set(why, n, -EINVAL, "-device %s: out of memory", device);
+    if ((r = give_place(m, p->bootindex, channel, place, why, n)) != 0)
+        return r;
     storage_apply(d, p);
     return storage_add_ide(m, d, channel, place, &config, why, n);
 }

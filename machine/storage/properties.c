@@ -3,6 +3,7 @@
 #include "machine/storage/properties.h"
 #include "base/nearest.h"
 #include "base/why.h"
+#include "devices/floppy/fdc.h"
 #include "devices/ide/ide.h"
 #include "devices/pci/pci.h"
 #include "devices/virtio/virtio_blk.h"
@@ -13,7 +14,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { IDE = STORAGE_IDE_HD | STORAGE_IDE_CD, DISKS = STORAGE_IDE_HD | STORAGE_VIRTIO_BLK, ALL = IDE | DISKS };
+enum {
+    IDE = STORAGE_IDE_HD | STORAGE_IDE_CD,
+    DISKS = STORAGE_IDE_HD | STORAGE_VIRTIO_BLK,
+    NOT_FLOPPY = IDE | DISKS,
+    ALL = NOT_FLOPPY | STORAGE_FLOPPY
+};
+_Static_assert((int)FDC_DRIVES == (int)IDE_DRIVES, "one limit of unit= for both");
 enum { BLOCK_MOST = 2 << 20, SECTOR = 512 };
 
 struct Word {
@@ -32,6 +39,9 @@ static const struct Word read_errors[] = {{"report", DRIVE_ERROR_REPORT},
                                           {"auto", STORAGE_NOT_GIVEN},
                                           {NULL, 0}};
 
+static const struct Word floppy_types[] = {
+    {"auto", STORAGE_NOT_GIVEN}, {"120", FLOPPY_120}, {"144", FLOPPY_144}, {"288", FLOPPY_288}, {NULL, 0}};
+
 enum Kind { TEXT, NUMBER, SIZE, POWER, WORD };
 
 /* TEXT: `most` characters. NUMBER: from `least` to `most`. SIZE: a multiple of 512 up to `most`; POWER: a power of 2.
@@ -48,10 +58,13 @@ static const struct Property {
     {"drive", ALL, TEXT, AT(drive), 1, 63, NULL},
     {"id", ALL, TEXT, AT(id), 1, 63, NULL},
     {"bus", ALL, TEXT, AT(bus), 1, 63, NULL},
-    {"serial", ALL, TEXT, AT(serial), 0, VIRTIO_BLK_SERIAL, NULL},
+    {"bootindex", ALL, NUMBER, AT(bootindex), STORAGE_NOT_GIVEN, INT32_MAX, NULL},
+    {"romfile", STORAGE_VIRTIO_BLK, TEXT, AT(romfile), 0, 4095, NULL},
+    {"drive-type", STORAGE_FLOPPY, WORD, AT(floppy_type), 0, 0, floppy_types},
+    {"serial", NOT_FLOPPY, TEXT, AT(serial), 0, VIRTIO_BLK_SERIAL, NULL},
     {"model", IDE, TEXT, AT(model), 0, 40, NULL},
     {"ver", IDE, TEXT, AT(version), 0, 8, NULL},
-    {"unit", IDE, NUMBER, AT(unit), 0, IDE_DRIVES - 1, NULL},
+    {"unit", IDE | STORAGE_FLOPPY, NUMBER, AT(unit), 0, IDE_DRIVES - 1, NULL},
     {"addr", STORAGE_VIRTIO_BLK, NUMBER, AT(slot), PCI_FIRST_FREE_SLOT, PCI_SLOTS - 1, NULL},
     {"num-queues", STORAGE_VIRTIO_BLK, NUMBER, AT(queues), 1, VIRTIO_QUEUES, NULL},
     {"write-cache", DISKS, WORD, AT(write_cache), 0, 0, switches_or_auto},
@@ -63,7 +76,7 @@ static const struct Property {
     {"discard", STORAGE_VIRTIO_BLK, WORD, AT(discard), 0, 0, switches},
     {"write-zeroes", STORAGE_VIRTIO_BLK, WORD, AT(write_zeroes), 0, 0, switches},
     {"werror", DISKS, WORD, AT(werror), 0, 0, write_errors},
-    {"rerror", ALL, WORD, AT(rerror), 0, 0, read_errors},
+    {"rerror", NOT_FLOPPY, WORD, AT(rerror), 0, 0, read_errors},
 #undef AT
 };
 enum { PROPERTIES = sizeof(properties) / sizeof(properties[0]) };
@@ -104,6 +117,8 @@ static bool read_size(const char *text, int64_t *size) {
 
 static bool read_number(const struct Property *p, const char *value, int64_t *number) {
     uint64_t plain;
+    if (p->least < 0 && strcmp(value, "-1") == 0)
+        return *number = STORAGE_NOT_GIVEN, true;
     if (p->kind == NUMBER) {
         if (!list_number(value, INT64_MAX, &plain))
             return false;

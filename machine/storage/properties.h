@@ -8,14 +8,15 @@
 struct Machine;
 
 /** Which devices have a property. */
-enum { STORAGE_IDE_HD = 1, STORAGE_IDE_CD = 2, STORAGE_VIRTIO_BLK = 4 };
+enum { STORAGE_IDE_HD = 1, STORAGE_IDE_CD = 2, STORAGE_VIRTIO_BLK = 4, STORAGE_FLOPPY = 8 };
 
 enum { STORAGE_NOT_GIVEN = -1 };
 
 /** What was said; texts NULL and numbers STORAGE_NOT_GIVEN where nothing was. */
 struct StorageProperties {
-    const char *drive, *bus, *id, *serial, *model, *version;
-    int64_t unit, slot, queues;
+    const char *drive, *bus, *id, *serial, *model, *version, *romfile;
+    int64_t unit, slot, queues, bootindex;
+    int64_t floppy_type;                                    /* enum FloppyType */
     int64_t logical, physical, min_io, opt_io, granularity; /* bytes */
     int64_t write_cache, discard, write_zeroes;             /* 0, 1; write_cache=auto: not given */
     int64_t werror, rerror;                                 /* enum DriveError */

@@ -9,8 +9,8 @@
 #define TWIN86_MACHINE_STORAGE_H
 
 #include "block/options.h"
-#include "devices/ide/piix3_ide.h"
 #include "devices/floppy/fdc.h"
+#include "devices/ide/piix3_ide.h"
 #include "devices/virtio/virtio_blk.h"
 #include "devices/virtio/virtio_pci.h"
 #include "include/twin86.h"

@@ -26,14 +26,21 @@ static void failed(void *opaque, bool write, int error) {
     machine_stop(d->machine, TWIN86_EVENT_IO_ERROR, 0);
 }
 
-static int plug(struct Machine *m, struct StorageVirtio *v, const struct VirtioBlkConfig *config, unsigned slot) {
+static int init(struct StorageVirtio *v, const struct VirtioBlkConfig *config) {
     static const struct VirtioBlkOps ops = {.stop = failed};
     static const struct VirtioPciId id = {"virtio-blk", VIRTIO_TYPE_BLOCK, 0x010000};
     virtio_pci_init(&v->pci, &id);
     int r = virtio_blk_init(&v->blk, &v->pci.pci, config, &ops, v);
     if (r == 0)
         r = virtio_pci_show(&v->pci, &v->blk.virtio, config->queues + 1); /* and one for changes of configuration */
-    return r == 0 ? pci_add_device(&m->pci, &v->pci.pci, slot, 0) : r;
+    return r;
+}
+
+/* SeaBIOS and OVMF know it as a SCSI controller, by its class. */
+static int give_place(struct Machine *m, int64_t index, unsigned slot, char *why, size_t n) {
+    char path[64];
+    snprintf(path, sizeof(path), "/pci@i0cf8/scsi@%x/disk@0,0", slot);
+    return boot_order_add(m, "-device virtio-blk-pci", index, path, why, n);
 }
 
 static struct VirtioBlkConfig config_of(const struct StorageDrive *d, const struct StorageProperties *p) {
@@ -69,12 +76,17 @@ static int show(struct Machine *m, struct StorageDrive *d, const struct StorageP
     d->slot = slot;
     d->device = strdup(p->id != NULL ? p->id : "");
     m->fw.wanted = true; /* which may boot from it */
-    int r = d->device != NULL ? plug(m, v, &config, slot) : -ENOMEM;
-    if (r == 0)
-        v->drive = d;
-    else
-        snprintf(why, n, "drive %s: %s", d->id, strerror(-r));
-    return r;
+    int r = give_place(m, p->bootindex, slot, why, n);
+    if (r != 0)
+        return r;
+    r = d->device != NULL ? init(v, &config) : -ENOMEM;
+    if (r != 0)
+        return why_set(why, n, r, "drive %s: %s", d->id, strerror(-r));
+    if ((r = firmware_add_pci_rom(m, &v->pci.pci, p->romfile, why, n)) != 0)
+        return r;
+    v->drive = d;
+    r = pci_add_device(&m->pci, &v->pci.pci, slot, 0);
+    return r == 0 ? 0 : why_set(why, n, r, "drive %s: %s", d->id, strerror(-r));
 }
 
 int storage_add_virtio(struct Machine *m, struct StorageDrive *d, char *why, size_t n) {

@@ -19,6 +19,8 @@ bool virtio_plug_property(struct VirtioPlug *p, const char *key, const char *val
         return false;
     if (strcmp(key, "id") == 0)
         return p->id = value, true;
+    if (strcmp(key, "romfile") == 0)
+        return p->romfile = value, true;
     if (strcmp(key, "bus") == 0)
         return strcmp(value, "pci.0") == 0 || strcmp(value, "pci") == 0;
     return strcmp(key, "addr") == 0 && list_number(value, PCI_SLOTS - 1, &p->slot) && p->slot >= PCI_FIRST_FREE_SLOT;
@@ -29,7 +31,10 @@ int virtio_plug(struct Machine *m, struct VirtioPci *pci, struct Virtio *v, cons
     unsigned slot = p->slot != 0 ? (unsigned)p->slot : virtio_free_slot(m);
     if (slot >= PCI_SLOTS || m->pci.devices[slot * PCI_FUNCTIONS] != NULL)
         return why_set(why, n, -EINVAL, "-device %s: slot %u of pci.0 is taken", pci->pci.name, slot);
-    int r = virtio_pci_show(pci, v, vectors);
+    int r = firmware_add_pci_rom(m, &pci->pci, p->romfile, why, n);
+    if (r != 0)
+        return r;
+    r = virtio_pci_show(pci, v, vectors);
     if (r == 0)
         r = pci_add_device(&m->pci, &pci->pci, slot, 0);
     return r == 0 ? 0 : why_errno(why, n, r, pci->pci.name);

@@ -63,8 +63,9 @@ unsigned virtio_free_slot(const struct Machine *m);
 struct VirtioPlug {
     const char *id; /* NULL: it has none */
     uint64_t slot;  /* 0: the first free one */
+    const char *romfile;
 };
-/** id=, bus= or addr=: true if it was one of these and right. */
+/** id=, bus=, addr= or romfile=: true if it was one of these and right. */
 bool virtio_plug_property(struct VirtioPlug *p, const char *key, const char *value);
 /** Put it onto the bus, with `vectors` of MSI-X. 0 or -errno with `why`. */
 int virtio_plug(struct Machine *m, struct VirtioPci *pci, struct Virtio *v, const struct VirtioPlug *p,

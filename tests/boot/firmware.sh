@@ -20,14 +20,19 @@ skip() {
     echo "SKIP $*"
 }
 
-# await SECONDS WORDS: they come up in $tmp/out before twin86 ends.
+# shows WORDS: they are in $tmp/out. SeaBIOS sends what has changed of a screen: the cursor's moves may come anywhere,
+# and in place of blanks.
+plain() { sed 's/\x1b\[[0-9;]*[A-Za-z]//g' "$tmp/out"; }
+shows() { plain | grep -a -q -e "${1// / *}"; }
+
+# await SECONDS WORDS: it shows them before twin86 ends.
 await() {
     local end=$((SECONDS + $1))
-    until grep -a -q -e "$2" "$tmp/out"; do
+    until shows "$2"; do
         [ $SECONDS -lt $end ] && kill -0 "$booted" 2>/dev/null || break
         sleep 0.2
     done
-    grep -a -q -e "$2" "$tmp/out"
+    shows "$2"
 }
 
 # boot SECONDS WORDS ARGS...: until the words come up. What is typed comes from $tmp/keys, a FIFO that is open for
@@ -76,12 +81,66 @@ seabios_option_rom() {
     "$twin86" -accel "$engine" -nographic -timeout 60 -option-rom tests/boot/option.rom,bootindex=0 \
         -device isa-debug-exit </dev/null >"$tmp/out" 2>"$tmp/err"
     code=$?
-    count=$(grep -a -c "Booted from the option ROM" "$tmp/out")
-    if [ $code = 99 ] && [ "$count" = 2 ] && grep -a -q "Once more" "$tmp/out"; then
+    count=$(plain | grep -a -c "Booted *from *the *option *ROM")
+    if [ $code = 99 ] && [ "$count" = 2 ] && shows "Once more"; then
         ok "SeaBIOS $engine: option ROM, booted twice by a warm reset"
     else
         bad "option ROM: exit code $code, $count times booted"
     fi
+}
+
+# The same as the expansion ROM of a PCI device, which firmware finds by its BAR.
+seabios_pci_rom() {
+    [ -f tests/boot/pci-option.rom ] || { skip "PCI option ROM: it was not built"; return; }
+    "$twin86" -accel "$engine" -nographic -timeout 60 -device virtio-rng-pci,romfile=tests/boot/pci-option.rom \
+        -device isa-debug-exit </dev/null >"$tmp/out" 2>"$tmp/err"
+    code=$?
+    if [ $code = 99 ] && [ "$(plain | grep -a -c "Booted *from *the *option *ROM")" = 2 ]; then
+        ok "SeaBIOS $engine: a PCI device's option ROM boots"
+    else
+        bad "PCI option ROM: exit code $code"
+    fi
+}
+
+# ends WHAT CODE ARGS...: of two systems the one runs that ends so: 101 is the disk of our own; 99 the option ROM.
+ends() {
+    local what=$1 want=$2
+    shift 2
+    cp tests/boot/disk.img "$tmp/disk.img"
+    truncate -s 8M "$tmp/disk.img"
+    "$twin86" -accel "$engine" -nographic -timeout 60 -device isa-debug-exit "$@" </dev/null >"$tmp/out" 2>"$tmp/err"
+    code=$?
+    [ $code = "$want" ] && ok "SeaBIOS $engine: $what" || bad "$what: exit code $code"
+}
+
+# What is booted is not what would be without the options.
+seabios_order() {
+    local floppy=/usr/lib/grub-rescue/grub-rescue-floppy.img
+    [ -f tests/boot/pci-option.rom ] && [ -f tests/boot/disk.img ] || { skip "boot order: no guests were built"; return; }
+    local disk="-drive if=none,id=d,format=raw,file=$tmp/disk.img" rom="-device virtio-rng-pci,romfile=tests/boot/pci-option.rom"
+    ends "-boot order=n: the ROM before the disk" 99 $rom -hda "$tmp/disk.img" -boot order=nc
+    ends "-boot order=c: the disk before the ROM" 101 $rom -hda "$tmp/disk.img" -boot order=cn
+    ends "-boot once=n: the ROM, and after its reset the disk" 101 $rom -hda "$tmp/disk.img" -boot order=cn,once=n
+    shows "Booted from the option ROM" || bad "once="
+    [ -r $floppy ] || { skip "bootindex=: there is no $floppy (Debian: grub-rescue-pc)"; return; }
+    floppy="-drive if=none,id=f,format=raw,readonly=on,file=$floppy"
+    for disk_device in ide-hd,bus=ide.1,unit=1 virtio-blk-pci,addr=0x11; do
+        ends "bootindex= of $disk_device" 101 $floppy -device floppy,drive=f,bootindex=4 $disk \
+            -device "$disk_device,drive=d,bootindex=2" -boot order=a
+    done
+    boot 60 "GNU GRUB" $floppy -device floppy,drive=f,bootindex=1 $disk -device ide-hd,drive=d,bootindex=2 -boot order=c &&
+        ok "SeaBIOS $engine: bootindex= of a floppy drive" || bad "bootindex= of a floppy drive"
+    finish_boot
+    boot 60 "No bootable device" -hda "$tmp/disk.img" -boot strict=on &&
+        ok "SeaBIOS $engine: strict=on boots nothing without bootindex=" || bad "strict=on"
+    finish_boot
+    # by a key in the menu, which comes over the serial line
+    boot 60 "Press ESC for boot menu" -boot menu=on,splash-time=60000 -hda "$tmp/disk.img" $floppy -device floppy,drive=f
+    printf '\033' >&7
+    await 30 "[0-9]. Floppy" || bad "the menu lists no floppy disk"
+    printf '%s' "$(plain | sed -n 's/.*\([0-9]\)\. *Floppy.*/\1/p' | tail -n 1)" >&7
+    await 60 "GNU GRUB" && ok "SeaBIOS $engine: the menu boots what is chosen" || bad "the menu's choice"
+    finish_boot
 }
 
 # A disk boots, reads itself by CHS and LBA, and writes: exit code 65h, and the image has changed.
@@ -148,6 +207,8 @@ if [ -r /usr/share/seabios/bios-256k.bin ]; then
     seabios_menu
     seabios_without_disk
     seabios_option_rom
+    seabios_pci_rom
+    seabios_order
     seabios_disk
     seabios_cd
     seabios_floppy

@@ -11,7 +11,11 @@ _start:
     .byte (end - _start + 511) / 512
     jmp init
     .org 0x18
+#ifdef PCI
+    .word pcir
+#else
     .word 0 /* no PCI data structure */
+#endif
     .word pnp
 
     .org 0x20
@@ -27,6 +31,18 @@ pnp:
     .word 0, 0       /* connection and disconnect vectors */
     .word boot       /* bootstrap entry vector */
     .word 0, 0
+#ifdef PCI
+    .balign 4
+pcir: /* PCI Firmware Specification 3.0, 5.1.2: of the device that has this ROM */
+    .ascii "PCIR"
+    .word 0x1af4, PCI
+    .word 0, 24  /* no vital product data; length */
+    .byte 0      /* revision */
+    .byte 0, 0xff, 0 /* class */
+    .word (end - _start + 511) / 512, 0
+    .byte 0, 0x80 /* for PCs; the last image */
+    .word 0
+#endif
 maker: .asciz "twin86"
 product: .asciz "twin86 option ROM"
 

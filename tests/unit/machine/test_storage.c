@@ -42,11 +42,15 @@ static void teardown(void) {
 
 /* "DISK" and "CD" in an option stand for the files. */
 static void put_option(char *to, size_t n, const char *text) {
-    const char *d = strstr(text, "DISK") != NULL ? strstr(text, "DISK") : strstr(text, "BIG"), *c = strstr(text, "CD"), *at = d != NULL ? d : c;
+    const char *d = strstr(text, "DISK") != NULL ? strstr(text, "DISK") : strstr(text, "BIG"), *c = strstr(text, "CD"),
+               *at = d != NULL ? d : c;
     if (at == NULL)
         snprintf(to, n, "%s", text);
     else
-        snprintf(to, n, "%.*s%s%s", (int)(at - text), text, d != NULL ? disk : cd, at + (d == NULL ? 2 : *d == 'D' ? 4 : 3));
+        snprintf(to, n, "%.*s%s%s", (int)(at - text), text, d != NULL ? disk : cd,
+                 at + (d == NULL   ? 2
+                       : *d == 'D' ? 4
+                                   : 3));
 }
 
 static int make(const char *const *drives, const char *const *devices, bool snapshot) {
@@ -147,8 +151,16 @@ static const struct {
     {{NULL}, "floppy,drive=x", "there is no drive 'x'"},
     {{"if=floppy,id=x"}, "floppy,drive=x", "has a device already"},
     {{"media=cdrom,if=none,id=x"}, "floppy,drive=x", "ide-cd shows it"},
-    {{NULL}, "floppy,unit=2", "unit=0 or 1"},
-    {{NULL}, "floppy,drive-type=8", "auto, 120, 144 or 288"},
+    {{NULL}, "floppy,unit=2", "unit=2 is not right"},
+    {{NULL}, "floppy,bootindex=x", "bootindex=x is not right"},
+    {{NULL}, "ide-cd,bootindex=-2", "bootindex=-2 is not right"},
+    {{NULL}, "floppy,bus=floppy-bus.1", "floppy-bus.0 is there"},
+    {{NULL}, "floppy,serial=1", "has no property 'serial'"},
+    {{NULL}, "virtio-rng-pci,bootindex=1", "bootindex=1 is not right"},
+    {{NULL}, "virtio-rng-pci,romfile=/no/such/rom", "/no/such/rom"},
+    {{NULL}, "virtio-rng-pci,romfile=/dev/null", "is no option ROM"},
+    {{NULL}, "floppy,bootindex=1;ide-cd,bootindex=1", "bootindex=1 is taken"},
+    {{NULL}, "floppy,drive-type=8", "drive-type=8 is not right"},
     {{"file=DISK,index=4"}, NULL, "4 places"},
     {{"media=cdrom,index=1", "media=cdrom,index=1"}, NULL, "ide.0 unit 1 is taken"},
     {{"media=cdrom,id=a", "media=cdrom,id=a"}, NULL, "there is a drive 'a' already"},
@@ -164,7 +176,13 @@ static const struct {
 };
 
 START_TEST(refused) {
-    const char *device[] = {refusals[_i].device, NULL};
+    char text[100] = "", *rest = text;
+    const char *device[] = {NULL, NULL, NULL};
+    if (refusals[_i].device != NULL) {
+        snprintf(text, sizeof(text), "%s", refusals[_i].device);
+        device[0] = strsep(&rest, ";");
+        device[1] = rest;
+    }
     if (refusals[_i].drives[0] != NULL && strstr(refusals[_i].drives[0], "BIG") != NULL)
         ck_assert_int_eq(truncate(disk, 4 << 20), 0);
     int r = make(refusals[_i].drives, device, false);
@@ -347,6 +365,48 @@ START_TEST(floppy_drive_types) {
 }
 END_TEST
 
+/* bootorder, as firmware reads it: by index, not as they were given. */
+START_TEST(boot_order) {
+    uint32_t size = 0;
+    ck_assert_msg(make(LIST("file=DISK,format=raw,if=none,id=d", "file=CD,format=raw,if=none,id=v", "if=floppy,id=f0",
+                            "if=none,media=cdrom,id=c"),
+                       LIST("virtio-blk-pci,drive=v,addr=0x1f,bootindex=7", "ide-cd,drive=c,bus=ide.1,bootindex=0",
+                            "floppy,bootindex=3"),
+                       false) == 0,
+                  "%s", why);
+    const char *text = (const char *)fw_cfg_file(&m->fw_cfg, "bootorder", &size);
+    ck_assert_ptr_nonnull(text);
+    ck_assert_str_eq(text, "/pci@i0cf8/ide@1,1/drive@1/disk@0\n/pci@i0cf8/isa@1/fdc@03f0/floppy@1\n"
+                           "/pci@i0cf8/scsi@1f/disk@0,0");
+    ck_assert_uint_eq(size, strlen(text) + 1);
+}
+END_TEST
+
+/* An expansion ROM is behind its BAR, in a size that is a power of 2. */
+START_TEST(romfile) {
+    uint8_t rom[4608] = {0x55, 0xaa, 9, [4607] = 0x5a};
+    FILE *f = fopen("storage.rom", "wb");
+    ck_assert_uint_eq(fwrite(rom, 1, sizeof(rom), f), sizeof(rom));
+    fclose(f);
+    ck_assert_msg(make(NULL, LIST("virtio-rng-pci,romfile=storage.rom,addr=5", "virtio-balloon-pci,romfile="), false) ==
+                      0,
+                  "%s", why);
+    remove("storage.rom");
+    ck_assert(m->fw.wanted);
+    pthread_mutex_lock(&m->lock);
+    pci_config_write(&m->pci, 0, 5 << 3, PCI_ROM, 0xfffffffe, 4);
+    ck_assert_uint_eq(pci_config_read(&m->pci, 0, 5 << 3, PCI_ROM, 4), 0xffffe000);
+    pci_config_write(&m->pci, 0, 5 << 3, PCI_ROM, 0xe0000001, 4);
+    pci_config_write(&m->pci, 0, 5 << 3, PCI_COMMAND, PCI_COMMAND_MEMORY, 2);
+    ck_assert_uint_eq(bus_read_uint(m->bus, 0xe0000000, 2), 0xaa55);
+    ck_assert_uint_eq(bus_read_uint(m->bus, 0xe0000000 + 4607, 1), 0x5a);
+    ck_assert_uint_eq(bus_read_uint(m->bus, 0xe0000000 + 4608, 1), 0);
+    pci_config_write(&m->pci, 0, 2 << 3, PCI_ROM, 0xfffffffe, 4);
+    ck_assert_uint_eq(pci_config_read(&m->pci, 0, 2 << 3, PCI_ROM, 4), 0);
+    pthread_mutex_unlock(&m->lock);
+}
+END_TEST
+
 /* REP INSW of one sector from disk to 0000:0600; then the guest halts. */
 static const uint8_t read_sector[] = {
     0xba, 0xf6, 0x01, 0xb0, 0xe0, 0xee,             /* device: LBA */
@@ -438,6 +498,8 @@ Suite *storage_suite(void) {
     tcase_add_test(t, resized);
     tcase_add_test(t, media);
     tcase_add_test(t, floppies);
+    tcase_add_test(t, boot_order);
+    tcase_add_test(t, romfile);
     tcase_add_test(t, floppy_drive_types);
     tcase_add_test(t, a_guest_reads);
     tcase_add_test(t, an_error_stops_it);
