@@ -336,7 +336,7 @@ START_TEST(floppies) {
     ck_assert_uint_eq(cmos(0x10), 0x51); /* 2.88 MB, as nothing is in it; 360 KB */
     ck_assert_uint_eq(cmos(0x14), 0x47);
     const char *text = info();
-    ck_assert_msg(strstr(text, "floppy0 (#floppy0): /tmp/") && strstr(text, "floppy-bus.0, unit 1 (360 KB") &&
+    ck_assert_msg(strstr(text, "floppy0 (#floppy0): /tmp/") && strstr(text, "floppy-bus.0, unit 1, 360 KB") &&
                       strstr(text, "a: [not inserted]"),
                   "%s", text);
     pthread_mutex_lock(&m->lock);
