@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* `twin86 diff vectors`: files of cases with expectations, on tcg-lite. */
+#include "diff/case_files.h"
 #include "diff/case_run.h"
 #include "diff/diff.h"
 
@@ -17,33 +18,30 @@ struct ModelRunner {
 };
 
 struct Vectors {
+    struct CaseFilesRun files; /* comes first */
     const Twin86DiffVectors *options;
     struct ModelRunner model[MODELS]; /* the last one used comes first */
     struct DiffRunner *runner;        /* of the case that is being run */
-    struct DiffCase *c;
     struct CaseResult result;
-    FILE *report;
-    const char *file;
-    uint64_t cases, failed; /* that were run */
-    uint64_t unfit, malformed;
     bool said; /* this case's name */
 };
 
 /* ---- judging ---- */
 
 static void complain(struct Vectors *v, const char *what) {
-    if (v->said || v->failed >= v->options->show) {
+    if (v->said || v->files.bad >= v->options->show) {
         v->said = true;
         return;
     }
     v->said = true;
-    fprintf(v->report, "%s:%u: %s: %s\n", v->file, v->c->line, v->c->name[0] != '\0' ? v->c->name : "unnamed", what);
+    fprintf(v->files.report, "%s:%u: %s: %s\n", v->files.file, v->files.c->line,
+            v->files.c->name[0] != '\0' ? v->files.c->name : "unnamed", what);
 }
 
 static void show(struct Vectors *v, const char *name, const char *expected, const char *got) {
     complain(v, "differs");
-    if (v->failed < v->options->show)
-        fprintf(v->report, "  %-7s expected %s, got %s\n", name, expected, got);
+    if (v->files.bad < v->options->show)
+        fprintf(v->files.report, "  %-7s expected %s, got %s\n", name, expected, got);
 }
 
 static bool same_bytes(const uint8_t *a, const uint8_t *b, const uint8_t *mask, unsigned n) {
@@ -59,7 +57,7 @@ static void judge_fields(struct Vectors *v, const struct CaseFields *set, const 
     for (unsigned k = 0; k < DIFF_FIELDS; k++) {
         const struct DiffField *f = &diff_fields[k];
         if (!case_has(set, k) || same_bytes(diff_field_at(wanted, f), diff_field_at(&v->result.out, f),
-                                            diff_field_at(&v->c->mask, f), f->size))
+                                            diff_field_at(&v->files.c->mask, f), f->size))
             continue;
         diff_field_print(f, wanted, expected);
         diff_field_print(f, &v->result.out, got);
@@ -72,7 +70,7 @@ static void judge_system(struct Vectors *v, uint64_t set, const struct DiffSyste
     char expected[40], got[40];
     for (unsigned k = 0; k < DIFF_SYSTEM; k++) {
         bool known = v->result.known >> k & 1;
-        if (!(set >> k & 1) || (known && ((wanted->v[k] ^ v->result.system.v[k]) & v->c->mask_system.v[k]) == 0))
+        if (!(set >> k & 1) || (known && ((wanted->v[k] ^ v->result.system.v[k]) & v->files.c->mask_system.v[k]) == 0))
             continue;
         snprintf(expected, sizeof(expected), "%#llx", (unsigned long long)wanted->v[k]);
         snprintf(got, sizeof(got), known ? "%#llx" : "none: a handler has its own",
@@ -90,7 +88,7 @@ static void show_byte(struct Vectors *v, uint64_t linear, uint8_t e, uint8_t g) 
 }
 
 static void judge_memory(struct Vectors *v) {
-    const struct DiffCase *c = v->c;
+    const struct DiffCase *c = v->files.c;
     for (unsigned k = c->expected_from; k < c->pieces; k++) {
         const struct CasePiece *p = &c->piece[k];
         for (unsigned n = 0; n < p->n; n++) {
@@ -108,7 +106,7 @@ static void judge_memory(struct Vectors *v) {
 
 /** Put what the page holds now where the case says otherwise what to expect, or where a handler's frame lies. */
 static void excuse(const struct Vectors *v, uint64_t linear, const uint8_t *now, uint8_t *wanted) {
-    const struct DiffCase *c = v->c;
+    const struct DiffCase *c = v->files.c;
     for (unsigned k = c->expected_from; k < c->pieces; k++)
         for (unsigned n = 0; n < c->piece[k].n; n++) {
             uint64_t at = c->piece[k].linear + n - linear;
@@ -125,7 +123,7 @@ static void excuse(const struct Vectors *v, uint64_t linear, const uint8_t *now,
 static void judge_page(struct Vectors *v, uint64_t linear) {
     const uint8_t *now = diff_space_at(&v->runner->space, linear);
     uint8_t wanted[4096];
-    case_page(v->c, linear, wanted);
+    case_page(v->files.c, linear, wanted);
     if (memcmp(wanted, now, sizeof(wanted)) == 0)
         return;
     excuse(v, linear, now, wanted);
@@ -137,7 +135,7 @@ static void judge_page(struct Vectors *v, uint64_t linear) {
 }
 
 static void judge_rest(struct Vectors *v) {
-    const struct DiffCase *c = v->c;
+    const struct DiffCase *c = v->files.c;
     static const struct CaseFields all = {{UINT64_MAX, UINT64_MAX}};
     struct CaseFields others = {{all.bits[0] & ~c->expected.bits[0], all.bits[1] & ~c->expected.bits[1]}};
     unsigned rip = (unsigned)diff_field_find("rip", 3);
@@ -175,7 +173,7 @@ static void fault_text(const struct DiffState *s, unsigned parts, char *out, siz
 }
 
 static void judge_fault(struct Vectors *v) {
-    const struct DiffCase *c = v->c;
+    const struct DiffCase *c = v->files.c;
     const struct DiffState *o = &v->result.out;
     if (c->fault == FAULT_ANY && !c->rest)
         return;
@@ -194,13 +192,13 @@ static void judge_fault(struct Vectors *v) {
 static void judge(struct Vectors *v) {
     v->said = false;
     judge_fault(v);
-    judge_fields(v, &v->c->expected, &v->c->out);
-    judge_system(v, v->c->expected_system, &v->c->out_system);
+    judge_fields(v, &v->files.c->expected, &v->files.c->out);
+    judge_system(v, v->files.c->expected_system, &v->files.c->out_system);
     judge_memory(v);
-    if (v->c->rest && v->result.known != 0)
+    if (v->files.c->rest && v->result.known != 0)
         judge_rest(v);
-    v->cases++;
-    v->failed += v->said;
+    v->files.cases++;
+    v->files.bad += v->said;
 }
 
 /* ---- files ---- */
@@ -213,7 +211,7 @@ static void close_runner(struct ModelRunner *m) {
 
 /** The runner of the model that the case is for becomes the one in use. */
 static int choose_runner(struct Vectors *v, char *why, size_t n) {
-    const char *given = v->options->cpu, *cpu = given == NULL ? v->c->cpu : "";
+    const char *given = v->options->cpu, *cpu = given == NULL ? v->files.c->cpu : "";
     unsigned k = 0;
     while (k < MODELS - 1 && v->model[k].runner != NULL && strcmp(v->model[k].cpu, cpu) != 0)
         k++;
@@ -232,84 +230,31 @@ static int choose_runner(struct Vectors *v, char *why, size_t n) {
     return r;
 }
 
-/** A case that is not judged. */
-static void skip(struct Vectors *v, uint64_t *count, const char *why) {
-    if (v->failed + v->unfit + v->malformed < v->options->show)
-        fprintf(v->report, "%s\n", why);
-    ++*count;
-}
-
-static int run_case(struct Vectors *v, char *why, size_t n) {
-    char reason[256], line[512];
+static int run_case(struct CaseFilesRun *files, char *why, size_t n) {
+    struct Vectors *v = (struct Vectors *)files;
+    char reason[256];
     int e = choose_runner(v, reason, sizeof(reason));
     if (e != 0)
-        return snprintf(why, n, "%s:%u: %s", v->file, v->c->line, reason), e;
-    e = diff_tcg_case(v->runner, v->c, &v->result, reason, sizeof(reason));
-    if (e == 0) {
+        return snprintf(why, n, "%s:%u: %s", files->file, files->c->line, reason), e;
+    e = diff_tcg_case(v->runner, files->c, &v->result, reason, sizeof(reason));
+    if (e == 0)
         judge(v);
-        return 0;
-    }
-    snprintf(e == -EINVAL ? line : why, e == -EINVAL ? sizeof(line) : n, "%s:%u: %s: %s", v->file, v->c->line,
-             v->c->name, reason);
-    if (e != -EINVAL)
-        return e;
-    skip(v, &v->unfit, line);
+    else if (e == -EINVAL)
+        case_files_unfit(files, reason);
+    else
+        return snprintf(why, n, "%s:%u: %s: %s", files->file, files->c->line, files->c->name, reason), e;
     return 0;
-}
-
-static int run_file(struct Vectors *v, const char *path, char *why, size_t n) {
-    const char *only = v->options->only;
-    struct CaseReader reader;
-    size_t size;
-    char *text = diff_read_file(path, &size, why, n), malformed[512];
-    if (text == NULL)
-        return -EINVAL;
-    int r = 1;
-    v->file = path;
-    case_reader_init(&reader, path, text, size);
-    for (int e = 0; e == 0 && r != 0;) {
-        r = case_read(&reader, v->c, malformed, sizeof(malformed));
-        if (r < 0)
-            skip(v, &v->malformed, malformed);
-        else if (r > 0 && (only == NULL || diff_name_wanted(only, v->c->name)))
-            e = run_case(v, why, n);
-        if (e != 0) {
-            free(text);
-            return e;
-        }
-    }
-    free(text);
-    return 0;
-}
-
-/** The last line of the report; 0 or 1, or -EINVAL with a line for files that hold what can't be read. */
-static int summarize(struct Vectors *v, char *why, size_t n) {
-    fprintf(v->report, "%llu cases, %llu failed", (unsigned long long)v->cases, (unsigned long long)v->failed);
-    if (v->unfit != 0)
-        fprintf(v->report, ", %llu can't be run", (unsigned long long)v->unfit);
-    if (v->malformed != 0)
-        fprintf(v->report, ", %llu malformed", (unsigned long long)v->malformed);
-    fputc('\n', v->report);
-    if (v->malformed != 0)
-        return snprintf(why, n, "%llu cases are malformed", (unsigned long long)v->malformed), -EINVAL;
-    return v->failed != 0 || v->unfit != 0;
 }
 
 int twin86_diff_vectors(const Twin86DiffVectors *o, FILE *report, char *why, size_t why_size) {
-    struct Vectors v = {.options = o, .report = report};
-    v.c = malloc(sizeof(*v.c));
-    if (v.c == NULL)
-        return snprintf(why, why_size, "%s", strerror(ENOMEM)), -ENOMEM;
+    struct Vectors v = {.files = {.report = report, .only = o->only, .show = o->show, .run = run_case}, .options = o};
     struct CpuModel model;
     int r = o->cpu != NULL ? cpu_model_parse(&model, o->cpu, why, why_size) : 0;
-    for (unsigned k = 0; r == 0 && k < o->files; k++)
-        r = run_file(&v, o->file[k], why, why_size);
-    if (r == 0 && v.cases + v.unfit + v.malformed == 0 && o->only != NULL)
-        r = (snprintf(why, why_size, "--only '%s': no case has such a name", o->only), -EINVAL);
     if (r == 0)
-        r = summarize(&v, why, why_size);
+        r = case_files_run(&v.files, o->file, o->files, why, why_size);
+    if (r == 0)
+        r = case_files_end(&v.files, "failed", why, why_size);
     for (unsigned k = 0; k < MODELS; k++)
         close_runner(&v.model[k]);
-    free(v.c);
     return r;
 }
