@@ -133,3 +133,11 @@ void case_page(const struct DiffCase *c, uint64_t linear, uint8_t page[4096]) {
         }
     }
 }
+
+/* A fault whose RIP is too far away for the first instruction's is the next one's, to which that has led: hardware,
+ * which does not count instructions, runs into it. */
+uint32_t case_usual_count(const struct DiffCase *c) {
+    enum { LONGEST = 15 }; /* bytes of an instruction: SDM vol. 2, 2.3.11 */
+    unsigned rip = (unsigned)diff_field_find("rip", 3);
+    return c->fault == FAULT_IS && case_has(&c->expected, rip) && c->out.rip - c->in.rip > LONGEST ? 2 : 1;
+}

@@ -8,7 +8,8 @@
 
 #include <stdio.h>
 
-enum { CASE_NAME = 64, CASE_CPU = 128, CASE_NOTE = 96, CASE_MAX_PAGES = 256, CASE_MAX_PIECES = 1024, CASE_MAX_BYTES = 65536 };
+enum { CASE_NAME = 64, CASE_CPU = 128, CASE_NOTE = 96 };
+enum { CASE_MAX_PAGES = 256, CASE_MAX_PIECES = 1024, CASE_MAX_BYTES = 65536 };
 
 /** Bytes of memory. */
 struct CasePiece {
@@ -90,6 +91,8 @@ int case_mask_byte(struct DiffCase *c, uint64_t linear, uint8_t bits);
 bool case_add_page(struct DiffCase *c, uint64_t linear, uint8_t attr);
 /** Add those of these bytes' pages that there are not, as lines `mem` and `code` do. False: no more room. */
 bool case_add_default_pages(struct DiffCase *c, uint64_t linear, unsigned n, bool code);
+/** How many instructions are run of a case that does not say it. */
+uint32_t case_usual_count(const struct DiffCase *c);
 /** What registers hold that a case does not name; it has its mode, code and segments. */
 void case_usual(const struct DiffCase *c, struct DiffState *s);
 

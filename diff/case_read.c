@@ -23,6 +23,7 @@ struct Line {
     uint8_t paragraphs;      /* bit by enum X86Seg: a selector alone was given */
     struct CaseFields given; /* registers that the case names */
     bool over;               /* a malformed case ends here: what follows belongs to another */
+    bool counted;            /* the case says how many instructions are run */
 };
 
 struct Word {
@@ -429,6 +430,7 @@ static int read_line(struct Line *l, struct Word word) {
         uint64_t v;
         int r = want_number(l, "number of instructions", 1000000, &v);
         c->in.insns = (uint32_t)v;
+        l->counted = true;
         return r != 0 ? r : v == 0 ? fail(l, "at least one instruction is run") : want_end(l);
     }
     int r = read_field(l, word, &c->in, &l->given);
@@ -479,6 +481,8 @@ static int check(struct Line *l) {
     if (r != 0)
         return r;
     fill_registers(l);
+    if (!l->counted)
+        c->in.insns = case_usual_count(c);
     c->in.xheader[0] = XCR0_X87 | XCR0_SSE | XCR0_AVX;
     return 1;
 }

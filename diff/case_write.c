@@ -145,7 +145,7 @@ void case_write(const struct DiffCase *c, FILE *f) {
         fprintf(f, "cpu %s\n", c->cpu);
     if (c->a20_off)
         fprintf(f, "a20 off\n");
-    if (c->in.insns != 1)
+    if (c->in.insns != case_usual_count(c))
         fprintf(f, "insns %u\n", c->in.insns);
     write_pages(c, f);
     for (unsigned k = 0; k < c->expected_from; k++) {

@@ -156,8 +156,7 @@ static void fill_fpu(struct Generator *g, struct DiffRng *r, uint32_t attr, stru
                          ((v >> 40 & 15) == 0 ? w & 0x3f : 0x3f));
         if ((v >> 44 & 3) == 0) /* sticky flags; rarely one that is unmasked */
             fsw |= (uint16_t)(w >> 8 & ((v >> 46 & 15) == 0 ? 0x7f : (fcw & 0x3f) | 0x40));
-        if (fsw & ~fcw & 0x3f)
-            fsw |= 0x8080;
+        fsw = diff_x87_status(fsw, fcw);
         unsigned top = fsw >> 11 & 7, n = w >> 16 & 7;
         if (w >> 20 & 3) /* as after pushes */
             ftw = (uint8_t)(((1u << (n + 1)) - 1) << top | ((1u << (n + 1)) - 1) >> (8 - top));

@@ -22,7 +22,7 @@ void diff_state_to_env(const struct DiffState *s, CPUX86State *env) {
     env->seg[SEG_FS].base = s->fs_base;
     env->seg[SEG_GS].base = s->gs_base;
     env->fcw = get_le16(fx + FXSAVE_FCW);
-    env->fsw = get_le16(fx + FXSAVE_FSW);
+    env->fsw = diff_x87_status(get_le16(fx + FXSAVE_FSW), env->fcw);
     env->ftw = fx[FXSAVE_FTW];
     env->fop = get_le16(fx + FXSAVE_FOP);
     env->fip = get_le64(fx + FXSAVE_FIP);

@@ -89,6 +89,12 @@ static inline bool diff_has_error(uint32_t vector) {
 
 /** The state after FNINIT and with MXCSR at its default, all else 0; interrupts on. */
 void diff_state_init(struct DiffState *s);
+/** FSW as FXRSTOR and XRSTOR load it: ES and B follow from its flags and FCW's masks (SDM vol. 1, 8.1.3.3). */
+static inline uint16_t diff_x87_status(uint16_t fsw, uint16_t fcw) {
+    enum { FLAGS = 0x3f, ES_B = 0x8080 };
+    fsw &= (uint16_t)~ES_B;
+    return fsw & ~fcw & FLAGS ? fsw | ES_B : fsw;
+}
 
 /** To and from env, as far as struct DiffState goes; rflags as they are. */
 void diff_state_to_env(const struct DiffState *s, CPUX86State *env);
