@@ -26,7 +26,8 @@ enum {
 struct AccelIrqchipOps {
     /** Drive a line. Machine lock held; any thread. */
     void (*set_line)(struct Accel *accel, int line, bool level);
-    /** A device's message signaled interrupt: its write of `data` to `address` FEExxxxxh. Machine lock held; any thread.
+    /** A device's message signaled interrupt: its write of `data` to `address` FEExxxxxh. Machine lock held;
+     *  any thread.
      */
     void (*send_msi)(struct Accel *accel, uint64_t address, uint32_t data);
     /** Everything as PC firmware leaves it after power-up: all masked, virtual wire mode. Parked, or in the vCPU's

@@ -199,9 +199,9 @@ static inline void cpu_retract(struct CPUState *cpu, uint32_t events) { atomic_f
 void cpu_sync_state(struct CPUState *cpu);
 void cpu_state_changed(struct CPUState *cpu);
 
-/** What budgets and CLOCK_ICOUNT count: instructions executed, and exceptions and interrupts delivered. So a guest comes
- *  to an end, and sees time go by, that never completes an instruction because its handler faults, too. Exact whenever
- *  insn_count is. INT n and its kin are instructions and no events. */
+/** What budgets and CLOCK_ICOUNT count: instructions executed, and exceptions and interrupts delivered. So a guest
+ *  comes to an end, and sees time go by, that never completes an instruction because its handler faults, too. Exact
+ *  whenever insn_count is. INT n and its kin are instructions and no events. */
 static inline uint64_t cpu_progress(const struct CPUState *cpu) { return cpu->insn_count + cpu->event_count; }
 /** An engine is about to deliver an exception or interrupt. */
 static inline void cpu_count_event(struct CPUState *cpu) {

@@ -107,8 +107,8 @@ static inline bool x86_code64(const CPUX86State *env) {
 }
 static inline bool x86_protected(const CPUX86State *env) { return (env->cr0 & CR0_PE) != 0; }
 static inline bool x86_v8086(const CPUX86State *env) { return (env->rflags & FLAG_VM) != 0; }
-/** DR6 after a debug exception that comes of `causes`: B0-B3 say what was met this time, the others are only ever set by
- *  the processor (APM vol. 2, 13.1.1.3; SDM vol. 3, 18.2.3). */
+/** DR6 after a debug exception that comes of `causes`: B0-B3 say what was met this time, the others are only ever set
+ *  by the processor (APM vol. 2, 13.1.1.3; SDM vol. 3, 18.2.3). */
 static inline uint64_t x86_dr6_after(uint64_t dr6, uint32_t causes) { return (dr6 & ~(uint64_t)DR6_B) | causes; }
 static inline unsigned x86_iopl(const CPUX86State *env) { return (env->rflags & FLAG_IOPL) >> FLAG_IOPL_SHIFT; }
 

@@ -32,8 +32,8 @@ int diff_tcg_open_any(struct DiffRunner **r, const struct CpuModel *model, char 
  *  case can't be run. */
 int diff_tcg_case(struct DiffRunner *r, const struct DiffCase *c, struct CaseResult *result, char *why, size_t n);
 
-/** The first byte outside of this frame that the last case, one in real-address mode, has changed in memory that it does
- *  not name; UINT64_MAX: none. */
+/** The first byte outside of this frame that the last case, one in real-address mode, has changed in memory that it
+ *  does not name; UINT64_MAX: none. */
 uint64_t diff_tcg_stray_write(const struct DiffRunner *r, const struct DiffFrame *frame);
 
 /** A page as it is before the case runs: what case_load puts there. */
@@ -63,7 +63,8 @@ void case_pair_close(struct CasePair *p);
 int case_pair_run(struct CasePair *p, const struct DiffCase *c, struct Comparison *cmp, enum Verdict *verdict,
                   unsigned *explained, char *why, size_t n);
 
-/** What the oracle makes of it: *out, and memory in p->before and p->after_b; what the guide makes of it is in p->result. */
+/** What the oracle makes of it: *out, and memory in p->before and p->after_b; what the guide makes of it is in
+ *  p->result. */
 int case_pair_measure(struct CasePair *p, const struct DiffCase *c, struct DiffState *out, char *why, size_t n);
 /** The case's instructions, as far as one follows the other, into cmp->insn; they refer to *p and *c. */
 void case_pair_decode(struct CasePair *p, const struct DiffCase *c, struct Comparison *cmp);

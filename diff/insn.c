@@ -12,7 +12,8 @@
 #include <string.h>
 
 /* Faults take hardware a hundred times as long as other cases: all run in the first batches, until each row has had so
- * many cases; then one in FEW. This goes by the batch's number alone, so that shards of a run select as the whole does. */
+ * many cases; then one in FEW. This goes by the batch's number alone, so that shards of a run select as the whole
+ * does. */
 enum { CASES_ENOUGH = 128, FAULTS_FEW = 64 };
 
 /* ---- rows ---- */
@@ -411,8 +412,9 @@ static void summarize(struct InsnRun *r) {
         fprintf(r->report, "not compared: %llu cases went astray, to memory of others or what ends cases\n",
                 (unsigned long long)r->strayed);
     if (r->disturbed != 0)
-        fprintf(r->report, "asked again: %llu cases: the system had disturbed them, or the processor said something else "
-                           "the second time\n",
+        fprintf(r->report,
+                "asked again: %llu cases: the system had disturbed them, or the processor said something else the "
+                "second time\n",
                 (unsigned long long)r->disturbed);
     fprintf(r->report, "%llu cases of %u forms, %llu differ\n", (unsigned long long)r->cases, rows,
             (unsigned long long)r->different);
@@ -477,8 +479,8 @@ int diff_insn_run(const Twin86DiffInsn *o, const struct DiffRunnerOps *a, const 
     return e;
 }
 
-/** Whether runners of batches are wanted: the host has no other; other engines have them in 64-bit user mode. What QEMU's
- *  emulation of a processor gives is not what batches want. */
+/** Whether runners of batches are wanted: the host has no other; other engines have them in 64-bit user mode. What
+ *  QEMU's emulation of a processor gives is not what batches want. */
 static bool wants_batches(const Twin86DiffInsn *o) {
     const char *oracle = o->engines != NULL ? strchr(o->engines, ',') : NULL;
     if (oracle != NULL && strcmp(oracle + 1, diff_host_runner.name) == 0)

@@ -99,8 +99,8 @@ void insn_own_memory(struct InsnRun *r, unsigned k, uint8_t *kept, bool back);
 void insn_report(struct InsnRun *r, unsigned k, unsigned row, const struct Comparison *c);
 /** Keep a difference; the text (malloc) is the run's then. False: out of memory. */
 bool insn_add_difference(struct InsnRun *r, uint64_t batch, unsigned number, unsigned row, char *text);
-/** The end of a run's report: coverage if it is wanted (`html`: to that file instead), `file` for `diff merge` unless it is
- *  NULL, counts. 0; 1: something differs; -errno with one line in `why`. */
+/** The end of a run's report: coverage if it is wanted (`html`: to that file instead), `file` for `diff merge` unless
+ *  it is NULL, counts. 0; 1: something differs; -errno with one line in `why`. */
 int insn_conclude(struct InsnRun *r, bool coverage, const char *html, const char *file, char *why, size_t n);
 /** Everything that belongs to it, and itself. */
 void insn_free(struct InsnRun *r);

@@ -38,8 +38,8 @@ char *insn_identity(const struct InsnRun *r, const Twin86DiffInsn *o) {
         return NULL;
     fprintf(f, "seed %" PRIu64 "\ncases %" PRIu64 "\nlength %u\nmode %u %u\n", o->seed, o->cases, r->length, r->mode,
             r->cpl);
-    fprintf(f, "engines %s %s\nsystem %d\nqemu %d\nundefined %d\nforms %s\n", r->a->ops->name, r->b->ops->name, r->system,
-            r->qemu, r->undefined, o->forms != NULL ? o->forms : "*");
+    fprintf(f, "engines %s %s\nsystem %d\nqemu %d\nundefined %d\nforms %s\n", r->a->ops->name, r->b->ops->name,
+            r->system, r->qemu, r->undefined, o->forms != NULL ? o->forms : "*");
     fprintf(f, "vendor %u\nfeatures", r->model.vendor);
     for (unsigned k = 0; k < FEAT_WORDS; k++)
         fprintf(f, " %#x", r->model.feature[k]);
@@ -290,8 +290,8 @@ static int read_identity(struct Reader *f) {
     }
     free(identity);
     return same ? 0
-                : fail(f, "this is of another run: seed, cases, forms, mode, engines, CPU model or twin86 itself are not "
-                          "those of the files before it");
+                : fail(f, "this is of another run: seed, cases, forms, mode, engines, CPU model or twin86 itself are "
+                          "not those of the files before it");
 }
 
 int insn_file_read(struct InsnRun *r, const char *path, char *why, size_t n) {

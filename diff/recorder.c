@@ -54,7 +54,8 @@ static void write_head(struct Recorder *r) {
     if (r->setup.cpu != NULL)
         fprintf(r->file, "cpu %s\n", r->setup.cpu);
     else
-        fprintf(r->file, "cpu max,vendor=%s\n", r->setup.model->vendor == VENDOR_INTEL ? "GenuineIntel" : "AuthenticAMD");
+        fprintf(r->file, "cpu max,vendor=%s\n",
+                r->setup.model->vendor == VENDOR_INTEL ? "GenuineIntel" : "AuthenticAMD");
 }
 
 int recorder_close(struct Recorder *r, char *why, size_t n) {
@@ -121,8 +122,8 @@ static void expect_fault(struct DiffCase *c) {
     c->fault_parts |= vector == VEC_DB ? CASE_FAULT_DR6 : 0;
 }
 
-/** What differs between the engines' results because it was explained, and is no more than pointers that FXSAVE does not
- *  tell on every processor. */
+/** What differs between the engines' results because it was explained, and is no more than pointers that FXSAVE does
+ *  not tell on every processor. */
 static void mask_pointers(struct DiffCase *c, const struct DiffState *guide) {
     static const char *const names[] = {"fop", "fip", "fdp"};
     for (unsigned n = 0; n < 3; n++) {

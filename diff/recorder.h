@@ -11,16 +11,16 @@ struct RecorderSetup {
     const char *path; /* of the file, which is written anew */
     const struct DiffRunnerOps *oracle;
     const struct CpuModel *model; /* cut down to what the host has */
-    const char *cpu;              /* as -cpu takes it: what the file says that it is for; NULL: "max" of the model's vendor */
+    const char *cpu;              /* as -cpu takes it: whose cases they are; NULL: "max" of the model's vendor */
 };
 
 /** 0 or -errno with one line in `why`. */
 int recorder_open(struct Recorder **out, const struct RecorderSetup *setup, char *why, size_t n);
 
 /**
- * Reduce the case to what matters, measure it, and write it; what it expects by now does not count. 1; 0: it was left out, because the oracle
- * did not do the same twice, or ended where the case has no business; -errno with one line in `why`. The case is
- * changed.
+ * Reduce the case to what matters, measure it, and write it; what it expects by now does not count. 1; 0: it was left
+ * out, because the oracle did not do the same twice, or ended where the case has no business; -errno with one line in
+ * `why`. The case is changed.
  */
 int recorder_add(struct Recorder *r, struct DiffCase *c, char *why, size_t n);
 

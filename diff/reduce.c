@@ -100,7 +100,8 @@ static bool settle(struct Reducer *r) {
 static bool try_fields(struct Reducer *r, unsigned first, unsigned count, const struct DiffState *plain) {
     struct DiffState was = r->c->in;
     for (unsigned k = first; k < first + count; k++)
-        memcpy((uint8_t *)&r->c->in + diff_fields[k].offset, diff_field_at(plain, &diff_fields[k]), diff_fields[k].size);
+        memcpy((uint8_t *)&r->c->in + diff_fields[k].offset, diff_field_at(plain, &diff_fields[k]),
+               diff_fields[k].size);
     if (diff_state_equal(&was, &r->c->in) || settle(r))
         return true;
     r->c->in = was;

@@ -123,7 +123,7 @@ typedef struct Twin86Config {
     const char *const *fw_cfg;        /* "name=opt/NAME,file=PATH" or "...,string=TEXT" */
     const char *const *smbios;        /* "type=1,manufacturer=TEXT,..." */
     const char *const *option_roms;   /* "PATH[,bootindex=N]" */
-    const char *boot;                 /* "order=cd,menu=on,...": then firmware is what starts by default; NULL: nothing */
+    const char *boot;                 /* "order=cd,menu=on,...": then firmware is what starts by default; or NULL */
     Twin86Flash flash[2];             /* chips that hold the firmware; the first ends at 4 GiB, the second below it */
 } Twin86Config;
 
@@ -182,8 +182,8 @@ TWIN86_API int twin86_set_accel(Twin86Machine *machine, const char *accel, char 
 
 /* ---- guests -------------------------------------------------------------------------------------------------- */
 
-/** What to boot. All NULL: the firmware in flash, or the PC's BIOS when there is something that it would boot, or else the
- *  small guest that is embedded in the library. */
+/** What to boot. All NULL: the firmware in flash, or the PC's BIOS when there is something that it would boot, or else
+ *  the small guest that is embedded in the library. */
 typedef struct Twin86Guest {
     const char *kernel; /* path of a bzImage, a multiboot ELF or an ELF with a PVH note: which one is detected */
     const char *initrd; /* path of an initial RAM disk (bzImage, PVH) or of modules, separated by commas (multiboot) */
@@ -225,8 +225,8 @@ typedef struct Twin86Event {
     unsigned cpu;      /* that did it; 0 for what no CPU did */
 } Twin86Event;
 
-/** Let the guest run until an event, or until one of its CPUs has executed `instructions` (0: no limit); an exception or
- *  interrupt that is delivered takes the place of one, so that a guest comes to an end whose handlers do nothing but
+/** Let the guest run until an event, or until one of its CPUs has executed `instructions` (0: no limit); an exception
+ *  or interrupt that is delivered takes the place of one, so that a guest comes to an end whose handlers do nothing but
  *  fault. Returns at once; -EBUSY when running. */
 TWIN86_API int twin86_start(Twin86Machine *machine, uint64_t instructions);
 /** Wait for an event and take it; the guest is stopped then. `timeout_ms` < 0: for ever. 0, or -ETIMEDOUT. */
@@ -581,8 +581,8 @@ typedef struct Twin86DiffInsn {
                             processor lacks is taken out; NULL: "max" */
     const char *forms;   /* which: patterns of mnemonics ("PADD*") and "cpuid=FEATURE", joined by commas; NULL: all */
     const char *engines; /* two, joined by a comma: "tcg-lite", "host" (this processor, in a process; modes long,
-                            compat32 and compat16 at CPL 3), "kvm" (the same through KVM), "plain" (tcg-lite with plain=on); NULL: "tcg-lite,host"
-                            or, in other modes, "tcg-lite,kvm" */
+                            compat32 and compat16 at CPL 3), "kvm" (the same through KVM), "plain" (tcg-lite with
+                            plain=on); NULL: "tcg-lite,host" or, in other modes, "tcg-lite,kvm" */
     uint64_t cases;      /* at least so many; to be set */
     uint64_t seed;       /* the same cases come of the same seed */
     const char *mode;    /* "real", "v86", "pm16", "pm32", "compat16", "compat32", "long"; NULL: "long" */

@@ -25,7 +25,8 @@ static void init_cpu(struct Machine *m, unsigned index, const struct CpuModel *m
     cpu_group_add(&m->cpu_group, cpu);
 }
 
-/* The memory map changes in device code, which a vCPU may be in the midst of: it goes on when all others have seen it. */
+/* The memory map changes in device code, which a vCPU may be in the midst of: it goes on when all others have seen it.
+ * */
 static void map_changed(void *opaque, uint64_t gpa, uint64_t size) {
     struct MachineCpu *c = machine_current_cpu(opaque);
     (void)gpa, (void)size;

@@ -6,8 +6,8 @@
  * region's callbacks accept. Unmapped addresses and ports read as all ones and ignore writes.
  *
  * Thread rules: mapping changes happen with the machine lock held while no vCPU runs, or from device code: then the
- * vCPU whose access it was goes on behind its instruction when all others have seen the change. RAM access is lock-free;
- * callbacks are made with the machine lock held (the bus takes it; it is recursive).
+ * vCPU whose access it was goes on behind its instruction when all others have seen the change. RAM access is
+ * lock-free; callbacks are made with the machine lock held (the bus takes it; it is recursive).
  */
 #ifndef TWIN86_MEMORY_BUS_H
 #define TWIN86_MEMORY_BUS_H
@@ -77,8 +77,9 @@ void bus_read(struct Bus *bus, uint64_t gpa, void *buf, size_t len);
 void bus_write(struct Bus *bus, uint64_t gpa, const void *buf, size_t len);
 
 /**
- * Give the RAM in these whole pages back to the host: they read as zero until they are written again, which is announced
- * as a write is. What is no RAM stays as it is. `gpa` and `size` are multiples of 4096. Any thread. False: not all was RAM.
+ * Give the RAM in these whole pages back to the host: they read as zero until they are written again, which is
+ * announced as a write is. What is no RAM stays as it is. `gpa` and `size` are multiples of 4096. Any thread. False:
+ * not all was RAM.
  */
 bool bus_discard(struct Bus *bus, uint64_t gpa, uint64_t size);
 

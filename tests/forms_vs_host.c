@@ -210,6 +210,7 @@ int main(void) {
     } else {
         printf("SKIP forms-vs-host: VEX, since host or CPU model has no AVX2\n");
     }
-    printf("forms-vs-host: %lu encodings, %lu explained, %lu asked twice, %lu differ\n", cases, explained, disturbed, differences);
+    printf("forms-vs-host: %lu encodings, %lu explained, %lu asked twice, %lu differ\n", cases, explained, disturbed,
+           differences);
     return differences != 0;
 }

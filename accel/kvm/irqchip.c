@@ -217,8 +217,8 @@ static size_t save_cpu(struct CPUState *cpu, bool counts, void *buf, size_t n) {
 }
 
 /*
- * The kernel knows each line's level beside what its chips have of it. Lines that are high here go low first, so that it
- * knows of none; then the chips get theirs, and of a line that is high there only the chips know, until it falls. To
+ * The kernel knows each line's level beside what its chips have of it. Lines that are high here go low first, so that
+ * it knows of none; then the chips get theirs, and of a line that is high there only the chips know, until it falls. To
  * raise it again would be an edge more.
  */
 static int restore(struct Accel *accel, const void *buf, size_t n) {

@@ -3,9 +3,9 @@
  * Microbenchmarks for bench/micro.py: a firmware image that does one thing many times, as often as it is told.
  *
  * On the serial port it writes "R" and a newline when it is ready. Then it takes "?" and answers with a line
- * "NAME INSTRUCTIONS" for each test (how many one iteration executes; nothing where the processor lacks what it needs) and
- * an empty line; or a letter (the first test is a) and eight hex digits, the number of iterations: it writes "B", does the
- * work, writes "E". It waits in HLT, so that waiting costs no CPU time, which is what micro.py measures.
+ * "NAME INSTRUCTIONS" for each test (how many one iteration executes; nothing where the processor lacks what it needs)
+ * and an empty line; or a letter (the first test is a) and eight hex digits, the number of iterations: it writes "B",
+ * does the work, writes "E". It waits in HLT, so that waiting costs no CPU time, which is what micro.py measures.
  */
 #include "tests/guests/guest64.h"
 

@@ -95,7 +95,8 @@ struct DiffSpace {
 };
 
 /**
- * Make a space of these pages (copied, sorted). 0, -EINVAL (pages that overlap each other, or cannot be in that mode) or another -errno, with one line in `why`.
+ * Make a space of these pages (copied, sorted). 0, -EINVAL (pages that overlap each other, or cannot be in that mode)
+ * or another -errno, with one line in `why`.
  */
 int diff_space_init(struct DiffSpace *s, enum DiffMode mode, unsigned cpl, const struct CpuModel *model,
                     const struct DiffPage *page, unsigned pages, char *why, size_t n);
@@ -104,7 +105,8 @@ int diff_space_change(struct DiffSpace *s, enum DiffMode mode, unsigned cpl, con
                       const struct DiffPage *page, unsigned pages, char *why, size_t n);
 /** The same space with other pages, whose memory is as it was; -ENOSPC: it must be made anew. */
 int diff_space_move(struct DiffSpace *s, const struct DiffPage *page, unsigned pages, char *why, size_t n);
-/** Real-address mode without vectors and handlers, all of its memory 0: for engines that tell of exceptions by themselves.
+/** Real-address mode without vectors and handlers, all of its memory 0: for engines that tell of exceptions by
+ *  themselves.
  */
 void diff_space_clear_real(struct DiffSpace *s);
 void diff_space_destroy(struct DiffSpace *s);

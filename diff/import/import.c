@@ -2,10 +2,10 @@
 /*
  * `twin86 diff import`: the tests of MOO files as cases.
  *
- * A test is one instruction in real-address mode: all registers and the bytes that it will read; afterwards the registers and
- * bytes that have changed. The 286's and the 386's tests end behind a HLT at the next instruction, a branch's target or
- * a handler, so that their IP is one too high; of an exception they tell where it has pushed FLAGS (READMEs of
- * github.com/SingleStepTests/80286 and 80386).
+ * A test is one instruction in real-address mode: all registers and the bytes that it will read; afterwards the
+ * registers and bytes that have changed. The 286's and the 386's tests end behind a HLT at the next instruction, a
+ * branch's target or a handler, so that their IP is one too high; of an exception they tell where it has pushed FLAGS
+ * (READMEs of github.com/SingleStepTests/80286 and 80386).
  */
 #include "diff/case_text.h"
 #include "diff/diff.h"
@@ -152,7 +152,7 @@ static int add_memory(struct Import *m, const struct Byte *list, unsigned n, boo
 static int add_code(struct Import *m) {
     const struct MooTest *t = m->t;
     uint32_t ip = t->before.regs.v[MOO_IP] & 0xffff, at = (t->before.regs.v[MOO_CS] & 0xffff) * 16 + ip;
-    unsigned kept = 0, size = t->size < 0x10000 - ip ? t->size : 0x10000 - ip; /* then it goes on at the segment's beginning */
+    unsigned kept = 0, size = t->size < 0x10000 - ip ? t->size : 0x10000 - ip; /* then it goes on at offset 0 */
     struct DiffCase *c = m->c;
     if (m->cpu->address20)
         at &= 0xfffff;
@@ -160,7 +160,8 @@ static int add_code(struct Import *m) {
         size = 0x100000 - at;
     c->code = at;
     c->code_bytes = size;
-    if (size == 0 || size > 64 || !case_add_bytes(c, at, t->bytes, size, false) || !case_add_default_pages(c, at, size, true))
+    if (size == 0 || size > 64 || !case_add_bytes(c, at, t->bytes, size, false) ||
+        !case_add_default_pages(c, at, size, true))
         return left_out(m, "its instruction has no bytes, or very many");
     for (unsigned k = 0; k < m->before_n; k++)
         if (m->before[k].at - at >= size)
@@ -287,7 +288,8 @@ static bool frame_word(const struct Import *m, uint32_t flags_at, int offset, ui
     uint32_t base = (final_reg(m->t, MOO_SS) & 0xffff) * 16, at = flags_at - base + (uint32_t)offset;
     uint32_t wrap = m->cpu->address20 ? 0xfffff : UINT32_MAX;
     uint8_t low, high;
-    if (!final_byte(m, (base + (at & 0xffff)) & wrap, &low) || !final_byte(m, (base + ((at + 1) & 0xffff)) & wrap, &high))
+    if (!final_byte(m, (base + (at & 0xffff)) & wrap, &low) ||
+        !final_byte(m, (base + ((at + 1) & 0xffff)) & wrap, &high))
         return false;
     *v = low | (uint32_t)high << 8;
     return true;
@@ -317,8 +319,8 @@ static void mask_frame(struct Import *m, uint32_t flags_at) {
     case_mask_byte(m->c, flags_at + 1, (uint8_t)(flags >> 8));
 }
 
-/** The vector of an interrupt of which the test does not tell by itself: the instruction can raise one, SP has made room
- * for a frame, and CS:IP is where the vector leads. */
+/** The vector of an interrupt of which the test does not tell by itself: the instruction can raise one, SP has made
+ *  room for a frame, and CS:IP is where the vector leads. */
 static bool find_interrupt(const struct Import *m, uint8_t *vector, uint32_t *flags_at) {
     const struct MooTest *t = m->t;
     uint32_t sp = final_reg(t, MOO_SP) & 0xffff, ss = final_reg(t, MOO_SS) & 0xffff, entry = 0;
@@ -420,8 +422,8 @@ static int import_file(struct Import *m, const char *path, FILE *out, FILE *log,
         if (strcmp(cpus[k].id, moo.cpu) == 0)
             m->cpu = &cpus[k];
     if (r == 0 && m->cpu == NULL)
-        r = (snprintf(why, n, "%s: tests of a processor '%.4s' are not known; those of 8088, 8086, V20, V30, 186, C286 and "
-                      "386E are", path, moo.cpu), -EINVAL);
+        r = (snprintf(why, n, "%s: tests of a processor '%.4s' are not known; those of 8088, 8086, V20, V30, 186, "
+                      "C286 and 386E are", path, moo.cpu), -EINVAL);
     if (r == 0)
         r = import_tests(m, &moo, out, log, why, n);
     free(data);

@@ -82,8 +82,9 @@ static int take_chunk(const struct MooFile *m, struct Span *s, struct Chunk *c) 
 
 static const uint8_t order16[] = {MOO_AX, MOO_BX, MOO_CX, MOO_DX, MOO_CS, MOO_SS, MOO_DS,
                                   MOO_ES, MOO_SP, MOO_BP, MOO_SI, MOO_DI, MOO_IP, MOO_FLAGS};
-static const uint8_t order32[] = {MOO_CR0, MOO_CR3, MOO_AX, MOO_BX, MOO_CX, MOO_DX, MOO_SI, MOO_DI,    MOO_BP,  MOO_SP,
-                                  MOO_CS,  MOO_DS,  MOO_ES, MOO_FS, MOO_GS, MOO_SS, MOO_IP, MOO_FLAGS, MOO_DR6, MOO_DR7};
+static const uint8_t order32[] = {MOO_CR0, MOO_CR3, MOO_AX, MOO_BX, MOO_CX, MOO_DX, MOO_SI,
+                                  MOO_DI,  MOO_BP,  MOO_SP, MOO_CS, MOO_DS, MOO_ES, MOO_FS,
+                                  MOO_GS,  MOO_SS,  MOO_IP, MOO_FLAGS, MOO_DR6, MOO_DR7};
 
 /** A bit mask of registers, then the values of those: REGS and RMSK (16 bits), RG32 and RM32. Bits that mean nothing
  *  have values all the same, which are skipped. */

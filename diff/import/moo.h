@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /**
- * Reading MOO files, in which the SingleStepTests project keeps what old x86 processors did with single instructions. Written from
- * the format's description, "MOO File Format Specification, Version 1.1" (github.com/dbalsom/moo, doc/moo_format_v1.md).
+ * Reading MOO files, in which the SingleStepTests project keeps what old x86 processors did with single instructions.
+ * Written from the format's description, "MOO File Format Specification, Version 1.1" (github.com/dbalsom/moo,
+ * doc/moo_format_v1.md).
  *
  * A file is a row of chunks: four letters, the payload's size as 32 bits, the payload, which may be chunks again. All
  * numbers are little-endian; chunks that nobody knows are skipped.

@@ -25,8 +25,9 @@ bool diff_in_handler(const struct DiffSpace *s, const CPUX86State *env);
 uint32_t diff_handler_vector(const struct DiffSpace *s, const CPUX86State *env);
 
 /**
- * `env` is at the beginning of the handler of out->vector, or behind its HLT: make `out` what the exception found, error code,
- * CR2 and DR6 included, and data segments of v8086 mode in `env`. All else of `out` has been taken from env before.
+ * `env` is at the beginning of the handler of out->vector, or behind its HLT: make `out` what the exception found,
+ * error code, CR2 and DR6 included, and data segments of v8086 mode in `env`. All else of `out` has been taken from env
+ * before.
  */
 void diff_frame_read(const struct DiffSpace *s, CPUX86State *env, struct DiffState *out, struct DiffFrame *frame);
 

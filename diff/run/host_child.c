@@ -61,8 +61,9 @@ _Noreturn static void child_main(const struct DiffSpace *s, struct HostMail *mai
     const struct rlimit no_core = {0, 0};
     setrlimit(RLIMIT_CORE, &no_core);
     char told = look(mail), word;
-    bool ok = told == HOST_READY && map_space(s, mail->frames == NULL) && diff_host_alone() && diff_host_signals(mail) &&
-              diff_host_bases() && syscall(SYS_arch_prctl, ARCH_GET_FS, &mail->fs) == 0 && diff_host_lock();
+    bool ok = told == HOST_READY && map_space(s, mail->frames == NULL) && diff_host_alone() &&
+              diff_host_signals(mail) && diff_host_bases() && syscall(SYS_arch_prctl, ARCH_GET_FS, &mail->fs) == 0 &&
+              diff_host_lock();
     if (told == HOST_READY && !ok)
         told = HOST_FAILED;
     while (diff_host_write(fd, &told, 1) == 1 && ok && diff_host_read(fd, &word, 1) == 1)

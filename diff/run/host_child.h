@@ -30,9 +30,9 @@ int host_child_start(struct HostChild *c, const struct DiffSpace *space, struct 
 void host_child_stop(struct HostChild *c);
 
 /**
- * Let it run the batch that the stub's control page or mail->frames hold. *progress changes with every case that is done;
- * a case for which it stands still for long is one that does not end. Processor time counts, and time asleep in the
- * kernel, but not time that others have the processor.
+ * Let it run the batch that the stub's control page or mail->frames hold. *progress changes with every case that is
+ * done; a case for which it stands still for long is one that does not end. Processor time counts, and time asleep in
+ * the kernel, but not time that others have the processor.
  */
 enum HostEnd host_child_run(struct HostChild *c, const volatile uint32_t *progress);
 

@@ -19,8 +19,8 @@ bool host_here_has_code32(void);
 /** Map [at, at + size) readable, writable, executable. 0 or -errno. */
 int host_here_map(uint64_t at, uint64_t size);
 
-/** Run from in->rip until an exception; *out is the state there, its vector that of the exception (3 for INT3). Of 32-bit
- *  code, low halves of the first eight registers count. */
+/** Run from in->rip until an exception; *out is the state there, its vector that of the exception (3 for INT3). Of
+ *  32-bit code, low halves of the first eight registers count. */
 void host_here_run(struct HostHere *h, bool code32, const struct DiffState *in, struct DiffState *out);
 
 #endif

@@ -20,7 +20,8 @@
 #define CONTROL ((struct StubControl *)(uintptr_t)STUB_CONTROL)
 
 extern const uint8_t diff_host_begin[], diff_host_entry[], diff_host_restore[], diff_host_probe[];
-extern const uint8_t diff_host_local_call[], diff_host_restore_call[], diff_host_read_call[], diff_host_write_call[], diff_host_exit_call[];
+extern const uint8_t diff_host_local_call[], diff_host_restore_call[], diff_host_read_call[];
+extern const uint8_t diff_host_write_call[], diff_host_exit_call[];
 
 /*
  * All the system calls that there are. rt_sigreturn takes ID and NT (200000h, 4000h) from the flags that it is called

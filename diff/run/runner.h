@@ -48,7 +48,8 @@ struct DiffRunnerOps {
                unsigned count, char *why, size_t n);
     /** Whether a case with this of its own can be run: 0, or -EINVAL with one line in `why`. NULL: none can, or, if
      * system_wide, any. */
-    int (*takes)(struct DiffRunner *r, const struct DiffState *in, const struct DiffOwnSystem *own, char *why, size_t n);
+    int (*takes)(struct DiffRunner *r, const struct DiffState *in, const struct DiffOwnSystem *own, char *why,
+                 size_t n);
 };
 
 /** The head of every runner. */

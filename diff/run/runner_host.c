@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The real CPU without KVM: a child process (host_child.h) that has the cases' pages at their addresses runs them, 64-bit
- * ones by the stub (stub.h), others by signal frames (runner_host_frames.c); exceptions come as signals. Whatever a case does to that process ends this case alone: it is made anew.
+ * The real CPU without KVM: a child process (host_child.h) that has the cases' pages at their addresses runs them,
+ * 64-bit ones by the stub (stub.h), others by signal frames (runner_host_frames.c); exceptions come as signals.
+ * Whatever a case does to that process ends this case alone: it is made anew.
  *
  * Two things look different from here, and are put right: pages of the supervisor are pages that are not there, and
  * Linux says of addresses in its own half that they are there (P in the error code of #PF).

@@ -9,8 +9,8 @@
 extern const struct DiffRunnerOps diff_host_frame_runner;
 int diff_host_frames_open(struct DiffRunner **out, const struct DiffSetup *setup, char *why, size_t n);
 
-/** Of what a handler of signals has told of an exception: leave what belongs to this vector, and put right what a process
- *  sees otherwise. */
+/** Of what a handler of signals has told of an exception: leave what belongs to this vector, and put right what a
+ *  process sees otherwise. */
 void diff_host_finish(const struct DiffSpace *s, struct DiffState *o);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * 32- and 16-bit user code on the real CPU: the child process (host_child.h) goes from case to case by signal frames
- * (host_cases.c). Segments are Linux's own or of the local descriptor table. What runs the cases lies above 4 GiB, where
- * none of them reaches.
+ * (host_cases.c). Segments are Linux's own or of the local descriptor table. What runs the cases lies above 4 GiB,
+ * where none of them reaches.
  */
 #include "diff/run/host_child.h"
 #include "diff/run/host_segments.h"
@@ -78,7 +78,8 @@ static void put_pad(struct DiffRunner *r, uint8_t *at, uint64_t linear) {
 
 static void code_changed(struct DiffRunner *r) { (void)r; }
 
-static int takes(struct DiffRunner *r, const struct DiffState *in, const struct DiffOwnSystem *own, char *why, size_t n) {
+static int takes(struct DiffRunner *r, const struct DiffState *in, const struct DiffOwnSystem *own, char *why,
+                 size_t n) {
     struct HostSegments ignored;
     struct X86Segment seg[SEG_COUNT];
     if (own->has_cr0 || own->has_cr4 || own->has_efer || own->has_xcr0)

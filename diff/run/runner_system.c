@@ -78,7 +78,8 @@ static int make_cpu(struct SystemRunner *y, const struct AccelOps *ops, const ch
 /** In real-address mode a case can go anywhere: let it come back soon. */
 static void fill_real(struct DiffSpace *s) {
     for (uint64_t at = sizeof(((struct SystemRunner *)0)->vectors); at < s->ram.size; at++)
-        if (at - s->ivt >= sizeof(((struct SystemRunner *)0)->vectors) && diff_space_page(s, at) == NULL && at - s->sys >= DIFF_SYS_SIZE)
+        if (at - s->ivt >= sizeof(((struct SystemRunner *)0)->vectors) && diff_space_page(s, at) == NULL &&
+            at - s->sys >= DIFF_SYS_SIZE)
             s->ram.host[at] = 0xcc; /* INT3 */
 }
 

@@ -323,7 +323,9 @@ static void forget_code(struct TcgRunner *t, const struct DiffCase *c) {
     }
 }
 
-static bool sets_control(const struct DiffOwnSystem *y) { return y->has_cr0 || y->has_cr4 || y->has_efer || y->has_xcr0; }
+static bool sets_control(const struct DiffOwnSystem *y) {
+    return y->has_cr0 || y->has_cr4 || y->has_efer || y->has_xcr0;
+}
 
 static bool is_repeated_string(const struct DiffCase *c) {
     const uint8_t *p = c->bytes + c->code_at;

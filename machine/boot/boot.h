@@ -94,9 +94,8 @@ unsigned boot_kernel_bits(const struct BootInput *in);
 int boot_map_firmware(const struct BootInput *in, struct Bus *bus, struct Region *rom, char *why, size_t n);
 
 /**
- * Put images into RAM and set `env` (fresh from cpu_reset) for the first instruction. With a firmware: leaves `env` at the
- * reset vector. Returns 0 or -errno; on failure RAM may have been
- * written, `env` not.
+ * Put images into RAM and set `env` (fresh from cpu_reset) for the first instruction. With a firmware: leaves `env` at
+ * the reset vector. Returns 0 or -errno; on failure RAM may have been written, `env` not.
  */
 int boot_load(const struct BootInput *in, struct Bus *bus, CPUX86State *env, char *why, size_t n);
 

@@ -33,9 +33,9 @@
 #define CALL_PRINT 1  /* RDI: zero-terminated text */
 #define CALL_NUMBER 2 /* RDI: number to print */
 
-/* Soft-off. Whoever boots a PC first chooses the ports of its ACPI registers, in the configuration space of PCI function
- * 00:01.3 (82371AB data sheet, 7.1: PMBA, PMREGMISC); then PM1 control takes SLP_EN, and SLP_TYP 0, which is S5 as our
- * DSDT says. */
+/* Soft-off. Whoever boots a PC first chooses the ports of its ACPI registers, in the configuration space of PCI
+ * function 00:01.3 (82371AB data sheet, 7.1: PMBA, PMREGMISC); then PM1 control takes SLP_EN, and SLP_TYP 0, which is
+ * S5 as our DSDT says. */
 #define PCI_ADDRESS 0xcf8
 #define PCI_DATA 0xcfc
 #define PM_PMBA 0x80000b40

@@ -3,11 +3,9 @@
  * Fuzzes the reader of MOO files (SingleStepTests): whatever their bytes are, each test is either read or refused with
  * one line of text, and nothing outside of the file is looked at.
  *
- * With WITH_LIBFUZZER this is a libFuzzer target (see moo.sh). Otherwise it is a plain program that mutates a seed with a
- * fixed random sequence, or replays the files that it is given (as AFL wants it):
- *     fuzz_moo [ROUNDS]      mutate the seed, 200000 rounds unless told
- *     fuzz_moo --seed FILE   write the seed, for a corpus
- *     fuzz_moo FILE...       replay
+ * With WITH_LIBFUZZER this is a libFuzzer target (see moo.sh). Otherwise it is a plain program that mutates a seed with
+ * a fixed random sequence, or replays the files that it is given (as AFL wants it): fuzz_moo [ROUNDS]      mutate the
+ * seed, 200000 rounds unless told fuzz_moo --seed FILE   write the seed, for a corpus fuzz_moo FILE...       replay
  */
 #include "diff/import/moo.h"
 
@@ -138,7 +136,8 @@ static void mutate(const struct Maker *seed, uint64_t *random) {
     m.n -= (rnd(random) & 3) ? 0 : rnd(random) % m.n;
     for (unsigned k = (unsigned)(rnd(random) & 3) + 1; k > 0 && m.n >= 4; k--) {
         size_t at = rnd(random) % (m.n - 3);
-        uint32_t v = (rnd(random) & 1) ? sizes[rnd(random) % (sizeof(sizes) / sizeof(sizes[0]))] : (uint32_t)rnd(random);
+        bool size = rnd(random) & 1;
+        uint32_t v = size ? sizes[rnd(random) % (sizeof(sizes) / sizeof(sizes[0]))] : (uint32_t)rnd(random);
         memcpy(m.bytes + at, &v, (rnd(random) & 1) ? 1 : 4);
     }
     uint8_t *exact = malloc(m.n + 1); /* so that what is beyond the end is found */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A disk of four sectors that a BIOS boots: the first loads the second by INT 13h as CHS has it, that one the third as LBA
- * (EDD), writes it back to the fourth, reads that again, and ends twin86 with exit code 65h.
+ * A disk of four sectors that a BIOS boots: the first loads the second by INT 13h as CHS has it, that one the third as
+ * LBA (EDD), writes it back to the fourth, reads that again, and ends twin86 with exit code 65h.
  */
     .code16
     .globl _start

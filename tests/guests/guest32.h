@@ -254,7 +254,8 @@ text_unexpected: .asciz "unexpected interrupt (vector << 24 ^ eip)"
 /* Descriptors: base, limit (20 bits), access byte, flags nibble (8: G, 4: D/B). */
 .macro DESCRIPTOR slot:req, base:req, limit:req, access:req, flags:req
     movl $((\limit) & 0xffff) | (((\base) & 0xffff) << 16), gdt + \slot
-    movl $((\base) >> 16 & 0xff) | (\access) << 8 | ((\limit) & 0xf0000) | (\flags) << 20 | ((\base) & 0xff000000), gdt + \slot + 4
+    movl $((\base) >> 16 & 0xff) | (\access) << 8 | ((\limit) & 0xf0000) | (\flags) << 20 | ((\base) & 0xff000000), \
+         gdt + \slot + 4
 .endm
 
 /* A gate in the GDT or IDT. */
@@ -352,4 +353,20 @@ f_\@:
     mov %eax, %ds
     mov %eax, %es
     iret
+.endm
+
+/* Fault of one instruction in ring 3. */
+.macro USER_FAULT name, vector, error, insn:vararg
+    TRY f_\@
+    RING3 i_\@
+i_\@:
+    \insn
+    ud2
+f_\@:
+    CAUGHT "\name", \vector, \error
+    mov caught_eip, %eax
+    sub $i_\@, %eax
+    jz e_\@
+    EXPECT "\name: saved eip", 0
+e_\@:
 .endm

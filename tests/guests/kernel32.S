@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A kernel of one page that prints what its loader gave it: command line, modules, memory map's first entry. Built twice:
- * as a multiboot kernel, and with -DPVH as an ELF file with a PVH note. Exits through port f4h with 0.
+ * A kernel of one page that prints what its loader gave it: command line, modules, memory map's first entry. Built
+ * twice: as a multiboot kernel, and with -DPVH as an ELF file with a PVH note. Exits through port f4h with 0.
  */
 #define COM1 0x3f8
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * An option ROM that firmware starts (Plug and Play BIOS Specification 1.0a, 3.2): it offers itself as a device to boot
- * from, and when it is booted tells what a BIOS has left: INT 12h, the data area, e820, keys and text by INT 16h and 10h;
- * then it resets the machine once, and switches it off the next time.
+ * from, and when it is booted tells what a BIOS has left: INT 12h, the data area, e820, keys and text by INT 16h and
+ * 10h; then it resets the machine once, and switches it off the next time.
  */
     .code16
     .globl _start

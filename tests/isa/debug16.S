@@ -47,8 +47,8 @@ log_db:
     pop %bx
     pop %eax
     iret
-/* Another vector: its return address, with 0 in the place of DR6. From UD2 it returns behind it, and from INT1, too, where
- * that is no instruction (QEMU 7.2): else neither the log nor the test would come to an end. */
+/* Another vector: its return address, with 0 in the place of DR6. From UD2 it returns behind it, and from INT1, too,
+ * where that is no instruction (QEMU 7.2): else neither the log nor the test would come to an end. */
 log_other:
     push %eax
     push %bx

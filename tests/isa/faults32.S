@@ -2,21 +2,6 @@
 /* 32-bit protected mode: exceptions within exceptions, alignment check, UMIP, TSD, SYSENTER, #UD of many kinds. */
 #include "tests/guests/guest32.h"
 
-    .macro USER_FAULT name, vector, error, insn:vararg
-    TRY f_\@
-    RING3 i_\@
-i_\@:
-    \insn
-    ud2
-f_\@:
-    CAUGHT "\name", \vector, \error
-    mov caught_eip, %eax
-    sub $i_\@, %eax
-    jz e_\@
-    EXPECT "\name: saved eip", 0
-e_\@:
-    .endm
-
 test:
     call double_faults
     call alignment
@@ -197,7 +182,8 @@ undefined:
     FAULT "mov from segment register 7", 6, 0, .byte 0x8c, 0xf8
     FAULT "mov cr5", 6, 0, .byte 0x0f, 0x20, 0xe8
     FAULT "les with a register", 6, 0, .byte 0xc4, 0xc0
-    FAULT "16 prefixes", 13, 0, .byte 0x3e, 0x3e, 0x3e, 0x3e, 0x3e, 0x3e, 0x3e, 0x3e, 0x3e, 0x3e, 0x3e, 0x3e, 0x3e, 0x3e, 0x3e, 0x90
+    FAULT "16 prefixes", 13, 0, \
+        .byte 0x3e, 0x3e, 0x3e, 0x3e, 0x3e, 0x3e, 0x3e, 0x3e, 0x3e, 0x3e, 0x3e, 0x3e, 0x3e, 0x3e, 0x3e, 0x90
     mov $0x12345678, %ecx
     FAULT "wrmsr of an unknown MSR", 13, 0, wrmsr
     ret

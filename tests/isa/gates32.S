@@ -18,22 +18,6 @@ test:
     call tasks
     ret
 
-/* Fault of one instruction in ring 3. */
-    .macro USER_FAULT name, vector, error, insn:vararg
-    TRY f_\@
-    RING3 i_\@
-i_\@:
-    \insn
-    ud2
-f_\@:
-    CAUGHT "\name", \vector, \error
-    mov caught_eip, %eax
-    sub $i_\@, %eax
-    jz e_\@
-    EXPECT "\name: saved eip", 0
-e_\@:
-    .endm
-
 ring3:
     USER_FAULT "ring 3: hlt", 13, 0, hlt
     EXPECT_MEM "frame: CS", caught_cs, SEL_UCODE
@@ -229,8 +213,8 @@ iopl:
     .endm
 
 tasks:
-    /* Caches on. While they are off KVM on SVM answers reads of CR0 from its own copy, which knows of TS only where task
-     * switches are intercepted (QEMU emulates no such intercept). */
+    /* Caches on. While they are off KVM on SVM answers reads of CR0 from its own copy, which knows of TS only where
+     * task switches are intercepted (QEMU emulates no such intercept). */
     mov %cr0, %eax
     and $~0x60000000, %eax
     mov %eax, %cr0

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Protection keys: RDPKRU, WRPKRU, CR4.PKE, what PKRU forbids and whom, the error code, translations that are cached. */
+/* Protection keys: RDPKRU, WRPKRU, CR4.PKE, what PKRU forbids and whom, the error code, cached translations. */
 #include "tests/guests/guest64.h"
 
 #define P 1

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * STI, HLT, and a timer's interrupt that may come before, between or after: between them it must not be taken (SDM vol. 2,
- * STI), or HLT sleeps for good. The local APIC's timer is set to a random time each round, near to what an exit costs.
+ * STI, HLT, and a timer's interrupt that may come before, between or after: between them it must not be taken (SDM vol.
+ * 2, STI), or HLT sleeps for good. The local APIC's timer is set to a random time each round, near to what an exit
+ * costs.
  */
 #include "tests/guests/guest64.h"
 

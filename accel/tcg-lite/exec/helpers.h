@@ -74,11 +74,11 @@ void helper_cli(struct Tcg *t, const struct Insn *i);           /* fa       CLI 
 void helper_sti(struct Tcg *t, const struct Insn *i);           /* fb       STI        next */
 void helper_pushf(struct Tcg *t, const struct Insn *i);         /* 9c       PUSHF      - d64 r=oszapc */
 void helper_popf(struct Tcg *t, const struct Insn *i);          /* 9d       POPF       next d64 w=oszapc */
-void helper_stac(struct Tcg *t, const struct Insn *i);          /* np 0f 01 cb  STAC   next cpuid=smap (CPL: the helper) */
-void helper_clac(struct Tcg *t, const struct Insn *i);          /* np 0f 01 ca  CLAC   next cpuid=smap (CPL: the helper) */
+void helper_stac(struct Tcg *t, const struct Insn *i); /* np 0f 01 cb STAC   next cpuid=smap (CPL: the helper) */
+void helper_clac(struct Tcg *t, const struct Insn *i); /* np 0f 01 ca CLAC   next cpuid=smap (CPL: the helper) */
 void helper_hlt(struct Tcg *t, const struct Insn *i);           /* f4       HLT        next cpl0 */
-void helper_monitor(struct Tcg *t, const struct Insn *i);       /* 0f 01 c8 MONITOR    - cpuid=monitor (CPL: the helper) */
-void helper_mwait(struct Tcg *t, const struct Insn *i);         /* 0f 01 c9 MWAIT      next cpuid=monitor (CPL: the helper) */
+void helper_monitor(struct Tcg *t, const struct Insn *i); /* 0f 01 c8 MONITOR - cpuid=monitor (CPL: the helper) */
+void helper_mwait(struct Tcg *t, const struct Insn *i); /* 0f 01 c9 MWAIT next cpuid=monitor (CPL: the helper) */
 void helper_cpuid(struct Tcg *t, const struct Insn *i);         /* 0f a2    CPUID      - */
 void helper_rdtsc(struct Tcg *t, const struct Insn *i);         /* 0f 31    RDTSC      - cpuid=tsc */
 void helper_rdtscp(struct Tcg *t, const struct Insn *i);        /* 0f 01 f9 RDTSCP     - cpuid=rdtscp */
@@ -86,7 +86,7 @@ void helper_rdpid(struct Tcg *t, const struct Insn *i);         /* f3 0f c7 /7 r
 void helper_rdpmc(struct Tcg *t, const struct Insn *i);         /* 0f 33    RDPMC      - */
 
 /* control, debug and model-specific registers, translation caches */
-void helper_mov_to_cr(struct Tcg *t, const struct Insn *i);     /* 0f 22    MOV Cd,Rd  next cpl0 (always register form) */
+void helper_mov_to_cr(struct Tcg *t, const struct Insn *i); /* 0f 22 MOV Cd,Rd  next cpl0 (always register form) */
 void helper_mov_from_cr(struct Tcg *t, const struct Insn *i);   /* 0f 20    MOV Rd,Cd  - cpl0 */
 void helper_mov_to_dr(struct Tcg *t, const struct Insn *i);     /* 0f 23    MOV Dd,Rd  next cpl0 */
 void helper_mov_from_dr(struct Tcg *t, const struct Insn *i);   /* 0f 21    MOV Rd,Dd  - cpl0 */
@@ -94,19 +94,19 @@ void helper_clts(struct Tcg *t, const struct Insn *i);          /* 0f 06    CLTS
 void helper_rdmsr(struct Tcg *t, const struct Insn *i);         /* 0f 32    RDMSR      - cpl0 cpuid=msr */
 void helper_wrmsr(struct Tcg *t, const struct Insn *i);         /* 0f 30    WRMSR      next cpl0 cpuid=msr */
 void helper_invlpg(struct Tcg *t, const struct Insn *i);        /* 0f 01 /7 mem  INVLPG M  next cpl0 */
-void helper_invpcid(struct Tcg *t, const struct Insn *i);       /* 66 0f 38 82 mem  INVPCID Gy,Mdq  next cpl0 cpuid=invpcid */
+void helper_invpcid(struct Tcg *t, const struct Insn *i); /* 66 0f 38 82 mem INVPCID Gy,Mdq  next cpl0 cpuid=invpcid */
 void helper_invd(struct Tcg *t, const struct Insn *i);          /* 0f 08    INVD       - cpl0 */
 void helper_wbinvd(struct Tcg *t, const struct Insn *i);        /* 0f 09    WBINVD     - cpl0 */
 void helper_vmcall(struct Tcg *t, const struct Insn *i);        /* 0f 01 c1 VMCALL     - */
 void helper_vmmcall(struct Tcg *t, const struct Insn *i);       /* 0f 01 d9 VMMCALL    - */
 void helper_swapgs(struct Tcg *t, const struct Insn *i);        /* 0f 01 f8 SWAPGS     - only64 cpl0 */
-void helper_xgetbv(struct Tcg *t, const struct Insn *i);        /* np 0f 01 d0  XGETBV  - cpuid=xsave (OSXSAVE: the helper) */
-void helper_xsetbv(struct Tcg *t, const struct Insn *i);        /* np 0f 01 d1  XSETBV  next cpuid=xsave (OSXSAVE, CPL: the helper) */
+void helper_xgetbv(struct Tcg *t, const struct Insn *i); /* np 0f 01 d0 XGETBV  - cpuid=xsave (OSXSAVE: the helper) */
+void helper_xsetbv(struct Tcg *t, const struct Insn *i); /* np 0f 01 d1 XSETBV next cpuid=xsave (OSXSAVE, CPL) */
 void helper_rdpkru(struct Tcg *t, const struct Insn *i);        /* np 0f 01 ee RDPKRU  - cpuid=pku */
 void helper_wrpkru(struct Tcg *t, const struct Insn *i);        /* np 0f 01 ef WRPKRU  - cpuid=pku */
 void helper_rdrand(struct Tcg *t, const struct Insn *i);        /* 0f c7 /6, /7 reg RDRAND, RDSEED Rv  - w=oszapc */
 void helper_movdir64b(struct Tcg *t, const struct Insn *i);     /* 66 0f 38 f8 mem MOVDIR64B Gy,M  - cpuid=movdir64b */
-void helper_rdfsbase(struct Tcg *t, const struct Insn *i);      /* f3 0f ae /0 reg  RDFSBASE Ry  - only64 cpuid=fsgsbase */
+void helper_rdfsbase(struct Tcg *t, const struct Insn *i); /* f3 0f ae /0 reg RDFSBASE Ry  - only64 cpuid=fsgsbase */
 void helper_rdgsbase(struct Tcg *t, const struct Insn *i);      /* f3 0f ae /1 reg */
 void helper_wrfsbase(struct Tcg *t, const struct Insn *i);      /* f3 0f ae /2 reg */
 void helper_wrgsbase(struct Tcg *t, const struct Insn *i);      /* f3 0f ae /3 reg */
@@ -116,7 +116,7 @@ void helper_in_imm(struct Tcg *t, const struct Insn *i);        /* e4, e5   IN A
 void helper_in_dx(struct Tcg *t, const struct Insn *i);         /* ec, ed   IN AL,DX / eAX,DX    next io */
 void helper_out_imm(struct Tcg *t, const struct Insn *i);       /* e6, e7   OUT Ib,AL / Ib,eAX   next io */
 void helper_out_dx(struct Tcg *t, const struct Insn *i);        /* ee, ef   OUT DX,AL / DX,eAX   next io */
-void helper_ins(struct Tcg *t, const struct Insn *i);           /* 6c, 6d   INSB, INSW/INSD      jump io rep (a long one resumes at itself) */
+void helper_ins(struct Tcg *t, const struct Insn *i); /* 6c, 6d INSB, INSW/INSD jump io rep (resumes at itself) */
 void helper_outs(struct Tcg *t, const struct Insn *i);          /* 6e, 6f   OUTSB, OUTSW/OUTSD   jump io rep */
 
 /* ---- floating point (help_x87.c, help_xsave.c, help_maskmov.c) ---- */

@@ -59,8 +59,8 @@ struct Block *tcg_block_find(struct Tcg *t, uint32_t mode, struct Block *hint);
 void tcg_blocks_flush(struct Tcg *t);
 /** Bytes in a code page were (or are about to be) written: blocks there become stale, the page is data again. */
 void tcg_code_written(struct Tcg *t, uint64_t phys, uint64_t size);
-/** The same for a store of the vCPU's own, within a page: what other vCPUs have decoded of it becomes stale, too, before
- *  the store is over. */
+/** The same for a store of the vCPU's own, within a page: what other vCPUs have decoded of it becomes stale, too,
+ *  before the store is over. */
 void tcg_code_stored(struct Tcg *t, uint64_t phys, uint64_t size);
 /** Within a page: blocks become stale. True: the page still has some. While the vCPU does not run. */
 bool tcg_code_forget(struct Tcg *t, uint64_t phys, uint64_t size);

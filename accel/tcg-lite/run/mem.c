@@ -65,8 +65,8 @@ static bool canonical_range(const struct Tcg *t, uint64_t linear, unsigned size)
     return !x86_long_mode(t->env) || (x86_canonical(t->env, linear) && x86_canonical(t->env, linear + size - 1));
 }
 
-/** What alignment checking asks of an operand of n bytes: its natural alignment, of 80-bit numbers 8, of the x87's state
- *  2 or 4 (SDM vol. 3, table 7-6), of vectors 16 (as measured on Zen) or nothing. */
+/** What alignment checking asks of an operand of n bytes: its natural alignment, of 80-bit numbers 8, of the x87's
+ *  state 2 or 4 (SDM vol. 3, table 7-6), of vectors 16 (as measured on Zen) or nothing. */
 static unsigned alignment(const struct Tcg *t, unsigned n) {
     switch (n) {
     case 1:

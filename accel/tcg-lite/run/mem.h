@@ -39,8 +39,8 @@ ALWAYS_INLINE uint64_t ea_offset(const CPUX86State *env, const struct Insn *i) {
     return i->asize == 3 ? ea : i->asize == 2 ? (uint32_t)ea : (uint16_t)ea;
 }
 
-/** True when [offset, offset + size) lies within the segment (SDM vol. 3, 5.3); expand-down counts from the limit up. What
- *  goes beyond a segment of 4 GiB goes on at offset 0 (measured on Intel's processors; the SDM leaves it open). */
+/** True when [offset, offset + size) lies within the segment (SDM vol. 3, 5.3); expand-down counts from the limit up.
+ *  What goes beyond a segment of 4 GiB goes on at offset 0 (measured on Intel's processors; the SDM leaves it open). */
 static inline bool segment_holds(const struct X86Segment *s, uint32_t offset, unsigned size) {
     uint64_t last = (uint64_t)offset + size - 1;
     if ((s->ar & (AR_S | AR_CODE | AR_EXPAND_DOWN)) == (AR_S | AR_EXPAND_DOWN))

@@ -222,8 +222,9 @@ static const struct Repeated {
     const char *what;
     uint8_t code[3];
 } repeated[] = {
-    {"REP MOVSB", {0xf3, 0xa4}},   {"REP STOSB", {0xf3, 0xaa}},   {"REP LODSB", {0xf3, 0xac}}, {"REPE CMPSB", {0xf3, 0xa6}},
-    {"REPNE SCASB", {0xf2, 0xae}}, {"REP MOVSQ", {0xf3, 0x48, 0xa5}}, {"REP INSB", {0xf3, 0x6c}},  {"REP OUTSB", {0xf3, 0x6e}},
+    {"REP MOVSB", {0xf3, 0xa4}}, {"REP STOSB", {0xf3, 0xaa}}, {"REP LODSB", {0xf3, 0xac}},
+    {"REPE CMPSB", {0xf3, 0xa6}}, {"REPNE SCASB", {0xf2, 0xae}}, {"REP MOVSQ", {0xf3, 0x48, 0xa5}},
+    {"REP INSB", {0xf3, 0x6c}}, {"REP OUTSB", {0xf3, 0x6e}},
 };
 
 static struct CpuBench *repeat_bench(bool intel, unsigned count) {

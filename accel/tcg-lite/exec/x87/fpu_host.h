@@ -55,9 +55,9 @@ enum {
 };
 
 /**
- * Where the last x87 instruction was, as instructions that store it show it. While a vCPU runs, env->fop, fcs, fdp and fds
- * are those of the last instruction, as AMD's processors have them. Intel's have FOP and FDP of the last one that raised
- * an unmasked exception (t->x87_raised), and no selectors (SDM vol. 1, 8.1.8).
+ * Where the last x87 instruction was, as instructions that store it show it. While a vCPU runs, env->fop, fcs, fdp and
+ * fds are those of the last instruction, as AMD's processors have them. Intel's have FOP and FDP of the last one that
+ * raised an unmasked exception (t->x87_raised), and no selectors (SDM vol. 1, 8.1.8).
  */
 struct X87Pointers {
     uint16_t fop, fcs, fds;
@@ -71,7 +71,7 @@ void x87_note_raised(struct Tcg *t, const struct Insn *i);
 
 /** Make the guest's modes the host's; the host's are kept in *t. On entering the execution loop. */
 void tcg_fp_enter(struct Tcg *t);
-/** The reverse: env->mxcsr gets the flags that have gathered, and the x87's pointers become what the guest would see. */
+/** The reverse: env->mxcsr gets the flags that have gathered, the x87's pointers become what the guest would see. */
 void tcg_fp_leave(struct Tcg *t);
 
 /* ---- between enter and leave ---- */

@@ -453,8 +453,8 @@ ALWAYS_INLINE void x87_fld_r(SHAPE_R, const void *k) {
 
 /**
  * Whether i, a store, ends before it looks at memory: on Intel's processors those do that raise an unmasked exception
- * for which nothing is stored (RULE_X87_STORE_UNMASKED). Else it has done nothing: what the kernel leaves on the host is
- * taken off, for the guest may not get to see it if memory has a fault.
+ * for which nothing is stored (RULE_X87_STORE_UNMASKED). Else it has done nothing: what the kernel leaves on the host
+ * is taken off, for the guest may not get to see it if memory has a fault.
  */
 ALWAYS_INLINE bool x87_store_refused(CPUX86State *env, const struct Insn *i, struct Tcg *t, X87Store k) {
     if (!(~env->fcw & (FSW_IE | FSW_OE | FSW_UE)) || !tcg_as_intel(t, RULE_X87_STORE_UNMASKED))
