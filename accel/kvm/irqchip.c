@@ -12,7 +12,7 @@
 
 /* As in devices/: an engine knows no device. */
 #define APIC_BASE_RESET 0xfee00000u
-enum { LAPIC_TIMER_CURRENT = 0x390 };
+enum { LAPIC_PPR = 0xa0, LAPIC_TIMER_CURRENT = 0x390 };
 enum { APIC_BASE_BSP = 1 << 8, APIC_BASE_ENABLE = 1 << 11 };
 enum { IOAPIC_PINS = KVM_IOAPIC_NUM_PINS, IOAPIC_ID = 1, PIC_INPUTS = 16, CASCADE = 2, TIMER_PIN = 2 };
 #define IOAPIC_BASE 0xfec00000u
@@ -79,6 +79,12 @@ static void set_line(struct Accel *accel, int line, bool level) {
     struct kvm_irq_level l = {.irq = (uint32_t)line, .level = level};
     vm->irq_lines ^= 1ull << line;
     ioctl(vm->fd, KVM_IRQ_LINE, &l);
+}
+
+static void send_msi(struct Accel *accel, uint64_t address, uint32_t data) {
+    struct KvmVm *vm = accel->data;
+    struct kvm_msi msi = {.address_lo = (uint32_t)address, .address_hi = (uint32_t)(address >> 32), .data = data};
+    ioctl(vm->fd, KVM_SIGNAL_MSI, &msi); /* nobody listens to what no local APIC takes */
 }
 
 /* ---- what the CPU side asks: only an assist does, KVM_RUN has it all in the kernel ---- */
@@ -180,6 +186,14 @@ struct LocalState {
     struct kvm_lapic_state lapic;
 };
 
+/* Of an edge-triggered pin KVM shows a request that found its vector pending already, until the line falls. It means
+ * nothing any more, and a restored I/O APIC would send it once more. */
+static void forget_edges(struct kvm_ioapic_state *s) {
+    for (unsigned pin = 0; pin < IOAPIC_PINS; pin++)
+        if (s->redirtbl[pin].fields.trig_mode == 0)
+            s->irr &= ~(1u << pin);
+}
+
 static size_t save(struct Accel *accel, void *buf, size_t n) {
     const struct KvmVm *vm = accel->data;
     struct SharedState s;
@@ -188,16 +202,11 @@ static size_t save(struct Accel *accel, void *buf, size_t n) {
         s.chip[i].chip_id = i;
         ioctl(vm->fd, KVM_GET_IRQCHIP, &s.chip[i]);
     }
+    forget_edges(&s.chip[KVM_IRQCHIP_IOAPIC].chip.ioapic);
     s.lines = vm->irq_lines;
     if (sizeof(s) <= n)
         memcpy(buf, &s, sizeof(s));
     return sizeof(s);
-}
-
-static void send_msi(struct Accel *accel, uint64_t address, uint32_t data) {
-    struct KvmVm *vm = accel->data;
-    struct kvm_msi msi = {.address_lo = (uint32_t)address, .address_hi = (uint32_t)(address >> 32), .data = data};
-    ioctl(vm->fd, KVM_SIGNAL_MSI, &msi); /* nobody listens to what no local APIC takes */
 }
 
 static size_t save_cpu(struct CPUState *cpu, bool counts, void *buf, size_t n) {
@@ -207,6 +216,8 @@ static size_t save_cpu(struct CPUState *cpu, bool counts, void *buf, size_t n) {
     s.apic_base = v->apic_base;
     s.cr8 = v->cr8;
     ioctl(v->fd, KVM_GET_LAPIC, &s.lapic);
+    /* It follows from TPR and ISR (SDM vol. 3, 11.8.3.1), and KVM_SET_LAPIC has KVM forget it until it is needed. */
+    put_register(&s.lapic, LAPIC_PPR, 0);
     if (v->vm->caps.tsc_deadline)
         kvm_one_msr(v, KVM_GET_MSRS, MSR_TSC_DEADLINE, &s.tsc_deadline);
     if (!counts)

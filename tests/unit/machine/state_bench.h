@@ -12,6 +12,8 @@
 extern uint64_t bench_seed;
 uint64_t bench_number(uint64_t below);
 
+/** A machine without a guest. */
+Twin86Machine *bench_empty(const Twin86Config *c);
 /** A machine with that firmware; NULL: with the embedded guest. */
 Twin86Machine *bench_machine(const Twin86Config *c, const char *rom);
 

@@ -3,6 +3,7 @@
  * result: on each engine, with its own interrupt controllers, too. */
 #include "tests/unit/machine/state_bench.h"
 #include "tests/unit/machine/state_guest.h"
+#include "tests/unit/machine/two_cpus.h"
 #include "tests/unit/suites.h"
 
 #include <stdlib.h>
@@ -12,8 +13,9 @@
 static const struct Kind {
     const char *accel;
     bool kernel_irqchip;
-    uint8_t slower; /* interrupts must not come faster than they are served, in an emulated KVM either */
-} kinds[] = {{"tcg-lite", false, 5}, {"kvm", false, 8}, {"kvm", true, 8}};
+    uint8_t slower;  /* interrupts must not come faster than they are served, in an emulated KVM either */
+    uint32_t counts; /* what two CPUs count to: long enough for some moves */
+} kinds[] = {{"tcg-lite", false, 5, 400000}, {"kvm", false, 8, 4000000}, {"kvm", true, 8, 4000000}};
 
 enum { KINDS = sizeof(kinds) / sizeof(kinds[0]), MOVES = 12 };
 
@@ -97,6 +99,68 @@ START_TEST(guests_move_on_each_engine) {
 }
 END_TEST
 
+/* ---- two CPUs ---- */
+
+enum { COUNTER = 0x500, DONE = 0x510 };
+
+static const struct Kind *kind;
+static void with_kind(Twin86Config *c) {
+    c->accel = kind->accel;
+    c->kernel_irqchip = kind->kernel_irqchip;
+}
+
+/* Both count in the same place, then sleep for good. */
+static Twin86Machine *two_that_count(void) {
+    Twin86Machine *m = two_cpus_new(with_kind);
+    uint8_t code[] = {
+        0x66, 0xb9, 0,    0,    0,    0,    /* mov ecx, counts */
+        0xf0, 0x66, 0xff, 0x06, 0x00, 0x05, /* lock inc dword [500h] */
+        0x66, 0x49, 0x75, 0xf6,             /* dec ecx; jnz to it */
+        0xc6, 0x06, 0x10, 0x05, 1,          /* mov byte [510h], 1 */
+        0xfa, 0xf4, 0xeb, 0xfd,             /* cli; hlt; jmp to it */
+    };
+    memcpy(code + 2, &kind->counts, 4);
+    for (unsigned cpu = 0; cpu < 2; cpu++) {
+        code[18] = DONE - 0x500 + cpu;
+        two_cpus_code(m, cpu, code, sizeof(code));
+    }
+    return m;
+}
+
+static bool both_done(Twin86Machine *m) {
+    uint8_t done[2];
+    twin86_read_memory(m, DONE, done, 2);
+    return done[0] != 0 && done[1] != 0;
+}
+
+START_TEST(two_cpus_move_together) {
+    kind = &kinds[_i];
+    Twin86Machine *m = two_that_count();
+    uint32_t count;
+    unsigned moves = 0;
+    for (unsigned k = 0; k < 20000 && !both_done(m); k++) {
+        ck_assert_int_eq(twin86_start(m, 0), 0);
+        usleep(1000 + (unsigned)bench_number(3000));
+        twin86_pause(m);
+        if (moves >= 10)
+            continue;
+        Twin86Machine *to = two_cpus_new(with_kind);
+        struct SavedState s = bench_save(m);
+        bench_restore(to, &s);
+        bench_same(m, to);
+        free(s.data);
+        twin86_destroy(m);
+        m = to;
+        moves++;
+    }
+    ck_assert(both_done(m));
+    twin86_read_memory(m, COUNTER, &count, sizeof(count));
+    ck_assert_uint_eq(count, 2 * kind->counts);
+    ck_assert_uint_ge(moves, 2);
+    twin86_destroy(m);
+}
+END_TEST
+
 Suite *state_engines_suite(void) {
     Suite *s = suite_create("state-engines");
     TCase *t = tcase_create("state-engines");
@@ -104,10 +168,12 @@ Suite *state_engines_suite(void) {
     for (int i = 0; i < KINDS; i++) {
         char why[256] = "";
         const struct AccelOps *ops = accel_find(kinds[i].accel);
-        if (ops != NULL && ops->probe(why, sizeof(why)) == 0)
+        if (ops != NULL && ops->probe(why, sizeof(why)) == 0) {
             tcase_add_loop_test(t, guests_move_on_each_engine, i, i + 1);
-        else
-            suite_skip("saved states on kvm", 1, ops != NULL ? why : "this build has no kvm");
+            tcase_add_loop_test(t, two_cpus_move_together, i, i + 1);
+        } else {
+            suite_skip("saved states on kvm", 2, ops != NULL ? why : "this build has no kvm");
+        }
     }
     suite_add_tcase(s, t);
     return s;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Everything that there is, as far as it goes together. */
 static Twin86Config config(void) {
@@ -42,8 +43,8 @@ static void add_ports(void *opaque, uint16_t first, uint16_t last, const char *n
 static void add_region(void *opaque, const struct BusMapping *m, uint64_t offset) {
     struct Places *p = opaque;
     (void)offset;
-    if (m->region->kind != REGION_MMIO)
-        return;
+    if (m->region->kind == REGION_RAM)
+        return; /* ROM may be a flash chip, which takes commands */
     ck_assert_uint_lt(p->regions, 32);
     p->region[p->regions].base = m->base;
     p->region[p->regions++].size = m->size;
@@ -126,7 +127,14 @@ static bool devices_go_together(unsigned rounds, const Twin86Hook *hook_a, const
                                 size_t n) {
     Twin86Config c = config();
     bool ok = true;
-    Twin86Machine *a = bench_machine(&c, NULL), *b = bench_machine(&c, NULL);
+    char path[] = "/tmp/twin86-flash-XXXXXX";
+    static const uint8_t contents[8192] = {1, 2, 3};
+    int fd = mkstemp(path);
+    ck_assert_int_eq(write(fd, contents, sizeof(contents)), sizeof(contents));
+    close(fd);
+    c.flash[0] = (Twin86Flash){path, true}; /* both may have it */
+    Twin86Machine *a = bench_empty(&c), *b = bench_empty(&c);
+    remove(path);
     if (hook_a != NULL) {
         twin86_hook_ports(a, 0x3000, 4, hook_a);
         twin86_hook_ports(b, 0x3000, 4, hook_b);
