@@ -121,36 +121,9 @@ int kvm_check_points(struct CPUState *cpu, const void *engine, const struct CpuD
     return r;
 }
 
-/* ---- INT3 in guest memory ---- */
-
 static void know_env(struct KvmVcpu *v) {
     if (!v->known)
         kvm_get_state(v->cpu);
-}
-
-static void set_patches(struct KvmVcpu *v) {
-    struct KvmDebug *k = &v->debug;
-    if (k->patches > 0)
-        know_env(v);
-    for (unsigned i = 0; i < k->patches; i++) {
-        struct KvmPatch *p = &k->patch[i];
-        p->host = kvm_byte_at(v->cpu, p->point.address);
-        if (p->host == NULL)
-            continue;
-        p->byte = *p->host;
-        *(volatile uint8_t *)p->host = k->opcode;
-    }
-}
-
-/* What the guest itself has written there stays. The last first: two may be at one place. */
-static void clear_patches(struct KvmVcpu *v) {
-    struct KvmDebug *k = &v->debug;
-    for (unsigned i = k->patches; i-- > 0;) {
-        struct KvmPatch *p = &k->patch[i];
-        if (p->host != NULL && *(volatile uint8_t *)p->host == k->opcode)
-            *(volatile uint8_t *)p->host = p->byte;
-        p->host = NULL;
-    }
 }
 
 /* ---- around KVM_RUN ---- */
@@ -178,28 +151,43 @@ void kvm_debug_force(struct KvmVcpu *v, const struct kvm_guest_debug *debug) {
     v->stepping = (debug->control & KVM_GUESTDBG_SINGLESTEP) != 0;
 }
 
-int kvm_debug_arm(struct KvmVcpu *v) {
+/* What KVM is to stop at. */
+static int arm_registers(struct KvmVcpu *v, const struct KvmDebug *wanted) {
     struct KvmDebug *k = &v->debug;
-    const struct CpuDebug *d = &v->cpu->debug;
-    bool nothing = d->count == 0 && !d->first && v->cpu->insn_limit == UINT64_MAX && k->set.control == 0;
-    if (nothing || !v->vm->caps.guest_debug)
-        return 0;
-    kvm_debug_allot(k, d, !d->first, v->vm->stops);
+    memcpy(k->at, wanted->at, sizeof(k->at));
+    k->registers = wanted->registers;
+    k->wanted = wanted->wanted;
     k->wanted.control |= step_control(v);
     bool same = memcmp(&k->wanted, &k->set, sizeof(k->set)) == 0;
-    if (!same || d->first) { /* KVM steps from where this is said, so it has to know where that is */
-        int r = kvm_flush_regs(v);
-        if (r != 0)
-            return r;
+    if (same && !v->cpu->debug.first)
+        return 0;
+    int r = kvm_flush_regs(v); /* KVM steps from where this is said, so it has to know where that is */
+    if (r == 0)
         kvm_debug_force(v, &k->wanted);
-    }
-    set_patches(v);
+    return r;
+}
+
+int kvm_debug_arm(struct KvmVcpu *v) {
+    const struct CpuDebug *d = &v->cpu->debug;
+    struct KvmDebug wanted;
+    bool nothing = d->count == 0 && !d->first && v->cpu->insn_limit == UINT64_MAX && v->debug.set.control == 0;
+    if (nothing || !v->vm->caps.guest_debug)
+        return 0;
+    kvm_debug_allot(&wanted, d, !d->first, v->vm->stops);
+    int r = arm_registers(v, &wanted);
+    if (r != 0)
+        return r;
+    if (d->first)
+        kvm_patches_alone(v);
+    if (wanted.patches > 0)
+        know_env(v);
+    kvm_patches_set(v, &wanted);
     return 0;
 }
 
 void kvm_debug_disarm(struct KvmVcpu *v) {
-    clear_patches(v);
-    v->debug.patches = 0;
+    kvm_patches_clear(v);
+    kvm_patches_together(v);
 }
 
 /* ---- what shows TF ---- */

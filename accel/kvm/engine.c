@@ -33,6 +33,7 @@ static int init(struct Accel *accel, char *why, size_t n) {
         return -ENOMEM;
     }
     vm->bus = accel->bus;
+    pthread_mutex_init(&vm->patch_lock, NULL);
     int r = parse(vm, accel->options, why, n);
     if (r == 0) {
         char reason[256];
@@ -43,6 +44,7 @@ static int init(struct Accel *accel, char *why, size_t n) {
             snprintf(why, n, "kvm: %s", reason);
     }
     if (r != 0) {
+        pthread_mutex_destroy(&vm->patch_lock);
         free(vm);
         return r;
     }
@@ -59,6 +61,7 @@ static void destroy(struct Accel *accel) {
     free(vm);
     accel->data = NULL;
 }
+    pthread_mutex_destroy(&vm->patch_lock);
 
 static const struct AccelFollowOps follow = {.step = kvm_step};
 

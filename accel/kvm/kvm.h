@@ -73,6 +73,7 @@ struct KvmVm {
     uint64_t irq_lines; /* levels of the lines into them; machine lock */
     bool stops_tried;
     uint8_t stops; /* KVM_STOPS_*; 0 until tried */
+    pthread_mutex_t patch_lock; /* a leaf; guards all vCPUs' patches, and the bytes that they stand for */
     bool assist;   /* let the software engine execute what KVM's emulator can't */
 };
 
@@ -115,6 +116,7 @@ struct KvmVcpu {
     uint32_t held_db;   /* debug trap that MOV SS holds back (DR6 bits): tcg-lite executes the instruction before it */
     bool stepping;      /* KVM stops after each instruction: a budget or a debugger wants that */
     struct KvmDebug debug;
+    bool alone;      /* the other vCPUs are stopped until an instruction is done (patches.c) */
     bool io_pending; /* the last exit was an access; KVM finishes the instruction when it is entered again */
     uint64_t xcr0_supported;
     unsigned pkru_at;              /* where the host has PKRU in the standard format of an XSAVE area */
@@ -285,6 +287,17 @@ enum KvmAction kvm_debug_exit(struct KvmVcpu *v, enum VcpuExit *exit);
 enum KvmAction kvm_debug_halted(struct KvmVcpu *v, enum VcpuExit *exit);
 /** An instruction is done, and steps were wanted. */
 enum KvmAction kvm_debug_stepped(struct KvmVcpu *v, enum VcpuExit *exit);
+
+/* ---- patches.c ---- */
+
+/** The breakpoints in guest memory that `wanted` has: in v->debug, and there. env is up to date. */
+void kvm_patches_set(struct KvmVcpu *v, const struct KvmDebug *wanted);
+/** No more in v->debug; nor there, but for other vCPUs'. */
+void kvm_patches_clear(struct KvmVcpu *v);
+/** What breakpoints in guest memory hide is to be executed: until kvm_patches_together other vCPUs stand, and there are
+ *  none of theirs. In exec; v's own are cleared. */
+void kvm_patches_alone(struct KvmVcpu *v);
+void kvm_patches_together(struct KvmVcpu *v);
 
 /* ---- stops.c ---- */
 

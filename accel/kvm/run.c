@@ -270,7 +270,9 @@ static enum VcpuExit loop(struct KvmVcpu *v) {
             action = run_next(v, events, &exit);
         if (action == KVM_ACTION_ASSIST) {
             kvm_debug_disarm(v);
+            kvm_patches_alone(v);
             action = kvm_assist(cpu, &exit);
+            kvm_patches_together(v);
             if (action == KVM_ACTION_RUN && kvm_debug_arm(v) != 0)
                 return VCPU_EXIT_ERROR;
         }

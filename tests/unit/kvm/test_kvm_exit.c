@@ -565,6 +565,48 @@ START_TEST(nmi_on_its_way) {
 }
 END_TEST
 
+/* Two vCPUs with a breakpoint in one byte: it stands there until both have left, and hides what the guest has. */
+START_TEST(patches_are_of_all) {
+    enum { AT = 0x1234, BYTE = 0x90, HLT = 0xf4 };
+    static struct KvmVcpu v[2];
+    static struct KvmVm vm;
+    struct KvmDebug none = {0}, wanted;
+    struct CpuDebug d = {0};
+    struct CpuPoint p = {.kind = CPU_BREAKPOINT, .address = AT};
+    uint8_t *host = b.ram.host + AT;
+    memset(v, 0, sizeof(v));
+    vm = (struct KvmVm){.vcpu = {&v[0], &v[1]}};
+    pthread_mutex_init(&vm.patch_lock, NULL);
+    for (unsigned i = 0; i < 2; i++)
+        v[i].vm = &vm, v[i].cpu = &b.cpu, v[i].known = true;
+    ck_assert_int_eq(cpu_point_insert(&d, &p), 0);
+    ck_assert(kvm_debug_allot(&wanted, &d, true, 0));
+    ck_assert_uint_eq(wanted.patches, 1);
+    *host = BYTE;
+    for (unsigned first = 0; first < 2; first++) { /* who leaves first makes no difference */
+        kvm_patches_set(&v[0], &wanted);
+        ck_assert_uint_eq(*host, HLT);
+        kvm_patches_set(&v[1], &wanted);
+        ck_assert_uint_eq(*host, HLT);
+        kvm_patches_clear(&v[first]);
+        ck_assert_uint_eq(*host, HLT);
+        kvm_patches_set(&v[first], &none);
+        kvm_patches_clear(&v[!first]);
+        ck_assert_uint_eq(*host, BYTE);
+    }
+    for (unsigned first = 0; first < 2; first++) {
+        *host = BYTE;
+        kvm_patches_set(&v[0], &wanted);
+        *host = 0x55; /* the guest's own store */
+        kvm_patches_set(&v[1], &wanted);
+        kvm_patches_clear(&v[first]);
+        kvm_patches_clear(&v[!first]);
+        ck_assert_uint_eq(*host, 0x55);
+    }
+    pthread_mutex_destroy(&vm.patch_lock);
+}
+END_TEST
+
 START_TEST(cpuid_table) {
     static struct kvm_cpuid_entry2 e[KVM_CPUID_ENTRIES];
     unsigned n = kvm_cpuid_table(&b.cpu.model, 3, e, KVM_CPUID_ENTRIES);
@@ -607,6 +649,7 @@ Suite *kvm_suite(void) {
                                   unexpected_exits_explain,
                                   emulation_failure_asks_for_assist,
                                   msrs,
+                                  patches_are_of_all,
                                   cpuid_table};
     const TTest *const state[] = {general_registers_there_and_back,
                                   segments_there_and_back,
