@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What is done to all vCPUs of a machine. */
+#include "machine/doorbells.h"
 #include "machine/machine.h"
 
 #include <errno.h>
@@ -74,6 +75,7 @@ bool machine_running(const struct Machine *m) {
 }
 
 void machine_sync_state(struct Machine *m) {
+    machine_hear_doorbells(m);
     for (unsigned i = 0; i < m->cpu_count; i++)
         cpu_sync_state(machine_cpu(m, i));
 }

@@ -2,6 +2,7 @@
 /* A machine's life: made, loaded, reset, destroyed. See machine.h. */
 #include "machine/machine.h"
 #include "base/why.h"
+#include "machine/doorbells.h"
 #include "machine/firmware/kernel.h"
 
 #include <errno.h>
@@ -151,7 +152,7 @@ int machine_create(struct Machine *m, const Twin86Config *config, char *why, siz
     machine_wire_observers(m);
     if ((r = start_cpus(m, why, n)) != 0)
         return r;
-    if ((r = create_loop(m)) != 0)
+    if ((r = create_loop(m)) != 0 || (r = machine_wire_doorbells(m)) != 0)
         return why_errno(why, n, r, "event loop");
     if ((r = virtio_start(m, why, n)) != 0)
         return r;
@@ -187,6 +188,7 @@ void machine_destroy(struct Machine *m) {
     unload(m);
     storage_destroy(m);
     virtio_destroy(m);
+    machine_destroy_doorbells(m);
     firmware_destroy(m);
     fw_cfg_destroy(&m->fw_cfg);
     if (m->bus != NULL)

@@ -58,6 +58,8 @@ struct Bus {
     uint16_t *port_owner; /* for each port 1 + index into port_ranges, or 0 */
 
     struct BusListener *_Atomic listeners;
+    struct BusDoorbell *doorbells;
+    bool doorbells_wanted;
     const struct BusTap *tap;
     void (*before)(void *opaque); /* bus_set_before; NULL: nothing */
     void *before_opaque;

@@ -70,6 +70,7 @@ static int look(int fd, struct KvmCaps *c, char *why, size_t n) {
         {KVM_CAP_SREGS2, &c->sregs2},
         {KVM_CAP_TSC_DEADLINE_TIMER, &c->tsc_deadline},
         {KVM_CAP_ADJUST_CLOCK, &c->adjust_clock},
+        {KVM_CAP_IOEVENTFD, &c->ioeventfd},
         {KVM_CAP_SYNC_REGS, &c->sync_regs},
         {KVM_CAP_X86_TRIPLE_FAULT_EVENT, &c->triple_fault},
     };

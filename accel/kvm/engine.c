@@ -51,6 +51,9 @@ static int init(struct Accel *accel, char *why, size_t n) {
     accel->data = vm;
     pthread_mutex_lock(accel->lock);
     kvm_vm_update_slots(vm);
+    if (vm->caps.ioeventfd)
+        bus_want_doorbells(vm->bus);
+    kvm_vm_update_bells(vm);
     pthread_mutex_unlock(accel->lock);
     return 0;
 }
@@ -58,10 +61,10 @@ static int init(struct Accel *accel, char *why, size_t n) {
 static void destroy(struct Accel *accel) {
     struct KvmVm *vm = accel->data;
     kvm_vm_destroy(vm);
+    pthread_mutex_destroy(&vm->patch_lock);
     free(vm);
     accel->data = NULL;
 }
-    pthread_mutex_destroy(&vm->patch_lock);
 
 static const struct AccelFollowOps follow = {.step = kvm_step};
 

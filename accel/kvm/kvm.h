@@ -13,6 +13,7 @@
 #include "accel/irqchip.h"
 #include "accel/kvm/engine.h"
 #include "accel/look.h"
+#include "memory/doorbell.h"
 
 #include <linux/kvm.h>
 #include <stdatomic.h>
@@ -22,7 +23,7 @@ struct KvmCaps {
     int slots;     /* memory slots of a VM */
     int run_bytes; /* size of the shared kvm_run area */
     bool readonly_mem, xsave, xcrs, debugregs, vcpu_events, user_space_msr, msr_filter, set_identity_map, set_tss;
-    bool guest_debug, user_nmi, sregs2, tsc_deadline, adjust_clock, sync_regs, triple_fault;
+    bool guest_debug, user_nmi, sregs2, tsc_deadline, adjust_clock, sync_regs, triple_fault, ioeventfd;
     uint32_t guest_debug_flags; /* KVM_GUESTDBG_* that KVM knows; 0: too old to say */
 };
 
@@ -59,7 +60,13 @@ struct KvmDebug {
     uint8_t opcode; /* that stands there: INT3 or HLT */
 };
 
-enum { KVM_VCPUS_MAX = 256 };
+enum { KVM_VCPUS_MAX = 256, KVM_BELLS_MAX = 128 };
+
+/** A doorbell that KVM rings. */
+struct KvmBell {
+    uint64_t gpa;
+    int fd;
+};
 
 struct KvmVm {
     int dev_fd, fd; /* /dev/kvm, the VM */
@@ -69,6 +76,8 @@ struct KvmVm {
     struct KvmVcpu *vcpu[KVM_VCPUS_MAX]; /* by index; NULL: none */
     char map_error[128]; /* a change of the memory map that KVM refused; told by the next exec */
     _Atomic bool map_failed;
+    struct KvmBell bell[KVM_BELLS_MAX]; /* those that KVM has; machine lock */
+    unsigned bells;
     bool irqchip;       /* the kernel's interrupt controllers */
     uint64_t irq_lines; /* levels of the lines into them; machine lock */
     bool stops_tried;
@@ -287,6 +296,13 @@ enum KvmAction kvm_debug_exit(struct KvmVcpu *v, enum VcpuExit *exit);
 enum KvmAction kvm_debug_halted(struct KvmVcpu *v, enum VcpuExit *exit);
 /** An instruction is done, and steps were wanted. */
 enum KvmAction kvm_debug_stepped(struct KvmVcpu *v, enum VcpuExit *exit);
+
+/* ---- doorbells.c ---- */
+
+/** Those of the bus that are mapped, at most `max`. Machine lock held. */
+unsigned kvm_wanted_bells(struct Bus *bus, struct KvmBell *bell, unsigned max);
+/** KVM has those. Machine lock held. */
+void kvm_vm_update_bells(struct KvmVm *vm);
 
 /* ---- patches.c ---- */
 

@@ -194,6 +194,7 @@ void kvm_vm_forget_translations(struct KvmVm *vm) {
 static void mapping_changed(void *opaque, uint64_t gpa, uint64_t size) {
     (void)gpa, (void)size;
     kvm_vm_update_slots(opaque);
+    kvm_vm_update_bells(opaque);
 }
 
 /* ---- life ---- */

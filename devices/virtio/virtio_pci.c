@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "devices/virtio/virtio_pci.h"
 #include "base/bytes.h"
+#include "devices/virtio/virtio_pci_bell.h"
 
 #include <errno.h>
 #include <string.h>
@@ -391,6 +392,13 @@ int virtio_pci_show(struct VirtioPci *p, struct Virtio *v, unsigned vectors) {
         r = pci_device_add_bar(&p->pci, MODERN_BAR, &p->region, PCI_BAR_64 | PCI_BAR_PREFETCH);
     return r == 0 ? add_capabilities(p) : r;
 }
+
+struct VirtioPci *virtio_pci_of(const struct PciDevice *dev) {
+    struct VirtioPci *p = dev != NULL && dev->config_written == config_written ? dev->opaque : NULL;
+    return p != NULL && p->virtio != NULL ? p : NULL;
+}
+
+uint64_t virtio_pci_bell(unsigned n) { return AT_NOTIFY + n * NOTIFY_STEP; }
 
 void virtio_pci_reset(struct VirtioPci *p) {
     pci_msix_reset(&p->msix);

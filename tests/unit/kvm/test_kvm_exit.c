@@ -607,6 +607,36 @@ START_TEST(patches_are_of_all) {
 }
 END_TEST
 
+/* Doorbells follow the memory map, and are where a region's part with them is. */
+START_TEST(doorbells_where_they_are_mapped) {
+    struct BusDoorbell one = {.region = &b.mmio, .offset = 0x40, .fd = 7},
+                       last = {.region = &b.mmio, .offset = 0xffe, .fd = 8};
+    struct BusDoorbell beyond = {.region = &b.mmio, .offset = 0xfff, .fd = 9};
+    struct KvmBell bell[4];
+    ck_assert_uint_eq(kvm_wanted_bells(b.cpu.bus, bell, 4), 0);
+    bus_add_doorbell(b.cpu.bus, &one);
+    bus_add_doorbell(b.cpu.bus, &last);
+    bus_add_doorbell(b.cpu.bus, &beyond);
+    ck_assert_uint_eq(kvm_wanted_bells(b.cpu.bus, bell, 4), 2);
+    ck_assert_uint_eq(bell[0].gpa, MMIO_AT + 0xffe);
+    ck_assert_int_eq(bell[0].fd, 8);
+    ck_assert_uint_eq(bell[1].gpa, MMIO_AT + 0x40);
+    ck_assert_int_eq(bell[1].fd, 7);
+    ck_assert_uint_eq(kvm_wanted_bells(b.cpu.bus, bell, 1), 1); /* no room */
+    bus_unmap(b.cpu.bus, &b.mmio);
+    ck_assert_uint_eq(kvm_wanted_bells(b.cpu.bus, bell, 4), 0);
+    ck_assert_int_eq(bus_map(b.cpu.bus, 0x500000, &b.mmio), 0);
+    ck_assert_uint_eq(kvm_wanted_bells(b.cpu.bus, bell, 4), 2);
+    ck_assert_uint_eq(bell[1].gpa, 0x500040);
+    ck_assert_int_eq(bus_map(b.cpu.bus, 0x500000, &b.rom), 0); /* covers it */
+    ck_assert_uint_eq(kvm_wanted_bells(b.cpu.bus, bell, 4), 0);
+    ck_assert_ptr_eq(bus_take_doorbell(b.cpu.bus), &beyond);
+    ck_assert_ptr_eq(bus_take_doorbell(b.cpu.bus), &last);
+    ck_assert_ptr_eq(bus_take_doorbell(b.cpu.bus), &one);
+    ck_assert_ptr_null(bus_take_doorbell(b.cpu.bus));
+}
+END_TEST
+
 START_TEST(cpuid_table) {
     static struct kvm_cpuid_entry2 e[KVM_CPUID_ENTRIES];
     unsigned n = kvm_cpuid_table(&b.cpu.model, 3, e, KVM_CPUID_ENTRIES);
@@ -650,6 +680,7 @@ Suite *kvm_suite(void) {
                                   emulation_failure_asks_for_assist,
                                   msrs,
                                   patches_are_of_all,
+                                  doorbells_where_they_are_mapped,
                                   cpuid_table};
     const TTest *const state[] = {general_registers_there_and_back,
                                   segments_there_and_back,

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* -drive and -device: what becomes of them in the machine, what is refused, media that change, errors that stop it. */
 #include "block/internal.h"
+#include "machine/doorbells.h"
 #include "machine/machine.h"
+#include "memory/doorbell.h"
 #include "tests/unit/suites.h"
 
 #include <errno.h>
@@ -202,6 +204,44 @@ START_TEST(snapshot) {
     FILE *f = fopen(disk, "r");
     ck_assert_int_eq(fgetc(f), 0);
     fclose(f);
+}
+END_TEST
+
+static void count_bell(void *opaque, struct BusDoorbell *d) {
+    unsigned *count = opaque;
+    uint64_t gpa;
+    ck_assert_int_ge(d->fd, 0);
+    ck_assert(!bus_find_doorbell(m->bus, d, &gpa)); /* no firmware has run: BARs are nowhere */
+    ++*count;
+}
+
+static void ring_bell(void *opaque, struct BusDoorbell *d) {
+    uint64_t one = 1;
+    (void)opaque;
+    ck_assert_int_eq(write(d->fd, &one, sizeof(one)), sizeof(one));
+}
+
+static void is_silent(void *opaque, struct BusDoorbell *d) {
+    uint64_t times;
+    (void)opaque;
+    ck_assert_int_lt(read(d->fd, &times, sizeof(times)), 0);
+}
+
+/* If an engine wants them: one for each queue. A machine that stands has heard all when its state is looked at. */
+START_TEST(doorbells) {
+    unsigned count = 0;
+    ck_assert_msg(make(LIST("file=DISK,format=raw,if=none,id=d"), LIST("virtio-blk-pci,drive=d,num-queues=4"), false) ==
+                      0,
+                  "%s", why);
+    bus_for_each_doorbell(m->bus, count_bell, &count);
+    ck_assert_uint_eq(count, 0); /* tcg-lite */
+    bus_want_doorbells(m->bus);
+    ck_assert_int_eq(machine_wire_doorbells(m), 0);
+    bus_for_each_doorbell(m->bus, count_bell, &count);
+    ck_assert_uint_eq(count, 4);
+    bus_for_each_doorbell(m->bus, ring_bell, NULL);
+    machine_sync_state(m);
+    bus_for_each_doorbell(m->bus, is_silent, NULL);
 }
 END_TEST
 
@@ -496,6 +536,7 @@ Suite *storage_suite(void) {
     tcase_add_test(t, nodes);
     tcase_add_loop_test(t, nodes_refused, 0, sizeof(node_refusals) / sizeof(node_refusals[0]));
     tcase_add_test(t, resized);
+    tcase_add_test(t, doorbells);
     tcase_add_test(t, media);
     tcase_add_test(t, floppies);
     tcase_add_test(t, boot_order);
