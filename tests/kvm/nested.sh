@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: MIT
 # The kvm engine on a complete KVM: QEMU emulates a machine with SVM, Debian's kernel with kvm-amd runs in it, and the
 # built twin86 runs in that: the embedded guest, the unit tests of the engine, pauses and machines by the hundred, the
-# instruction tests, Debian to a shell, and hand-over. nested.sh [JOB...], in the build folder; jobs: embedded unit stress
-# isa lockstep debian debian_irqchip handover exits gdb insn (diff insn in every CPU mode, INSN_CASES of each), insn_host (32- and
-# 16-bit programs without KVM, ten times INSN_CASES, under Debian's generic kernel, for the cloud kernel has no 16-bit segments), and, not done
-# by default: firmware (SeaBIOS and OVMF), moves (saved states, two CPUs),
-# debian_exits, the exit statistics of Debian's boot as JSON (NESTED_JSON=FILE keeps it), bench, what
-# exits cost there (docs/exits.md; NESTED_JSON=FILE keeps it), debian_lockstep, and sti_hlt.
+# instruction tests, Debian to a shell, and hand-over. nested.sh [JOB...], in the build folder; jobs: embedded unit
+# stress isa lockstep debian debian_irqchip handover moves (saved states, two CPUs; MOVES_ROUNDS times) exits gdb insn
+# (diff insn in every CPU mode, INSN_CASES of each), insn_host (32- and 16-bit programs without KVM, ten times
+# INSN_CASES, under Debian's generic kernel, for the cloud kernel has no 16-bit segments), and, not done by default:
+# firmware (SeaBIOS and OVMF), disks (IDE, virtio, CD), debian_exits, the exit statistics of Debian's boot as JSON
+# (NESTED_JSON=FILE keeps it), bench, what exits cost there (docs/exits.md; NESTED_JSON=FILE keeps it),
+# debian_lockstep, and sti_hlt.
 #
 # Each emulated machine has one of the host's processors: on two, QEMU loses interrupts. And guests get nohz=off: QEMU's SVM loses
 # STI's shadow (sti_hlt shows it, and fails). docs/kvm-run.md has both. Machines print a line every 10 seconds; should that
@@ -23,7 +24,7 @@ if [ $# -gt 0 ]; then
     case " $* " in *" gdb "*) machines="$machines gdb" ;; esac
     case " $* " in *" insn_host "*) machines="$machines insn_host" ;; esac
 else
-    machines="embedded,unit,stress,isa,lockstep,debian,exits handover,insn debian_irqchip gdb insn_host"
+    machines="embedded,unit,stress,isa,lockstep,debian,exits handover,insn debian_irqchip gdb insn_host moves"
 fi
 jobs=$(echo "$machines" | tr ',' ' ')
 seconds=${NESTED_SECONDS:-600}
@@ -98,8 +99,36 @@ case " $jobs " in
     cp "$guest/vmlinuz" "$root/t/vmlinuz"
     ;;
 esac
+# A guest that reads a disk and a CD, writes, reboots and reads that back (tests/boot/init-disk), and what it should find.
+disk_files() {
+    tree=$work/tree
+    PATH=$PATH:/usr/sbin:/sbin
+    for tool in mke2fs genisoimage; do
+        command -v $tool > /dev/null || skip "$tool is not installed (packages e2fsprogs, genisoimage)"
+    done
+    drivers=$("$srcdir/tests/boot/modules.sh" amd64 scsi_common scsi_mod libata cdrom sd_mod sr_mod ata_piix isofs \
+        virtio virtio_ring virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_blk | tail -n 1)
+    mkdir -p "$tree/bin" "$tree/proc" "$tree/sys" "$tree/dev" "$tree/modules" "$work/files"
+    cp "$guest/busybox" "$tree/bin/busybox"
+    cp "$srcdir/tests/boot/init-disk" "$tree/init"
+    cp "$drivers"/*.ko "$tree/modules/" || skip "$drivers"
+    chmod 755 "$tree/init"
+    (cd "$tree" && find . | cpio --quiet -o -H newc -R 0:0) | gzip -1 > "$root/t/initrd-disk.gz"
+    seq 1 100000 > "$work/files/from-host"
+    truncate -s 16M "$root/t/files.img"
+    mke2fs -q -t ext4 -d "$work/files" "$root/t/files.img"
+    genisoimage -quiet -R -o "$root/t/files.iso" "$work/files"
+    sum=$(sha256sum "$work/files/from-host" | cut -d ' ' -f 1)
+    printf 'disk %s\ncd %s\nwritten %s\nwrite cache\n' "$sum" "$sum" "$(seq 1 400000 | sha256sum | cut -d ' ' -f 1)" \
+        > "$root/t/disk-lines"
+    cp "$guest/vmlinuz" "$root/t/vmlinuz"
+}
+case " $jobs " in
+*" disks "*) disk_files ;;
+esac
 cp "$srcdir/tests/kvm/init-nested" "$root/init"
 echo "${INSN_CASES:-500}" > "$root/t/insn-cases"
+echo "${MOVES_ROUNDS:-1}" > "$root/t/moves-rounds"
 echo "${LOCKSTEP_ARGS:---instructions 1000000}" > "$root/t/lockstep-args"
 chmod 755 "$root/init"
 (cd "$root" && find . | cpio --quiet -o -H newc -R 0:0) | gzip -1 > "$work/initrd.gz"
