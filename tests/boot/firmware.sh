@@ -54,6 +54,19 @@ mkfifo "$tmp/keys"
 exec 7<>"$tmp/keys"
 
 
+# linux_by FIRMWARE OPTION...: Debian's kernel, which the firmware starts, finds its command line and its RAM disk.
+linux_by() {
+    local name=$1 guest
+    shift
+    guest=$("$srcdir/tests/boot/fetch-debian.sh" amd64 2>/dev/null | tail -n 1)
+    [ -s "$guest/vmlinuz" ] || { skip "$name, -kernel: no Debian kernel could be fetched"; return; }
+    printf '#!/bin/busybox sh\necho "init is up"\n' >"$tmp/init"
+    "$srcdir/tests/boot/make-initramfs.sh" "$guest/busybox" "$tmp/init" "$tmp/initrd.gz"
+    boot 120 "init is up" -kernel "$guest/vmlinuz" -initrd "$tmp/initrd.gz" -append "console=ttyS0 quiet" "$@" &&
+        ok "$name $engine: starts Linux" || bad "$name, -kernel"
+    finish_boot
+}
+
 # ---- SeaBIOS ----
 
 seabios_menu() {
@@ -211,6 +224,7 @@ if [ -r /usr/share/seabios/bios-256k.bin ]; then
     seabios_order
     seabios_disk
     seabios_cd
+    linux_by SeaBIOS -m 256M -machine kernel-firmware=on
     seabios_floppy
     seabios_memtest
 else
@@ -246,6 +260,7 @@ ovmf_flash() {
 
 if [ -r /usr/share/ovmf/OVMF.fd ] && [ -r /usr/share/OVMF/OVMF_CODE.fd ]; then
     ovmf_rom
+    linux_by OVMF -m 256M -bios OVMF.fd
     ovmf_flash
 else
     skip "OVMF: there is no /usr/share/ovmf/OVMF.fd (Debian: ovmf)"
