@@ -71,6 +71,8 @@ int machine_acpi_to_fw_cfg(struct Machine *m) {
     struct AcpiConfig config = describe(m, 0);
     int r = acpi_build(&config, buf, TABLES_SIZE, &image);
     if (r == 0)
+        acpi_clear_checksums(&image, buf);
+    if (r == 0)
         r = fw_cfg_add_file(&m->fw_cfg, "etc/acpi/tables", buf, (uint32_t)image.size);
     if (r == 0)
         r = fw_cfg_add_file(&m->fw_cfg, "etc/acpi/rsdp", image.rsdp, ACPI_RSDP_SIZE);

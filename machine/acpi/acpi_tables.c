@@ -313,6 +313,7 @@ int acpi_build(const struct AcpiConfig *config, uint8_t *buf, size_t n, struct A
 /* ---- etc/table-loader ---- */
 
 /* Commands of 128 bytes (QEMU documentation, "BIOS linker loader"): file names are 56 bytes. */
+enum { RSDP_CHECKSUM = 8, RSDP_EXTENDED_CHECKSUM = 32 };
 enum { CMD_ALLOCATE = 1, CMD_ADD_POINTER, CMD_ADD_CHECKSUM, CMD_SIZE = 128, NAME_SIZE = 56, ZONE_HIGH = 1, ZONE_FSEG };
 
 static const char tables_file[] = "etc/acpi/tables", rsdp_file[] = "etc/acpi/rsdp";
@@ -354,6 +355,12 @@ static void add_checksum(struct Aml *a, const char *file, uint32_t at, uint32_t 
     pad_command(a);
 }
 
+void acpi_clear_checksums(struct AcpiImage *image, uint8_t *buf) {
+    for (unsigned i = 0; i < image->tables; i++)
+        buf[image->table[i].offset + CHECKSUM] = 0;
+    image->rsdp[RSDP_CHECKSUM] = image->rsdp[RSDP_EXTENDED_CHECKSUM] = 0;
+}
+
 int acpi_loader_script(const struct AcpiImage *image, uint8_t *buf, size_t n) {
     struct Aml a;
     aml_init(&a, buf, n);
@@ -367,7 +374,7 @@ int acpi_loader_script(const struct AcpiImage *image, uint8_t *buf, size_t n) {
     }
     add_pointer(&a, rsdp_file, 16, 4);
     add_pointer(&a, rsdp_file, 24, 8);
-    add_checksum(&a, rsdp_file, 8, 0, 20);
-    add_checksum(&a, rsdp_file, 32, 0, ACPI_RSDP_SIZE);
+    add_checksum(&a, rsdp_file, RSDP_CHECKSUM, 0, 20);
+    add_checksum(&a, rsdp_file, RSDP_EXTENDED_CHECKSUM, 0, ACPI_RSDP_SIZE);
     return a.overflow ? -ENOSPC : (int)a.len;
 }

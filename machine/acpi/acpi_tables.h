@@ -48,10 +48,10 @@ struct AcpiImage {
     } table[ACPI_TABLES_MAX];
 };
 
-/** Build all tables into `buf`. 0, -EINVAL (impossible config) or -ENOSPC (n too small; 16 KiB + 32 bytes a CPU do). */
 /** The FACS is what an image begins with; where in it the guest says where it wants to wake up. */
 enum { ACPI_FACS_WAKING_VECTOR = 12 };
 
+/** Build all tables into `buf`. 0, -EINVAL (impossible config) or -ENOSPC (n too small; 16 KiB + 32 bytes a CPU do). */
 int acpi_build(const struct AcpiConfig *config, uint8_t *buf, size_t n, struct AcpiImage *image);
 
 /**
@@ -60,6 +60,10 @@ int acpi_build(const struct AcpiConfig *config, uint8_t *buf, size_t n, struct A
  * Returns the script's size, or -ENOSPC.
  */
 int acpi_loader_script(const struct AcpiImage *image, uint8_t *buf, size_t n);
+
+/** Before the image in `buf` and image->rsdp go to firmware: checksums become 0. Some firmware adds what was there to
+ *  the new ones. */
+void acpi_clear_checksums(struct AcpiImage *image, uint8_t *buf);
 
 /** The DSDT's definition block, without header, appended to `a`. */
 struct Aml;

@@ -90,7 +90,8 @@ class Guest:
             data = os.read(self.process.stdout.fileno(), 65536)
             if not data:
                 raise Failure(f"twin86 ended before {pattern!r} came")
-            self.seen += ESCAPES.sub("", data.decode("utf-8", "replace").replace("\r", ""))
+            text = data.decode("utf-8", "replace").replace("\r", "")
+            self.seen = ESCAPES.sub("", self.seen + text)  # a sequence may come in two parts
             if "Kernel panic" in self.seen:
                 raise Failure("the guest's kernel panicked")
 
@@ -104,6 +105,17 @@ class Guest:
         if not re.search(r"(?m)^" + answer, text):
             raise Failure(f"{command}: no {answer!r} came")
         self.expect(r"# ")
+
+    def expect_awake(self):
+        """Type until it is heard: what comes before the guest has its serial port again is lost."""
+        self.wait_event("WAKEUP")
+        end = time.monotonic() + LIMIT
+        while time.monotonic() < end:
+            self.send("\necho is awa''ke\n")
+            if select.select([self.process.stdout], [], [], 2)[0]:
+                self.expect(r"is awake\n(?s:.*)# ")
+                return
+        raise Failure("nothing came after the guest was woken")
 
     def log_in(self):
         self.expect(r"debian login: ")
@@ -161,14 +173,12 @@ def sleep(guest, timer):
     if guest.command("query-status")["return"] != {"running": False, "status": "suspended"}:
         raise Failure("query-status does not say that it is suspended")
     guest.command("system_wakeup")
-    guest.wait_event("WAKEUP")
-    guest.send("\n")
-    guest.expect(r"# ")
+    guest.expect_awake()
     guest.shell("kill -0 $(cat /run/sleeper) && sha256sum < /root/written", WRITTEN)
     timer.done("woken by system_wakeup")
-    guest.shell("rtcwake -m mem -s 3", "")
+    guest.send("rtcwake -m mem -s 3\n")
     guest.wait_event("SUSPEND")
-    guest.wait_event("WAKEUP")
+    guest.expect_awake()
     guest.shell("kill -0 $(cat /run/sleeper) && dd if=/root/written bs=64k iflag=direct status=none | sha256sum", WRITTEN)
     timer.done("rtcwake, woken by the alarm")
 

@@ -95,10 +95,16 @@ BEFORE
 cat > "$work/files/after" <<'AFTER'
 mkdir -p "$1/boot/grub" "$1/boot/efi"
 cp files/grub.cfg "$1/boot/grub/grub.cfg"
+# a busy host may be slow
+mkdir -p "$1/etc/systemd/system.conf.d"
+printf '[Manager]\nDefaultTimeoutStartSec=15min\nDefaultDeviceTimeoutSec=15min\n' > "$1/etc/systemd/system.conf.d/patience.conf"
 echo debian > "$1/etc/hostname"
 printf '127.0.0.1 localhost\n127.0.1.1 debian\n' > "$1/etc/hosts"
 echo root:twin86 | chroot "$1" chpasswd
 chroot "$1" systemctl -q disable apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer e2scrub_reap.service
+# the first boot is to be like all others
+rm -f "$1/etc/machine-id"
+chroot "$1" systemd-machine-id-setup > /dev/null 2>&1
 chroot "$1" update-initramfs -c -k all
 ln -sf "boot/$(cd "$1/boot" && ls initrd.img-*)" "$1/initrd.img"
 AFTER

@@ -290,6 +290,7 @@ START_TEST(loader_script) {
     int n = acpi_loader_script(&image, script, sizeof script);
     ck_assert_int_gt(n, 0);
     ck_assert_int_eq(n % 128, 0);
+    acpi_clear_checksums(&image, buf);
     memcpy(placed_rsdp, image.rsdp, sizeof placed_rsdp);
     unsigned allocated = 0;
     for (const uint8_t *p = script; p < script + n; p += 128) {
@@ -310,7 +311,7 @@ START_TEST(loader_script) {
         }
         case 3: {
             uint32_t at = get(arg, 4), start = get(arg + 4, 4), size = get(arg + 8, 4);
-            file[at] -= sum(file + start, size);
+            file[at] = -sum(file + start, size); /* as OVMF: with what was there before in the sum */
             break;
         }
         default: ck_abort_msg("command %u", p[0]);

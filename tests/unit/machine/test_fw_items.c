@@ -57,7 +57,7 @@ START_TEST(items) {
     file_is(m, "opt/a", "one,two", 7);
     file_is(m, "opt/b", "\0\1\2", 3);
     file_is(m, "etc/boot-fail-wait", "\xff\xff\xff\xff", 4);
-    file_is(m, "etc/system-states", "\x80\0\0\0\0\x80", 6);
+    file_is(m, "etc/system-states", "\x80\0\0\x81\0\x80", 6);
     ck_assert_ptr_null(fw_cfg_file(&machine_of(m)->fw_cfg, "bootorder", NULL));
     ck_assert_ptr_null(fw_cfg_file(&machine_of(m)->fw_cfg, "etc/boot-menu-wait", NULL));
     twin86_destroy(m);

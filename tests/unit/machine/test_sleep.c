@@ -236,6 +236,7 @@ static void sleep_without_firmware(uint32_t vector) {
     FILE *f = fopen(g.kernel, "wb");
     ck_assert(f != NULL && fwrite(image.data, 1, image.size, f) == image.size && fclose(f) == 0);
     c.ram_size = 16 << 20;
+    c.kernel_firmware = TWIN86_KERNEL_FIRMWARE_OFF;
     ck_assert_msg(twin86_create(&m, &c, why, sizeof(why)) == 0, "%s", why);
     ck_assert_msg(twin86_load(m, &g, why, sizeof(why)) == 0, "%s", why);
     uint64_t facs = machine_of(m)->boot.acpi_base, rip;
