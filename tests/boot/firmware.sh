@@ -195,14 +195,13 @@ seabios_floppy() {
     finish_boot
 }
 
-# Without a display what it shows is in the log of accesses: a test is on its way, over all of memory.
+# Without a display what it shows is in text memory: a test is on its way, over all of memory.
 seabios_memtest() {
     local iso=/usr/lib/memtest86+/memtest86+x64.iso end=$((SECONDS + 90))
     [ -r $iso ] || { skip "memtest86+: there is no $iso (Debian: memtest86+)"; return; }
-    : >"$tmp/mmio"
     boot 60 "Booting from DVD/CD" -m 64M -drive "file=$iso,media=cdrom,format=raw,readonly=on" -boot d \
-        -d mmio -D "$tmp/mmio" || bad "memtest86+ does not boot"
-    until python3 "$srcdir/tests/boot/screen.py" "$tmp/mmio" >"$tmp/screen" &&
+        -monitor "unix:$tmp/monitor,server,nowait" || bad "memtest86+ does not boot"
+    until python3 "$srcdir/tests/boot/screen.py" "$tmp/monitor" 2>/dev/null >"$tmp/screen" &&
         grep -q "Testing: .*MB" "$tmp/screen" && grep -q "Test #[1-9]" "$tmp/screen"; do
         [ $SECONDS -lt $end ] && kill -0 "$booted" 2>/dev/null || break
         sleep 0.5
