@@ -77,9 +77,9 @@ class Guest:
             self.next_reply()
         self.events = self.events[self.events.index(name) + 1:]
 
-    def expect(self, pattern):
+    def expect(self, pattern, limit=LIMIT):
         """Wait until the console shows `pattern`; what comes after it is for the next."""
-        end = time.monotonic() + LIMIT
+        end = time.monotonic() + limit
         while True:
             match = re.search(pattern, self.seen)
             if match:
@@ -110,12 +110,14 @@ class Guest:
         """Type until it is heard: what comes before the guest has its serial port again is lost."""
         self.wait_event("WAKEUP")
         end = time.monotonic() + LIMIT
-        while time.monotonic() < end:
+        while True:
             self.send("\necho is awa''ke\n")
-            if select.select([self.process.stdout], [], [], 2)[0]:
-                self.expect(r"is awake\n(?s:.*)# ")
+            try:
+                self.expect(r"is awake\n(?s:.*)# ", 5)
                 return
-        raise Failure("nothing came after the guest was woken")
+            except Failure:
+                if time.monotonic() > end:
+                    raise
 
     def log_in(self):
         self.expect(r"debian login: ")
