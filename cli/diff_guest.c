@@ -129,6 +129,13 @@ int diff_guest_main(int argc, char **argv) {
         options_print(r.options.action);
         return EXIT_OK;
     }
+    if (r.options.config.chardevs != NULL || r.options.config.debugcon_to != NULL ||
+        (r.options.config.serials != NULL && r.options.config.serials == (const char *const *)r.options.serials)) {
+        fputs("twin86: diff guest: a host end is for one machine, and these are two; -serial stdio, file:PATH and null "
+              "are right\n",
+              stderr);
+        return EXIT_BAD_USAGE;
+    }
     if (!open_serial(&r))
         return EXIT_BAD_USAGE;
     r.diff.timeout_ms = (int)r.options.timeout_ms;

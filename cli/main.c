@@ -298,6 +298,9 @@ static int make_machine(struct Run *r) {
     if (e == 0)
         e = twin86_load(r->machine, &r->options.guest, why, sizeof(why));
     signals_limit_start(0, -1);
+    for (unsigned i = 0; e == 0 && twin86_chardev_note(r->machine, i, why, sizeof(why)); i++)
+        if (why[0] != '\0')
+            complain(r, "%s", why);
     if (e != 0) {
         complain(r, "%s", why);
         return EXIT_BAD_USAGE;

@@ -228,47 +228,7 @@ static bool set_layout(struct Context *c, char *arg) {
     return wrong(c, "unknown keyboard layout '%s'; such as en-us, de or fr-ch are known", arg);
 }
 
-static bool parse_sink(struct Context *c, char *arg, struct SinkOption *sink) {
-    if (strcmp(arg, "stdio") == 0 || strcmp(arg, "mon:stdio") == 0)
-        sink->kind = SINK_STDIO;
-    else if (strcmp(arg, "null") == 0 || strcmp(arg, "none") == 0)
-        sink->kind = SINK_NULL;
-    else if (strncmp(arg, "file:", 5) == 0 && arg[5] != '\0')
-        *sink = (struct SinkOption){SINK_FILE, arg + 5};
-    else
-        return wrong(c, "'%s' is not supported; use stdio, mon:stdio, file:PATH or null", arg);
-    return true;
-}
-
-static bool set_serial(struct Context *c, char *arg) {
-    if (c->o->serial_given)
-        return wrong(c, "given twice, but there is one serial port");
-    c->o->serial_given = true;
-    return parse_sink(c, arg, &c->o->serial);
-}
-
-static bool set_debugcon(struct Context *c, char *arg) {
-    c->o->config.debugcon = true;
-    return parse_sink(c, arg, &c->o->debugcon);
-}
-
-static bool add_server(struct Context *c, const char *where,
-                       int (*serve)(Twin86Session *session, const char *where, char *why, size_t why_size)) {
-    if (c->o->servers == SERVERS_MAX)
-        return wrong(c, "%d sockets are the most", SERVERS_MAX);
-    c->o->server[c->o->servers++] = (struct ServerOption){c->name, where, serve};
-    return true;
-}
-
 static bool is_none(const char *arg) { return strcmp(arg, "none") == 0 || strcmp(arg, "null") == 0; }
-
-static bool set_monitor(struct Context *c, char *arg) {
-    if (strcmp(arg, "stdio") == 0 || strcmp(arg, "mon:stdio") == 0)
-        return c->o->monitor_here = true;
-    return is_none(arg) || add_server(c, arg, twin86_serve_monitor);
-}
-
-static bool set_qmp(struct Context *c, char *arg) { return is_none(arg) || add_server(c, arg, twin86_serve_qmp); }
 
 static bool set_gdb(struct Context *c, char *arg) { return is_none(arg) || add_server(c, arg, twin86_serve_gdb); }
 
@@ -539,16 +499,18 @@ static const struct OptionRow {
     {"machine", ARG_NEEDED, "a machine; -machine help lists them", set_machine},
     {"M", ARG_NEEDED, "a machine; -M help lists them", set_machine},
     {"smp", ARG_NEEDED, "a number of processors", set_smp},
-    {"serial", ARG_NEEDED, "stdio, mon:stdio, file:PATH or null", set_serial},
-    {"debugcon", ARG_NEEDED, "stdio, file:PATH or null", set_debugcon},
+    {"serial", ARG_NEEDED, "stdio, file:PATH, null, pty, unix:PATH, tcp:HOST:PORT or chardev:ID", set_serial},
+    {"chardev", ARG_NEEDED, "a kind and id=", set_chardev},
+    {"mon", ARG_NEEDED, "chardev=ID", set_mon},
+    {"debugcon", ARG_NEEDED, "stdio, file:PATH, null, chardev:ID or what -serial takes", set_debugcon},
     {"nographic", ARG_NONE, NULL, accept},
     {"display", ARG_NEEDED, "none", set_none},
     {"vga", ARG_NEEDED, "none", set_none},
-    {"monitor", ARG_NEEDED, "stdio, unix:PATH, tcp:[HOST]:PORT or none", set_monitor},
+    {"monitor", ARG_NEEDED, "stdio, unix:PATH, tcp:[HOST]:PORT, chardev:ID, pty or none", set_monitor},
     {"gdb", ARG_NEEDED, "tcp:[HOST]:PORT, unix:PATH or none", set_gdb},
     {"s", ARG_NONE, NULL, set_gdb_default},
-    {"qmp", ARG_NEEDED, "unix:PATH or tcp:[HOST]:PORT", set_qmp},
-    {"parallel", ARG_NEEDED, "none", set_none},
+    {"qmp", ARG_NEEDED, "unix:PATH, tcp:[HOST]:PORT, chardev:ID or pty", set_qmp},
+    {"parallel", ARG_NEEDED, "none", set_parallel},
     {"net", ARG_NEEDED, "none", set_none},
     {"nic", ARG_NEEDED, "none", set_none},
     {"nodefaults", ARG_NONE, NULL, accept},
@@ -597,7 +559,7 @@ static bool check(struct Options *o, char *why, size_t n) {
     if (o->guest.kernel == NULL && o->guest.bios == NULL && o->config.boot == NULL && o->config.option_roms == NULL &&
         o->config.flash[0].file == NULL && o->config.drives == NULL && o->config.blockdevs == NULL)
         o->config.debug_exit = true; /* by which the guest that is built in says that something went wrong */
-    return true;
+    return settle_chardevs(o, why, n);
 }
 
 bool options_parse(struct Options *o, int argc, char **argv, char *why, size_t n) {

@@ -21,13 +21,13 @@ struct SinkOption {
     const char *path;
 };
 
-/** A socket to listen at: -monitor, -qmp. */
+/** Where a monitor, QMP or gdb is served: -monitor, -mon, -qmp, -gdb. */
 struct ServerOption {
     const char *option, *where;
     int (*serve)(Twin86Session *session, const char *where, char *why, size_t why_size);
 };
 
-enum { SERVERS_MAX = 8, DISK_OPTIONS_MAX = 32, FIRMWARE_OPTIONS_MAX = 64 };
+enum { SERIALS_MAX = 4, SERVERS_MAX = 8, DISK_OPTIONS_MAX = 32, FIRMWARE_OPTIONS_MAX = 64 };
 
 /** What to do instead of running a guest. */
 enum Action {
@@ -48,6 +48,9 @@ struct Options {
     enum Action action;
     struct SinkOption serial, debugcon;
     bool serial_given;
+    const char *serials[SERIALS_MAX + 1]; /* config.serials points here where the library has the host ends */
+    unsigned serial_count;
+    const char *chardevs[DISK_OPTIONS_MAX + 1];
     struct ServerOption server[SERVERS_MAX];
     unsigned servers;
     bool monitor_here;               /* -monitor stdio */

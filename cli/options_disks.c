@@ -74,7 +74,27 @@ bool set_object(struct Context *c, char *arg) {
 
 bool set_snapshot(struct Context *c, char *arg) { return (void)arg, c->o->config.snapshot = true; }
 
+/* QEMU's other names. NULL: it is none of them, or there is no memory. */
+static const char *without_alias(const char *name, const char *arg) {
+    static const char suffix[] = "-pci";
+    static const char *const aliases[] = {"virtio-blk", "virtio-rng", "virtio-serial", "virtio-balloon"};
+    for (unsigned i = 0; i < sizeof(aliases) / sizeof(aliases[0]); i++) {
+        if (strcmp(aliases[i], name) != 0)
+            continue;
+        char *text = malloc(strlen(arg) + sizeof(suffix)); /* as long as the program */
+        if (text != NULL)
+            sprintf(text, "%s%s%s", name, suffix, arg + strlen(name));
+        return text;
+    }
+    return NULL;
+}
+
 bool add_device(struct Context *c, const char *name, const char *arg, bool *unknown) {
+    const char *text = without_alias(name, arg);
+    if (text != NULL) {
+        c->o->config.devices = c->o->devices;
+        return add_to_list(c, c->o->devices, text);
+    }
     for (unsigned i = 0; twin86_device_name(i) != NULL; i++) {
         if (strcmp(twin86_device_name(i), name) != 0)
             continue;

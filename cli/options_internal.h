@@ -26,6 +26,20 @@ bool set_flash_drive(struct Context *c, char *arg);
 bool set_pflash(struct Context *c, char *arg);
 bool set_global(struct Context *c, char *arg);
 
+/* options_chardev.c */
+typedef int ServeFunction(Twin86Session *session, const char *where, char *why, size_t why_size);
+bool set_serial(struct Context *c, char *arg);
+bool set_debugcon(struct Context *c, char *arg);
+bool set_chardev(struct Context *c, char *arg);
+bool set_parallel(struct Context *c, char *arg);
+bool set_monitor(struct Context *c, char *arg);
+bool set_qmp(struct Context *c, char *arg);
+bool set_mon(struct Context *c, char *arg);
+/** Somebody who is served at `where`. False with a message. */
+bool add_server(struct Context *c, const char *where, ServeFunction *serve);
+/** All options are read: who talks to the terminal. False with `why`. */
+bool settle_chardevs(struct Options *o, char *why, size_t n);
+
 /* options_disks.c */
 bool set_drive(struct Context *c, char *arg);
 bool set_blockdev(struct Context *c, char *arg);

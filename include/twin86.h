@@ -116,7 +116,6 @@ typedef struct Twin86Config {
     const char *const *drives;    /* "file=PATH,if=ide,..." */
     const char *const *blockdevs; /* "driver=qcow2,node-name=NODE,file.filename=PATH", or as JSON */
     const char *const *devices;   /* "ide-cd,drive=ID,...": an id of a drive's, or a blockdev's node-name */
-    const char *const *objects;   /* "rng-random,id=ID,...", which devices name */
     bool snapshot;                /* what the guest writes to any drive is forgotten at the end */
     /* What firmware finds (docs/firmware.md). Lists end with NULL, and may be NULL. */
     const char *const *firmware_dirs; /* folders in which firmware files are looked for first */
@@ -125,6 +124,12 @@ typedef struct Twin86Config {
     const char *const *option_roms;   /* "PATH[,bootindex=N]" */
     const char *boot;                 /* "order=cd,menu=on,...": then firmware is what starts by default; or NULL */
     Twin86Flash flash[2];             /* chips that hold the firmware; the first ends at 4 GiB, the second below it */
+    /* Character devices (docs/devices.md). Lists end with NULL, and may be NULL. */
+    const char *const *chardevs; /* "socket,id=ID,path=PATH,server=on,..." */
+    const char *const *serials;  /* COM1 to COM4: "stdio" (the program's serial_output and twin86_serial_input),
+                                    "chardev:ID", "pty", "unix:PATH,server=on", ...; NULL: one, stdio */
+    const char *debugcon_to;     /* the debug console's, as of serials; NULL: debugcon_output */
+    const char *const *objects; /* "rng-random,id=ID,...", which devices name */
 } Twin86Config;
 
 /** Where output goes: serial_output, debugcon_output, trace_output. */
@@ -143,6 +148,10 @@ TWIN86_API int twin86_accel_probe(unsigned index, char *why, size_t why_size);
 TWIN86_API int twin86_doctor(unsigned index, FILE *f);
 /** What `twin86_cpu_name(index)` is, in a few words. */
 TWIN86_API const char *twin86_cpu_description(unsigned index);
+
+/** What the user has to know of character device 0, 1, ... of the machine: which terminal it is, that somebody is
+ *  waited for; "" if there is nothing. False: there is no such device. */
+TWIN86_API bool twin86_chardev_note(Twin86Machine *machine, unsigned index, char *text, size_t size);
 
 /** What Twin86Config.devices may name: index 0, 1, ... until NULL; its properties, "drive=ID,unit=0|1"; what it is. */
 TWIN86_API const char *twin86_device_name(unsigned index);

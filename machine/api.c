@@ -71,6 +71,14 @@ int twin86_doctor(unsigned index, FILE *f) {
     return r;
 }
 
+bool twin86_chardev_note(Twin86Machine *machine, unsigned index, char *text, size_t size) {
+    struct Machine *m = machine_of(machine);
+    pthread_mutex_lock(&m->lock);
+    bool there = chardev_note(m, index, text, size);
+    pthread_mutex_unlock(&m->lock);
+    return there;
+}
+
 /* ---- life ---- */
 
 int machine_new(Twin86Machine **machine, const Twin86Config *config, char *why, size_t n) {

@@ -37,7 +37,10 @@ const struct DeviceState machine_device_states[] = {
     STATE(pic, pic_state_table),
     STATE(pit, pit_state_table),
     STATE(rtc, rtc_state_table),
-    STATE(com1, uart_state_table),
+    {"com1", &uart_state_table, offsetof(struct Machine, com[0].uart.state), false},
+    {"com2", &uart_state_table, offsetof(struct Machine, com[1].uart.state), false},
+    {"com3", &uart_state_table, offsetof(struct Machine, com[2].uart.state), false},
+    {"com4", &uart_state_table, offsetof(struct Machine, com[3].uart.state), false},
     STATE(i8042, i8042_state_table),
     STATE(port92, port92_state_table),
     STATE(dma, dma_state_table),
@@ -61,6 +64,8 @@ const struct DeviceState machine_device_states[] = {
     VIRTIO(7),
     {"virtio-rng", &virtio_pci_state_table, offsetof(struct Machine, virtio.rng.pci.state), false},
     STATE(virtio.rng.rng, virtio_rng_state_table),
+    {"virtio-serial", &virtio_pci_state_table, offsetof(struct Machine, virtio.serial.pci.state), false},
+    STATE(virtio.serial.serial, virtio_serial_state_table),
     {"virtio-balloon", &virtio_pci_state_table, offsetof(struct Machine, virtio.balloon.pci.state), false},
     STATE(virtio.balloon.balloon, virtio_balloon_state_table),
     STATE(fw_cfg, fw_cfg_state_table),
@@ -70,7 +75,7 @@ const struct DeviceState machine_device_states[] = {
 };
 #undef STATE
 #undef VIRTIO
-_Static_assert(STORAGE_VIRTIO == 8, "a row for each");
+_Static_assert(STORAGE_VIRTIO == 8 && SERIAL_PORTS == 4, "a row for each");
 const unsigned machine_device_state_count = sizeof(machine_device_states) / sizeof(machine_device_states[0]);
 
 /* The engine's own interrupt controllers. */

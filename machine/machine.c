@@ -145,8 +145,12 @@ int machine_create(struct Machine *m, const Twin86Config *config, char *why, siz
         return why_errno(why, n, r, "guest RAM");
     if ((r = machine_wire_devices(m)) != 0)
         return why_errno(why, n, r, "devices");
-    if ((r = virtio_create_objects(m, config, why, n)) != 0 || (r = storage_create(m, config, why, n)) != 0)
+    if ((r = chardevs_create(m, config, why, n)) != 0 || (r = serial_ports_create(m, config, why, n)) != 0 ||
+        (r = debugcon_create(m, config, why, n)) != 0 || (r = virtio_create_objects(m, config, why, n)) != 0 ||
+        (r = storage_create(m, config, why, n)) != 0)
         return r;
+    if ((r = serial_ports_finish(m)) != 0)
+        return why_errno(why, n, r, "COM1");
     if ((r = firmware_wire(m, config, why, n)) != 0)
         return r;
     machine_wire_observers(m);
@@ -154,7 +158,7 @@ int machine_create(struct Machine *m, const Twin86Config *config, char *why, siz
         return r;
     if ((r = create_loop(m)) != 0 || (r = machine_wire_doorbells(m)) != 0)
         return why_errno(why, n, r, "event loop");
-    if ((r = virtio_start(m, why, n)) != 0)
+    if ((r = chardevs_start(m, why, n)) != 0 || (r = virtio_start(m, why, n)) != 0)
         return r;
     char note[sizeof(m->pending.message)];
     pthread_mutex_lock(&m->lock);
@@ -189,6 +193,7 @@ void machine_destroy(struct Machine *m) {
     storage_destroy(m);
     virtio_destroy(m);
     machine_destroy_doorbells(m);
+    chardevs_destroy(m);
     firmware_destroy(m);
     fw_cfg_destroy(&m->fw_cfg);
     if (m->bus != NULL)

@@ -41,6 +41,8 @@
 #include "include/twin86.h"
 #include "machine/boot/boot.h"
 #include "machine/boot/e820.h"
+#include "machine/chardev/chardev.h"
+#include "machine/chardev/serial_ports.h"
 #include "machine/firmware/firmware.h"
 #include "machine/loop.h"
 #include "machine/sha256.h"
@@ -59,9 +61,10 @@ static inline uint8_t machine_pirq_irq(unsigned n) { return n < 2 ? 10 : 11; }
 
 enum { SERIAL_QUEUE_SIZE = 65536 };
 
-/** Host bytes on their way to COM1. */
+/** Bytes of the program that has the machine, on their way to the device that has the character device stdio. */
 struct SerialQueue {
     pthread_mutex_t mutex;
+    struct Chardev *front; /* the character device; NULL: no device has one */
     size_t head, count;
     uint8_t data[SERIAL_QUEUE_SIZE];
 };
@@ -133,7 +136,7 @@ struct Machine {
     struct Pic pic;
     struct Pit pit;
     struct Rtc rtc;
-    struct Uart com1;
+    struct SerialPort com[SERIAL_PORTS];
     struct Hpet hpet;
     struct AcpiPm acpi_pm;
     struct PciHost pci;
@@ -157,6 +160,7 @@ struct Machine {
     bool has_guest;
 
     struct Hook *hooks;
+    struct Chardevs chardevs;
     struct SerialQueue serial;
     struct EventSlot slot;
     int reset_fd;        /* eventfd: resets since it was last read */
@@ -194,6 +198,8 @@ int machine_new(Twin86Machine **machine, const Twin86Config *config, char *why, 
 int machine_wire_memory(struct Machine *m);
 /** All devices, their addresses and interrupts; RAM is mapped. 0 or -errno. */
 int machine_wire_devices(struct Machine *m);
+/** ISA interrupt `line`, for devices that options put in. */
+struct IrqWire machine_isa_wire(struct Machine *m, int line);
 /** Tell the devices what of the CPU model the engines could give. Before the first reset. */
 void machine_fit_devices(struct Machine *m);
 /** Every device to its power-up state. Lock held. */
@@ -329,10 +335,10 @@ void machine_init_input(struct Machine *m);
 size_t machine_serial_input(struct Machine *m, const void *data, size_t size);
 /** As twin86_hold_output. */
 void machine_hold_output(struct Machine *m, enum Twin86OutputKind kind, bool on);
-/** COM1's line takes bytes. `opaque` is the machine. Any thread. */
-bool machine_serial_can_write(void *opaque);
-/** Give COM1 as much as it takes. `opaque` is the machine. Lock held. */
-void machine_feed_com1(void *opaque);
+/** The program takes more serial output. Any thread. */
+bool machine_serial_can_write(const struct Machine *m);
+/** Give the device that has stdio as much as it takes. Lock held. */
+void machine_feed_serial(struct Machine *m);
 /** The ACPI power button: soon. Any thread. */
 void machine_press_power(struct Machine *m);
 /** The NMI button, which is wired to the local APIC's LINT1 as on real boards: soon when it runs, at once when it is

@@ -62,7 +62,9 @@ static void wire(struct Machine *m) {
     const struct DeviceLog *log = trace_wants_log(&m->trace) ? &m->trace.log : NULL;
     bus_set_tap(m->bus, trace_wants_tap(&m->trace) ? &m->trace.tap : NULL);
     m->pic.log = m->ioapic.log = m->i8042.log = m->hpet.log = m->fw_cfg.log = m->pvpanic.log = log;
-    m->pit.log = m->rtc.log = m->com1.log = m->dma.log = m->fdc.log = m->acpi_pm.log = m->pci.log = m->hole_log = log;
+    m->pit.log = m->rtc.log = m->dma.log = m->fdc.log = m->acpi_pm.log = m->pci.log = m->hole_log = log;
+    for (unsigned i = 0; i < SERIAL_PORTS; i++)
+        m->com[i].uart.log = log;
     piix3_ide_set_log(&m->piix3_ide, log);
     for (unsigned i = 0; i < FIRMWARE_FLASH_CHIPS; i++)
         m->fw.flash[i].device.log = log;

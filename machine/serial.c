@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Host input on its way to the guest, all of it by work posted to the loop: COM1's queue, and the buttons; and what
+/* Host input on its way to the guest, all of it by work posted to the loop: the program's bytes, the buttons; and what
  * the guest feels of output that the host does not take. */
 #include "machine/machine.h"
 
@@ -18,13 +18,12 @@ size_t machine_serial_input(struct Machine *m, const void *data, size_t size) {
     return n;
 }
 
-/* COM1 calls again (input_ready) when it has refused some. */
-void machine_feed_com1(void *opaque) {
-    struct Machine *m = opaque;
+void machine_feed_serial(struct Machine *m) {
     struct SerialQueue *q = &m->serial;
-    uint8_t buf[UART_FIFO_SIZE];
-    for (;;) {
-        size_t n = uart_can_receive(&m->com1);
+    uint8_t buf[256];
+    while (q->front != NULL) {
+        const struct CharFrontend *f = &q->front->front;
+        size_t n = f->room(f->opaque);
         pthread_mutex_lock(&q->mutex);
         n = n < q->count ? n : q->count;
         n = n < sizeof(buf) ? n : sizeof(buf);
@@ -35,24 +34,30 @@ void machine_feed_com1(void *opaque) {
         pthread_mutex_unlock(&q->mutex);
         if (n == 0)
             return;
-        uart_receive(&m->com1, buf, n);
+        f->receive(f->opaque, buf, n);
     }
 }
 
+static void feed(void *opaque) { machine_feed_serial(opaque); }
+
 /* ---- output that is held ---- */
 
-/* COM1's transmitter waits, as for a slow line, while the rest of the guest goes on. What has no way to let the guest
- * wait (and with CLOCK_ICOUNT COM1, too, or a run would not repeat) holds the vCPUs. */
+/* A serial port's transmitter waits, as for a slow line, while the rest of the guest goes on. What has no way to let
+ * the guest wait (and with CLOCK_ICOUNT serial ports, too, or a run would not repeat) holds the vCPUs. */
 static bool holds_vcpus(const struct Machine *m, enum Twin86OutputKind kind) {
     return kind != TWIN86_OUTPUT_SERIAL || m->config.icount;
 }
 
-bool machine_serial_can_write(void *opaque) {
-    const struct Machine *m = opaque;
+bool machine_serial_can_write(const struct Machine *m) {
     return m->config.icount || (atomic_load(&m->held) & 1u << TWIN86_OUTPUT_SERIAL) == 0;
 }
 
-static void output_ready(void *opaque) { uart_output_ready(&((struct Machine *)opaque)->com1); }
+static void output_ready(void *opaque) {
+    struct Machine *m = opaque;
+    for (struct Chardev *c = m->chardevs.list; c != NULL; c = c->next)
+        if (c->options.kind == CHAR_STDIO && c->front.output_ready != NULL)
+            c->front.output_ready(c->front.opaque);
+}
 
 void machine_hold_output(struct Machine *m, enum Twin86OutputKind kind, bool on) {
     unsigned bit = 1u << kind;
@@ -97,7 +102,7 @@ void machine_press_nmi(struct Machine *m) {
 
 void machine_init_input(struct Machine *m) {
     pthread_mutex_init(&m->serial.mutex, NULL);
-    loop_work_init(&m->serial_work, machine_feed_com1, m);
+    loop_work_init(&m->serial_work, feed, m);
     loop_work_init(&m->power_work, press_power, m);
     loop_work_init(&m->nmi_work, press_nmi, m);
     loop_work_init(&m->output_work, output_ready, m);

@@ -56,6 +56,7 @@ static struct IrqWire wire(struct Machine *m, enum WireKind kind, int line) {
 }
 
 static struct IrqWire isa_wire(struct Machine *m, int line) { return wire(m, WIRE_ISA, line); }
+struct IrqWire machine_isa_wire(struct Machine *m, int line) { return isa_wire(m, line); }
 /* With the kernel's I/O APIC: pin 16 or higher. */
 static struct IrqWire ioapic_wire(struct Machine *m, int pin) { return wire(m, WIRE_IOAPIC, pin); }
 static struct IrqWire pic_wire(struct Machine *m, int input) { return wire(m, WIRE_PIC, input); }
@@ -89,12 +90,6 @@ static void set_a20(void *opaque, bool enabled) {
 static void debug_exit(void *opaque, uint32_t code) { machine_stop(opaque, TWIN86_EVENT_DEBUG_EXIT, code); }
 
 static void panic_reported(void *opaque, uint32_t event) { machine_stop(opaque, TWIN86_EVENT_PANIC, event); }
-
-static void serial_write(void *opaque, const uint8_t *buf, size_t len) {
-    struct Machine *m = opaque;
-    if (m->config.serial_output != NULL)
-        m->config.serial_output(m->config.opaque, buf, len);
-}
 
 static void debugcon_write(void *opaque, const uint8_t *buf, size_t len) {
     struct Machine *m = opaque;
@@ -365,10 +360,9 @@ static size_t floppy_dma(void *opaque, void *buf, size_t n, bool to_memory, bool
 static int wire_isa(struct Machine *m) {
     struct Bus *bus = m->bus;
     int r;
-    struct CharBackend serial = {serial_write, machine_serial_can_write, machine_feed_com1, m};
     pit_init(&m->pit, m->clock, hpet_pit_wire(&m->hpet));
     i8042_init(&m->i8042, isa_wire(m, 1), (struct I8042Lines){set_a20, machine_guest_reset, m});
-    uart_init(&m->com1, m->clock, isa_wire(m, 4), serial);
+    serial_ports_init(m);
     rtc_init(&m->rtc, m->clock, hpet_rtc_wire(&m->hpet));
     m->rtc.alarm = (struct IrqWire){acpi_pm_rtc_alarm, &m->acpi_pm, 0};
     port92_init(&m->port92, set_a20, machine_guest_reset, m);
@@ -384,7 +378,7 @@ static int wire_isa(struct Machine *m) {
     if ((r = dma_map(&m->dma, bus)) != 0 || (r = pit_map(&m->pit, bus, 0x40)) != 0 ||
         (r = pit_map_port61(&m->pit, bus, 0x61)) != 0 || (r = i8042_map(&m->i8042, bus, 0x60)) != 0 ||
         (r = rtc_map(&m->rtc, bus, 0x70)) != 0 || (r = port92_map(&m->port92, bus, 0x92)) != 0 ||
-        (r = uart_map(&m->com1, bus, 0x3f8)) != 0 || (r = fdc_map(&m->fdc, bus)) != 0)
+        (r = fdc_map(&m->fdc, bus)) != 0)
         return r;
     if (m->config.debugcon && (r = debugcon_map(&m->debugcon, bus, m->config.debugcon_port)) != 0)
         return r;
@@ -438,7 +432,8 @@ static void reset_devices(struct Machine *m) {
         set_up_chipset(m);
     fw_cfg_reset(&m->fw_cfg);
     pit_reset(&m->pit);
-    uart_reset(&m->com1);
+    for (unsigned i = 0; i < SERIAL_PORTS; i++)
+        uart_reset(&m->com[i].uart);
     i8042_reset(&m->i8042);
     port92_reset(&m->port92);
     dma_reset(&m->dma);
@@ -477,12 +472,14 @@ void machine_restored_devices(struct Machine *m) {
     pci_restored(&m->pci);
     pit_restored(&m->pit);
     rtc_restored(&m->rtc);
-    uart_restored(&m->com1);
+    for (unsigned i = 0; i < SERIAL_PORTS; i++)
+        uart_restored(&m->com[i].uart);
     port92_restored(&m->port92);
     piix4_pm_restored(&m->piix4_pm);
     ide_restored(&m->piix3_ide.ide);
     storage_restored(m);
     virtio_devices_restored(m);
+    chardevs_restored(m);
     for (unsigned i = 0; i < FIRMWARE_FLASH_CHIPS; i++)
         pflash_restored(&m->fw.flash[i].device);
     machine_sleep_changed(m);

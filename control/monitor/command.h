@@ -75,6 +75,13 @@ void monitor_commit(struct Monitor *mon, char *args);
 void monitor_eject(struct Monitor *mon, char *args);
 void monitor_change(struct Monitor *mon, char *args);
 
+/* chardevs.c */
+void monitor_info_chardev(struct Monitor *mon, char *args);
+void monitor_ringbuf_read(struct Monitor *mon, char *args);
+void monitor_ringbuf_write(struct Monitor *mon, char *args);
+void monitor_chardev_add(struct Monitor *mon, char *args);
+void monitor_chardev_remove(struct Monitor *mon, char *args);
+
 /* balloon.c */
 void monitor_info_balloon(struct Monitor *mon, char *args);
 void monitor_balloon(struct Monitor *mon, char *args);

@@ -123,6 +123,7 @@ const struct MonitorCommand monitor_infos[] = {
     {"trace", NULL, "[N]", "the last instructions of this CPU", COMMAND_LOOKS, info_trace},
     {"block", NULL, "[-v] [DRIVE]", "drives and what is in them; -v: the images", COMMAND_LOOKS, monitor_info_block},
     {"blockstats", NULL, "", "what drives have read and written", COMMAND_LOOKS, monitor_info_blockstats},
+    {"chardev", NULL, "", "host ends of serial ports, consoles and monitors", 0, monitor_info_chardev},
     {"balloon", NULL, "", "how much RAM the guest has, and what it says of it", 0, monitor_info_balloon},
     {"cpus", NULL, "", "the CPUs; * is the one that is looked at", COMMAND_LOOKS, info_cpus},
     {"status", NULL, "", "whether the guest runs, and why not", 0, info_status},

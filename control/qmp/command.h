@@ -29,6 +29,12 @@ extern const struct QmpCommand qmp_commands[];
 /** {"qemu": {"major": ...}, "package": ...}, of the greeting and query-version. */
 struct json_object *qmp_version(void);
 
+/* chardevs.c */
+struct json_object *qmp_query_chardev(struct QmpCall *call);
+struct json_object *qmp_ringbuf_read(struct QmpCall *call);
+struct json_object *qmp_ringbuf_write(struct QmpCall *call);
+struct json_object *qmp_chardev_remove(struct QmpCall *call);
+
 /* balloon.c */
 struct json_object *qmp_balloon(struct QmpCall *call);
 struct json_object *qmp_query_balloon(struct QmpCall *call);

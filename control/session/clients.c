@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "control/session/clients.h"
 
+#include "control/session/bridge.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 struct Client {
@@ -80,5 +83,7 @@ int clients_serve(struct Session *s, const char *spec, const struct ClientOps *o
     }
     server->session = s;
     server->ops = ops;
+    if (strncmp(spec, "chardev:", 8) == 0)
+        return bridge_open(s, spec + 8, on_accept, server, why, n);
     return session_listen(s, spec, true, on_accept, server, why, n);
 }

@@ -293,6 +293,21 @@ static void on_sleep(void *opaque, int fd, short revents) {
     }
 }
 
+static bool nobody_awaited(const struct Session *s) { return s->awaited == 0 && s->m->chardevs.awaited == 0; }
+
+/* Somebody came who was waited for. */
+static void arrived(struct Session *s) {
+    if (nobody_awaited(s) && s->start_wanted && s->state == SESSION_PRELAUNCH)
+        session_start(s, false);
+}
+
+static void on_arrived(void *opaque, int fd, short revents) {
+    uint64_t count;
+    (void)revents;
+    if (read(fd, &count, sizeof(count)) > 0)
+        arrived(opaque);
+}
+
 /* ---- life ---- */
 
 struct Session *session_new(struct Machine *m) {
@@ -306,7 +321,8 @@ struct Session *session_new(struct Machine *m) {
     s->last_notice = &s->notices;
     if (loop_init(&s->loop, NULL) != 0 || loop_add_fd(&s->loop, m->slot.fd, POLLIN, on_event, s) != 0 ||
         loop_add_fd(&s->loop, m->sleep_fd, POLLIN, on_sleep, s) != 0 ||
-        loop_add_fd(&s->loop, m->reset_fd, POLLIN, on_reset, s) != 0) {
+        loop_add_fd(&s->loop, m->reset_fd, POLLIN, on_reset, s) != 0 ||
+        loop_add_fd(&s->loop, m->chardevs.arrived_fd, POLLIN, on_arrived, s) != 0) {
         loop_destroy(&s->loop);
         free(s);
         return NULL;
@@ -410,7 +426,7 @@ int session_cont(struct Session *s, char *why, size_t n) {
 void session_start(struct Session *s, bool stopped) {
     char why[8];
     s->start_wanted = !stopped;
-    if (s->start_wanted && s->awaited == 0)
+    if (s->start_wanted && nobody_awaited(s))
         session_cont(s, why, sizeof(why));
 }
 
@@ -579,8 +595,8 @@ static void on_client(void *opaque, int fd, short revents) {
     if (!l->awaited)
         return;
     l->awaited = false;
-    if (--s->awaited == 0 && s->start_wanted && s->state == SESSION_PRELAUNCH)
-        session_start(s, false);
+    s->awaited--;
+    arrived(s);
 }
 
 static void end_listener(void *opaque) {

@@ -16,7 +16,7 @@
 #include "devices/pci/pci_dma.h"
 #include "devices/state.h"
 
-enum { VIRTIO_QUEUES = 8, VIRTIO_QUEUE_SIZE = 256, VIRTIO_SEGMENTS = 128 };
+enum { VIRTIO_QUEUES = 64, VIRTIO_QUEUE_SIZE = 256, VIRTIO_SEGMENTS = 128 };
 enum { VIRTIO_NO_VECTOR = 0xffff };
 
 /** Device status (2.1). */

@@ -13,6 +13,7 @@
 #include "devices/virtio/virtio.h"
 
 enum {
+    VIRTIO_BLK_QUEUES = 8,
     VIRTIO_BLK_REQUESTS = 64,
     VIRTIO_BLK_PIECE = 128 * 1024,
     VIRTIO_BLK_SERIAL = 20,

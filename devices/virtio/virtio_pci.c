@@ -353,7 +353,8 @@ static int add_capabilities(struct VirtioPci *p) {
     };
     int at = 0;
     for (unsigned i = 0; i < sizeof(list) / sizeof(list[0]) && at >= 0; i++)
-        at = add_capability(p, list[i].type, list[i].offset, list[i].length, list[i].size);
+        if (list[i].type != CAP_DEVICE || list[i].length > 0) /* of a device that has none there is no capability */
+            at = add_capability(p, list[i].type, list[i].offset, list[i].length, list[i].size);
     if (at < 0)
         return at;
     p->access = at;

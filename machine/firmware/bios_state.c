@@ -79,5 +79,5 @@ void machine_set_bios_devices(struct Machine *m) {
     open_dma_cascade(m);
     if (!m->config.kernel_irqchip)
         program_pics(m);
-    uart_set_firmware_state(&m->com1);
+    uart_set_firmware_state(&m->com[0].uart);
 }

@@ -18,6 +18,7 @@
     "drive=ID," PLUG_PROPERTIES ",bootindex=N,serial=TEXT,num-queues=1..8,logical_block_size=N," BLOCK_SIZES           \
     ",min_io_size=N,opt_io_size=N,discard_granularity=N,discard=on|off,write-zeroes=on|off," DISK_ERRORS
 #define FLOPPY_PROPERTIES "drive=ID,unit=0|1,drive-type=auto|120|144|288,bus=floppy-bus.0,id=ID,bootindex=N"
+#define PORT_PROPERTIES "chardev=ID,name=TEXT,nr=0..30,bus=CONTROLLER.0,id=ID"
 
 static const struct Device {
     const char *name, *properties, *description;
@@ -27,7 +28,13 @@ static const struct Device {
     {"ide-cd", IDE_PROPERTIES "," ERRORS, "an ATAPI CD-ROM; no drive=: empty", storage_add_ide_device},
     {"floppy", FLOPPY_PROPERTIES, "a floppy drive; no drive=: empty", storage_add_floppy_device},
     {"virtio-blk-pci", VIRTIO_PROPERTIES, "a virtio disk, transitional", storage_add_virtio_device},
+    {"isa-serial", "chardev=ID,index=0..3,iobase=PORT,irq=N,id=ID", "a serial port, 16550A", serial_add_isa},
+    {"isa-debugcon", "chardev=ID,iobase=0xe9,id=ID", "the debug console", debugcon_add},
     {"virtio-rng-pci", "rng=ID,max-bytes=N,period=MS," PLUG_PROPERTIES, "random numbers of the host's", virtio_add_rng},
+    {"virtio-serial-pci", "max_ports=1..31," PLUG_PROPERTIES, "a controller for the two that follow",
+     virtio_add_serial},
+    {"virtconsole", PORT_PROPERTIES, "a console, hvc0", virtio_add_port},
+    {"virtserialport", PORT_PROPERTIES, "a port with a name", virtio_add_port},
     {"virtio-balloon-pci", "deflate-on-oom=on|off,free-page-reporting=on|off," PLUG_PROPERTIES,
      "gives guest memory back to the host", virtio_add_balloon},
 };

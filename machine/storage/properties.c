@@ -66,7 +66,7 @@ static const struct Property {
     {"ver", IDE, TEXT, AT(version), 0, 8, NULL},
     {"unit", IDE | STORAGE_FLOPPY, NUMBER, AT(unit), 0, IDE_DRIVES - 1, NULL},
     {"addr", STORAGE_VIRTIO_BLK, NUMBER, AT(slot), PCI_FIRST_FREE_SLOT, PCI_SLOTS - 1, NULL},
-    {"num-queues", STORAGE_VIRTIO_BLK, NUMBER, AT(queues), 1, VIRTIO_QUEUES, NULL},
+    {"num-queues", STORAGE_VIRTIO_BLK, NUMBER, AT(queues), 1, VIRTIO_BLK_QUEUES, NULL},
     {"write-cache", DISKS, WORD, AT(write_cache), 0, 0, switches_or_auto},
     {"logical_block_size", DISKS, POWER, AT(logical), SECTOR, BLOCK_MOST, NULL},
     {"physical_block_size", DISKS, POWER, AT(physical), SECTOR, BLOCK_MOST, NULL},

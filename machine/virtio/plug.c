@@ -43,6 +43,8 @@ int virtio_plug(struct Machine *m, struct VirtioPci *pci, struct Virtio *v, cons
 void virtio_devices_reset(struct Machine *m) {
     if (m->virtio.rng.plugged)
         virtio_pci_reset(&m->virtio.rng.pci);
+    if (m->virtio.serial.plugged)
+        virtio_pci_reset(&m->virtio.serial.pci);
     if (m->virtio.balloon.plugged)
         virtio_pci_reset(&m->virtio.balloon.pci);
 }
@@ -50,6 +52,8 @@ void virtio_devices_reset(struct Machine *m) {
 void virtio_devices_restored(struct Machine *m) {
     if (m->virtio.rng.plugged)
         virtio_rng_restored(&m->virtio.rng.rng);
+    if (m->virtio.serial.plugged)
+        virtio_serial_restored(&m->virtio.serial.serial);
     if (m->virtio.balloon.plugged)
         virtio_balloon_restored(&m->virtio.balloon.balloon);
 }

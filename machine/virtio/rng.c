@@ -147,6 +147,7 @@ void virtio_destroy(struct Machine *m) {
     }
     m->virtio.sources = NULL;
     free(m->virtio.balloon.id);
+    free(m->virtio.serial.id);
 }
 
 /* ---- the device ---- */

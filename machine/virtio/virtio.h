@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /**
- * Virtio devices that are no disks, as -device and -object ask for them: entropy and balloon. docs/devices.md is about
- * the options.
+ * Virtio devices that are no disks, as -device and -object ask for them: entropy, balloon, consoles. docs/devices.md is
+ * about the options.
  *
  * All functions but those of creation and destruction: machine lock held.
  */
@@ -11,6 +11,7 @@
 #include "devices/virtio/virtio_balloon.h"
 #include "devices/virtio/virtio_pci.h"
 #include "devices/virtio/virtio_rng.h"
+#include "devices/virtio/virtio_serial.h"
 #include "include/twin86.h"
 #include "machine/loop.h"
 
@@ -42,8 +43,17 @@ struct VirtioBalloonDevice {
     bool plugged;
 };
 
+struct VirtioSerialDevice {
+    struct VirtioPci pci;
+    struct VirtioSerial serial;
+    char *id;
+    struct LoopWork more;
+    bool plugged;
+};
+
 struct VirtioDevices {
     struct RngSource *sources;
+    struct VirtioSerialDevice serial;
     struct VirtioRngDevice rng;
     struct VirtioBalloonDevice balloon;
 };
@@ -74,6 +84,8 @@ int virtio_plug(struct Machine *m, struct VirtioPci *pci, struct Virtio *v, cons
 /** Put a device of -device in: `list` is what follows the name, and may be cut up. 0 or -errno with `why`. */
 int virtio_add_rng(struct Machine *m, const char *device, char *list, char *why, size_t n);
 int virtio_add_balloon(struct Machine *m, const char *device, char *list, char *why, size_t n);
+int virtio_add_serial(struct Machine *m, const char *device, char *list, char *why, size_t n);
+int virtio_add_port(struct Machine *m, const char *device, char *list, char *why, size_t n);
 
 /** Random bytes: VirtioRngOps.read; `opaque` is the struct RngSource. */
 size_t virtio_rng_source_read(void *opaque, uint8_t *to, size_t n);

@@ -94,8 +94,49 @@ refused "there is one already" -device virtio-rng-pci -device virtio-rng-pci
 refused "slot 5 of pci.0 is taken" -device virtio-rng-pci,addr=5 -device virtio-balloon-pci,addr=5
 refused "deflate-on-oom=maybe is not right" -device virtio-balloon-pci,deflate-on-oom=maybe
 refused "a machine has one at most" -device virtio-balloon-pci -device virtio-balloon-pci
-refused "'pty' is not supported" -serial pty
-refused "given twice" -serial null -serial null
+refused "a machine has one at most" -device virtio-balloon -device virtio-balloon,id=b
+refused "'telnet:x' is not supported; tcp: carries the same bytes" -serial telnet:x
+refused "'vc' is not supported; there is no display" -serial vc
+refused "'/dev/ttyS0' is not supported; a port of the host's" -serial /dev/ttyS0
+refused "there is no -chardev with id=x" -serial chardev:x
+refused "belongs to COM1 already" -chardev null,id=x -serial chardev:x -serial chardev:x
+refused "stdio belongs to COM1 already" -serial stdio -serial stdio
+refused "a PC has 4 serial ports" -serial null -serial null -serial null -serial null -serial null
+refused "nobody answers at unix:/nonexistent" -serial unix:/nonexistent/socket
+refused "needs id=NAME" -chardev null
+refused "there is a 'x' already" -chardev null,id=x -chardev null,id=x
+refused "-chardev: 'udp' is not supported; tcp: or -chardev socket" -chardev udp,id=x
+refused "-chardev: 'spicevmc' is not supported; null, stdio, file, pipe" -chardev spicevmc,id=x
+refused "there is no property 'tls-creds'" -chardev socket,id=x,path=/tmp/x,tls-creds=y
+refused "there is no property 'path'; id=, logfile=, logappend=, mux= are there" -chardev null,id=x,path=y
+refused "path= is missing" -chardev file,id=x
+refused "a socket has path=, or host= and port=" -chardev socket,id=x
+refused "a socket has path=, or host= and port=" -chardev socket,id=x,path=/tmp/x,port=5
+refused "port=0 is not right" -chardev socket,id=x,port=0
+refused "reconnect= is for one that connects" -chardev socket,id=x,path=/tmp/x,server=on,reconnect=1
+refused "wait=on is for one that listens" -chardev socket,id=x,path=/tmp/x,wait=on
+refused "size=1000 is not right; a power of two" -chardev ringbuf,id=x,size=1000
+refused "mux=on is not right; on, of stdio alone" -chardev null,id=x,mux=on
+refused "signal=on is not right; off: all keys" -chardev stdio,id=x,signal=on
+refused "logfile=/nonexistent/log: No such file" -chardev null,id=x,logfile=/nonexistent/log
+refused "neither /nonexistent/p.in and .out" -chardev pipe,id=x,path=/nonexistent/p
+refused "-device isa-serial needs chardev=ID" -device isa-serial
+refused "that index is taken" -chardev null,id=x -serial null -device isa-serial,chardev=x,index=0
+refused "index=4 is not right" -chardev null,id=x -device isa-serial,chardev=x,index=4
+refused "-device isa-debugcon needs chardev=ID" -device isa-debugcon
+refused "is there already" -debugcon null -chardev null,id=x -device isa-debugcon,chardev=x
+refused "needs a controller before it: -device virtio-serial-pci" -chardev null,id=x -device virtconsole,chardev=x
+refused "nr=0 is a virtconsole's" -device virtio-serial-pci -device virtserialport,nr=0
+refused "nr=1 is taken" -device virtio-serial-pci -device virtserialport,nr=1 -device virtserialport,nr=1
+refused "the controller has 1 ports" -device virtio-serial-pci,max_ports=1 -device virtserialport
+refused "max_ports=32 is not right" -device virtio-serial-pci,max_ports=32
+refused "virtconsole needs chardev=ID" -device virtio-serial-pci -device virtconsole
+refused "there are no parallel ports" -parallel file:/tmp/x
+refused "'file:x' is not supported; stdio (of -monitor)" -qmp file:x
+refused "the terminal has the monitor, not QMP" -chardev stdio,id=x -mon chardev=x,mode=control
+refused "'mode=x' is not known" -mon chardev=x,mode=x
+refused "there is no -chardev with id=x" -mon chardev=x
+refused "a host end is for one machine" diff guest -serial pty
 refused "'telnet:x' is not supported" -debugcon telnet:x
 refused "only none is" -display gtk
 refused "shift must be 0 to 10" -icount 11
@@ -153,7 +194,7 @@ done
 # kvm where it works, else software
 exits 7 -bios "$tmp/exit.rom" -device isa-debug-exit -machine accel=kvm:tcg
 
-refused "-monitor: 'nonsense' is no socket" -monitor nonsense
+refused "-monitor: 'nonsense' is not supported" -monitor nonsense
 refused "-monitor: 'x' is not a port" -monitor tcp:localhost:x
 refused "-monitor: the path of a unix socket" -monitor "unix:$(printf '%0120d' 0)"
 refused "-monitor: 'telnet' is not known" -monitor "unix:$tmp/socket,telnet"
@@ -161,7 +202,7 @@ refused "-monitor: unix:/nonexistent/x can't be listened at" -monitor unix:/none
 refused "is not a socket" -monitor "unix:$tmp/exit.rom"
 refused "needs unix:PATH" -qmp
 if grep -q "define HAVE_JSON_C" config.h; then
-    refused "-qmp: 'stdio' is no socket" -qmp stdio
+    refused "-qmp: 'stdio' is not supported" -qmp stdio
     refused "-qmp: '0' is not a port" -qmp tcp::0
 else
     refused "this build has no QMP" -qmp "unix:$tmp/socket"

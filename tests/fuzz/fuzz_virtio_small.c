@@ -8,6 +8,7 @@
 #include "devices/virtio/virtio_balloon.h"
 #include "devices/virtio/virtio_pci.h"
 #include "devices/virtio/virtio_rng.h"
+#include "devices/virtio/virtio_serial.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -34,6 +35,8 @@ struct Bench {
     struct Virtio *virtio;
     struct VirtioRng rng;
     struct VirtioBalloon balloon;
+    struct VirtioSerial serial;
+    size_t sent;         /* since the last turn */
     unsigned dry, waits; /* of the source: it has nothing so often; of the balloon: turns that wait */
     uint64_t discarded;  /* since the last turn */
 };
@@ -112,6 +115,58 @@ static void balloon_host(struct Bench *b, uint32_t number) {
         virtio_balloon_ask_stats(&b->balloon);
 }
 
+/* ---- consoles ---- */
+
+static void host_write(void *opaque, const uint8_t *data, size_t n) {
+    struct Bench *b = opaque;
+    (void)data;
+    b->sent += n;
+    demand(b->sent <= 2 * VIRTIO_SERIAL_TURN, "a turn that does not end");
+}
+
+static bool host_can_write(void *opaque) {
+    struct Bench *b = opaque;
+    b->dry -= b->dry > 0;
+    return b->dry == 0;
+}
+
+static void host_input_ready(void *opaque) {
+    struct Bench *b = opaque;
+    static const uint8_t data[4096];
+    for (unsigned i = 0; i < 2; i++) {
+        size_t room = virtio_serial_room(&b->serial.port[i]);
+        demand(room <= sizeof data, "more room than a chunk");
+        if (room > 0)
+            virtio_serial_receive(&b->serial.port[i], data, 1 + room / 2);
+    }
+}
+
+static struct Virtio *make_serial(struct Bench *b) {
+    static const struct VirtioSerialOps ops = {more};
+    const struct CharBackend backend = {host_write, host_can_write, host_input_ready, b};
+    virtio_serial_init(&b->serial, &b->pci.pci, 3, &ops, b);
+    virtio_serial_add_port(&b->serial, 0, true, "console", backend);
+    virtio_serial_add_port(&b->serial, 1, false, "plain", backend);
+    return &b->serial.virtio;
+}
+
+static void *serial_state(struct Bench *b) { return &b->serial.state; }
+static void serial_restored(struct Bench *b) { virtio_serial_restored(&b->serial); }
+
+static void serial_host(struct Bench *b, uint32_t number) {
+    struct VirtioSerialPort *p = &b->serial.port[number & 1];
+    b->sent = 0;
+    if (number & 2)
+        virtio_serial_continue(&b->serial);
+    if (number & 4)
+        virtio_serial_opened(p, number & 8);
+    if (number & 16)
+        virtio_serial_output_ready(p);
+    if (number & 32)
+        host_input_ready(b);
+    b->dry = number >> 8 & 7;
+}
+
 static const struct Kind kinds[] = {
     {{"virtio-rng", VIRTIO_TYPE_ENTROPY, 0x00ff00},
      &virtio_rng_state_table,
@@ -125,6 +180,12 @@ static const struct Kind kinds[] = {
      balloon_state,
      balloon_restored,
      balloon_host},
+    {{"virtio-serial", VIRTIO_TYPE_CONSOLE, 0x078000},
+     &virtio_serial_state_table,
+     make_serial,
+     serial_state,
+     serial_restored,
+     serial_host},
 };
 enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };
 
@@ -205,7 +266,7 @@ static void offer(struct Bench *b, struct Input *in) {
     uint16_t index = bus_read_uint(b->bus, table(n) + 0x102, 2);
     bus_write_uint(b->bus, table(n) + 0x104 + 2 * (index % ENTRIES), 0, 2);
     bus_write_uint(b->bus, table(n) + 0x102, (uint16_t)(index + 1), 2);
-    b->discarded = 0;
+    b->discarded = b->sent = 0;
     bus_write_uint(b->bus, BAR + 0x3000 + 4 * n, n, 2);
 }
 
@@ -220,7 +281,7 @@ static void restore(struct Bench *b, const struct Kind *kind, struct Input *in) 
         bytes[number(in, 2) % n] = number(in, 1);
     if (state_load(kind->table, 1, bytes, n, s, why, sizeof why) == 0) {
         memcpy(kind->state(b), s, kind->table->size);
-        b->discarded = 0;
+        b->discarded = b->sent = 0;
         kind->restored(b);
     }
     free(bytes);
@@ -241,7 +302,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     while (in.left > 0) {
         uint8_t op = number(&in, 1);
         unsigned bytes = 1u << (op >> 6) % 3;
-        b->discarded = 0;
+        b->discarded = b->sent = 0;
         switch (op % 10) {
         case 0: bus_write_uint(b->bus, BAR + number(&in, 2) % 0x3020, number(&in, bytes), bytes); break;
         case 1: bus_read_uint(b->bus, BAR + number(&in, 2) % 0x3020, bytes); break;

@@ -88,6 +88,7 @@ static const struct SuiteEntry suites[] = {
     {"fdc", fdc_suite},
     {"virtio", virtio_suite},
     {"virtio_rng", virtio_rng_suite},
+    {"virtio_serial", virtio_serial_suite},
     {"virtio_balloon", virtio_balloon_suite},
     {"storage", storage_suite},
     {"atapi", atapi_suite},

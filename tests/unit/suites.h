@@ -89,6 +89,7 @@ Suite *ide_suite(void);
 Suite *fdc_suite(void);
 Suite *virtio_suite(void);
 Suite *virtio_rng_suite(void);
+Suite *virtio_serial_suite(void);
 Suite *virtio_balloon_suite(void);
 Suite *storage_suite(void);
 Suite *atapi_suite(void);

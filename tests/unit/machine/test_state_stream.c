@@ -219,11 +219,11 @@ START_TEST(refused_input_goes_on_waiting) {
     ck_assert_int_eq(twin86_run(a, 1, &e), 0);
     for (unsigned i = 0; i < 4; i++)
         ck_assert_uint_eq(bus_port_read(ma->bus, 0x3f8, 1), "0123"[i]);
-    ck_assert_uint_eq(ma->com1.state.rx_count, 12);
+    ck_assert_uint_eq(ma->com[0].uart.state.rx_count, 12);
     struct SavedState s = bench_save(a);
     bench_restore(b, &s);
     ck_assert_int_eq(twin86_run(b, 1, &e), 0);
-    ck_assert_uint_eq(mb->com1.state.rx_count, 12);
+    ck_assert_uint_eq(mb->com[0].uart.state.rx_count, 12);
     for (unsigned i = 4; i < 20; i++)
         ck_assert_uint_eq(bus_port_read(mb->bus, 0x3f8, 1), "0123456789abcdefghij"[i]);
     ck_assert_uint_eq(mb->serial.count, 0);
