@@ -42,6 +42,9 @@ spin = rom("spin.rom", "ebfe")
 halt = rom("halt.rom", "fa f4 ebfc")
 triple = rom("triple.rom", "2e0f011e0000 cc f4")
 reset = rom("reset.rom", "b0fe e664 f4 ebfd")
+# puts the ACPI block at 600h (00:01.3, registers 40h and 80h), and sleeps in S3; waking up it does that again
+sleepy = rom("sleepy.rom", "66b8400b0080 baf80c 66ef bafc0c 66b801060000 66ef 66b8800b0080 baf80c 66ef bafc0c b001 ee"
+             "ba0406 b80024 ef ebfe")
 # writes 6 (unknown, crash kernel), then 1 (panic) to pvpanic; what it reads there to isa-debug-exit
 panic = rom("panic.rom", "ba0505 b006 ee b001 ee ec e6f4 ebfe")
 path = os.path.join(tmp, "socket")
@@ -344,6 +347,32 @@ def test_guest_reset_and_waiting():
     q.close()
 
 
+def test_sleep():
+    p = start("-bios", sleepy, "-qmp", f"unix:{path}")
+    q = Qmp()
+    while not q.call("query-status")["return"]["status"] == "suspended":
+        time.sleep(0.01)
+    check("asleep", q.call("query-status")["return"] == {"running": False, "status": "suspended"})
+    check("info status", q.hmp("info status") == "VM status: paused (suspended)\n")
+    q.call("stop")
+    check("paused", q.call("query-status")["return"] == {"running": False, "status": "paused"})
+    q.call("cont")
+    check("wakes", q.call("system_wakeup").get("return") == {})
+    check("WAKEUP", q.event("WAKEUP")["event"] == "WAKEUP")
+    check("SUSPEND", q.event("SUSPEND")["event"] == "SUSPEND")
+    check("no RESET", all(e["event"] != "RESET" for e in q.events), q.events)
+    q.send('{"execute":"quit"}')
+    end(p, 0, "quit in sleep")
+    q.close()
+    p = start("-bios", spin, "-qmp", f"unix:{path}")
+    q = Qmp()
+    check("awake", error_class(q.call("system_wakeup")) == "GenericError")
+    check("awake, says the monitor", q.hmp("system_wakeup") == "the guest does not sleep (S3)\n")
+    q.send('{"execute":"quit"}')
+    end(p, 0, "awake")
+    q.close()
+
+
 def test_monitor():
     port = free_port()
     p = start("-bios", spin, "-monitor", f"unix:{path},server,nowait", "-monitor", f"tcp::{port}")
@@ -498,7 +527,7 @@ def main():
         print("SKIP qmp.py: built without json-c")
         sys.exit(77)
     try:
-        for test in (test_qmp, test_identity, test_panic, test_pvpanic, test_guest_reset_and_waiting, test_monitor, test_gdbserver, test_drives, test_loopback, test_stale,
+        for test in (test_qmp, test_identity, test_panic, test_pvpanic, test_guest_reset_and_waiting, test_sleep, test_monitor, test_gdbserver, test_drives, test_loopback, test_stale,
                      test_no_descriptors):
             began = time.time()
             test()
