@@ -367,7 +367,7 @@ static int wire_isa(struct Machine *m) {
     m->rtc.alarm = (struct IrqWire){acpi_pm_rtc_alarm, &m->acpi_pm, 0};
     port92_init(&m->port92, set_a20, machine_guest_reset, m);
     dma_init(&m->dma);
-    fdc_init(&m->fdc, isa_wire(m, 6), (struct FdcDma){floppy_dma, &m->dma});
+    fdc_init(&m->fdc, m->clock, isa_wire(m, 6), (struct FdcDma){floppy_dma, &m->dma});
     debugcon_init(&m->debugcon, (struct CharBackend){.write = debugcon_write, .opaque = m});
     isa_debug_exit_init(&m->debug_exit, debug_exit, m);
     pvpanic_init(&m->pvpanic, m->config.pvpanic_events, panic_reported, m);
@@ -477,6 +477,7 @@ void machine_restored_devices(struct Machine *m) {
     port92_restored(&m->port92);
     piix4_pm_restored(&m->piix4_pm);
     ide_restored(&m->piix3_ide.ide);
+    fdc_restored(&m->fdc);
     storage_restored(m);
     virtio_devices_restored(m);
     chardevs_restored(m);

@@ -111,6 +111,7 @@ static uint8_t read_fifo(struct Fdc *f) {
         return 0xff;
     }
     uint8_t v = s->data[s->at++];
+    s->served = clock_now(f->clock);
     if (s->at == s->end)
         fdc_data_ended(f);
     return v;
@@ -129,6 +130,7 @@ static void write_fifo(struct Fdc *f, uint8_t value) {
         write_command(f, value);
     } else if (s->phase == FDC_DATA_OUT) {
         s->data[s->at++] = value;
+        s->served = clock_now(f->clock);
         if (s->at == s->end)
             fdc_data_ended(f);
     } else {
@@ -195,8 +197,10 @@ int fdc_map(struct Fdc *f, struct Bus *bus) {
 
 /* ---- life ---- */
 
-void fdc_init(struct Fdc *f, struct IrqWire irq, struct FdcDma dma) {
+void fdc_init(struct Fdc *f, struct Clock *clock, struct IrqWire irq, struct FdcDma dma) {
     memset(f, 0, sizeof(*f));
+    f->clock = clock;
+    timer_init(&f->overrun, clock, fdc_overrun, f);
     f->irq = irq;
     f->dma = dma;
 }
@@ -239,4 +243,10 @@ void fdc_reset(struct Fdc *f) {
     s->dsr = FLOPPY_RATE_250; /* what the rate select register begins with (2.1.5) */
     s->configuration = CONFIGURE_NO_FIFO;
     drive_wire(f);
+}
+
+void fdc_restored(struct Fdc *f) {
+    const struct FdcState *s = &f->state;
+    bool waits = s->phase == FDC_DATA_IN || s->phase == FDC_DATA_OUT;
+    timer_arm(&f->overrun, waits ? clock_after(s->served, FDC_PATIENCE) : CLOCK_NEVER);
 }

@@ -14,12 +14,16 @@
 #define TWIN86_DEVICES_FDC_H
 
 #include "block/block.h"
+#include "devices/clock.h"
 #include "devices/device_log.h"
 #include "devices/floppy/floppy_media.h"
 #include "devices/irq.h"
 #include "devices/state.h"
 #include "memory/bus.h"
 
+/** Without DMA: how long data wait for a host that does not touch the FIFO, in ns. A real controller gives up after the
+ *  time of at most 16 bytes; hosts here may be kept from running for longer. */
+enum { FDC_PATIENCE = 20000000 };
 enum { FDC_BASE = 0x3f0, FDC_DRIVES = 2, FDC_UNITS = 4 /* that can be named */, FDC_FIFO = 16 };
 
 /** Where a command stands. */
@@ -64,6 +68,7 @@ struct FdcState {
     bool flush;         /* what the block layer does is a flush */
     uint16_t at, end;   /* in fifo or data */
     uint8_t data[FLOPPY_SECTOR];
+    int64_t served; /* when the host last moved data by itself: virtual ns */
 };
 
 struct FdcDriveConfig {
@@ -87,6 +92,8 @@ struct Fdc {
     struct FdcDrive drive[FDC_DRIVES];
     struct IrqWire irq;
     struct FdcDma dma;
+    struct Clock *clock;
+    struct Timer overrun; /* while the host has to move data */
     struct BlockRequest request;
     struct iovec iov;
     uint8_t sector[FLOPPY_SECTOR]; /* on its way from or to the block */
@@ -98,7 +105,7 @@ struct Fdc {
 };
 
 /** Without drives. */
-void fdc_init(struct Fdc *f, struct IrqWire irq, struct FdcDma dma);
+void fdc_init(struct Fdc *f, struct Clock *clock, struct IrqWire irq, struct FdcDma dma);
 /** Map 3F0h-3F5h and 3F7h (3F6h is the IDE channel's). 0 or -errno. */
 int fdc_map(struct Fdc *f, struct Bus *bus);
 /** Put a drive in, before the machine runs. 0, -EBUSY (there is one), -EINVAL (no such place) or -EFBIG: the disk does
@@ -107,6 +114,7 @@ int fdc_add_drive(struct Fdc *f, unsigned drive, const struct FdcDriveConfig *co
 /** Power-up state. What is in flight is taken back. */
 void fdc_reset(struct Fdc *f);
 extern const struct StateTable fdc_state_table;
+void fdc_restored(struct Fdc *f);
 
 /** The disk is another one, or (NULL) none. Nothing may be in flight. 0; -EFBIG: it does not go into this drive, and
  *  the old one stays. */

@@ -71,6 +71,7 @@ const struct StateTable fdc_state_table = {
             STATE_FIELD(FdcState, at),
             STATE_FIELD(FdcState, end),
             STATE_ARRAY(FdcState, data),
+            STATE_FIELD(FdcState, served),
             {0},
         },
 };

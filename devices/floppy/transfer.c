@@ -145,7 +145,24 @@ static void wait_for_host(struct Fdc *f, enum FdcPhase phase, unsigned n) {
     f->state.phase = phase;
     f->state.at = 0;
     f->state.end = (uint16_t)n;
+    f->state.served = clock_now(f->clock);
+    timer_arm(&f->overrun, clock_after(f->state.served, FDC_PATIENCE));
     fdc_set_interrupt(f, true);
+}
+
+/* The medium goes on turning: what nobody fetches or brings is lost. So end transfers of drivers that move fewer
+ * sectors than are left on the track, for no TC ends them. */
+void fdc_overrun(void *opaque) {
+    struct Fdc *f = opaque;
+    int64_t due = clock_after(f->state.served, FDC_PATIENCE);
+    if (f->state.phase != FDC_DATA_IN && f->state.phase != FDC_DATA_OUT)
+        return;
+    if (clock_now(f->clock) < due) {
+        timer_arm(&f->overrun, due);
+        return;
+    }
+    fdc_set_interrupt(f, false);
+    fail(f, ST1_OVERRUN, 0);
 }
 
 static void host_has_given(struct Fdc *f);
@@ -168,6 +185,7 @@ static void give(struct Fdc *f) {
 void fdc_data_ended(struct Fdc *f) {
     bool to_host = f->state.phase == FDC_DATA_IN;
     f->state.phase = FDC_MEDIUM;
+    timer_cancel(&f->overrun);
     fdc_set_interrupt(f, false);
     if (to_host)
         sector_done(f);
@@ -297,6 +315,7 @@ void fdc_abandon(struct Fdc *f) {
     f->abandoned = f->in_flight != NULL;
     f->deferred = false;
     f->state.flush = f->state.dirty = false;
+    timer_cancel(&f->overrun);
 }
 
 void fdc_cancel(struct Fdc *f) {
@@ -304,6 +323,8 @@ void fdc_cancel(struct Fdc *f) {
         block_cancel(f->in_flight, &f->request);
     f->in_flight = NULL;
     f->abandoned = f->deferred = false;
+    if (f->clock != NULL)
+        timer_cancel(&f->overrun);
 }
 
 /* ---- beginning ---- */

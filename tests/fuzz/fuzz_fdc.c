@@ -76,6 +76,7 @@ static void settle(struct Block *b) {
 struct Bench {
     pthread_mutex_t lock;
     struct Bus *bus;
+    struct Clock *clock;
     struct Region ram;
     struct Dma dma;
     struct Fdc fdc;
@@ -95,7 +96,8 @@ static struct Bench *bench(void) {
     b->bus = bus_new(&b->lock);
     demand(region_init_ram(&b->ram, "ram", RAM) == 0 && bus_map(b->bus, 0, &b->ram) == 0, "no RAM");
     dma_init(&b->dma);
-    fdc_init(&b->fdc, (struct IrqWire){0}, (struct FdcDma){move, &b->dma});
+    b->clock = clock_new(CLOCK_ICOUNT);
+    fdc_init(&b->fdc, b->clock, (struct IrqWire){0}, (struct FdcDma){move, &b->dma});
     demand(dma_map(&b->dma, b->bus) == 0 && fdc_map(&b->fdc, b->bus) == 0, "no ports");
     for (unsigned i = 0; i < DISKS; i++) {
         b->block[i] = (struct Block){.size = sizes[i], .write_cache = i != 1, .data = calloc(1, LARGEST)};
@@ -177,14 +179,16 @@ static void restore(struct Bench *b, struct Input *in) {
     state_save(&fdc_state_table, &b->fdc.state, bytes);
     for (unsigned i = byte(in) % 8; i > 0; i--)
         bytes[byte(in) % 64] = byte(in);
-    if (state_load(&fdc_state_table, 1, bytes, n, &changed, why, sizeof why) == 0)
+    if (state_load(&fdc_state_table, 1, bytes, n, &changed, why, sizeof why) == 0) {
         b->fdc.state = changed;
+        fdc_restored(&b->fdc);
+    }
 }
 
 static void host(struct Bench *b, struct Input *in) {
     uint8_t what = byte(in);
     struct Block *disk = &b->block[what >> 4 & 1];
-    switch (what % 5) {
+    switch (what % 6) {
     case 0: disk->fail = what >> 5; break;
     case 1: disk->readonly = what & 32; break;
     case 2:
@@ -192,6 +196,10 @@ static void host(struct Bench *b, struct Input *in) {
         fdc_set_medium(&b->fdc, what >> 4 & 1, what & 32 ? &b->block[what >> 6 & 1 ? 2 : what >> 4 & 1] : NULL);
         break;
     case 3: fdc_reset(&b->fdc); break;
+    case 5:
+        clock_advance_to(b->clock, clock_now(b->clock) + (what << 18));
+        clock_run(b->clock);
+        break;
     case 4:
         if (disk->waiting != NULL)
             complete(disk, 0);

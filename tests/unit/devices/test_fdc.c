@@ -32,7 +32,7 @@ static void setup(void) {
     irq = (struct WireLog){0};
     dma_init(&dma);
     ck_assert_int_eq(dma_map(&dma, dev.bus), 0);
-    fdc_init(&fdc, wire_to(&irq), (struct FdcDma){move, &dma});
+    fdc_init(&fdc, dev.clock, wire_to(&irq), (struct FdcDma){move, &dma});
     ck_assert_int_eq(fdc_map(&fdc, dev.bus), 0);
     fdc_reset(&fdc);
     bench_out(&dev, 0xd6, 0xc0); /* cascade */
@@ -414,6 +414,45 @@ START_TEST(without_dma) {
 }
 END_TEST
 
+/* A driver that reads fewer sectors than are left on the track, or is not there any more: the rest is lost. */
+START_TEST(overrun) {
+    static const uint8_t read[] = {0x46, 0, 0, 0, 3, 2, 18, 0x1b, 0xff},
+                         write[] = {0x45, 0, 0, 0, 3, 2, 18, 0x1b, 0xff};
+    insert(0, FLOPPY_144, MB144, false);
+    start(0);
+    COMMAND(0x03, 0xdf, 0x03);
+    for (unsigned i = 0; i < 9; i++)
+        out(FIFO, read[i]);
+    settle();
+    for (unsigned i = 0; i < 512; i++) {
+        bench_run(&dev, 15000000); /* slow, but alive */
+        in(FIFO);
+    }
+    settle();
+    ck_assert_uint_eq(in(MSR), 0xf0);
+    struct FdcState before = fdc.state;
+    fdc_restored(&fdc); /* a restored one waits as long */
+    bench_run(&dev, FDC_PATIENCE - 1);
+    ck_assert_uint_eq(in(MSR), 0xf0);
+    bench_run(&dev, 1);
+    ck_assert(irq.level);
+    ck_assert_uint_eq(COMMAND(), 7);
+    EXPECT("overrun", 0x40, 0x10, 0, 0, 0, 4, 2);
+    ck_assert_int_eq(before.served, clock_now(dev.clock) - FDC_PATIENCE);
+    for (unsigned i = 0; i < 9; i++)
+        out(FIFO, write[i]);
+    for (unsigned i = 0; i < 512 + 3; i++) {
+        out(FIFO, 0xa5);
+        settle();
+    }
+    bench_run(&dev, FDC_PATIENCE);
+    ck_assert_uint_eq(COMMAND(), 7);
+    EXPECT("underrun", 0x40, 0x10, 0, 0, 0, 4, 2);
+    ck_assert_uint_eq(disk_word(0, 2), 0xa5a5a5a5);
+    ck_assert_uint_eq(disk_word(0, 3), 3 * 128);
+}
+END_TEST
+
 START_TEST(verify_and_track) {
     insert(0, FLOPPY_144, MB144, false);
     start(0);
@@ -779,6 +818,7 @@ Suite *fdc_suite(void) {
     tcase_add_test(tc, short_image);
     tcase_add_test(tc, implied_seek);
     tcase_add_test(tc, without_dma);
+    tcase_add_test(tc, overrun);
     tcase_add_test(tc, verify_and_track);
     tcase_add_test(tc, read_id);
     tcase_add_test(tc, format);
