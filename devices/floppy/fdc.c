@@ -77,6 +77,7 @@ static uint8_t status(const struct Fdc *f) {
     if (!(s->dor & DOR_RUN))
         return 0;
     switch (s->phase) {
+    case FDC_GAP:
     case FDC_MEDIUM: return BUSY | (no_dma ? NO_DMA : 0) | s->seeking;
     case FDC_DATA_IN: return RQM | TO_HOST | NO_DMA | BUSY | s->seeking;
     case FDC_DATA_OUT: return RQM | NO_DMA | BUSY | s->seeking;
@@ -200,7 +201,7 @@ int fdc_map(struct Fdc *f, struct Bus *bus) {
 void fdc_init(struct Fdc *f, struct Clock *clock, struct IrqWire irq, struct FdcDma dma) {
     memset(f, 0, sizeof(*f));
     f->clock = clock;
-    timer_init(&f->overrun, clock, fdc_overrun, f);
+    timer_init(&f->timer, clock, fdc_time_is_up, f);
     f->irq = irq;
     f->dma = dma;
 }
@@ -245,8 +246,4 @@ void fdc_reset(struct Fdc *f) {
     drive_wire(f);
 }
 
-void fdc_restored(struct Fdc *f) {
-    const struct FdcState *s = &f->state;
-    bool waits = s->phase == FDC_DATA_IN || s->phase == FDC_DATA_OUT;
-    timer_arm(&f->overrun, waits ? clock_after(s->served, FDC_PATIENCE) : CLOCK_NEVER);
-}
+void fdc_restored(struct Fdc *f) { timer_arm(&f->timer, fdc_time_limit(&f->state)); }

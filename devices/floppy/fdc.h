@@ -24,6 +24,8 @@
 /** Without DMA: how long data wait for a host that does not touch the FIFO, in ns. A real controller gives up after the
  *  time of at most 16 bytes; hosts here may be kept from running for longer. */
 enum { FDC_PATIENCE = 20000000 };
+/** ns from a sector's last byte to what follows: its checksum and a part of the gap. */
+enum { FDC_GAP_TIME = 100000 };
 enum { FDC_BASE = 0x3f0, FDC_DRIVES = 2, FDC_UNITS = 4 /* that can be named */, FDC_FIFO = 16 };
 
 /** Where a command stands. */
@@ -32,6 +34,7 @@ enum FdcPhase {
     FDC_MEDIUM,  /* the block layer works */
     FDC_DATA_IN, /* without DMA: the host reads data[at, end) */
     FDC_DATA_OUT,
+    FDC_GAP,    /* without DMA: the host has read a sector, and its end passes under the head */
     FDC_RESULT, /* the host reads fifo[at, end) */
     FDC_PHASES
 };
@@ -93,7 +96,7 @@ struct Fdc {
     struct IrqWire irq;
     struct FdcDma dma;
     struct Clock *clock;
-    struct Timer overrun; /* while the host has to move data */
+    struct Timer timer; /* of FDC_DATA_* and FDC_GAP */
     struct BlockRequest request;
     struct iovec iov;
     uint8_t sector[FLOPPY_SECTOR]; /* on its way from or to the block */

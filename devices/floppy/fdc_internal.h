@@ -67,8 +67,12 @@ void fdc_transfer(struct Fdc *f, enum FdcTransfer kind);
 void fdc_read_deleted(struct Fdc *f);
 void fdc_write_deleted(struct Fdc *f);
 void fdc_read_id(struct Fdc *f);
-/** Without DMA: the host has not touched the FIFO for too long. `opaque` is the struct Fdc. */
-void fdc_overrun(void *opaque);
+/** Without DMA: the host has not touched the FIFO for too long, or a sector's end has passed. `opaque` is the struct
+ * Fdc.
+ */
+void fdc_time_is_up(void *opaque);
+/** When that will be, where the controller stands. */
+int64_t fdc_time_limit(const struct FdcState *s);
 /** Without DMA: the host has read or written data up to its end. */
 void fdc_data_ended(struct Fdc *f);
 /** What is in flight is nobody's any more; or taken back. */

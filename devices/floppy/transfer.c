@@ -112,9 +112,17 @@ static bool advance(struct Fdc *f) {
     return false;
 }
 
+/* The controller looks for another sector on the cylinder, and there is none: the ID stays the last one's. Linux's
+ * driver counts on that (drivers/block/floppy.c, rw_interrupt), the data sheet's table is about other ends. */
+static void end_of_cylinder(struct Fdc *f, const struct FdcState *before) {
+    struct FdcState *s = &f->state;
+    s->c = before->c, s->h = before->h, s->r = before->r, s->side = before->side;
+    fail(f, ST1_END_OF_CYLINDER, 0);
+}
+
 /* VERIFY and READ TRACK end by themselves; others end in an error where no TC comes, as without DMA it never does. */
 static void sector_done(struct Fdc *f) {
-    struct FdcState *s = &f->state;
+    struct FdcState *s = &f->state, before = *s;
     bool counted = s->left > 0, more = advance(f);
     if (s->terminal || (counted && --s->left == 0))
         end(f, 0, 0, 0);
@@ -123,7 +131,7 @@ static void sector_done(struct Fdc *f) {
     else if ((s->kind == FDC_VERIFY && !counted) || s->kind == FDC_READ_TRACK)
         end(f, 0, 0, 0);
     else
-        fail(f, ST1_END_OF_CYLINDER, 0);
+        end_of_cylinder(f, &before);
 }
 
 /* ---- the host's side ---- */
@@ -146,23 +154,33 @@ static void wait_for_host(struct Fdc *f, enum FdcPhase phase, unsigned n) {
     f->state.at = 0;
     f->state.end = (uint16_t)n;
     f->state.served = clock_now(f->clock);
-    timer_arm(&f->overrun, clock_after(f->state.served, FDC_PATIENCE));
+    timer_arm(&f->timer, fdc_time_limit(&f->state));
     fdc_set_interrupt(f, true);
+}
+
+int64_t fdc_time_limit(const struct FdcState *s) {
+    switch (s->phase) {
+    case FDC_DATA_IN:
+    case FDC_DATA_OUT: return clock_after(s->served, FDC_PATIENCE);
+    case FDC_GAP: return clock_after(s->served, FDC_GAP_TIME);
+    default: return CLOCK_NEVER;
+    }
 }
 
 /* The medium goes on turning: what nobody fetches or brings is lost. So end transfers of drivers that move fewer
  * sectors than are left on the track, for no TC ends them. */
-void fdc_overrun(void *opaque) {
+void fdc_time_is_up(void *opaque) {
     struct Fdc *f = opaque;
-    int64_t due = clock_after(f->state.served, FDC_PATIENCE);
-    if (f->state.phase != FDC_DATA_IN && f->state.phase != FDC_DATA_OUT)
-        return;
+    int64_t due = fdc_time_limit(&f->state);
     if (clock_now(f->clock) < due) {
-        timer_arm(&f->overrun, due);
-        return;
+        timer_arm(&f->timer, due);
+    } else if (f->state.phase == FDC_GAP) {
+        f->state.phase = FDC_MEDIUM;
+        sector_done(f);
+    } else {
+        fdc_set_interrupt(f, false);
+        fail(f, ST1_OVERRUN, 0);
     }
-    fdc_set_interrupt(f, false);
-    fail(f, ST1_OVERRUN, 0);
 }
 
 static void host_has_given(struct Fdc *f);
@@ -184,12 +202,10 @@ static void give(struct Fdc *f) {
 
 void fdc_data_ended(struct Fdc *f) {
     bool to_host = f->state.phase == FDC_DATA_IN;
-    f->state.phase = FDC_MEDIUM;
-    timer_cancel(&f->overrun);
+    f->state.phase = to_host ? FDC_GAP : FDC_MEDIUM;
+    timer_arm(&f->timer, fdc_time_limit(&f->state));
     fdc_set_interrupt(f, false);
-    if (to_host)
-        sector_done(f);
-    else
+    if (!to_host)
         host_has_given(f);
 }
 
@@ -315,7 +331,7 @@ void fdc_abandon(struct Fdc *f) {
     f->abandoned = f->in_flight != NULL;
     f->deferred = false;
     f->state.flush = f->state.dirty = false;
-    timer_cancel(&f->overrun);
+    timer_cancel(&f->timer);
 }
 
 void fdc_cancel(struct Fdc *f) {
@@ -324,7 +340,7 @@ void fdc_cancel(struct Fdc *f) {
     f->in_flight = NULL;
     f->abandoned = f->deferred = false;
     if (f->clock != NULL)
-        timer_cancel(&f->overrun);
+        timer_cancel(&f->timer);
 }
 
 /* ---- beginning ---- */

@@ -283,7 +283,7 @@ START_TEST(read_by_dma) {
     /* one side alone: it ends, and no TC has come */
     dma_in(3 * 512);
     COMMAND(0x46, 0, 3, 0, 17, 2, 18, 0x1b, 0xff);
-    EXPECT("no TC", 0x40, 0x80, 0, 4, 0, 1, 2);
+    EXPECT("no TC", 0x40, 0x80, 0, 3, 0, 18, 2);
     /* a TC in the middle of a sector */
     dma_in(100);
     COMMAND(0x46, 0, 3, 0, 1, 2, 18, 0x1b, 0xff);
@@ -394,11 +394,14 @@ START_TEST(without_dma) {
             ck_assert_uint_eq(in(MSR), 0xf0);
             ck_assert_uint_eq(in(FIFO), word >> 8 * (i % 4) & 0xff);
         }
+        ck_assert_uint_eq(in(MSR), 0x30); /* the gap */
+        ck_assert(!irq.level);
+        bench_run(&dev, FDC_GAP_TIME);
     }
     ck_assert(irq.level);
     ck_assert_uint_eq(in(MSR), 0xd0);
     ck_assert_uint_eq(COMMAND(), 7);
-    EXPECT("no TC comes", 0x40, 0x80, 0, 1, 0, 1, 2);
+    EXPECT("no TC comes", 0x40, 0x80, 0, 0, 0, 18, 2);
     ck_assert(!irq.level);
     static const uint8_t write[] = {0x45, 0, 0, 0, 3, 2, 3, 0x1b, 0xff};
     for (unsigned i = 0; i < 9; i++)
@@ -428,6 +431,7 @@ START_TEST(overrun) {
         bench_run(&dev, 15000000); /* slow, but alive */
         in(FIFO);
     }
+    bench_run(&dev, FDC_GAP_TIME);
     settle();
     ck_assert_uint_eq(in(MSR), 0xf0);
     struct FdcState before = fdc.state;
@@ -692,6 +696,10 @@ START_TEST(saved) {
         if (i >= 9) {
             settle();
             in(FIFO);
+            if (fdc.state.phase == FDC_GAP) { /* which a restored one waits for, too */
+                fdc_restored(&fdc);
+                bench_run(&dev, FDC_GAP_TIME);
+            }
         } else {
             out(FIFO, read[i]);
         }
