@@ -86,6 +86,7 @@ static const struct SuiteEntry suites[] = {
     {"piix4_pm", piix4_pm_suite},
     {"ide", ide_suite},
     {"fdc", fdc_suite},
+    {"dma", dma_suite},
     {"virtio", virtio_suite},
     {"virtio_rng", virtio_rng_suite},
     {"virtio_serial", virtio_serial_suite},

@@ -87,6 +87,7 @@ Suite *pci_suite(void);
 Suite *piix4_pm_suite(void);
 Suite *ide_suite(void);
 Suite *fdc_suite(void);
+Suite *dma_suite(void);
 Suite *virtio_suite(void);
 Suite *virtio_rng_suite(void);
 Suite *virtio_serial_suite(void);
