@@ -136,7 +136,10 @@ typedef struct Twin86Config {
 enum Twin86OutputKind { TWIN86_OUTPUT_SERIAL, TWIN86_OUTPUT_DEBUGCON, TWIN86_OUTPUT_TRACE };
 
 /** Fill in the defaults. */
-TWIN86_API void twin86_config_init(Twin86Config *config);
+static inline void twin86_config_init(Twin86Config *config);
+/** The same for the first `size` bytes: a program's struct is as long as its header has it, whatever the library's. */
+TWIN86_API void twin86_config_init_size(Twin86Config *config, size_t size);
+static inline void twin86_config_init(Twin86Config *config) { twin86_config_init_size(config, sizeof(*config)); }
 
 /** Names for help texts: index 0, 1, ... until NULL. */
 TWIN86_API const char *twin86_cpu_name(unsigned index);

@@ -19,9 +19,10 @@ struct Machine *machine_of(Twin86Machine *machine) { return &machine->m; }
 
 const char *twin86_version(void) { return PACKAGE_VERSION; }
 
-void twin86_config_init(Twin86Config *config) {
-    *config = (Twin86Config){
-        .struct_size = sizeof(*config),
+/** The fields that both know; what a newer caller has beyond them is 0. */
+void twin86_config_init_size(Twin86Config *config, size_t size) {
+    Twin86Config whole = {
+        .struct_size = size,
         .ram_size = 256u << 20,
         .cpu = "max",
         .accel = "tcg-lite",
@@ -33,6 +34,8 @@ void twin86_config_init(Twin86Config *config) {
         .pvpanic_events = PVPANIC_EVENTS,
         .cpus = 1,
     };
+    memset(config, 0, size);
+    memcpy(config, &whole, size < sizeof(whole) ? size : sizeof(whole));
 }
 
 const char *twin86_cpu_name(unsigned index) { return cpu_model_name(index); }

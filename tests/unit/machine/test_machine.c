@@ -692,10 +692,27 @@ END_TEST
 START_TEST(an_older_caller_has_a_shorter_config) {
     Twin86Config whole = config();
     const Twin86Config *c = short_config_new(&whole);
+    twin86_config_init_size((Twin86Config *)(uintptr_t)c, c->struct_size); /* nothing behind it is written */
+    ck_assert_uint_eq(c->struct_size, SHORT_CONFIG_SIZE);
+    ck_assert_str_eq(c->cpu, "max");
     Twin86Machine *m = machine(c);
     ck_assert_uint_eq(twin86_cpu_count(m), 1);
     twin86_destroy(m);
     short_config_free(c);
+}
+END_TEST
+
+START_TEST(a_newer_caller_has_a_longer_config) {
+    struct {
+        Twin86Config known;
+        uint64_t later[4];
+    } c = {.later = {1, 2, 3, 4}};
+    twin86_config_init_size(&c.known, sizeof(c));
+    ck_assert_uint_eq(c.known.struct_size, sizeof(c));
+    ck_assert_uint_eq(c.known.cpus, 1);
+    for (unsigned k = 0; k < 4; k++)
+        ck_assert_uint_eq(c.later[k], 0);
+    twin86_destroy(machine(&c.known));
 }
 END_TEST
 
@@ -752,6 +769,7 @@ Suite *machine_suite(void) {
     tcase_add_test(t, icount_survives_pauses);
     tcase_add_test(t, bad_configs);
     tcase_add_test(t, an_older_caller_has_a_shorter_config);
+    tcase_add_test(t, a_newer_caller_has_a_longer_config);
     tcase_add_test(t, sha256);
     suite_add_tcase(s, t);
     return s;
