@@ -26,11 +26,9 @@ const struct AccelOps *const accel_engines[] = {
 };
 
 static const struct AccelOps *find(const struct AccelOps *const *engines, const char *name, size_t len) {
-    for (; *engines; engines++) {
-        if (strlen((*engines)->name) == len && !memcmp((*engines)->name, name, len)) {
+    for (; *engines; engines++)
+        if (strlen((*engines)->name) == len && !memcmp((*engines)->name, name, len))
             return *engines;
-        }
-    }
     return NULL;
 }
 
@@ -55,45 +53,39 @@ static int check_names(const struct AccelOps *const *engines, const char *list, 
         struct Item i = item_at(s);
         if (!find(engines, i.name, i.name_len)) {
             why_add(why, n, "unknown engine '%.*s'; this build has:", (int)i.name_len, i.name);
-            for (; *engines; engines++) {
+            for (; *engines; engines++)
                 why_add(why, n, " %s", (*engines)->name);
-            }
             return -EINVAL;
         }
         s += i.len;
-        if (!*s) {
+        if (!*s)
             return 0;
-        }
     }
 }
 
 int accel_choose_from(const struct AccelOps *const *engines, const char *list, const struct AccelOps **chosen,
                       const char **options, char *why, size_t n) {
-    if (n) {
+    if (n)
         why[0] = 0;
-    }
     int err = check_names(engines, list, why, n);
-    if (err) {
+    if (err)
         return err;
-    }
     for (const char *s = list;; s++) {
         struct Item i = item_at(s);
         const struct AccelOps *ops = find(engines, i.name, i.name_len);
         char reason[256] = "";
-        err = ops->probe ? ops->probe(reason, sizeof reason) : 0;
+        err = ops->probe ? ops->probe(reason, sizeof(reason)) : 0;
         if (!err) {
             *chosen = ops;
             *options = i.options;
-            if (s != list) {
+            if (s != list)
                 why_add(why, n, "; using %s", ops->name);
-            }
             return 0;
         }
         why_add(why, n, "%s%s: %s", s == list ? "" : "; ", ops->name, reason[0] ? reason : strerror(-err));
         s += i.len;
-        if (!*s) {
+        if (!*s)
             return err;
-        }
     }
 }
 

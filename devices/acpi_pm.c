@@ -206,7 +206,7 @@ const struct IoOps acpi_pm_reset_ops = {.read = reset_read, .write = reset_write
 /* ---- life ---- */
 
 void acpi_pm_reset(struct AcpiPm *pm) {
-    memset(&pm->state, 0, sizeof pm->state);
+    memset(&pm->state, 0, sizeof(pm->state));
     timer_cancel(&pm->timer);
     irq_set(&pm->sci, false);
     next_overflow(pm);
@@ -214,7 +214,7 @@ void acpi_pm_reset(struct AcpiPm *pm) {
 
 void acpi_pm_init(struct AcpiPm *pm, struct Clock *clock, struct IrqWire sci, const struct AcpiPmOps *ops,
                   void *opaque) {
-    memset(pm, 0, sizeof *pm);
+    memset(pm, 0, sizeof(*pm));
     pm->clock = clock;
     pm->sci = sci;
     pm->ops = ops;

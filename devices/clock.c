@@ -37,10 +37,9 @@ static int64_t host_ns(clockid_t id) {
 }
 
 struct Clock *clock_new(enum ClockMode mode) {
-    struct Clock *c = calloc(1, sizeof *c);
-    if (!c) {
+    struct Clock *c = calloc(1, sizeof(*c));
+    if (!c)
         return NULL;
-    }
     c->mode = mode;
     atomic_init(&c->origin, host_ns(CLOCK_MONOTONIC));
     int64_t wall = mode == CLOCK_HOST ? host_ns(CLOCK_REALTIME) : ICOUNT_WALL_START * NS_PER_SEC;
@@ -55,25 +54,22 @@ void clock_free(struct Clock *c) { free(c); }
 enum ClockMode clock_mode(const struct Clock *c) { return c->mode; }
 
 int64_t clock_now(struct Clock *c) {
-    if (c->mode == CLOCK_ICOUNT) {
+    if (c->mode == CLOCK_ICOUNT)
         return atomic_load_explicit(&c->icount_now, memory_order_acquire);
-    }
     for (;;) {
         uint64_t seq = atomic_load_explicit(&c->sequence, memory_order_acquire);
         bool stopped = atomic_load_explicit(&c->stopped, memory_order_acquire);
         int64_t ns = stopped ? atomic_load_explicit(&c->frozen, memory_order_acquire)
                              : host_ns(CLOCK_MONOTONIC) - atomic_load_explicit(&c->origin, memory_order_acquire);
-        if (seq % 2 == 0 && atomic_load_explicit(&c->sequence, memory_order_relaxed) == seq) {
+        if (seq % 2 == 0 && atomic_load_explicit(&c->sequence, memory_order_relaxed) == seq)
             return ns;
-        }
     }
 }
 
 int64_t clock_to_host(const struct Clock *c, int64_t ns) {
     int64_t host;
-    if (ns == CLOCK_NEVER || __builtin_add_overflow(atomic_load(&c->origin), ns, &host)) {
+    if (ns == CLOCK_NEVER || __builtin_add_overflow(atomic_load(&c->origin), ns, &host))
         return CLOCK_NEVER;
-    }
     return host;
 }
 
@@ -101,9 +97,8 @@ void clock_restore(struct Clock *c, int64_t now, struct ClockWall start) {
 }
 
 void clock_stop(struct Clock *c) {
-    if (c->mode != CLOCK_HOST || atomic_load(&c->stopped)) {
+    if (c->mode != CLOCK_HOST || atomic_load(&c->stopped))
         return;
-    }
     atomic_fetch_add(&c->sequence, 1);
     atomic_store(&c->frozen, host_ns(CLOCK_MONOTONIC) - atomic_load(&c->origin));
     atomic_store(&c->stopped, true);
@@ -111,9 +106,8 @@ void clock_stop(struct Clock *c) {
 }
 
 void clock_start(struct Clock *c) {
-    if (c->mode != CLOCK_HOST || !atomic_load(&c->stopped)) {
+    if (c->mode != CLOCK_HOST || !atomic_load(&c->stopped))
         return;
-    }
     atomic_fetch_add(&c->sequence, 1);
     atomic_store(&c->origin, host_ns(CLOCK_MONOTONIC) - atomic_load(&c->frozen));
     atomic_store(&c->stopped, false);
@@ -123,12 +117,10 @@ void clock_start(struct Clock *c) {
 uint64_t clock_epoch(const struct Clock *c) { return atomic_load(&c->sequence); }
 
 void clock_advance_to(struct Clock *c, int64_t ns) {
-    if (ns >= CLOCK_END) {
+    if (ns >= CLOCK_END)
         ns = CLOCK_END - 1;
-    }
-    if (c->mode == CLOCK_ICOUNT && ns > atomic_load_explicit(&c->icount_now, memory_order_relaxed)) {
+    if (c->mode == CLOCK_ICOUNT && ns > atomic_load_explicit(&c->icount_now, memory_order_relaxed))
         atomic_store_explicit(&c->icount_now, ns, memory_order_release);
-    }
 }
 
 void clock_set_notify(struct Clock *c, void (*fn)(void *opaque), void *opaque) {
@@ -140,19 +132,16 @@ void clock_set_notify(struct Clock *c, void (*fn)(void *opaque), void *opaque) {
 static void deadline_update(struct Clock *c) {
     int64_t deadline = c->timers ? c->timers->deadline : CLOCK_NEVER;
     int64_t before = atomic_exchange(&c->deadline, deadline);
-    if (deadline < before && c->notify) {
+    if (deadline < before && c->notify)
         c->notify(c->notify_opaque);
-    }
 }
 
 static void timer_unlink(struct Timer *t) {
     struct Timer **p = &t->clock->timers;
-    while (*p && *p != t) {
+    while (*p && *p != t)
         p = &(*p)->next;
-    }
-    if (*p) {
+    if (*p)
         *p = t->next;
-    }
     t->next = NULL;
     t->deadline = CLOCK_NEVER;
 }
@@ -163,16 +152,14 @@ void timer_init(struct Timer *t, struct Clock *c, void (*fn)(void *opaque), void
 
 void timer_arm(struct Timer *t, int64_t deadline) {
     struct Clock *c = t->clock;
-    if (timer_armed(t)) {
+    if (timer_armed(t))
         timer_unlink(t);
-    }
     if (deadline != CLOCK_NEVER) {
         t->deadline = deadline;
         t->order = c->order++;
         struct Timer **p = &c->timers;
-        while (*p && ((*p)->deadline < deadline || ((*p)->deadline == deadline && (*p)->rank < t->rank))) {
+        while (*p && ((*p)->deadline < deadline || ((*p)->deadline == deadline && (*p)->rank < t->rank)))
             p = &(*p)->next;
-        }
         t->next = *p;
         *p = t;
     }
@@ -191,16 +178,14 @@ int64_t clock_deadline(struct Clock *c) { return atomic_load_explicit(&c->deadli
 /* The first timer that is due and was armed before `order`. */
 static struct Timer *timer_due(struct Clock *c, int64_t now, uint64_t order) {
     struct Timer *t = c->timers;
-    while (t && t->deadline <= now && t->order >= order) {
+    while (t && t->deadline <= now && t->order >= order)
         t = t->next;
-    }
     return t && t->deadline <= now ? t : NULL;
 }
 
 static void run_until(struct Clock *c, int64_t now) {
-    if (c->running) {
+    if (c->running)
         return;
-    }
     c->running = true;
     c->now = now;
     uint64_t order = c->order;

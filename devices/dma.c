@@ -143,7 +143,7 @@ static const struct IoOps dma2_ops = {.read = dma2_read, .write = dma2_write, .m
 static const struct IoOps page_ops = {.read = page_read, .write = page_write, .min_size = 1, .max_size = 1};
 
 void dma_reset(struct Dma *d) {
-    memset(&d->state, 0, sizeof d->state);
+    memset(&d->state, 0, sizeof(d->state));
     master_clear(&d->state.chip[0]);
     master_clear(&d->state.chip[1]);
 }

@@ -287,7 +287,7 @@ void hpet_reset(struct Hpet *h) {
         drive(h, h->state.timer[n].asserted, false);
         timer_cancel(&h->timers[n].timer);
     }
-    memset(&h->state, 0, sizeof h->state);
+    memset(&h->state, 0, sizeof(h->state));
     for (unsigned n = 0; n < HPET_TIMERS; n++) {
         h->state.timer[n].comparator = UINT64_MAX;
         h->state.timer[n].due = CLOCK_NEVER;
@@ -299,7 +299,7 @@ void hpet_reset(struct Hpet *h) {
 }
 
 void hpet_init(struct Hpet *h, struct Clock *clock, const struct HpetWires *wires) {
-    memset(h, 0, sizeof *h);
+    memset(h, 0, sizeof(*h));
     h->clock = clock;
     h->wires = *wires;
     for (unsigned n = 0; n < HPET_TIMERS; n++) {

@@ -298,7 +298,7 @@ void pic_reset(struct Pic *p) {
 
         if (i == MASTER)
             lines &= ~(1 << CASCADE_LEVEL);
-        memset(&s->chip[i], 0, sizeof s->chip[i]);
+        memset(&s->chip[i], 0, sizeof(s->chip[i]));
         s->chip[i].lines = lines;
         s->chip[i].imr = 0xff;
         s->chip[i].lowest = 7;
@@ -308,7 +308,7 @@ void pic_reset(struct Pic *p) {
 }
 
 void pic_init(struct Pic *p, struct IrqWire intr) {
-    memset(p, 0, sizeof *p);
+    memset(p, 0, sizeof(*p));
     p->intr = intr;
     pic_reset(p);
 }

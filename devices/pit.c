@@ -371,7 +371,7 @@ void pit_reset(struct Pit *p) {
 
     if (timer_armed(&p->timer))
         timer_cancel(&p->timer);
-    memset(s, 0, sizeof *s);
+    memset(s, 0, sizeof(*s));
     for (int i = 0; i < 3; i++) {
         s->channel[i].mode = 3;
         s->channel[i].access = ACCESS_BOTH;
@@ -383,7 +383,7 @@ void pit_reset(struct Pit *p) {
 }
 
 void pit_init(struct Pit *p, struct Clock *clock, struct IrqWire irq) {
-    memset(p, 0, sizeof *p);
+    memset(p, 0, sizeof(*p));
     p->clock = clock;
     p->irq = irq;
     timer_init(&p->timer, clock, timer_fired, p);

@@ -35,7 +35,7 @@ void port92_reset(struct Port92 *p) { p->state.value = FAST_A20; }
 
 void port92_init(struct Port92 *p, void (*set_a20)(void *opaque, bool enabled), void (*reset)(void *opaque),
                  void *opaque) {
-    memset(p, 0, sizeof *p);
+    memset(p, 0, sizeof(*p));
     p->set_a20 = set_a20;
     p->reset = reset;
     p->opaque = opaque;

@@ -387,7 +387,7 @@ void rtc_reset(struct Rtc *r) {
 void rtc_init(struct Rtc *r, struct Clock *clock, struct IrqWire irq) {
     struct RtcState *s = &r->state;
 
-    memset(r, 0, sizeof *r);
+    memset(r, 0, sizeof(*r));
     r->clock = clock;
     r->irq = irq;
     timer_init(&r->timer, clock, timer_fired, r);

@@ -382,7 +382,7 @@ void uart_reset(struct Uart *u) {
 
     if (timer_armed(&u->timeout))
         timer_cancel(&u->timeout);
-    memset(s, 0, sizeof *s);
+    memset(s, 0, sizeof(*s));
     s->timeout_at = CLOCK_NEVER;
     s->divisor = 12;
     s->modem_in = pins;
@@ -398,7 +398,7 @@ void uart_set_firmware_state(struct Uart *u) {
 }
 
 void uart_init(struct Uart *u, struct Clock *clock, struct IrqWire irq, struct CharBackend backend) {
-    memset(u, 0, sizeof *u);
+    memset(u, 0, sizeof(*u));
     u->irq = irq;
     u->backend = backend;
     timer_init(&u->timeout, clock, timeout_expired, u);

@@ -423,7 +423,7 @@ enum DecodeStatus x86_decode(const struct CpuModel *model, uint32_t mode, const 
     struct Cursor c = {
         .model = model, .bytes = bytes, .have = n < MAX_LENGTH ? n : MAX_LENGTH, .mode = mode, .seg = -1};
     c.code64 = (mode & MODE_CODE) == MODE_CODE64;
-    memset(out, 0, sizeof *out);
+    memset(out, 0, sizeof(*out));
     out->insn.base = out->insn.index = INSN_REG_NONE;
     opcode(&c);
     out->insn.asize = c.code64 ? (c.addr67 ? 2 : 3) : ((mode & MODE_CODE) == MODE_CODE32) != c.addr67 ? 2 : 1;

@@ -17,12 +17,11 @@ void bus_lock_init(pthread_mutex_t *lock) {
 }
 
 struct Bus *bus_new(pthread_mutex_t *lock) {
-    struct Bus *bus = calloc(1, sizeof *bus);
-    if (!bus) {
+    struct Bus *bus = calloc(1, sizeof(*bus));
+    if (!bus)
         return NULL;
-    }
     bus->lock = lock;
-    bus->port_owner = calloc(PORT_COUNT, sizeof *bus->port_owner);
+    bus->port_owner = calloc(PORT_COUNT, sizeof(*bus->port_owner));
     if (!bus->port_owner) {
         free(bus);
         return NULL;
@@ -32,9 +31,8 @@ struct Bus *bus_new(pthread_mutex_t *lock) {
 }
 
 void bus_free(struct Bus *bus) {
-    if (!bus) {
+    if (!bus)
         return;
-    }
     for (struct View *v = atomic_load(&bus->view), *older; v; v = older) {
         older = v->older;
         free(v);
@@ -63,7 +61,7 @@ struct Flat {
 };
 
 static void flat_insert(struct Flat *f, size_t at, struct FlatRange r) {
-    memmove(&f->range[at + 1], &f->range[at], (f->count - at) * sizeof *f->range);
+    memmove(&f->range[at + 1], &f->range[at], (f->count - at) * sizeof(*f->range));
     f->range[at] = r;
     f->count++;
 }
@@ -71,9 +69,8 @@ static void flat_insert(struct Flat *f, size_t at, struct FlatRange r) {
 /* Lay `r` over what is there. Adds at most two ranges. */
 static void flat_overlay(struct Flat *f, struct FlatRange r) {
     size_t i = 0;
-    while (i < f->count && f->range[i].last < r.base) {
+    while (i < f->count && f->range[i].last < r.base)
         i++;
-    }
     if (i < f->count && f->range[i].base < r.base) { /* keep the front of the range that r begins in */
         struct FlatRange tail = f->range[i];
         f->range[i].last = r.base - 1;
@@ -82,10 +79,9 @@ static void flat_overlay(struct Flat *f, struct FlatRange r) {
         flat_insert(f, ++i, tail);
     }
     size_t end = i;
-    while (end < f->count && f->range[end].last <= r.last) {
+    while (end < f->count && f->range[end].last <= r.last)
         end++;
-    }
-    memmove(&f->range[i], &f->range[end], (f->count - end) * sizeof *f->range);
+    memmove(&f->range[i], &f->range[end], (f->count - end) * sizeof(*f->range));
     f->count -= end - i;
     if (i < f->count && f->range[i].base <= r.last) { /* keep the back of the range that r ends in */
         f->range[i].offset += r.last + 1 - f->range[i].base;
@@ -96,17 +92,14 @@ static void flat_overlay(struct Flat *f, struct FlatRange r) {
 
 static int view_reserve(struct Bus *bus, size_t count) {
     struct View *old = atomic_load_explicit(&bus->view, memory_order_relaxed);
-    if (old && old->capacity >= count) {
+    if (old && old->capacity >= count)
         return 0;
-    }
     size_t capacity = old ? old->capacity : 16;
-    while (capacity < count) {
+    while (capacity < count)
         capacity *= 2;
-    }
-    struct View *v = calloc(1, sizeof *v + capacity * sizeof v->range[0]);
-    if (!v) {
+    struct View *v = calloc(1, sizeof(*v) + capacity * sizeof(v->range[0]));
+    if (!v)
         return -ENOMEM;
-    }
     v->older = old;
     v->capacity = capacity;
     /* Readers between here and the next publication must find the same ranges in the new array. */
@@ -138,18 +131,16 @@ static void view_publish(struct Bus *bus, const struct Flat *f) {
 
 /* Flatten the mappings and publish the result. Room for it was reserved, unless this fails with -ENOMEM. */
 static int view_rebuild(struct Bus *bus) {
-    struct Flat f = {.range = malloc((2 * bus->mapping_count + 1) * sizeof *f.range)};
-    if (!f.range) {
+    struct Flat f = {.range = malloc((2 * bus->mapping_count + 1) * sizeof(*f.range))};
+    if (!f.range)
         return -ENOMEM;
-    }
     for (size_t i = 0; i < bus->mapping_count; i++) {
         const struct Mapping *m = &bus->mappings[i];
         flat_overlay(&f, (struct FlatRange){m->base, m->base + (m->size - 1), m->offset, m->region});
     }
     int err = view_reserve(bus, f.count);
-    if (!err) {
+    if (!err)
         view_publish(bus, &f);
-    }
     free(f.range);
     return err;
 }
@@ -157,19 +148,17 @@ static int view_rebuild(struct Bus *bus) {
 /* --- Mapping ------------------------------------------------------------------------------------------------------ */
 
 static bool mapping_valid(uint64_t base, const struct Region *r, uint64_t offset, uint64_t size) {
-    if (size == 0 || size - 1 > UINT64_MAX - base || offset > r->size || size > r->size - offset) {
+    if (size == 0 || size - 1 > UINT64_MAX - base || offset > r->size || size > r->size - offset)
         return false;
-    }
     return r->kind == REGION_MMIO || (base | offset | size) % PAGE_SIZE == 0;
 }
 
 static int map_locked(struct Bus *bus, const struct Mapping *m) {
     if (bus->mapping_count == bus->mapping_capacity) {
         size_t capacity = bus->mapping_capacity ? 2 * bus->mapping_capacity : 16;
-        struct Mapping *p = realloc(bus->mappings, capacity * sizeof *p);
-        if (!p) {
+        struct Mapping *p = realloc(bus->mappings, capacity * sizeof(*p));
+        if (!p)
             return -ENOMEM;
-        }
         bus->mappings = p;
         bus->mapping_capacity = capacity;
     }
@@ -184,9 +173,8 @@ static int map_locked(struct Bus *bus, const struct Mapping *m) {
 }
 
 int bus_map_part(struct Bus *bus, uint64_t base, struct Region *region, uint64_t offset, uint64_t size) {
-    if (!mapping_valid(base, region, offset, size)) {
+    if (!mapping_valid(base, region, offset, size))
         return -EINVAL;
-    }
     struct Mapping m = {.base = base, .size = size, .offset = offset, .region = region};
     pthread_mutex_lock(bus->lock);
     int err = map_locked(bus, &m);
@@ -205,11 +193,9 @@ int bus_map(struct Bus *bus, uint64_t base, struct Region *region) {
 static void view_hide(struct Bus *bus, const struct Region *region) {
     struct View *v = atomic_load(&bus->view);
     size_t n = atomic_load(&bus->range_count);
-    for (size_t i = 0; i < n; i++) {
-        if (atomic_load(&v->range[i].region) == region) {
+    for (size_t i = 0; i < n; i++)
+        if (atomic_load(&v->range[i].region) == region)
             atomic_store(&v->range[i].region, NULL);
-        }
-    }
 }
 
 void bus_unmap(struct Bus *bus, struct Region *region) {
@@ -227,9 +213,8 @@ void bus_unmap(struct Bus *bus, struct Region *region) {
     }
     if (kept != bus->mapping_count) {
         bus->mapping_count = kept;
-        if (view_rebuild(bus) < 0) {
+        if (view_rebuild(bus) < 0)
             view_hide(bus, region);
-        }
         bus_announce_mapping(bus, first, last - first == UINT64_MAX ? UINT64_MAX : last - first + 1);
     }
     pthread_mutex_unlock(bus->lock);
@@ -242,11 +227,10 @@ static size_t first_ending_at(const struct View *v, size_t n, uint64_t gpa) {
     size_t lo = 0, hi = n;
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
-        if (atomic_load_explicit(&v->range[mid].last, memory_order_acquire) < gpa) {
+        if (atomic_load_explicit(&v->range[mid].last, memory_order_acquire) < gpa)
             lo = mid + 1;
-        } else {
+        else
             hi = mid;
-        }
     }
     return lo;
 }
@@ -276,9 +260,8 @@ static struct Region *view_find(const struct View *v, size_t n, _Atomic size_t *
     *offset = gpa - base + atomic_load_explicit(&r->offset, memory_order_acquire);
     *avail = last - gpa == UINT64_MAX ? UINT64_MAX : last - gpa + 1;
     struct Region *region = atomic_load_explicit(&r->region, memory_order_acquire);
-    if (i != g && region && region->kind == REGION_RAM) {
+    if (i != g && region && region->kind == REGION_RAM)
         atomic_store_explicit(guess, i, memory_order_relaxed);
-    }
     return region;
 }
 
@@ -291,9 +274,8 @@ struct Region *bus_find(struct Bus *bus, uint64_t gpa, uint64_t *offset, uint64_
         if (seq % 2 == 0 && (!v || n <= v->capacity)) {
             struct Region *r = view_find(v, v ? n : 0, &bus->last_ram, gpa, offset, avail);
             /* Acquire loads above keep this one last. */
-            if (atomic_load_explicit(&bus->sequence, memory_order_relaxed) == seq) {
+            if (atomic_load_explicit(&bus->sequence, memory_order_relaxed) == seq)
                 return r;
-            }
         }
     }
 }
@@ -309,9 +291,8 @@ void bus_for_each(struct Bus *bus, void (*fn)(void *opaque, const struct BusMapp
             .size = atomic_load(&r->last) - atomic_load(&r->base) + 1,
             .region = atomic_load(&r->region),
         };
-        if (m.region) {
+        if (m.region)
             fn(opaque, &m, atomic_load(&r->offset));
-        }
     }
 }
 
@@ -324,10 +305,9 @@ void *bus_ram_ptr(struct Bus *bus, uint64_t gpa, size_t len) {
 /* --- Listeners, A20, dirty logging -------------------------------------------------------------------------------- */
 
 int bus_add_listener(struct Bus *bus, const struct BusListener *listener) {
-    struct BusListener *l = malloc(sizeof *l);
-    if (!l) {
+    struct BusListener *l = malloc(sizeof(*l));
+    if (!l)
         return -ENOMEM;
-    }
     *l = *listener;
     pthread_mutex_lock(bus->lock);
     l->next = atomic_load(&bus->listeners);
@@ -360,43 +340,34 @@ void bus_set_before(struct Bus *bus, void (*fn)(void *opaque), void *opaque) {
 }
 
 void bus_announce_mapping(struct Bus *bus, uint64_t gpa, uint64_t size) {
-    for (struct BusListener *l = atomic_load(&bus->listeners); l; l = l->next) {
-        if (l->mapping_changed) {
+    for (struct BusListener *l = atomic_load(&bus->listeners); l; l = l->next)
+        if (l->mapping_changed)
             l->mapping_changed(l->opaque, gpa, size);
-        }
-    }
 }
 
 void bus_announce_code(struct Bus *bus, uint64_t gpa, uint64_t size) {
-    for (struct BusListener *l = atomic_load(&bus->listeners); l; l = l->next) {
-        if (l->code_written) {
+    for (struct BusListener *l = atomic_load(&bus->listeners); l; l = l->next)
+        if (l->code_written)
             l->code_written(l->opaque, gpa, size);
-        }
-    }
 }
 
 void bus_announce_code_begins(struct Bus *bus, uint64_t gpa) {
-    for (struct BusListener *l = atomic_load(&bus->listeners); l; l = l->next) {
-        if (l->code_begins) {
+    for (struct BusListener *l = atomic_load(&bus->listeners); l; l = l->next)
+        if (l->code_begins)
             l->code_begins(l->opaque, gpa);
-        }
-    }
 }
 
 bool bus_announce_code_stored(struct Bus *bus, uint64_t gpa, uint64_t size) {
     bool left = false;
-    for (struct BusListener *l = atomic_load(&bus->listeners); l; l = l->next) {
-        if (l->code_stored) {
+    for (struct BusListener *l = atomic_load(&bus->listeners); l; l = l->next)
+        if (l->code_stored)
             left |= l->code_stored(l->opaque, gpa, size);
-        }
-    }
     return left;
 }
 
 void bus_set_a20(struct Bus *bus, bool enabled) {
-    if (atomic_exchange(&bus->a20, enabled) != enabled) {
+    if (atomic_exchange(&bus->a20, enabled) != enabled)
         bus_announce_mapping(bus, 0, UINT64_MAX);
-    }
 }
 
 bool bus_a20(const struct Bus *bus) { return atomic_load_explicit(&bus->a20, memory_order_relaxed); }
@@ -405,19 +376,16 @@ uint64_t bus_a20_mask(const struct Bus *bus) { return bus_a20(bus) ? UINT64_MAX 
 
 void bus_set_dirty_logging(struct Bus *bus, bool enabled) {
     pthread_mutex_lock(bus->lock);
-    if (atomic_exchange(&bus->dirty_logging, enabled) != enabled) {
+    if (atomic_exchange(&bus->dirty_logging, enabled) != enabled)
         bus_announce_mapping(bus, 0, UINT64_MAX);
-    }
     pthread_mutex_unlock(bus->lock);
 }
 
 void bus_sync_dirty(struct Bus *bus) {
     pthread_mutex_lock(bus->lock);
-    for (struct BusListener *l = atomic_load(&bus->listeners); l; l = l->next) {
-        if (l->sync_dirty) {
+    for (struct BusListener *l = atomic_load(&bus->listeners); l; l = l->next)
+        if (l->sync_dirty)
             l->sync_dirty(l->opaque);
-        }
-    }
     pthread_mutex_unlock(bus->lock);
 }
 

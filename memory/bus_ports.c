@@ -10,29 +10,25 @@ enum { PORT_DEFAULT_MAX = 1 }; /* a device on an 8-bit bus: wider accesses becom
 
 /* Give every port of [base, base + count) to the last range that holds it. */
 static void assign_owners(struct Bus *bus, unsigned base, unsigned count) {
-    memset(&bus->port_owner[base], 0, count * sizeof *bus->port_owner);
+    memset(&bus->port_owner[base], 0, count * sizeof(*bus->port_owner));
     for (size_t i = 0; i < bus->port_range_count; i++) {
         const struct PortRange *r = &bus->port_ranges[i];
         unsigned first = r->base > base ? r->base : base;
         unsigned end = r->base + r->count < base + count ? r->base + r->count : base + count;
-        for (unsigned port = first; port < end; port++) {
+        for (unsigned port = first; port < end; port++)
             bus->port_owner[port] = (uint16_t)(i + 1);
-        }
     }
 }
 
 static int ports_reserve(struct Bus *bus, size_t count) {
-    if (count >= UINT16_MAX) {
+    if (count >= UINT16_MAX)
         return -ENOSPC;
-    }
-    if (count <= bus->port_range_capacity) {
+    if (count <= bus->port_range_capacity)
         return 0;
-    }
     size_t capacity = count < 32 ? 32 : 2 * count;
-    struct PortRange *p = realloc(bus->port_ranges, capacity * sizeof *p);
-    if (!p) {
+    struct PortRange *p = realloc(bus->port_ranges, capacity * sizeof(*p));
+    if (!p)
         return -ENOMEM;
-    }
     bus->port_ranges = p;
     bus->port_range_capacity = capacity;
     return 0;
@@ -40,9 +36,8 @@ static int ports_reserve(struct Bus *bus, size_t count) {
 
 int bus_map_ports(struct Bus *bus, uint16_t base, unsigned count, const char *name, const struct IoOps *ops,
                   void *opaque) {
-    if (count == 0 || count > PORT_COUNT - (unsigned)base) {
+    if (count == 0 || count > PORT_COUNT - (unsigned)base)
         return -EINVAL;
-    }
     pthread_mutex_lock(bus->lock);
     int err = ports_reserve(bus, bus->port_range_count + 1);
     if (!err) {
@@ -61,11 +56,11 @@ static bool is_range(const struct PortRange *r, uint16_t base, unsigned count, c
 void bus_unmap_ports(struct Bus *bus, uint16_t base, unsigned count, const void *opaque) {
     pthread_mutex_lock(bus->lock);
     size_t i = bus->port_range_count;
-    while (i > 0 && !is_range(&bus->port_ranges[i - 1], base, count, opaque)) {
+    while (i > 0 && !is_range(&bus->port_ranges[i - 1], base, count, opaque))
         i--;
-    }
     if (i > 0) {
-        memmove(&bus->port_ranges[i - 1], &bus->port_ranges[i], (bus->port_range_count - i) * sizeof *bus->port_ranges);
+        memmove(&bus->port_ranges[i - 1], &bus->port_ranges[i],
+                (bus->port_range_count - i) * sizeof(*bus->port_ranges));
         bus->port_range_count--;
         assign_owners(bus, 0, PORT_COUNT); /* the indices behind it have moved */
     }
@@ -100,9 +95,8 @@ static struct IoPiece port_piece(const struct Bus *bus, uint16_t port, unsigned 
     }
     *range = &bus->port_ranges[owner - 1];
     unsigned run = 1; /* later mappings may own ports in the middle */
-    while (run < len && port + run < PORT_COUNT && bus->port_owner[port + run] == owner) {
+    while (run < len && port + run < PORT_COUNT && bus->port_owner[port + run] == owner)
         run++;
-    }
     return io_piece((*range)->ops, PORT_DEFAULT_MAX, port - (*range)->base, run);
 }
 
@@ -142,9 +136,8 @@ uint32_t bus_port_read(struct Bus *bus, uint16_t port, unsigned size) {
         return value;
     }
     read_ports(bus, port, (uint8_t *)&value, size);
-    if (tap && tap->after) {
+    if (tap && tap->after)
         tap->after(tap->opaque, &a);
-    }
     return value;
 }
 
@@ -156,7 +149,6 @@ void bus_port_write(struct Bus *bus, uint16_t port, uint32_t value, unsigned siz
         return;
     }
     write_ports(bus, port, (const uint8_t *)&value, size);
-    if (tap && tap->after) {
+    if (tap && tap->after)
         tap->after(tap->opaque, &a);
-    }
 }

@@ -48,11 +48,10 @@ int region_init_ram(struct Region *r, const char *name, uint64_t size) {
 
 int region_init_shared_ram(struct Region *r, const char *name, uint64_t size) {
     int err = init_ram(r, name, size);
-    if (err) {
+    if (err)
         return err;
-    }
     char label[64];
-    snprintf(label, sizeof label, "twin86-%s", name);
+    snprintf(label, sizeof(label), "twin86-%s", name);
     r->memfd = memfd_create(label, MFD_CLOEXEC);
     if (r->memfd < 0 || ftruncate(r->memfd, (off_t)size) < 0 || !(r->host = map_lazily(size, r->memfd)) ||
         !(r->page_flags = map_lazily(size / PAGE_SIZE, -1))) {
@@ -64,18 +63,15 @@ int region_init_shared_ram(struct Region *r, const char *name, uint64_t size) {
 
 int region_init_rom(struct Region *r, const char *name, const void *data, size_t data_size, uint64_t size) {
     *r = (struct Region){.name = name, .kind = REGION_ROM, .memfd = -1};
-    if (size == 0 || size > INT64_MAX || data_size > size) {
+    if (size == 0 || size > INT64_MAX || data_size > size)
         return -EINVAL;
-    }
     size = (size + PAGE_SIZE - 1) / PAGE_SIZE * PAGE_SIZE;
     r->host = map_lazily(size, -1);
-    if (!r->host) {
+    if (!r->host)
         return -errno;
-    }
     r->size = size;
-    if (data_size) {
+    if (data_size)
         memcpy(r->host, data, data_size);
-    }
     return 0;
 }
 
@@ -84,15 +80,12 @@ void region_init_mmio(struct Region *r, const char *name, uint64_t size, const s
 }
 
 void region_destroy(struct Region *r) {
-    if (r->host) {
+    if (r->host)
         munmap(r->host, r->size);
-    }
-    if (r->page_flags) {
+    if (r->page_flags)
         munmap(r->page_flags, r->size / PAGE_SIZE);
-    }
-    if (r->memfd >= 0) {
+    if (r->memfd >= 0)
         close(r->memfd);
-    }
     *r = (struct Region){.name = r->name, .kind = r->kind, .memfd = -1};
 }
 
@@ -108,23 +101,19 @@ static uint64_t find_page(const struct Region *r, int pagemap, uint64_t at, bool
         uint64_t left = (r->size - at) / PAGE_SIZE, want = left < 512 ? left : 512;
         ssize_t got =
             pread(pagemap, entry, want * sizeof(entry[0]), (off_t)((first + at / PAGE_SIZE) * sizeof(entry[0])));
-        if (got < (ssize_t)sizeof(entry[0])) {
+        if (got < (ssize_t)sizeof(entry[0]))
             return touched ? at : r->size;
-        }
-        for (size_t i = 0; i < (size_t)got / sizeof(entry[0]); i++, at += PAGE_SIZE) {
-            if (((entry[i] & PAGEMAP_THERE) != 0) == touched) {
+        for (size_t i = 0; i < (size_t)got / sizeof(entry[0]); i++, at += PAGE_SIZE)
+            if (((entry[i] & PAGEMAP_THERE) != 0) == touched)
                 return at;
-            }
-        }
     }
     return r->size;
 }
 
 bool region_next_touched(const struct Region *r, uint64_t *at, uint64_t *end) {
     uint64_t from = *at & -(uint64_t)PAGE_SIZE;
-    if (r->host == NULL || from >= r->size) {
+    if (r->host == NULL || from >= r->size)
         return false;
-    }
     int pagemap = r->memfd < 0 ? open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC) : -1;
     if (r->memfd >= 0) {
         off_t data = lseek(r->memfd, (off_t)from, SEEK_DATA);

@@ -63,7 +63,7 @@ static void make_string(struct Run *r, uint8_t *s) {
         return; /* a quarter is plain noise */
     unsigned n = 0, count = (v >> 2) & 15;
     for (count = count < 6 ? 0 : count < 13 ? 1 : count < 15 ? 2 : 3; count; count--)
-        s[n++] = prefixes[rnd(r) % sizeof prefixes];
+        s[n++] = prefixes[rnd(r) % sizeof(prefixes)];
     if ((v >> 6) & 1)
         s[n++] = 0x40 | ((v >> 7) & 15);
     if ((v >> 16 & 7) == 0) { /* VEX: mostly of a map that exists, and vvvv = 1111 */
@@ -103,10 +103,10 @@ static const char *capstone_name(const struct Decoded *d, char *buf, size_t n) {
         {"INS", {"insb", "insw", "insd", "insd"}},      {"OUTS", {"outsb", "outsw", "outsd", "outsd"}},
     };
     const char *m = x86_rows[d->row].mnemonic;
-    for (unsigned k = 0; k < sizeof same / sizeof same[0]; k++)
+    for (unsigned k = 0; k < sizeof(same) / sizeof(same[0]); k++)
         if (!strcmp(m, same[k].ours))
             return same[k].theirs;
-    for (unsigned k = 0; k < sizeof by_size / sizeof by_size[0]; k++)
+    for (unsigned k = 0; k < sizeof(by_size) / sizeof(by_size[0]); k++)
         if (!strcmp(m, by_size[k].ours))
             return by_size[k].bases[d->insn.osize];
     if (!strcmp(m, "JCXZ"))
@@ -142,10 +142,10 @@ static bool agree(const struct Case *c) {
 
 static void note(struct Run *r, const struct Mode *m, const struct Case *c) {
     char what[96], example[64];
-    snprintf(what, sizeof what, "%s: %s(%u) vs %s(%u)", m->name, c->bad ? "(bad)" : c->ours, c->our_len,
+    snprintf(what, sizeof(what), "%s: %s(%u) vs %s(%u)", m->name, c->bad ? "(bad)" : c->ours, c->our_len,
              *c->theirs ? c->theirs : "(bad)", c->their_len);
     if (c->bad || !*c->theirs || strcmp(c->ours, c->theirs))
-        snprintf(what, sizeof what, "%s: %s vs %s", m->name, c->bad ? "(bad)" : c->ours,
+        snprintf(what, sizeof(what), "%s: %s vs %s", m->name, c->bad ? "(bad)" : c->ours,
                  *c->theirs ? c->theirs : "(bad)");
     for (unsigned k = 0; k < r->kinds; k++)
         if (!strcmp(r->kind[k].what, what)) {
@@ -156,10 +156,10 @@ static void note(struct Run *r, const struct Mode *m, const struct Case *c) {
         return;
     size_t n = 0;
     for (unsigned k = 0; k < 15; k++)
-        n += (size_t)snprintf(example + n, sizeof example - n, "%02x ", c->bytes[k]);
+        n += (size_t)snprintf(example + n, sizeof(example) - n, "%02x ", c->bytes[k]);
     struct Kind *k = &r->kind[r->kinds++];
-    memcpy(k->what, what, sizeof what);
-    memcpy(k->example, example, sizeof example);
+    memcpy(k->what, what, sizeof(what));
+    memcpy(k->example, example, sizeof(example));
     k->count = 1;
 }
 
@@ -183,7 +183,7 @@ static struct Case examine(struct Run *r, const struct Mode *m, const uint8_t *b
 static void compare(struct Run *r, const struct Mode *m, const uint8_t *bytes) {
     struct Decoded d;
     char buf[32];
-    struct Case c = examine(r, m, bytes, &d, buf, sizeof buf);
+    struct Case c = examine(r, m, bytes, &d, buf, sizeof(buf));
     r->compared++;
     if (c.bad && !*c.theirs)
         r->both_bad++;
@@ -206,7 +206,7 @@ int main(int argc, char **argv) {
     const uint32_t common = MODE_SSE | MODE_AVX | MODE_FLAT;
     unsigned long strings = argc > 1 ? strtoul(argv[1], NULL, 0) : DEFAULT_STRINGS;
     r->seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 0x7477696e3836ull;
-    memset(r->model.feature, 0xff, sizeof r->model.feature);
+    memset(r->model.feature, 0xff, sizeof(r->model.feature));
     r->mode[0] = (struct Mode){.name = "16", .cs = CS_MODE_16, .mode = MODE_CODE16 | common};
     r->mode[1] = (struct Mode){.name = "32", .cs = CS_MODE_32, .mode = MODE_CODE32 | common};
     r->mode[2] = (struct Mode){.name = "64", .cs = CS_MODE_64, .mode = MODE_CODE64 | common};
@@ -225,7 +225,7 @@ int main(int argc, char **argv) {
     }
     clock_gettime(CLOCK_MONOTONIC, &b);
     double seconds = (double)(b.tv_sec - a.tv_sec) + (double)(b.tv_nsec - a.tv_nsec) * 1e-9;
-    qsort(r->kind, r->kinds, sizeof r->kind[0], by_count);
+    qsort(r->kind, r->kinds, sizeof(r->kind[0]), by_count);
     for (unsigned k = 0; k < r->kinds && k < 4000; k++)
         printf("%8lu  %-40s %s\n", r->kind[k].count, r->kind[k].what, r->kind[k].example);
     printf("decode-vs-capstone: %lu strings, %lu agree, %lu invalid to both, %lu explained, %u kinds of difference "

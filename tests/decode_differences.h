@@ -122,7 +122,7 @@ static bool other_name(const struct Case *c) {
         !strcmp(c->ours, prefixes & PRE_F2 && last_rep(c, op) == 0xf2 ? "loopne" : "loope") &&
         (prefixes & (PRE_F2 | PRE_F3)) && !strncmp(c->theirs, "loop", 4))
         return true;
-    for (unsigned k = 0; k < sizeof names / sizeof names[0]; k++)
+    for (unsigned k = 0; k < sizeof(names) / sizeof(names[0]); k++)
         if (!strcmp(c->ours, names[k].ours) && !strcmp(c->theirs, names[k].theirs))
             return true;
     return false;
@@ -159,7 +159,7 @@ static bool illegal_prefix(struct Run *r, const struct Mode *m, const struct Cas
     without_prefixes(c, drop, bytes);
     struct Decoded d;
     char buf[32];
-    struct Case without = examine(r, m, bytes, &d, buf, sizeof buf);
+    struct Case without = examine(r, m, bytes, &d, buf, sizeof(buf));
     return agree(&without) || explain(r, m, &without);
 }
 
@@ -195,7 +195,7 @@ static bool plain_spelling_agrees(struct Run *r, const struct Mode *m, const str
     memcpy(bytes + n, c->bytes + op, 15 - op);
     struct Decoded d;
     char buf[32];
-    struct Case plain = examine(r, code16 ? &r->mode[1] : m, bytes, &d, buf, sizeof buf);
+    struct Case plain = examine(r, code16 ? &r->mode[1] : m, bytes, &d, buf, sizeof(buf));
     if (d.row != c->d->row || plain.our_len - n != c->our_len - (op - rex) - rex || memcmp(bytes, c->bytes, 15) == 0)
         return false;
     return agree(&plain) || other_name(&plain);
@@ -211,14 +211,14 @@ static bool invalid_by_prefix(struct Run *r, const struct Mode *m, const struct 
     unsigned prefixes, op = opcode_at(c, &prefixes);
     if (!c->bad || c->bytes[op] != 0x0f)
         return false;
-    for (unsigned k = 0; k < sizeof drops / sizeof drops[0]; k++) {
+    for (unsigned k = 0; k < sizeof(drops) / sizeof(drops[0]); k++) {
         if (!(prefixes & drops[k]))
             continue;
         uint8_t bytes[16];
         struct Decoded d;
         char buf[32];
         without_prefixes(c, drops[k], bytes);
-        struct Case other = examine(r, m, bytes, &d, buf, sizeof buf);
+        struct Case other = examine(r, m, bytes, &d, buf, sizeof(buf));
         if (agree(&other) || other_name(&other))
             return true;
     }
@@ -243,7 +243,7 @@ static bool beyond(struct Run *r, const struct Mode *m, const struct Case *c) {
     const uint8_t *b = c->bytes + op;
     if (b[0] == 0x62 || (b[0] == 0x8f && (b[1] & 0x38)))
         return true;
-    int8_t *known = &r->beyond[c->id < sizeof r->beyond ? c->id : 0];
+    int8_t *known = &r->beyond[c->id < sizeof(r->beyond) ? c->id : 0];
     if (*known == 0) {
         csh h;
         *known = is_one_of(c->theirs, names) ? 1 : -1;
@@ -251,7 +251,7 @@ static bool beyond(struct Run *r, const struct Mode *m, const struct Case *c) {
             cs_insn *insn;
             cs_option(h, CS_OPT_DETAIL, CS_OPT_ON);
             if (cs_disasm(h, c->bytes, 15, 0x1000, 1, &insn) == 1) {
-                for (unsigned k = 0; k < sizeof groups; k++)
+                for (unsigned k = 0; k < sizeof(groups); k++)
                     if (cs_insn_group(h, insn, groups[k]))
                         *known = 1;
                 cs_free(insn, 1);
@@ -271,7 +271,7 @@ static bool agrees_with(struct Run *r, const struct Mode *m, const struct Case *
     memcpy(bytes, c->bytes, 15);
     bytes[15] = 0;
     bytes[at] = (uint8_t)((bytes[at] ^ flip) | set);
-    struct Case other = examine(r, m, bytes, &d, buf, sizeof buf);
+    struct Case other = examine(r, m, bytes, &d, buf, sizeof(buf));
     return !other.bad && (agree(&other) || other_name(&other)) && !strcmp(other.theirs, c->theirs);
 }
 

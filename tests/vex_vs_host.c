@@ -53,7 +53,7 @@ static void encode(struct Encoding *e) {
 static bool beyond(const struct Encoding *e) {
     static const uint8_t masks[] = {0x41, 0x42, 0x44, 0x45, 0x46, 0x47, 0x4a, 0x4b, 0x90, 0x91, 0x92, 0x93, 0x98, 0x99};
     if (e->map == 1)
-        return memchr(masks, (int)e->opcode, sizeof masks) != NULL;
+        return memchr(masks, (int)e->opcode, sizeof(masks)) != NULL;
     if (e->map == 2)
         return (e->opcode >= 0x50 && e->opcode <= 0x53) || e->opcode == 0xb4 || e->opcode == 0xb5 ||
                e->opcode == 0xb0 || e->opcode == 0xb1 || e->opcode == 0x72 || (e->opcode & 0xfa) == 0xd2 ||

@@ -134,7 +134,7 @@ const struct IoOps ioapic_ops = {.read = ioapic_read, .write = ioapic_write, .mi
 
 void ioapic_reset(struct Ioapic *io) {
     uint32_t asserted = io->state.asserted; /* wires keep their level */
-    memset(&io->state, 0, sizeof io->state);
+    memset(&io->state, 0, sizeof(io->state));
     io->state.asserted = asserted;
     io->state.id = io->initial_id;
     for (unsigned pin = 0; pin < IOAPIC_PINS; pin++)
@@ -142,7 +142,7 @@ void ioapic_reset(struct Ioapic *io) {
 }
 
 void ioapic_init(struct Ioapic *io, struct ApicBus *bus, uint8_t id, uint32_t active_low) {
-    memset(io, 0, sizeof *io);
+    memset(io, 0, sizeof(*io));
     io->bus = bus;
     io->initial_id = id & 15;
     io->active_low = active_low;

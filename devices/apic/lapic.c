@@ -273,7 +273,7 @@ void lapic_send_ipi(struct Lapic *l, uint32_t icr, uint32_t dest) {
 void lapic_clear(struct Lapic *l) {
     struct LapicState *s = &l->state, old = *s;
     lapic_timer_stop(l);
-    memset(s, 0, sizeof *s);
+    memset(s, 0, sizeof(*s));
     s->base = old.base;
     s->id = old.id;
     s->lint = old.lint; /* wires keep their level */
@@ -306,7 +306,7 @@ void lapic_set_virtual_wire(struct Lapic *l) {
 
 void lapic_init(struct Lapic *l, const struct LapicConfig *config, struct ApicBus *bus, struct Clock *clock,
                 const struct LapicCpuOps *ops, void *opaque) {
-    memset(l, 0, sizeof *l);
+    memset(l, 0, sizeof(*l));
     l->config = *config;
     snprintf(l->name, sizeof(l->name), config->one_of_many ? "local APIC %u" : "local APIC", config->id);
     l->ops = ops;

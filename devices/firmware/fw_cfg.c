@@ -89,7 +89,7 @@ static uint32_t dma_read(struct FwCfg *f, uint64_t address, uint32_t length) {
     if (n)
         bus_write(f->bus, address, data, n);
     for (address += n, length -= n; length; address += n, length -= n) {
-        n = length < sizeof zeroes ? length : sizeof zeroes;
+        n = length < sizeof(zeroes) ? length : sizeof(zeroes);
         bus_write(f->bus, address, zeroes, n);
     }
     return 0;
@@ -98,11 +98,11 @@ static uint32_t dma_read(struct FwCfg *f, uint64_t address, uint32_t length) {
 static void dma_run(struct FwCfg *f, uint64_t at) {
     struct DmaRequest r;
     const uint8_t *unused;
-    if (!bus_ram_ptr(f->bus, at, sizeof r)) {
+    if (!bus_ram_ptr(f->bus, at, sizeof(r))) {
         device_error(f->log, "fw_cfg", "DMA request outside of RAM, at", at);
         return;
     }
-    bus_read(f->bus, at, &r, sizeof r);
+    bus_read(f->bus, at, &r, sizeof(r));
     uint32_t control = be32toh(r.control), length = be32toh(r.length), result = 0;
     if (control & DMA_SELECT)
         select_key(f, control >> 16);
@@ -113,7 +113,7 @@ static void dma_run(struct FwCfg *f, uint64_t at) {
     else if (control & DMA_SKIP)
         take(f, length, &unused);
     result = htobe32(result);
-    bus_write(f->bus, at, &result, sizeof result);
+    bus_write(f->bus, at, &result, sizeof(result));
 }
 
 /* ---- ports ---- */
@@ -219,8 +219,8 @@ static int rebuild_directory(struct FwCfg *f) {
         e->key = htobe16(FW_CFG_FILE_FIRST + i);
         memcpy(e->name, f->name[i], FW_CFG_FILE_NAME);
     }
-    qsort(dir.entry, f->files, sizeof dir.entry[0], compare_names);
-    return set_copy(&f->item[FW_CFG_FILE_DIR], &dir, sizeof dir.count + f->files * sizeof dir.entry[0]);
+    qsort(dir.entry, f->files, sizeof(dir.entry[0]), compare_names);
+    return set_copy(&f->item[FW_CFG_FILE_DIR], &dir, sizeof(dir.count) + f->files * sizeof(dir.entry[0]));
 }
 
 /* Its place in the list; `files` if it is not there. */
@@ -272,7 +272,7 @@ const uint8_t *fw_cfg_file(const struct FwCfg *f, const char *name, uint32_t *si
 
 /* ---- life ---- */
 
-void fw_cfg_reset(struct FwCfg *f) { memset(&f->state, 0, sizeof f->state); }
+void fw_cfg_reset(struct FwCfg *f) { memset(&f->state, 0, sizeof(f->state)); }
 
 void fw_cfg_destroy(struct FwCfg *f) {
     for (unsigned key = 0; key < FW_CFG_KEYS; key++)
@@ -283,7 +283,7 @@ void fw_cfg_destroy(struct FwCfg *f) {
 }
 
 int fw_cfg_init(struct FwCfg *f, struct Bus *bus) {
-    memset(f, 0, sizeof *f);
+    memset(f, 0, sizeof(*f));
     f->bus = bus;
     fw_cfg_add_bytes(f, FW_CFG_SIGNATURE, "QEMU", 4);
     int r = fw_cfg_add_int(f, FW_CFG_ID, ID_PORTS | ID_DMA, 4);

@@ -73,9 +73,9 @@ static uint8_t cfi_byte(const struct Pflash *p, uint8_t index) {
         '1',
         '0',
     };
-    if (index >= FIRST && index < FIRST + sizeof query)
+    if (index >= FIRST && index < FIRST + sizeof(query))
         return query[index - FIRST];
-    return index >= GEOMETRY && index < GEOMETRY + sizeof geometry ? geometry[index - GEOMETRY] : 0;
+    return index >= GEOMETRY && index < GEOMETRY + sizeof(geometry) ? geometry[index - GEOMETRY] : 0;
 }
 
 static uint64_t flash_read(void *opaque, uint64_t offset, unsigned size) {
@@ -153,7 +153,7 @@ static void wrong_sequence(struct Pflash *p, uint8_t value) {
 static void begin_buffer(struct Pflash *p, uint32_t offset) {
     struct PflashState *s = &p->state;
     s->at = offset - offset % PFLASH_BUFFER_SIZE;
-    memset(s->filled, 0, sizeof s->filled);
+    memset(s->filled, 0, sizeof(s->filled));
     s->status |= SR_READY; /* the buffer is free */
     s->step = STEP_BUFFER_COUNT;
 }
@@ -177,7 +177,7 @@ static const struct {
 };
 
 static void first_cycle(struct Pflash *p, uint32_t offset, uint8_t value) {
-    for (unsigned i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+    for (unsigned i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
         if (commands[i].command != value)
             continue;
         p->state.step = commands[i].step;
@@ -240,7 +240,7 @@ static const struct IoOps flash_ops = {.read = flash_read, .write = flash_write,
 
 int pflash_init(struct Pflash *p, const void *contents, uint32_t size, bool readonly, const struct PflashHost *host) {
     enum { SIZE_MAX_BYTES = 16 << 20 };
-    memset(p, 0, sizeof *p);
+    memset(p, 0, sizeof(*p));
     if (size == 0 || size % PFLASH_BLOCK_SIZE != 0 || size > SIZE_MAX_BYTES)
         return -EINVAL;
     p->size = size;
@@ -262,12 +262,12 @@ void pflash_destroy(struct Pflash *p) {
     }
     if (p->array.host != NULL)
         region_destroy(&p->array);
-    memset(p, 0, sizeof *p);
+    memset(p, 0, sizeof(*p));
 }
 
 void pflash_reset(struct Pflash *p) {
     show(p, READ_ARRAY);
-    memset(&p->state, 0, sizeof p->state);
+    memset(&p->state, 0, sizeof(p->state));
     p->state.status = SR_READY;
 }
 

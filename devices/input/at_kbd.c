@@ -42,7 +42,7 @@ uint8_t at_kbd_set2_to_set1(uint8_t code) {
         return SET1_F7;
     if (code == SET2_SYSRQ_ALIAS)
         return SET1_SYSRQ;
-    for (unsigned i = 1; i < sizeof set2_code; i++)
+    for (unsigned i = 1; i < sizeof(set2_code); i++)
         if (set2_code[i] == code)
             return i;
     return code == 0 ? 0xff : code; /* 0 is the overrun code, FFh in set 1 */
@@ -83,7 +83,7 @@ static void set_defaults(struct KbdState *kbd) {
 }
 
 void at_kbd_reset(struct KbdState *kbd) {
-    memset(kbd, 0, sizeof *kbd);
+    memset(kbd, 0, sizeof(*kbd));
     set_defaults(kbd);
     kbd->scanning = true;
 }
@@ -123,7 +123,7 @@ static bool receive_command(struct KbdState *kbd, uint8_t byte) {
         send_byte(kbd, ANSWER_ACK);
         break;
     case KBD_ECHO: send_byte(kbd, KBD_ECHO); break;
-    case KBD_IDENTIFY: send(kbd, identity, sizeof identity); break;
+    case KBD_IDENTIFY: send(kbd, identity, sizeof(identity)); break;
     case KBD_ENABLE:
         kbd->scanning = true;
         send_byte(kbd, ANSWER_ACK);
@@ -162,11 +162,11 @@ static unsigned encode_pause(const struct KbdState *kbd, uint8_t *out) {
     static const uint8_t set2[] = {0xe1, 0x14, 0x77, 0xe1, 0xf0, 0x14, 0xf0, 0x77};
 
     if (kbd->set == 1) {
-        memcpy(out, set1, sizeof set1);
-        return sizeof set1;
+        memcpy(out, set1, sizeof(set1));
+        return sizeof(set1);
     }
-    memcpy(out, set2, sizeof set2);
-    return sizeof set2;
+    memcpy(out, set2, sizeof(set2));
+    return sizeof(set2);
 }
 
 /* Write the byte sequence of a key movement; at most 8 bytes. Returns its length, 0 for no such key. */
@@ -177,7 +177,7 @@ static unsigned encode_key(const struct KbdState *kbd, unsigned key, bool down, 
         return down ? encode_pause(kbd, out) : 0; /* Pause sends everything when pressed */
     if ((key & ~0xffu) != 0 && (key & ~0xffu) != 0xe000)
         return 0;
-    if (code == 0 || code >= sizeof set2_code)
+    if (code == 0 || code >= sizeof(set2_code))
         return 0;
     if (key > 0xff)
         out[n++] = 0xe0;

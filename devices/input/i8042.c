@@ -245,7 +245,7 @@ void i8042_a20_changed(struct I8042 *k, bool enabled) {
 void i8042_reset(struct I8042 *k) {
     struct I8042State *s = &k->state;
 
-    memset(s, 0, sizeof *s);
+    memset(s, 0, sizeof(*s));
     s->ram[0] = CCB_INT | CCB_SYS | CCB_DISABLE_AUX | CCB_TRANSLATE;
     s->status = STATUS_SYS;
     s->output_port = OUT_FIXED | OUT_NOT_RESET | OUT_A20;
@@ -254,7 +254,7 @@ void i8042_reset(struct I8042 *k) {
 }
 
 void i8042_init(struct I8042 *k, struct IrqWire irq, struct I8042Lines lines) {
-    memset(k, 0, sizeof *k);
+    memset(k, 0, sizeof(*k));
     k->irq = irq;
     k->lines = lines;
     i8042_reset(k);

@@ -116,7 +116,7 @@ int pci_map(struct PciHost *host) {
 }
 
 void pci_init(struct PciHost *host, struct Bus *bus, const struct PciHostConfig *config) {
-    memset(host, 0, sizeof *host);
+    memset(host, 0, sizeof(*host));
     host->bus = bus;
     host->config = *config;
     pci_chipset_init(host);

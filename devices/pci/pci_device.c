@@ -11,7 +11,7 @@ enum { STATUS_ERRORS = 0xf900 }; /* cleared by writing 1 */
 
 void pci_device_init(struct PciDevice *dev, struct PciDeviceState *state, const char *name, uint16_t vendor,
                      uint16_t device, uint32_t class_code, uint8_t revision) {
-    memset(dev, 0, sizeof *dev);
+    memset(dev, 0, sizeof(*dev));
     dev->state = state;
     dev->name = name;
     dev->next_capability = PCI_HEADER_SIZE;

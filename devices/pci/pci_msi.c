@@ -30,7 +30,7 @@ static void send(struct PciDevice *dev, uint64_t address, uint32_t data) {
         return;
     }
     put_le32(bytes, data);
-    pci_dma_write(dev, address, bytes, sizeof bytes);
+    pci_dma_write(dev, address, bytes, sizeof(bytes));
 }
 
 /* ---- MSI ---- */
@@ -168,7 +168,7 @@ int pci_msix_init(struct PciMsix *x, struct PciMsixState *state, struct PciDevic
 }
 
 void pci_msix_reset(struct PciMsix *x) {
-    memset(x->state, 0, sizeof *x->state);
+    memset(x->state, 0, sizeof(*x->state));
     for (unsigned n = 0; n < x->vectors; n++)
         x->state->table[n * PCI_MSIX_ENTRY_WORDS + ENTRY_CONTROL] = ENTRY_MASKED;
 }

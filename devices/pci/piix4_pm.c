@@ -118,7 +118,7 @@ void piix4_pm_init(struct Piix4Pm *pm, const struct IoOps *ops, void *opaque,
                                     .flags = PCI_BAR_IO,
                                     .reg = SMBBA,
                                     .enable = {{SMBHSTCFG, SMB_HST_EN}, {PCI_COMMAND, PCI_COMMAND_IO}}};
-    memset(pm, 0, sizeof *pm);
+    memset(pm, 0, sizeof(*pm));
     pm->moved = moved;
     pm->moved_opaque = moved_opaque;
     pci_device_init(&pm->pci, &pm->state.pci, "acpi-pm", 0x8086, 0x7113, 0x068000, 3);

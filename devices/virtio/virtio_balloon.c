@@ -168,7 +168,7 @@ void virtio_balloon_continue(struct VirtioBalloon *b) {
 
 static void read_stats(struct VirtioBalloon *b, const struct VirtioBuffer *buffer) {
     uint8_t bytes[STAT_SIZE * 2 * VIRTIO_BALLOON_STATS]; /* more than there are kinds is for none that is known */
-    size_t n = buffer->readable_bytes < sizeof bytes ? (size_t)buffer->readable_bytes : sizeof bytes;
+    size_t n = buffer->readable_bytes < sizeof(bytes) ? (size_t)buffer->readable_bytes : sizeof(bytes);
     if (!virtio_read(&b->virtio, buffer, 0, bytes, n))
         return;
     for (size_t at = 0; at + STAT_SIZE <= n; at += STAT_SIZE) {
@@ -230,7 +230,7 @@ static void reset(void *opaque) {
     s->queue = 0;
     s->done = 0;
     s->stats_known = s->stats_told = 0;
-    memset(s->stat, 0, sizeof s->stat);
+    memset(s->stat, 0, sizeof(s->stat));
     put_config(b);
 }
 
@@ -249,7 +249,7 @@ void virtio_balloon_restored(struct VirtioBalloon *b) {
 void virtio_balloon_init(struct VirtioBalloon *b, struct PciDevice *pci, const struct VirtioBalloonConfig *config,
                          const struct VirtioBalloonOps *ops, void *opaque) {
     static const struct VirtioDeviceOps device_ops = {notified, reset, config_written};
-    memset(b, 0, sizeof *b);
+    memset(b, 0, sizeof(*b));
     b->ops = ops;
     b->opaque = opaque;
     b->virtio = (struct Virtio){
@@ -262,7 +262,7 @@ void virtio_balloon_init(struct VirtioBalloon *b, struct PciDevice *pci, const s
                    VIRTIO_F_EVENT_INDEX | VIRTIO_F_ANY_LAYOUT | VIRTIO_F_VERSION_1,
         .queues = config->reporting ? QUEUES : REPORTING_CLOSE,
         .config = b->space,
-        .config_size = sizeof b->space,
+        .config_size = sizeof(b->space),
     };
 }
 

@@ -26,10 +26,10 @@ static const uint8_t *take_fixed(struct VirtioRng *r, size_t n) {
 /* How many there are now. */
 static size_t available(struct VirtioRng *r) {
     if (r->config.repeatable)
-        return sizeof r->pool;
+        return sizeof(r->pool);
     if (r->count == 0) {
-        r->count = r->ops->read(r->opaque, r->pool, sizeof r->pool);
-        memmove(r->pool + sizeof r->pool - r->count, r->pool, r->count);
+        r->count = r->ops->read(r->opaque, r->pool, sizeof(r->pool));
+        memmove(r->pool + sizeof(r->pool) - r->count, r->pool, r->count);
     }
     return r->count;
 }
@@ -38,7 +38,7 @@ static size_t available(struct VirtioRng *r) {
 static const uint8_t *take_bytes(struct VirtioRng *r, size_t n) {
     if (r->config.repeatable)
         return take_fixed(r, n);
-    const uint8_t *from = r->pool + sizeof r->pool - r->count;
+    const uint8_t *from = r->pool + sizeof(r->pool) - r->count;
     r->count -= n;
     return from;
 }
@@ -113,7 +113,7 @@ void virtio_rng_restored(struct VirtioRng *r) {
 void virtio_rng_init(struct VirtioRng *r, struct PciDevice *pci, struct Clock *clock,
                      const struct VirtioRngConfig *config, const struct VirtioRngOps *ops, void *opaque) {
     static const struct VirtioDeviceOps device_ops = {notified, reset, NULL};
-    memset(r, 0, sizeof *r);
+    memset(r, 0, sizeof(*r));
     r->config = *config;
     r->ops = ops;
     r->opaque = opaque;

@@ -80,7 +80,7 @@ void gen_want_size(struct Row *r, enum X86Size s) {
 
 static bool in_words(const char *s, const char *list) {
     char pattern[24];
-    snprintf(pattern, sizeof pattern, " %s ", s);
+    snprintf(pattern, sizeof(pattern), " %s ", s);
     return strstr(list, pattern) != NULL;
 }
 

@@ -56,7 +56,7 @@ static void parse_vex(struct Gen *g, struct Row *r, char *word) {
 /** The opcode column: prefix rule, escape bytes, opcode byte, ModRM rules. */
 static void parse_opcode(struct Gen *g, struct Row *r, bool *cond) {
     char copy[64], *save;
-    snprintf(copy, sizeof copy, "%s", r->opcode);
+    snprintf(copy, sizeof(copy), "%s", r->opcode);
     r->form.prefixes = PFX_ANY;
     r->form.vex_l = r->form.vex_w = r->form.rex_b = r->form.vendor_side = BIT_ANY;
     r->form.mod_mem = r->form.mod_reg = true;
@@ -135,7 +135,7 @@ static bool parse_vendor(struct Gen *g, struct Row *r, const char *a) {
         return false;
     if (r->rule[0])
         gen_error(g, r->line, "'%s': a row can have one vendor rule", a);
-    snprintf(r->rule, sizeof r->rule, "%s", strchr(a, '=') + 1);
+    snprintf(r->rule, sizeof(r->rule), "%s", strchr(a, '=') + 1);
     if (!r->rule[0] || r->rule[strspn(r->rule, "abcdefghijklmnopqrstuvwxyz0123456789-")])
         gen_error(g, r->line, "'%s' names no vendor rule", a);
     r->form.vendor_side = intel ? BIT_SET : BIT_CLEAR;
@@ -193,9 +193,9 @@ static void parse_attr(struct Gen *g, struct Row *r, const char *a) {
     if (parse_vendor(g, r, a))
         return;
     if (!strncmp(a, "cpuid=", 6))
-        snprintf(r->feature, sizeof r->feature, "%s", a + 6);
+        snprintf(r->feature, sizeof(r->feature), "%s", a + 6);
     else if (!strncmp(a, "cpuid256=", 9))
-        snprintf(r->feature256, sizeof r->feature256, "%s", a + 9);
+        snprintf(r->feature256, sizeof(r->feature256), "%s", a + 9);
     else if (!strcmp(a, "v"))
         gen_want_size(r, SIZE_V);
     else if (!gen_parse_fact(g, r, a))
@@ -234,7 +234,7 @@ static void expand_conditions(struct Gen *g, const struct Row *base) {
         struct Row *r = &g->row[g->row_count++];
         *r = *base;
         r->first = r->last = (uint8_t)(base->first + c);
-        snprintf(r->mnemonic + strlen(base->mnemonic), sizeof r->mnemonic - strlen(base->mnemonic), "%s",
+        snprintf(r->mnemonic + strlen(base->mnemonic), sizeof(r->mnemonic) - strlen(base->mnemonic), "%s",
                  cond_names[c]);
         if (!strcmp(base->kernel, "cond")) {
             char name[4];
@@ -242,7 +242,7 @@ static void expand_conditions(struct Gen *g, const struct Row *base) {
             for (; cond_names[c][n]; n++)
                 name[n] = (char)tolower((unsigned char)cond_names[c][n]);
             name[n] = 0;
-            snprintf(r->kernel, sizeof r->kernel, "cond_%s", name);
+            snprintf(r->kernel, sizeof(r->kernel), "cond_%s", name);
         }
         r->flags_read = r->form.flags_read = cond_flags[c >> 1];
     }
@@ -279,20 +279,20 @@ static void parse_row(struct Gen *g, char *line, int unit) {
     r->fact.exit = EXIT_NONE;
     r->form.when = WHEN_64 | WHEN_NOT64;
     char *p = line;
-    if (!opcode_column(&p, r->opcode, sizeof r->opcode) || !column(&p, r->mnemonic, sizeof r->mnemonic) ||
-        !column(&p, r->operands, sizeof r->operands) || !column(&p, r->shape, sizeof r->shape) ||
-        !column(&p, r->kernel, sizeof r->kernel)) {
+    if (!opcode_column(&p, r->opcode, sizeof(r->opcode)) || !column(&p, r->mnemonic, sizeof(r->mnemonic)) ||
+        !column(&p, r->operands, sizeof(r->operands)) || !column(&p, r->shape, sizeof(r->shape)) ||
+        !column(&p, r->kernel, sizeof(r->kernel))) {
         gen_error(g, r->line, "a row needs opcode, mnemonic, operands, shape, kernel");
         return;
     }
     bool cond = false;
     parse_opcode(g, r, &cond);
     char copy[NAME_MAX_LEN], *save;
-    memcpy(copy, r->operands, sizeof copy);
+    memcpy(copy, r->operands, sizeof(copy));
     if (strcmp(copy, "-"))
         for (char *o = strtok_r(copy, ",", &save); o && r->operand_count < MAX_OPERANDS;
              o = strtok_r(NULL, ",", &save)) {
-            snprintf(r->operand[r->operand_count], sizeof r->operand[0], "%.*s", (int)sizeof r->operand[0] - 1, o);
+            snprintf(r->operand[r->operand_count], sizeof(r->operand[0]), "%.*s", (int)sizeof(r->operand[0]) - 1, o);
             gen_operand(g, r, o, r->operand_count++);
         }
     for (char *a = strtok_r(p, " \t", &save); a; a = strtok_r(NULL, " \t", &save))
@@ -302,7 +302,7 @@ static void parse_row(struct Gen *g, char *line, int unit) {
     if (r->feature256[0]) { /* two rows, one for each length */
         struct Row high = row;
         high.form.vex_l = BIT_SET;
-        memcpy(high.feature, row.feature256, sizeof high.feature);
+        memcpy(high.feature, row.feature256, sizeof(high.feature));
         finish_row(g, &high);
         if (g->row_count < MAX_ROWS)
             g->row[g->row_count++] = high;
@@ -323,8 +323,8 @@ static int find_unit(struct Gen *g, const char *name, const char *headers) {
         gen_error(g, g->line, "too many units");
         return 0;
     }
-    snprintf(g->unit[g->unit_count].name, sizeof g->unit[0].name, "%s", name);
-    snprintf(g->unit[g->unit_count].headers, sizeof g->unit[0].headers, "%s", headers ? headers : name);
+    snprintf(g->unit[g->unit_count].name, sizeof(g->unit[0].name), "%s", name);
+    snprintf(g->unit[g->unit_count].headers, sizeof(g->unit[0].headers), "%s", headers ? headers : name);
     return g->unit_count++;
 }
 
@@ -353,13 +353,13 @@ void gen_parse(struct Gen *g) {
         exit(2);
     }
     struct Row *bad = &g->row[g->row_count++]; /* row 0: what no row matches */
-    snprintf(bad->mnemonic, sizeof bad->mnemonic, "(bad)");
-    snprintf(bad->operands, sizeof bad->operands, "-");
+    snprintf(bad->mnemonic, sizeof(bad->mnemonic), "(bad)");
+    snprintf(bad->operands, sizeof(bad->operands), "-");
     bad->fact.exit = EXIT_NONE;
     bad->fact.faults = 1u << VEC_UD;
     char buf[512], whole[1024] = "";
     int unit = -1;
-    while (fgets(buf, sizeof buf, f)) {
+    while (fgets(buf, sizeof(buf), f)) {
         g->line++;
         char *p = strip(buf);
         if (!p)
@@ -368,12 +368,12 @@ void gen_parse(struct Gen *g) {
             if (!*whole)
                 gen_error(g, g->line, "no row before '+'");
             size_t n = strlen(whole);
-            snprintf(whole + n, sizeof whole - n, " %s", p + 1);
+            snprintf(whole + n, sizeof(whole) - n, " %s", p + 1);
             continue;
         }
         if (*whole)
             parse_line(g, whole, &unit);
-        snprintf(whole, sizeof whole, "%s", p);
+        snprintf(whole, sizeof(whole), "%s", p);
         g->row_line = g->line;
     }
     if (*whole)

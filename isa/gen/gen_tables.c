@@ -15,7 +15,7 @@ FILE *gen_begin(char **buf, size_t *len) {
 void gen_finish(struct Gen *g, FILE *o, char **buf, size_t *len, const char *name) {
     fclose(o);
     char path[4096];
-    snprintf(path, sizeof path, "%s/%s", g->out, name);
+    snprintf(path, sizeof(path), "%s/%s", g->out, name);
     FILE *f = fopen(path, "r");
     bool same = false;
     if (f) {
@@ -55,11 +55,11 @@ static void emit_ids(struct Gen *g) {
                "enum X86Id {\n    ID_NONE, /* no such instruction */\n");
     for (int k = 1; k < g->row_count; k++)
         name[k] = g->row[k].mnemonic;
-    qsort(name + 1, (size_t)g->row_count - 1, sizeof name[0], by_name);
+    qsort(name + 1, (size_t)g->row_count - 1, sizeof(name[0]), by_name);
     for (int k = 1; k < g->row_count; k++) {
         if (k > 1 && !strcmp(name[k - 1], name[k]))
             continue;
-        capitals(name[k], upper, sizeof upper);
+        capitals(name[k], upper, sizeof(upper));
         fprintf(o, "    ID_%s,\n", upper);
     }
     fprintf(o, "};\n#endif\n");
@@ -74,8 +74,8 @@ static void emit_rows(const struct Gen *g, FILE *o) {
     for (int k = 0; k < g->row_count; k++) {
         const struct Row *r = &g->row[k];
         if (k > 0)
-            capitals(r->mnemonic, id, sizeof id);
-        capitals(r->feature[0] ? r->feature : "none", feature, sizeof feature);
+            capitals(r->mnemonic, id, sizeof(id));
+        capitals(r->feature[0] ? r->feature : "none", feature, sizeof(feature));
         fprintf(o, "#line %d \"isa/x86.tab\"\n    {\"%s\", \"%s\", \"%s\", ID_%s, CPUID_%s, %u, %u, %u, ", r->line,
                 r->mnemonic, r->operands, r->opcode, id, feature, r->flags_read, r->flags_sure | r->flags_maybe,
                 r->flags_undefined | r->flags_kept);
@@ -91,8 +91,8 @@ static void emit_forms(const struct Gen *g, FILE *o) {
     for (int k = 0; k < g->row_count; k++) {
         const struct Row *r = &g->row[k];
         const struct X86Form *f = &r->form;
-        capitals(r->feature[0] ? r->feature : "none", feature, sizeof feature);
-        capitals(r->rule[0] ? r->rule : "none", rule, sizeof rule);
+        capitals(r->feature[0] ? r->feature : "none", feature, sizeof(feature));
+        capitals(r->rule[0] ? r->rule : "none", rule, sizeof(rule));
         fprintf(o,
                 "#line %d \"isa/x86.tab\"\n"
                 "    {%u, %u, %u, %u, %u, 0x%02x, 0x%02x, %d, %d, %u, %u, %u, %u, %u, %u, %u, %u, RULE_%s, %u, "
@@ -131,7 +131,7 @@ static void emit_slots(const struct Gen *g, FILE *o) {
             for (int k = 1; k < g->row_count && count < 256; k++)
                 if (g->row[k].map == m && g->row[k].first <= op && op <= g->row[k].last)
                     list[count++] = k;
-            qsort(list, (size_t)count, sizeof list[0], by_breadth);
+            qsort(list, (size_t)count, sizeof(list[0]), by_breadth);
             slot[m][op] = (struct X86Slot){(uint16_t)n, (uint16_t)count};
             for (int k = 0; k < count; k++, n++)
                 fprintf(o, "%d,%s", list[k], n % 16 == 15 ? "\n" : " ");

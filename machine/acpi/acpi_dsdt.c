@@ -180,7 +180,7 @@ static void mainboard(struct Aml *a, const struct AcpiConfig *c) {
 static void processors(struct Aml *a, const struct AcpiConfig *c) {
     for (unsigned i = 0; i < c->cpus; i++) {
         char name[8];
-        snprintf(name, sizeof name, "C%03X", i & 0xfff);
+        snprintf(name, sizeof(name), "C%03X", i & 0xfff);
         size_t device = aml_begin_device(a, name);
         aml_name_string_value(a, "_HID", "ACPI0007");
         aml_name_integer(a, "_UID", i);

@@ -41,7 +41,7 @@ static bool same_code(const struct Gen *g, const struct Fn *a, const struct Fn *
 
 static void make_name(const struct Gen *g, struct Fn *f, bool with_opcode) {
     const struct Row *r = &g->row[f->row];
-    char *p = f->name, *end = f->name + sizeof f->name - 1;
+    char *p = f->name, *end = f->name + sizeof(f->name) - 1;
     p += snprintf(p, (size_t)(end - p), "exec_%s", r->mnemonic);
     for (int k = 0; k < r->operand_count; k++)
         p += snprintf(p, (size_t)(end - p), "_%s", r->operand[k]);
@@ -70,14 +70,14 @@ static int find_fn(const struct Gen *g, int row, unsigned bits, enum FnKind kind
         if (!strcmp(fns[k].name, f.name))
             make_name(g, &f, true);
     if (fn_count == fn_room)
-        fns = realloc(fns, (size_t)(fn_room = fn_room * 2 + 64) * sizeof *fns);
+        fns = realloc(fns, (size_t)(fn_room = fn_room * 2 + 64) * sizeof(*fns));
     fns[fn_count] = f;
     return fn_count++;
 }
 
 static void put_table(int fn) {
     if (table_count == table_room)
-        table = realloc(table, (size_t)(table_room = table_room * 2 + 64) * sizeof *table);
+        table = realloc(table, (size_t)(table_room = table_room * 2 + 64) * sizeof(*table));
     table[table_count++] = fn;
 }
 
@@ -87,7 +87,7 @@ static int size_bits(enum X86Size s, unsigned bits[3]) {
         [SIZE_B] = {8},          [SIZE_W] = {16},        [SIZE_D] = {32},     [SIZE_Q] = {64},
         [SIZE_V] = {16, 32, 64}, [SIZE_Z] = {16, 32},    [SIZE_Y] = {32, 64}, [SIZE_X] = {128},
         [SIZE_256] = {256},      [SIZE_VL] = {128, 256}, [SIZE_MMX] = {64}};
-    memcpy(bits, list[s], sizeof list[s]);
+    memcpy(bits, list[s], sizeof(list[s]));
     return s == SIZE_V ? 3 : s == SIZE_Z || s == SIZE_Y || s == SIZE_VL ? 2 : 1;
 }
 
@@ -184,7 +184,7 @@ bool gen_fn_stack(const struct Gen *g, int fn) {
     const struct Row *r = &g->row[fns[fn].row];
     if (fns[fn].bits != 64 || fns[fn].kind > FN_FLAT)
         return false;
-    for (unsigned k = 0; k < sizeof shapes / sizeof shapes[0]; k++)
+    for (unsigned k = 0; k < sizeof(shapes) / sizeof(shapes[0]); k++)
         if (!strcmp(shapes[k], r->shape))
             return true;
     return false;
@@ -268,7 +268,7 @@ static void emit_unit(struct Gen *g, int u) {
         if (fns[k].unit == u)
             emit_function(g, o, k);
     gen_fuse_unit_functions(g, o, u);
-    snprintf(name, sizeof name, OUT "x86_%s.c", g->unit[u].name);
+    snprintf(name, sizeof(name), OUT "x86_%s.c", g->unit[u].name);
     gen_finish(g, o, &buf, &len, name);
 }
 
@@ -278,9 +278,9 @@ int gen_fuse_unit(struct Gen *g, const char *name) {
         gen_error(g, 0, "too many units");
         return 0;
     }
-    snprintf(u->name, sizeof u->name, "%s", name);
-    snprintf(u->headers, sizeof u->headers, "fuse");
-    snprintf(u->shapes, sizeof u->shapes, "run/shapes_fuse.h");
+    snprintf(u->name, sizeof(u->name), "%s", name);
+    snprintf(u->headers, sizeof(u->headers), "fuse");
+    snprintf(u->shapes, sizeof(u->shapes), "run/shapes_fuse.h");
     return g->unit_count++;
 }
 
@@ -299,7 +299,7 @@ static void emit_exec_h(struct Gen *g) {
 
 /** x86_fn_names: parallel to x86_fns. */
 static void emit_names(const struct Gen *g, FILE *o) {
-    bool *named = calloc((size_t)fn_count, sizeof *named);
+    bool *named = calloc((size_t)fn_count, sizeof(*named));
     fprintf(o, "const unsigned x86_fn_count = %d;\nconst char x86_fn_names[] =\n", table_count);
     for (int k = 0; k < table_count; k++) {
         int fn = table[k];

@@ -26,7 +26,7 @@ static void add_fused(const struct Fused *f) {
         if (equal(&gen_fused[k], f))
             return;
     if (gen_fused_count == fused_room)
-        gen_fused = realloc(gen_fused, (size_t)(fused_room = fused_room * 2 + 64) * sizeof *gen_fused);
+        gen_fused = realloc(gen_fused, (size_t)(fused_room = fused_room * 2 + 64) * sizeof(*gen_fused));
     gen_fused[gen_fused_count++] = *f;
 }
 
@@ -53,7 +53,7 @@ static void expand(const char *word, size_t done, void (*fn)(void *opaque, const
     for (const char *p = open + 1; p <= close;) {
         size_t n = strcspn(p, ",}");
         char next[WORD_MAX];
-        snprintf(next, sizeof next, "%.*s%.*s%s", (int)(open - word), word, (int)n, p, close + 1);
+        snprintf(next, sizeof(next), "%.*s%.*s%s", (int)(open - word), word, (int)n, p, close + 1);
         expand(next, (size_t)(open - word) + n, fn, opaque);
         p += n + 1;
     }
@@ -110,7 +110,7 @@ static void take_word(void *opaque, const char *word) {
     char name[WORD_MAX];
     struct GenUse field[GEN_FIELDS_MAX];
     size_t n = strcspn(word, "(");
-    snprintf(name, sizeof name, "%.*s", (int)n, word);
+    snprintf(name, sizeof(name), "%.*s", (int)n, word);
     int fn = gen_fn_by_name(name), use_count = l->f.use_count;
     l->f.fn[l->f.count++] = fn;
     if (fn < 0)
@@ -158,7 +158,7 @@ void gen_fuse_parse(struct Gen *g, const char *path) {
         return;
     }
     g->tab = path;
-    while (fgets(text, sizeof text, f)) {
+    while (fgets(text, sizeof(text), f)) {
         l.number++;
         read_line(&l, text);
     }

@@ -147,8 +147,8 @@ static void put_local(const struct Gen *g, FILE *o, const struct Fused *f, int n
                       const struct Slots *s, const struct DirtyPlan *plan) {
     char insn[16], next[16];
     bool own = f->use_count > 0;
-    snprintf(insn, sizeof insn, "&i%d.insn", n);
-    snprintf(next, sizeof next, "i + %d", n + 1);
+    snprintf(insn, sizeof(insn), "&i%d.insn", n);
+    snprintf(next, sizeof(next), "i + %d", n + 1);
     struct GenArgs args = {own ? "&s.own" : "env", insn, next};
 
     put_copy(o, n, plan);
@@ -215,7 +215,7 @@ static void put_exit(const struct Gen *g, FILE *o, const struct Fused *f, int n,
 /** A branch to somewhere that is known, at the end. */
 static void put_jump(const struct Gen *g, FILE *o, const struct Fused *f, int n, const struct DirtyPlan *plan) {
     char insn[16];
-    snprintf(insn, sizeof insn, "&i%d.insn", n);
+    snprintf(insn, sizeof(insn), "&i%d.insn", n);
     put_copy(o, n, plan);
     gen_emit_insn(g, o, f->fn[n], (struct GenArgs){"env", insn, "NULL"}, true);
 }

@@ -41,12 +41,12 @@ static void assign_header(struct Gen *g, const char *rel, const char *name) {
     for (int u = 0; u < g->unit_count; u++) {
         struct Unit *unit = &g->unit[u];
         char wanted[128];
-        snprintf(wanted, sizeof wanted, "shapes_%s.h", unit->headers);
+        snprintf(wanted, sizeof(wanted), "shapes_%s.h", unit->headers);
         if (!strcmp(wanted, name))
-            snprintf(unit->shapes, sizeof unit->shapes, "%s", rel);
-        snprintf(wanted, sizeof wanted, "kernels_%s.h", unit->headers);
+            snprintf(unit->shapes, sizeof(unit->shapes), "%s", rel);
+        snprintf(wanted, sizeof(wanted), "kernels_%s.h", unit->headers);
         if (!strcmp(wanted, name))
-            snprintf(unit->kernels, sizeof unit->kernels, "%s", rel);
+            snprintf(unit->kernels, sizeof(unit->kernels), "%s", rel);
     }
 }
 
@@ -57,17 +57,17 @@ static void assign_header(struct Gen *g, const char *rel, const char *name) {
 static void read_headers(struct Gen *g, const char *rel, size_t *len) {
     static const char *const prefixes[] = {"shapes", "kernels", "helpers"};
     char folder[4096];
-    snprintf(folder, sizeof folder, "%s/%s", g->headers, rel);
+    snprintf(folder, sizeof(folder), "%s/%s", g->headers, rel);
     DIR *d = opendir(folder);
     if (!d) {
         fprintf(stderr, "x86gen: cannot open folder %s\n", folder);
         exit(2);
     }
     for (struct dirent *e; (e = readdir(d));) {
-        char below[sizeof g->unit[0].shapes], path[8192];
+        char below[sizeof(g->unit[0].shapes)], path[8192];
         if (e->d_name[0] == '.')
             continue;
-        if ((size_t)snprintf(below, sizeof below, "%s%s%s", rel, *rel ? "/" : "", e->d_name) >= sizeof below) {
+        if ((size_t)snprintf(below, sizeof(below), "%s%s%s", rel, *rel ? "/" : "", e->d_name) >= sizeof(below)) {
             fprintf(stderr, "x86gen: the path %s/%s is too long\n", folder, e->d_name);
             exit(2);
         }
@@ -79,7 +79,7 @@ static void read_headers(struct Gen *g, const char *rel, size_t *len) {
         for (unsigned p = 0; p < 3; p++) {
             if (!dot || strcmp(dot, ".h") || strncmp(e->d_name, prefixes[p], strlen(prefixes[p])))
                 continue;
-            snprintf(path, sizeof path, "%s/%s", g->headers, below);
+            snprintf(path, sizeof(path), "%s/%s", g->headers, below);
             g->text = append_file(g->text, len, path);
             assign_header(g, below, e->d_name);
         }
@@ -102,7 +102,7 @@ static bool known(const struct Gen *g, const char *name) {
 
 static bool check_name(struct Gen *g, const struct Row *r, const char *prefix, const char *name, const char *suffix) {
     char full[2 * NAME_MAX_LEN];
-    snprintf(full, sizeof full, "%s%s%s", prefix, name, suffix);
+    snprintf(full, sizeof(full), "%s%s%s", prefix, name, suffix);
     if (known(g, full))
         return true;
     if (g->lenient)
@@ -146,7 +146,7 @@ static void check(struct Gen *g) {
 }
 
 int main(int argc, char **argv) {
-    struct Gen *g = calloc(1, sizeof *g);
+    struct Gen *g = calloc(1, sizeof(*g));
     int a = 1;
     if (a < argc && !strcmp(argv[a], "--lenient"))
         g->lenient = true, a++;

@@ -118,7 +118,7 @@ static inline void apic_write(struct ApicBench *b, unsigned cpu, unsigned offset
 
 /** `count` CPUs with ids 0, 1, ... in xAPIC mode, as after reset. */
 static inline void apic_open(struct ApicBench *b, unsigned count) {
-    memset(b, 0, sizeof *b);
+    memset(b, 0, sizeof(*b));
     bench_open(&b->bench);
     apic_bus_init(&b->bus);
     b->bus.current = fake_current;

@@ -24,7 +24,7 @@ static const struct IdeOps ops = {on_stop, on_tray};
 
 void ide_bench_open(struct IdeBench *b) {
     struct PciHostConfig config = {.mmio_base = 0xc0000000, .mmio_end = 0xfec00000};
-    memset(b, 0, sizeof *b);
+    memset(b, 0, sizeof(*b));
     bench_open(&b->dev);
     ck_assert_int_eq(region_init_ram(&b->ram, "ram", IDE_BENCH_RAM), 0);
     ck_assert_int_eq(bus_map(b->dev.bus, 0, &b->ram), 0);
@@ -55,7 +55,7 @@ struct Block *ide_bench_image(uint64_t size, bool readonly) {
     fclose(f);
     struct Block *block = NULL;
     struct BlockOptions o = {.filename = path, .format = "raw", .readonly = readonly};
-    ck_assert_msg(block_open(&block, &o, NULL, why, sizeof why) == 0, "%s", why);
+    ck_assert_msg(block_open(&block, &o, NULL, why, sizeof(why)) == 0, "%s", why);
     unlink(path);
     return block;
 }

@@ -30,7 +30,7 @@ static unsigned answer(const uint8_t *packet) {
     unsigned n = byte_count();
     ck_assert_uint_eq(reason(), 2);
     ck_assert(b.irq[0].level);
-    memset(data, 0xee, sizeof data);
+    memset(data, 0xee, sizeof(data));
     ide_read_data(&b, data, (n + 1) / 2);
     ck_assert_uint_eq(ide_in(&b, 0x1f7), READY);
     ck_assert_uint_eq(reason(), 3);

@@ -16,27 +16,25 @@ struct Probe {
 };
 
 static void note(struct Probe *p, const char *text) {
-    ck_assert_uint_lt(strlen(p->log) + strlen(text) + 2, sizeof p->log);
-    if (p->log[0]) {
+    ck_assert_uint_lt(strlen(p->log) + strlen(text) + 2, sizeof(p->log));
+    if (p->log[0])
         strcat(p->log, " ");
-    }
     strcat(p->log, text);
 }
 
 static uint64_t probe_read(void *opaque, uint64_t offset, unsigned size) {
     char text[64];
-    snprintf(text, sizeof text, "r%u@%llx", size, (unsigned long long)offset);
+    snprintf(text, sizeof(text), "r%u@%llx", size, (unsigned long long)offset);
     note(opaque, text);
     uint64_t value = 0;
-    for (unsigned i = 0; i < size; i++) {
+    for (unsigned i = 0; i < size; i++)
         value |= (uint64_t)((offset + i) & 0xff) << (8 * i);
-    }
     return value;
 }
 
 static void probe_write(void *opaque, uint64_t offset, uint64_t value, unsigned size) {
     char text[64];
-    snprintf(text, sizeof text, "w%u@%llx=%llx", size, (unsigned long long)offset, (unsigned long long)value);
+    snprintf(text, sizeof(text), "w%u@%llx=%llx", size, (unsigned long long)offset, (unsigned long long)value);
     note(opaque, text);
 }
 
@@ -52,11 +50,10 @@ static struct Probe probe;
 static void setup(void) {
     bus_lock_init(&lock);
     bus = bus_new(&lock);
-    memset(&probe, 0, sizeof probe);
+    memset(&probe, 0, sizeof(probe));
     ck_assert_int_eq(region_init_ram(&ram, "ram", 16 * 4096), 0);
-    for (unsigned i = 0; i < ram.size; i++) {
+    for (unsigned i = 0; i < ram.size; i++)
         ram.host[i] = (uint8_t)(i * 7 + (i >> 8));
-    }
     ck_assert_int_eq(region_init_rom(&rom, "rom", "ROM!", 4, 8192), 0);
 }
 
@@ -83,9 +80,8 @@ static void expect_find(uint64_t gpa, struct Region *region, uint64_t offset, ui
     struct Region *r = bus_find(bus, gpa, &o, &a);
     ck_assert_msg(r == region, "%llx: %s", (unsigned long long)gpa, r ? r->name : "hole");
     ck_assert_uint_eq(a, avail);
-    if (region) {
+    if (region)
         ck_assert_uint_eq(o, offset);
-    }
 }
 
 START_TEST(empty_bus) {
@@ -158,7 +154,7 @@ END_TEST
 
 static void list_mapping(void *opaque, const struct BusMapping *m, uint64_t offset) {
     char text[64];
-    snprintf(text, sizeof text, "%s:%llx+%llx@%llx", m->region->name, (unsigned long long)m->base,
+    snprintf(text, sizeof(text), "%s:%llx+%llx@%llx", m->region->name, (unsigned long long)m->base,
              (unsigned long long)m->size, (unsigned long long)offset);
     note(opaque, text);
 }
@@ -181,19 +177,16 @@ START_TEST(random_maps_agree_with_the_definition) {
         unsigned base, offset, pages;
     } model[ROUNDS];
     unsigned count = 0, seed = 12345;
-    for (int i = 0; i < REGIONS; i++) {
+    for (int i = 0; i < REGIONS; i++)
         region_init_mmio(&r[i], "m", PAGES * 4096, &ops_silent, NULL);
-    }
     for (unsigned round = 0; round < ROUNDS; round++) {
         int which = rand_r(&seed) % REGIONS;
         if (rand_r(&seed) % 8 == 0) {
             bus_unmap(bus, &r[which]);
             unsigned kept = 0;
-            for (unsigned i = 0; i < count; i++) {
-                if (model[i].region != which) {
+            for (unsigned i = 0; i < count; i++)
+                if (model[i].region != which)
                     model[kept++] = model[i];
-                }
-            }
             count = kept;
         } else {
             model[count].region = which;
@@ -217,9 +210,8 @@ START_TEST(random_maps_agree_with_the_definition) {
             struct Region *got = bus_find(bus, page * 4096ull, &offset, &avail);
             ck_assert_ptr_eq(got, owner < 0 ? NULL : &r[owner]);
             ck_assert_uint_ge(avail, 4096);
-            if (got) {
+            if (got)
                 ck_assert_uint_eq(offset, want);
-            }
         }
     }
 }
@@ -277,7 +269,7 @@ START_TEST(accesses_that_cross_ranges_are_split) {
     ck_assert_uint_eq(bus_read_uint(bus, 0x11fff, 2), 0x0000);
     expect_log("r1@0");
     uint8_t all[0x24000];
-    bus_read(bus, 0, all, sizeof all);
+    bus_read(bus, 0, all, sizeof(all));
     ck_assert_int_eq(memcmp(all, ram.host, 0x10000), 0);
     ck_assert_uint_eq(all[0x10000], 'R');
     ck_assert_uint_eq(all[0x20000], 0xff);
@@ -334,10 +326,9 @@ END_TEST
 START_TEST(mmio_block_and_silent) {
     uint8_t buf[7];
     map_mmio(0x1000, 0x100, &ops_default);
-    bus_read(bus, 0x1001, buf, sizeof buf);
-    for (unsigned i = 0; i < sizeof buf; i++) {
+    bus_read(bus, 0x1001, buf, sizeof(buf));
+    for (unsigned i = 0; i < sizeof(buf); i++)
         ck_assert_uint_eq(buf[i], i + 1);
-    }
     expect_log("r1@1 r2@2 r4@4");
     bus_unmap(bus, &mmio);
     map_mmio(0x1000, 0x100, &ops_silent);
@@ -471,13 +462,13 @@ END_TEST
 
 static void log_mapping(void *opaque, uint64_t gpa, uint64_t size) {
     char text[64];
-    snprintf(text, sizeof text, "map:%llx+%llx", (unsigned long long)gpa, (unsigned long long)size);
+    snprintf(text, sizeof(text), "map:%llx+%llx", (unsigned long long)gpa, (unsigned long long)size);
     note(opaque, text);
 }
 
 static void log_code(void *opaque, uint64_t gpa, uint64_t size) {
     char text[64];
-    snprintf(text, sizeof text, "code:%llx+%llx", (unsigned long long)gpa, (unsigned long long)size);
+    snprintf(text, sizeof(text), "code:%llx+%llx", (unsigned long long)gpa, (unsigned long long)size);
     note(opaque, text);
 }
 
@@ -495,7 +486,7 @@ START_TEST(listeners_hear_of_code_and_maps) {
     bus_write_uint(bus, 0x10ffe, 1, 4);
     expect_log("code:11008+4 code:11000+2");
     uint8_t buf[0x4000] = {0};
-    bus_write(bus, 0x10800, buf, sizeof buf);
+    bus_write(bus, 0x10800, buf, sizeof(buf));
     expect_log("code:11000+1000 code:12000+1000 code:14000+800");
     bus_read(bus, 0x11000, buf, 16);
     expect_log("");
@@ -519,9 +510,8 @@ START_TEST(dirty_flags_only_while_on) {
     ck_assert(bus_dirty_logging(bus));
     bus_write_uint(bus, 0x1ffc, 1, 8);
     bus_write(bus, 0x5000, "x", 1);
-    for (unsigned page = 0; page < 16; page++) {
+    for (unsigned page = 0; page < 16; page++)
         ck_assert_uint_eq(ram.page_flags[page], page == 1 || page == 2 || page == 5 ? PAGE_FLAG_DIRTY : 0);
-    }
     bus_set_dirty_logging(bus, false);
     bus_write_uint(bus, 0x7000, 1, 8);
     ck_assert_uint_eq(ram.page_flags[7], 0);
@@ -552,13 +542,11 @@ static void *reader(void *arg) {
     while (!atomic_load(&stop_reading)) {
         uint64_t offset, avail;
         struct Region *r = bus_find(bus, 0x8000, &offset, &avail);
-        if (r != &ram || offset != 0x8000 || avail < 0x1000) { /* always mapped so, whatever else moves */
+        if (r != &ram || offset != 0x8000 || avail < 0x1000) /* always mapped so, whatever else moves */
             return &ram;
-        }
         r = bus_find(bus, 0x100000, &offset, &avail);
-        if (r != NULL && (r != &rom || offset != 0 || avail != 0x2000)) {
+        if (r != NULL && (r != &rom || offset != 0 || avail != 0x2000))
             return &rom;
-        }
         atomic_fetch_add(&reads, 1);
     }
     return NULL;
@@ -567,9 +555,8 @@ static void *reader(void *arg) {
 START_TEST(lookups_race_with_changes) {
     enum { MOVERS = 40 };
     struct Region movers[MOVERS];
-    for (int i = 0; i < MOVERS; i++) {
+    for (int i = 0; i < MOVERS; i++)
         region_init_mmio(&movers[i], "mover", 0x100, &ops_silent, NULL);
-    }
     ck_assert_int_eq(bus_map(bus, 0, &ram), 0);
     atomic_store(&stop_reading, false);
     pthread_t t[2];
@@ -577,12 +564,10 @@ START_TEST(lookups_race_with_changes) {
     pthread_create(&t[1], NULL, reader, NULL);
     for (unsigned round = 0; round < 300 || atomic_load(&reads) < 1000; round++) {
         ck_assert_int_eq(bus_map(bus, 0x100000, &rom), 0);
-        for (int i = 0; i < MOVERS; i++) {
+        for (int i = 0; i < MOVERS; i++)
             ck_assert_int_eq(bus_map(bus, (i % 2 ? 0x200000 : 0x1000) + 0x200u * (i + round % 3), &movers[i]), 0);
-        }
-        for (int i = 0; i < MOVERS; i++) {
+        for (int i = 0; i < MOVERS; i++)
             bus_unmap(bus, &movers[i]);
-        }
         bus_unmap(bus, &rom);
     }
     atomic_store(&stop_reading, true);
@@ -610,13 +595,12 @@ Suite *bus_suite(void) {
         {"ports", {port_sizes, port_overlays}},
         {"announce", {listeners_hear_of_code_and_maps, dirty_flags_only_while_on, a20}},
     };
-    for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         TCase *tc = tcase_create(cases[i].name);
         tcase_add_checked_fixture(tc, setup, teardown);
         tcase_set_timeout(tc, 30);
-        for (unsigned j = 0; j < 9 && cases[i].tests[j]; j++) {
+        for (unsigned j = 0; j < 9 && cases[i].tests[j]; j++)
             tcase_add_test(tc, cases[i].tests[j]);
-        }
         suite_add_tcase(s, tc);
     }
     return s;

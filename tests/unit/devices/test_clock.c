@@ -19,7 +19,7 @@ static void probe_fire(void *opaque) {
     struct Probe *p = opaque;
     ck_assert(!timer_armed(&p->timer));
     size_t n = strlen(fired);
-    ck_assert_uint_lt(n + 1, sizeof fired);
+    ck_assert_uint_lt(n + 1, sizeof(fired));
     fired[n] = p->letter;
     if (p->again != CLOCK_NEVER) {
         timer_arm(&p->timer, p->again);
@@ -52,7 +52,7 @@ END_TEST
 START_TEST(timers_fire_in_order) {
     struct Clock *c = clock_new(CLOCK_ICOUNT);
     struct Probe p[5];
-    memset(fired, 0, sizeof fired);
+    memset(fired, 0, sizeof(fired));
     for (int i = 0; i < 5; i++) {
         probe_init(&p[i], c, (char)('a' + i));
     }
@@ -87,7 +87,7 @@ END_TEST
 START_TEST(rearming_moves_a_timer) {
     struct Clock *c = clock_new(CLOCK_ICOUNT);
     struct Probe a, b;
-    memset(fired, 0, sizeof fired);
+    memset(fired, 0, sizeof(fired));
     probe_init(&a, c, 'a');
     probe_init(&b, c, 'b');
     timer_arm(&a.timer, 10);
@@ -106,7 +106,7 @@ END_TEST
 START_TEST(a_timer_armed_in_the_past_waits_for_the_next_run) {
     struct Clock *c = clock_new(CLOCK_ICOUNT);
     struct Probe a, b;
-    memset(fired, 0, sizeof fired);
+    memset(fired, 0, sizeof(fired));
     probe_init(&a, c, 'a');
     probe_init(&b, c, 'b');
     clock_advance_to(c, 100);
@@ -188,7 +188,7 @@ END_TEST
 START_TEST(the_end_of_time) {
     struct Clock *c = clock_new(CLOCK_ICOUNT);
     struct Probe p[2];
-    memset(fired, 0, sizeof fired);
+    memset(fired, 0, sizeof(fired));
     probe_init(&p[0], c, 'a');
     probe_init(&p[1], c, 'b');
     ck_assert_int_eq(clock_after(5, 6), 11);

@@ -41,7 +41,7 @@ static uint32_t dma(uint32_t control, uint32_t length, uint64_t address) {
         uint32_t control, length;
         uint64_t address;
     } r = {htobe32(control), htobe32(length), htobe64(address)};
-    bus_write(b.bus, 0x8000, &r, sizeof r);
+    bus_write(b.bus, 0x8000, &r, sizeof(r));
     bus_port_write(b.bus, 0x514, 0, 4);
     bus_port_write(b.bus, 0x518, htobe32(0x8000), 4);
     return be32toh((uint32_t)bus_read_uint(b.bus, 0x8000, 4));
@@ -112,7 +112,7 @@ START_TEST(files) {
         char name[FW_CFG_FILE_NAME];
         uint32_t size = next_be(4), key = next_be(2);
         ck_assert_uint_eq(next_be(2), 0);
-        for (unsigned c = 0; c < sizeof name; c++)
+        for (unsigned c = 0; c < sizeof(name); c++)
             name[c] = bench_in(&b, 0x511);
         ck_assert_str_eq(name, i ? "etc/e820" : "bootorder");
         ck_assert_uint_eq(size, i ? 2 : 3);
@@ -125,7 +125,7 @@ START_TEST(files) {
                      -EINVAL);
     char name[16];
     for (unsigned i = f.files; i < FW_CFG_FILE_SLOTS; i++) {
-        snprintf(name, sizeof name, "opt/%u", i);
+        snprintf(name, sizeof(name), "opt/%u", i);
         ck_assert_int_eq(fw_cfg_add_file(&f, name, "x", 1), 0);
     }
     ck_assert_int_eq(fw_cfg_add_file(&f, "opt/more", "x", 1), -ENOSPC);
@@ -149,8 +149,8 @@ START_TEST(by_dma) {
     ck_assert_mem_eq(got, "0123", 4);
     /* skip, then read past the end */
     ck_assert_uint_eq(dma(4, 2, 0), 0);
-    memset(got, 0x55, sizeof got);
-    bus_write(b.bus, 0x1000, got, sizeof got);
+    memset(got, 0x55, sizeof(got));
+    bus_write(b.bus, 0x1000, got, sizeof(got));
     ck_assert_uint_eq(dma(2, 8, 0x1000), 0);
     bus_read(b.bus, 0x1000, got, 9);
     ck_assert_mem_eq(got, "6789\0\0\0\0\x55", 9);

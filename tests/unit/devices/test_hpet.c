@@ -19,9 +19,9 @@ static void gsi_set(void *opaque, int line, bool level) {
 }
 
 static void open_bench(void) {
-    memset(&irq0, 0, sizeof irq0);
-    memset(&irq8, 0, sizeof irq8);
-    memset(gsi, 0, sizeof gsi);
+    memset(&irq0, 0, sizeof(irq0));
+    memset(&irq8, 0, sizeof(irq8));
+    memset(gsi, 0, sizeof(gsi));
     bench_open(&b);
     struct HpetWires wires = {
         .irq0 = wire_to(&irq0), .irq8 = wire_to(&irq8), .gsi = {gsi_set, NULL, 0}, .gsi_mask = 0xf00000};

@@ -322,7 +322,7 @@ END_TEST
 START_TEST(strange_keys_are_ignored) {
     static const unsigned keys[] = {0, 0x80, 0xff, 0x100, 0xe000, 0xe080, 0xffffffff, 0xe11e};
 
-    for (unsigned i = 0; i < sizeof keys / sizeof keys[0]; i++)
+    for (unsigned i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
         i8042_key_event(&kbc, keys[i], true);
     ck_assert_uint_eq(status() & 1, 0);
 }

@@ -417,7 +417,7 @@ START_TEST(state_in_the_middle) {
     ide_read_data(&b, data, 10);
     state_save(&ide_channel_state_table, s, bytes);
     piix3_ide_reset(&b.piix);
-    ck_assert_msg(state_load(&ide_channel_state_table, 1, bytes, n, &saved, why, sizeof why) == 0, "%s", why);
+    ck_assert_msg(state_load(&ide_channel_state_table, 1, bytes, n, &saved, why, sizeof(why)) == 0, "%s", why);
     *s = saved;
     ide_restored(&b.piix.ide);
     ide_read_data(&b, data + 10, WORDS - 10);
@@ -447,7 +447,7 @@ START_TEST(survives_anything) {
         uint16_t port = base + (base == 0x3f6 ? 0 : seed >> 13 & 7);
         uint32_t value = seed * 2654435761u;
         if (port == 0x1f7)
-            value = commands[(seed >> 16) % sizeof commands];
+            value = commands[(seed >> 16) % sizeof(commands)];
         if (seed >> 30 & 1)
             bus_port_write(b.dev.bus, port, value, size);
         else

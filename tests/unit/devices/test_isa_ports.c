@@ -32,7 +32,7 @@ static void on_reset(void *opaque) {
 
 static void on_write(void *opaque, const uint8_t *buf, size_t len) {
     (void)opaque;
-    if (text_len + len < sizeof text) {
+    if (text_len + len < sizeof(text)) {
         memcpy(text + text_len, buf, len);
         text_len += len;
     }

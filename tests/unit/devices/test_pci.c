@@ -37,8 +37,8 @@ static const struct IoOps reset_ops = {reset_read, reset_write, 1, 1};
 
 static void open_bench(void) {
     bench_open(&b);
-    memset(pirq, 0, sizeof pirq);
-    memset(isa, 0, sizeof isa);
+    memset(pirq, 0, sizeof(pirq));
+    memset(isa, 0, sizeof(isa));
     reset_register = 0;
     struct PciHostConfig config = {
         .mmio_base = 0xc0000000,
@@ -98,7 +98,7 @@ static void toy_config_written(struct PciDevice *dev, unsigned offset, unsigned 
 }
 
 static void toy_init(struct Toy *t, uint8_t pin) {
-    memset(t, 0, sizeof *t);
+    memset(t, 0, sizeof(*t));
     pci_device_init(&t->pci, &t->state, "toy", 0x1af4, 0x10ff, 0x028000, 3);
     pci_device_set_subsystem(&t->pci, 0x1234, 0x5678);
     pci_device_set_pin(&t->pci, pin);
@@ -244,7 +244,7 @@ static void sign_write(void *opaque, uint64_t offset, uint64_t value, unsigned s
 static const struct IoOps sign_ops = {sign_read, sign_write, 1, 1};
 
 static void sign_init(struct Sign *s, uint8_t number, unsigned size) {
-    memset(s, 0, sizeof *s);
+    memset(s, 0, sizeof(*s));
     s->number = number;
     pci_device_init(&s->pci, &s->state, "sign", 0x1af4, 0x10ff, 0x028000, 3);
     region_init_mmio(&s->region, "sign", size, &sign_ops, s);
@@ -297,7 +297,7 @@ START_TEST(expansion_rom) {
     struct Region rom, odd;
     static const uint8_t image[] = {0x55, 0xaa, 2};
     sign_init(&s, 1, 0x1000);
-    ck_assert_int_eq(region_init_rom(&rom, "rom", image, sizeof image, 0x2000), 0);
+    ck_assert_int_eq(region_init_rom(&rom, "rom", image, sizeof(image), 0x2000), 0);
     region_init_mmio(&odd, "odd", 0x3000, &sign_ops, &s);
     ck_assert_int_eq(pci_device_add_rom(&s.pci, &odd), -EINVAL);
     ck_assert_int_eq(pci_device_add_rom(&s.pci, &rom), 0);

@@ -261,7 +261,7 @@ START_TEST(survives_everything) {
         x ^= x << 13, x ^= x >> 7, x ^= x << 17;
         uint32_t at = (uint32_t)(x >> 20) % SIZE;
         if (x & 1)
-            put(at, x & 6 ? commands[(x >> 8) % sizeof commands] : (uint8_t)(x >> 8));
+            put(at, x & 6 ? commands[(x >> 8) % sizeof(commands)] : (uint8_t)(x >> 8));
         else
             get(at);
     }

@@ -130,7 +130,7 @@ static unsigned fadt_says(const struct Machine *m) {
         ck_assert_ptr_nonnull(fadt);
         uint16_t base = get_le16(fadt + 56);
         const uint8_t io[] = {0x47, 1, base & 0xff, base >> 8, base & 0xff, base >> 8, 1, ACPI_PM_PORTS};
-        ck_assert_ptr_nonnull(memmem(item->data, item->size, io, sizeof io));
+        ck_assert_ptr_nonnull(memmem(item->data, item->size, io, sizeof(io)));
         return base;
     }
     return 0;
@@ -141,7 +141,7 @@ START_TEST(tables_follow) {
     Twin86Machine *handle;
     char why[200];
     twin86_config_init(&c);
-    ck_assert_int_eq(twin86_create(&handle, &c, why, sizeof why), 0);
+    ck_assert_int_eq(twin86_create(&handle, &c, why, sizeof(why)), 0);
     struct Machine *m = machine_of(handle);
     pthread_mutex_lock(&m->lock);
     ck_assert_uint_eq(fadt_says(m), MACHINE_PM_BASE);
@@ -150,7 +150,7 @@ START_TEST(tables_follow) {
     ck_assert_uint_eq(fadt_says(m), 0xb000);
     uint32_t before = bus_port_read(m->bus, 0xb008, 4);
     ck_assert_uint_lt(before, 0xffffff);
-    ck_assert_int_eq(machine_reset(m, why, sizeof why), 0);
+    ck_assert_int_eq(machine_reset(m, why, sizeof(why)), 0);
     ck_assert_uint_eq(fadt_says(m), MACHINE_PM_BASE);
     pthread_mutex_unlock(&m->lock);
     twin86_destroy(handle);
@@ -164,7 +164,7 @@ START_TEST(firmware_finds_nothing_set_up) {
     char why[200];
     uint8_t isa_route;
     twin86_config_init(&c);
-    ck_assert_int_eq(twin86_create(&handle, &c, why, sizeof why), 0);
+    ck_assert_int_eq(twin86_create(&handle, &c, why, sizeof(why)), 0);
     struct Machine *m = machine_of(handle);
     pthread_mutex_lock(&m->lock);
     for (unsigned firmware = 0; firmware < 2; firmware++) {

@@ -16,9 +16,8 @@ START_TEST(ram_is_zero) {
     ck_assert_uint_eq(r.size, 64 << 10);
     ck_assert_ptr_nonnull(r.page_flags);
     ck_assert_int_eq(r.memfd, -1);
-    for (unsigned i = 0; i < r.size; i += 512) {
+    for (unsigned i = 0; i < r.size; i += 512)
         ck_assert_uint_eq(r.host[i], 0);
-    }
     r.host[r.size - 1] = 0x5a;
     region_destroy(&r);
     ck_assert_ptr_null(r.host);
@@ -45,14 +44,12 @@ static bool wants_huge_pages(const void *at) {
     char line[512], begin[32];
     bool here = false, wants = false;
     ck_assert_ptr_nonnull(f);
-    snprintf(begin, sizeof begin, "%lx-", (unsigned long)(uintptr_t)at);
-    while (fgets(line, sizeof line, f)) {
-        if (strchr(line, '-') != NULL && strchr(line, '-') < strchr(line, ' ')) {
+    snprintf(begin, sizeof(begin), "%lx-", (unsigned long)(uintptr_t)at);
+    while (fgets(line, sizeof(line), f))
+        if (strchr(line, '-') != NULL && strchr(line, '-') < strchr(line, ' '))
             here = strncmp(line, begin, strlen(begin)) == 0;
-        } else if (here && strncmp(line, "VmFlags:", 8) == 0) {
+        else if (here && strncmp(line, "VmFlags:", 8) == 0)
             wants = strstr(line, " hg") != NULL;
-        }
-    }
     fclose(f);
     return wants;
 }
@@ -61,9 +58,8 @@ START_TEST(large_ram_wants_huge_pages) {
     struct Region r;
     ck_assert_int_eq(region_init_ram(&r, "ram", (6 << 20) + 4096), 0);
     ck_assert_uint_eq((uintptr_t)r.host % (2 << 20), 0);
-    if (access("/sys/kernel/mm/transparent_hugepage", F_OK) == 0) { /* else this kernel has none */
+    if (access("/sys/kernel/mm/transparent_hugepage", F_OK) == 0) /* else this kernel has none */
         ck_assert(wants_huge_pages(r.host));
-    }
     r.host[r.size - 1] = 1;
     region_destroy(&r);
 }
@@ -78,9 +74,8 @@ START_TEST(untouched_ram_costs_nothing) {
     r.host[size - 1] = 1;
     r.host[0] = 1;
     ck_assert_int_eq(mincore(r.host, size, there), 0);
-    for (size_t i = 0; i < pages; i++) {
+    for (size_t i = 0; i < pages; i++)
         n += there[i] & 1;
-    }
     ck_assert_uint_le(n, 4 << 20 >> 12);
     free(there);
     region_destroy(&r);
@@ -93,17 +88,15 @@ static void check_touched(struct Region *r) {
     uint64_t at = 0, end, bytes = 0;
     unsigned found = 0;
     ck_assert(!region_next_touched(r, &at, &end));
-    for (unsigned i = 0; i < 4; i++) {
+    for (unsigned i = 0; i < 4; i++)
         r->host[touched[i]] = 1;
-    }
     for (at = 0; region_next_touched(r, &at, &end); at = end) {
         ck_assert_uint_eq(at % 4096 + end % 4096, 0);
         ck_assert_uint_lt(at, end);
         ck_assert_uint_le(end, r->size);
         bytes += end - at;
-        for (unsigned i = 0; i < 4; i++) {
+        for (unsigned i = 0; i < 4; i++)
             found += touched[i] >= at && touched[i] < end;
-        }
     }
     ck_assert_uint_eq(found, 4);
     ck_assert_uint_le(bytes, 6 << 20); /* three huge pages */

@@ -21,7 +21,7 @@ static unsigned ready_calls;
 
 static void on_write(void *opaque, const uint8_t *buf, size_t len) {
     (void)opaque;
-    for (size_t i = 0; i < len && sent_len < sizeof sent; i++)
+    for (size_t i = 0; i < len && sent_len < sizeof(sent); i++)
         sent[sent_len++] = buf[i];
 }
 
@@ -211,12 +211,12 @@ END_TEST
 START_TEST(fifo_flow_control) {
     uint8_t text[40];
 
-    for (unsigned i = 0; i < sizeof text; i++)
+    for (unsigned i = 0; i < sizeof(text); i++)
         text[i] = i;
     set_115200_8n1();
     out(FCR, 0x01);
     ck_assert_uint_eq(uart_can_receive(&uart), 16);
-    ck_assert_uint_eq(uart_receive(&uart, text, sizeof text), 16);
+    ck_assert_uint_eq(uart_receive(&uart, text, sizeof(text)), 16);
     ck_assert_uint_eq(uart_can_receive(&uart), 0);
     for (unsigned i = 0; i < 7; i++)
         ck_assert_uint_eq(in(RBR), i);

@@ -126,7 +126,7 @@ START_TEST(turns_end) {
     ck_assert_int_eq(vb_used(&b, INFLATE), -1);
     ck_assert_uint_eq(at(0x700000), 0xaa);
     struct VirtioBalloonState s = balloon.state;
-    memset(&balloon.state, 0, sizeof balloon.state);
+    memset(&balloon.state, 0, sizeof(balloon.state));
     balloon.state = s;
     virtio_balloon_restored(&balloon);
     ck_assert_uint_eq(turns, 2);

@@ -17,7 +17,7 @@ static void cfg(struct VirtioBench *b, unsigned reg, uint32_t value, unsigned si
 }
 
 void virtio_bench_open(struct VirtioBench *b, const struct VirtioPciId *id) {
-    memset(b, 0, sizeof *b);
+    memset(b, 0, sizeof(*b));
     struct PciHostConfig config = {.mmio_base = 0xc0000000, .mmio_end = 0xfec00000, .pirq = wire_to(&b->pirq)};
     bench_open(&b->dev);
     ck_assert_int_eq(region_init_ram(&b->ram, "ram", VB_RAM), 0);
@@ -42,7 +42,7 @@ void virtio_bench_close(struct VirtioBench *b) {
 }
 
 void vb_start(struct VirtioBench *b, uint64_t features, unsigned queues) {
-    memset(b->seen, 0, sizeof b->seen);
+    memset(b->seen, 0, sizeof(b->seen));
     vb_put(b, VB_BAR + 0x14, 0, 1);
     memset(b->ram.host + VB_RINGS, 0, (size_t)queues * STEP);
     vb_put(b, VB_BAR + 0x14, 3, 1);
@@ -66,7 +66,7 @@ void vb_start(struct VirtioBench *b, uint64_t features, unsigned queues) {
 
 /* Of 256 entries, as such devices have it, a queue is three pages: descriptors, available ring, used ring. */
 void vb_start_legacy(struct VirtioBench *b, uint32_t features, unsigned queues) {
-    memset(b->seen, 0, sizeof b->seen);
+    memset(b->seen, 0, sizeof(b->seen));
     bus_port_write(b->dev.bus, VB_OLD + 18, 0, 1);
     memset(b->ram.host + VB_RINGS, 0, (size_t)queues * STEP);
     bus_port_write(b->dev.bus, VB_OLD + 18, 3, 1);

@@ -37,7 +37,7 @@ static int choose(const char *list) {
     chosen = NULL;
     options = NULL;
     strcpy(why, "stale");
-    return accel_choose_from(engines, list, &chosen, &options, why, sizeof why);
+    return accel_choose_from(engines, list, &chosen, &options, why, sizeof(why));
 }
 
 START_TEST(first_choice_is_silent) {
@@ -78,7 +78,7 @@ END_TEST
 
 START_TEST(unknown_names) {
     static const char *const lists[] = {"", "goo", "goods", "good:", ":good", "good:nix", ",a", "good::plain"};
-    for (unsigned i = 0; i < sizeof lists / sizeof *lists; i++) {
+    for (unsigned i = 0; i < sizeof(lists) / sizeof(*lists); i++) {
         ck_assert_msg(choose(lists[i]) == -EINVAL, "'%s' was taken", lists[i]);
     }
     ck_assert_int_eq(choose("good:nix"), -EINVAL);
@@ -88,7 +88,7 @@ END_TEST
 
 START_TEST(short_buffers) {
     char small[8] = "xxxxxxx";
-    ck_assert_int_eq(accel_choose_from(engines, "warp", &chosen, &options, small, sizeof small), -ENOENT);
+    ck_assert_int_eq(accel_choose_from(engines, "warp", &chosen, &options, small, sizeof(small)), -ENOENT);
     ck_assert_str_eq(small, "warp: n");
     ck_assert_int_eq(accel_choose_from(engines, "good", &chosen, &options, NULL, 0), 0);
 }
@@ -97,7 +97,7 @@ END_TEST
 START_TEST(this_build) {
     ck_assert_ptr_eq(accel_find("tcg-lite"), &tcg_lite_ops);
     ck_assert_ptr_null(accel_find("tcg"));
-    ck_assert_int_eq(accel_choose("tcg-lite", &chosen, &options, why, sizeof why), 0);
+    ck_assert_int_eq(accel_choose("tcg-lite", &chosen, &options, why, sizeof(why)), 0);
     ck_assert_ptr_eq(chosen, &tcg_lite_ops);
 }
 END_TEST

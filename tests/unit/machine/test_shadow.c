@@ -96,7 +96,7 @@ START_TEST(small_roms) {
     open_bench();
     static uint8_t rom[0x10000];
     rom[0] = 0xea;
-    shadow_set_rom(&s, rom, sizeof rom);
+    shadow_set_rom(&s, rom, sizeof(rom));
     for (unsigned n = 0; n < SHADOW_SEGMENTS; n++)
         shadow_route(&s, n, 0);
     ck_assert_uint_eq(get(0xf0000), 0xea);

@@ -30,7 +30,7 @@ static struct SmbiosConfig config(void) {
 }
 
 static void build(const struct SmbiosConfig *c) {
-    size = smbios_build(c, BASE, tables, sizeof tables, anchor);
+    size = smbios_build(c, BASE, tables, sizeof(tables), anchor);
     ck_assert_int_gt(size, 0);
 }
 
@@ -74,7 +74,7 @@ START_TEST(form) {
     unsigned count = 0, largest = 0;
     c.no_firmware = true;
     build(&c);
-    for (unsigned i = 0; i < sizeof expected / sizeof expected[0]; i++) {
+    for (unsigned i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
         for (unsigned k = 0; k < expected[i].count; k++) {
             ck_assert_ptr_nonnull(find(expected[i].type, k));
             ck_assert_uint_eq(find(expected[i].type, k)[1], expected[i].length);
@@ -135,7 +135,7 @@ END_TEST
 
 static void set(const char *option) {
     char why[200] = "";
-    ck_assert_msg(smbios_parse(&options, option, why, sizeof why) == 0, "%s: %s", option, why);
+    ck_assert_msg(smbios_parse(&options, option, why, sizeof(why)) == 0, "%s: %s", option, why);
 }
 
 START_TEST(options_are_told) {
@@ -192,8 +192,8 @@ START_TEST(wrong_options) {
         {"type=4,processor-id=-1", "a number"},
     };
     char why[200];
-    for (unsigned i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
-        ck_assert_int_eq(smbios_parse(&options, wrong[i].option, why, sizeof why), -EINVAL);
+    for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        ck_assert_int_eq(smbios_parse(&options, wrong[i].option, why, sizeof(why)), -EINVAL);
         ck_assert_msg(strstr(why, wrong[i].why) != NULL && strncmp(why, "-smbios: ", 9) == 0, "%s", why);
     }
     smbios_free(&options);
@@ -206,7 +206,7 @@ START_TEST(too_long) {
     strcpy(option, "type=1,serial=");
     memset(option + 14, 'x', 66000);
     set(option);
-    ck_assert_int_eq(smbios_build(&c, BASE, tables, sizeof tables, anchor), -ENOSPC);
+    ck_assert_int_eq(smbios_build(&c, BASE, tables, sizeof(tables), anchor), -ENOSPC);
     smbios_free(&options);
     free(option);
     for (unsigned n = 0; n < 200; n++) /* no room, byte by byte */

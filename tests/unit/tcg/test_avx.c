@@ -206,7 +206,7 @@ START_TEST(gather_in_two_parts) {
         put(b, BENCH_DATA + 4 * k, 0xabc0 + k, 4);
     }
     put(b, BENCH_DATA + 0x1000, 0x5555, 4);
-    ck_assert_int_eq(cpu_bench_try(b, code, sizeof code), VEC_PF);
+    ck_assert_int_eq(cpu_bench_try(b, code, sizeof(code)), VEC_PF);
     ck_assert_uint_eq(b->env->cr2, BENCH_DATA + 0x1000);
     ck_assert_uint_eq(b->env->vec[0].d[0], 0xabc0);
     ck_assert_uint_eq(b->env->vec[0].d[1], 0xabc1);
@@ -342,7 +342,7 @@ START_TEST(fma_portable) {
         {"fmsubadd213pd", kernel_fmsubadd213pd, 1, 0, 2, FMA_SUBADD, FMA_PD},
     };
     uint32_t own = host_mxcsr();
-    for (unsigned n = 0; n < sizeof ops / sizeof ops[0]; n++)
+    for (unsigned n = 0; n < sizeof(ops) / sizeof(ops[0]); n++)
         for (unsigned k = 0; k < 40000; k++) {
             unsigned width = ops[n].lanes == FMA_PD || ops[n].lanes == FMA_SD ? 64 : 32;
             V128 v[3] = {numbers(width), numbers(width), numbers(width)};
@@ -404,7 +404,7 @@ START_TEST(integers_portable) {
                {"psllvd", kernel_psllvd, portable_psllvd},       {"psllvq", kernel_psllvq, portable_psllvq},
                {"psrlvd", kernel_psrlvd, portable_psrlvd},       {"psrlvq", kernel_psrlvq, portable_psrlvq},
                {"psravd", kernel_psravd, portable_psravd}};
-    for (unsigned n = 0; n < sizeof ops / sizeof ops[0]; n++)
+    for (unsigned n = 0; n < sizeof(ops) / sizeof(ops[0]); n++)
         for (unsigned k = 0; k < 20000; k++) {
             V128 a = {(long long)rnd(), (long long)rnd()}, b = {(long long)rnd(), (long long)rnd()};
             if (rnd() & 3)

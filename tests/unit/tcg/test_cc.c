@@ -212,7 +212,7 @@ Suite *cc_suite(void) {
     Suite *s = suite_create("cc");
     TCase *c = tcase_create("lazy flags");
     tcase_set_timeout(c, 60);
-    tcase_add_loop_test(c, lazy_flags_are_flags, 0, (int)(sizeof producers / sizeof producers[0]));
+    tcase_add_loop_test(c, lazy_flags_are_flags, 0, (int)(sizeof(producers) / sizeof(producers[0])));
     tcase_add_test(c, rubbish_above_the_operand);
     suite_add_tcase(s, c);
     return s;

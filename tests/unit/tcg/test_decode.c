@@ -16,12 +16,12 @@ enum {
     M64 = MODE_CODE64 | MODE_SSE | MODE_FLAT
 };
 
-static void setup(void) { memset(model.feature, 0xff, sizeof model.feature); }
+static void setup(void) { memset(model.feature, 0xff, sizeof(model.feature)); }
 
 static enum DecodeStatus decode_n(uint32_t mode, size_t n, const char *hex) {
     uint8_t bytes[32] = {0};
     size_t k = 0;
-    for (const char *p = hex; *p && k < sizeof bytes;) {
+    for (const char *p = hex; *p && k < sizeof(bytes);) {
         unsigned v = 0;
         for (int digit = 0; digit < 2; digit++, p++)
             v = v * 16 + (unsigned)(*p <= '9' ? *p - '0' : *p - 'a' + 10);

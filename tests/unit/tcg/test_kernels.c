@@ -119,7 +119,7 @@ static uint64_t operand(void) {
     uint64_t v = rnd();
     switch (v & 7) {
     case 0:
-    case 1: return edges[(v >> 8) % (sizeof edges / sizeof edges[0])];
+    case 1: return edges[(v >> 8) % (sizeof(edges) / sizeof(edges[0]))];
     case 2: return 1ull << ((v >> 8) & 63);
     case 3: return (v >> 8) & 0xff;
     default: return rnd();
@@ -373,7 +373,7 @@ Suite *kernels_suite(void) {
     Suite *s = suite_create("kernels");
     TCase *c = tcase_create("kernels");
     tcase_set_timeout(c, 60);
-    tcase_add_loop_test(c, kernels_match_host, 0, (int)(sizeof ops / sizeof ops[0]));
+    tcase_add_loop_test(c, kernels_match_host, 0, (int)(sizeof(ops) / sizeof(ops[0])));
     tcase_add_loop_test(c, double_shifts_match_host, 0, 2);
     tcase_add_loop_test(c, wide_kernels_match_host, 0, 4);
     tcase_add_test(c, portable_bit_kernels);

@@ -32,7 +32,7 @@ static V128 integers(void) {
     for (unsigned k = 0; k < 4; k++) {
         v.d[k] = (uint32_t)(rnd() >> 32);
         if (rnd() >> 63)
-            v.d[k] = edges[(rnd() >> 32) % (sizeof edges / sizeof edges[0])];
+            v.d[k] = edges[(rnd() >> 32) % (sizeof(edges) / sizeof(edges[0]))];
     }
     return v.v;
 }
@@ -55,7 +55,7 @@ static V128 floats(void) {
     union Lanes v;
     for (unsigned k = 0; k < 4; k++) {
         uint64_t r = rnd();
-        v.d[k] = r & 1   ? edges[(r >> 32) % (sizeof edges / sizeof edges[0])]
+        v.d[k] = r & 1   ? edges[(r >> 32) % (sizeof(edges) / sizeof(edges[0]))]
                  : r & 2 ? (uint32_t)((r >> 32 & 0x807fffff) | (uint32_t)(120 + (r >> 8 & 31)) << 23)
                          : (uint32_t)(r >> 32);
     }
@@ -85,7 +85,7 @@ static V128 doubles(void) {
     union Lanes v;
     for (unsigned k = 0; k < 2; k++) {
         uint64_t r = rnd(), s = rnd();
-        v.q[k] = r & 1   ? edges[(r >> 32) % (sizeof edges / sizeof edges[0])]
+        v.q[k] = r & 1   ? edges[(r >> 32) % (sizeof(edges) / sizeof(edges[0]))]
                  : r & 2 ? (s & 0x800fffffffffffff) | (1016 + (r >> 8 & 63)) << 52
                          : s;
     }
@@ -219,7 +219,7 @@ static void compare(const struct Op *op) {
 }
 
 static void compare_all(enum HostFeature first, enum HostFeature last) {
-    for (unsigned k = 0; k < sizeof ops / sizeof ops[0]; k++)
+    for (unsigned k = 0; k < sizeof(ops) / sizeof(ops[0]); k++)
         if (ops[k].feature >= first && ops[k].feature <= last && host_has(ops[k].feature))
             compare(&ops[k]);
 }
@@ -277,7 +277,7 @@ START_TEST(approximations) {
     enum CpuVendor vendor = __builtin_cpu_is("intel") ? VENDOR_INTEL : VENDOR_AMD;
     uint32_t own = host_mxcsr();
     for (unsigned what = APPROX_RCP; what <= APPROX_RSQRT; what++) {
-        for (unsigned k = 0; k < sizeof special / sizeof special[0]; k++)
+        for (unsigned k = 0; k < sizeof(special) / sizeof(special[0]); k++)
             ck_assert_uint_eq(approx_float(what, special[k], vendor), host_approx(what, special[k]));
         for (uint32_t x = 0x3f800000; x < 0x40800000; x += 0x100) /* the lower bits never count */
             ck_assert_msg(approx_float(what, x + (rnd() & 0xff), vendor) == host_approx(what, x), "%u of %08x: %08x",
@@ -326,7 +326,7 @@ START_TEST(approximations_of_intel) {
         {0xe5efa68d, 0x9908b800, 0x00000000}, {0xeeac21cd, 0x903e5800, 0x00000000},
         {0xf013ff90, 0x8edd7000, 0x00000000},
     };
-    for (unsigned k = 0; k < sizeof seen / sizeof seen[0]; k++) {
+    for (unsigned k = 0; k < sizeof(seen) / sizeof(seen[0]); k++) {
         if (seen[k].rcp != 0)
             ck_assert_uint_eq(approx_float(APPROX_RCP, seen[k].x, VENDOR_INTEL), seen[k].rcp);
         if (seen[k].rsqrt != 0)

@@ -60,7 +60,7 @@ static const struct Form {
     {"gf2p8mulb", "gfni", {0x66, 0x0f, 0x38, 0xcf, 0x03}, 5, XMM, ALIGNED},
     {"gf2p8affineqb", "gfni", {0x66, 0x0f, 0x3a, 0xce, 0x03, 0x07}, 6, XMM, ALIGNED},
 };
-enum { FORMS = sizeof forms / sizeof forms[0] };
+enum { FORMS = sizeof(forms) / sizeof(forms[0]) };
 
 static int run_form(const struct Form *f, const char *model, uint64_t address, uint32_t cr0_set, uint32_t cr4_clear) {
     struct CpuBench *b = cpu_bench_new(model, BENCH_LONG);
@@ -78,7 +78,7 @@ START_TEST(gates) {
     for (unsigned k = 0; k < FORMS; k++) {
         const struct Form *f = &forms[k];
         char without[64];
-        snprintf(without, sizeof without, "max,-%s", f->feature);
+        snprintf(without, sizeof(without), "max,-%s", f->feature);
         ck_assert_msg(run_form(f, "max", BENCH_DATA, 0, 0) == -1, "%s", f->name);
         ck_assert_msg(run_form(f, without, BENCH_DATA, 0, 0) == VEC_UD, "%s %s", f->name, without);
         ck_assert_msg(run_form(f, "max", BENCH_DATA, CR0_EM, 0) == (f->kind == X87 ? VEC_NM : VEC_UD), "%s", f->name);
@@ -105,7 +105,7 @@ START_TEST(sha_alignment) {
         {"sha256rnds2", "sha_ni", {0x0f, 0x38, 0xcb, 0x03}, 4, XMM, ANY},
         {"sha1rnds4", "sha_ni", {0x0f, 0x3a, 0xcc, 0x03, 0x02}, 5, XMM, ANY},
     };
-    for (unsigned k = 0; k < sizeof memory / sizeof memory[0]; k++) {
+    for (unsigned k = 0; k < sizeof(memory) / sizeof(memory[0]); k++) {
         ck_assert_int_eq(run_form(&memory[k], "max,vendor=AuthenticAMD", BENCH_DATA + 8, 0, 0), -1);
         ck_assert_int_eq(run_form(&memory[k], "max,vendor=GenuineIntel", BENCH_DATA + 8, 0, 0), VEC_GP);
         ck_assert_int_eq(run_form(&memory[k], "max,vendor=GenuineIntel", BENCH_DATA, 0, 0), -1);
@@ -119,7 +119,7 @@ START_TEST(dot_product_stops) {
     struct CpuBench *b = cpu_bench_new("max", BENCH_LONG);
     b->env->mxcsr = 0x1780; /* UM clear */
     b->env->vec[0].d[0] = b->env->vec[1].d[0] = 0x1f000001;
-    ck_assert_int_eq(run_code(b, dpps, sizeof dpps), VEC_XM);
+    ck_assert_int_eq(run_code(b, dpps, sizeof(dpps)), VEC_XM);
     ck_assert_uint_eq(b->env->vec[0].d[0], 0x1f000001);
     ck_assert_uint_eq(b->env->mxcsr & ~0x20u, 0x1790); /* UE; no DE */
     cpu_bench_free(b);
@@ -151,7 +151,7 @@ START_TEST(precision_beside_range) {
         {"vcvtps2ph", {0xc4, 0xe3, 0x79, 0x1d, 0xc8, 0x04}, 6, 0x1780, 0, 0x33012000, MXCSR_UE, false},
         {"vcvtps2ph", {0xc4, 0xe3, 0x79, 0x1d, 0xc8, 0x04}, 6, 0x1b80, 0, 0x7f002001, MXCSR_OE | MXCSR_PE, false},
     };
-    for (unsigned k = 0; k < sizeof cases / sizeof cases[0]; k++) {
+    for (unsigned k = 0; k < sizeof(cases) / sizeof(cases[0]); k++) {
         struct CpuBench *b = cpu_bench_new("max", BENCH_LONG);
         b->env->mxcsr = cases[k].mxcsr;
         b->env->cr4 |= CR4_OSXSAVE;

@@ -100,7 +100,7 @@ void helper_maskstore64(struct Tcg *t, const struct Insn *i) { mask_store(t, i, 
 
 /* ---- gathers: insn.index is a vector register ---- */
 
-static void clear_above(union VecReg *r, unsigned bytes) { memset((uint8_t *)r + bytes, 0, sizeof *r - bytes); }
+static void clear_above(union VecReg *r, unsigned bytes) { memset((uint8_t *)r + bytes, 0, sizeof(*r) - bytes); }
 
 /** Every element becomes what its sign says (SDM vol. 2, VPGATHERDD: the mask is extended first). */
 static void extend_mask(union VecReg *mask, unsigned size, unsigned bytes) {
@@ -142,7 +142,7 @@ static void gather(struct Tcg *t, const struct Insn *i, unsigned index_size, uns
     }
     t->partly_done = false;
     clear_above(to, bytes);
-    memset(mask, 0, sizeof *mask);
+    memset(mask, 0, sizeof(*mask));
 }
 
 void helper_gather_dd(struct Tcg *t, const struct Insn *i) { gather(t, i, 4, 4); }
