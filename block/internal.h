@@ -23,7 +23,7 @@ struct Block {
     struct BlockUring *uring; /* NULL: aio=threads */
 
     /* the owner's lock */
-    unsigned in_flight;
+    unsigned in_flight, plugged;
     struct BlockStats stats;
 
     pthread_mutex_t lock;
@@ -31,6 +31,8 @@ struct Block {
     pthread_cond_t work, some_finished;
     struct BlockQueue queued, finished;
     unsigned threads, idle;
+    unsigned waking;  /* idle or new threads that will look at `queued` */
+    unsigned copying; /* threads that write to the page cache */
     bool quit, woken;
     pthread_cond_t thread_gone;
 };

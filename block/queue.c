@@ -9,9 +9,12 @@
 #include <time.h>
 
 enum {
-    THREADS = 32,            /* at most; made when needed */
-    IDLE_SECONDS = 10,       /* after which a thread ends */
-    INLINE_MOST = 64 * 1024, /* bytes that are copied from the page cache at once */
+    THREADS = 32,          /* at most; made when needed */
+    IDLE_SECONDS = 10,     /* after which a thread ends */
+    INLINE_MOST = 1 << 20, /* bytes that are copied from the page cache at once */
+    VECTORS = 128,         /* of such a read */
+    COPYING = 2,           /* threads that copy to the page cache: more would only wait for each other */
+    ROUNDS = 16,           /* of completions that begin what can be done at once, too */
 };
 
 enum State { IDLE, QUEUED, RUNNING, FINISHED };
@@ -49,22 +52,39 @@ static void take_out(struct BlockQueue *q, struct BlockRequest *r) {
 
 /* ---- finishing ---- */
 
-/* Returns whether the owner is to be told, which is done without the lock. */
-static bool finish_locked(struct Block *b, struct BlockRequest *r, int result) {
+static void put_finished(struct Block *b, struct BlockRequest *r, int result) {
     r->result = result;
     r->state = FINISHED;
     push(&b->finished, r);
     pthread_cond_broadcast(&b->some_finished);
+}
+
+/* With the lock, so that a block is not closed meanwhile. */
+static void tell_owner(struct Block *b) {
     if (b->woken)
-        return false;
+        return;
     b->woken = true;
-    return b->host.wake != NULL;
+    if (b->host.wake != NULL)
+        b->host.wake(b->host.opaque);
+}
+
+static void finish_locked(struct Block *b, struct BlockRequest *r, int result) {
+    put_finished(b, r, result);
+    tell_owner(b);
 }
 
 static void finish(struct Block *b, struct BlockRequest *r, int result) {
     pthread_mutex_lock(&b->lock);
-    if (finish_locked(b, r, result))
-        b->host.wake(b->host.opaque); /* under the lock: a block is not closed meanwhile */
+    finish_locked(b, r, result);
+    pthread_mutex_unlock(&b->lock);
+}
+
+/* Within block_submit: block_unplug will see it. */
+static void finish_at_once(struct Block *b, struct BlockRequest *r, int result) {
+    pthread_mutex_lock(&b->lock);
+    put_finished(b, r, result);
+    if (b->plugged == 0)
+        tell_owner(b);
     pthread_mutex_unlock(&b->lock);
 }
 
@@ -79,23 +99,32 @@ static struct BlockRequest *next_request(struct Block *b) {
         b->idle++;
         int r = pthread_cond_clockwait(&b->work, &b->lock, CLOCK_MONOTONIC, &until);
         b->idle--;
+        b->waking -= b->waking > 0;
         if (r == ETIMEDOUT && b->queued.first == NULL)
             return NULL;
     }
     return pop(&b->queued);
 }
 
+/* To the host's page cache, which seldom waits for a disk. */
+static bool copies(const struct Block *b, const struct BlockRequest *r) {
+    return r->op == BLOCK_WRITE && !b->root->direct;
+}
+
 static void *worker(void *opaque) {
     struct Block *b = opaque;
     struct BlockRequest *r;
     pthread_mutex_lock(&b->lock);
+    b->waking -= b->waking > 0;
     while ((r = next_request(b)) != NULL) {
+        bool copy = copies(b, r);
         r->state = RUNNING;
+        b->copying += copy;
         pthread_mutex_unlock(&b->lock);
         int result = block_execute(b, r);
         pthread_mutex_lock(&b->lock);
-        if (finish_locked(b, r, result))
-            b->host.wake(b->host.opaque);
+        b->copying -= copy;
+        finish_locked(b, r, result);
     }
     b->threads--;
     pthread_cond_signal(&b->thread_gone);
@@ -161,12 +190,12 @@ static void end_extent(struct Block *b, struct BlockRequest *r) {
 
 /* A small read of what the host has in memory: done here, without a thread's waking up. */
 static bool read_at_once(struct Block *b, struct BlockRequest *r) {
-    struct iovec iov[16];
+    struct iovec iov[VECTORS];
     int count;
     if (r->op != BLOCK_READ || r->bytes > INLINE_MOST || r->bytes == 0 || b->root->direct ||
         b->root->driver->begin == NULL || !b->root->driver->begin(b->root, false, r->offset, r->bytes, &r->extent))
         return false;
-    bool all = block_view_slice((struct BlockView){r->iov, r->niov, 0}, r->bytes, iov, 16, &count) == r->bytes &&
+    bool all = block_view_slice((struct BlockView){r->iov, r->niov, 0}, r->bytes, iov, VECTORS, &count) == r->bytes &&
                preadv2(r->extent.fd, iov, count, (off_t)r->extent.offset, RWF_NOWAIT) == (ssize_t)r->bytes;
     end_extent(b, r);
     return all;
@@ -187,17 +216,25 @@ static bool start_in_ring(struct Block *b, struct BlockRequest *r) {
     return false;
 }
 
+/* With the lock, for a request that is queued. */
+static void wake_thread(struct Block *b, struct BlockRequest *r) {
+    if (b->idle > b->waking) {
+        b->waking++;
+        pthread_cond_signal(&b->work);
+    } else if (b->threads < THREADS && make_thread(b)) {
+        b->waking++;
+    } else if (b->threads == 0) {
+        take_out(&b->queued, r);
+        finish_locked(b, r, -EAGAIN);
+    }
+}
+
 static void enqueue(struct Block *b, struct BlockRequest *r) {
     pthread_mutex_lock(&b->lock);
     r->state = QUEUED;
     push(&b->queued, r);
-    if (b->idle > 0)
-        pthread_cond_signal(&b->work);
-    else if (b->threads < THREADS && !make_thread(b) && b->threads == 0) {
-        take_out(&b->queued, r);
-        if (finish_locked(b, r, -EAGAIN))
-            b->host.wake(b->host.opaque);
-    }
+    if (!copies(b, r) || b->copying + b->waking < COPYING) /* else one of these takes it, too */
+        wake_thread(b, r);
     pthread_mutex_unlock(&b->lock);
 }
 
@@ -218,7 +255,7 @@ void block_submit(struct Block *b, struct BlockRequest *r) {
     if (wrong != 0)
         b->stats.op[(unsigned)r->op < BLOCK_OPS ? r->op : 0].invalid++;
     if (wrong != 0 || read_at_once(b, r))
-        finish(b, r, wrong);
+        finish_at_once(b, r, wrong);
     else if (!start_in_ring(b, r))
         enqueue(b, r);
 }
@@ -264,6 +301,24 @@ void block_complete(struct Block *b) {
     pthread_mutex_unlock(&b->lock);
     while (count-- > 0 && (r = pop_finished(b)) != NULL)
         complete(b, r);
+}
+
+void block_plug(struct Block *b) { b->plugged++; }
+
+void block_unplug(struct Block *b) {
+    bool more = b->plugged == 1;
+    for (unsigned i = 0; more && i < ROUNDS; i++) {
+        block_complete(b);
+        pthread_mutex_lock(&b->lock);
+        more = b->finished.first != NULL;
+        pthread_mutex_unlock(&b->lock);
+    }
+    b->plugged--;
+    if (!more)
+        return;
+    pthread_mutex_lock(&b->lock);
+    tell_owner(b);
+    pthread_mutex_unlock(&b->lock);
 }
 
 static void wait_finished(struct Block *b) {

@@ -16,20 +16,22 @@ static int raw_read(struct BlockNode *n, uint64_t offset, uint64_t bytes, struct
 }
 
 /* A guest that writes, say, qcow2's header into an image of unknown format would have us open any file of the host's
- * as its backing file the next time. */
-static int check_first_sector(uint64_t offset, uint64_t bytes, struct BlockView v) {
+ * as its backing file the next time. What is written is what was looked at: a guest may change its memory meanwhile. */
+static int write_first_sector(struct BlockNode *n, uint64_t offset, uint64_t bytes, struct BlockView v) {
     unsigned char sector[BLOCK_PROBE] = {0};
-    if (bytes > sizeof(sector) - offset)
-        bytes = sizeof(sector) - offset;
     block_view_load(v, sector + offset, bytes);
-    return strcmp(block_probe(sector, sizeof(sector)), "raw") == 0 ? 0 : -EPERM;
+    if (strcmp(block_probe(sector, sizeof(sector)), "raw") != 0)
+        return -EPERM;
+    return block_node_write(n->file, offset, sector + offset, bytes);
 }
 
 static int raw_write(struct BlockNode *n, uint64_t offset, uint64_t bytes, struct BlockView v) {
     if (((struct RawNode *)n)->probed && offset < BLOCK_PROBE) {
-        int r = check_first_sector(offset, bytes, v);
-        if (r != 0)
+        uint64_t first = bytes < BLOCK_PROBE - offset ? bytes : BLOCK_PROBE - offset;
+        int r = write_first_sector(n, offset, first, v);
+        if (r != 0 || first == bytes)
             return r;
+        return n->file->driver->write(n->file, offset + first, bytes - first, block_view_from(v, first));
     }
     return n->file->driver->write(n->file, offset, bytes, v);
 }

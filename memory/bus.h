@@ -83,6 +83,9 @@ void bus_write(struct Bus *bus, uint64_t gpa, const void *buf, size_t len);
  */
 bool bus_discard(struct Bus *bus, uint64_t gpa, uint64_t size);
 
+/** Bytes of RAM were written through bus_ram_ptr: as bus_write tells of its own. Any thread. */
+void bus_ram_written(struct Bus *bus, uint64_t gpa, size_t len);
+
 /** One little-endian access of 1, 2, 4 or 8 bytes. */
 uint64_t bus_read_uint(struct Bus *bus, uint64_t gpa, unsigned size);
 void bus_write_uint(struct Bus *bus, uint64_t gpa, uint64_t value, unsigned size);

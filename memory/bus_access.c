@@ -181,6 +181,19 @@ bool bus_discard(struct Bus *bus, uint64_t gpa, uint64_t size) {
     return all;
 }
 
+void bus_ram_written(struct Bus *bus, uint64_t gpa, size_t len) {
+    while (len) {
+        uint64_t offset, avail;
+        struct Region *r = bus_find(bus, gpa, &offset, &avail);
+        size_t n = avail < len ? avail : len;
+        if (r && r->kind == REGION_RAM) {
+            ram_written(bus, r, offset, gpa, n);
+        }
+        gpa += n;
+        len -= n;
+    }
+}
+
 /* Aligned accesses are single host accesses: page tables and descriptors are read while other CPUs change them. */
 static uint64_t host_load(const uint8_t *p, unsigned size) {
     switch (size) {

@@ -52,3 +52,9 @@ bool pci_dma_write(struct PciDevice *dev, uint64_t gpa, const void *buf, size_t 
     }
     return all;
 }
+
+void *pci_dma_map(struct PciDevice *dev, uint64_t gpa, size_t n) {
+    return pci_is_master(dev) ? bus_ram_ptr(dev->host->bus, gpa, n) : NULL;
+}
+
+void pci_dma_written(struct PciDevice *dev, uint64_t gpa, size_t n) { bus_ram_written(dev->host->bus, gpa, n); }

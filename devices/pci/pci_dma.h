@@ -22,4 +22,10 @@ bool pci_dma_read(struct PciDevice *dev, uint64_t gpa, void *buf, size_t n);
 /** Copy `n` bytes to memory. False: it is no bus master (nothing was written), or some of it was no RAM. */
 bool pci_dma_write(struct PciDevice *dev, uint64_t gpa, const void *buf, size_t n);
 
+/** The host's address of `n` bytes of RAM, for a transfer of the host's own that takes its time; NULL: it is no bus
+ * master, or they are not all RAM in one piece: copy them then. */
+void *pci_dma_map(struct PciDevice *dev, uint64_t gpa, size_t n);
+/** What was mapped has been written to. */
+void pci_dma_written(struct PciDevice *dev, uint64_t gpa, size_t n);
+
 #endif

@@ -231,3 +231,31 @@ bool virtio_read(struct Virtio *v, const struct VirtioBuffer *b, uint64_t skip, 
 bool virtio_write(struct Virtio *v, const struct VirtioBuffer *b, uint64_t skip, const void *from, size_t bytes) {
     return copy(v, b->segment + b->readable, skip, (uint8_t *)(uintptr_t)from, bytes, true);
 }
+
+int virtio_map(struct Virtio *v, const struct VirtioBuffer *b, bool writable, uint64_t skip, uint64_t bytes,
+               struct iovec *iov, int max) {
+    const struct VirtioSegment *s = b->segment + (writable ? b->readable : 0);
+    int n = 0;
+    for (; bytes > 0; s++) {
+        if (skip >= s->length) {
+            skip -= s->length;
+            continue;
+        }
+        size_t take = s->length - skip < bytes ? (size_t)(s->length - skip) : (size_t)bytes;
+        void *host = n < max ? pci_dma_map(v->pci, s->address + skip, take) : NULL;
+        if (host == NULL)
+            return 0;
+        iov[n++] = (struct iovec){host, take};
+        bytes -= take;
+        skip = 0;
+    }
+    return n;
+}
+
+void virtio_written(struct Virtio *v, const struct VirtioBuffer *b, uint64_t bytes) {
+    for (const struct VirtioSegment *s = b->segment + b->readable; bytes > 0; s++) {
+        size_t take = s->length < bytes ? s->length : (size_t)bytes;
+        pci_dma_written(v->pci, s->address, take);
+        bytes -= take;
+    }
+}

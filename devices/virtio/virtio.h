@@ -16,6 +16,8 @@
 #include "devices/pci/pci_dma.h"
 #include "devices/state.h"
 
+#include <sys/uio.h>
+
 enum { VIRTIO_QUEUES = 64, VIRTIO_QUEUE_SIZE = 256, VIRTIO_SEGMENTS = 128 };
 enum { VIRTIO_NO_VECTOR = 0xffff };
 
@@ -128,6 +130,13 @@ void virtio_tell(struct Virtio *v, unsigned n);
  *  within them. */
 bool virtio_read(struct Virtio *v, const struct VirtioBuffer *b, uint64_t skip, void *to, size_t bytes);
 bool virtio_write(struct Virtio *v, const struct VirtioBuffer *b, uint64_t skip, const void *from, size_t bytes);
+
+/** The host's memory of all `b`'s writable or readable bytes from `skip` on, as at most `max` pieces in `iov`: for
+ *  transfers of the host's own. How many pieces; 0: some of it can't be had so, and is to be copied. */
+int virtio_map(struct Virtio *v, const struct VirtioBuffer *b, bool writable, uint64_t skip, uint64_t bytes,
+               struct iovec *iov, int max);
+/** `bytes` of the writable segments of what was mapped have been written. */
+void virtio_written(struct Virtio *v, const struct VirtioBuffer *b, uint64_t bytes);
 
 /** A VirtioState within another device's state, and whether it can be. */
 extern const struct StateTable virtio_state_table;

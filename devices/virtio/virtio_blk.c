@@ -68,10 +68,10 @@ static void finish(struct VirtioBlkRequest *r, uint8_t result) {
 
 static void completed(void *opaque, int result);
 
-static void submit(struct VirtioBlkRequest *r, enum BlockOp op, uint64_t offset, uint64_t bytes) {
-    r->iov = (struct iovec){r->piece, op == BLOCK_READ || op == BLOCK_WRITE ? (size_t)bytes : 0};
+static void submit(struct VirtioBlkRequest *r, enum BlockOp op, uint64_t offset, uint64_t bytes, int niov) {
+    r->hand = bytes;
     r->block = (struct BlockRequest){
-        .op = op, .offset = offset, .bytes = bytes, .iov = &r->iov, .niov = 1, .done = completed, .opaque = r};
+        .op = op, .offset = offset, .bytes = bytes, .iov = r->iov, .niov = niov, .done = completed, .opaque = r};
     r->in_flight = true;
     block_submit(r->blk->config.block, &r->block);
 }
@@ -81,7 +81,17 @@ static void submit_piece(struct VirtioBlkRequest *r) {
     uint64_t offset = r->sector * SECTOR + r->moved;
     if (r->type == TYPE_OUT)
         virtio_read(&r->blk->virtio, &r->buffer, HEADER + r->moved, r->piece, (size_t)n);
-    submit(r, r->type == TYPE_OUT ? BLOCK_WRITE : BLOCK_READ, offset, n);
+    r->iov[0] = (struct iovec){r->piece, (size_t)n};
+    submit(r, r->type == TYPE_OUT ? BLOCK_WRITE : BLOCK_READ, offset, n, 1);
+}
+
+/* The whole of it, between the image and the guest's memory. False: it must go through a buffer. */
+static bool submit_whole(struct VirtioBlkRequest *r) {
+    bool out = r->type == TYPE_OUT;
+    r->mapped = virtio_map(&r->blk->virtio, &r->buffer, !out, out ? HEADER : 0, r->bytes, r->iov, VIRTIO_SEGMENTS);
+    if (r->mapped > 0)
+        submit(r, out ? BLOCK_WRITE : BLOCK_READ, r->sector * SECTOR, r->bytes, r->mapped);
+    return r->mapped > 0;
 }
 
 /* A range of a discard or write-zeroes request: its `moved`th bytes name it. False: it can't be. */
@@ -94,7 +104,7 @@ static bool submit_range(struct VirtioBlkRequest *r) {
     if ((flags & ~(uint32_t)(zeroes ? ZEROES_UNMAP : 0)) != 0 || sector > sectors(r->blk) ||
         count > sectors(r->blk) - sector)
         return false;
-    submit(r, zeroes ? BLOCK_WRITE_ZEROES : BLOCK_DISCARD, sector * SECTOR, (uint64_t)count * SECTOR);
+    submit(r, zeroes ? BLOCK_WRITE_ZEROES : BLOCK_DISCARD, sector * SECTOR, (uint64_t)count * SECTOR, 0);
     r->block.flags = zeroes && flags & ZEROES_UNMAP ? BLOCK_UNMAP : 0;
     return true;
 }
@@ -106,7 +116,7 @@ static bool is_ranges(const struct VirtioBlkRequest *r) {
 /* The next part of it. */
 static void go_on(struct VirtioBlkRequest *r) {
     if (r->type == TYPE_FLUSH)
-        submit(r, BLOCK_FLUSH, 0, 0);
+        submit(r, BLOCK_FLUSH, 0, 0, 0);
     else if (!is_ranges(r))
         submit_piece(r);
     else if (!submit_range(r))
@@ -135,19 +145,33 @@ static void failed(struct VirtioBlkRequest *r, int error) {
 
 static void take_all(struct VirtioBlk *b);
 
+/* What a read has brought, or has left half done, is the guest's now. */
+static void was_read(struct VirtioBlkRequest *r) {
+    struct Virtio *v = &r->blk->virtio;
+    if (r->mapped > 0)
+        virtio_written(v, &r->buffer, r->hand);
+    else
+        virtio_write(v, &r->buffer, r->moved, r->piece, r->hand);
+}
+
+static void zero(struct VirtioBlkRequest *r) {
+    for (int i = 0; i < r->block.niov; i++)
+        memset(r->iov[i].iov_base, 0, r->iov[i].iov_len);
+}
+
 static void completed(void *opaque, int result) {
     struct VirtioBlkRequest *r = opaque;
     struct VirtioBlk *b = r->blk;
     r->in_flight = false;
     bool ignored = result != 0 && policy(r, result) == VIRTIO_BLK_IGNORE;
+    if (ignored && r->type == TYPE_IN)
+        zero(r);
+    if (r->type == TYPE_IN && (result == 0 || ignored || r->mapped > 0))
+        was_read(r);
     if (result != 0 && !ignored) {
         failed(r, result);
     } else {
-        if (ignored && r->type == TYPE_IN)
-            memset(r->piece, 0, r->iov.iov_len);
-        if (r->type == TYPE_IN)
-            virtio_write(&b->virtio, &r->buffer, r->moved, r->piece, r->iov.iov_len);
-        r->moved += is_ranges(r) ? RANGE : r->iov.iov_len;
+        r->moved += is_ranges(r) ? RANGE : r->hand;
         if (r->moved < r->bytes)
             go_on(r);
         else
@@ -178,12 +202,15 @@ static bool is_on_disk(const struct VirtioBlkRequest *r) {
 static uint8_t begin_transfer(struct VirtioBlkRequest *r) {
     if (!is_on_disk(r) || (r->type == TYPE_OUT && block_readonly(r->blk->config.block)))
         return RESULT_IOERR;
+    if (r->bytes == 0) {
+        finish(r, RESULT_OK);
+        return RESULT_OK;
+    }
+    if (submit_whole(r))
+        return RESULT_OK;
     if (r->piece == NULL && (r->piece = aligned_alloc(4096, VIRTIO_BLK_PIECE)) == NULL)
         return RESULT_IOERR;
-    if (r->bytes == 0)
-        finish(r, RESULT_OK);
-    else
-        submit_piece(r);
+    submit_piece(r);
     return RESULT_OK;
 }
 
@@ -200,7 +227,7 @@ static uint8_t begin_known(struct VirtioBlkRequest *r) {
     switch (r->type) {
     case TYPE_IN: r->bytes = r->buffer.writable_bytes - STATUS; return begin_transfer(r);
     case TYPE_OUT: r->bytes = r->buffer.readable_bytes - HEADER; return begin_transfer(r);
-    case TYPE_FLUSH: submit(r, BLOCK_FLUSH, 0, 0); return RESULT_OK;
+    case TYPE_FLUSH: submit(r, BLOCK_FLUSH, 0, 0, 0); return RESULT_OK;
     case TYPE_GET_ID: identify(r); return RESULT_OK;
     case TYPE_DISCARD:
     case TYPE_WRITE_ZEROES: r->bytes = r->buffer.readable_bytes - HEADER; return begin_ranges(r);
@@ -220,6 +247,7 @@ static bool begin(struct VirtioBlkRequest *r) {
     r->type = get_le32(header);
     r->sector = get_le32(header + 8) | (uint64_t)get_le32(header + 12) << 32;
     r->moved = r->bytes = 0;
+    r->mapped = 0;
     uint8_t result = begin_known(r);
     if (result != RESULT_OK)
         finish(r, result);
@@ -252,7 +280,12 @@ static void take_all(struct VirtioBlk *b) {
         take_queue(b, n);
 }
 
-static void notified(void *opaque, unsigned n) { take_queue(opaque, n); }
+static void notified(void *opaque, unsigned n) {
+    struct VirtioBlk *b = opaque;
+    block_plug(b->config.block);
+    take_queue(b, n);
+    block_unplug(b->config.block);
+}
 
 /* ---- configuration, life ---- */
 
@@ -310,8 +343,11 @@ static void reset(void *opaque) {
     b->free = b->stopped = NULL;
     for (unsigned i = 0; i < VIRTIO_BLK_REQUESTS; i++) {
         struct VirtioBlkRequest *r = &b->requests[i];
-        if (r->in_flight)
+        if (r->in_flight) {
             block_cancel(b->config.block, &r->block);
+            if (r->type == TYPE_IN && r->mapped > 0)
+                was_read(r);
+        }
         r->in_flight = false;
         r->next = b->free;
         b->free = r;

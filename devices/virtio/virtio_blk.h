@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * Virtio block device (specification 1.2, 5.2): read, write, flush, identification, discard and write zeroes, several
- * queues. A request is checked against the disk before anything begins, moves through a buffer of its own in pieces of
- * VIRTIO_BLK_PIECE bytes, and is one of VIRTIO_BLK_REQUESTS that are on their way at once; the others wait in the ring.
+ * queues. A request is checked against the disk before anything begins, and moves between the image and the guest's RAM
+ * without a copy; where its memory is no RAM in whole segments, through a buffer of its own in pieces of
+ * VIRTIO_BLK_PIECE bytes. It is one of VIRTIO_BLK_REQUESTS that are on their way at once; the others wait in the ring.
  *
  * All functions: machine lock held.
  */
@@ -36,12 +37,14 @@ struct VirtioBlkRequest {
     struct VirtioBlk *blk;
     struct VirtioBlkRequest *next; /* free, or stopped */
     struct BlockRequest block;
-    struct iovec iov;
+    struct iovec iov[VIRTIO_SEGMENTS];
+    int mapped; /* pieces of iov that are the guest's memory; 0: it goes through `piece` */
     struct VirtioBuffer buffer;
     uint64_t sector, moved, bytes; /* of the data: moved so far, in all */
     uint32_t type;
     unsigned queue;
     bool in_flight;
+    uint64_t hand;  /* bytes that the block has in hand */
     uint8_t *piece; /* VIRTIO_BLK_PIECE bytes; NULL until it is used first */
 };
 

@@ -7,6 +7,7 @@
  */
 #include "devices/virtio/virtio_blk.h"
 #include "devices/virtio/virtio_pci.h"
+#include "tests/fuzz/input.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -30,6 +31,8 @@ bool block_readonly(const struct Block *b) { return (void)b, false; }
 bool block_discards(const struct Block *b) { return (void)b, true; }
 bool block_write_cache(const struct Block *b) { return b->write_cache; }
 void block_set_write_cache(struct Block *b, bool on) { b->write_cache = on; }
+void block_plug(struct Block *b) { (void)b; }
+void block_unplug(struct Block *b) { (void)b; }
 uint32_t block_discard_granularity(const struct Block *b) { return (void)b, 4096; }
 
 static void demand(bool good, const char *what) {
@@ -45,7 +48,10 @@ void block_submit(struct Block *b, struct BlockRequest *r) {
     for (unsigned i = 0; i < b->count; i++)
         demand(b->waiting[i] != r, "submitted twice");
     demand(r->op == BLOCK_FLUSH || (r->offset <= b->size && r->bytes <= b->size - r->offset), "beyond the image");
-    demand(!data || (r->bytes > 0 && r->niov == 1 && r->iov->iov_len == r->bytes), "lengths");
+    uint64_t memory = 0;
+    for (int i = 0; i < r->niov; i++)
+        memory += r->iov[i].iov_len;
+    demand(!data || (r->bytes > 0 && memory == r->bytes), "lengths");
     b->waiting[b->count++] = r;
 }
 
@@ -64,10 +70,12 @@ static void complete(struct Block *b, unsigned which) {
     take_out(b, which % b->count);
     int result = b->fail > 0 ? -ENOSPC : 0;
     b->fail -= b->fail > 0;
-    if (result == 0 && r->op == BLOCK_READ)
-        memcpy(r->iov->iov_base, b->data + r->offset, r->bytes);
-    else if (result == 0 && r->op == BLOCK_WRITE)
-        memcpy(b->data + r->offset, r->iov->iov_base, r->bytes);
+    uint8_t *at = b->data + r->offset;
+    for (int i = 0; result == 0 && i < r->niov; at += r->iov[i++].iov_len)
+        if (r->op == BLOCK_READ)
+            memcpy(r->iov[i].iov_base, at, r->iov[i].iov_len);
+        else
+            memcpy(at, r->iov[i].iov_base, r->iov[i].iov_len);
     r->done(r->opaque, result);
 }
 
@@ -122,22 +130,10 @@ static void reset(struct Bench *b) {
     cfg(b, PCI_COMMAND, PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
 }
 
-struct Input {
-    const uint8_t *data;
-    size_t left;
-};
-
-static uint32_t number(struct Input *in, unsigned bytes) {
-    uint32_t v = 0;
-    for (unsigned i = 0; i < bytes && in->left > 0; i++, in->left--)
-        v |= (uint32_t)*in->data++ << 8 * i;
-    return v;
-}
-
 /* A queue as drivers make it, so that what follows is about its contents. */
 static void start(struct Bench *b, struct Input *in) {
     static const uint64_t places[] = {0x1000, 0x2000, 0x3000};
-    uint32_t features = number(in, 4);
+    uint32_t features = (uint32_t)input_number(in, 4);
     bus_write_uint(b->bus, BAR + 0x14, 0, 1);
     bus_write_uint(b->bus, BAR + 0x14, 3, 1);
     bus_write_uint(b->bus, BAR + 0x0c, features & (uint32_t)b->blk.virtio.offered, 4);
@@ -150,21 +146,21 @@ static void start(struct Bench *b, struct Input *in) {
 }
 
 static void descriptor(struct Bench *b, struct Input *in) {
-    uint64_t at = 0x1000 + 16 * (number(in, 1) % 40);
-    bus_write_uint(b->bus, at, number(in, 2), 8);
-    bus_write_uint(b->bus, at + 8, number(in, 2), 4);
-    bus_write_uint(b->bus, at + 12, number(in, 1), 2);
-    bus_write_uint(b->bus, at + 14, number(in, 1) % 10, 2);
+    uint64_t at = 0x1000 + 16 * ((uint32_t)input_number(in, 1) % 40);
+    bus_write_uint(b->bus, at, (uint32_t)input_number(in, 2), 8);
+    bus_write_uint(b->bus, at + 8, (uint32_t)input_number(in, 2), 4);
+    bus_write_uint(b->bus, at + 12, (uint32_t)input_number(in, 1), 2);
+    bus_write_uint(b->bus, at + 14, (uint32_t)input_number(in, 1) % 10, 2);
 }
 
 /* A request in a row of three descriptors. */
 static void request(struct Bench *b, struct Input *in) {
     static const uint8_t types[] = {0, 1, 4, 8, 11, 13, 2, 99};
-    uint8_t which = number(in, 1), type = types[which % 8];
+    uint8_t which = (uint32_t)input_number(in, 1), type = types[which % 8];
     bool write = type == 0 || type == 8;
     bus_write_uint(b->bus, 0x4000, type, 4);
-    bus_write_uint(b->bus, 0x4008, number(in, 2), 8);
-    const uint32_t length[] = {16, number(in, 2), 1}, flags[] = {1, write ? 3 : 1, 2};
+    bus_write_uint(b->bus, 0x4008, (uint32_t)input_number(in, 2), 8);
+    const uint32_t length[] = {16, (uint32_t)input_number(in, 2), 1}, flags[] = {1, write ? 3 : 1, 2};
     for (unsigned i = 0; i < 3; i++) {
         bus_write_uint(b->bus, 0x1000 + 16 * i, 0x4000 + 0x100 * i, 8);
         bus_write_uint(b->bus, 0x1008 + 16 * i, length[i], 4);
@@ -184,8 +180,8 @@ static void restore(struct Bench *b, struct Input *in) {
     char why[200];
     settle(&b->block);
     state_save(&virtio_blk_state_table, &b->blk.state, bytes);
-    for (unsigned i = number(in, 1) % 8; i > 0; i--)
-        bytes[number(in, 2) % n] = number(in, 1);
+    for (unsigned i = (uint32_t)input_number(in, 1) % 8; i > 0; i--)
+        bytes[(uint32_t)input_number(in, 2) % n] = (uint32_t)input_number(in, 1);
     if (state_load(&virtio_blk_state_table, 1, bytes, n, &s, why, sizeof why) == 0) {
         b->blk.state = s;
         virtio_blk_restored(&b->blk);
@@ -202,14 +198,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     reset(b);
     start(b, &in);
     while (in.left > 0) {
-        uint8_t op = number(&in, 1);
+        uint8_t op = (uint32_t)input_number(&in, 1);
         unsigned bytes = 1u << (op >> 6) % 3;
         switch (op % 11) {
-        case 0: bus_write_uint(b->bus, BAR + number(&in, 2) % 0x3020, number(&in, bytes), bytes); break;
-        case 1: bus_read_uint(b->bus, BAR + number(&in, 2) % 0x3020, bytes); break;
-        case 2: bus_port_write(b->bus, OLD + number(&in, 1) % 128, number(&in, bytes), bytes); break;
-        case 3: bus_port_read(b->bus, OLD + number(&in, 1) % 128, bytes); break;
-        case 4: bus_write_uint(b->bus, number(&in, 2), number(&in, bytes), bytes); break;
+        case 0:
+            bus_write_uint(b->bus, BAR + (uint32_t)input_number(&in, 2) % 0x3020, input_number(&in, bytes), bytes);
+            break;
+        case 1: bus_read_uint(b->bus, BAR + (uint32_t)input_number(&in, 2) % 0x3020, bytes); break;
+        case 2: bus_port_write(b->bus, OLD + (uint32_t)input_number(&in, 1) % 128, input_number(&in, bytes), bytes); break;
+        case 3: bus_port_read(b->bus, OLD + (uint32_t)input_number(&in, 1) % 128, bytes); break;
+        case 4: bus_write_uint(b->bus, (uint32_t)input_number(&in, 2), input_number(&in, bytes), bytes); break;
         case 5: descriptor(b, &in); break;
         case 6: request(b, &in); break;
         case 7: b->block.count > 0 ? complete(&b->block, op) : start(b, &in); break;
@@ -217,7 +215,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         case 9: restore(b, &in); break;
         case 10:
             virtio_blk_resume(&b->blk);
-            pci_config_write(&b->host, 0, DEVFN, number(&in, 1), number(&in, 1), 1);
+            pci_config_write(&b->host, 0, DEVFN, (uint32_t)input_number(&in, 1), (uint32_t)input_number(&in, 1), 1);
             break;
         }
     }

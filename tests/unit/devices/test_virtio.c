@@ -230,6 +230,28 @@ START_TEST(reads_and_writes) {
 }
 END_TEST
 
+static void note_code(void *opaque, uint64_t gpa, uint64_t size) {
+    (void)size;
+    if (gpa <= DATA + 4096 && DATA + 4096 < gpa + size)
+        ++*(int *)opaque;
+}
+
+/* A read goes straight into the guest's RAM; engines hear of code that it replaces all the same. */
+START_TEST(reads_replace_code) {
+    int told = 0;
+    open_blk(VIRTIO_BLK_REPORT);
+    start(V1);
+    ck_assert_int_eq(bus_add_listener(b.bus, &(struct BusListener){.code_written = note_code, .opaque = &told}), 0);
+    memory.page_flags[DATA / 4096 + 1] |= PAGE_FLAG_CODE;
+    ck_assert_uint_eq(request(0, 0, 4096), 0);
+    ck_assert_int_eq(told, 0);
+    ck_assert_uint_eq(request(0, 0, 8192), 0);
+    ck_assert_int_eq(told, 1);
+    ck_assert_ptr_null(blk.requests[0].piece); /* no buffer was needed */
+    done();
+}
+END_TEST
+
 START_TEST(write_zeroes) {
     open_blk(VIRTIO_BLK_REPORT);
     start(V1 | 1 << 14);
@@ -469,6 +491,7 @@ Suite *virtio_suite(void) {
     tcase_add_test(t, capabilities);
     tcase_add_test(t, features);
     tcase_add_test(t, reads_and_writes);
+    tcase_add_test(t, reads_replace_code);
     tcase_add_test(t, write_zeroes);
     tcase_add_test(t, indirect_descriptors);
     tcase_add_test(t, event_index);
