@@ -15,6 +15,7 @@
  * OPTIONS as of -drive, without file=. Exit code 1 and a line when something is wrong.
  */
 #include "block/options.h"
+#include "tests/block/random.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -51,14 +52,7 @@ static void close_image(struct Block *b) {
 
 /* ---- random ---- */
 
-static uint64_t state;
-static uint64_t next(void) {
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return state * 0x2545f4914f6cdd1dull;
-}
-static uint64_t below(uint64_t n) { return (next() >> 11) % n; }
+static struct Random generator;
 
 struct Slot {
     struct BlockRequest r;
@@ -91,20 +85,20 @@ static bool overlaps(const struct Slot *slots, uint64_t offset, uint64_t bytes) 
 static void choose(struct Slot *s, const struct Slot *slots, uint64_t size) {
     static const enum BlockOp ops[] = {BLOCK_READ,  BLOCK_READ,    BLOCK_WRITE,        BLOCK_WRITE,
                                        BLOCK_WRITE, BLOCK_DISCARD, BLOCK_WRITE_ZEROES, BLOCK_FLUSH};
-    uint64_t kind = below(40), align = below(4) == 0 ? 1 : 512;
+    uint64_t kind = random_below(&generator, 40), align = random_below(&generator, 4) == 0 ? 1 : 512;
     s->r.op = kind < 35 ? ops[kind % 7] : kind == 35 ? BLOCK_FLUSH : BLOCK_WRITE;
-    s->r.flags = below(2) ? BLOCK_UNMAP : 0;
+    s->r.flags = random_below(&generator, 2) ? BLOCK_UNMAP : 0;
     do {
-        uint64_t most = below(8) == 0 ? MOST : 16 * 1024;
-        s->r.bytes = (1 + below(most)) / align * align;
-        s->r.offset = below(size) / align * align;
+        uint64_t most = random_below(&generator, 8) == 0 ? MOST : 16 * 1024;
+        s->r.bytes = (1 + random_below(&generator, most)) / align * align;
+        s->r.offset = random_below(&generator, size) / align * align;
         if (s->r.bytes > size - s->r.offset)
             s->r.bytes = size - s->r.offset;
     } while (s->r.op != BLOCK_FLUSH && overlaps(slots, s->r.offset, s->r.bytes));
 }
 
 static void set_memory(struct Slot *s) {
-    uint64_t a = below(s->r.bytes + 1), b = below(s->r.bytes - a + 1);
+    uint64_t a = random_below(&generator, s->r.bytes + 1), b = random_below(&generator, s->r.bytes - a + 1);
     s->iov[0] = (struct iovec){s->data, a};
     s->iov[1] = (struct iovec){s->data + a, b};
     s->iov[2] = (struct iovec){s->data + a + b, s->r.bytes - a - b};
@@ -118,10 +112,10 @@ static void apply(struct Slot *s, int model) {
     if (s->r.op == BLOCK_READ && pread(model, s->expect, s->r.bytes, (off_t)s->r.offset) != (ssize_t)s->r.bytes)
         fail("model", -errno);
     if (s->r.op == BLOCK_WRITE) {
-        unsigned char byte = (unsigned char)next();
-        memset(s->data, below(6) ? byte : 0, s->r.bytes);
+        unsigned char byte = (unsigned char)random_next(&generator);
+        memset(s->data, random_below(&generator, 6) ? byte : 0, s->r.bytes);
         if (s->r.bytes > 8 && byte & 1)
-            memcpy(s->data, &state, 8);
+            memcpy(s->data, &generator.state, 8);
     }
     const void *now = s->r.op == BLOCK_WRITE ? s->data : zero;
     if ((s->r.op == BLOCK_WRITE || s->r.op == BLOCK_WRITE_ZEROES) &&
@@ -131,7 +125,7 @@ static void apply(struct Slot *s, int model) {
 
 static void after_discard(struct Block *b, struct Slot *s) {
     block_drain(b);
-    s->r.op = below(2) ? BLOCK_WRITE_ZEROES : BLOCK_WRITE;
+    s->r.op = random_below(&generator, 2) ? BLOCK_WRITE_ZEROES : BLOCK_WRITE;
 }
 
 static int run_random(char **arg, const char *options) {
@@ -139,9 +133,9 @@ static int run_random(char **arg, const char *options) {
     struct Block *b = open_image(arg[0], options, NULL);
     int model = open(arg[1], O_RDWR | O_NONBLOCK);
     long count = atol(arg[3]);
-    state = strtoull(arg[2], NULL, 0) * 2 + 1;
+    generator.state = strtoull(arg[2], NULL, 0) * 2 + 1;
     for (int i = 0; i < 10; i++)
-        next();
+        random_next(&generator);
     if (model < 0)
         fail(arg[1], -errno);
     for (int i = 0; i < DEPTH; i++) {
@@ -334,7 +328,7 @@ static void read_next(void *opaque, int result) {
     a->left--;
     a->busy++;
     if (a->random)
-        a->at = below(block_size(a->b) / a->bytes) * a->bytes;
+        a->at = random_below(&generator, block_size(a->b) / a->bytes) * a->bytes;
     else if (a->at + 2 * a->bytes > block_size(a->b))
         a->at = 0;
     else
@@ -352,7 +346,7 @@ static int run_read(char **arg, const char *options) {
                       .random = arg[1][0] == 'r'};
     long depth = atol(arg[4]);
     struct Read *r = calloc((size_t)depth, sizeof(*r));
-    state = 88172645463325252ull;
+    generator.state = 88172645463325252ull;
     for (long i = 0; i < depth; i++) {
         void *p = NULL;
         if (posix_memalign(&p, 4096, a.bytes) != 0)

@@ -10,6 +10,7 @@
  * MODEL holds what IMAGE holds in the beginning.
  */
 #include "block/internal.h"
+#include "tests/block/random.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -19,14 +20,7 @@
 
 enum { SECTOR = 512, MOST = 100 * 1024 };
 
-static uint64_t state;
-static uint64_t next(void) {
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return state * 0x2545f4914f6cdd1dull;
-}
-static uint64_t below(uint64_t n) { return (next() >> 11) % n; }
+static struct Random generator;
 
 static void fail(const char *what) {
     fprintf(stderr, "block-power: %s\n", what);
@@ -122,11 +116,11 @@ static void copy_file(const char *from, const char *to) {
 static void cut(const char *path, const char *to) {
     copy_file(path, to);
     int fd = open(to, O_RDWR | O_NONBLOCK);
-    unsigned odds = (unsigned)below(4); /* 0: nearly all is lost, 3: nearly nothing */
+    unsigned odds = (unsigned)random_below(&generator, 4); /* 0: nearly all is lost, 3: nearly nothing */
     unsigned char *stopped = calloc(1, disk.under->size / SECTOR + 4096);
     for (size_t i = disk.count; i-- > 0;) {
         const struct Old *o = &disk.old[i];
-        if (stopped[o->sector] || below(8) < 1 + 2 * odds) {
+        if (stopped[o->sector] || random_below(&generator, 8) < 1 + 2 * odds) {
             stopped[o->sector] = 1;
             continue;
         }
@@ -147,8 +141,9 @@ struct Guest {
 
 static void one(struct Guest *g) {
     static unsigned char data[MOST];
-    uint64_t kind = below(16), bytes = (1 + below(below(4) ? 16 : MOST / SECTOR)) * SECTOR;
-    uint64_t offset = below(g->size / SECTOR) * SECTOR;
+    uint64_t kind = random_below(&generator, 16),
+             bytes = (1 + random_below(&generator, random_below(&generator, 4) ? 16 : MOST / SECTOR)) * SECTOR;
+    uint64_t offset = random_below(&generator, g->size / SECTOR) * SECTOR;
     int r = 0;
     bytes = bytes < g->size - offset ? bytes : g->size - offset;
     if (kind == 0) {
@@ -156,7 +151,7 @@ static void one(struct Guest *g) {
         memcpy(g->flushed, g->now, g->size);
         memset(g->touched, 0, g->size / SECTOR);
     } else {
-        memset(data, kind < 10 ? (int)next() : 0, bytes);
+        memset(data, kind < 10 ? (int)random_next(&generator) : 0, bytes);
         memset(g->touched + offset / SECTOR, 1, bytes / SECTOR);
         memcpy(g->now + offset, data, bytes);
         r = kind < 10   ? block_node_write(g->node, offset, data, bytes)
@@ -206,7 +201,7 @@ int main(int argc, char **argv) {
     if (argc != 7)
         fail("IMAGE MODEL SEED OPERATIONS CUTS PREFIX");
     long operations = atol(argv[4]), cuts = atol(argv[5]);
-    state = strtoull(argv[3], NULL, 0) * 2 + 1;
+    generator.state = strtoull(argv[3], NULL, 0) * 2 + 1;
     open_guest(&g, argv[1], argv[2]);
     for (long n = 0, done = 0; done < cuts; n++) {
         one(&g);

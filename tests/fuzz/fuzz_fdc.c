@@ -8,6 +8,7 @@
  */
 #include "devices/dma.h"
 #include "devices/floppy/fdc.h"
+#include "tests/fuzz/input.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -132,18 +133,6 @@ static void reset(struct Bench *b) {
 
 /* ---- operations ---- */
 
-struct Input {
-    const uint8_t *data;
-    size_t left;
-};
-
-static uint8_t byte(struct Input *in) {
-    if (in->left == 0)
-        return 0;
-    in->left--;
-    return *in->data++;
-}
-
 static uint16_t port(uint8_t which) {
     if (which < 0x40)
         return 0x3f0 + (which & 7);
@@ -153,14 +142,14 @@ static uint16_t port(uint8_t which) {
 static void command(struct Bench *b, struct Input *in) {
     static const uint8_t known[] = {0xe6, 0xc5, 0x4d, 0x4a, 0x0f, 0x07, 0x08, 0x03, 0x13, 0x42, 0x56,
                                     0x51, 0x59, 0x5d, 0x4c, 0x49, 0x8f, 0xcf, 0x0e, 0x12, 0x94, 0x04};
-    bus_port_write(b->bus, 0x3f5, known[byte(in) % sizeof(known)], 1);
-    for (unsigned i = byte(in) % 9; i > 0; i--)
-        bus_port_write(b->bus, 0x3f5, byte(in), 1);
+    bus_port_write(b->bus, 0x3f5, known[input_byte(in) % sizeof(known)], 1);
+    for (unsigned i = input_byte(in) % 9; i > 0; i--)
+        bus_port_write(b->bus, 0x3f5, input_byte(in), 1);
 }
 
 static void fifo(struct Bench *b, struct Input *in) {
-    unsigned what = byte(in);
-    for (unsigned i = byte(in) * 3u; i > 0; i--) {
+    unsigned what = input_byte(in);
+    for (unsigned i = input_byte(in) * 3u; i > 0; i--) {
         if (what & 1)
             bus_port_read(b->bus, 0x3f5, 1);
         else
@@ -177,8 +166,8 @@ static void restore(struct Bench *b, struct Input *in) {
     demand(n <= sizeof bytes, "a larger state");
     settle_all(b);
     state_save(&fdc_state_table, &b->fdc.state, bytes);
-    for (unsigned i = byte(in) % 8; i > 0; i--)
-        bytes[byte(in) % 64] = byte(in);
+    for (unsigned i = input_byte(in) % 8; i > 0; i--)
+        bytes[input_byte(in) % 64] = input_byte(in);
     if (state_load(&fdc_state_table, 1, bytes, n, &changed, why, sizeof why) == 0) {
         b->fdc.state = changed;
         fdc_restored(&b->fdc);
@@ -186,7 +175,7 @@ static void restore(struct Bench *b, struct Input *in) {
 }
 
 static void host(struct Bench *b, struct Input *in) {
-    uint8_t what = byte(in);
+    uint8_t what = input_byte(in);
     struct Block *disk = &b->block[what >> 4 & 1];
     switch (what % 6) {
     case 0: disk->fail = what >> 5; break;
@@ -217,9 +206,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         b = bench();
     reset(b);
     while (in.left > 0) {
-        switch (byte(&in) % 8) {
-        case 0: which = byte(&in), bus_port_write(b->bus, port(which), byte(&in), 1); break;
-        case 1: bus_port_read(b->bus, port(byte(&in)), 1); break;
+        switch (input_byte(&in) % 8) {
+        case 0: which = input_byte(&in), bus_port_write(b->bus, port(which), input_byte(&in), 1); break;
+        case 1: bus_port_read(b->bus, port(input_byte(&in)), 1); break;
         case 2:
         case 3: command(b, &in); break;
         case 4: fifo(b, &in); break;

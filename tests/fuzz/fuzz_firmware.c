@@ -5,6 +5,7 @@
  */
 #include "devices/firmware/fw_cfg.h"
 #include "devices/firmware/pflash.h"
+#include "tests/fuzz/input.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,18 +19,6 @@ struct Board {
     struct FwCfg fw_cfg;
     struct Pflash flash;
 };
-
-struct Program {
-    const uint8_t *at;
-    size_t left;
-};
-
-static uint64_t take(struct Program *p, unsigned bytes) {
-    uint64_t v = 0;
-    for (unsigned i = 0; i < bytes && p->left > 0; i++, p->left--)
-        v |= (uint64_t)*p->at++ << 8 * i;
-    return v;
-}
 
 static int changed(void *opaque, uint32_t offset, uint32_t size) {
     (void)opaque;
@@ -73,27 +62,28 @@ static void destroy(struct Board *b) {
 }
 
 /* A whole DMA request, so that the fuzzer need not find out how to make one. */
-static void dma(struct Board *b, struct Program *p) {
+static void dma(struct Board *b, struct Input *p) {
     uint8_t r[16];
-    uint32_t at = (uint32_t)take(p, 2);
+    uint32_t at = (uint32_t)input_number(p, 2);
     for (unsigned i = 0; i < sizeof r; i++)
-        r[i] = (uint8_t)take(p, 1);
+        r[i] = (uint8_t)input_number(p, 1);
     bus_write(b->bus, at, r, sizeof r);
     bus_port_write(b->bus, FW_CFG_BASE + 4, 0, 4);
     bus_port_write(b->bus, FW_CFG_BASE + 8, __builtin_bswap32(at), 4);
 }
 
-static void step(struct Board *b, struct Program *p) {
-    unsigned op = (unsigned)take(p, 1), size = 1u << (op >> 3) % 4, port = FW_CFG_BASE + (op >> 5) * 2 % FW_CFG_PORTS;
+static void step(struct Board *b, struct Input *p) {
+    unsigned op = (unsigned)input_number(p, 1), size = 1u << (op >> 3) % 4,
+             port = FW_CFG_BASE + (op >> 5) * 2 % FW_CFG_PORTS;
     switch (op % 8) {
-    case 0: bus_port_write(b->bus, (uint16_t)port, (uint32_t)take(p, 4), size > 4 ? 4 : size); break;
+    case 0: bus_port_write(b->bus, (uint16_t)port, (uint32_t)input_number(p, 4), size > 4 ? 4 : size); break;
     case 1: bus_port_read(b->bus, (uint16_t)port, size > 4 ? 4 : size); break;
-    case 2: bus_port_write(b->bus, FW_CFG_BASE, (uint32_t)take(p, 2), 2); break;
+    case 2: bus_port_write(b->bus, FW_CFG_BASE, (uint32_t)input_number(p, 2), 2); break;
     case 3: dma(b, p); break;
-    case 4: bus_write_uint(b->bus, take(p, 3), take(p, 8), size); break;
-    case 5: bus_read_uint(b->bus, take(p, 3), size); break;
-    case 6: bus_write_uint(b->bus, FLASH_AT + take(p, 2) % (FLASH_SIZE + 8), take(p, 1), size); break;
-    default: bus_read_uint(b->bus, FLASH_AT + take(p, 2) % (FLASH_SIZE + 8), size);
+    case 4: bus_write_uint(b->bus, input_number(p, 3), input_number(p, 8), size); break;
+    case 5: bus_read_uint(b->bus, input_number(p, 3), size); break;
+    case 6: bus_write_uint(b->bus, FLASH_AT + input_number(p, 2) % (FLASH_SIZE + 8), input_number(p, 1), size); break;
+    default: bus_read_uint(b->bus, FLASH_AT + input_number(p, 2) % (FLASH_SIZE + 8), size);
     }
 }
 
@@ -101,7 +91,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct Board b = {0};
-    struct Program p = {data, size};
+    struct Input p = {data, size};
     uint32_t n;
     build(&b);
     while (p.left > 0)

@@ -6,6 +6,7 @@
  * A libFuzzer target (devices.sh). The input is a stream of operations; images are in memory here, so that runs repeat.
  */
 #include "devices/ide/piix3_ide.h"
+#include "tests/fuzz/input.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -123,24 +124,6 @@ static void reset(struct Bench *b) {
 
 /* ---- operations ---- */
 
-struct Input {
-    const uint8_t *data;
-    size_t left;
-};
-
-static uint8_t byte(struct Input *in) {
-    if (in->left == 0)
-        return 0;
-    in->left--;
-    return *in->data++;
-}
-
-static uint32_t number(struct Input *in) {
-    uint32_t v = byte(in);
-    v |= (uint32_t)byte(in) << 8;
-    return v;
-}
-
 static uint16_t port(uint8_t which) {
     static const uint16_t bases[] = {0x1f0, 0x170, 0x3f6, 0x376, MASTER, MASTER + 8};
     unsigned base = which >> 4 & 7;
@@ -153,30 +136,30 @@ static void settle_all(struct Bench *b) {
 }
 
 static void command(struct Bench *b, struct Input *in) {
-    uint16_t base = byte(in) & 1 ? 0x170 : 0x1f0;
+    uint16_t base = input_byte(in) & 1 ? 0x170 : 0x1f0;
     for (unsigned i = 1; i < 8; i++)
-        bus_port_write(b->bus, base + i, byte(in), 1);
+        bus_port_write(b->bus, base + i, input_byte(in), 1);
 }
 
 static void packet(struct Bench *b, struct Input *in) {
     bus_port_write(b->bus, 0x1f6, 0x10, 1);
-    bus_port_write(b->bus, 0x1f1, byte(in) & 1, 1);
-    bus_port_write(b->bus, 0x1f4, byte(in), 1);
-    bus_port_write(b->bus, 0x1f5, byte(in), 1);
+    bus_port_write(b->bus, 0x1f1, input_byte(in) & 1, 1);
+    bus_port_write(b->bus, 0x1f4, input_byte(in), 1);
+    bus_port_write(b->bus, 0x1f5, input_byte(in), 1);
     bus_port_write(b->bus, 0x1f7, 0xa0, 1);
     for (unsigned i = 0; i < 6; i++)
-        bus_port_write(b->bus, 0x1f0, number(in), 2);
+        bus_port_write(b->bus, 0x1f0, input_number(in, 2), 2);
 }
 
 static void table(struct Bench *b, struct Input *in) {
-    unsigned n = byte(in) % 16;
-    bus_write_uint(b->bus, TABLE + 8 * n, number(in) << (byte(in) % 17), 4);
-    bus_write_uint(b->bus, TABLE + 8 * n + 4, number(in) | (uint32_t)byte(in) << 24, 4);
+    unsigned n = input_byte(in) % 16;
+    bus_write_uint(b->bus, TABLE + 8 * n, input_number(in, 2) << (input_byte(in) % 17), 4);
+    bus_write_uint(b->bus, TABLE + 8 * n + 4, input_number(in, 2) | (uint32_t)input_byte(in) << 24, 4);
     bus_port_write(b->bus, MASTER + 4, TABLE, 4);
 }
 
 static void data_register(struct Bench *b, struct Input *in) {
-    unsigned what = byte(in), n = byte(in) * 2u;
+    unsigned what = input_byte(in), n = input_byte(in) * 2u;
     for (unsigned i = 0; i < n; i++) {
         if (what & 1)
             bus_port_read(b->bus, what & 2 ? 0x170 : 0x1f0, what & 4 ? 4 : 2);
@@ -187,15 +170,15 @@ static void data_register(struct Bench *b, struct Input *in) {
 
 /* Any saved state is refused, or works. */
 static void restore(struct Bench *b, struct Input *in) {
-    unsigned channel = byte(in) & 1;
+    unsigned channel = input_byte(in) & 1;
     struct IdeChannelState *s = &b->ide.ide.channel[channel].state, changed = *s;
     size_t n = state_size(&ide_channel_state_table, 1);
     uint8_t *bytes = malloc(n);
     char why[200];
     settle_all(b);
     state_save(&ide_channel_state_table, s, bytes);
-    for (unsigned i = byte(in) % 8; i > 0; i--)
-        bytes[number(in) % 150] = byte(in);
+    for (unsigned i = input_byte(in) % 8; i > 0; i--)
+        bytes[input_number(in, 2) % 150] = input_byte(in);
     if (state_load(&ide_channel_state_table, 1, bytes, n, &changed, why, sizeof why) == 0) {
         *s = changed;
         ide_restored(&b->ide.ide);
@@ -204,7 +187,7 @@ static void restore(struct Bench *b, struct Input *in) {
 }
 
 static void host(struct Bench *b, struct Input *in) {
-    uint8_t what = byte(in);
+    uint8_t what = input_byte(in);
     switch (what % 6) {
     case 0: b->block[what >> 4 & 1 ? 2 : 0].fail = what >> 5; break;
     case 1: ide_resume(&b->ide.ide); break;
@@ -214,7 +197,7 @@ static void host(struct Bench *b, struct Input *in) {
         ide_set_medium(&b->ide.ide, 0, 1, what & 8 ? &b->block[1] : NULL);
         break;
     case 4: piix3_ide_reset(&b->ide); break;
-    case 5: pci_config_write(&b->host, 0, FUNCTION, byte(in), number(in), 1); break;
+    case 5: pci_config_write(&b->host, 0, FUNCTION, input_byte(in), input_number(in, 2), 1); break;
     }
 }
 
@@ -227,9 +210,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         b = bench();
     reset(b);
     while (in.left > 0) {
-        switch (byte(&in) % 9) {
-        case 0: which = byte(&in), bus_port_write(b->bus, port(which), byte(&in), 1); break;
-        case 1: bus_port_read(b->bus, port(byte(&in)), 1); break;
+        switch (input_byte(&in) % 9) {
+        case 0: which = input_byte(&in), bus_port_write(b->bus, port(which), input_byte(&in), 1); break;
+        case 1: bus_port_read(b->bus, port(input_byte(&in)), 1); break;
         case 2: command(b, &in); break;
         case 3: packet(b, &in); break;
         case 4: table(b, &in); break;

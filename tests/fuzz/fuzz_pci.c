@@ -10,6 +10,7 @@
 #include "devices/pci/pci_dma.h"
 #include "devices/pci/pci_msi.h"
 #include "devices/pci/piix4_pm.h"
+#include "tests/fuzz/input.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -133,32 +134,13 @@ static void check(const struct Bench *b) {
     }
 }
 
-struct Input {
-    const uint8_t *data;
-    size_t left;
-};
-
-static uint8_t byte(struct Input *in) {
-    if (in->left == 0)
-        return 0;
-    in->left--;
-    return *in->data++;
-}
-
-static uint32_t word(struct Input *in) {
-    uint32_t v = 0;
-    for (unsigned i = 0; i < 4; i++)
-        v |= (uint32_t)byte(in) << 8 * i;
-    return v;
-}
-
 /* By the ports, as a guest. */
 static void access(struct Bench *b, struct Input *in, bool write) {
-    unsigned size = 1u << byte(in) % 3;
-    bus_port_write(b->bus, 0xcf8, word(in) | (byte(in) & 1 ? 1u << 31 : 0), 4);
-    uint16_t port = 0xcfc + byte(in) % 4;
+    unsigned size = 1u << input_byte(in) % 3;
+    bus_port_write(b->bus, 0xcf8, (uint32_t)input_number(in, 4) | (input_byte(in) & 1 ? 1u << 31 : 0), 4);
+    uint16_t port = 0xcfc + input_byte(in) % 4;
     if (write)
-        bus_port_write(b->bus, port, word(in), size);
+        bus_port_write(b->bus, port, (uint32_t)input_number(in, 4), size);
     else
         bus_port_read(b->bus, port, size);
 }
@@ -166,8 +148,8 @@ static void access(struct Bench *b, struct Input *in, bool write) {
 /* To a device's header, where it matters. */
 static void aim(struct Bench *b, struct Input *in) {
     static const uint8_t regs[] = {PCI_COMMAND, PCI_BAR0, PCI_BAR0 + 4, PCI_BAR0 + 8, PCI_BAR0 + 16, PCI_ROM};
-    uint8_t what = byte(in);
-    uint32_t value = word(in);
+    uint8_t what = input_byte(in);
+    uint32_t value = (uint32_t)input_number(in, 4);
     unsigned reg = regs[what % sizeof regs];
     if (reg != PCI_COMMAND && what & 0x80)
         value = 0xd0000000 | (value & 0x1ffff);
@@ -175,22 +157,22 @@ static void aim(struct Bench *b, struct Input *in) {
 }
 
 static void dma(struct Bench *b, struct Input *in) {
-    struct Device *d = &b->device[byte(in) % DEVICES];
+    struct Device *d = &b->device[input_byte(in) % DEVICES];
     uint8_t buf[256];
-    size_t n = byte(in);
-    uint64_t at = word(in);
+    size_t n = input_byte(in);
+    uint64_t at = (uint32_t)input_number(in, 4);
     memset(buf, d->number, sizeof buf);
-    if (byte(in) & 1)
+    if (input_byte(in) & 1)
         pci_dma_read(&d->pci, at, buf, n);
     else
         pci_dma_write(&d->pci, at, buf, n);
 }
 
 static void restore(struct Bench *b, struct Input *in) {
-    struct Device *d = &b->device[byte(in) % DEVICES];
-    for (unsigned i = byte(in) % 8; i > 0; i--) {
-        unsigned at = byte(in);
-        d->state.config[at] = (d->pci.initial[at] & ~d->pci.writable[at]) | (byte(in) & d->pci.writable[at]);
+    struct Device *d = &b->device[input_byte(in) % DEVICES];
+    for (unsigned i = input_byte(in) % 8; i > 0; i--) {
+        unsigned at = input_byte(in);
+        d->state.config[at] = (d->pci.initial[at] & ~d->pci.writable[at]) | (input_byte(in) & d->pci.writable[at]);
     }
     pci_restored(&b->host);
     piix4_pm_restored(&b->pm);
@@ -207,7 +189,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     for (unsigned n = 0; n < DEVICES; n++)
         pci_msix_reset(&b->device[n].msix);
     while (in.left > 0) {
-        uint8_t op = byte(&in);
+        uint8_t op = input_byte(&in);
         struct Device *d = &b->device[op >> 6];
         switch (op % 9) {
         case 0: access(b, &in, true); break;
@@ -216,8 +198,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         case 3: aim(b, &in); break;
         case 4: dma(b, &in); break;
         case 5: pci_set_irq(&d->pci, op & 0x20); break;
-        case 6: pci_msi_send(&d->pci, byte(&in)); break;
-        case 7: pci_msix_send(&d->msix, byte(&in)); break;
+        case 6: pci_msi_send(&d->pci, input_byte(&in)); break;
+        case 7: pci_msix_send(&d->msix, input_byte(&in)); break;
         case 8: restore(b, &in); break;
         }
         check(b);

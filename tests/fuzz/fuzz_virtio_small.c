@@ -9,6 +9,7 @@
 #include "devices/virtio/virtio_pci.h"
 #include "devices/virtio/virtio_rng.h"
 #include "devices/virtio/virtio_serial.h"
+#include "tests/fuzz/input.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -221,23 +222,11 @@ static void reset(struct Bench *b) {
     cfg(b, PCI_COMMAND, PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
 }
 
-struct Input {
-    const uint8_t *data;
-    size_t left;
-};
-
-static uint32_t number(struct Input *in, unsigned bytes) {
-    uint32_t v = 0;
-    for (unsigned i = 0; i < bytes && in->left > 0; i++, in->left--)
-        v |= (uint32_t)*in->data++ << 8 * i;
-    return v;
-}
-
 static uint64_t table(unsigned n) { return 0x1000 + 0x400 * n; }
 
 /* Queues as drivers make them, so that what follows is about their contents. */
 static void start(struct Bench *b, struct Input *in) {
-    uint32_t features = number(in, 4);
+    uint32_t features = (uint32_t)input_number(in, 4);
     bus_write_uint(b->bus, BAR + 0x14, 0, 1);
     bus_write_uint(b->bus, BAR + 0x14, 3, 1);
     bus_write_uint(b->bus, BAR + 0x0c, features & (uint32_t)b->virtio->offered, 4);
@@ -255,12 +244,12 @@ static void start(struct Bench *b, struct Input *in) {
 
 /* A buffer of up to three descriptors, and the bell. */
 static void offer(struct Bench *b, struct Input *in) {
-    unsigned n = number(in, 1) % QUEUES, count = 1 + number(in, 1) % 3;
+    unsigned n = (uint32_t)input_number(in, 1) % QUEUES, count = 1 + (uint32_t)input_number(in, 1) % 3;
     for (unsigned i = 0; i < count; i++) {
         uint64_t at = table(n) + 16 * i;
-        bus_write_uint(b->bus, at, number(in, 2) << 4, 8);
-        bus_write_uint(b->bus, at + 8, number(in, 3) & 0x1ffff, 4);
-        bus_write_uint(b->bus, at + 12, (i + 1 < count) | (number(in, 1) & 2), 2);
+        bus_write_uint(b->bus, at, (uint32_t)input_number(in, 2) << 4, 8);
+        bus_write_uint(b->bus, at + 8, (uint32_t)input_number(in, 3) & 0x1ffff, 4);
+        bus_write_uint(b->bus, at + 12, (i + 1 < count) | ((uint32_t)input_number(in, 1) & 2), 2);
         bus_write_uint(b->bus, at + 14, i + 1, 2);
     }
     uint16_t index = bus_read_uint(b->bus, table(n) + 0x102, 2);
@@ -277,8 +266,8 @@ static void restore(struct Bench *b, const struct Kind *kind, struct Input *in) 
     demand(bytes != NULL && s != NULL, "no memory");
     state_save(kind->table, kind->state(b), bytes);
     memcpy(s, kind->state(b), kind->table->size);
-    for (unsigned i = number(in, 1) % 8; i > 0; i--)
-        bytes[number(in, 2) % n] = number(in, 1);
+    for (unsigned i = (uint32_t)input_number(in, 1) % 8; i > 0; i--)
+        bytes[(uint32_t)input_number(in, 2) % n] = (uint32_t)input_number(in, 1);
     if (state_load(kind->table, 1, bytes, n, s, why, sizeof why) == 0) {
         memcpy(kind->state(b), s, kind->table->size);
         b->discarded = b->sent = 0;
@@ -292,7 +281,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static struct Bench *benches[KINDS];
     struct Input in = {data, size};
-    unsigned k = number(&in, 1) % KINDS;
+    unsigned k = (uint32_t)input_number(&in, 1) % KINDS;
     const struct Kind *kind = &kinds[k];
     struct Bench *b = benches[k];
     if (b == NULL)
@@ -300,20 +289,24 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     reset(b);
     start(b, &in);
     while (in.left > 0) {
-        uint8_t op = number(&in, 1);
+        uint8_t op = (uint32_t)input_number(&in, 1);
         unsigned bytes = 1u << (op >> 6) % 3;
         b->discarded = b->sent = 0;
         switch (op % 10) {
-        case 0: bus_write_uint(b->bus, BAR + number(&in, 2) % 0x3020, number(&in, bytes), bytes); break;
-        case 1: bus_read_uint(b->bus, BAR + number(&in, 2) % 0x3020, bytes); break;
-        case 2: bus_port_write(b->bus, OLD + number(&in, 1) % 128, number(&in, bytes), bytes); break;
-        case 3: bus_port_read(b->bus, OLD + number(&in, 1) % 128, bytes); break;
-        case 4: bus_write_uint(b->bus, number(&in, 2), number(&in, bytes), bytes); break;
+        case 0:
+            bus_write_uint(b->bus, BAR + (uint32_t)input_number(&in, 2) % 0x3020, input_number(&in, bytes), bytes);
+            break;
+        case 1: bus_read_uint(b->bus, BAR + (uint32_t)input_number(&in, 2) % 0x3020, bytes); break;
+        case 2: bus_port_write(b->bus, OLD + input_byte(&in) % 128, input_number(&in, bytes), bytes); break;
+        case 3: bus_port_read(b->bus, OLD + input_byte(&in) % 128, bytes); break;
+        case 4: bus_write_uint(b->bus, (uint32_t)input_number(&in, 2), input_number(&in, bytes), bytes); break;
         case 5:
         case 6: offer(b, &in); break;
-        case 7: kind->host(b, number(&in, 3)); break;
+        case 7: kind->host(b, (uint32_t)input_number(&in, 3)); break;
         case 8: op & 0x80 ? restore(b, kind, &in) : start(b, &in); break;
-        case 9: pci_config_write(&b->host, 0, DEVFN, number(&in, 1), number(&in, 1), 1); break;
+        case 9:
+            pci_config_write(&b->host, 0, DEVFN, (uint32_t)input_number(&in, 1), (uint32_t)input_number(&in, 1), 1);
+            break;
         }
     }
     return 0;
