@@ -32,13 +32,16 @@ static struct FileNode *file_node(struct BlockNode *n) { return (struct FileNode
 
 /* ---- transfers ---- */
 
+/* A quota that is used up, or a limit of file sizes, is a full disk for a guest: there may be room later. */
+static int no_room(int error) { return error == EDQUOT || error == EFBIG ? -ENOSPC : -error; }
+
 /* One system call's worth, again after signals: bytes, 0 at the end, or -errno. */
 static ssize_t transfer(int fd, bool write, const struct iovec *iov, int niov, uint64_t offset) {
     ssize_t r;
     do
         r = write ? pwritev(fd, iov, niov, (off_t)offset) : preadv(fd, iov, niov, (off_t)offset);
     while (r < 0 && errno == EINTR);
-    return r < 0 ? -errno : r;
+    return r < 0 ? no_room(errno) : r;
 }
 
 static int transfer_all(int fd, bool write, uint64_t offset, uint64_t bytes, struct BlockView v) {
@@ -146,7 +149,7 @@ static int file_flush(struct BlockNode *n) {
     int error = errno;
     if (error == EIO)
         n->no_write = -EIO; /* the kernel has dropped what it could not write: a later success would be a lie */
-    return -error;
+    return no_room(error);
 }
 
 /* ---- holes ---- */
@@ -165,7 +168,7 @@ static int allocate(struct FileNode *f, int mode, _Atomic bool *never, uint64_t 
     if (impossible(errno))
         *never = true;
     /* A device refuses what is not its blocks'; zeroes are written then. */
-    return impossible(errno) || errno == EINVAL ? -ENOTSUP : -errno;
+    return impossible(errno) || errno == EINVAL ? -ENOTSUP : no_room(errno);
 }
 
 static int file_discard(struct BlockNode *n, uint64_t offset, uint64_t bytes) {

@@ -238,8 +238,11 @@ int qcow2_rebuild(struct Qcow2 *q, const uint16_t *counts, uint64_t end) {
         blocks = (end + before + entries - 1) / entries;
         clusters = (blocks + per_cluster - 1) / per_cluster;
     } while (blocks + clusters != before);
-    uint64_t size = clusters * per_cluster, *table = size * 8 <= TABLE_MOST ? calloc(size, 8) : NULL;
-    int r = table == NULL ? -EFBIG : grow_file(q, (end + blocks + clusters) << q->cluster_bits);
+    uint64_t size = clusters * per_cluster;
+    if (size * 8 > TABLE_MOST)
+        return -EFBIG;
+    uint64_t *table = calloc(size, 8);
+    int r = table == NULL ? -ENOMEM : grow_file(q, (end + blocks + clusters) << q->cluster_bits);
     if (r == 0)
         r = write_all_blocks(q, table, counts, end, end + blocks + clusters);
     r = take_table(q, r, table, size, end + blocks, clusters);
