@@ -89,8 +89,10 @@ int block_json_flatten(const char *json, char **text, char *why, size_t n) {
     json_object_put(o);
     if (f.out != NULL && fclose(f.out) != 0 && r == 0)
         r = why_set(why, n, -ENOMEM, "out of memory");
-    if (f.out != NULL && r != 0)
+    if (f.out != NULL && r != 0) {
         free(*text);
+        *text = NULL;
+    }
     return r;
 }
 #else
