@@ -4,9 +4,9 @@
  * behind it (format, backing files, file descriptor or NBD connection); which format it has, a device never knows.
  *
  * A request is a struct of its owner's (no allocation), given to block_submit, and comes back by a call of its `done`:
- * never from within block_submit, always from block_complete, block_unplug, block_drain or block_sync. Completions are in no
- * particular order. Requests that are in flight at once and overlap, one of them a write, may be done in any order, as
- * on real disks; a flush covers what had been completed before it was submitted.
+ * never from within block_submit, always from block_complete, block_unplug, block_drain or block_sync. Completions are
+ * in no particular order. Requests that are in flight at once and overlap, one of them a write, may be done in any
+ * order, as on real disks; a flush covers what had been completed before it was submitted.
  *
  * Threads: one lock, the owner's (a machine's devices: the machine lock), is held around every call here but those that
  * say otherwise. I/O happens in threads of the block's own, which take no lock of the owner's. When something has been
@@ -125,8 +125,8 @@ struct BlockRequest {
 
 /** Begin it. Any number may be submitted; how many are in flight at the host is the block's business. */
 void block_submit(struct Block *b, struct BlockRequest *r);
-/** Around several block_submit: what can be done at once is completed by block_unplug, without a round by BlockHost.wake.
- *  Nests. */
+/** Around several block_submit: what can be done at once is completed by block_unplug, without a round by
+ *  BlockHost.wake. Nests. */
 void block_plug(struct Block *b);
 void block_unplug(struct Block *b);
 /** Take it back: afterwards `done` is not called, memory is not touched any more, and whether it has happened is

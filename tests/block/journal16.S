@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A guest that writes block-tool's journal (block_tool.c) to the first ATA disk, in real mode by PIO: records of 4 KiB,
- * each full of its number, from the number at `first` on, one in ten pages of the disk; after each seventh a cache flush,
+ * each full of its number, from that at `first` on, one in ten pages of the disk; after each seventh a cache flush,
  * the number on COM1 in decimal, and then it waits for a byte from there. Something that fails is "E" and a wait for a
  * byte, after which it is tried again. The whole is copied to RAM at 1000h:0, which is where it runs.
  */

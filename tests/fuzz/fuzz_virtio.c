@@ -205,8 +205,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
             bus_write_uint(b->bus, BAR + (uint32_t)input_number(&in, 2) % 0x3020, input_number(&in, bytes), bytes);
             break;
         case 1: bus_read_uint(b->bus, BAR + (uint32_t)input_number(&in, 2) % 0x3020, bytes); break;
-        case 2: bus_port_write(b->bus, OLD + (uint32_t)input_number(&in, 1) % 128, input_number(&in, bytes), bytes); break;
-        case 3: bus_port_read(b->bus, OLD + (uint32_t)input_number(&in, 1) % 128, bytes); break;
+        case 2: bus_port_write(b->bus, OLD + input_byte(&in) % 128, input_number(&in, bytes), bytes); break;
+        case 3: bus_port_read(b->bus, OLD + input_byte(&in) % 128, bytes); break;
         case 4: bus_write_uint(b->bus, (uint32_t)input_number(&in, 2), input_number(&in, bytes), bytes); break;
         case 5: descriptor(b, &in); break;
         case 6: request(b, &in); break;
