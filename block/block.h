@@ -4,7 +4,7 @@
  * behind it (format, backing files, file descriptor or NBD connection); which format it has, a device never knows.
  *
  * A request is a struct of its owner's (no allocation), given to block_submit, and comes back by a call of its `done`:
- * never from within block_submit, always from block_complete, block_unplug, block_drain or block_sync. Completions are
+ * never from within block_submit, always from block_complete, block_drain or block_sync. Completions are
  * in no particular order. Requests that are in flight at once and overlap, one of them a write, may be done in any
  * order, as on real disks; a flush covers what had been completed before it was submitted.
  *
@@ -125,10 +125,6 @@ struct BlockRequest {
 
 /** Begin it. Any number may be submitted; how many are in flight at the host is the block's business. */
 void block_submit(struct Block *b, struct BlockRequest *r);
-/** Around several block_submit: what can be done at once is completed by block_unplug, without a round by
- *  BlockHost.wake. Nests. */
-void block_plug(struct Block *b);
-void block_unplug(struct Block *b);
 /** Take it back: afterwards `done` is not called, memory is not touched any more, and whether it has happened is
  *  unknown. Waits where it has begun. Does nothing with a request that is not the block's. */
 void block_cancel(struct Block *b, struct BlockRequest *r);

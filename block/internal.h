@@ -23,7 +23,7 @@ struct Block {
     struct BlockUring *uring; /* NULL: aio=threads */
 
     /* the owner's lock */
-    unsigned in_flight, plugged;
+    unsigned in_flight;
     struct BlockStats stats;
 
     pthread_mutex_t lock;

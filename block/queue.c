@@ -14,7 +14,6 @@ enum {
     INLINE_MOST = 1 << 20, /* bytes that are copied from the page cache at once */
     VECTORS = 128,         /* of such a read */
     COPYING = 2,           /* threads that copy to the page cache: more would only wait for each other */
-    ROUNDS = 16,           /* of completions that begin what can be done at once, too */
 };
 
 enum State { IDLE, QUEUED, RUNNING, FINISHED };
@@ -76,15 +75,6 @@ static void finish_locked(struct Block *b, struct BlockRequest *r, int result) {
 static void finish(struct Block *b, struct BlockRequest *r, int result) {
     pthread_mutex_lock(&b->lock);
     finish_locked(b, r, result);
-    pthread_mutex_unlock(&b->lock);
-}
-
-/* Within block_submit: block_unplug will see it. */
-static void finish_at_once(struct Block *b, struct BlockRequest *r, int result) {
-    pthread_mutex_lock(&b->lock);
-    put_finished(b, r, result);
-    if (b->plugged == 0)
-        tell_owner(b);
     pthread_mutex_unlock(&b->lock);
 }
 
@@ -255,7 +245,7 @@ void block_submit(struct Block *b, struct BlockRequest *r) {
     if (wrong != 0)
         b->stats.op[(unsigned)r->op < BLOCK_OPS ? r->op : 0].invalid++;
     if (wrong != 0 || read_at_once(b, r))
-        finish_at_once(b, r, wrong);
+        finish(b, r, wrong);
     else if (!start_in_ring(b, r))
         enqueue(b, r);
 }
@@ -301,24 +291,6 @@ void block_complete(struct Block *b) {
     pthread_mutex_unlock(&b->lock);
     while (count-- > 0 && (r = pop_finished(b)) != NULL)
         complete(b, r);
-}
-
-void block_plug(struct Block *b) { b->plugged++; }
-
-void block_unplug(struct Block *b) {
-    bool more = b->plugged == 1;
-    for (unsigned i = 0; more && i < ROUNDS; i++) {
-        block_complete(b);
-        pthread_mutex_lock(&b->lock);
-        more = b->finished.first != NULL;
-        pthread_mutex_unlock(&b->lock);
-    }
-    b->plugged--;
-    if (!more)
-        return;
-    pthread_mutex_lock(&b->lock);
-    tell_owner(b);
-    pthread_mutex_unlock(&b->lock);
 }
 
 static void wait_finished(struct Block *b) {

@@ -31,8 +31,6 @@ bool block_readonly(const struct Block *b) { return (void)b, false; }
 bool block_discards(const struct Block *b) { return (void)b, true; }
 bool block_write_cache(const struct Block *b) { return b->write_cache; }
 void block_set_write_cache(struct Block *b, bool on) { b->write_cache = on; }
-void block_plug(struct Block *b) { (void)b; }
-void block_unplug(struct Block *b) { (void)b; }
 uint32_t block_discard_granularity(const struct Block *b) { return (void)b, 4096; }
 
 static void demand(bool good, const char *what) {

@@ -82,39 +82,6 @@ START_TEST(completions_come_by_wake_and_complete) {
 }
 END_TEST
 
-/* What the host has in memory is read at once: its completion waits for block_unplug, and for nobody's wake. */
-START_TEST(plugged_reads_complete_without_a_wake) {
-    _Atomic int woken = 0;
-    struct BlockHost host = {count_up, (void *)&woken};
-    static char memory[2 * MIB];
-    struct Block *b = bench_open(&(struct BlockOptions){.filename = file.path, .format = "raw"}, &host);
-    bench_fill(memory, 7, MIB);
-    ck_assert_int_eq(block_sync(b, BLOCK_WRITE, 0, memory, MIB), 0);
-    block_complete(b);
-    atomic_store(&woken, 0);
-    struct iovec iov[2] = {{memory, 4096}, {memory + MIB, MIB}};
-    int result[2] = {1, 1};
-    struct BlockRequest r[2];
-    block_plug(b);
-    for (int i = 0; i < 2; i++) {
-        r[i] = (struct BlockRequest){.op = BLOCK_READ,
-                                     .bytes = iov[i].iov_len,
-                                     .iov = &iov[i],
-                                     .niov = 1,
-                                     .done = keep,
-                                     .opaque = &result[i]};
-        block_submit(b, &r[i]);
-        ck_assert_int_eq(result[i], 1);
-    }
-    block_unplug(b);
-    ck_assert(result[0] == 0 && result[1] == 0 && atomic_load(&woken) == 0);
-    ck_assert(bench_is(memory + MIB, 7, MIB));
-    block_submit(b, &r[0]); /* not plugged */
-    ck_assert_int_eq(atomic_load(&woken), 1);
-    block_close(b);
-}
-END_TEST
-
 START_TEST(cancelled_requests_are_silent) {
     static char memory[64][4096];
     static struct BlockRequest r[64];
@@ -264,7 +231,6 @@ Suite *block_suite(void) {
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_loop_test(tc, reads_what_was_written, 0, 5);
     tcase_add_test(tc, completions_come_by_wake_and_complete);
-    tcase_add_test(tc, plugged_reads_complete_without_a_wake);
     tcase_add_test(tc, cancelled_requests_are_silent);
     tcase_add_test(tc, bounds_and_memory_are_checked);
     tcase_add_test(tc, readonly_refuses_writes);
