@@ -38,7 +38,7 @@ static void print_place(const struct Machine *m, const struct StorageDrive *d, F
         return;
     fprintf(f, "    Attached to:      %s%s", id, id[0] != '\0' ? " " : "");
     if (d->floppy)
-        fprintf(f, "(floppy-bus.0, unit %u (%s))\n", d->place, floppy_type_name(m->fdc.drive[d->place].config.type));
+        fprintf(f, "(floppy-bus.0, unit %u, %s)\n", d->place, floppy_type_name(m->fdc.drive[d->place].config.type));
     else if (d->virtio)
         fprintf(f, "(virtio-blk-pci, slot %u)\n", d->slot);
     else
