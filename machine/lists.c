@@ -40,6 +40,15 @@ bool list_number(const char *text, uint64_t max, uint64_t *number) {
     return *end == '\0' && errno == 0 && *number <= max;
 }
 
+bool list_pci_slot(const char *text, uint64_t max, uint64_t *slot) {
+    char *end;
+    if (!isxdigit((unsigned char)text[0]))
+        return false;
+    errno = 0;
+    *slot = strtoull(text, &end, 16);
+    return (*end == '\0' || strcmp(end, ".0") == 0) && errno == 0 && *slot <= max;
+}
+
 bool list_switch(const char *text, bool *on) {
     *on = strcmp(text, "on") == 0;
     return *on || strcmp(text, "off") == 0;

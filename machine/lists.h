@@ -14,6 +14,8 @@ bool list_cut_property(char **list, char **key, char **value);
 
 /** The whole text is a number from 0 to `max`, decimal, or hexadecimal behind 0x. */
 bool list_number(const char *text, uint64_t max, uint64_t *number);
+/** A PCI slot as QEMU's addr= has it: "SLOT" or "SLOT.0", hexadecimal with or without 0x, up to `max`. */
+bool list_pci_slot(const char *text, uint64_t max, uint64_t *slot);
 /** The whole text is "on" or "off". */
 bool list_switch(const char *text, bool *on);
 

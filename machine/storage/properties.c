@@ -42,9 +42,10 @@ static const struct Word read_errors[] = {{"report", DRIVE_ERROR_REPORT},
 static const struct Word floppy_types[] = {
     {"auto", STORAGE_NOT_GIVEN}, {"120", FLOPPY_120}, {"144", FLOPPY_144}, {"288", FLOPPY_288}, {NULL, 0}};
 
-enum Kind { TEXT, NUMBER, SIZE, POWER, WORD };
+enum Kind { TEXT, NUMBER, SIZE, POWER, SLOT, WORD };
 
 /* TEXT: `most` characters. NUMBER: from `least` to `most`. SIZE: a multiple of 512 up to `most`; POWER: a power of 2.
+ * SLOT: a hexadecimal number.
  */
 static const struct Property {
     const char *name;
@@ -65,7 +66,7 @@ static const struct Property {
     {"model", IDE, TEXT, AT(model), 0, 40, NULL},
     {"ver", IDE, TEXT, AT(version), 0, 8, NULL},
     {"unit", IDE | STORAGE_FLOPPY, NUMBER, AT(unit), 0, IDE_DRIVES - 1, NULL},
-    {"addr", STORAGE_VIRTIO_BLK, NUMBER, AT(slot), PCI_FIRST_FREE_SLOT, PCI_SLOTS - 1, NULL},
+    {"addr", STORAGE_VIRTIO_BLK, SLOT, AT(slot), PCI_FIRST_FREE_SLOT, PCI_SLOTS - 1, NULL},
     {"num-queues", STORAGE_VIRTIO_BLK, NUMBER, AT(queues), 1, VIRTIO_BLK_QUEUES, NULL},
     {"write-cache", DISKS, WORD, AT(write_cache), 0, 0, switches_or_auto},
     {"logical_block_size", DISKS, POWER, AT(logical), SECTOR, BLOCK_MOST, NULL},
@@ -119,8 +120,8 @@ static bool read_number(const struct Property *p, const char *value, int64_t *nu
     uint64_t plain;
     if (p->least < 0 && strcmp(value, "-1") == 0)
         return *number = STORAGE_NOT_GIVEN, true;
-    if (p->kind == NUMBER) {
-        if (!list_number(value, INT64_MAX, &plain))
+    if (p->kind == NUMBER || p->kind == SLOT) {
+        if (!(p->kind == SLOT ? list_pci_slot : list_number)(value, INT64_MAX, &plain))
             return false;
         *number = (int64_t)plain;
     } else if (!read_size(value, number) || *number % SECTOR != 0 ||
@@ -135,6 +136,9 @@ static int set_number(const struct Property *p, const char *device, const char *
     static const char *const what[] = {[NUMBER] = "a number", [SIZE] = "a multiple of 512", [POWER] = "a power of 2"};
     if (read_number(p, value, to))
         return 0;
+    if (p->kind == SLOT)
+        return why_set(why, n, -EINVAL, "-device %s: %s=%s is not right; a hexadecimal number from %llx to %llx is",
+                       device, p->name, value, (long long)p->least, (long long)p->most);
     return why_set(why, n, -EINVAL, "-device %s: %s=%s is not right; %s from %lld to %lld is", device, p->name, value,
                    what[p->kind], (long long)p->least, (long long)p->most);
 }

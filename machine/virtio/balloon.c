@@ -41,7 +41,7 @@ int virtio_add_balloon(struct Machine *m, const char *device, char *list, char *
         if (!read_property(&plug, &config, key, value))
             return why_set(why, n, -EINVAL,
                            "-device %s: %s=%s is not right; deflate-on-oom=on|off, free-page-reporting=on|off, id=, "
-                           "bus=pci.0, addr=2 to 31 and romfile=FILE are",
+                           "bus=pci.0, addr=2 to 1f and romfile=FILE are",
                            device, key, value != NULL ? value : "");
     if (d->plugged)
         return why_set(why, n, -EINVAL, "-device %s: there is one already, and a machine has one at most", device);

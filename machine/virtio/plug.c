@@ -23,7 +23,7 @@ bool virtio_plug_property(struct VirtioPlug *p, const char *key, const char *val
         return p->romfile = value, true;
     if (strcmp(key, "bus") == 0)
         return strcmp(value, "pci.0") == 0 || strcmp(value, "pci") == 0;
-    return strcmp(key, "addr") == 0 && list_number(value, PCI_SLOTS - 1, &p->slot) && p->slot >= PCI_FIRST_FREE_SLOT;
+    return strcmp(key, "addr") == 0 && list_pci_slot(value, PCI_SLOTS - 1, &p->slot) && p->slot >= PCI_FIRST_FREE_SLOT;
 }
 
 int virtio_plug(struct Machine *m, struct VirtioPci *pci, struct Virtio *v, const struct VirtioPlug *p,

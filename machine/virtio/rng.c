@@ -182,7 +182,7 @@ int virtio_add_rng(struct Machine *m, const char *device, char *list, char *why,
             return why_set(
                 why, n, -EINVAL,
                 "-device %s: %s=%s is not right; rng=ID, max-bytes= and period= of 1 at least, id=, bus=pci.0, "
-                "addr=2 to 31 and romfile=FILE are",
+                "addr=2 to 1f and romfile=FILE are",
                 device, key, value != NULL ? value : "");
     if (d->plugged)
         return why_set(why, n, -EINVAL, "-device %s: there is one already, and one is enough for any guest", device);

@@ -30,7 +30,7 @@ int virtio_add_serial(struct Machine *m, const char *device, char *list, char *w
         if (!good)
             return why_set(why, n, -EINVAL,
                            "-device %s: %s=%s is not right; max_ports=1 to %d, id=, romfile=, bus=pci.0 and "
-                           "addr=2 to 31 are",
+                           "addr=2 to 1f are",
                            device, key, value != NULL ? value : "", VIRTIO_SERIAL_PORTS);
     }
     if (d->plugged)

@@ -3,7 +3,7 @@
 # Debian's kernel with its own ATA and virtio drivers on an ext4 disk and a CD: disk.sh ARCH TWIN86 [OPTIONS]
 # The guest reads both, writes, reboots and reads that back, by DMA, by PIO and by virtio; the host finds what it wrote, and with
 # -snapshot it does not.
-set -u
+set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 arch=$1
 shift

@@ -138,7 +138,7 @@ static const struct {
     {{"file=/no/such/file"}, NULL, "/no/such/file"},
     {{"if=ide"}, NULL, "file= is missing"},
     {{"media=cdrom,if=virtio"}, NULL, "if=virtio is for disks"},
-    {{"file=DISK,format=raw,if=none,id=x"}, "virtio-blk-pci,drive=x,addr=1", "from 2 to 31"},
+    {{"file=DISK,format=raw,if=none,id=x"}, "virtio-blk-pci,drive=x,addr=1", "from 2 to 1f"},
     {{"file=DISK,format=raw,if=none,id=x"}, "virtio-blk-pci,drive=x,num-queues=9", "from 1 to 8"},
     {{"file=DISK,format=raw,id=x"}, "virtio-blk-pci,drive=x", "has a device already"},
     {{"media=cdrom,if=none,id=x"}, "virtio-blk-pci,drive=x", "ide-cd shows it"},
