@@ -93,7 +93,6 @@ refused "max-bytes=0 is not right" -device virtio-rng-pci,max-bytes=0
 refused "there is one already" -device virtio-rng-pci -device virtio-rng-pci
 refused "slot 16 of pci.0 is taken" -device virtio-rng-pci,addr=10 -device virtio-balloon-pci,addr=0x10.0
 refused "addr=20 is not right" -device virtio-rng-pci,addr=20
-refused "addr=1 is not right; a hexadecimal number from 2 to 1f is" -drive file=/dev/null,if=none,id=a -device virtio-blk-pci,drive=a,addr=1
 refused "deflate-on-oom=maybe is not right" -device virtio-balloon-pci,deflate-on-oom=maybe
 refused "a machine has one at most" -device virtio-balloon-pci -device virtio-balloon-pci
 refused "a machine has one at most" -device virtio-balloon -device virtio-balloon,id=b
