@@ -147,9 +147,11 @@ static int file_flush(struct BlockNode *n) {
     if (r == 0)
         return 0;
     int error = errno;
-    if (error == EIO)
-        n->no_write = -EIO; /* the kernel has dropped what it could not write: a later success would be a lie */
-    return no_room(error);
+    if (error != EIO && n->direct)
+        return no_room(error);
+    /* Of what it could not write, for whatever reason, the kernel may drop its copy: a later success would be a lie. */
+    n->no_write = -EIO;
+    return -EIO;
 }
 
 /* ---- holes ---- */

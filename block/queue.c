@@ -101,6 +101,16 @@ static bool copies(const struct Block *b, const struct BlockRequest *r) {
     return r->op == BLOCK_WRITE && !b->root->direct;
 }
 
+static void wake_thread(struct Block *b, struct BlockRequest *r);
+
+/* With the lock, by a thread that will be busy: those that were woken with it may be so, too, and what is queued behind
+ * them must not wait for a slow one. */
+static void wake_for_next(struct Block *b) {
+    struct BlockRequest *r = b->queued.first;
+    if (r != NULL && b->waking == 0 && (!copies(b, r) || b->copying < COPYING))
+        wake_thread(b, r);
+}
+
 static void *worker(void *opaque) {
     struct Block *b = opaque;
     struct BlockRequest *r;
@@ -110,6 +120,7 @@ static void *worker(void *opaque) {
         bool copy = copies(b, r);
         r->state = RUNNING;
         b->copying += copy;
+        wake_for_next(b);
         pthread_mutex_unlock(&b->lock);
         int result = block_execute(b, r);
         pthread_mutex_lock(&b->lock);

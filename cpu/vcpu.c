@@ -150,6 +150,8 @@ int vcpu_pause(struct CPUState *cpu, int timeout_ms) {
 void vcpu_hold(struct CPUState *cpu, unsigned who) {
     if (atomic_fetch_or(&cpu->thread->held, who) == 0)
         cpu_post(cpu, CPU_EVENT_LEAVE);
+    else
+        vcpu_wake(cpu); /* it waits in another way now */
 }
 
 void vcpu_release(struct CPUState *cpu, unsigned who) {
@@ -291,8 +293,8 @@ static void sleep_until_work(struct CPUState *cpu, int64_t ns) {
     cpu_run_begin(cpu);
 }
 
-/* Somebody keeps it from executing: wait until they don't, for a request, or for `ns` (negative: no limit). True: the
- * time is over. */
+/* Somebody keeps it from executing: wait until others do or nobody does, for a request, or for `ns` (negative: no
+ * limit). True: the time is over. */
 static bool wait_held(struct CPUState *cpu, int64_t ns) {
     struct VcpuThread *t = cpu->thread;
     struct timespec until = time_from_now(ns > 0 ? ns : 0);
@@ -300,7 +302,8 @@ static bool wait_held(struct CPUState *cpu, int64_t ns) {
     pthread_mutex_lock(&t->mutex);
     atomic_store(&t->sleeping, true); /* as in sleep_until_work */
     int r = 0;
-    while (atomic_load(&t->held) != 0 && (atomic_load(&cpu->events) & CPU_EVENT_LEAVE) == 0 && r == 0)
+    unsigned held = atomic_load(&t->held);
+    while (held != 0 && atomic_load(&t->held) == held && (atomic_load(&cpu->events) & CPU_EVENT_LEAVE) == 0 && r == 0)
         r = ns < 0 ? pthread_cond_wait(&t->wake, &t->mutex) : pthread_cond_timedwait(&t->wake, &t->mutex, &until);
     atomic_store(&t->sleeping, false);
     pthread_mutex_unlock(&t->mutex);

@@ -77,6 +77,8 @@ static void wake(struct AcpiPm *pm) {
  * data sheet, 7.3.1: PWRBTN_EN is about the SCI). */
 static void fall_asleep(struct AcpiPm *pm) {
     struct AcpiPmState *s = &pm->state;
+    if (s->sleep != ACPI_AWAKE) /* another CPU has said so, and it may be waking up already */
+        return;
     s->sleep = ACPI_ASLEEP;
     if (pm->ops->suspend)
         pm->ops->suspend(pm->opaque);

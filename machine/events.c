@@ -158,6 +158,7 @@ static bool reset_parked(struct Machine *m) {
     if (parked) {
         machine_sync_state(m);
         count_reset(m);
+        atomic_store(&m->reset_pressed, false);
         machine_reset(m, why, sizeof(why));
     }
     pthread_mutex_unlock(&m->lock);
@@ -230,7 +231,7 @@ static void on_reset(void *opaque) {
         count_reset(m);
         r = machine_reset(m, why, sizeof(why));
     }
-    machine_post(m, CPU_EVENT_LEAVE); /* one that sleeps sleeps for something else now */
+    machine_post(m, CPU_EVENT_LEAVE);                     /* one that sleeps sleeps for something else now */
     if (r != 0 && m->pending.kind == TWIN86_EVENT_NONE) { /* loaded before, so only memory can be short */
         machine_stop(m, TWIN86_EVENT_ERROR, 0);
         snprintf(m->pending.message, sizeof(m->pending.message), "the guest could not be loaded anew: %s", why);

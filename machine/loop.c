@@ -341,6 +341,7 @@ static void close_own(struct Loop *l) {
     for (unsigned i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
         if (fds[i] >= 0)
             close(fds[i]);
+    l->epoll_fd = l->timer_fd = l->event_fd = -1; /* a late post must not reach what else gets the number */
     l->open = false;
 }
 

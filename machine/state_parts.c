@@ -78,16 +78,18 @@ static const struct StateTable vcpu_table = {
 
 /* Posted, and not begun while the machine stood still. What of it comes first makes no difference. */
 struct PostedSaved {
-    bool power, nmi, serial;
+    bool power, nmi, serial, wake;
 };
 
 static const struct StateTable posted_table = {
     .name = "posted",
     .size = sizeof(struct PostedSaved),
-    .version = 1,
-    .field =
-        (const struct StateField[]){
-            STATE_FIELD(PostedSaved, power), STATE_FIELD(PostedSaved, nmi), STATE_FIELD(PostedSaved, serial), {0}},
+    .version = 2,
+    .field = (const struct StateField[]){STATE_FIELD(PostedSaved, power),
+                                         STATE_FIELD(PostedSaved, nmi),
+                                         STATE_FIELD(PostedSaved, serial),
+                                         STATE_FIELD(PostedSaved, wake, .since = 2),
+                                         {0}},
 };
 
 extern const struct StateTable machine_identity_table; /* state_identity.c */
@@ -384,7 +386,8 @@ static void post(struct Machine *m, struct LoopWork *w, bool on) {
 int state_put_parts(struct StateFile *s, struct Machine *m) {
     struct ClockWall wall = clock_wall_start(m->clock);
     struct ClockSaved clock = {clock_now(m->clock), wall.seconds, wall.ns};
-    struct PostedSaved posted = {loop_posted(&m->power_work), loop_posted(&m->nmi_work), loop_posted(&m->serial_work)};
+    struct PostedSaved posted = {loop_posted(&m->power_work), loop_posted(&m->nmi_work), loop_posted(&m->serial_work),
+                                 loop_posted(&m->wake_work)};
     int r = state_file_put(s, "clock", 0, &clock_table, &clock);
     for (unsigned i = 0; i < m->cpu_count && r == 0; i++)
         r = put_vcpu(s, m, i);
@@ -425,5 +428,7 @@ int state_apply_parts(struct StateFile *s, struct Machine *m, const struct Saved
     post(m, &m->serial_work, p->posted.serial);
     post(m, &m->power_work, p->posted.power);
     post(m, &m->nmi_work, p->posted.nmi);
+    post(m, &m->wake_work, p->posted.wake);
+    atomic_store(&m->reset_pressed, false); /* that was for the guest that was there */
     return apply_irqchip(s, m, p);
 }

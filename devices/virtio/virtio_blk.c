@@ -26,6 +26,9 @@ enum { TYPE_IN = 0, TYPE_OUT = 1, TYPE_FLUSH = 4, TYPE_GET_ID = 8, TYPE_DISCARD 
 enum { RESULT_OK, RESULT_IOERR, RESULT_UNSUPPORTED };
 enum { ZEROES_UNMAP = 1 };
 
+/* More goes in pieces: a reset or the end waits for what is in flight. */
+enum { WHOLE_MOST = 16 << 20 };
+
 /* Configuration space (5.2.4). */
 enum {
     CONFIG_CAPACITY = 0,
@@ -68,10 +71,13 @@ static void finish(struct VirtioBlkRequest *r, uint8_t result) {
 
 static void completed(void *opaque, int result);
 
-static void submit(struct VirtioBlkRequest *r, enum BlockOp op, uint64_t offset, uint64_t bytes, int niov) {
-    r->hand = bytes;
-    r->block = (struct BlockRequest){
-        .op = op, .offset = offset, .bytes = bytes, .iov = r->iov, .niov = niov, .done = completed, .opaque = r};
+/* What `r->block` and the first `niov` of `r->iov` say. From here on a thread of the block layer's may be at it. */
+static void submit(struct VirtioBlkRequest *r, struct BlockRequest block) {
+    r->hand = block.bytes;
+    r->block = block;
+    r->block.iov = r->iov;
+    r->block.done = completed;
+    r->block.opaque = r;
     r->in_flight = true;
     block_submit(r->blk->config.block, &r->block);
 }
@@ -82,15 +88,21 @@ static void submit_piece(struct VirtioBlkRequest *r) {
     if (r->type == TYPE_OUT)
         virtio_read(&r->blk->virtio, &r->buffer, HEADER + r->moved, r->piece, (size_t)n);
     r->iov[0] = (struct iovec){r->piece, (size_t)n};
-    submit(r, r->type == TYPE_OUT ? BLOCK_WRITE : BLOCK_READ, offset, n, 1);
+    enum BlockOp op = r->type == TYPE_OUT ? BLOCK_WRITE : BLOCK_READ;
+    submit(r, (struct BlockRequest){.op = op, .offset = offset, .bytes = n, .niov = 1});
 }
 
 /* The whole of it, between the image and the guest's memory. False: it must go through a buffer. */
 static bool submit_whole(struct VirtioBlkRequest *r) {
     bool out = r->type == TYPE_OUT;
+    if (r->bytes > WHOLE_MOST)
+        return false;
     r->mapped = virtio_map(&r->blk->virtio, &r->buffer, !out, out ? HEADER : 0, r->bytes, r->iov, VIRTIO_SEGMENTS);
     if (r->mapped > 0)
-        submit(r, out ? BLOCK_WRITE : BLOCK_READ, r->sector * SECTOR, r->bytes, r->mapped);
+        submit(r, (struct BlockRequest){.op = out ? BLOCK_WRITE : BLOCK_READ,
+                                        .offset = r->sector * SECTOR,
+                                        .bytes = r->bytes,
+                                        .niov = r->mapped});
     return r->mapped > 0;
 }
 
@@ -104,8 +116,10 @@ static bool submit_range(struct VirtioBlkRequest *r) {
     if ((flags & ~(uint32_t)(zeroes ? ZEROES_UNMAP : 0)) != 0 || sector > sectors(r->blk) ||
         count > sectors(r->blk) - sector)
         return false;
-    submit(r, zeroes ? BLOCK_WRITE_ZEROES : BLOCK_DISCARD, sector * SECTOR, (uint64_t)count * SECTOR, 0);
-    r->block.flags = zeroes && flags & ZEROES_UNMAP ? BLOCK_UNMAP : 0;
+    submit(r, (struct BlockRequest){.op = zeroes ? BLOCK_WRITE_ZEROES : BLOCK_DISCARD,
+                                    .flags = zeroes && flags & ZEROES_UNMAP ? BLOCK_UNMAP : 0,
+                                    .offset = sector * SECTOR,
+                                    .bytes = (uint64_t)count * SECTOR});
     return true;
 }
 
@@ -116,7 +130,7 @@ static bool is_ranges(const struct VirtioBlkRequest *r) {
 /* The next part of it. */
 static void go_on(struct VirtioBlkRequest *r) {
     if (r->type == TYPE_FLUSH)
-        submit(r, BLOCK_FLUSH, 0, 0, 0);
+        submit(r, (struct BlockRequest){.op = BLOCK_FLUSH});
     else if (!is_ranges(r))
         submit_piece(r);
     else if (!submit_range(r))
@@ -227,7 +241,7 @@ static uint8_t begin_known(struct VirtioBlkRequest *r) {
     switch (r->type) {
     case TYPE_IN: r->bytes = r->buffer.writable_bytes - STATUS; return begin_transfer(r);
     case TYPE_OUT: r->bytes = r->buffer.readable_bytes - HEADER; return begin_transfer(r);
-    case TYPE_FLUSH: submit(r, BLOCK_FLUSH, 0, 0, 0); return RESULT_OK;
+    case TYPE_FLUSH: submit(r, (struct BlockRequest){.op = BLOCK_FLUSH}); return RESULT_OK;
     case TYPE_GET_ID: identify(r); return RESULT_OK;
     case TYPE_DISCARD:
     case TYPE_WRITE_ZEROES: r->bytes = r->buffer.readable_bytes - HEADER; return begin_ranges(r);
@@ -387,6 +401,7 @@ void virtio_blk_restored(struct VirtioBlk *b) {
         b->stopped = r;
         b->state.stopped[b->state.stopped_count++] = stopped[i];
     }
+    b->starved = b->stopped != NULL; /* the rings may have more behind them */
 }
 
 int virtio_blk_init(struct VirtioBlk *b, struct PciDevice *pci, const struct VirtioBlkConfig *config,
