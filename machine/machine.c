@@ -158,11 +158,10 @@ int machine_create(struct Machine *m, const Twin86Config *config, char *why, siz
         return r;
     if ((r = create_loop(m)) != 0 || (r = machine_wire_doorbells(m)) != 0)
         return why_errno(why, n, r, "event loop");
-    if ((r = chardevs_start(m, why, n)) != 0 || (r = virtio_start(m, why, n)) != 0)
-        return r;
     char note[sizeof(m->pending.message)];
-    pthread_mutex_lock(&m->lock);
-    r = machine_reset(m, note, sizeof(note));
+    pthread_mutex_lock(&m->lock); /* the loop's thread is there already */
+    if ((r = chardevs_start(m, why, n)) == 0 && (r = virtio_start(m, why, n)) == 0)
+        r = machine_reset(m, note, sizeof(note));
     pthread_mutex_unlock(&m->lock);
     return r;
 }

@@ -80,6 +80,8 @@ static void flush(struct Bridge *b) {
     if (n > 0) {
         memmove(b->data, b->data + n, b->count - (size_t)n);
         b->count -= (size_t)n;
+    } else if (n < 0 && errno != EAGAIN && errno != EINTR) {
+        b->count = 0; /* the session has ended: near_ready sees that once the host end takes output again */
     }
 }
 

@@ -105,6 +105,8 @@ static void reset(void *opaque) { (void)opaque; }
 void virtio_rng_restored(struct VirtioRng *r) {
     r->count = 0;
     timer_cancel(&r->timer);
+    if (r->state.period_at == CLOCK_NEVER || r->state.quota > r->config.max_bytes)
+        r->state.quota = r->config.max_bytes; /* whatever the limit was where the state comes from */
     if (r->state.period_at != CLOCK_NEVER)
         timer_arm(&r->timer, r->state.period_at);
     virtio_rng_ready(r);

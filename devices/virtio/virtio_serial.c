@@ -291,10 +291,8 @@ void virtio_serial_restored(struct VirtioSerial *s) {
         s->ops->more(s->opaque);
     for (unsigned n = 0; n < s->ports; n++) {
         struct VirtioSerialPort *p = &s->port[n];
-        if (!p->there)
-            continue;
-        virtio_serial_opened(p, p->open);
-        virtio_serial_output_ready(p);
+        if (p->there)
+            virtio_serial_output_ready(p);
     }
 }
 

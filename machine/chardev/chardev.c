@@ -70,6 +70,7 @@ static void write_failed(struct Chardev *c, int error) {
     c->error = error;
     c->open = false;
     c->out.count = 0;
+    loop_modify_fd(&c->machine->loop, c->out_fd, 0); /* or it would be told again and again */
     machine_stop(c->machine, TWIN86_EVENT_ERROR, 0);
     snprintf(c->machine->pending.message, sizeof(c->machine->pending.message),
              "character device %s: %.120s can't be written: %s", c->options.id, c->options.path, strerror(error));
@@ -150,12 +151,13 @@ void chardev_write(void *opaque, const uint8_t *data, size_t size) {
     }
 }
 
-/* With CLOCK_ICOUNT a run must not depend on how fast the host reads: what does not fit is lost then. */
+/* With CLOCK_ICOUNT a run must not depend on how fast the host reads: what of the guest does not fit is lost then. */
 bool chardev_can_write(void *opaque) {
     struct Chardev *c = opaque;
     if (c->options.kind == CHAR_STDIO)
         return machine_serial_can_write(c->machine);
-    if (c->options.kind == CHAR_RINGBUF || c->machine->config.icount || c->out.count < CHARDEV_OUT_HIGH)
+    bool loses = c->options.kind == CHAR_RINGBUF || (c->machine->config.icount && !c->front.host);
+    if (loses || c->out.count < CHARDEV_OUT_HIGH)
         return true;
     c->held = true;
     return false;
@@ -239,17 +241,21 @@ void chardev_watch(struct Chardev *c) {
 
 /* ---- the other side ---- */
 
-static void opened(struct Chardev *c, bool open) {
+/* Nobody waits for this one any more. */
+static void arrived(struct Chardev *c) {
     struct Chardevs *all = &c->machine->chardevs;
     uint64_t one = 1;
-    c->open = open;
-    post(c, &c->event);
-    if (!open || !c->awaited)
-        return;
     c->awaited = false;
     all->awaited--;
     if (write(all->arrived_fd, &one, sizeof(one)) < 0)
         return; /* the counter is full: whoever reads it will come */
+}
+
+static void opened(struct Chardev *c, bool open) {
+    c->open = open;
+    post(c, &c->event);
+    if (open && c->awaited)
+        arrived(c);
 }
 
 void chardev_connected(struct Chardev *c, int fd) {
@@ -366,7 +372,7 @@ static void close_one(struct Chardev *c) {
         loop_cancel(l, &c->event);
     }
     if (c->awaited)
-        c->machine->chardevs.awaited--;
+        arrived(c);
     listen_close(&c->options.where, c->listen_fd);
     if (c->in_fd >= 0)
         close(c->in_fd);
@@ -473,9 +479,12 @@ int chardevs_start(struct Machine *m, char *why, size_t n) {
 }
 
 void chardevs_restored(struct Machine *m) {
-    for (struct Chardev *c = m->chardevs.list; c != NULL; c = c->next)
+    for (struct Chardev *c = m->chardevs.list; c != NULL; c = c->next) {
+        if (c->attached && !c->front.host) /* the guest may know it otherwise */
+            post(c, &c->event);
         if (c->in.count > 0)
             post(c, &c->input);
+    }
 }
 
 void chardevs_destroy(struct Machine *m) {

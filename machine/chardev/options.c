@@ -50,6 +50,7 @@ static int unknown(const char *option, const char *name, char *why, size_t n) {
 
 static bool set_text(char **to, const char *value) {
     free(*to);
+    *to = NULL;
     return value[0] != '\0' && (*to = strdup(value)) != NULL;
 }
 

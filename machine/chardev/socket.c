@@ -44,7 +44,7 @@ static void on_client(void *opaque, int fd, short revents) {
 
 /* ---- one that connects ---- */
 
-/* Where to, once: names are not looked up while the guest runs. */
+/* Where to, once: while the guest runs nothing waits for a name server. */
 static int resolve(struct Chardev *c, char *why, size_t n) {
     const struct ListenSpec *w = &c->options.where;
     const char *host = w->host[0] != '\0' ? w->host : "127.0.0.1";
@@ -59,6 +59,8 @@ static int resolve(struct Chardev *c, char *why, size_t n) {
         return 0;
     }
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM}, *list;
+    if (c->machine->loop.open && strcmp(host, "localhost") != 0)
+        hints.ai_flags = AI_NUMERICHOST;
     int g = getaddrinfo(host, w->port, &hints, &list);
     if (g != 0)
         return why_set(why, n, -EINVAL, "character device %s: the host '%s' is not known: %s", c->options.id, host,
@@ -100,7 +102,18 @@ static void on_connected(void *opaque, int fd, short revents) {
         return;
     }
     close(fd);
-    loop_timer_arm(&c->machine->loop, &c->again, reconnect_at(c));
+    if (c->options.reconnect_s != 0)
+        loop_timer_arm(&c->machine->loop, &c->again, reconnect_at(c));
+}
+
+/* A connection that is on its way. */
+static void set_pending(struct Chardev *c, int fd) {
+    c->connecting = true;
+    c->in_fd = c->out_fd = fd; /* chardevs_destroy closes it */
+}
+
+static int await_connection(struct Chardev *c) {
+    return loop_add_fd(&c->machine->loop, c->in_fd, POLLOUT, on_connected, c);
 }
 
 void chardev_reconnect(void *opaque) {
@@ -114,9 +127,8 @@ void chardev_reconnect(void *opaque) {
     if (fd < 0) {
         loop_timer_arm(&c->machine->loop, &c->again, reconnect_at(c));
     } else if (pending) {
-        c->connecting = true;
-        c->in_fd = c->out_fd = fd; /* chardevs_destroy closes it */
-        loop_add_fd(&c->machine->loop, fd, POLLOUT, on_connected, c);
+        set_pending(c, fd);
+        await_connection(c);
     } else {
         have(c, fd);
     }
@@ -135,20 +147,25 @@ int chardev_open_socket(struct Chardev *c, char *why, size_t n) {
     }
     if ((r = resolve(c, why, n)) != 0 || c->options.reconnect_s != 0)
         return r;
-    int fd = begin(c, true, &pending);
+    int fd = begin(c, !c->machine->loop.open, &pending);
     if (fd < 0) {
         char where[400];
         chardev_describe(c, where, sizeof(where));
         return why_set(why, n, fd, "character device %s: nobody answers at %s: %s; server=on listens there instead",
                        c->options.id, strncmp(where, "disconnected:", 13) == 0 ? where + 13 : where, strerror(-fd));
     }
-    have(c, fd);
+    if (pending)
+        set_pending(c, fd);
+    else
+        have(c, fd);
     return 0;
 }
 
 int chardev_start_socket(struct Chardev *c) {
     if (c->listen_fd >= 0)
         return loop_add_fd(&c->machine->loop, c->listen_fd, POLLIN, on_client, c);
+    if (c->connecting)
+        return await_connection(c);
     if (!c->open)
         chardev_reconnect(c);
     return 0;

@@ -29,6 +29,8 @@ static bool runs_uefi(const struct Machine *m) {
 
 /* An item and its size, as QEMU has them (fw_cfg's keys). */
 static int add_item(struct FwCfg *f, uint16_t key, uint16_t size_key, const void *data, size_t size) {
+    if (size > UINT32_MAX)
+        return -EFBIG;
     int r = fw_cfg_add_bytes(f, key, data, (uint32_t)size);
     return r != 0 ? r : fw_cfg_add_int(f, size_key, size, 4);
 }

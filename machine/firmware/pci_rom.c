@@ -48,8 +48,8 @@ int firmware_add_pci_rom(struct Machine *m, struct PciDevice *dev, const char *f
     struct PciRom *rom = calloc(1, sizeof(*rom));
     r = rom == NULL ? -ENOMEM : region_init_rom(&rom->region, "expansion ROM", data, size, bar_size(size));
     free(data);
-    if (r == 0)
-        r = pci_device_add_rom(dev, &rom->region);
+    if (r == 0 && (r = pci_device_add_rom(dev, &rom->region)) != 0)
+        region_destroy(&rom->region);
     if (r != 0) {
         free(rom);
         return why_errno(why, n, r, option);

@@ -69,7 +69,8 @@ size_t virtio_rng_source_read(void *opaque, uint8_t *to, size_t n) {
 
 static int open_file(struct RngSource *s, char *why, size_t n) {
     struct stat st;
-    s->fd = open(s->filename, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    bool fifo = stat(s->filename, &st) == 0 && S_ISFIFO(st.st_mode); /* which does not end with its last writer */
+    s->fd = open(s->filename, (fifo ? O_RDWR : O_RDONLY) | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
     if (s->fd < 0 || fstat(s->fd, &st) != 0)
         return why_set(why, n, -errno, "-object rng-random: %s: %s", s->filename, strerror(errno));
     if (!S_ISCHR(st.st_mode) && !S_ISFIFO(st.st_mode))

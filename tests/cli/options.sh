@@ -96,6 +96,8 @@ refused "addr=20 is not right" -device virtio-rng-pci,addr=20
 refused "deflate-on-oom=maybe is not right" -device virtio-balloon-pci,deflate-on-oom=maybe
 refused "a machine has one at most" -device virtio-balloon-pci -device virtio-balloon-pci
 refused "a machine has one at most" -device virtio-balloon -device virtio-balloon,id=b
+refused "id= is not right; a name is" -serial pty,id=
+refused "path= is not right" -chardev file,id=a,path=x,path=
 refused "'telnet:x' is not supported; tcp: carries the same bytes" -serial telnet:x
 refused "'vc' is not supported; there is no display" -serial vc
 refused "'/dev/ttyS0' is not supported; a port of the host's" -serial /dev/ttyS0
