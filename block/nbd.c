@@ -12,8 +12,9 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
-enum { CONNECTIONS = 4, CHUNK = 1 << 20 }; /* bytes of a request */
+enum { CONNECTIONS = 4, CHUNK = 1 << 20 /* bytes of a request */, CONNECT_SECONDS = 10 };
 
 struct NbdConnection {
     struct nbd_handle *handle;
@@ -184,18 +185,36 @@ static bool cut_up(const char *filename, struct NbdName *name) {
     return true;
 }
 
-static int connect_one(struct nbd_handle *h, const char *filename, const struct NbdName *name) {
+static int begin_to_connect(struct nbd_handle *h, const char *filename, const struct NbdName *name) {
     if (name == NULL)
-        return nbd_connect_uri(h, filename);
+        return nbd_aio_connect_uri(h, filename);
     if (nbd_set_export_name(h, name->export) != 0)
         return -1;
-    return name->path != NULL ? nbd_connect_unix(h, name->path) : nbd_connect_tcp(h, name->host, name->port);
+    return name->path != NULL ? nbd_aio_connect_unix(h, name->path) : nbd_aio_connect_tcp(h, name->host, name->port);
+}
+
+/* 0, -1 (libnbd says why), or -ETIMEDOUT: a server that says nothing is not waited for without end. */
+static int connect_one(struct nbd_handle *h, const char *filename, const struct NbdName *name) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    time_t end = now.tv_sec + CONNECT_SECONDS;
+    if (begin_to_connect(h, filename, name) != 0)
+        return -1;
+    while (nbd_aio_is_connecting(h) > 0) {
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        if (now.tv_sec >= end)
+            return -ETIMEDOUT;
+        if (nbd_poll(h, 1000) < 0)
+            return -1;
+    }
+    return nbd_aio_is_ready(h) > 0 ? 0 : -1;
 }
 
 /* libnbd's words hold line breaks at times. */
 static int refuse(const char *filename, struct BlockOpening *open) {
-    int error = nbd_get_errno(),
-        r = block_refuse(open, error > 0 ? -error : -EIO, "'%s': %s", filename, nbd_get_error());
+    const char *words = nbd_get_error();
+    int error = nbd_get_errno(), r = block_refuse(open, error > 0 ? -error : -EIO, "'%s': %s", filename,
+                                                  words != NULL ? words : "the connection has ended");
     for (char *p = open->why; open->n > 0 && *p != '\0'; p++)
         if (*p == '\n')
             *p = ' ';
@@ -207,8 +226,14 @@ static int connect_all(struct NbdNode *d, const struct NbdName *name, struct Blo
     for (unsigned i = 0; i < wanted; i++) {
         struct nbd_handle *h = nbd_create();
         d->connection[i].handle = h;
-        if (h == NULL || connect_one(h, d->n.filename, name) != 0)
-            return i > 0 ? 0 : refuse(d->n.filename, open); /* a server that has enough of us is no error */
+        int r = h != NULL ? connect_one(h, d->n.filename, name) : -1;
+        if (r != 0 && i > 0)
+            return 0; /* a server that has enough of us is no error */
+        if (r == -ETIMEDOUT)
+            return block_refuse(open, r, "'%s': the server says nothing for %d seconds", d->n.filename,
+                                CONNECT_SECONDS);
+        if (r != 0)
+            return refuse(d->n.filename, open);
         d->count = i + 1;
         if (i == 0 && nbd_can_multi_conn(h) > 0)
             wanted = CONNECTIONS;

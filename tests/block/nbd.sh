@@ -43,5 +43,14 @@ ok "an overlay" "$tool" random "$work/overlay" "$work/model" 5 200
 ok "an overlay: compare" qemu-img compare -q -f qcow2 -F raw "$work/overlay" "$work/model"
 stop
 refused "no server" "socket" "$tool" copy "nbd:unix:$work/socket" "$work/copy"
+python3 -c 'import socket, sys, time
+s = socket.socket(socket.AF_UNIX)
+s.bind(sys.argv[1])
+s.listen(4)
+time.sleep(60)' "$work/silent" &
+silent=$!
+while [ ! -S "$work/silent" ]; do sleep 0.1; done
+refused "a silent server" "says nothing" "$tool" copy "nbd:unix:$work/silent" "$work/copy"
+kill $silent
 refused "no name" "no NBD server" "$tool" copy nbd: "$work/copy"
 finish

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -192,6 +193,8 @@ static bool answer_structured(struct Client *c, const uint8_t *request, uint32_t
 
 static void *serve_client(void *opaque) {
     struct Client *c = opaque;
+    struct timeval soon = {.tv_usec = 100000}; /* where each waits for the other, the server gives up */
+    setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &soon, sizeof(soon));
     uint8_t request[28];
     bool on = negotiate(c);
     while (on && receive(c, request, sizeof(request))) {
