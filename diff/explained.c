@@ -496,11 +496,32 @@ static void emulated(struct Comparison *c, const struct CompareInsn *i) {
         take_all(c);
 }
 
+static bool on_paravirtual_host(const struct Comparison *c) {
+    return !strcmp(c->oracle, "host") && diff_host_is_paravirtual();
+}
+
+/** An instruction of a sequence, but the last, has RSP among its operands: it may have been no address for a while. */
+static bool stack_within(const struct Comparison *c) {
+    bool found = false;
+    for (unsigned k = 0; k + 1 < c->insns; k++)
+        found |= c->insn[k].insn->reg == REG_SP * 8 || c->insn[k].insn->rm == REG_SP * 8;
+    return found;
+}
+
 /** Programs under a paravirtual hypervisor: no event can come to them while RSP is no address. */
 static void paravirtual_stack(struct Comparison *c, const struct CompareInsn *i) {
     (void)i;
     bool stack = !canonical(c->in->gpr[REG_SP]) || !canonical(c->a.gpr[REG_SP]);
-    if (stack && c->a.vector != c->b.vector && !strcmp(c->oracle, "host") && diff_host_is_paravirtual())
+    bool died = c->b.vector == DIFF_GONE && stack_within(c);
+    if ((stack || died) && c->a.vector != c->b.vector && on_paravirtual_host(c))
+        take_all(c);
+}
+
+/** The hypervisor's own gates. */
+static void paravirtual_gate(struct Comparison *c, const struct CompareInsn *i) {
+    uint8_t vector = i->bytes[i->insn->len - 1];
+    bool own = vector == 0x17 || (vector >= 0x19 && vector <= 0x1b);
+    if (is(i, ID_INT) && own && c->a.vector == VEC_GP && on_paravirtual_host(c))
         take_all(c);
 }
 
@@ -699,6 +720,9 @@ const struct Explanation explanations[] = {
      "is "
      "not canonical: it gets another, or dies (measured under PVM)",
      paravirtual_stack},
+    {"host-paravirtual-gate",
+     "there INT 17h, 19h, 1Ah and 1Bh are the hypervisor's own: they raise no #GP, or another one (measured under PVM)",
+     paravirtual_gate},
     {"host-split-lock",
      "Intel's IRET checks alignment by the AC that it has loaded, but pushes the AC from before; Linux takes such an "
      "#AC "
