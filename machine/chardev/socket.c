@@ -63,8 +63,9 @@ static int resolve(struct Chardev *c, char *why, size_t n) {
         hints.ai_flags = AI_NUMERICHOST;
     int g = getaddrinfo(host, w->port, &hints, &list);
     if (g != 0)
-        return why_set(why, n, -EINVAL, "character device %s: the host '%s' is not known: %s", c->options.id, host,
-                       gai_strerror(g));
+        return why_set(why, n, -EINVAL, "character device %s: the host '%s' is not known: %s%s", c->options.id, host,
+                       gai_strerror(g),
+                       hints.ai_flags != 0 ? "; while the guest runs, addresses and localhost are" : "");
     memcpy(c->address, list->ai_addr, list->ai_addrlen);
     c->address_size = list->ai_addrlen;
     freeaddrinfo(list);
