@@ -56,6 +56,7 @@ static const struct SuiteEntry suites[] = {
     {"machine", machine_suite},
     {"machine_state", machine_state_suite},
     {"state_stream", state_stream_suite},
+    {"locked", locked_suite},
     {"state-engines", state_engines_suite},
     {"disas", disas_suite},
     {"trace", trace_suite},

@@ -52,6 +52,7 @@ Suite *vendor_suite(void);
 Suite *machine_suite(void);
 Suite *machine_state_suite(void);
 Suite *state_stream_suite(void);
+Suite *locked_suite(void);
 Suite *state_engines_suite(void);
 
 Suite *disas_suite(void);

@@ -39,6 +39,30 @@ ALWAYS_INLINE void rmw_end(const struct Rmw *m, const struct Insn *i, struct Tcg
         insn_stored(i, mem_store_slow(t, insn_real(i), m->linear, size, v));
 }
 
+/** A locked destination: host is NULL while the other vCPUs stand still for it. */
+struct LockedRmw {
+    uint64_t linear;
+    void *host;
+    bool slow; /* mem_lock was asked */
+};
+
+ALWAYS_INLINE void locked_begin(struct LockedRmw *m, const struct Insn *i, struct Tcg *t, uint64_t linear,
+                                unsigned size) {
+    m->linear = linear;
+    m->host = operand_host_write(t, i, linear, size);
+    m->slow = m->host == NULL;
+    if (UNLIKELY(m->slow))
+        m->host = mem_lock(t, insn_commit(i), linear, size);
+}
+/** The operand's value. With host it may have changed by the time it is compared with. */
+ALWAYS_INLINE uint64_t locked_load(const struct LockedRmw *m, const struct Insn *i, struct Tcg *t, unsigned size) {
+    return LIKELY(m->host != NULL) ? host_load(m->host, size) : mem_load_slow(t, insn_real(i), m->linear, size);
+}
+ALWAYS_INLINE void locked_end(const struct LockedRmw *m, const struct Insn *i, struct Tcg *t, unsigned size) {
+    if (UNLIKELY(m->slow))
+        insn_stored(i, mem_unlock(t, insn_real(i), m->linear, size, m->host));
+}
+
 /* Guest memory of any alignment. */
 typedef uint16_t __attribute__((aligned(1), may_alias)) any_u16;
 typedef uint32_t __attribute__((aligned(1), may_alias)) any_u32;
@@ -62,6 +86,14 @@ ALWAYS_INLINE bool host_cas(void *p, unsigned size, uint64_t old, uint64_t v) {
         break;
     }
     return ok;
+}
+/** True when the operand was still `old` and is `v` now. */
+ALWAYS_INLINE bool locked_cas(const struct LockedRmw *m, const struct Insn *i, struct Tcg *t, unsigned size,
+                              uint64_t old, uint64_t v) {
+    if (LIKELY(m->host != NULL))
+        return host_cas(m->host, size, old, v);
+    mem_store_slow(t, insn_real(i), m->linear, size, v);
+    return true;
 }
 ALWAYS_INLINE uint64_t host_xchg(void *p, unsigned size, uint64_t v) {
     switch (size) {
@@ -88,20 +120,17 @@ ALWAYS_INLINE void rmw_any(SHAPE_M, IntKernel k, uint64_t b) {
 }
 ALWAYS_INLINE void rmw_locked(SHAPE_M, IntKernel k, uint64_t b) {
     SHAPE_CC(flags);
-    struct Rmw m;
-    uint64_t a = rmw_begin(&m, i, t, ea_linear(env, i, t, ea, bits / 8, ACCESS_RMW), bits / 8);
-    if (LIKELY(m.host != NULL)) {
-        for (;;) {
-            struct Cc trial = *flags;
-            uint64_t r = k(&trial, a, b, bits);
-            if (LIKELY(host_cas(m.host, bits / 8, a, r))) {
-                *flags = trial;
-                return;
-            }
-            a = host_load(m.host, bits / 8);
-        }
-    }
-    insn_stored(i, mem_store_slow(t, insn_real(i), m.linear, bits / 8, k(flags, a, b, bits)));
+    struct LockedRmw m;
+    struct Cc trial;
+    uint64_t a, r;
+    locked_begin(&m, i, t, ea_linear(env, i, t, ea, bits / 8, ACCESS_RMW), bits / 8);
+    do {
+        trial = *flags;
+        a = locked_load(&m, i, t, bits / 8);
+        r = k(&trial, a, b, bits);
+    } while (UNLIKELY(!locked_cas(&m, i, t, bits / 8, a, r)));
+    *flags = trial;
+    locked_end(&m, i, t, bits / 8);
 }
 ALWAYS_INLINE void rmw_register(SHAPE_R, IntKernel k, uint64_t b) {
     SHAPE_CC(flags);
@@ -265,15 +294,17 @@ ALWAYS_INLINE void bt_memory(SHAPE_R, BitKernel k, uint64_t bit, uint64_t linear
     uint64_t mask = 1ull << (bit & (bits - 1)), word;
     if (k == kernel_bt) {
         word = mem_load(t, i, linear, bits / 8);
+    } else if (locked) {
+        struct LockedRmw m;
+        locked_begin(&m, i, t, linear, bits / 8);
+        do
+            word = locked_load(&m, i, t, bits / 8);
+        while (UNLIKELY(!locked_cas(&m, i, t, bits / 8, word, k(word, mask))));
+        locked_end(&m, i, t, bits / 8);
     } else {
         struct Rmw m;
         word = rmw_begin(&m, i, t, linear, bits / 8);
-        if (locked && LIKELY(m.host != NULL)) {
-            while (UNLIKELY(!host_cas(m.host, bits / 8, word, k(word, mask))))
-                word = host_load(m.host, bits / 8);
-        } else {
-            rmw_end(&m, i, t, bits / 8, k(word, mask));
-        }
+        rmw_end(&m, i, t, bits / 8, k(word, mask));
     }
     if (cc)
         cc_put_cf(insn_cc(t, i), (word & mask) != 0);

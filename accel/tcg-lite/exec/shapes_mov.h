@@ -116,15 +116,16 @@ ALWAYS_INLINE void xchg_r(SHAPE_R, const void *none) {
 }
 ALWAYS_INLINE void xchg_m(SHAPE_M, const void *none) {
     (void)cc, (void)none;
-    uint64_t linear = ea_linear(env, i, t, ea, bits / 8, ACCESS_RMW), v = gpr_read(env, i->reg, bits);
-    void *p = mem_host_write(t, linear, bits / 8);
-    uint64_t old;
-    if (LIKELY(p != NULL)) {
-        old = host_xchg(p, bits / 8, v);
+    uint64_t v = gpr_read(env, i->reg, bits), old;
+    struct LockedRmw m;
+    locked_begin(&m, i, t, ea_linear(env, i, t, ea, bits / 8, ACCESS_RMW), bits / 8);
+    if (LIKELY(m.host != NULL)) {
+        old = host_xchg(m.host, bits / 8, v);
     } else {
-        old = rmw_begin_slow(t, insn_commit(i), linear, bits / 8);
-        insn_stored(i, mem_store_slow(t, insn_commit(i), linear, bits / 8, v));
+        old = mem_load_slow(t, insn_real(i), m.linear, bits / 8);
+        mem_store_slow(t, insn_real(i), m.linear, bits / 8, v);
     }
+    locked_end(&m, i, t, bits / 8);
     gpr_write(env, i->reg, bits, old);
 }
 ALWAYS_INLINE void xchg_l(SHAPE_M, const void *none) { xchg_m(env, i, t, bits, ea, cc, none); }
@@ -146,15 +147,28 @@ ALWAYS_INLINE void cmpxchg_r(SHAPE_R, IntKernel k) {
     else
         gpr_write(env, REG_AX * 8, bits, dest);
 }
+/** `size` bytes at `linear` become `src` if they are `acc`, as one; returns what they were. A device, or an operand
+ *  across pages, is written in either case. */
+ALWAYS_INLINE uint64_t locked_cmpxchg(const struct Insn *i, struct Tcg *t, uint64_t linear, unsigned size, uint64_t acc,
+                                      uint64_t src) {
+    struct LockedRmw m;
+    uint64_t dest;
+    locked_begin(&m, i, t, linear, size);
+    do
+        dest = locked_load(&m, i, t, size);
+    while ((m.host == NULL || dest == acc) && UNLIKELY(!locked_cas(&m, i, t, size, dest, dest == acc ? src : dest)));
+    locked_end(&m, i, t, size);
+    return dest;
+}
 ALWAYS_INLINE void cmpxchg_any(SHAPE_M, IntKernel k, bool locked) {
     SHAPE_CC(flags);
-    uint64_t acc = gpr_read(env, REG_AX * 8, bits), src = gpr_read(env, i->reg, bits);
-    struct Rmw m;
-    uint64_t dest = rmw_begin(&m, i, t, ea_linear(env, i, t, ea, bits / 8, ACCESS_RMW), bits / 8);
-    if (locked && LIKELY(m.host != NULL)) {
-        while (dest == acc && UNLIKELY(!host_cas(m.host, bits / 8, dest, src)))
-            dest = host_load(m.host, bits / 8);
+    uint64_t acc = gpr_read(env, REG_AX * 8, bits), src = gpr_read(env, i->reg, bits), dest;
+    uint64_t linear = ea_linear(env, i, t, ea, bits / 8, ACCESS_RMW);
+    if (locked) {
+        dest = locked_cmpxchg(i, t, linear, bits / 8, acc, src);
     } else {
+        struct Rmw m;
+        dest = rmw_begin(&m, i, t, linear, bits / 8);
         rmw_end(&m, i, t, bits / 8, dest == acc ? src : dest);
     }
     k(flags, acc, dest, bits);
@@ -172,14 +186,19 @@ ALWAYS_INLINE void xadd_r(SHAPE_R, IntKernel k) {
 }
 ALWAYS_INLINE void xadd_any(SHAPE_M, IntKernel k, bool locked) {
     SHAPE_CC(flags);
-    uint64_t src = gpr_read(env, i->reg, bits);
-    struct Rmw m;
-    uint64_t dest = rmw_begin(&m, i, t, ea_linear(env, i, t, ea, bits / 8, ACCESS_RMW), bits / 8);
-    if (locked && LIKELY(m.host != NULL)) {
-        while (UNLIKELY(!host_cas(m.host, bits / 8, dest, dest + src)))
-            dest = host_load(m.host, bits / 8);
+    uint64_t src = gpr_read(env, i->reg, bits), dest;
+    uint64_t linear = ea_linear(env, i, t, ea, bits / 8, ACCESS_RMW);
+    if (locked) {
+        struct LockedRmw m;
+        locked_begin(&m, i, t, linear, bits / 8);
+        do
+            dest = locked_load(&m, i, t, bits / 8);
+        while (UNLIKELY(!locked_cas(&m, i, t, bits / 8, dest, dest + src)));
+        locked_end(&m, i, t, bits / 8);
         k(flags, dest, src, bits);
     } else {
+        struct Rmw m;
+        dest = rmw_begin(&m, i, t, linear, bits / 8);
         rmw_end(&m, i, t, bits / 8, k(flags, dest, src, bits));
     }
     gpr_write(env, i->reg, bits, dest);
@@ -195,14 +214,7 @@ ALWAYS_INLINE void cmpxchg8b_m(SHAPE_M, const void *none) {
     (void)bits, (void)cc, (void)none;
     uint64_t acc = env->gpr[REG_DX] << 32 | (uint32_t)env->gpr[REG_AX];
     uint64_t src = env->gpr[REG_CX] << 32 | (uint32_t)env->gpr[REG_BX];
-    struct Rmw m;
-    uint64_t dest = rmw_begin(&m, i, t, ea_linear(env, i, t, ea, 8, ACCESS_RMW), 8);
-    if (LIKELY(m.host != NULL)) {
-        while (dest == acc && UNLIKELY(!host_cas(m.host, 8, dest, src)))
-            dest = host_load(m.host, 8);
-    } else {
-        rmw_end(&m, i, t, 8, dest == acc ? src : dest);
-    }
+    uint64_t dest = locked_cmpxchg(i, t, ea_linear(env, i, t, ea, 8, ACCESS_RMW), 8, acc, src);
     put_zf(t, acc == dest);
     if (acc != dest) {
         gpr_write(env, REG_AX * 8, 32, dest);
@@ -213,22 +225,22 @@ ALWAYS_INLINE void cmpxchg8b_l(SHAPE_M, const void *none) { cmpxchg8b_m(env, i, 
 
 ALWAYS_INLINE void cmpxchg16b_m(SHAPE_M, const void *none) {
     (void)bits, (void)cc, (void)none;
-    uint64_t linear = ea_linear(env, i, t, ea, 16, ACCESS_RMW | ACCESS_ALIGNED), old[2];
-    void *p = mem_host_write(t, linear, 16);
-    uint64_t new[2] = {env->gpr[REG_BX], env->gpr[REG_CX]};
+    struct LockedRmw m;
+    uint64_t new[2] = {env->gpr[REG_BX], env->gpr[REG_CX]}, old[2];
     bool equal;
-    if (LIKELY(p != NULL)) {
+    locked_begin(&m, i, t, ea_linear(env, i, t, ea, 16, ACCESS_RMW | ACCESS_ALIGNED), 16);
+    if (LIKELY(m.host != NULL)) {
         old[0] = env->gpr[REG_AX], old[1] = env->gpr[REG_DX];
         __asm__ volatile("lock cmpxchg16b %1"
-                         : "=@ccz"(equal), "+m"(*(unsigned __int128 *)p), "+a"(old[0]), "+d"(old[1])
+                         : "=@ccz"(equal), "+m"(*(unsigned __int128 *)m.host), "+a"(old[0]), "+d"(old[1])
                          : "b"(new[0]), "c"(new[1])
                          : "memory");
     } else {
-        mem_probe_write(t, i, linear, 16);
-        mem_load_bytes(t, i, linear, old, 16);
+        mem_load_bytes(t, i, m.linear, old, 16);
         equal = old[0] == env->gpr[REG_AX] && old[1] == env->gpr[REG_DX];
-        mem_store_bytes(t, i, linear, equal ? new : old, 16);
+        mem_store_bytes(t, i, m.linear, equal ? new : old, 16);
     }
+    locked_end(&m, i, t, 16);
     put_zf(t, equal);
     if (!equal) {
         env->gpr[REG_AX] = old[0];

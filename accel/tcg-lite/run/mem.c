@@ -10,6 +10,7 @@
 #include "accel/tcg-lite/sys/debug_regs.h"
 #include "accel/tcg-lite/watch/debugger.h"
 #include "accel/tcg-lite/watch/watch.h"
+#include "cpu/exclusive.h"
 #include "cpu/exits.h"
 
 static _Noreturn void segment_fault(struct Tcg *t, const struct Insn *i, unsigned seg) {
@@ -49,13 +50,17 @@ uint64_t mem_linear(struct Tcg *t, const struct Insn *i, unsigned seg, uint64_t 
     return linear;
 }
 
-/** The translation of one page for reading or writing. */
-static struct TlbEntry *translate(struct Tcg *t, const struct Insn *i, unsigned mmu, uint64_t linear, bool write) {
+/** The page's entry, if it has one. */
+static struct TlbEntry *translated(struct Tcg *t, unsigned mmu, uint64_t linear, bool write) {
     struct TlbEntry *e = &t->tlbs[mmu][(linear >> 12) & (TLB_SIZE - 1)];
     uint64_t tag = write ? e->tag_write : e->tag_read;
-    if (((tag ^ (linear & ~0xfffull)) & ~(uint64_t)TLB_SLOW) == 0)
-        return e;
-    return tcg_tlb_fill(t, i, mmu, linear, write);
+    return ((tag ^ (linear & ~0xfffull)) & ~(uint64_t)TLB_SLOW) == 0 ? e : NULL;
+}
+
+/** The translation of one page for reading or writing. */
+static struct TlbEntry *translate(struct Tcg *t, const struct Insn *i, unsigned mmu, uint64_t linear, bool write) {
+    struct TlbEntry *e = translated(t, mmu, linear, write);
+    return e != NULL ? e : tcg_tlb_fill(t, i, mmu, linear, write);
 }
 
 /** Linear addresses wrap at 4 GiB outside 64-bit code. */
@@ -230,6 +235,42 @@ SLOW_CC bool mem_store_slow(struct Tcg *t, const struct Insn *i, uint64_t linear
         return false;
     }
     store(t, i, t->mmu, linear, size, v);
+    return block_of(i)->stale;
+}
+
+/* What no host atomic can do alone, an operand across pages or of a device, is done while the other vCPUs stand still.
+ * Stopping them may take time, in which they may have changed the map of memory; so the translations must still be
+ * there, for a fault could not be raised then. */
+static void stop_the_others(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
+    for (;;) {
+        cpu_exclusive_begin(t->cpu->group, t->cpu);
+        if (translated(t, t->mmu, linear, true) && translated(t, t->mmu, wrap(t, linear + size - 1), true))
+            return;
+        cpu_exclusive_end(t->cpu->group);
+        probe_write(t, i, t->mmu, linear, size);
+    }
+}
+
+SLOW_CC void *mem_lock(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
+    probe_write(t, i, t->mmu, linear, size);
+    struct TlbEntry *e = translate(t, i, t->mmu, linear, true);
+    if (LIKELY(!crosses(linear, size) && (e->phys & TLB_RAM))) {
+        note_access(t, i, linear, size, false);
+        note_access(t, i, linear, size, true);
+        return (void *)(e->host + (linear & 0xfff));
+    }
+    if (!cpu_is_alone(t->cpu))
+        stop_the_others(t, i, linear, size);
+    return NULL;
+}
+
+SLOW_CC bool mem_unlock(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, const void *host) {
+    if (LIKELY(host != NULL)) {
+        struct TlbEntry *e = translate(t, i, t->mmu, linear, true);
+        note_write(t, e, linear & ~0xfffull, (e->phys & ~0xfffull) | (linear & 0xfff), size);
+    } else if (!cpu_is_alone(t->cpu)) {
+        cpu_exclusive_end(t->cpu->group);
+    }
     return block_of(i)->stale;
 }
 

@@ -81,7 +81,15 @@ ALWAYS_INLINE uint64_t ea_linear(CPUX86State *env, const struct Insn *i, struct 
  * become stale: its next instruction is not to be executed. */
 SLOW_CC uint64_t mem_load_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size);
 SLOW_CC bool mem_store_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, uint64_t value);
-/* The same for the stack: a non-canonical address raises #SS. */
+/**
+ * The operand of a locked instruction that one compare has not shown. Raises what a write of it would raise. An operand
+ * in one page of RAM: its host address, for a host atomic. NULL: until mem_unlock the other vCPUs stand still, and
+ * mem_load_slow and mem_store_slow (or mem_load_bytes and mem_store_bytes) may be used, which raise nothing.
+ */
+SLOW_CC void *mem_lock(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size);
+/** After the operand was written; `host`: what mem_lock returned. Returns as mem_store_slow. */
+SLOW_CC bool mem_unlock(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, const void *host);
+/* The same as the first two for the stack: a non-canonical address raises #SS. */
 SLOW_CC uint64_t mem_load_stack_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size);
 SLOW_CC bool mem_store_stack_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, uint64_t value);
 /** Raise the fault that a write of `size` bytes would raise; otherwise return having done nothing. */
@@ -181,12 +189,26 @@ ALWAYS_INLINE void insn_stored(const struct Insn *i, bool stale) {
         copy->stale = stale;
 }
 
+/* 1, 2, 4 or 8 bytes by one access of the host, for other processors look on: memcpy of a size that is not constant
+ * may store a byte twice. */
 ALWAYS_INLINE uint64_t host_load(const void *p, unsigned size) {
     uint64_t v = 0;
-    memcpy(&v, p, size);
+    switch (size) {
+    case 1: memcpy(&v, p, 1); break;
+    case 2: memcpy(&v, p, 2); break;
+    case 4: memcpy(&v, p, 4); break;
+    default: memcpy(&v, p, 8); break;
+    }
     return v;
 }
-ALWAYS_INLINE void host_store(void *p, unsigned size, uint64_t v) { memcpy(p, &v, size); }
+ALWAYS_INLINE void host_store(void *p, unsigned size, uint64_t v) {
+    switch (size) {
+    case 1: memcpy(p, &v, 1); break;
+    case 2: memcpy(p, &v, 2); break;
+    case 4: memcpy(p, &v, 4); break;
+    default: memcpy(p, &v, 8); break;
+    }
+}
 
 /** 1, 2, 4 or 8 bytes, any alignment. */
 ALWAYS_INLINE uint64_t mem_load(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {

@@ -4,7 +4,7 @@
  * on the order of all interrupts and on the time stamp counter at each, so that whatever is lost or late in a restored
  * machine shows in what it prints.
  */
-#include "tests/unit/machine/state_guest.h"
+#include "tests/unit/state/state_guest.h"
 
 #include <check.h>
 #include <fcntl.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* A machine's state goes through a stream into another machine, and the guest does not notice. */
 #include "include/twin86.h"
-#include "tests/unit/machine/state_bench.h"
-#include "tests/unit/machine/state_guest.h"
+#include "tests/unit/state/state_bench.h"
+#include "tests/unit/state/state_guest.h"
 #include "tests/unit/suites.h"
 
 #include <stdio.h>

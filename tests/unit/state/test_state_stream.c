@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Saved states: every device takes part, and no stream does harm. */
-#include "tests/unit/machine/state_bench.h"
+#include "tests/unit/state/state_bench.h"
 #include "tests/unit/suites.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "tests/unit/machine/state_bench.h"
+#include "tests/unit/state/state_bench.h"
 #include "cpu/env_fields.h"
 
 #include <stdio.h>
