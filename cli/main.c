@@ -295,6 +295,8 @@ static int make_machine(struct Run *r) {
     int e = twin86_create(&r->machine, c, why, sizeof(why));
     if (e == 0 && why[0] != '\0')
         complain(r, "%s", why);
+    if (e == 0 && c->icount && options_ask_for_network(&r->options))
+        complain(r, "-icount: what comes from the network is not counted, so runs with one do not repeat");
     if (e == 0)
         e = twin86_load(r->machine, &r->options.guest, why, sizeof(why));
     signals_limit_start(0, -1);

@@ -37,6 +37,7 @@ static bool set_no_shutdown(struct Context *c, char *arg) { return (void)arg, c-
 static bool set_stopped(struct Context *c, char *arg) { return (void)arg, c->o->stopped = true; }
 static bool set_no_hpet(struct Context *c, char *arg) { return (void)arg, c->o->config.no_hpet = true; }
 static bool set_no_acpi(struct Context *c, char *arg) { return (void)arg, c->o->config.no_acpi = true; }
+static bool set_no_defaults(struct Context *c, char *arg) { return (void)arg, c->o->no_defaults = true; }
 static bool accept(struct Context *c, char *arg) { return (void)c, (void)arg, true; }
 
 static bool set_memory(struct Context *c, char *arg) {
@@ -511,9 +512,10 @@ static const struct OptionRow {
     {"s", ARG_NONE, NULL, set_gdb_default},
     {"qmp", ARG_NEEDED, "unix:PATH, tcp:[HOST]:PORT, chardev:ID or pty", set_qmp},
     {"parallel", ARG_NEEDED, "none", set_parallel},
-    {"net", ARG_NEEDED, "none", set_none},
-    {"nic", ARG_NEEDED, "none", set_none},
-    {"nodefaults", ARG_NONE, NULL, accept},
+    {"netdev", ARG_NEEDED, "a kind and id=", set_netdev},
+    {"net", ARG_NEEDED, "nic, user or none", set_net},
+    {"nic", ARG_NEEDED, "user,hostfwd=..., or none", set_nic},
+    {"nodefaults", ARG_NONE, NULL, set_no_defaults},
     {"no-user-config", ARG_NONE, NULL, accept},
     {"no-hpet", ARG_NONE, NULL, set_no_hpet},
     {"no-acpi", ARG_NONE, NULL, set_no_acpi},
@@ -559,6 +561,8 @@ static bool check(struct Options *o, char *why, size_t n) {
     if (o->guest.kernel == NULL && o->guest.bios == NULL && o->config.boot == NULL && o->config.option_roms == NULL &&
         o->config.flash[0].file == NULL && o->config.drives == NULL && o->config.blockdevs == NULL)
         o->config.debug_exit = true; /* by which the guest that is built in says that something went wrong */
+    else
+        o->config.default_network = !o->no_defaults; /* for which that guest has no driver */
     return settle_chardevs(o, why, n);
 }
 

@@ -69,6 +69,10 @@ struct Options {
     const char *blockdevs[DISK_OPTIONS_MAX + 1];
     const char *devices[DISK_OPTIONS_MAX + 1];
     const char *objects[DISK_OPTIONS_MAX + 1];
+    const char *netdevs[DISK_OPTIONS_MAX + 1];
+    const char *nics[DISK_OPTIONS_MAX + 1];
+    const char *nets[DISK_OPTIONS_MAX + 1];
+    bool no_defaults;         /* -nodefaults */
     char boot[512];           /* config.boot points here, once one was given */
     const char *process_name; /* NULL: the program's own */
     const char *log_file;
@@ -80,6 +84,9 @@ struct Options {
 
 /** Fill `o` from the command line. False: `why` says in one line what is wrong and what would be right. */
 bool options_parse(struct Options *o, int argc, char **argv, char *why, size_t n);
+
+/** It was asked for a network, which is not there by default. */
+bool options_ask_for_network(const struct Options *o);
 
 /** Print what -help, -version and the `help` arguments ask for. */
 void options_print(enum Action action);

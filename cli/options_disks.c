@@ -72,12 +72,36 @@ bool set_object(struct Context *c, char *arg) {
     return add_to_list(c, c->o->objects, arg);
 }
 
+bool set_netdev(struct Context *c, char *arg) {
+    c->o->config.netdevs = c->o->netdevs;
+    return add_to_list(c, c->o->netdevs, arg);
+}
+
+bool set_nic(struct Context *c, char *arg) {
+    c->o->config.nics = c->o->nics;
+    return add_to_list(c, c->o->nics, arg);
+}
+
+bool set_net(struct Context *c, char *arg) {
+    c->o->config.nets = c->o->nets;
+    return add_to_list(c, c->o->nets, arg);
+}
+
+static bool asks(const char *const *list) {
+    for (; *list != NULL; list++)
+        if (strcmp(*list, "none") != 0)
+            return true;
+    return false;
+}
+
+bool options_ask_for_network(const struct Options *o) { return asks(o->netdevs) || asks(o->nics) || asks(o->nets); }
+
 bool set_snapshot(struct Context *c, char *arg) { return (void)arg, c->o->config.snapshot = true; }
 
 /* QEMU's other names. NULL: it is none of them, or there is no memory. */
 static const char *without_alias(const char *name, const char *arg) {
     static const char suffix[] = "-pci";
-    static const char *const aliases[] = {"virtio-blk", "virtio-rng", "virtio-serial", "virtio-balloon"};
+    static const char *const aliases[] = {"virtio-blk", "virtio-net", "virtio-rng", "virtio-serial", "virtio-balloon"};
     for (unsigned i = 0; i < sizeof(aliases) / sizeof(aliases[0]); i++) {
         if (strcmp(aliases[i], name) != 0)
             continue;

@@ -45,6 +45,9 @@ bool set_drive(struct Context *c, char *arg);
 bool set_blockdev(struct Context *c, char *arg);
 bool set_disk(struct Context *c, char *arg); /* -hda to -hdd, -cdrom */
 bool set_object(struct Context *c, char *arg);
+bool set_netdev(struct Context *c, char *arg);
+bool set_nic(struct Context *c, char *arg);
+bool set_net(struct Context *c, char *arg);
 /** Append to a list of the configuration's. False with a message: it is full. */
 bool add_to_list(struct Context *c, const char *list[DISK_OPTIONS_MAX + 1], const char *item);
 bool set_snapshot(struct Context *c, char *arg);

@@ -130,6 +130,12 @@ typedef struct Twin86Config {
                                     "chardev:ID", "pty", "unix:PATH,server=on", ...; NULL: one, stdio */
     const char *debugcon_to;     /* the debug console's, as of serials; NULL: debugcon_output */
     const char *const *objects; /* "rng-random,id=ID,...", which devices name */
+    /* Networks (docs/network.md). Lists end with NULL, and may be NULL. */
+    const char *const *netdevs; /* "user,id=ID,hostfwd=tcp::2222-:22,...", which cards name */
+    const char *const *nics;    /* "user,model=virtio-net-pci,mac=ADDRESS,...": a card and its host end; or "none" */
+    const char *const *nets;    /* "nic,model=..." and "user,...": one of each at most; or "none" */
+    bool default_network;       /* where none of these lists has anything: as a nic "user", if that is there and time is
+                                   not counted in instructions; default off */
 } Twin86Config;
 
 /** Where output goes: serial_output, debugcon_output, trace_output. */

@@ -33,6 +33,10 @@ static void put_ram(struct Sha256 *s, const struct Region *ram) {
     {"virtio" #n, &virtio_pci_state_table, offsetof(struct Machine, storage.virtio[n].pci.state), false}, {            \
         "virtio-blk" #n, &virtio_blk_state_table, offsetof(struct Machine, storage.virtio[n].blk.state), false         \
     }
+#define NIC(n)                                                                                                         \
+    {"nic" #n, &virtio_pci_state_table, offsetof(struct Machine, net.virtio[n].pci.state), false}, {                   \
+        "virtio-net" #n, &virtio_net_state_table, offsetof(struct Machine, net.virtio[n].net.state), false             \
+    }
 const struct DeviceState machine_device_states[] = {
     STATE(pic, pic_state_table),
     STATE(pit, pit_state_table),
@@ -62,6 +66,10 @@ const struct DeviceState machine_device_states[] = {
     VIRTIO(5),
     VIRTIO(6),
     VIRTIO(7),
+    NIC(0),
+    NIC(1),
+    NIC(2),
+    NIC(3),
     {"virtio-rng", &virtio_pci_state_table, offsetof(struct Machine, virtio.rng.pci.state), false},
     STATE(virtio.rng.rng, virtio_rng_state_table),
     {"virtio-serial", &virtio_pci_state_table, offsetof(struct Machine, virtio.serial.pci.state), false},
@@ -75,7 +83,8 @@ const struct DeviceState machine_device_states[] = {
 };
 #undef STATE
 #undef VIRTIO
-_Static_assert(STORAGE_VIRTIO == 8 && SERIAL_PORTS == 4, "a row for each");
+#undef NIC
+_Static_assert(STORAGE_VIRTIO == 8 && NET_CARDS == 4 && SERIAL_PORTS == 4, "a row for each");
 const unsigned machine_device_state_count = sizeof(machine_device_states) / sizeof(machine_device_states[0]);
 
 /* The engine's own interrupt controllers. */

@@ -147,7 +147,8 @@ int machine_create(struct Machine *m, const Twin86Config *config, char *why, siz
         return why_errno(why, n, r, "devices");
     if ((r = chardevs_create(m, config, why, n)) != 0 || (r = serial_ports_create(m, config, why, n)) != 0 ||
         (r = debugcon_create(m, config, why, n)) != 0 || (r = virtio_create_objects(m, config, why, n)) != 0 ||
-        (r = storage_create(m, config, why, n)) != 0)
+        (r = net_create(m, config, why, n)) != 0 || (r = storage_create(m, config, why, n)) != 0 ||
+        (r = net_create_cards(m, config, why, n)) != 0)
         return r;
     if ((r = serial_ports_finish(m)) != 0)
         return why_errno(why, n, r, "COM1");
@@ -160,7 +161,7 @@ int machine_create(struct Machine *m, const Twin86Config *config, char *why, siz
         return why_errno(why, n, r, "event loop");
     char note[sizeof(m->pending.message)];
     pthread_mutex_lock(&m->lock); /* the loop's thread is there already */
-    if ((r = chardevs_start(m, why, n)) == 0 && (r = virtio_start(m, why, n)) == 0)
+    if ((r = chardevs_start(m, why, n)) == 0 && (r = virtio_start(m, why, n)) == 0 && (r = net_start(m, why, n)) == 0)
         r = machine_reset(m, note, sizeof(note));
     pthread_mutex_unlock(&m->lock);
     return r;
@@ -191,6 +192,7 @@ void machine_destroy(struct Machine *m) {
     unload(m);
     storage_destroy(m);
     virtio_destroy(m);
+    net_destroy(m);
     machine_destroy_doorbells(m);
     chardevs_destroy(m);
     firmware_destroy(m);

@@ -45,6 +45,7 @@
 #include "machine/chardev/serial_ports.h"
 #include "machine/firmware/firmware.h"
 #include "machine/loop.h"
+#include "machine/net/net.h"
 #include "machine/sha256.h"
 #include "machine/storage/storage.h"
 #include "machine/virtio/virtio.h"
@@ -144,6 +145,7 @@ struct Machine {
     struct Piix3Ide piix3_ide;
     struct Storage storage;
     struct VirtioDevices virtio;
+    struct MachineNet net;
     struct FwCfg fw_cfg;
     struct Firmware fw;
     struct I8042 i8042;

@@ -428,6 +428,7 @@ static void reset_devices(struct Machine *m) {
     piix3_ide_reset(&m->piix3_ide);
     storage_reset(m);
     virtio_devices_reset(m);
+    net_reset(m);
     if (!machine_runs_firmware(m))
         set_up_chipset(m);
     fw_cfg_reset(&m->fw_cfg);
@@ -480,6 +481,7 @@ void machine_restored_devices(struct Machine *m) {
     fdc_restored(&m->fdc);
     storage_restored(m);
     virtio_devices_restored(m);
+    net_restored(m);
     chardevs_restored(m);
     for (unsigned i = 0; i < FIRMWARE_FLASH_CHIPS; i++)
         pflash_restored(&m->fw.flash[i].device);

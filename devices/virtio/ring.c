@@ -139,6 +139,14 @@ static bool is_more(struct Virtio *v, struct VirtioQueueState *q, uint16_t *inde
     return get16(v, q->available + INDEX, index) && *index != q->next;
 }
 
+bool virtio_is_offered(struct Virtio *v, unsigned n) {
+    struct VirtioQueueState *q = queue(v, n);
+    uint16_t index;
+    return virtio_is_live(v) && q->enabled && q->size != 0 && is_more(v, q, &index);
+}
+
+void virtio_untake(struct Virtio *v, unsigned n, unsigned count) { queue(v, n)->next -= count; }
+
 bool virtio_take(struct Virtio *v, unsigned n, struct VirtioBuffer *b) {
     struct VirtioQueueState *q = queue(v, n);
     uint16_t index;
@@ -168,19 +176,35 @@ bool virtio_take_again(struct Virtio *v, unsigned n, uint16_t head, struct Virti
 
 /* ---- giving back ---- */
 
-void virtio_give(struct Virtio *v, unsigned n, const struct VirtioBuffer *b, uint32_t bytes) {
+static bool gives(struct Virtio *v, const struct VirtioQueueState *q) {
+    return virtio_is_live(v) && q->enabled && q->size != 0;
+}
+
+void virtio_fill(struct Virtio *v, unsigned n, unsigned k, uint16_t head, uint32_t bytes) {
     struct VirtioQueueState *q = queue(v, n);
     uint8_t element[USED_ELEMENT];
-    if (!virtio_is_live(v) || !q->enabled || q->size == 0)
+    if (!gives(v, q))
         return;
-    put_le32(element, b->head);
+    put_le32(element, head);
     put_le32(element + 4, bytes);
-    uint64_t slot = q->used + RING + (uint64_t)USED_ELEMENT * (q->done & (q->size - 1));
-    bool good = pci_dma_write(v->pci, slot, element, sizeof element);
-    barrier();
-    q->done++;
-    if (!good || !put16(v, q->used + INDEX, q->done))
+    uint64_t slot = q->used + RING + (uint64_t)USED_ELEMENT * ((q->done + k) & (q->size - 1u));
+    if (!pci_dma_write(v->pci, slot, element, sizeof element))
         virtio_broken(v, "the used ring is where no memory is,", q->used);
+}
+
+void virtio_publish(struct Virtio *v, unsigned n, unsigned count) {
+    struct VirtioQueueState *q = queue(v, n);
+    if (!gives(v, q))
+        return;
+    barrier();
+    q->done += count;
+    if (!put16(v, q->used + INDEX, q->done))
+        virtio_broken(v, "the used ring is where no memory is,", q->used);
+}
+
+void virtio_give(struct Virtio *v, unsigned n, const struct VirtioBuffer *b, uint32_t bytes) {
+    virtio_fill(v, n, 0, b->head, bytes);
+    virtio_publish(v, n, 1);
 }
 
 /* Has `event` been passed between the last interrupt and now? (2.7.10) */

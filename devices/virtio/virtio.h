@@ -121,6 +121,14 @@ void virtio_place_legacy(struct VirtioQueueState *q, uint32_t page);
 bool virtio_take(struct Virtio *v, unsigned n, struct VirtioBuffer *b);
 /** The buffer that began at `head` once more: a restored device's, which was taken and not given back. */
 bool virtio_take_again(struct Virtio *v, unsigned n, uint16_t head, struct VirtioBuffer *b);
+/** Whether there is one; if not, the driver notifies of the next. */
+bool virtio_is_offered(struct Virtio *v, unsigned n);
+/** As if the last `count` had not been taken; nothing was given back since. */
+void virtio_untake(struct Virtio *v, unsigned n, unsigned count);
+/** Several buffers that the driver is to see at once: number k of them began at `head`, `bytes` written; then
+ *  virtio_publish, of all. */
+void virtio_fill(struct Virtio *v, unsigned n, unsigned k, uint16_t head, uint32_t bytes);
+void virtio_publish(struct Virtio *v, unsigned n, unsigned count);
 /** Give it back, `bytes` written; then virtio_tell, once for several. */
 void virtio_give(struct Virtio *v, unsigned n, const struct VirtioBuffer *b, uint32_t bytes);
 /** Interrupt the guest if it wants to hear of what was given back. */

@@ -31,7 +31,13 @@ struct VirtioPci {
 };
 
 /** Device types (5, "Device Types"). */
-enum { VIRTIO_TYPE_BLOCK = 2, VIRTIO_TYPE_CONSOLE = 3, VIRTIO_TYPE_ENTROPY = 4, VIRTIO_TYPE_BALLOON = 5 };
+enum {
+    VIRTIO_TYPE_NET = 1,
+    VIRTIO_TYPE_BLOCK,
+    VIRTIO_TYPE_CONSOLE,
+    VIRTIO_TYPE_ENTROPY,
+    VIRTIO_TYPE_BALLOON,
+};
 
 /** What the function is. */
 struct VirtioPciId {

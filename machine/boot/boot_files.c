@@ -3,7 +3,7 @@
 #include "base/why.h"
 #include "machine/boot/boot.h"
 
-#include "machine/lists.h"
+#include "base/lists.h"
 #include "memory/host_file.h"
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* -chardev and what -serial takes, with QEMU's names. */
+#include "base/lists.h"
 #include "base/why.h"
-#include "machine/lists.h"
 #include "machine/machine.h"
 
 #include <errno.h>

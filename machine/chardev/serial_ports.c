@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "machine/chardev/serial_ports.h"
+#include "base/lists.h"
 #include "base/why.h"
-#include "machine/lists.h"
 #include "machine/machine.h"
 
 #include <errno.h>

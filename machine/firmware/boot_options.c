@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* -boot, as QEMU has it. */
+#include "base/lists.h"
 #include "machine/firmware/firmware.h"
-#include "machine/lists.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a person hands to firmware by name: items of fw_cfg, option ROMs, the order in which both come. */
+#include "base/lists.h"
 #include "base/why.h"
-#include "machine/lists.h"
 #include "machine/machine.h"
 #include "memory/host_file.h"
 

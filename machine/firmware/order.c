@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* bootindex=: the devices that were given a place in the order to boot in, by the paths that firmware knows them by
  * (Open Firmware's, as QEMU writes them). */
+#include "base/lists.h"
 #include "base/why.h"
-#include "machine/lists.h"
 #include "machine/machine.h"
 
 #include <errno.h>

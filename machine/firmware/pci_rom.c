@@ -35,13 +35,10 @@ static uint64_t bar_size(size_t size) {
     return n;
 }
 
-int firmware_add_pci_rom(struct Machine *m, struct PciDevice *dev, const char *file, char *why, size_t n) {
+static int add_rom(struct Machine *m, struct PciDevice *dev, const char *option, const char *file, char *why,
+                   size_t n) {
     uint8_t *data = NULL;
     size_t size = 0;
-    char option[80];
-    if (file == NULL || file[0] == '\0') /* romfile= with nothing: none, as with QEMU */
-        return 0;
-    snprintf(option, sizeof(option), "-device %s: romfile", dev->name);
     int r = firmware_read_rom(m, option, file, &data, &size, why, n);
     if (r != 0)
         return r;
@@ -56,8 +53,24 @@ int firmware_add_pci_rom(struct Machine *m, struct PciDevice *dev, const char *f
     }
     rom->next = m->fw.roms;
     m->fw.roms = rom;
-    m->fw.wanted = true; /* which starts what is in there */
     return 0;
+}
+
+int firmware_add_pci_rom(struct Machine *m, struct PciDevice *dev, const char *file, char *why, size_t n) {
+    char option[80];
+    if (file == NULL || file[0] == '\0') /* romfile= with nothing: none, as with QEMU */
+        return 0;
+    snprintf(option, sizeof(option), "-device %s: romfile", dev->name);
+    m->fw.wanted = true; /* which starts what is in there */
+    return add_rom(m, dev, option, file, why, n);
+}
+
+int firmware_add_default_rom(struct Machine *m, struct PciDevice *dev, const char *file, char *why, size_t n) {
+    char unused[8];
+    char *path = m->fw.wanted ? firmware_find(m, file, unused, sizeof(unused)) : NULL;
+    int r = path != NULL ? add_rom(m, dev, dev->name, path, why, n) : 0;
+    free(path);
+    return r;
 }
 
 void firmware_destroy_pci_roms(struct Machine *m) {

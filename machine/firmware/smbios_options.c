@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The properties of -smbios, named as QEMU names them. */
+#include "base/lists.h"
 #include "machine/firmware/smbios_values.h"
-#include "machine/lists.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* -device: which there are. */
+#include "base/lists.h"
 #include "base/why.h"
-#include "machine/lists.h"
 #include "machine/machine.h"
 
 #include <errno.h>
@@ -30,6 +30,12 @@ static const struct Device {
     {"virtio-blk-pci", VIRTIO_PROPERTIES, "a virtio disk, transitional", storage_add_virtio_device},
     {"isa-serial", "chardev=ID,index=0..3,iobase=PORT,irq=N,id=ID", "a serial port, 16550A", serial_add_isa},
     {"isa-debugcon", "chardev=ID,iobase=0xe9,id=ID", "the debug console", debugcon_add},
+    {"virtio-net-pci",
+     NIC_PROPERTIES ",mq=on|off,vectors=N,host_mtu=N,csum=on|off,guest_csum=on|off,guest_tso4=on|off,guest_tso6=on|off,"
+                    "guest_ecn=on|off,host_tso4=on|off,host_tso6=on|off,host_ecn=on|off,mrg_rxbuf=on|off,status=on|off,"
+                    "ctrl_vq=on|off,ctrl_rx=on|off,ctrl_vlan=on|off,ctrl_rx_extra=on|off,ctrl_mac_addr=on|off,"
+                    "ctrl_guest_offloads=on|off",
+     "a network card", net_add_virtio},
     {"virtio-rng-pci", "rng=ID,max-bytes=N,period=MS," PLUG_PROPERTIES, "random numbers of the host's", virtio_add_rng},
     {"virtio-serial-pci", "max_ports=1..31," PLUG_PROPERTIES, "a controller for the two that follow",
      virtio_add_serial},

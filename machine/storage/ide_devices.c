@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* -device ide-hd and ide-cd. */
+#include "base/lists.h"
 #include "base/why.h"
-#include "machine/lists.h"
 #include "machine/machine.h"
 #include "machine/storage/properties.h"
 

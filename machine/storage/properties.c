@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* See properties.h. Names and limits are QEMU's. */
 #include "machine/storage/properties.h"
+#include "base/lists.h"
 #include "base/nearest.h"
 #include "base/why.h"
 #include "devices/floppy/fdc.h"
 #include "devices/ide/ide.h"
 #include "devices/pci/pci.h"
 #include "devices/virtio/virtio_blk.h"
-#include "machine/lists.h"
 
 #include <errno.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* -device virtio-balloon-pci, and what monitors ask of it. */
+#include "base/lists.h"
 #include "base/why.h"
-#include "machine/lists.h"
 #include "machine/machine.h"
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What all of virtio's functions have in common: their places, their life. */
+#include "base/lists.h"
 #include "base/why.h"
-#include "machine/lists.h"
 #include "machine/machine.h"
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* -object rng-builtin and rng-random, -device virtio-rng-pci. */
+#include "base/lists.h"
 #include "base/why.h"
-#include "machine/lists.h"
 #include "machine/machine.h"
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* -device virtio-serial-pci, virtconsole and virtserialport. */
+#include "base/lists.h"
 #include "base/why.h"
-#include "machine/lists.h"
 #include "machine/machine.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "machine/lists.h"
+#include "base/lists.h"
 
 #include <ctype.h>
 #include <errno.h>
