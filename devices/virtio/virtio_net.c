@@ -261,14 +261,18 @@ static void notified(void *opaque, unsigned queue) {
     }
 }
 
-static void put_status(struct VirtioNet *n) {
+/* The configuration space follows from the rest. */
+static void put_space(struct VirtioNet *n) {
+    memcpy(n->space + CONFIG_MAC, n->state.mac, sizeof(n->state.mac));
     put_le16(n->space + CONFIG_STATUS, net_link_is_up(n->end) ? STATUS_LINK_UP : 0);
+    put_le16(n->space + CONFIG_PAIRS, (uint16_t)n->config.pairs);
+    put_le16(n->space + CONFIG_MTU, n->config.mtu);
 }
 
 static void link_changed(void *opaque, bool up) {
     struct VirtioNet *n = opaque;
     (void)up;
-    put_status(n);
+    put_space(n);
     if (virtio_has(&n->virtio, VIRTIO_NET_F_STATUS))
         virtio_config_changed(&n->virtio);
 }
@@ -279,7 +283,7 @@ static void config_written(void *opaque, unsigned offset, unsigned size) {
     bool legacy = !virtio_has(&n->virtio, VIRTIO_F_VERSION_1) && !virtio_has(&n->virtio, VIRTIO_NET_F_CTRL_MAC_ADDR);
     if (legacy && offset + size <= CONFIG_STATUS)
         memcpy(n->state.mac, n->space + CONFIG_MAC, sizeof(n->state.mac));
-    virtio_net_restored(n);
+    put_space(n);
 }
 
 static void reset(void *opaque) {
@@ -292,7 +296,7 @@ static void reset(void *opaque) {
     n->told = 0;
     net_forget(n->end);
     net_set_takes(n->end, 0);
-    virtio_net_restored(n);
+    put_space(n);
 }
 
 /* ---- life ---- */
@@ -308,10 +312,7 @@ const struct NetOps virtio_net_end_ops = {
 void virtio_net_restored(struct VirtioNet *n) {
     if (n->state.pairs < 1 || n->state.pairs > n->config.pairs) /* of a card with more of them */
         n->state.pairs = 1;
-    memcpy(n->space + CONFIG_MAC, n->state.mac, sizeof(n->state.mac));
-    put_status(n);
-    put_le16(n->space + CONFIG_PAIRS, (uint16_t)n->config.pairs);
-    put_le16(n->space + CONFIG_MTU, n->config.mtu);
+    put_space(n);
     if (!virtio_is_live(&n->virtio))
         return;
     virtio_net_update_offloads(n);

@@ -6,6 +6,7 @@
  * A libFuzzer target (devices.sh). The input's first byte chooses the device, the others are a stream of operations.
  */
 #include "devices/virtio/virtio_balloon.h"
+#include "devices/virtio/virtio_net.h"
 #include "devices/virtio/virtio_pci.h"
 #include "devices/virtio/virtio_rng.h"
 #include "devices/virtio/virtio_serial.h"
@@ -37,6 +38,9 @@ struct Bench {
     struct VirtioRng rng;
     struct VirtioBalloon balloon;
     struct VirtioSerial serial;
+    struct VirtioNet net;
+    struct NetEnd card, wire;
+    bool busy;           /* the other end of the wire */
     size_t sent;         /* since the last turn */
     unsigned dry, waits; /* of the source: it has nothing so often; of the balloon: turns that wait */
     uint64_t discarded;  /* since the last turn */
@@ -168,6 +172,69 @@ static void serial_host(struct Bench *b, uint32_t number) {
     b->dry = number >> 8 & 7;
 }
 
+/* ---- network ---- */
+
+static bool wire_can_take(void *opaque) { return !((struct Bench *)opaque)->busy; }
+
+/* What comes off the card is a frame, finished as its other end wants it. */
+static bool wire_take(void *opaque, const struct NetPacket *p) {
+    struct Bench *b = opaque;
+    size_t bytes = 0;
+    uint8_t first[NET_FRAME_MIN];
+    for (unsigned i = 0; i < p->pieces; i++)
+        bytes += p->piece[i].iov_len;
+    demand(bytes == p->bytes && bytes >= NET_FRAME_MIN && bytes <= NET_FRAME_MAX, "a frame of a length that can't be");
+    demand((net_offload_needs(&p->offload) & ~b->wire.takes) == 0, "a packet that is not finished");
+    demand(net_copy(p, 0, first, sizeof(first)) == sizeof(first), "a frame that can't be read");
+    return true;
+}
+
+static bool door_is_open(void *opaque) { return (((struct Bench *)opaque)->dry & 1) == 0; }
+static void door_knock(void *opaque) { (void)opaque; }
+
+static struct Virtio *make_net(struct Bench *b) {
+    static const struct VirtioNetOps ops = {more};
+    static const struct NetOps wire_ops = {.can_take = wire_can_take, .take = wire_take};
+    static struct NetDoor door;
+    const struct VirtioNetConfig config = {.mac = {0x52, 0x54, 0, 0x12, 0x34, 0x56}, .pairs = 2};
+    door = (struct NetDoor){door_is_open, door_knock, b};
+    net_end_init(&b->card, "card", &virtio_net_end_ops, &b->net, &door);
+    net_end_init(&b->wire, "wire", &wire_ops, b, NULL);
+    demand(net_connect(&b->card, &b->wire) == 0, "no link");
+    virtio_net_init(&b->net, &b->pci.pci, &b->card, &config, &ops, b);
+    return &b->net.virtio;
+}
+
+static void *net_state(struct Bench *b) { return &b->net.state; }
+static void net_state_restored(struct Bench *b) { virtio_net_restored(&b->net); }
+
+/* A frame for the guest, a turn, a change of the other end. */
+static void net_host(struct Bench *b, uint32_t number) {
+    static uint8_t frame[NET_FRAME_MAX] = {0x52, 0x54,     0,           0x12,     0x34,
+                                           0x56, [12] = 8, [14] = 0x45, [23] = 6, [46] = 0x50};
+    const size_t bytes = number >> 8 < NET_FRAME_MAX ? number >> 8 : NET_FRAME_MAX;
+    const struct iovec piece = {frame, bytes};
+    struct NetPacket p = {&piece, 1, bytes, {0}};
+    if (number & 1)
+        p.offload = (struct NetOffload){.needs_checksum = true,
+                                        .start = 34,
+                                        .offset = 16,
+                                        .gso = number & 16 ? NET_GSO_TCP4 : 0,
+                                        .segment_bytes = 1448};
+    if (number & 2) {
+        net_send(&b->wire, &p);
+        net_sent(&b->wire);
+    }
+    if (number & 4)
+        virtio_net_continue(&b->net);
+    b->busy = number & 32;
+    net_set_takes(&b->wire, number >> 6 & 3);
+    if (number & 8)
+        net_ready(&b->wire);
+    net_flush(&b->card);
+    demand(b->card.waiting <= NET_QUEUE_PACKETS && b->card.waiting_bytes <= NET_QUEUE_BYTES, "a queue without end");
+}
+
 static const struct Kind kinds[] = {
     {{"virtio-rng", VIRTIO_TYPE_ENTROPY, 0x00ff00},
      &virtio_rng_state_table,
@@ -187,6 +254,12 @@ static const struct Kind kinds[] = {
      serial_state,
      serial_restored,
      serial_host},
+    {{"virtio-net", VIRTIO_TYPE_NET, 0x020000},
+     &virtio_net_state_table,
+     make_net,
+     net_state,
+     net_state_restored,
+     net_host},
 };
 enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };
 
