@@ -57,6 +57,7 @@ int kvm_irqchip_create(struct KvmVm *vm, char *why, size_t n) {
     } needed[] = {
         {KVM_CAP_IRQCHIP, "KVM_CAP_IRQCHIP"},
         {KVM_CAP_IRQ_ROUTING, "KVM_CAP_IRQ_ROUTING"},
+        {KVM_CAP_SIGNAL_MSI, "KVM_CAP_SIGNAL_MSI"},
         {KVM_CAP_MP_STATE, "KVM_CAP_MP_STATE"},
     };
     for (unsigned i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {

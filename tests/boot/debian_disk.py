@@ -3,9 +3,11 @@
 """Debian 12 from its disk (make-disk.sh), as a person lives with it: debian_disk.py [--long] DISK TWIN86 [OPTIONS]
 
 GRUB, systemd, a login on the serial console, files that stay, a warm reboot, sleep in S3, power off; through SeaBIOS from
-virtio and from IDE, and through OVMF. --long: all of it from each. How long each part takes is printed; the rest of the
-machine's options (-accel kvm) are passed on.
+virtio and from IDE, and through OVMF. --long: all of it from each. --only "OVMF, IDE": of these that one. --in-place:
+DISK itself is written to, no copy. --limit: how many seconds each step may take. How long each part takes is printed;
+the rest of the machine's options (-accel kvm) are passed on.
 """
+import argparse
 import json
 import os
 import re
@@ -17,9 +19,10 @@ import sys
 import tempfile
 import time
 
-LIMIT = 600  # seconds; nothing that works takes so long
+LIMIT = 600  # seconds; nothing that works takes so long, but in a machine that is emulated itself (--limit)
 ROOT_PARTITION = 20480 * 512  # make-disk.sh
 ESCAPES = re.compile(r"\x1b\[[?=0-9;]*[a-zA-Z]")  # of terminals
+RECENT = 8192  # characters of the console among which is what was waited for
 OVMF_FOLDER = "/usr/share/OVMF"
 
 tmp = tempfile.mkdtemp()
@@ -40,7 +43,7 @@ class Guest:
         self.events = []
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
         self.qmp = socket.socket(socket.AF_UNIX)
-        for _ in range(200):
+        while self.process.poll() is None:
             try:
                 self.qmp.connect(path)
                 break
@@ -77,14 +80,15 @@ class Guest:
             self.next_reply()
         self.events = self.events[self.events.index(name) + 1:]
 
-    def expect(self, pattern, limit=LIMIT):
+    def expect(self, pattern, limit=None):
         """Wait until the console shows `pattern`; what comes after it is for the next."""
-        end = time.monotonic() + limit
+        end = time.monotonic() + (limit or LIMIT)
         while True:
             match = re.search(pattern, self.seen)
             if match:
                 self.seen = self.seen[match.end():]
                 return match
+            self.seen = self.seen[-RECENT:]
             if not select.select([self.process.stdout], [], [], max(0, end - time.monotonic()))[0]:
                 raise Failure(f"no {pattern!r} came")
             data = os.read(self.process.stdout.fileno(), 65536)
@@ -201,11 +205,15 @@ def fsck(disk, timer):
     timer.done("the file system is whole")
 
 
-def live(name, program, template, options, parts):
-    """Boot a copy of the disk, do `parts`, power it off. `options`: twin86's, with DISK for the disk's path."""
-    global failed
+def copy_of(template):
     disk = os.path.join(tmp, "disk.raw")
     subprocess.run(["cp", "--sparse=always", "--reflink=auto", template, disk], check=True)
+    return disk
+
+
+def live(name, program, disk, options, parts):
+    """Boot the disk, do `parts`, power it off. `options`: twin86's, with DISK for the disk's path."""
+    global failed
     guest = None
     timer = Timer(name)
     try:
@@ -235,24 +243,38 @@ def ovmf_options():
             "-drive", f"if=pflash,format=raw,file={tmp}/vars.fd"]
 
 
+def arguments():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--long", action="store_true")
+    parser.add_argument("--only", choices=("SeaBIOS, virtio", "SeaBIOS, IDE", "OVMF, virtio", "OVMF, IDE"))
+    parser.add_argument("--in-place", action="store_true")
+    parser.add_argument("--limit", type=int, default=LIMIT)
+    parser.add_argument("disk")
+    parser.add_argument("program", nargs=argparse.REMAINDER)
+    return parser.parse_args()
+
+
 def main():
-    global skipped
-    arguments = sys.argv[1:]
-    everything = arguments[0] == "--long"
-    template, *program = arguments[1:] if everything else arguments
-    write = lambda guest, timer: write_files(guest)
-    all_parts = [write, reboot, sleep]
-    virtio, ide = ["-drive", "file=DISK,format=raw,if=virtio"], ["-hda", "DISK"]
-    live("SeaBIOS, virtio", program, template, virtio, all_parts)
-    live("SeaBIOS, IDE", program, template, ide, all_parts if everything else [])
-    ovmf = ovmf_options()
-    if ovmf:
-        live("OVMF, virtio", program, template, ovmf + virtio, all_parts if everything else [])
-        if everything:
-            live("OVMF, IDE", program, template, ovmf_options() + ide, all_parts)
-    else:
-        skipped += 1
-        print(f"SKIP OVMF: there is none in {OVMF_FOLDER}")
+    global skipped, LIMIT
+    args = arguments()
+    LIMIT = args.limit
+    everything = [lambda guest, timer: write_files(guest), reboot, sleep]
+    disks = {"virtio": ["-drive", "file=DISK,format=raw,if=virtio"], "IDE": ["-hda", "DISK"]}
+    # True: all parts; else only to the login
+    plan = {"SeaBIOS, virtio": True, "SeaBIOS, IDE": args.long, "OVMF, virtio": args.long}
+    if args.long or args.only:
+        plan["OVMF, IDE"] = args.long
+    for name, whole in plan.items():
+        firmware, interface = name.split(", ")
+        if args.only not in (None, name):
+            continue
+        options = ovmf_options() if firmware == "OVMF" else []
+        if options is None:
+            skipped += 1
+            print(f"SKIP {name}: there is no OVMF in {OVMF_FOLDER}")
+            continue
+        disk = args.disk if args.in_place else copy_of(args.disk)
+        live(name, args.program, disk, options + disks[interface], everything if whole else [])
     print(f"{passed} passed, {failed} failed, {skipped} skipped")
     return failed != 0
 

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: MIT
 # Debian's firmware: firmware.sh TWIN86 [ENGINE]. SeaBIOS to its boot menu, an option ROM of our own and a
 # reset, a disk, GRUB's CD and floppy disk, memtest86+'s CD; OVMF to its shell from a ROM and from flash chips, whose variables stay.
+# SLOW=N: N times as patient. GUEST=DIR: where vmlinuz and busybox of Debian are, else they are fetched.
 set -u
 srcdir=${srcdir:-$(dirname "$0")/../..}
-twin86=${1:-./twin86} engine=${2:-tcg-lite}
+twin86=${1:-./twin86} engine=${2:-tcg-lite} slow=${SLOW:-1} limit=$((60 * ${SLOW:-1}))
 tmp=$(mktemp -d) && trap 'rm -rf "$tmp"' EXIT
 passed=0 failed=0 skipped=0
 
@@ -27,7 +28,7 @@ shows() { plain | grep -a -q -e "${1// / *}"; }
 
 # await SECONDS WORDS: it shows them before twin86 ends.
 await() {
-    local end=$((SECONDS + $1))
+    local end=$((SECONDS + $1 * slow))
     until shows "$2"; do
         [ $SECONDS -lt $end ] && kill -0 "$booted" 2>/dev/null || break
         sleep 0.2
@@ -41,7 +42,8 @@ boot() {
     local seconds=$1 words=$2
     shift 2
     : >"$tmp/out"
-    "$twin86" -accel "$engine" -nographic -timeout "$((seconds + 60))" "$@" <"$tmp/keys" >"$tmp/out" 2>"$tmp/err" &
+    "$twin86" -accel "$engine" -nographic -timeout "$(((seconds + 60) * slow))" "$@" <"$tmp/keys" \
+        >"$tmp/out" 2>"$tmp/err" &
     booted=$!
     await "$seconds" "$words"
 }
@@ -58,7 +60,7 @@ exec 7<>"$tmp/keys"
 linux_by() {
     local name=$1 guest
     shift
-    guest=$("$srcdir/tests/boot/fetch-debian.sh" amd64 2>/dev/null | tail -n 1)
+    guest=${GUEST:-$("$srcdir/tests/boot/fetch-debian.sh" amd64 2>/dev/null | tail -n 1)}
     [ -s "$guest/vmlinuz" ] || { skip "$name, -kernel: no Debian kernel could be fetched"; return; }
     printf '#!/bin/busybox sh\necho "init is up"\n' >"$tmp/init"
     "$srcdir/tests/boot/make-initramfs.sh" "$guest/busybox" "$tmp/init" "$tmp/initrd.gz"
@@ -91,7 +93,7 @@ seabios_without_disk() {
 # The option ROM boots, resets the machine, boots again and ends twin86: exit code 63h.
 seabios_option_rom() {
     [ -f tests/boot/option.rom ] || { skip "option ROM: it was not built"; return; }
-    "$twin86" -accel "$engine" -nographic -timeout 60 -option-rom tests/boot/option.rom,bootindex=0 \
+    "$twin86" -accel "$engine" -nographic -timeout $limit -option-rom tests/boot/option.rom,bootindex=0 \
         -device isa-debug-exit </dev/null >"$tmp/out" 2>"$tmp/err"
     code=$?
     count=$(plain | grep -a -c "Booted *from *the *option *ROM")
@@ -105,7 +107,7 @@ seabios_option_rom() {
 # The same as the expansion ROM of a PCI device, which firmware finds by its BAR.
 seabios_pci_rom() {
     [ -f tests/boot/pci-option.rom ] || { skip "PCI option ROM: it was not built"; return; }
-    "$twin86" -accel "$engine" -nographic -timeout 60 -device virtio-rng-pci,romfile=tests/boot/pci-option.rom \
+    "$twin86" -accel "$engine" -nographic -timeout $limit -device virtio-rng-pci,romfile=tests/boot/pci-option.rom \
         -device isa-debug-exit </dev/null >"$tmp/out" 2>"$tmp/err"
     code=$?
     if [ $code = 99 ] && [ "$(plain | grep -a -c "Booted *from *the *option *ROM")" = 2 ]; then
@@ -121,7 +123,7 @@ ends() {
     shift 2
     cp tests/boot/disk.img "$tmp/disk.img"
     truncate -s 8M "$tmp/disk.img"
-    "$twin86" -accel "$engine" -nographic -timeout 60 -device isa-debug-exit "$@" </dev/null >"$tmp/out" 2>"$tmp/err"
+    "$twin86" -accel "$engine" -nographic -timeout $limit -device isa-debug-exit "$@" </dev/null >"$tmp/out" 2>"$tmp/err"
     code=$?
     [ $code = "$want" ] && ok "SeaBIOS $engine: $what" || bad "$what: exit code $code"
 }
@@ -161,7 +163,7 @@ seabios_disk() {
     [ -f tests/boot/disk.img ] || { skip "disk: it was not built"; return; }
     cp tests/boot/disk.img "$tmp/disk.img"
     truncate -s 8M "$tmp/disk.img"
-    "$twin86" -accel "$engine" -nographic -timeout 60 -drive "file=$tmp/disk.img,format=raw" -device isa-debug-exit \
+    "$twin86" -accel "$engine" -nographic -timeout $limit -drive "file=$tmp/disk.img,format=raw" -device isa-debug-exit \
         </dev/null >"$tmp/out" 2>"$tmp/err"
     code=$?
     if [ $code = 101 ] && [ "$(od -An -tx1 -j 1536 -N 2 "$tmp/disk.img")" = " 44 44" ]; then
@@ -197,7 +199,7 @@ seabios_floppy() {
 
 # Without a display what it shows is in text memory: a test is on its way, over all of memory.
 seabios_memtest() {
-    local iso=/usr/lib/memtest86+/memtest86+x64.iso end=$((SECONDS + 90))
+    local iso=/usr/lib/memtest86+/memtest86+x64.iso end=$((SECONDS + 90 * slow))
     [ -r $iso ] || { skip "memtest86+: there is no $iso (Debian: memtest86+)"; return; }
     boot 60 "Booting from DVD/CD" -m 64M -drive "file=$iso,media=cdrom,format=raw,readonly=on" -boot d \
         -monitor "unix:$tmp/monitor,server,nowait" || bad "memtest86+ does not boot"

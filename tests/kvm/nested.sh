@@ -6,25 +6,35 @@
 # stress isa lockstep debian debian_irqchip handover moves (saved states, two CPUs; MOVES_ROUNDS times) exits gdb insn
 # (diff insn in every CPU mode, INSN_CASES of each), insn_host (32- and 16-bit programs without KVM, ten times
 # INSN_CASES, under Debian's generic kernel, for the cloud kernel has no 16-bit segments), and, not done by default:
-# firmware (SeaBIOS and OVMF), disks (IDE, virtio, CD), debian_exits, the exit statistics of Debian's boot as JSON
-# (NESTED_JSON=FILE keeps it), bench, what exits cost there (docs/exits.md; NESTED_JSON=FILE keeps it),
-# debian_lockstep, and sti_hlt.
+# firmware (all of tests/boot/firmware.sh), disks (small ones by SeaBIOS, Debian's kernel on IDE, virtio, CD),
+# debian_disk (Debian 12 lives on its disk; that is eight jobs, disk_CHIP_FIRMWARE_INTERFACE, with kernel-irqchip=CHIP),
+# debian_exits, the exit statistics of Debian's boot as JSON, bench, what exits cost there (docs/exits.md;
+# NESTED_JSON=FILE keeps either's figures), bench_interrupts, what raising interrupts costs, debian_lockstep, sti_hlt.
 #
-# Each emulated machine has one of the host's processors: on two, QEMU loses interrupts. And guests get nohz=off: QEMU's SVM loses
-# STI's shadow (sti_hlt shows it, and fails). docs/kvm-run.md has both. Machines print a line every 10 seconds; should that
-# not have been all, one that says nothing for a minute is begun anew, twice, and the output says so.
+# Each emulated machine has one of the host's processors: on two, QEMU loses interrupts; there are as many at once as
+# there are processors, two at most. And guests get nohz=off: QEMU's SVM loses STI's shadow (sti_hlt shows it, and
+# fails). docs/kvm-run.md has both. Machines print a line every 10 seconds; should that not have been all, one that says
+# nothing for a minute is begun anew, twice, and the output says so.
 #
 # SKIPs (exit code 77) where QEMU or the kernel packages can't be had.
 set -u
 srcdir=${srcdir:-$(cd "$(dirname "$0")/../.." && pwd)}
-# Each word a machine's jobs; the first two go at once where there are two processors.
+# Each word a machine's jobs; two go at once where there are two processors.
+machines="embedded,unit,stress,isa,lockstep,debian,exits handover,insn debian_irqchip gdb insn_host moves"
 if [ $# -gt 0 ]; then
-    machines=$(echo "$*" | sed 's/debian_irqchip//g; s/\<gdb\>//g; s/insn_host//g; s/  */,/g; s/^,*//; s/,*$//')
-    case " $* " in *" debian_irqchip "*) machines="$machines debian_irqchip" ;; esac
-    case " $* " in *" gdb "*) machines="$machines gdb" ;; esac
-    case " $* " in *" insn_host "*) machines="$machines insn_host" ;; esac
-else
-    machines="embedded,unit,stress,isa,lockstep,debian,exits handover,insn debian_irqchip gdb insn_host moves"
+    together= machines=
+    for job; do
+        case $job in
+        debian_irqchip | gdb | insn_host | disk_*) machines="$machines $job" ;;
+        debian_disk)
+            for disk in SeaBIOS_virtio SeaBIOS_IDE OVMF_virtio OVMF_IDE; do
+                machines="$machines disk_off_$disk disk_on_$disk"
+            done
+            ;;
+        *) together=$together${together:+,}$job ;;
+        esac
+    done
+    machines="$together $machines"
 fi
 jobs=$(echo "$machines" | tr ',' ' ')
 seconds=${NESTED_SECONDS:-600}
@@ -60,7 +70,7 @@ mkdir -p "$root/bin" "$root/dev" "$root/proc" "$root/sys" "$root/tmp" "$root/etc
 cp "$guest/busybox" "$root/bin/busybox"
 cp "$modules/irqbypass.ko" "$modules/kvm.ko" "$modules/kvm-amd.ko" "$root/lib/"
 programs=twin86
-for p in unit stress bench-exits; do
+for p in unit stress bench-exits bench-interrupts; do
     [ -x "$p" ] && programs="$programs $p"
 done
 for p in $programs; do
@@ -125,6 +135,79 @@ disk_files() {
 }
 case " $jobs " in
 *" disks "*) disk_files ;;
+esac
+. "$srcdir/tests/boot/copy-programs.sh"
+# put_programs FILE...: of this host, with their libraries
+put_programs() {
+    for p; do
+        cp -L "$p" "$root/bin/"
+        # shellcheck disable=SC2046
+        cp -L $(libraries "$p") "$root/lib/"
+    done
+}
+# Firmware, and Python with what the tests that are written in it import.
+firmware_files() {
+    for f in seabios/bios-256k.bin ovmf/OVMF.fd OVMF/OVMF_CODE.fd OVMF/OVMF_VARS.fd; do
+        f=/usr/share/$f
+        [ ! -r $f ] || copy_files "$root" $f
+    done
+    python=/usr/bin/python3 # Debian's own
+    [ -x $python ] || skip "python3 is not installed"
+    put_programs $python
+    $python -c 'import encodings, os, sys, argparse, json, re, select, shutil, socket, subprocess, tempfile, time
+for m in list(sys.modules.values()): print(getattr(m, "__file__", None) or "")' | grep . > "$work/python"
+    # shellcheck disable=SC2046
+    copy_files "$root" $(cat "$work/python") "$($python -c 'import encodings; print(encodings.__path__[0])')"/*.py
+    # shellcheck disable=SC2046
+    cp -L $(libraries $(grep '\.so$' "$work/python")) "$root/lib/"
+}
+case " $jobs " in
+*" firmware "*)
+    firmware_files
+    put_programs /bin/bash "$(command -v cpio)"
+    for f in /usr/lib/grub-rescue/grub-rescue-cdrom.iso /usr/lib/grub-rescue/grub-rescue-floppy.img \
+        /usr/lib/memtest86+/memtest86+x64.iso; do
+        [ ! -r $f ] || copy_files "$root" $f
+    done
+    mkdir -p "$root/t/guest"
+    cp "$guest/vmlinuz" "$guest/busybox" "$root/t/guest/"
+    cp "$srcdir/tests/boot/firmware.sh" "$srcdir/tests/boot/make-initramfs.sh" "$srcdir/tests/boot/screen.py" \
+        tests/boot/pci-option.rom "$root/t/tests/boot/"
+    ;;
+esac
+# Debian's disk, which the emulated machine has as its own; GRUB there gives Linux nohz=off.
+debian_files() {
+    PATH=$PATH:/usr/sbin:/sbin
+    template=$("$srcdir/tests/boot/make-disk.sh" | tail -n 1)
+    [ -s "$template" ] || skip "Debian's disk could not be made"
+    for tool in debugfs e2fsck; do
+        command -v $tool > /dev/null || skip "$tool is not installed (package e2fsprogs)"
+    done
+    cp --sparse=always --reflink=auto "$template" "$work/disk.raw"
+    sector=$(sed -n 's/^ROOT_PARTITION = \([0-9]*\) \* 512.*/\1/p' "$srcdir/tests/boot/debian_disk.py")
+    partition="$work/disk.raw?offset=$((sector * 512))"
+    debugfs -R "cat /boot/grub/grub.cfg" "$partition" 2> /dev/null |
+        sed 's/ro console/ro nohz=off console/' > "$work/grub.cfg"
+    printf 'cd /boot/grub\nrm grub.cfg\nwrite %s grub.cfg\n' "$work/grub.cfg" |
+        debugfs -w -f - "$partition" > "$work/debugfs" 2>&1
+    debugfs -R "cat /boot/grub/grub.cfg" "$partition" 2> /dev/null | grep -q nohz=off || {
+        cat "$work/debugfs"
+        echo "FAIL nested KVM: GRUB's file on Debian's disk can't be changed"
+        exit 1
+    }
+    drivers=$("$srcdir/tests/boot/modules.sh" amd64 $disk_modules | tail -n 1)
+    [ -s "$drivers/virtio_blk.ko" ] || skip "$drivers"
+    for m in $disk_modules; do
+        cp "$drivers/$m.ko" "$root/lib/"
+    done
+    echo "$disk_modules" > "$root/t/disk-modules"
+    cp "$srcdir/tests/boot/debian_disk.py" "$root/t/tests/boot/"
+    firmware_files
+    put_programs "$(command -v e2fsck)"
+}
+disk_modules="virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_blk"
+case " $jobs " in
+*" disk_"*) debian_files ;;
 esac
 cp "$srcdir/tests/kvm/init-nested" "$root/init"
 echo "${INSN_CASES:-500}" > "$root/t/insn-cases"
@@ -199,7 +282,13 @@ END
 emulate() {
     rm -f "$work/ended.$1"
     serial="-serial stdio"
-    kernel=$guest/vmlinuz append=
+    kernel=$guest/vmlinuz append= disk= limit=$seconds
+    case $1 in
+    disk_*)
+        disk="-drive file=$work/disk.raw,format=raw,if=virtio,snapshot=on"
+        limit=${NESTED_SECONDS:-7200}
+        ;;
+    esac
     if [ "$1" = insn_host ]; then
         # QEMU 7.2 adds DS.base to addresses with a DS prefix in 64-bit code, which Linux puts in LOCK's place on one
         # processor, and far returns read the stack as the supervisor, which SMAP forbids.
@@ -209,8 +298,8 @@ emulate() {
     [ "$1" != gdb ] || serial="-chardev socket,id=gdb,path=$work/gdb.socket,server=on,wait=off -serial stdio -serial chardev:gdb"
     {
         # shellcheck disable=SC2086
-        timeout "$seconds" taskset -c "$2" qemu-system-x86_64 -accel tcg -cpu max,+svm,+npt -m 2048 -nographic -no-reboot -nodefaults \
-            $serial -kernel "$kernel" -initrd "$work/initrd.gz" \
+        timeout "$limit" taskset -c "$2" qemu-system-x86_64 -accel tcg -cpu max,+svm,+npt -m 2048 -nographic \
+            -no-reboot -nodefaults $serial $disk -kernel "$kernel" -initrd "$work/initrd.gz" \
             -append "console=ttyS0 quiet panic=-1 tsc=reliable $append jobs=$1" < /dev/null > "$work/raw.$1" &
         echo $! > "$work/pid.$1"
         wait $!
@@ -254,26 +343,25 @@ machine() {
     fi
 }
 
+# run_free CPU: the machines that nobody else has begun.
+run_free() {
+    for m in $machines; do
+        ! mkdir "$work/begun.$m" 2> /dev/null || machine "$m" "$1"
+    done
+}
+
 cpus=$(sed -n 's/^Cpus_allowed_list:[[:space:]]*//p' /proc/self/status)
 first=${cpus%%[,-]*} last=${cpus##*[,-]}
-# shellcheck disable=SC2086
-set -- $machines
-if [ "$first" != "$last" ] && [ $# -gt 1 ]; then
-    machine "$1" "$first" &
-    machine "$2" "$last"
-    wait
-    shift 2
-fi
-for m; do
-    machine "$m" "$first"
-done
+[ "$first" = "$last" ] || run_free "$last" &
+run_free "$first"
+wait
 ended=true
 for m in $machines; do
     cat "$work/log.$m" >> "$work/log"
     cat "$work/still.$m" 2>/dev/null
     grep -a -E '(^| )(ok|FAIL|SKIP) |^ ' "$work/log.$m"
     grep -a -q '^NESTED DONE' "$work/log.$m" && continue
-    echo "FAIL nested KVM: $m: it did not come to its end within $seconds s; its last lines:"
+    echo "FAIL nested KVM: $m: it did not come to its end in time; its last lines:"
     tail -n 30 "$work/log.$m"
     ended=false
 done

@@ -39,6 +39,7 @@ static void collect(void *opaque, const uint8_t *data, size_t size) {
 }
 
 static bool kernel_irqchip;
+static bool test_lines; /* pc-testdev in place of the debug console, whose port it has */
 
 static Twin86Machine *machine_with(const uint8_t *code, size_t n) {
     Twin86Config c;
@@ -49,7 +50,8 @@ static Twin86Machine *machine_with(const uint8_t *code, size_t n) {
     c.accel = "kvm";
     c.cpu = "x86-64-v1,+x2apic";
     c.kernel_irqchip = kernel_irqchip;
-    c.debugcon = true;
+    c.debugcon = !test_lines;
+    c.pc_testdev = test_lines;
     c.debugcon_port = 0xe9;
     c.debugcon_output = collect;
     c.debug_exit = true;
@@ -440,6 +442,42 @@ START_TEST(host_ticks_after_reset) {
 }
 END_TEST
 
+/* A level-triggered line that is still high after the EOI interrupts again, and one that has fallen does not:
+ * pc-testdev's IRQ 5, which the handler lowers at the third time. */
+START_TEST(host_level_triggered_line) {
+    static const uint8_t code[] = {
+        0xfa, 0x31, 0xc0, 0x8e, 0xd8, 0x8e, 0xd0,       /* cli; xor ax, ax; mov ds, ax; mov ss, ax */
+        0xbc, 0x00, 0x70,                               /* mov sp, 7000h */
+        0xc7, 0x06, 0x94, 0x00, 0x50, 0x00,             /* mov word [94h], handler */
+        0xc7, 0x06, 0x96, 0x00, 0x00, 0xf0,             /* mov word [96h], f000h */
+        0xb0, 0x11, 0xe6, 0x20, 0xb0, 0x20, 0xe6, 0x21, /* out 20h, 11h; out 21h, 20h */
+        0xb0, 0x04, 0xe6, 0x21, 0xb0, 0x01, 0xe6, 0x21, /* out 21h, 4; out 21h, 1 */
+        0xb0, 0xdf, 0xe6, 0x21,                         /* out 21h, dfh */
+        0xba, 0xd0, 0x04, 0xb0, 0x20, 0xee,             /* out 4d0h, 20h: IRQ 5 is level-triggered */
+        0xc6, 0x06, 0x00, 0x05, 0x00,                   /* mov byte [500h], 0 */
+        0xba, 0x05, 0x20, 0xb0, 0x01, 0xee,             /* out 2005h, 1 */
+        0xfb,                                           /* sti */
+        0x80, 0x3e, 0x00, 0x05, 0x03, 0x72, 0xf9,       /* cmp byte [500h], 3; jb to it */
+        0xb9, 0x00, 0x10, 0xe2, 0xfe,                   /* mov cx, 1000h; loop to itself */
+        0xa0, 0x00, 0x05, 0xb4, 0x00, 0xe7, 0xf4, 0xf4, /* mov al, [500h]; mov ah, 0; out f4h, ax; hlt */
+        0xfe, 0x06, 0x00, 0x05, 0xb0, 0x20, 0xe6, 0x20, /* handler: inc byte [500h]; out 20h, 20h */
+        0x80, 0x3e, 0x00, 0x05, 0x03, 0x72, 0x06,       /* cmp byte [500h], 3; jb to the iret */
+        0x30, 0xc0, 0xba, 0x05, 0x20, 0xee, 0xcf,       /* out 2005h, 0; iret */
+    };
+    _Static_assert(sizeof(code) == 0x50 + 22, "the handler is at 50h");
+    Twin86Event event = {0};
+    kernel_irqchip = irqchips[_i];
+    test_lines = true;
+    Twin86Machine *m = machine_with(code, sizeof(code));
+    ck_assert_int_eq(twin86_start(m, 0), 0);
+    ck_assert_int_eq(twin86_wait(m, 20000, &event), 0);
+    ck_assert_msg(event.kind == TWIN86_EVENT_DEBUG_EXIT, "event %d: %s", (int)event.kind, event.message);
+    ck_assert_uint_eq(event.value, 3 << 1 | 1);
+    twin86_destroy(m);
+    test_lines = kernel_irqchip = false;
+}
+END_TEST
+
 /* HLT with nothing to wake it, paused and continued; then a reset gets it out. */
 START_TEST(host_pause_in_hlt) {
     static const uint8_t code[] = {
@@ -534,6 +572,39 @@ START_TEST(lines_of_the_irqchip) {
     }
     kvm_irqchip_ops.set_line(&e.accel, -1, true); /* ignored */
     kvm_irqchip_ops.set_line(&e.accel, ACCEL_IRQ_LINES, true);
+    close_engine();
+}
+END_TEST
+
+/* The local APIC has a request for the vector. */
+static bool requested(unsigned vector) {
+    enum { IRR = 0x200 };
+    const struct KvmVcpu *v = e.cpu.engine;
+    struct kvm_lapic_state s;
+    uint32_t word;
+    ck_assert_int_eq(ioctl(v->fd, KVM_GET_LAPIC, &s), 0);
+    memcpy(&word, s.regs + IRR + vector / 32 * 16, sizeof(word));
+    return word >> vector % 32 & 1;
+}
+
+/* Whatever vector the guest programs, as often as it does, more than a table of routes would hold; what is for no CPU
+ * that there is is lost; and a reset leaves nothing. */
+START_TEST(messages_to_the_irqchip) {
+    enum { PROGRAMMED = 10000, VECTORS = 0x100 - 0x20 };
+    open_engine();
+    for (unsigned i = 0; i < PROGRAMMED; i++) {
+        unsigned vector = 0x20 + i % VECTORS;
+        if (i % VECTORS == 0) {
+            kvm_irqchip_ops.reset(&e.cpu);
+            ck_assert(!requested(0x20) && !requested(0xff));
+        }
+        kvm_irqchip_ops.send_msi(&e.accel, 0xfee01000, vector); /* CPU 1 */
+        if (i < 2 * VECTORS)
+            ck_assert(!requested(vector));
+        kvm_irqchip_ops.send_msi(&e.accel, 0xfee00000, vector);
+        if (i < 2 * VECTORS || i > PROGRAMMED - VECTORS)
+            ck_assert(requested(vector));
+    }
     close_engine();
 }
 END_TEST
@@ -638,12 +709,14 @@ Suite *kvm_host_suite(void) {
                                  host_create_and_destroy,
                                  irqchip_is_refused,
                                  lines_of_the_irqchip,
+                                 messages_to_the_irqchip,
                                  state_of_the_irqchip_is_saved,
                                  state_of_the_irqchip_is_restored,
                                  host_device_within_a_page,
                                  host_a20,
                                  host_dirty_log};
-    const TTest *const each[] = {host_ticks, host_ticks_after_reset, host_pause_in_hlt, host_nmi};
+    const TTest *const each[] = {host_ticks, host_ticks_after_reset, host_level_triggered_line, host_pause_in_hlt,
+                                 host_nmi};
     const unsigned once_count = sizeof(once) / sizeof(once[0]), each_count = sizeof(each) / sizeof(each[0]);
     char why[256];
     bool usable = kvm_ops.probe(why, sizeof(why)) == 0;
