@@ -86,6 +86,13 @@ void monitor_chardev_remove(struct Monitor *mon, char *args);
 void monitor_info_balloon(struct Monitor *mon, char *args);
 void monitor_balloon(struct Monitor *mon, char *args);
 
+/* network.c */
+void monitor_info_network(struct Monitor *mon, char *args);
+void monitor_info_usernet(struct Monitor *mon, char *args);
+void monitor_set_link(struct Monitor *mon, char *args);
+void monitor_hostfwd_add(struct Monitor *mon, char *args);
+void monitor_hostfwd_remove(struct Monitor *mon, char *args);
+
 /* dump.c */
 void monitor_dump_guest_memory(struct Monitor *mon, char *args);
 

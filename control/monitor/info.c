@@ -125,6 +125,8 @@ const struct MonitorCommand monitor_infos[] = {
     {"blockstats", NULL, "", "what drives have read and written", COMMAND_LOOKS, monitor_info_blockstats},
     {"chardev", NULL, "", "host ends of serial ports, consoles and monitors", 0, monitor_info_chardev},
     {"balloon", NULL, "", "how much RAM the guest has, and what it says of it", 0, monitor_info_balloon},
+    {"network", NULL, "", "cards and what they lead to", 0, monitor_info_network},
+    {"usernet", NULL, "", "connections and forwarded ports of -netdev user", 0, monitor_info_usernet},
     {"cpus", NULL, "", "the CPUs; * is the one that is looked at", COMMAND_LOOKS, info_cpus},
     {"status", NULL, "", "whether the guest runs, and why not", 0, info_status},
     {"version", NULL, "", "of twin86", 0, info_version},

@@ -39,6 +39,10 @@ struct json_object *qmp_chardev_remove(struct QmpCall *call);
 struct json_object *qmp_balloon(struct QmpCall *call);
 struct json_object *qmp_query_balloon(struct QmpCall *call);
 
+/* network.c */
+struct json_object *qmp_set_link(struct QmpCall *call);
+struct json_object *qmp_query_rx_filter(struct QmpCall *call);
+
 /* drives.c */
 struct json_object *qmp_query_block(struct QmpCall *call);
 struct json_object *qmp_query_blockstats(struct QmpCall *call);

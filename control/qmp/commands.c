@@ -236,6 +236,8 @@ const struct QmpCommand qmp_commands[] = {
     {"chardev-remove", {"id"}, qmp_chardev_remove},
     {"balloon", {"value"}, qmp_balloon},
     {"query-balloon", {0}, qmp_query_balloon},
+    {"set_link", {"name", "up"}, qmp_set_link},
+    {"query-rx-filter", {"name"}, qmp_query_rx_filter},
     {"eject", {"device", "id", "force"}, qmp_eject},
     {"blockdev-change-medium", {"device", "id", "filename", "format", "force"}, qmp_change_medium},
     {"stop", {0}, stop},

@@ -83,6 +83,17 @@ struct Netdev *net_find_netdev(const struct Machine *m, const char *id);
 /** A card or a host end of that name. NULL: there is none. */
 struct NetEnd *net_find_end(const struct Machine *m, const char *name);
 
+/* ---- those who look (look.c) ---- */
+
+/** `info network` and `info usernet`. */
+void net_print(const struct Machine *m, FILE *f);
+void net_print_usernet(const struct Machine *m, FILE *f);
+/** set_link: of a card or a host end. 0 or -ENOENT with `why`. */
+int net_switch_link(struct Machine *m, const char *name, bool up, char *why, size_t n);
+/** hostfwd_add, hostfwd_remove; `id` NULL: of the first -netdev user. 0 or -errno with `why`. */
+int net_add_forward(struct Machine *m, const char *id, const char *rule, char *why, size_t n);
+int net_remove_forward(struct Machine *m, const char *id, const char *rule, char *why, size_t n);
+
 /* ---- cards (nic.c) ---- */
 
 void nic_begin_properties(struct NicProperties *p);
