@@ -22,8 +22,13 @@
 #include <sys/mman.h>
 
 enum { HASH_BITS = 17, PAGE_HASH_BITS = 12 };
-enum { SEGMENTS = 8 };
+enum { SEGMENTS = 8, WRITTEN_MAX = 32 };
 enum { INSN_MAX_BYTES = 15 };
+
+/** What others have written in pages with code. */
+struct Written {
+    uint64_t phys, size;
+};
 
 struct BlockCache {
     struct Block *hash[1 << HASH_BITS];
@@ -36,12 +41,19 @@ struct BlockCache {
     struct TcgDecoded decoded[BLOCK_MAX_INSNS];      /* while a block is being built */
     uint8_t bytes[BLOCK_MAX_INSNS * INSN_MAX_BYTES]; /* likewise, if somebody watches */
     struct FuseIndex *fusions;
+    struct Block *cut;                  /* ends early this once (tcg_block_cut), or NULL: */
+    unsigned cut_from;                  /* where, */
+    ExecFn cut_fn[BLOCK_MAX_INSNS + 1]; /* and what was there */
+    pthread_mutex_t written_lock;
+    struct Written written[WRITTEN_MAX]; /* written_lock: since tcg_code_serve, */
+    unsigned written_count;              /* so many; more than WRITTEN_MAX: not all are known */
 };
 
 struct BlockCache *tcg_blocks_new(size_t arena_bytes) {
     struct BlockCache *c = calloc(1, sizeof(*c));
     if (c == NULL)
         return NULL;
+    pthread_mutex_init(&c->written_lock, NULL);
     c->arena_size = arena_bytes;
     c->segment_size = arena_bytes / SEGMENTS;
     c->begun = 1;
@@ -59,6 +71,7 @@ void tcg_blocks_free(struct BlockCache *c) {
     if (c->arena != MAP_FAILED)
         munmap(c->arena, c->arena_size);
     fuse_index_free(c->fusions);
+    pthread_mutex_destroy(&c->written_lock);
     free(c);
 }
 
@@ -113,6 +126,7 @@ static void forget_flags(struct Tcg *t, const struct Block *b) {
 
 void tcg_blocks_flush(struct Tcg *t) {
     struct BlockCache *c = t->blocks;
+    tcg_block_mend(t);
     tcg_history_keep(t->watch);
     for (unsigned k = 0; k < 1u << PAGE_HASH_BITS; k++) {
         for (struct Block *b = c->page_hash[k], *next; b != NULL; b = next) {
@@ -186,32 +200,58 @@ static void next_segment(struct Tcg *t) {
 
 /* ---- staleness ---- */
 
+/** For good. */
+static bool is_gone(const struct BlockCache *c, const struct Block *b) { return b->stale && b != c->cut; }
+
 /** Links from block to block in a page stay, so those to stale blocks are to be cut. */
 static void cut_links(struct BlockCache *c, struct Block **chain) {
     for (struct Block *b = *chain; b != NULL; b = *chain_next(c, b, chain)) {
         struct BlockLink *link = block_links(b);
         for (unsigned k = 0; k < 2u + b->exits; k++)
-            if (link[k].target != NULL && link[k].target->stale)
+            if (link[k].target != NULL && is_gone(c, link[k].target))
                 link[k].target = link[k].hint = NULL;
     }
 }
+
+static unsigned slots_of(const struct Block *b) { return b->count + (unsigned)b->falls; }
 
 /** Nobody finds it any more; whoever is in it leaves it at the next instruction. Its memory stays until its segment
  *  is recycled. */
 static void make_stale(struct BlockCache *c, struct Block *b) {
     unhash(c, b);
+    if (b == c->cut)
+        c->cut = NULL;
     b->stale = true;
-    unsigned slots = b->count + (unsigned)b->falls;
-    for (unsigned k = 0; k < slots; k++)
+    for (unsigned k = 0; k < slots_of(b); k++)
         b->insn[k].fn = tcg_exec_stale;
 }
 
+/* Until it has been left the block is stale, for fused sequences look at that. Not for good: a driver's way to its
+ * device would be decoded anew each time that an interrupt is due there. */
 void tcg_block_cut(struct Tcg *t, const struct Insn *i) {
+    struct BlockCache *c = t->blocks;
     struct Block *b = block_of(i);
-    if (i->idx + 1u < b->count && !b->stale) {
-        make_stale(t->blocks, b);
-        cut_links(t->blocks, page_chain(t->blocks, b->phys));
+    tcg_block_mend(t);
+    if (i->idx + 1u >= b->count || b->stale)
+        return;
+    c->cut = b;
+    c->cut_from = i->idx + 1u;
+    b->stale = true;
+    for (unsigned k = c->cut_from; k < slots_of(b); k++) {
+        c->cut_fn[k] = b->insn[k].fn;
+        b->insn[k].fn = tcg_exec_stale;
     }
+}
+
+void tcg_block_mend(struct Tcg *t) {
+    struct BlockCache *c = t->blocks;
+    struct Block *b = c->cut;
+    if (b == NULL)
+        return;
+    c->cut = NULL;
+    b->stale = false;
+    for (unsigned k = c->cut_from; k < slots_of(b); k++)
+        b->insn[k].fn = c->cut_fn[k];
 }
 
 static bool in_map(const struct Block *b, const uint64_t map[64]) {
@@ -225,6 +265,7 @@ static bool in_map(const struct Block *b, const uint64_t map[64]) {
 
 void tcg_blocks_cut_at(struct Tcg *t, const uint64_t map[64]) {
     struct BlockCache *c = t->blocks;
+    tcg_block_mend(t);
     for (unsigned k = 0; k < 1u << PAGE_HASH_BITS; k++)
         for (struct Block *b = c->page_hash[k]; b != NULL; b = *chain_next(c, b, &c->page_hash[k]))
             if (!b->stale && in_map(b, map))
@@ -245,9 +286,9 @@ bool tcg_code_forget(struct Tcg *t, uint64_t phys, uint64_t size) {
     bool any_left = false, any_gone = false;
     for (struct Block **p = chain; *p != NULL;) {
         struct Block *b = *p, **next = chain_next(t->blocks, b, chain);
-        if (!b->stale && overlaps(b, phys, size))
+        if (!is_gone(t->blocks, b) && overlaps(b, phys, size))
             make_stale(t->blocks, b);
-        if (b->stale) {
+        if (is_gone(t->blocks, b)) {
             any_gone = true;
             *p = *next;
             continue;
@@ -264,11 +305,44 @@ void tcg_code_written(struct Tcg *t, uint64_t phys, uint64_t size) {
     while (size > 0) {
         uint64_t in_page = 4096 - (phys & 0xfff);
         uint64_t n = size < in_page ? size : in_page;
-        if (!tcg_code_forget(t, phys, n))
+        if (!tcg_code_forget(t, phys, n) && cpu_is_alone(t->cpu))
             clear_code_flag(t, phys);
         phys += n;
         size -= n;
     }
+}
+
+/* Posted with the lock: an event without a range is another's. */
+void tcg_code_announce(struct Tcg *t, uint64_t phys, uint64_t size) {
+    struct BlockCache *c = t->blocks;
+    pthread_mutex_lock(&c->written_lock);
+    struct Written *last = c->written_count - 1 < WRITTEN_MAX ? &c->written[c->written_count - 1] : NULL;
+    if (last != NULL && phys >= last->phys && phys - last->phys <= last->size) { /* once more, or what follows it */
+        uint64_t end = phys - last->phys + size;
+        last->size = end > last->size ? end : last->size;
+    } else if (c->written_count < WRITTEN_MAX)
+        c->written[c->written_count++] = (struct Written){phys, size};
+    else
+        c->written_count = WRITTEN_MAX + 1;
+    cpu_post(t->cpu, CPU_EVENT_CODE);
+    pthread_mutex_unlock(&c->written_lock);
+}
+
+void tcg_code_serve(struct Tcg *t) {
+    struct BlockCache *c = t->blocks;
+    struct Written written[WRITTEN_MAX];
+    pthread_mutex_lock(&c->written_lock);
+    cpu_retract(t->cpu, CPU_EVENT_CODE);
+    unsigned count = c->written_count;
+    c->written_count = 0;
+    memcpy(written, c->written, sizeof(written));
+    pthread_mutex_unlock(&c->written_lock);
+    if (count == 0 || count > WRITTEN_MAX) {
+        tcg_blocks_flush(t);
+        return;
+    }
+    for (unsigned k = 0; k < count; k++)
+        tcg_code_written(t, written[k].phys, written[k].size);
 }
 
 void tcg_code_stored(struct Tcg *t, uint64_t phys, uint64_t size) {
@@ -486,6 +560,7 @@ static struct Block *build_break(struct Tcg *t, struct Fetch *f, uint64_t phys, 
 static struct Block *build(struct Tcg *t, struct Fetch *f, uint64_t phys, uint32_t mode) {
     unsigned bytes, exits;
 
+    tcg_block_mend(t); /* before its memory may be recycled */
     if (UNLIKELY(tcg_break_offset(t, f->linear)) && !(mode & MODE_STEP))
         return build_break(t, f, phys, mode);
     protect(t, f->page);

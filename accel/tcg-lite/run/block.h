@@ -59,15 +59,21 @@ struct Block *tcg_block_find(struct Tcg *t, uint32_t mode, struct Block *hint);
 void tcg_blocks_flush(struct Tcg *t);
 /** Bytes in a code page were (or are about to be) written: blocks there become stale, the page is data again. */
 void tcg_code_written(struct Tcg *t, uint64_t phys, uint64_t size);
+/** The same, by another thread: done at the next edge, by tcg_code_serve for CPU_EVENT_CODE. Any thread. */
+void tcg_code_announce(struct Tcg *t, uint64_t phys, uint64_t size);
+/** Where nobody has said what was written everything is forgotten. When nothing runs in blocks. */
+void tcg_code_serve(struct Tcg *t);
 /** The same for a store of the vCPU's own, within a page: what other vCPUs have decoded of it becomes stale, too,
  *  before the store is over. */
 void tcg_code_stored(struct Tcg *t, uint64_t phys, uint64_t size);
 /** Within a page: blocks become stale. True: the page still has some. While the vCPU does not run. */
 bool tcg_code_forget(struct Tcg *t, uint64_t phys, uint64_t size);
 
-/** Let the block of i end behind i, where something is due: what follows is looked up anew. For accesses to devices in
- *  the middle of a block. */
+/** Let the block of i end behind i this once, where something is due: what follows is looked up anew. For accesses to
+ *  devices in the middle of a block. */
 void tcg_block_cut(struct Tcg *t, const struct Insn *i);
+/** The block that tcg_block_cut has cut, if any, has been left: it is whole again. */
+void tcg_block_mend(struct Tcg *t);
 
 /** Blocks with bytes at an offset within a page whose bit in `map` is set become stale. */
 void tcg_blocks_cut_at(struct Tcg *t, const uint64_t map[64]);

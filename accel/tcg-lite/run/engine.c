@@ -135,7 +135,10 @@ static void mapping_changed(void *opaque, uint64_t gpa, uint64_t size) {
     cpu_post(t->cpu, CPU_EVENT_MAP);
 }
 
-static void code_written(void *opaque, uint64_t gpa, uint64_t size) {
+static void code_written(void *opaque, uint64_t gpa, uint64_t size) { tcg_code_announce(opaque, gpa, size); }
+
+/* Another engine's guest writes what nobody hears of: no range says all. */
+static void code_written_somewhere(void *opaque, uint64_t gpa, uint64_t size) {
     struct Tcg *t = opaque;
     (void)gpa, (void)size;
     cpu_post(t->cpu, CPU_EVENT_CODE);
@@ -175,7 +178,7 @@ static int vcpu_init(struct CPUState *cpu, struct Accel *accel) {
         return -ENOMEM;
     tcg_tlb_flush(t);
     const struct BusListener listener = {.mapping_changed = mapping_changed,
-                                         .code_written = code_written,
+                                         .code_written = accel != NULL ? code_written : code_written_somewhere,
                                          .code_begins = code_begins,
                                          .code_stored = code_stored,
                                          .opaque = t};

@@ -142,8 +142,7 @@ static bool serve(struct Tcg *t) {
         return true;
     }
     if (events & CPU_EVENT_CODE) {
-        cpu_retract(t->cpu, CPU_EVENT_CODE);
-        tcg_blocks_flush(t);
+        tcg_code_serve(t);
         return true;
     }
     if (env->pending_db && env->int_shadow != SHADOW_MOV_SS) {
@@ -341,8 +340,9 @@ EXEC_FN tcg_exec_fallthrough(CPUX86State *env, const struct Insn *i, struct Tcg 
     CONTINUE(tcg_follow(t, i, &tcg_links(i)[0]));
 }
 
-/** The block was overwritten: the rest of it is decoded anew. */
+/** The block was overwritten: the rest of it is decoded anew. Or it was cut here. */
 EXEC_FN tcg_exec_stale(CPUX86State *env, const struct Insn *i, struct Tcg *t) {
+    tcg_block_mend(t);
     t->icount -= block_of(i)->count - i->idx;
     env->rip = tcg_this_rip(t, i);
     CONTINUE(lookup(t));

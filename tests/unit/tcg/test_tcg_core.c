@@ -1,11 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /* The engine's machinery: blocks and self-modifying code, TLB and faults, budgets, page walks. */
+#include "accel/tcg-lite/run/block.h"
 #include "cpu/pagewalk.h"
-#include "tests/unit/tcg/cpu_bench.h"
 #include "tests/unit/suites.h"
+#include "tests/unit/tcg/cpu_bench.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <string.h>
+
+static unsigned blocks_decoded(const struct CpuBench *b) {
+    char text[128];
+    unsigned n = 0;
+    tcg_describe(b->cpu.engine, text, sizeof(text));
+    ck_assert_int_eq(sscanf(text, "blocks: %u", &n), 1);
+    return n;
+}
 
 /* mov eax,1; add eax,2; inc ecx; jmp $-? */
 START_TEST(runs_and_counts) {
@@ -69,6 +79,51 @@ START_TEST(code_written_by_others) {
 END_TEST
 
 /* A fault in the middle of a block shows flags and RIP as if instructions ran one by one. */
+/* What is written in one page, by DMA for example, leaves the code of others alone; a page without code is data. */
+START_TEST(code_written_elsewhere) {
+    /* mov ecx, 100; again: call rsi; dec ecx; jnz again; hlt */
+    static const uint8_t code[] = {0xb9, 100, 0, 0, 0, 0xff, 0xd6, 0xff, 0xc9, 0x75, 0xfa, 0xf4};
+    static const uint8_t ret[] = {0xc3}, inc[] = {0xff, 0xc3, 0xc3};
+    enum { CALLED = 0x300000 };
+    struct CpuBench *b = cpu_bench_new("x86-64-v1", BENCH_LONG);
+    b->env->gpr[REG_SI] = CALLED;
+    b->env->gpr[REG_BX] = 0;
+    memcpy(b->mem + CALLED, ret, sizeof(ret));
+    cpu_bench_code(b, code, sizeof(code));
+    ck_assert_int_eq(cpu_bench_run(b, 10000), VCPU_EXIT_HALT);
+    unsigned decoded = blocks_decoded(b);
+    uint64_t flushes = tcg_blocks_flushes(b->cpu.engine);
+    for (unsigned n = 0; n < 1000; n++)
+        bus_write(b->cpu.bus, CALLED, inc, sizeof(inc));
+    b->env->rip = BENCH_CODE;
+    ck_assert_int_eq(cpu_bench_run(b, 10000), VCPU_EXIT_HALT);
+    ck_assert_uint_eq(b->env->gpr[REG_BX], 100);
+    ck_assert_uint_le(blocks_decoded(b), decoded + 2);
+    ck_assert_uint_eq(tcg_blocks_flushes(b->cpu.engine), flushes);
+    /* more than are kept apart */
+    for (unsigned n = 2; n < 100; n++)
+        bus_write(b->cpu.bus, (n & 1 ? CALLED : BENCH_CODE) + 0x10 * n, ret, sizeof(ret));
+    bus_write(b->cpu.bus, CALLED, ret, sizeof(ret));
+    b->env->rip = BENCH_CODE;
+    ck_assert_int_eq(cpu_bench_run(b, 10000), VCPU_EXIT_HALT);
+    ck_assert_uint_eq(b->env->gpr[REG_BX], 100);
+    cpu_bench_free(b);
+}
+END_TEST
+
+/* The flag of a page that has lost its code goes with the first write. */
+START_TEST(code_that_was_there) {
+    static const uint8_t code[] = {0xf4};
+    struct CpuBench *b = cpu_bench_new("x86-64-v1", BENCH_LONG);
+    b->ram.page_flags[BENCH_DATA >> 12] |= PAGE_FLAG_CODE;
+    cpu_bench_code(b, code, sizeof(code));
+    bus_write(b->cpu.bus, BENCH_DATA, code, sizeof(code));
+    ck_assert_int_eq(cpu_bench_run(b, 10), VCPU_EXIT_HALT);
+    ck_assert_uint_eq(b->ram.page_flags[BENCH_DATA >> 12] & PAGE_FLAG_CODE, 0);
+    cpu_bench_free(b);
+}
+END_TEST
+
 START_TEST(fault_is_precise) {
     static const uint8_t code[] = {
         0xff, 0xc1,                         /* inc ecx */
@@ -287,6 +342,71 @@ START_TEST(interrupts_without_an_instruction) {
 }
 END_TEST
 
+/* A device whose accesses make an interrupt due, in the middle of a block. */
+enum { DEVICE = 0x2000000, ROUNDS = 1000 };
+
+static uint64_t due_read(void *opaque, uint64_t offset, unsigned size) {
+    (void)offset, (void)size;
+    cpu_post(opaque, CPU_EVENT_INTR);
+    return 0;
+}
+
+static void due_write(void *opaque, uint64_t offset, uint64_t value, unsigned size) {
+    (void)offset, (void)value, (void)size;
+    cpu_post(opaque, CPU_EVENT_INTR);
+}
+
+static int acknowledge(void *opaque) {
+    cpu_retract(opaque, CPU_EVENT_INTR);
+    return 0x40;
+}
+
+static const struct DueDevice {
+    const char *what;
+    uint8_t access[3], handler[4];
+    uint64_t sum;
+} due_devices[] = {
+    /* inc r8; then what follows the access finds it one higher each time */
+    {"store", {0x48, 0x89, 0x07}, {0x49, 0xff, 0xc0, 0x90}, (uint64_t)ROUNDS *(ROUNDS + 1) / 2},
+    {"load", {0x48, 0x8b, 0x07}, {0x49, 0xff, 0xc0, 0x90}, (uint64_t)ROUNDS *(ROUNDS + 1) / 2},
+    /* inc byte [rsi]: the block's own ADD R10, imm8, which is decoded anew each time */
+    {"store, the block is overwritten", {0x48, 0x89, 0x07}, {0xfe, 0x06, 0x90, 0x90}, 0},
+};
+
+/* The interrupt comes right behind the access, and whatever is decoded for that is decoded once. */
+START_TEST(device_makes_an_interrupt_due) {
+    static const struct IoOps ops = {.read = due_read, .write = due_write, .min_size = 8, .max_size = 8};
+    static struct CpuApicOps apic = {.acknowledge = acknowledge};
+    /* mov ecx, ROUNDS; again: access; add r10, r8; add r10, 0; dec ecx; jnz again; hlt */
+    uint8_t code[] = {0xb9, 0, 0, 0, 0, 0, 0, 0, 0x4d, 0x01, 0xc2, 0x49, 0x83, 0xc2, 0, 0xff, 0xc9, 0x75, 0xf2, 0xf4};
+    const struct DueDevice *d = &due_devices[_i];
+    struct CpuBench *b = cpu_bench_new("max", BENCH_LONG);
+    struct Region device;
+    bool overwritten = d->sum == 0;
+    uint32_t rounds = ROUNDS;
+    region_init_mmio(&device, "due", 4096, &ops, &b->cpu);
+    ck_assert_int_eq(bus_map(b->cpu.bus, DEVICE, &device), 0);
+    b->cpu.apic = &apic;
+    b->cpu.apic_opaque = &b->cpu;
+    memcpy(b->mem + BENCH_HANDLERS + 16 * 0x40, d->handler, 4);
+    memcpy(b->mem + BENCH_HANDLERS + 16 * 0x40 + 4, "\x48\xcf", 2); /* iretq */
+    memcpy(code + 1, &rounds, 4);
+    memcpy(code + 5, d->access, 3);
+    b->env->gpr[REG_DI] = DEVICE;
+    b->env->gpr[REG_SI] = BENCH_CODE + 14;
+    b->env->gpr[8] = b->env->gpr[10] = 0;
+    b->env->rflags |= FLAG_IF;
+    cpu_bench_code(b, code, sizeof(code));
+    ck_assert_int_eq(cpu_bench_run(b, 100 * ROUNDS), VCPU_EXIT_HALT);
+    uint64_t sum = d->sum;
+    for (int n = 1; overwritten && n <= ROUNDS; n++)
+        sum += (uint64_t)(int8_t)n;
+    ck_assert_msg(b->env->gpr[10] == sum, "%s: %lu", d->what, b->env->gpr[10]);
+    ck_assert_msg(overwritten || blocks_decoded(b) < 20, "%s: %u blocks", d->what, blocks_decoded(b));
+    cpu_bench_free(b);
+}
+END_TEST
+
 Suite *tcg_core_suite(void) {
     Suite *s = suite_create("tcg_core");
     TCase *tc = tcase_create("core");
@@ -295,6 +415,8 @@ Suite *tcg_core_suite(void) {
     tcase_add_test(tc, budget_is_exact);
     tcase_add_test(tc, self_modifying_in_block);
     tcase_add_test(tc, code_written_by_others);
+    tcase_add_test(tc, code_written_elsewhere);
+    tcase_add_test(tc, code_that_was_there);
     tcase_add_test(tc, fault_is_precise);
     tcase_add_test(tc, fetch_across_pages);
     tcase_add_test(tc, store_is_all_or_nothing);
@@ -303,6 +425,7 @@ Suite *tcg_core_suite(void) {
     tcase_add_loop_test(tc, last_page_of_the_space, 0, sizeof(last_page) / sizeof(last_page[0]));
     tcase_add_test(tc, last_page_areas);
     tcase_add_test(tc, interrupts_without_an_instruction);
+    tcase_add_loop_test(tc, device_makes_an_interrupt_due, 0, sizeof(due_devices) / sizeof(due_devices[0]));
     suite_add_tcase(s, tc);
     return s;
 }
