@@ -125,6 +125,11 @@ struct BlockRequest {
 
 /** Begin it. Any number may be submitted; how many are in flight at the host is the block's business. */
 void block_submit(struct Block *b, struct BlockRequest *r);
+/** Until block_unplug what is submitted may be gathered, to be given to the host at once. Those two enclose a few
+ *  block_submit, nothing else. block_unplug calls `done` as block_complete does: of what could be done without waiting
+ *  nobody is woken. */
+void block_plug(struct Block *b);
+void block_unplug(struct Block *b);
 /** Take it back: afterwards `done` is not called, memory is not touched any more, and whether it has happened is
  *  unknown. Waits where it has begun. Does nothing with a request that is not the block's. */
 void block_cancel(struct Block *b, struct BlockRequest *r);
@@ -135,6 +140,10 @@ void block_drain(struct Block *b);
 void block_complete(struct Block *b);
 /** How many have been submitted and not been completed. */
 unsigned block_in_flight(const struct Block *b);
+
+/** Call `fn` when block_complete, block_drain or block_unplug has called `done`, once after the last of several; lock
+ *  held. One function; NULL: none. */
+void block_set_completed(struct Block *b, void (*fn)(void *opaque), void *opaque);
 
 /** Do one and wait for it: for probing a partition table, tests, the monitor; never from a vCPU. 0 or -errno. */
 int block_sync(struct Block *b, enum BlockOp op, uint64_t offset, void *buffer, uint64_t bytes);

@@ -25,6 +25,9 @@ struct Block {
     /* the owner's lock */
     unsigned in_flight;
     struct BlockStats stats;
+    bool plugged;
+    void (*completed)(void *opaque); /* or NULL */
+    void *completed_opaque;
 
     pthread_mutex_t lock;
     /* this lock */

@@ -211,7 +211,7 @@ static bool start_in_ring(struct Block *b, struct BlockRequest *r) {
         !b->root->driver->begin(b->root, r->op == BLOCK_WRITE, r->offset, r->bytes, &r->extent))
         return false;
     r->state = RUNNING;
-    if (block_uring_submit(b->uring, r))
+    if (block_uring_submit(b->uring, r, b->plugged))
         return true;
     end_extent(b, r);
     return false;
@@ -249,6 +249,15 @@ static void ring_done(void *opaque, struct BlockRequest *r, int result) {
         enqueue(b, r);
 }
 
+/* Done already. */
+static void finish_at_once(struct Block *b, struct BlockRequest *r, int result) {
+    pthread_mutex_lock(&b->lock);
+    put_finished(b, r, result);
+    if (!b->plugged)
+        tell_owner(b);
+    pthread_mutex_unlock(&b->lock);
+}
+
 void block_submit(struct Block *b, struct BlockRequest *r) {
     r->began = now();
     b->in_flight++;
@@ -256,7 +265,7 @@ void block_submit(struct Block *b, struct BlockRequest *r) {
     if (wrong != 0)
         b->stats.op[(unsigned)r->op < BLOCK_OPS ? r->op : 0].invalid++;
     if (wrong != 0 || read_at_once(b, r))
-        finish(b, r, wrong);
+        finish_at_once(b, r, wrong);
     else if (!start_in_ring(b, r))
         enqueue(b, r);
 }
@@ -292,16 +301,44 @@ static void complete(struct Block *b, struct BlockRequest *r) {
     r->done(r->opaque, r->result);
 }
 
-void block_complete(struct Block *b) {
+static void end_of_batch(struct Block *b) {
+    if (b->completed != NULL)
+        b->completed(b->completed_opaque);
+}
+
+static void complete_finished(struct Block *b) {
     struct BlockRequest *r;
     unsigned count = 0;
     pthread_mutex_lock(&b->lock);
-    b->woken = false;
     for (r = b->finished.first; r != NULL; r = r->next)
         count++;
     pthread_mutex_unlock(&b->lock);
+    bool some = count > 0;
     while (count-- > 0 && (r = pop_finished(b)) != NULL)
         complete(b, r);
+    if (some)
+        end_of_batch(b);
+}
+
+void block_complete(struct Block *b) {
+    pthread_mutex_lock(&b->lock);
+    b->woken = false;
+    pthread_mutex_unlock(&b->lock);
+    complete_finished(b);
+}
+
+void block_plug(struct Block *b) { b->plugged = true; }
+
+/* A wake-up that is on its way comes for nothing then, unless more is finished meanwhile. */
+void block_unplug(struct Block *b) {
+    b->plugged = false;
+    block_uring_flush(b->uring);
+    complete_finished(b);
+}
+
+void block_set_completed(struct Block *b, void (*fn)(void *opaque), void *opaque) {
+    b->completed = fn;
+    b->completed_opaque = opaque;
 }
 
 static void wait_finished(struct Block *b) {
@@ -312,12 +349,15 @@ static void wait_finished(struct Block *b) {
 }
 
 void block_drain(struct Block *b) {
+    bool some = b->in_flight > 0;
     while (b->in_flight > 0) {
         wait_finished(b);
         struct BlockRequest *r = pop_finished(b);
         if (r != NULL)
             complete(b, r);
     }
+    if (some)
+        end_of_batch(b);
 }
 
 void block_cancel(struct Block *b, struct BlockRequest *r) {

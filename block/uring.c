@@ -75,7 +75,19 @@ void block_uring_destroy(struct BlockUring *u) {
     free(u);
 }
 
-bool block_uring_submit(struct BlockUring *u, struct BlockRequest *r) {
+static void submit(struct BlockUring *u) {
+    int taken;
+    do
+        taken = io_uring_submit(&u->ring);
+    while (taken == -EINTR || taken == -EAGAIN || taken == -EBUSY); /* until there is memory, or results are taken */
+}
+
+void block_uring_flush(struct BlockUring *u) {
+    if (u != NULL && io_uring_sq_ready(&u->ring) > 0)
+        submit(u);
+}
+
+bool block_uring_submit(struct BlockUring *u, struct BlockRequest *r, bool more) {
     if (r->niov > VECTORS || atomic_load(&u->in_flight) >= ENTRIES)
         return false;
     struct io_uring_sqe *sqe = io_uring_get_sqe(&u->ring);
@@ -87,10 +99,8 @@ bool block_uring_submit(struct BlockUring *u, struct BlockRequest *r) {
         io_uring_prep_writev(sqe, r->extent.fd, r->iov, (unsigned)r->niov, r->extent.offset);
     io_uring_sqe_set_data(sqe, r);
     atomic_fetch_add(&u->in_flight, 1);
-    int taken;
-    do
-        taken = io_uring_submit(&u->ring);
-    while (taken == -EINTR || taken == -EAGAIN || taken == -EBUSY); /* until there is memory, or results are taken */
+    if (!more)
+        submit(u);
     return true;
 }
 #else
@@ -102,5 +112,8 @@ int block_uring_init(struct BlockUring **u, void (*done)(void *opaque, struct Bl
     return -ENOSYS;
 }
 void block_uring_destroy(struct BlockUring *u) { (void)u; }
-bool block_uring_submit(struct BlockUring *u, struct BlockRequest *r) { return (void)u, (void)r, false; }
+bool block_uring_submit(struct BlockUring *u, struct BlockRequest *r, bool more) {
+    return (void)u, (void)r, (void)more, false;
+}
+void block_uring_flush(struct BlockUring *u) { (void)u; }
 #endif

@@ -13,7 +13,10 @@ int block_uring_init(struct BlockUring **u, void (*done)(void *opaque, struct Bl
                      void *opaque);
 /** Nothing is in flight. NULL: nothing happens. */
 void block_uring_destroy(struct BlockUring *u);
-/** Begin the read or write that r->extent says. false: it can't be taken now. One thread at a time. */
-bool block_uring_submit(struct BlockUring *u, struct BlockRequest *r);
+/** Begin the read or write that r->extent says; `more`: with others, at block_uring_flush. false: it can't be taken
+ * now. One thread at a time. */
+bool block_uring_submit(struct BlockUring *u, struct BlockRequest *r, bool more);
+/** Begin, by one system call, what has been submitted with `more`. NULL: nothing happens. */
+void block_uring_flush(struct BlockUring *u);
 
 #endif

@@ -322,6 +322,8 @@ static void end_time(struct CPUState *cpu) {
 /* Halted and nothing to do: sleep, or with CLOCK_ICOUNT let time jump to the next timer. */
 static void idle(struct CPUState *cpu) {
     if (!cpu->icount) {
+        if (cpu->thread->ops.idle != NULL)
+            cpu->thread->ops.idle(cpu->thread->ops.opaque);
         sleep_until_work(cpu, -1);
         return;
     }

@@ -30,6 +30,8 @@ struct VcpuOps {
     void (*shutdown)(void *opaque);
     /** Parked. Lock not held. */
     void (*parked)(void *opaque, enum VcpuStop why);
+    /** About to sleep in HLT on the host's clock: what may end that can be done now. Lock not held. May be NULL. */
+    void (*idle)(void *opaque);
     void *opaque;
 };
 

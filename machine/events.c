@@ -318,6 +318,9 @@ static void on_parked(void *opaque, enum VcpuStop why) {
         publish(&m->slot, &event);
 }
 
+static void on_idle(void *opaque) { storage_vcpu_idle(((struct MachineCpu *)opaque)->machine); }
+
 struct VcpuOps machine_vcpu_ops(struct MachineCpu *c) {
-    return (struct VcpuOps){.reset = on_reset, .shutdown = on_shutdown, .parked = on_parked, .opaque = c};
+    return (struct VcpuOps){
+        .reset = on_reset, .shutdown = on_shutdown, .parked = on_parked, .idle = on_idle, .opaque = c};
 }

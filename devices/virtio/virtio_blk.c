@@ -62,9 +62,24 @@ static void finish(struct VirtioBlkRequest *r, uint8_t result) {
     uint64_t status = r->buffer.writable_bytes - STATUS;
     virtio_write(&b->virtio, &r->buffer, status, &result, STATUS);
     virtio_give(&b->virtio, r->queue, &r->buffer, (uint32_t)((in ? r->moved : 0) + STATUS));
-    virtio_tell(&b->virtio, r->queue);
+    b->untold |= 1u << r->queue;
     r->next = b->free;
     b->free = r;
+}
+
+void virtio_blk_tell(struct VirtioBlk *b) {
+    for (unsigned n = 0; b->untold != 0; n++) {
+        if (b->untold >> n & 1)
+            virtio_tell(&b->virtio, n);
+        b->untold &= ~(1u << n);
+    }
+}
+
+/* One interrupt for all of them. */
+static void end_of_batch(void *opaque) {
+    struct VirtioBlk *b = opaque;
+    if (!b->notifying)
+        virtio_blk_tell(b);
 }
 
 /* ---- the block layer ---- */
@@ -294,8 +309,18 @@ static void take_all(struct VirtioBlk *b) {
         take_queue(b, n);
 }
 
-/* What is done at once is told of by the machine's loop all the same: several requests at a time, by one interrupt. */
-static void notified(void *opaque, unsigned n) { take_queue(opaque, n); }
+/* What can be done at once is: a driver that polls need not wait, and one that does not goes on before it is
+ * interrupted, perhaps for several requests at a time. */
+static void notified(void *opaque, unsigned n) {
+    struct VirtioBlk *b = opaque;
+    b->notifying = true;
+    block_plug(b->config.block);
+    take_queue(b, n);
+    block_unplug(b->config.block);
+    b->notifying = false;
+    if (b->untold != 0 && (b->ops->tell_later == NULL || !b->ops->tell_later(b->opaque)))
+        virtio_blk_tell(b);
+}
 
 /* ---- configuration, life ---- */
 
@@ -363,6 +388,7 @@ static void reset(void *opaque) {
         b->free = r;
     }
     b->starved = false;
+    b->untold = 0;
     b->state.stopped_count = 0;
     memset(b->state.stopped, 0, sizeof b->state.stopped);
     put_config(b);
@@ -381,6 +407,7 @@ void virtio_blk_resume(struct VirtioBlk *b) {
     }
     if (b->starved && virtio_is_live(&b->virtio))
         take_all(b);
+    virtio_blk_tell(b);
 }
 
 /* Requests that were stopped are found again by their heads. */
@@ -418,6 +445,7 @@ int virtio_blk_init(struct VirtioBlk *b, struct PciDevice *pci, const struct Vir
     for (unsigned i = 0; i < VIRTIO_BLK_REQUESTS; i++)
         b->requests[i].blk = b;
     b->state.write_cache = block_write_cache(block);
+    block_set_completed(config->block, end_of_batch, b);
     b->virtio = (struct Virtio){
         .state = &b->state.virtio,
         .pci = pci,

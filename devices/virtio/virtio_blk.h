@@ -60,6 +60,9 @@ struct VirtioBlkConfig {
 struct VirtioBlkOps {
     /** Stop the machine: the host's error (-errno). */
     void (*stop)(void *opaque, bool write, int error);
+    /** Requests were done at once, while the driver notified of them. True: it need not be interrupted at once,
+     *  virtio_blk_tell will be called soon, so that more of them are told of by one interrupt. May be NULL. */
+    bool (*tell_later)(void *opaque);
 };
 
 struct VirtioBlk {
@@ -72,6 +75,8 @@ struct VirtioBlk {
     struct VirtioBlkRequest *requests; /* VIRTIO_BLK_REQUESTS of them */
     struct VirtioBlkRequest *free, *stopped;
     bool starved; /* buffers may wait in the rings for a free request */
+    bool notifying;
+    unsigned untold; /* queues with requests that the driver has not been told of, by bits */
 };
 
 /** Make it on a function that does its DMA. 0 or -ENOMEM. */
@@ -86,5 +91,7 @@ void virtio_blk_restored(struct VirtioBlk *b);
 void virtio_blk_resized(struct VirtioBlk *b);
 /** The machine goes on: what was stopped by an error is tried again. */
 void virtio_blk_resume(struct VirtioBlk *b);
+/** Interrupt the guest, if it wants that, for all requests that it has not been told of. */
+void virtio_blk_tell(struct VirtioBlk *b);
 
 #endif

@@ -155,6 +155,7 @@ static int add_drive(struct Machine *m, const Twin86Config *config, const char *
 }
 
 int storage_create(struct Machine *m, const Twin86Config *config, char *why, size_t n) {
+    storage_coalesce_init(m);
     int r = storage_open_nodes(m, config, why, n);
     for (const char *const *s = config->drives; r == 0 && s != NULL && *s != NULL; s++)
         r = add_drive(m, config, *s, why, n);
@@ -196,6 +197,7 @@ void storage_drain(struct Machine *m) {
             again = true;
         }
     }
+    storage_tell(m);
 }
 
 void storage_resume(struct Machine *m) {

@@ -49,6 +49,11 @@ struct Storage {
     size_t node_count;
     struct StorageDrive *drives; /* as they were given, those of nodes first */
     struct StorageVirtio virtio[STORAGE_VIRTIO];
+    /* coalesce.c: notifications with requests that were done and not told of yet; how often one came alone */
+    _Atomic unsigned untold;
+    unsigned alone;
+    struct LoopTimer tell_timer;
+    struct LoopWork tell_work;
 };
 
 /** Open all images and put all drives in. Devices are wired. 0 or -errno with `why`. */
@@ -62,6 +67,13 @@ void storage_restored(struct Machine *m);
 void storage_drain(struct Machine *m);
 /** The machine goes on: what was stopped by an error is tried again. */
 void storage_resume(struct Machine *m);
+/** VirtioBlkOps.tell_later: `opaque` is the struct StorageVirtio. */
+bool storage_tell_later(void *opaque);
+/** Let the interrupts go that wait because of it. */
+void storage_tell(struct Machine *m);
+/** A vCPU has nothing to do. Any thread, lock not held. */
+void storage_vcpu_idle(struct Machine *m);
+void storage_coalesce_init(struct Machine *m);
 /** IdeOps.stop: `opaque` is the machine. */
 void storage_ide_failed(void *opaque, unsigned channel, unsigned place, bool write, int error);
 /** Tell of an error on a drive: `text` gets a line. */

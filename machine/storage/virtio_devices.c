@@ -27,7 +27,7 @@ static void failed(void *opaque, bool write, int error) {
 }
 
 static int init(struct StorageVirtio *v, const struct VirtioBlkConfig *config) {
-    static const struct VirtioBlkOps ops = {.stop = failed};
+    static const struct VirtioBlkOps ops = {.stop = failed, .tell_later = storage_tell_later};
     static const struct VirtioPciId id = {"virtio-blk", VIRTIO_TYPE_BLOCK, 0x010000};
     virtio_pci_init(&v->pci, &id);
     int r = virtio_blk_init(&v->blk, &v->pci.pci, config, &ops, v);

@@ -97,7 +97,7 @@ struct Bench {
 static void stop(void *opaque, bool write, int error) { (void)opaque, (void)write, (void)error; }
 
 static struct Bench *bench(void) {
-    static const struct VirtioBlkOps ops = {stop};
+    static const struct VirtioBlkOps ops = {.stop = stop};
     static const struct VirtioPciId id = {"virtio-blk", 2, 0x010000};
     struct PciHostConfig config = {.mmio_base = 0xc0000000, .mmio_end = 0xfec00000};
     struct Bench *b = calloc(1, sizeof *b);

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdatomic.h>
+#include <sys/uio.h>
 
 enum { MIB = 1 << 20 };
 
@@ -78,6 +79,63 @@ START_TEST(completions_come_by_wake_and_complete) {
     ck_assert_uint_eq(stats.op[BLOCK_WRITE].bytes, N * 4096);
     ck_assert_uint_eq(stats.op[BLOCK_READ].operations, N);
     ck_assert_uint_eq(stats.highest_offset, (N - 1) * 8192 + 4096);
+    block_close(b);
+}
+END_TEST
+
+static const struct {
+    enum BlockAio aio;
+    enum BlockCacheMode cache;
+} plugged[] = {{BLOCK_AIO_THREADS, BLOCK_CACHE_WRITEBACK},
+               {BLOCK_AIO_IO_URING, BLOCK_CACHE_WRITEBACK},
+               {BLOCK_AIO_IO_URING, BLOCK_CACHE_NONE}};
+
+/* Reads of what the host has in memory are done when the plug goes, and nobody is woken; others come later, all of
+ * them. */
+START_TEST(plugged_requests_go_together) {
+    enum { N = 40, SIZE = 4096 };
+    static char memory[N][SIZE] __attribute__((aligned(4096)));
+    static struct BlockRequest r[N];
+    _Atomic int woken = 0, batches = 0;
+    struct BlockHost host = {count_up, (void *)&woken};
+    struct BlockOptions o = {
+        .filename = file.path, .format = "raw", .cache = plugged[_i].cache, .aio = plugged[_i].aio};
+    struct iovec iov[N];
+    int result[N];
+    char why[BLOCK_WHY];
+    struct Block *b;
+    if (block_open(&b, &o, &host, why, sizeof(why)) != 0) {
+        printf("SKIP plugged_requests_go_together, %d: %s\n", _i, why); /* io_uring is not everywhere */
+        return;
+    }
+    block_set_completed(b, count_up, (void *)&batches);
+    block_plug(b);
+    for (int i = 0; i < N; i++) {
+        iov[i] = (struct iovec){memory[i], SIZE};
+        result[i] = 1;
+        r[i] = (struct BlockRequest){.op = BLOCK_READ,
+                                     .offset = (uint64_t)i * SIZE,
+                                     .bytes = SIZE,
+                                     .iov = &iov[i],
+                                     .niov = 1,
+                                     .done = keep,
+                                     .opaque = &result[i]};
+        block_submit(b, &r[i]);
+        ck_assert_int_eq(result[i], 1);
+    }
+    int woken_so_far = atomic_load(&woken);
+    block_unplug(b);
+    char byte;
+    struct iovec one = {&byte, 1};
+    if (plugged[_i].cache == BLOCK_CACHE_WRITEBACK && preadv2(file.fd, &one, 1, 0, RWF_NOWAIT) == 1) {
+        ck_assert_int_eq(woken_so_far, 0);
+        ck_assert_uint_eq(block_in_flight(b), 0);
+        ck_assert_int_eq(batches, 1);
+    }
+    block_drain(b);
+    for (int i = 0; i < N; i++)
+        ck_assert_int_eq(result[i], 0);
+    ck_assert_int_ge(batches, 1);
     block_close(b);
 }
 END_TEST
@@ -231,6 +289,7 @@ Suite *block_suite(void) {
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_loop_test(tc, reads_what_was_written, 0, 5);
     tcase_add_test(tc, completions_come_by_wake_and_complete);
+    tcase_add_loop_test(tc, plugged_requests_go_together, 0, sizeof(plugged) / sizeof(plugged[0]));
     tcase_add_test(tc, cancelled_requests_are_silent);
     tcase_add_test(tc, bounds_and_memory_are_checked);
     tcase_add_test(tc, readonly_refuses_writes);

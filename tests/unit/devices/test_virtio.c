@@ -43,7 +43,7 @@ static uint64_t get(uint64_t at, unsigned size) { return bus_read_uint(b.bus, at
 static void put(uint64_t at, uint64_t value, unsigned size) { bus_write_uint(b.bus, at, value, size); }
 
 static void open_blk(enum VirtioBlkOnError policy) {
-    static const struct VirtioBlkOps ops = {on_stop};
+    static const struct VirtioBlkOps ops = {.stop = on_stop};
     static const struct VirtioPciId id = {"virtio-blk", 2, 0x010000};
     struct PciHostConfig config = {
         .mmio_base = 0xc0000000, .mmio_end = 0xfec00000, .pirq = wire_to(&pirq), .msi = on_message};
@@ -333,6 +333,63 @@ START_TEST(message_signaled) {
 }
 END_TEST
 
+/* Requests that identify the disk, which are done at once, or flushes, which are not. */
+static void offer_some(uint32_t type, unsigned count) {
+    for (unsigned i = 0; i < count; i++) {
+        uint64_t head = HEADER + 64 * i;
+        put(head, type, 4);
+        put(head + 8, 0, 8);
+        descriptor(DESC, 3 * i, head, 16, NEXT, 3 * i + (type == 8 ? 1 : 2));
+        descriptor(DESC, 3 * i + 1, DATA + 64 * i, 20, NEXT | WRITE, 3 * i + 2);
+        descriptor(DESC, 3 * i + 2, head + 32, 1, WRITE, 0);
+        offer(3 * i);
+    }
+}
+
+static bool later(void *opaque) {
+    ++*(int *)opaque;
+    return true;
+}
+
+/* What is done together is told of by one interrupt; what is done at once when the owner wants it. */
+START_TEST(requests_share_an_interrupt) {
+    static const struct VirtioBlkOps waits = {.stop = on_stop, .tell_later = later};
+    int asked = 0;
+    open_blk(VIRTIO_BLK_REPORT);
+    put(MSIX + 16, 0xfee00000, 4);
+    put(MSIX + 24, 0x41, 4);
+    put(MSIX + 28, 0, 4);
+    cfg(pci.msix.offset + 2u, 0x8000, 2);
+    start(V1);
+    put(BAR + 0x16, 0, 2);
+    put(BAR + 0x1a, 1, 2);
+    offer_some(8, 5);
+    ring();
+    ck_assert_uint_eq(get(USED + 2, 2), 5);
+    ck_assert_uint_eq(messages, 1);
+    offer_some(4, 5);
+    ring();
+    ck_assert_uint_eq(get(USED + 2, 2), 10);
+    ck_assert_uint_eq(messages, 2);
+    blk.ops = &waits;
+    blk.opaque = &asked;
+    for (unsigned n = 0; n < 3; n++) {
+        offer_some(8, 2);
+        put(NOTIFY, 0, 2);
+    }
+    ck_assert_uint_eq(get(USED + 2, 2), 16); /* who polls sees them */
+    ck_assert_uint_eq(messages, 2);
+    ck_assert_int_eq(asked, 3);
+    virtio_blk_tell(&blk);
+    virtio_blk_tell(&blk);
+    ck_assert_uint_eq(messages, 3);
+    offer_some(4, 1);
+    ring(); /* not at once, so it does not wait */
+    ck_assert_uint_eq(messages, 4);
+    done();
+}
+END_TEST
+
 /* A driver from before 1.0: ports, one page number for a queue of the size that the device says. */
 START_TEST(old_driver) {
     enum { PAGE = 0x40 };
@@ -496,6 +553,7 @@ Suite *virtio_suite(void) {
     tcase_add_test(t, indirect_descriptors);
     tcase_add_test(t, event_index);
     tcase_add_test(t, message_signaled);
+    tcase_add_test(t, requests_share_an_interrupt);
     tcase_add_test(t, old_driver);
     tcase_add_loop_test(t, hostile_rings, 0, sizeof(hostile) / sizeof(hostile[0]));
     tcase_add_test(t, no_memory);

@@ -245,6 +245,47 @@ START_TEST(doorbells) {
 }
 END_TEST
 
+static bool tell_later(void) {
+    pthread_mutex_lock(&m->lock);
+    bool later = storage_tell_later(&m->storage.virtio[0]);
+    pthread_mutex_unlock(&m->lock);
+    return later;
+}
+
+static bool all_told(void) { return atomic_load(&m->storage.untold) == 0; }
+
+/* Interrupts wait for a vCPU that halts, or some time; not those of requests that come one at a time. */
+START_TEST(interrupts_wait) {
+    enum { ALONE = 4, PROBE = 16 };
+    ck_assert_msg(make(LIST("file=DISK,format=raw,if=virtio"), NULL, false) == 0, "%s", why);
+    ck_assert(tell_later() && tell_later());
+    ck_assert(!all_told());
+    storage_vcpu_idle(m);
+    ck_assert(all_told());
+    for (unsigned n = 0; n < 3 * PROBE; n++) {
+        ck_assert_int_eq(tell_later(), n < ALONE || n % PROBE == 0);
+        storage_vcpu_idle(m);
+    }
+    ck_assert(tell_later() && tell_later()); /* no longer alone */
+    usleep(5000);
+    ck_assert(!all_told()); /* the machine stands still */
+    pthread_mutex_lock(&m->lock);
+    loop_set_active(&m->loop, true);
+    pthread_mutex_unlock(&m->lock);
+    for (int n = 0; n < 10000 && !all_told(); n++)
+        usleep(1000);
+    ck_assert(all_told());
+    ck_assert(tell_later() && tell_later());
+    pthread_mutex_lock(&m->lock);
+    storage_drain(m); /* as before it is saved */
+    pthread_mutex_unlock(&m->lock);
+    ck_assert(all_told());
+    m->config.icount = true;
+    ck_assert(!tell_later());
+    m->config.icount = false;
+}
+END_TEST
+
 START_TEST(virtio_disks) {
     ck_assert_msg(make(LIST("file=DISK,format=raw,if=virtio", "file=CD,format=raw,if=none,id=d"),
                        LIST("virtio-blk-pci,drive=d,addr=0x10,num-queues=4,serial=S"), false) == 0,
@@ -533,6 +574,7 @@ Suite *storage_suite(void) {
     tcase_add_loop_test(t, refused, 0, sizeof(refusals) / sizeof(refusals[0]));
     tcase_add_test(t, snapshot);
     tcase_add_test(t, virtio_disks);
+    tcase_add_test(t, interrupts_wait);
     tcase_add_test(t, nodes);
     tcase_add_loop_test(t, nodes_refused, 0, sizeof(node_refusals) / sizeof(node_refusals[0]));
     tcase_add_test(t, resized);

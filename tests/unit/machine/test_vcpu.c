@@ -32,7 +32,8 @@ struct Bench {
     int64_t period;
     enum VcpuStop why;
     _Atomic int execs;
-    bool reset_on_shutdown;
+    bool reset_on_shutdown, interrupt_when_idle;
+    _Atomic int idles;
 };
 
 static struct Bench *bench_of(struct CPUState *cpu) {
@@ -93,6 +94,13 @@ static void on_shutdown(void *opaque) {
 
 static void on_parked(void *opaque, enum VcpuStop why) { ((struct Bench *)opaque)->why = why; }
 
+static void on_idle(void *opaque) {
+    struct Bench *b = opaque;
+    atomic_fetch_add(&b->idles, 1);
+    if (b->interrupt_when_idle)
+        cpu_post(&b->cpu, CPU_EVENT_INTR);
+}
+
 static void on_timer(void *opaque) {
     struct Bench *b = opaque;
     if (b->fired < 64) {
@@ -125,7 +133,8 @@ static void bench_init(struct Bench *b, bool icount, const enum Step *script, un
     timer_init(&b->timer, b->clock, on_timer, b);
     if (icount)
         clock_set_notify(b->clock, deadline_changed, &b->cpu);
-    struct VcpuOps ops = {.reset = on_reset, .shutdown = on_shutdown, .parked = on_parked, .opaque = b};
+    struct VcpuOps ops = {
+        .reset = on_reset, .shutdown = on_shutdown, .parked = on_parked, .idle = on_idle, .opaque = b};
     ck_assert_int_eq(vcpu_create(&b->cpu, &ops), 0);
 }
 
@@ -196,6 +205,19 @@ START_TEST(halt_sleeps_until_interrupt) {
     vcpu_wait_parked(&b->cpu);
     ck_assert_int_eq(b->why, VCPU_STOP_DEBUG);
     ck_assert(!b->cpu.halted);
+    bench_done(b);
+}
+END_TEST
+
+/* What waits for that moment ends the sleep before it begins. */
+START_TEST(idle_is_told_of) {
+    BENCH(b, false, STEP_HALT, STEP_RUN, STEP_DEBUG);
+    b->cpu.env.rflags |= FLAG_IF;
+    b->interrupt_when_idle = true;
+    vcpu_resume(&b->cpu, 0);
+    vcpu_wait_parked(&b->cpu);
+    ck_assert_int_eq(b->why, VCPU_STOP_DEBUG);
+    ck_assert_int_eq(b->idles, 1);
     bench_done(b);
 }
 END_TEST
@@ -453,6 +475,7 @@ Suite *vcpu_suite(void) {
     tcase_add_test(t, stop_and_continue);
     tcase_add_test(t, destroy_while_running);
     tcase_add_test(t, halt_sleeps_until_interrupt);
+    tcase_add_test(t, idle_is_told_of);
     tcase_add_test(t, masked_interrupt_does_not_end_halt);
     tcase_add_test(t, init_restarts_bsp);
     tcase_add_test(t, ap_waits_for_sipi);
