@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* -drive and -blockdev: tables of keys. See options.h. */
 #include "block/options.h"
-#include "base/nearest.h"
 #include "base/why.h"
 #include "block/json.h"
 
@@ -12,11 +11,6 @@
 #include <string.h>
 
 /* ---- keys ---- */
-
-struct Word {
-    const char *name;
-    int value;
-};
 
 enum KeyKind { TEXT, SWITCH, TRISTATE, WORD, NUMBER, FIXED };
 
@@ -55,14 +49,14 @@ static const struct Word interfaces[] = {{"ide", DRIVE_IF_IDE},       {"virtio",
                                          {"floppy", DRIVE_IF_FLOPPY}, {"pflash", DRIVE_IF_PFLASH},
                                          {"none", DRIVE_IF_NONE},     {NULL, 0}};
 static const struct Word medias[] = {{"disk", DRIVE_DISK}, {"cdrom", DRIVE_CDROM}, {NULL, 0}};
-static const struct Word errors[] = {{"enospc", DRIVE_ERROR_ENOSPC},
-                                     {"report", DRIVE_ERROR_REPORT},
-                                     {"ignore", DRIVE_ERROR_IGNORE},
-                                     {"stop", DRIVE_ERROR_STOP},
+const struct Word block_write_error_words[] = {{"enospc", BLOCK_ERROR_ENOSPC},
+                                     {"report", BLOCK_ERROR_REPORT},
+                                     {"ignore", BLOCK_ERROR_IGNORE},
+                                     {"stop", BLOCK_ERROR_STOP},
                                      {NULL, 0}};
 /* There is no ENOSPC of a read. */
-static const struct Word read_errors[] = {
-    {"report", DRIVE_ERROR_REPORT}, {"ignore", DRIVE_ERROR_IGNORE}, {"stop", DRIVE_ERROR_STOP}, {NULL, 0}};
+const struct Word block_read_error_words[] = {
+    {"report", BLOCK_ERROR_REPORT}, {"ignore", BLOCK_ERROR_IGNORE}, {"stop", BLOCK_ERROR_STOP}, {NULL, 0}};
 static const struct Word caches[] = {{"writeback", BLOCK_CACHE_WRITEBACK},
                                      {"none", BLOCK_CACHE_NONE},
                                      {"off", BLOCK_CACHE_NONE},
@@ -76,7 +70,7 @@ static const struct Word discards[] = {{"ignore", BLOCK_DISCARD_IGNORE},
                                        {"unmap", BLOCK_DISCARD_UNMAP},
                                        {"on", BLOCK_DISCARD_UNMAP},
                                        {NULL, 0}};
-static const struct Word zeroes[] = {
+const struct Word block_detect_zeroes_words[] = {
     {"off", BLOCK_DETECT_ZEROES_OFF}, {"on", BLOCK_DETECT_ZEROES_ON}, {"unmap", BLOCK_DETECT_ZEROES_UNMAP}, {NULL, 0}};
 static const struct Word lockings[] = {
     {"auto", BLOCK_LOCKING_AUTO}, {"on", BLOCK_LOCKING_ON}, {"off", BLOCK_LOCKING_OFF}, {NULL, 0}};
@@ -114,9 +108,9 @@ static const struct Key keys[] = {
     {"file.read-only", SWITCH, IN(file_read_only), NULL, NULL, IN_BLOCKDEV},
     {"file.auto-read-only", SWITCH, IN(file_auto_read_only), NULL, NULL, IN_BLOCKDEV},
     {"discard", WORD, IN(drive.block.discard), discards, NULL, IN_BOTH},
-    {"detect-zeroes", WORD, IN(drive.block.detect_zeroes), zeroes, NULL, IN_BOTH},
-    {"werror", WORD, IN(drive.werror), errors, NULL, IN_DRIVE},
-    {"rerror", WORD, IN(drive.rerror), read_errors, NULL, IN_DRIVE},
+    {"detect-zeroes", WORD, IN(drive.block.detect_zeroes), block_detect_zeroes_words, NULL, IN_BOTH},
+    {"werror", WORD, IN(drive.werror), block_write_error_words, NULL, IN_DRIVE},
+    {"rerror", WORD, IN(drive.rerror), block_read_error_words, NULL, IN_DRIVE},
     {"backing", TEXT, IN(backing), NULL, NULL, IN_BLOCKDEV},
     {"lazy-refcounts", SWITCH, IN(lazy_refcounts), NULL, NULL, IN_BOTH},
     {"copy-on-read", FIXED, 0, NULL, "off", IN_DRIVE},
@@ -161,18 +155,13 @@ static int unknown_key(const struct Parse *p, const char *name) {
     return wrong(p, "there is no '%s'; the nearest is '%s'", name, near.name);
 }
 
-static int unknown_word(const struct Parse *p, const struct Key *key, const char *value) {
-    struct Nearest near = {0};
-    for (const struct Word *w = key->words; w->name != NULL; w++)
-        nearest_consider(&near, value, w->name);
-    return wrong(p, "%s=%s is not supported; the nearest is %s=%s", key->name, value, key->name, near.name);
-}
-
 static int set_word(const struct Parse *p, const struct Key *key, const char *value) {
-    for (const struct Word *w = key->words; w->name != NULL; w++)
-        if (strcmp(w->name, value) == 0)
-            return *(int *)((char *)p->all + key->member) = w->value, 0;
-    return unknown_word(p, key, value);
+    const struct Word *w = word_find(key->words, value);
+    struct Nearest near = {0};
+    if (w != NULL)
+        return *(int *)((char *)p->all + key->member) = w->value, 0;
+    words_consider(&near, key->words, value);
+    return wrong(p, "%s=%s is not supported; the nearest is %s=%s", key->name, value, key->name, near.name);
 }
 
 static int set_number(const struct Parse *p, const struct Key *key, const char *value) {
@@ -322,7 +311,7 @@ static int parse_option(struct Parse *p, const char *text, char **copy) {
     struct All *a = p->all;
     a->direct = a->writeback = a->no_flush = a->file_direct = a->file_no_flush = a->file_discard = -1;
     a->drive.index = a->drive.bus = a->drive.unit = -1;
-    a->drive.rerror = DRIVE_ERROR_REPORT;
+    a->drive.werror = BLOCK_ERROR_ENOSPC;
     int r = copy_text(p, text, copy);
     if (r != 0)
         return r;

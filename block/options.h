@@ -15,7 +15,9 @@
 #ifndef TWIN86_BLOCK_OPTIONS_H
 #define TWIN86_BLOCK_OPTIONS_H
 
+#include "base/words.h"
 #include "block/block.h"
+#include "block/on_error.h"
 
 enum DriveInterface {
     DRIVE_IF_DEFAULT, /* the machine's: IDE */
@@ -26,18 +28,19 @@ enum DriveInterface {
     DRIVE_IF_PFLASH,
 };
 enum DriveMedia { DRIVE_DISK, DRIVE_CDROM };
-/** What a device does with an error of its requests. ENOSPC: stop at -ENOSPC, report all others. */
-enum DriveError { DRIVE_ERROR_ENOSPC, DRIVE_ERROR_REPORT, DRIVE_ERROR_IGNORE, DRIVE_ERROR_STOP };
 
 struct Drive {
     struct BlockOptions block; /* strings live until drive_free */
     enum DriveInterface interface;
     enum DriveMedia media;          /* a CD-ROM's is always readonly */
     int index, bus, unit;           /* -1: not given; index excludes bus and unit */
-    enum DriveError werror, rerror; /* given or QEMU's: enospc, report */
+    enum BlockOnError werror, rerror; /* given or QEMU's: enospc, report */
     const char *id;                 /* NULL: not given */
     char *text;                     /* what strings point into */
 };
+
+/** Words of werror= and of rerror=, which has no enospc, for enum BlockOnError; of detect-zeroes=. */
+extern const struct Word block_write_error_words[], block_read_error_words[], block_detect_zeroes_words[];
 
 /** The argument of -drive. 0, or -EINVAL with a line in `why`, when there is nothing to free. */
 int drive_parse(struct Drive *d, const char *text, char *why, size_t n);

@@ -84,7 +84,7 @@ bool set_flash_drive(struct Context *c, char *arg) {
     return add_flash(c, file, has_unit ? (int)unit : -1, readonly);
 }
 
-/* Properties of devices that are there without being asked for. S4 is off in any case. */
+/* Properties of devices that are there without being asked for. */
 bool set_global(struct Context *c, char *arg) {
     char *key, *value, *list = arg;
     uint64_t port;
@@ -104,9 +104,6 @@ bool set_global(struct Context *c, char *arg) {
         on = value[0] == '1';
     else if (!parse_switch(value, &on))
         return wrong(c, "%s=%s is not right; 0 or 1 is", key, value);
-    if (s3)
-        c->o->config.no_s3 = on;
-    if (s3 || on)
-        return true;
-    return wrong(c, "%s=%s is not supported: the machine has no such sleep state; 1 is right", key, value);
+    *(s3 ? &c->o->config.no_s3 : &c->o->config.no_s4) = on;
+    return true;
 }

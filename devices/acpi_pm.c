@@ -141,6 +141,11 @@ static uint64_t pm_read(void *opaque, uint64_t offset, unsigned size) {
     return image(pm, offset / 4) >> offset % 4 * 8;
 }
 
+static void turn_off(struct AcpiPm *pm, void (*fn)(void *opaque)) {
+    if (fn)
+        fn(pm->opaque);
+}
+
 static void write_control(struct AcpiPm *pm, uint16_t value) {
     unsigned type = (value & CTL_SLP_TYP) >> CTL_SLP_TYP_SHIFT;
     pm->state.control = value & (CTL_BM_RLD | CTL_SLP_TYP); /* SLP_EN reads 0; GBL_RLS has nobody to hear it */
@@ -148,10 +153,12 @@ static void write_control(struct AcpiPm *pm, uint16_t value) {
         return;
     if (type == ACPI_SLP_TYP_S3 && !pm->no_s3)
         fall_asleep(pm);
+    else if (type == ACPI_SLP_TYP_S4 && !pm->no_s4)
+        turn_off(pm, pm->ops->hibernate);
     else if (type != ACPI_SLP_TYP_S5)
         device_error(pm->log, "ACPI", "there is no sleep type", type);
-    else if (pm->ops->poweroff)
-        pm->ops->poweroff(pm->opaque);
+    else
+        turn_off(pm, pm->ops->poweroff);
 }
 
 /* `mask`: the bits of the 32-bit word that the access reaches. */

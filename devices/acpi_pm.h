@@ -33,7 +33,8 @@ enum {
     ACPI_RESET_PORT = 0xcf9,
     ACPI_RESET_VALUE = 0x06, /* hard reset */
     ACPI_SLP_TYP_S5 = 0,     /* what the \_S5 package must say; as QEMU's firmware interface has them, */
-    ACPI_SLP_TYP_S3 = 1,     /* the \_S3 package */
+    ACPI_SLP_TYP_S3 = 1,     /* the \_S3 package, */
+    ACPI_SLP_TYP_S4 = 2,     /* and the \_S4 package */
 };
 
 enum AcpiSleep {
@@ -54,6 +55,7 @@ struct AcpiPmState {
 
 struct AcpiPmOps {
     void (*poweroff)(void *opaque);         /* SLP_EN with the S5 type */
+    void (*hibernate)(void *opaque);        /* with the S4 type: off, the guest has kept what it needs on its disk */
     void (*suspend)(void *opaque);          /* SLP_EN with the S3 type: nothing is to be executed from now on */
     void (*wake)(void *opaque);             /* a wake event: reset into acpi_pm_woken */
     void (*reset)(void *opaque, bool hard); /* CF9h */
@@ -66,7 +68,7 @@ struct AcpiPm {
     struct IrqWire sci;
     const struct AcpiPmOps *ops;
     void *opaque;
-    bool no_s3;                  /* that sleep type is not there */
+    bool no_s3, no_s4;           /* that sleep type is not there */
     const struct DeviceLog *log; /* NULL: nobody looks */
 };
 

@@ -136,6 +136,7 @@ typedef struct Twin86Config {
     const char *const *nets;    /* "nic,model=..." and "user,...": one of each at most; or "none" */
     bool default_network;       /* where none of these lists has anything: as a nic "user", if that is there and time is
                                    not counted in instructions; default off */
+    bool no_s4;                 /* with ACPI, leave its sleep state S4 out; default off */
 } Twin86Config;
 
 /** Where output goes: serial_output, debugcon_output, trace_output. */

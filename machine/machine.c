@@ -122,7 +122,7 @@ static int create_loop(struct Machine *m) {
 
 int machine_create(struct Machine *m, const Twin86Config *config, char *why, size_t n) {
     m->config = *config;
-    m->slot.fd = m->reset_fd = m->sleep_fd = -1;
+    m->slot.fd = m->reset_fd = m->sleep_fd = m->news.fd = -1;
     bus_lock_init(&m->lock);
     machine_init_input(m);
     int r = event_slot_init(&m->slot);
@@ -130,6 +130,8 @@ int machine_create(struct Machine *m, const Twin86Config *config, char *why, siz
         r = -errno;
     if (r == 0)
         r = machine_init_sleep(m);
+    if (r == 0)
+        r = news_init(&m->news);
     if (r != 0)
         return why_errno(why, n, r, "event descriptor");
     if ((r = check_config(config, why, n)) != 0)
@@ -213,6 +215,7 @@ void machine_destroy(struct Machine *m) {
         close(m->reset_fd);
     if (m->sleep_fd >= 0)
         close(m->sleep_fd);
+    news_destroy(&m->news);
     pthread_mutex_destroy(&m->serial.mutex);
     pthread_mutex_destroy(&m->lock);
 }

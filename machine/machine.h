@@ -46,6 +46,7 @@
 #include "machine/firmware/firmware.h"
 #include "machine/loop.h"
 #include "machine/net/net.h"
+#include "machine/news.h"
 #include "machine/sha256.h"
 #include "machine/storage/storage.h"
 #include "machine/virtio/virtio.h"
@@ -165,6 +166,7 @@ struct Machine {
     struct Chardevs chardevs;
     struct SerialQueue serial;
     struct EventSlot slot;
+    struct NewsQueue news;
     int reset_fd;        /* eventfd: resets since it was last read */
     int sleep_fd;        /* the same for going to sleep, and for waking up: one after the other */
     Twin86Event pending; /* under the machine lock: the event that the stop on its way will report */
@@ -304,6 +306,8 @@ int machine_init_sleep(struct Machine *m);
 /** What the ACPI block asks for (devices/acpi_pm.h). `opaque` is the machine. Lock held. */
 void machine_guest_sleep(void *opaque);
 void machine_guest_wake(void *opaque);
+/** S4 is power-off to the machine. */
+void machine_guest_hibernate(void *opaque);
 /** The guest sleeps in S3. Any thread. */
 bool machine_asleep(const struct Machine *m);
 /** Wake it without a device's doing: soon. False: it does not sleep. Any thread. */

@@ -42,6 +42,11 @@ void machine_guest_sleep(void *opaque) {
 
 void machine_guest_wake(void *opaque) { machine_request_reset(opaque); }
 
+void machine_guest_hibernate(void *opaque) {
+    news_plain(&((struct Machine *)opaque)->news, NEWS_HIBERNATED);
+    machine_guest_poweroff(opaque);
+}
+
 bool machine_wake(struct Machine *m) {
     bool asleep = machine_asleep(m);
     if (asleep)

@@ -286,6 +286,7 @@ static void pm_reset(void *opaque, bool hard) {
 static int wire_acpi(struct Machine *m) {
     static const struct AcpiPmOps pm_ops = {
         .poweroff = machine_guest_poweroff,
+        .hibernate = machine_guest_hibernate,
         .suspend = machine_guest_sleep,
         .wake = machine_guest_wake,
         .reset = pm_reset,
@@ -299,6 +300,7 @@ static int wire_acpi(struct Machine *m) {
     hpet_init(&m->hpet, m->clock, &wires);
     acpi_pm_init(&m->acpi_pm, m->clock, isa_wire(m, 9), &pm_ops, m);
     m->acpi_pm.no_s3 = m->config.no_s3;
+    m->acpi_pm.no_s4 = m->config.no_s4;
     return m->config.no_hpet ? 0 : bus_map(m->bus, HPET_DEFAULT_BASE, &m->hpet.region);
 }
 
@@ -320,7 +322,7 @@ static void pci_msi(void *opaque, uint64_t address, uint32_t data) {
 
 /* Disks, at the ports and interrupts that every PC has them. */
 static int wire_ide(struct Machine *m) {
-    static const struct IdeOps ops = {.stop = storage_ide_failed};
+    static const struct IdeOps ops = {.failed = storage_ide_failed, .tray_moved = storage_tray_moved};
     const struct IrqWire irq[IDE_CHANNELS] = {isa_wire(m, 14), isa_wire(m, 15)};
     piix3_ide_init(&m->piix3_ide, irq, &ops, m);
     return piix3_ide_add(&m->piix3_ide, &m->pci);

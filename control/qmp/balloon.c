@@ -3,6 +3,8 @@
 #include "control/qmp/command.h"
 #include "machine/machine.h"
 
+#include <string.h>
+
 static struct json_object *fail(struct QmpCall *call, const char *why) {
     call->failed = true;
     snprintf(call->why, sizeof(call->why), "%s", why);
@@ -35,4 +37,40 @@ struct json_object *qmp_query_balloon(struct QmpCall *call) {
     o = json_object_new_object();
     json_object_object_add(o, "actual", json_object_new_int64((int64_t)bytes));
     return o;
+}
+
+/* What the guest said last, which is asked again for the next look; what it does not tell is -1, as under QEMU. */
+static struct json_object *guest_stats(struct VirtioBalloonDevice *d) {
+    struct json_object *all = json_object_new_object(), *stats = json_object_new_object();
+    const struct VirtioBalloonState *s = &d->balloon.state;
+    for (unsigned i = 0; i < VIRTIO_BALLOON_STATS; i++) {
+        uint64_t value = (s->stats_known >> i & 1) != 0 ? s->stat[i] : UINT64_MAX;
+        json_object_object_add(stats, virtio_balloon_stat_names[i], json_object_new_uint64(value));
+    }
+    json_object_object_add(all, "stats", stats);
+    json_object_object_add(all, "last-update", json_object_new_int64(d->stats_at));
+    virtio_balloon_ask_stats(&d->balloon);
+    return all;
+}
+
+static const char *text(struct QmpCall *call, const char *name) {
+    struct json_object *o;
+    bool there = call->arguments != NULL && json_object_object_get_ex(call->arguments, name, &o);
+    return there && json_object_is_type(o, json_type_string) ? json_object_get_string(o) : "";
+}
+
+/* Of QEMU's objects there is the balloon, and of its properties what can't be had by another command. */
+struct json_object *qmp_qom_get(struct QmpCall *call) {
+    static const char peripherals[] = "/machine/peripheral/";
+    struct Machine *m = session_machine(call->session);
+    struct VirtioBalloonDevice *d = &m->virtio.balloon;
+    const char *path = text(call, "path");
+    struct json_object *value = NULL;
+    if (strcmp(text(call, "property"), "guest-stats") != 0 || strncmp(path, peripherals, strlen(peripherals)) != 0)
+        return fail(call, "there is one property, guest-stats, of /machine/peripheral/ID, the balloon's id");
+    pthread_mutex_lock(&m->lock);
+    if (d->plugged && d->id != NULL && strcmp(d->id, path + strlen(peripherals)) == 0)
+        value = guest_stats(d);
+    pthread_mutex_unlock(&m->lock);
+    return value != NULL ? value : fail(call, "there is no balloon of that id (-device virtio-balloon-pci,id=ID)");
 }

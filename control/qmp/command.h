@@ -35,9 +35,13 @@ struct json_object *qmp_ringbuf_read(struct QmpCall *call);
 struct json_object *qmp_ringbuf_write(struct QmpCall *call);
 struct json_object *qmp_chardev_remove(struct QmpCall *call);
 
+/* chardev_add.c */
+struct json_object *qmp_chardev_add(struct QmpCall *call);
+
 /* balloon.c */
 struct json_object *qmp_balloon(struct QmpCall *call);
 struct json_object *qmp_query_balloon(struct QmpCall *call);
+struct json_object *qmp_qom_get(struct QmpCall *call);
 
 /* network.c */
 struct json_object *qmp_set_link(struct QmpCall *call);

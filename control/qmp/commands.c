@@ -90,6 +90,13 @@ static struct json_object *query_cpus_fast(struct QmpCall *call) {
     return list;
 }
 
+static struct json_object *query_current_machine(struct QmpCall *call) {
+    const Twin86Config *config = &session_machine(call->session)->config;
+    struct json_object *o = json_object_new_object();
+    put(o, "wakeup-suspend-support", json_object_new_boolean(!config->no_acpi && !config->no_s3));
+    return o;
+}
+
 static struct json_object *query_kvm(struct QmpCall *call) {
     struct json_object *o = json_object_new_object();
     const struct Machine *m = session_machine(call->session);
@@ -221,6 +228,7 @@ const struct QmpCommand qmp_commands[] = {
     {"qmp_capabilities", {"enable"}, NULL}, /* qmp.c's */
     {"query-status", {0}, query_status},
     {"query-cpus-fast", {0}, query_cpus_fast},
+    {"query-current-machine", {0}, query_current_machine},
     {"query-version", {0}, query_version},
     {"query-commands", {0}, query_commands},
     {"query-name", {0}, query_name},
@@ -233,11 +241,13 @@ const struct QmpCommand qmp_commands[] = {
     {"query-chardev", {0}, qmp_query_chardev},
     {"ringbuf-read", {"device", "size", "format"}, qmp_ringbuf_read},
     {"ringbuf-write", {"device", "data", "format"}, qmp_ringbuf_write},
+    {"chardev-add", {"id", "backend"}, qmp_chardev_add},
     {"chardev-remove", {"id"}, qmp_chardev_remove},
     {"balloon", {"value"}, qmp_balloon},
     {"query-balloon", {0}, qmp_query_balloon},
     {"set_link", {"name", "up"}, qmp_set_link},
     {"query-rx-filter", {"name"}, qmp_query_rx_filter},
+    {"qom-get", {"path", "property"}, qmp_qom_get},
     {"eject", {"device", "id", "force"}, qmp_eject},
     {"blockdev-change-medium", {"device", "id", "filename", "format", "force"}, qmp_change_medium},
     {"stop", {0}, stop},

@@ -71,10 +71,9 @@ static struct json_object *cache(const struct StorageDrive *d, const struct Bloc
 /* BlockDeviceInfo. There is no throttling. */
 static struct json_object *node(const struct Node *n, bool flat) {
     static const char *const limits[] = {"bps", "bps_rd", "bps_wr", "iops", "iops_rd", "iops_wr", "write_threshold"};
-    static const char *const zeroes[] = {
-        [BLOCK_DETECT_ZEROES_OFF] = "off", [BLOCK_DETECT_ZEROES_ON] = "on", [BLOCK_DETECT_ZEROES_UNMAP] = "unmap"};
     struct json_object *o = json_object_new_object();
     bool root = n->depth == 0 && !n->file;
+    enum BlockDetectZeroes zeroes = root ? block_detect_zeroes(n->drive->block) : BLOCK_DETECT_ZEROES_OFF;
     char name[STORAGE_NODE_NAME];
     struct BlockInfo info = {0};
     node_info(n, &info);
@@ -86,7 +85,7 @@ static struct json_object *node(const struct Node *n, bool flat) {
         put(o, "backing_file", text(info.backing_filename));
     put(o, "backing_file_depth", json_object_new_int((int)backing_depth(n)));
     put(o, "encrypted", boolean(false));
-    put(o, "detect_zeroes", text(zeroes[root ? block_detect_zeroes(n->drive->block) : BLOCK_DETECT_ZEROES_OFF]));
+    put(o, "detect_zeroes", text(word_name(block_detect_zeroes_words, (int)zeroes)));
     for (unsigned i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
         put(o, limits[i], json_object_new_int(0));
     put(o, "cache", cache(n->drive, &info));

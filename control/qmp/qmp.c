@@ -98,30 +98,49 @@ static struct json_object *cause(bool guest, const char *reason) {
     return data;
 }
 
-/* Of a drive whose error stopped the machine. */
-static void send_io_errors(void *opaque) {
-    struct Machine *m = session_machine(((struct Qmp *)opaque)->session);
+static struct json_object *io_error(const struct News *n) {
+    struct json_object *data = json_object_new_object();
+    put(data, "device", json_object_new_string(n->drive));
+    if (n->node[0] != '\0')
+        put(data, "node-name", json_object_new_string(n->node));
+    put(data, "operation", json_object_new_string(n->write ? "write" : "read"));
+    put(data, "action", json_object_new_string(word_name(block_write_error_words, (int)n->action)));
+    put(data, "nospace", json_object_new_boolean(n->error == -ENOSPC));
+    put(data, "reason", json_object_new_string(strerror(-n->error)));
+    return data;
+}
+
+static struct json_object *tray_moved(const struct News *n) {
+    struct json_object *data = json_object_new_object();
+    put(data, "device", json_object_new_string(n->drive));
+    put(data, "id", json_object_new_string(n->device));
+    put(data, "tray-open", json_object_new_boolean(n->open));
+    return data;
+}
+
+static struct json_object *balloon_size(struct Machine *m) {
+    struct json_object *data = json_object_new_object();
+    uint64_t bytes;
     pthread_mutex_lock(&m->lock);
-    for (const struct StorageDrive *d = m->storage.drives; d != NULL; d = d->next) {
-        if (d->last_error == 0)
-            continue;
-        struct json_object *data = json_object_new_object();
-        put(data, "device", json_object_new_string(d->node != NULL ? "" : d->id));
-        char name[STORAGE_NODE_NAME];
-        if (d->block != NULL)
-            put(data, "node-name", json_object_new_string(storage_node_name(d, 0, false, name)));
-        put(data, "operation", json_object_new_string(d->last_was_write ? "write" : "read"));
-        put(data, "action", json_object_new_string("stop"));
-        put(data, "nospace", json_object_new_boolean(d->last_error == -ENOSPC));
-        put(data, "reason", json_object_new_string(strerror(-d->last_error)));
-        send_event(opaque, "BLOCK_IO_ERROR", data);
-    }
+    virtio_balloon_actual(m, &bytes);
     pthread_mutex_unlock(&m->lock);
+    put(data, "actual", json_object_new_int64((int64_t)bytes));
+    return data;
+}
+
+static void on_news(void *opaque, const struct News *n) {
+    switch (n->kind) {
+    case NEWS_IO_ERROR: send_event(opaque, "BLOCK_IO_ERROR", io_error(n)); break;
+    case NEWS_TRAY_MOVED: send_event(opaque, "DEVICE_TRAY_MOVED", tray_moved(n)); break;
+    case NEWS_HIBERNATED: send_event(opaque, "SUSPEND_DISK", NULL); break;
+    case NEWS_BALLOON:
+        send_event(opaque, "BALLOON_CHANGE", balloon_size(session_machine(((struct Qmp *)opaque)->session)));
+        break;
+    }
 }
 
 static void on_stopped(void *opaque, const struct SessionStop *stop) {
-    if (stop->state == SESSION_IO_ERROR)
-        send_io_errors(opaque);
+    (void)stop;
     send_event(opaque, "STOP", NULL);
 }
 static void on_resumed(void *opaque) { send_event(opaque, "RESUME", NULL); }
@@ -368,6 +387,7 @@ struct Qmp *qmp_new(struct Session *s, void (*write)(void *opaque, const void *d
         .reset = on_reset,
         .suspended = on_suspended,
         .woken = on_woken,
+        .news = on_news,
         .powerdown = on_powerdown,
         .panicked = on_panicked,
         .shutdown = on_shutdown,

@@ -18,6 +18,7 @@ enum NoticeKind {
     NOTICE_RESET,
     NOTICE_SUSPENDED,
     NOTICE_WOKEN,
+    NOTICE_NEWS,
     NOTICE_POWERDOWN,
     NOTICE_PANICKED,
     NOTICE_SHUTDOWN,
@@ -32,6 +33,7 @@ struct Notice {
     struct SessionStop stop;
     Twin86Event event;
     enum Twin86PanicAction action; /* NOTICE_PANICKED */
+    struct News news;
 };
 
 static const char no_answer[] =
@@ -70,10 +72,13 @@ struct Session {
     bool single;                  /* a single step is under way */
     unsigned holds;
     unsigned awaited;
+    bool begun; /* session_start was called: nobody waits for a name server any more */
     bool start_wanted, no_shutdown;
     enum Twin86PanicAction panic_action;
     bool reset_asked; /* the next reset is not the guest's doing */
     bool suspended;   /* as observers know it */
+    struct LoopTimer balloon; /* when its next change is told */
+    int64_t balloon_told;
     bool ended;
     Twin86Event end;
 };
@@ -101,6 +106,10 @@ static void tell(const struct SessionObserver *o, const struct Notice *n) {
     case NOTICE_WOKEN:
         if (o->woken != NULL)
             o->woken(o->opaque);
+        break;
+    case NOTICE_NEWS:
+        if (o->news != NULL)
+            o->news(o->opaque, &n->news);
         break;
     case NOTICE_POWERDOWN:
         if (o->powerdown != NULL)
@@ -251,11 +260,45 @@ static void handle_event(struct Session *s, const Twin86Event *event) {
     }
 }
 
-/* True: there was one. */
+static void tell_balloon(void *opaque) {
+    struct Session *s = opaque;
+    struct Notice n = {.kind = NOTICE_NEWS, .news = {.kind = NEWS_BALLOON}};
+    s->balloon_told = loop_now();
+    notify(s, &n);
+}
+
+/* While a balloon moves it changes all the time: as often as QEMU tells it, the last change among it. */
+static void balloon_changed(struct Session *s) {
+    if (loop_now() - s->balloon_told >= NS_PER_SEC)
+        tell_balloon(s);
+    else
+        loop_timer_arm(&s->loop, &s->balloon, s->balloon_told + NS_PER_SEC);
+}
+
+static bool next_news(struct Session *s, struct News *news) {
+    pthread_mutex_lock(&s->m->lock);
+    bool there = news_take(&s->m->news, news);
+    pthread_mutex_unlock(&s->m->lock);
+    return there;
+}
+
+static void take_news(struct Session *s) {
+    struct Notice n = {.kind = NOTICE_NEWS};
+    for (unsigned i = 0; i < NEWS_MOST && next_news(s, &n.news); i++) /* a guest may make more meanwhile */
+        n.news.kind == NEWS_BALLOON ? balloon_changed(s) : notify(s, &n);
+}
+
+static void on_news(void *opaque, int fd, short revents) {
+    (void)fd, (void)revents;
+    take_news(opaque);
+}
+
+/* True: there was one. What the machine has said before it comes before it. */
 static bool take_event(struct Session *s) {
     Twin86Event event;
     if (machine_wait(s->m, 0, &event) != 0)
         return false;
+    take_news(s);
     handle_event(s, &event);
     return true;
 }
@@ -319,8 +362,11 @@ struct Session *session_new(struct Machine *m) {
     s->last_stop.state = SESSION_PRELAUNCH;
     s->budget_end = UINT64_MAX;
     s->last_notice = &s->notices;
+    s->balloon_told = loop_now() - NS_PER_SEC;
+    loop_timer_init(&s->balloon, tell_balloon, s);
     if (loop_init(&s->loop, NULL) != 0 || loop_add_fd(&s->loop, m->slot.fd, POLLIN, on_event, s) != 0 ||
         loop_add_fd(&s->loop, m->sleep_fd, POLLIN, on_sleep, s) != 0 ||
+        loop_add_fd(&s->loop, m->news.fd, POLLIN, on_news, s) != 0 ||
         loop_add_fd(&s->loop, m->reset_fd, POLLIN, on_reset, s) != 0 ||
         loop_add_fd(&s->loop, m->chardevs.arrived_fd, POLLIN, on_arrived, s) != 0) {
         loop_destroy(&s->loop);
@@ -425,6 +471,7 @@ int session_cont(struct Session *s, char *why, size_t n) {
 
 void session_start(struct Session *s, bool stopped) {
     char why[8];
+    s->begun = true;
     s->start_wanted = !stopped;
     if (s->start_wanted && nobody_awaited(s))
         session_cont(s, why, sizeof(why));
@@ -476,8 +523,10 @@ int session_stop(struct Session *s, char *why, size_t n) {
 
 bool session_wait_stop(struct Session *s, int timeout_ms) {
     Twin86Event event;
-    if (s->state == SESSION_RUNNING && s->holds == 0 && machine_wait(s->m, timeout_ms, &event) == 0)
+    if (s->state == SESSION_RUNNING && s->holds == 0 && machine_wait(s->m, timeout_ms, &event) == 0) {
+        take_news(s);
         handle_event(s, &event);
+    }
     return s->state != SESSION_RUNNING;
 }
 
@@ -491,6 +540,7 @@ int session_hold(struct Session *s, char *why, size_t n) {
 }
 
 void session_release(struct Session *s) {
+    take_news(s); /* of what was done meanwhile, before whoever did it goes on */
     if (--s->holds == 0 && s->state == SESSION_RUNNING && !machine_running(s->m))
         run_on(s); /* if it stopped by itself meanwhile, that is told first: machine_start does nothing then */
 }
@@ -617,7 +667,7 @@ int session_listen(struct Session *s, const char *spec, bool may_wait, SessionAc
     *l = (struct Listener){.session = s, .accept = fn, .opaque = opaque, .fd = -1};
     loop_timer_init(&l->again, accept_again, l);
     int r = listen_parse(spec, &l->spec, why, n);
-    if (r == 0 && (r = l->fd = listen_open(&l->spec, why, n)) >= 0) {
+    if (r == 0 && (r = l->fd = listen_open(&l->spec, !s->begun, why, n)) >= 0) {
         r = loop_add_fd(&s->loop, l->fd, POLLIN, on_client, l);
         if (r == 0 && (r = session_at_end(s, end_listener, l)) == 0) {
             l->awaited = may_wait && l->spec.wait;

@@ -45,6 +45,8 @@ struct SessionObserver {
     /** The guest has gone to sleep in S3; it does not sleep any more. */
     void (*suspended)(void *opaque);
     void (*woken)(void *opaque);
+    /** Something that the machine has to say while it runs. Of NEWS_BALLOON there is one a second at most. */
+    void (*news)(void *opaque, const struct News *news);
     /** The power button was pressed. */
     void (*powerdown)(void *opaque);
     /** Triple fault with no_reboot, or pvpanic; `event->message` tells how it came about, `action` what is done upon

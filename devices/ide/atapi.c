@@ -85,8 +85,7 @@ static void request_sense(struct IdeDrive *d, const uint8_t *p) {
 }
 
 static void start_stop(struct IdeDrive *d, const uint8_t *p) {
-    const struct Ide *ide = d->channel->ide;
-    struct IdeDriveState *s = ide_state_of(d);
+    const struct IdeDriveState *s = ide_state_of(d);
     bool load_or_eject = p[4] & 2, open = !(p[4] & 1);
     if (!load_or_eject || s->tray_open == open) {
         good(d);
@@ -96,10 +95,8 @@ static void start_stop(struct IdeDrive *d, const uint8_t *p) {
         atapi_done(d, ide_has_medium(d) ? KEY_ILLEGAL : KEY_NOT_READY, ASC_LOCKED, ASCQ_REMOVAL_PREVENTED);
         return;
     }
-    s->tray_open = open;
+    ide_set_tray(d, open);
     ide_medium_changed(d);
-    if (ide->ops->tray_moved != NULL)
-        ide->ops->tray_moved(ide->opaque, (unsigned)(d->channel - ide->channel), d->channel->state.active, open);
     good(d);
 }
 

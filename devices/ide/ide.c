@@ -242,10 +242,20 @@ void ide_medium_changed(struct IdeDrive *d) {
     s->changed = there;
 }
 
+void ide_set_tray(struct IdeDrive *d, bool open) {
+    struct IdeChannel *c = d->channel;
+    const struct Ide *ide = c->ide;
+    bool moves = ide_state_of(d)->tray_open != open;
+    ide_state_of(d)->tray_open = open;
+    if (moves && ide->ops->tray_moved != NULL)
+        ide->ops->tray_moved(ide->opaque, (unsigned)(c - ide->channel), (unsigned)(d - c->drive), open);
+}
+
 void ide_set_medium(struct Ide *ide, unsigned channel, unsigned drive, struct Block *block) {
     struct IdeDrive *d = &ide->channel[channel].drive[drive];
     d->config.block = block;
-    ide_state_of(d)->tray_open = false;
+    if (block != NULL)
+        ide_set_tray(d, false);
     ide_medium_changed(d);
 }
 
@@ -258,8 +268,8 @@ int ide_move_tray(struct Ide *ide, unsigned channel, unsigned drive, bool open, 
     }
     if (s->tray_open == open)
         return 0;
-    s->tray_open = open;
     s->locked = false;
+    ide_set_tray(d, open);
     ide_medium_changed(d);
     return 0;
 }

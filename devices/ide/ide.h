@@ -13,6 +13,7 @@
 #define TWIN86_DEVICES_IDE_H
 
 #include "block/block.h"
+#include "block/on_error.h"
 #include "devices/device_log.h"
 #include "devices/irq.h"
 #include "devices/pci/pci_dma.h"
@@ -27,18 +28,10 @@ enum {
 
 enum IdeKind { IDE_NONE, IDE_DISK, IDE_CD };
 
-/** What becomes of a host's error: QEMU's werror= and rerror=. */
-enum IdeOnError {
-    IDE_ERROR_REPORT, /* the guest is told */
-    IDE_ERROR_IGNORE, /* nobody is */
-    IDE_ERROR_STOP,   /* the machine stops; when it goes on, it is tried again */
-    IDE_ERROR_ENOSPC, /* stop if the host's disk is full, else report */
-};
-
 struct IdeDriveConfig {
     enum IdeKind kind;
     struct Block *block; /* the drive's from now on but for closing it; a CD-ROM's may be NULL: no medium */
-    enum IdeOnError read_error, write_error;
+    enum BlockOnError read_error, write_error;
     char serial[21], model[41], version[9]; /* ASCII; "": the drive's own */
     unsigned physical;                      /* of a disk: 2^this sectors are a physical one */
 };
@@ -138,9 +131,9 @@ struct IdeChannel {
 };
 
 struct IdeOps {
-    /** Stop the machine: the host's error `error` (-errno) at that drive. */
-    void (*stop)(void *opaque, unsigned channel, unsigned drive, bool write, int error);
-    /** The guest opened or closed a CD-ROM's tray. */
+    /** The host's error `error` (-errno) at that drive, and what is done about it: STOP is for the callee to do. */
+    void (*failed)(void *opaque, unsigned channel, unsigned drive, bool write, int error, enum BlockOnError action);
+    /** A CD-ROM's tray was opened or closed, by whomever. */
     void (*tray_moved)(void *opaque, unsigned channel, unsigned drive, bool open);
 };
 
@@ -168,7 +161,7 @@ void ide_resume(struct Ide *ide);
 
 /** The size of a disk's block has changed: IDENTIFY DEVICE says so from now on. */
 void ide_resized(struct Ide *ide, unsigned channel, unsigned drive);
-/** A CD-ROM's medium is another one, or (NULL) none; nothing may be in flight. The tray is closed. */
+/** A CD-ROM's medium is another one, for which the tray is closed, or (NULL) none; nothing may be in flight. */
 void ide_set_medium(struct Ide *ide, unsigned channel, unsigned drive, struct Block *block);
 /** Open or close the tray, as its button does: a locked tray only tells the guest unless it is forced. -EBUSY then. */
 int ide_move_tray(struct Ide *ide, unsigned channel, unsigned drive, bool open, bool force);

@@ -34,6 +34,8 @@ void ide_set_signature(struct IdeDrive *d);
 void ide_finish_reset(struct IdeChannel *c);
 void ide_finish_device_reset(struct IdeDrive *d);
 void ide_medium_changed(struct IdeDrive *d);
+/** ide_medium_changed follows. */
+void ide_set_tray(struct IdeDrive *d, bool open);
 
 /* ata.c */
 void ata_command(struct IdeDrive *d, uint8_t command);

@@ -274,12 +274,16 @@ static void medium_was_written(struct IdeChannel *c) {
     }
 }
 
-static enum IdeOnError policy(const struct IdeChannel *c, int error) {
+/* What is done about a host's error; whoever watches is told. */
+static enum BlockOnError judge(struct IdeChannel *c, int error) {
     const struct IdeDriveConfig *config = &c->drive[c->state.active].config;
-    enum IdeOnError p = c->state.write || c->state.flush ? config->write_error : config->read_error;
-    if (p == IDE_ERROR_ENOSPC)
-        return error == -ENOSPC ? IDE_ERROR_STOP : IDE_ERROR_REPORT;
-    return p;
+    const struct Ide *ide = c->ide;
+    bool write = c->state.write || c->state.flush;
+    enum BlockOnError action = block_error_action(write ? config->write_error : config->read_error, error);
+    if (ide->ops->failed == NULL)
+        return action == BLOCK_ERROR_STOP ? BLOCK_ERROR_REPORT : action;
+    ide->ops->failed(ide->opaque, (unsigned)(c - ide->channel), c->state.active, write, error, action);
+    return action;
 }
 
 enum { SENSE_MEDIUM_ERROR = 3, ASC_UNRECOVERED_READ = 0x11 };
@@ -295,15 +299,6 @@ static void report_error(struct IdeChannel *c) {
     if (!s->flush)
         ata_show_lba(d, s->lba); /* the first that failed */
     ata_failed(d, s->write || s->flush ? ER_ABRT : ER_UNC);
-}
-
-static void medium_failed(struct IdeChannel *c, int error) {
-    const struct Ide *ide = c->ide;
-    c->state.phase = IDE_RETRY;
-    if (policy(c, error) == IDE_ERROR_REPORT || ide->ops->stop == NULL)
-        report_error(c);
-    else
-        ide->ops->stop(ide->opaque, (unsigned)(c - ide->channel), c->state.active, c->state.write, error);
 }
 
 /* What a reset has made nobody's. */
@@ -325,12 +320,18 @@ static void completed(void *opaque, int result) {
         abandoned_completed(c);
         return;
     }
-    bool ignored = result != 0 && policy(c, result) == IDE_ERROR_IGNORE;
-    if (ignored && c->request.op == BLOCK_READ)
-        memset(c->iov.iov_base, 0, c->iov.iov_len);
-    if (result != 0 && !ignored)
-        medium_failed(c, result);
-    else if (s->flush)
+    if (result != 0) {
+        enum BlockOnError action = judge(c, result);
+        if (action == BLOCK_ERROR_REPORT)
+            report_error(c);
+        else if (action == BLOCK_ERROR_STOP)
+            s->phase = IDE_RETRY;
+        if (action != BLOCK_ERROR_IGNORE)
+            return;
+        if (c->request.op == BLOCK_READ)
+            memset(c->iov.iov_base, 0, c->iov.iov_len);
+    }
+    if (s->flush)
         finish_writing(c);
     else if (s->write)
         medium_was_written(c);

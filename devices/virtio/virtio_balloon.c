@@ -179,6 +179,8 @@ static void read_stats(struct VirtioBalloon *b, const struct VirtioBuffer *buffe
         b->state.stats_known |= 1ull << tag;
     }
     b->state.stats_told++;
+    if (b->ops->stats_came != NULL)
+        b->ops->stats_came(b->opaque);
 }
 
 /* The driver offers one buffer, which is kept until new statistics are wanted; of several the first ones go back. */
@@ -214,10 +216,13 @@ static void notified(void *opaque, unsigned n) {
 
 static void config_written(void *opaque, unsigned offset, unsigned size) {
     struct VirtioBalloon *b = opaque;
+    uint32_t before = b->state.actual;
     (void)offset, (void)size;
     b->state.actual = get_le32(b->space + CONFIG_ACTUAL);
     b->state.poison = virtio_has(&b->virtio, F_PAGE_POISON) ? get_le32(b->space + CONFIG_POISON) : 0;
     put_config(b); /* the rest is the device's */
+    if (b->state.actual != before && b->ops->changed != NULL)
+        b->ops->changed(b->opaque);
 }
 
 /* What the host wants stays. The guest's next driver begins with an empty balloon. */

@@ -50,6 +50,10 @@ struct VirtioBalloonOps {
     void (*discard)(void *opaque, uint64_t gpa, uint64_t size);
     /** Call virtio_balloon_continue soon. */
     void (*more)(void *opaque);
+    /** The driver says that it has given another number of pages. May be NULL. */
+    void (*changed)(void *opaque);
+    /** It has told new statistics. May be NULL. */
+    void (*stats_came)(void *opaque);
 };
 
 struct VirtioBalloon {

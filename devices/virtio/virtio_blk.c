@@ -152,24 +152,23 @@ static void go_on(struct VirtioBlkRequest *r) {
         finish(r, RESULT_UNSUPPORTED);
 }
 
-static enum VirtioBlkOnError policy(const struct VirtioBlkRequest *r, int error) {
-    const struct VirtioBlkConfig *c = &r->blk->config;
-    enum VirtioBlkOnError p = r->type == TYPE_IN ? c->read_error : c->write_error;
-    if (p == VIRTIO_BLK_ENOSPC)
-        return error == -ENOSPC ? VIRTIO_BLK_STOP : VIRTIO_BLK_REPORT;
-    return p;
+/* What is done about a host's error; whoever watches is told. */
+static enum BlockOnError judge(const struct VirtioBlkRequest *r, int error) {
+    const struct VirtioBlk *b = r->blk;
+    bool write = r->type != TYPE_IN;
+    enum BlockOnError action = block_error_action(write ? b->config.write_error : b->config.read_error, error);
+    if (b->ops->failed == NULL)
+        return action == BLOCK_ERROR_STOP ? BLOCK_ERROR_REPORT : action;
+    b->ops->failed(b->opaque, write, error, action);
+    return action;
 }
 
-static void failed(struct VirtioBlkRequest *r, int error) {
+/* Until the machine goes on. */
+static void put_aside(struct VirtioBlkRequest *r) {
     struct VirtioBlk *b = r->blk;
-    if (policy(r, error) != VIRTIO_BLK_STOP || b->ops->stop == NULL) {
-        finish(r, RESULT_IOERR);
-        return;
-    }
     r->next = b->stopped;
     b->stopped = r;
     b->state.stopped[b->state.stopped_count++] = r->queue << 16 | r->buffer.head;
-    b->ops->stop(b->opaque, r->type != TYPE_IN, error);
 }
 
 static void take_all(struct VirtioBlk *b);
@@ -192,20 +191,20 @@ static void completed(void *opaque, int result) {
     struct VirtioBlkRequest *r = opaque;
     struct VirtioBlk *b = r->blk;
     r->in_flight = false;
-    bool ignored = result != 0 && policy(r, result) == VIRTIO_BLK_IGNORE;
-    if (ignored && r->type == TYPE_IN)
+    enum BlockOnError action = result != 0 ? judge(r, result) : BLOCK_ERROR_IGNORE;
+    bool go = result == 0 || action == BLOCK_ERROR_IGNORE;
+    if (result != 0 && go && r->type == TYPE_IN)
         zero(r);
-    if (r->type == TYPE_IN && (result == 0 || ignored || r->mapped > 0))
+    if (r->type == TYPE_IN && (go || r->mapped > 0))
         was_read(r);
-    if (result != 0 && !ignored) {
-        failed(r, result);
-    } else {
+    if (go)
         r->moved += is_ranges(r) ? RANGE : r->hand;
-        if (r->moved < r->bytes)
-            go_on(r);
-        else
-            finish(r, RESULT_OK);
-    }
+    if (!go)
+        action == BLOCK_ERROR_STOP ? put_aside(r) : finish(r, RESULT_IOERR);
+    else if (r->moved < r->bytes)
+        go_on(r);
+    else
+        finish(r, RESULT_OK);
     if (b->starved)
         take_all(b);
 }

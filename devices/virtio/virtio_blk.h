@@ -11,6 +11,7 @@
 #define TWIN86_DEVICES_VIRTIO_BLK_H
 
 #include "block/block.h"
+#include "block/on_error.h"
 #include "devices/virtio/virtio.h"
 
 enum {
@@ -20,8 +21,6 @@ enum {
     VIRTIO_BLK_SERIAL = 20,
     VIRTIO_BLK_CONFIG = 60, /* bytes of configuration space */
 };
-
-enum VirtioBlkOnError { VIRTIO_BLK_REPORT, VIRTIO_BLK_IGNORE, VIRTIO_BLK_STOP, VIRTIO_BLK_ENOSPC };
 
 struct VirtioBlkState {
     struct VirtioState virtio;
@@ -54,12 +53,12 @@ struct VirtioBlkConfig {
     char serial[VIRTIO_BLK_SERIAL + 1];
     uint32_t logical, physical, min_io, opt_io, discard_granularity; /* bytes; 0: 512, 512, none, none, the image's */
     bool no_discard, no_write_zeroes;                                /* such requests don't exist */
-    enum VirtioBlkOnError read_error, write_error;
+    enum BlockOnError read_error, write_error;
 };
 
 struct VirtioBlkOps {
-    /** Stop the machine: the host's error (-errno). */
-    void (*stop)(void *opaque, bool write, int error);
+    /** The host's error (-errno), and what is done about it: STOP is for the callee to do. */
+    void (*failed)(void *opaque, bool write, int error, enum BlockOnError action);
     /** Requests were done at once, while the driver notified of them. True: it need not be interrupted at once,
      *  virtio_blk_tell will be called soon, so that more of them are told of by one interrupt. May be NULL. */
     bool (*tell_later)(void *opaque);

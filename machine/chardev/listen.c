@@ -136,12 +136,25 @@ static int open_local(const struct ListenSpec *spec, char *why, size_t n) {
 }
 
 /* Loopback unless a host is given: whoever reaches these sockets owns the machine. */
-static int open_tcp(const struct ListenSpec *spec, char *why, size_t n) {
-    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *list;
-    const char *host = spec->host[0] != '\0' ? spec->host : "127.0.0.1";
-    int g = getaddrinfo(host, spec->port, &hints, &list);
-    if (g != 0)
-        return why_set(why, n, -EINVAL, "the host '%s' is not known: %s", host, gai_strerror(g));
+static const char *host_of(const struct ListenSpec *spec) {
+    bool local = spec->host[0] == '\0' || strcmp(spec->host, "localhost") == 0;
+    return local ? "127.0.0.1" : spec->host;
+}
+
+int listen_resolve(const struct ListenSpec *spec, bool names, struct addrinfo **list, char *why, size_t n) {
+    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+    hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV | (names ? 0 : AI_NUMERICHOST);
+    int g = getaddrinfo(host_of(spec), spec->port, &hints, list);
+    return g == 0 ? 0
+                  : why_set(why, n, -EINVAL, "the host '%s' is not known: %s%s", spec->host, gai_strerror(g),
+                            names ? "" : "; once the guest has begun, addresses and localhost are");
+}
+
+static int open_tcp(const struct ListenSpec *spec, bool names, char *why, size_t n) {
+    struct addrinfo *list;
+    int r = listen_resolve(spec, names, &list, why, n);
+    if (r != 0)
+        return r;
     int fd = -1, e = EINVAL, one = 1;
     for (struct addrinfo *a = list; a != NULL && fd < 0; a = a->ai_next) {
         fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, a->ai_protocol);
@@ -154,11 +167,12 @@ static int open_tcp(const struct ListenSpec *spec, char *why, size_t n) {
         fd = -1;
     }
     freeaddrinfo(list);
-    return fd >= 0 ? fd : why_set(why, n, -e, "tcp:%s:%s can't be listened at: %s", host, spec->port, strerror(e));
+    return fd >= 0 ? fd
+                   : why_set(why, n, -e, "tcp:%s:%s can't be listened at: %s", host_of(spec), spec->port, strerror(e));
 }
 
-int listen_open(const struct ListenSpec *spec, char *why, size_t n) {
-    return spec->local ? open_local(spec, why, n) : open_tcp(spec, why, n);
+int listen_open(const struct ListenSpec *spec, bool names, char *why, size_t n) {
+    return spec->local ? open_local(spec, why, n) : open_tcp(spec, names, why, n);
 }
 
 void listen_close(const struct ListenSpec *spec, int fd) {

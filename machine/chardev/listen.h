@@ -22,12 +22,20 @@ struct ListenSpec {
  */
 int listen_parse(const char *spec, struct ListenSpec *parsed, char *why, size_t n);
 
+struct addrinfo;
 /**
- * Listen there; the descriptor is non-blocking. A unix socket is created with mode 0600; one that nobody listens at any
- * more is replaced, anything else at that path is left alone and refused. The descriptor, or -errno with one line in
- * `why`.
+ * The addresses of a TCP socket, for freeaddrinfo. "localhost" is 127.0.0.1. With `names` other hosts' names are looked
+ * up, which may take long: not under a machine's lock, nor while anybody waits. Without, they are refused. 0, or
+ * -EINVAL with one line in `why`.
  */
-int listen_open(const struct ListenSpec *spec, char *why, size_t n);
+int listen_resolve(const struct ListenSpec *spec, bool names, struct addrinfo **list, char *why, size_t n);
+
+/**
+ * Listen there, with `names` as listen_resolve has it; the descriptor is non-blocking. A unix socket is created with
+ * mode 0600; one that nobody listens at any more is replaced, anything else at that path is left alone and refused. The
+ * descriptor, or -errno with one line in `why`.
+ */
+int listen_open(const struct ListenSpec *spec, bool names, char *why, size_t n);
 
 /** Close it, and take a unix socket's file away. */
 void listen_close(const struct ListenSpec *spec, int fd);

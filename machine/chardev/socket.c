@@ -44,10 +44,14 @@ static void on_client(void *opaque, int fd, short revents) {
 
 /* ---- one that connects ---- */
 
-/* Where to, once: while the guest runs nothing waits for a name server. */
+/* Once the machine has begun nothing waits for a name server with its lock held. */
+static bool may_look_up(const struct Chardev *c) { return !c->machine->loop.open; }
+
+/* Where to, once. */
 static int resolve(struct Chardev *c, char *why, size_t n) {
     const struct ListenSpec *w = &c->options.where;
-    const char *host = w->host[0] != '\0' ? w->host : "127.0.0.1";
+    struct addrinfo *list;
+    char wrong[300];
     c->address = calloc(1, sizeof(*c->address));
     if (c->address == NULL)
         return why_errno(why, n, -ENOMEM, "-chardev");
@@ -58,14 +62,9 @@ static int resolve(struct Chardev *c, char *why, size_t n) {
         c->address_size = sizeof(*a);
         return 0;
     }
-    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM}, *list;
-    if (c->machine->loop.open && strcmp(host, "localhost") != 0)
-        hints.ai_flags = AI_NUMERICHOST;
-    int g = getaddrinfo(host, w->port, &hints, &list);
-    if (g != 0)
-        return why_set(why, n, -EINVAL, "character device %s: the host '%s' is not known: %s%s", c->options.id, host,
-                       gai_strerror(g),
-                       hints.ai_flags != 0 ? "; while the guest runs, addresses and localhost are" : "");
+    int r = listen_resolve(w, may_look_up(c), &list, wrong, sizeof(wrong));
+    if (r != 0)
+        return why_set(why, n, r, "character device %s: %s", c->options.id, wrong);
     memcpy(c->address, list->ai_addr, list->ai_addrlen);
     c->address_size = list->ai_addrlen;
     freeaddrinfo(list);
@@ -141,7 +140,7 @@ int chardev_open_socket(struct Chardev *c, char *why, size_t n) {
     bool pending;
     int r;
     if (c->options.server) {
-        c->listen_fd = listen_open(&c->options.where, why, n);
+        c->listen_fd = listen_open(&c->options.where, may_look_up(c), why, n);
         c->awaited = c->listen_fd >= 0 && c->options.wait;
         c->machine->chardevs.awaited += c->awaited;
         return c->listen_fd >= 0 ? 0 : c->listen_fd;

@@ -162,8 +162,8 @@ static int add_machine(struct Machine *m) {
 
 /* Six bytes, of S0 to S5; bit 7: it is there, the rest is its SLP_TYP. */
 static int add_sleep_states(struct Machine *m) {
-    const uint8_t there = 0x80, s3 = m->config.no_s3 ? 0 : there;
-    const uint8_t states[6] = {there, 0, 0, s3 | ACPI_SLP_TYP_S3, 0, there | ACPI_SLP_TYP_S5};
+    const uint8_t there = 0x80, s3 = m->config.no_s3 ? 0 : there, s4 = m->config.no_s4 ? 0 : there;
+    const uint8_t states[6] = {there, 0, 0, s3 | ACPI_SLP_TYP_S3, s4 | ACPI_SLP_TYP_S4, there | ACPI_SLP_TYP_S5};
     return fw_cfg_add_file(&m->fw_cfg, "etc/system-states", states, sizeof(states));
 }
 

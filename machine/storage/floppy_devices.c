@@ -67,8 +67,8 @@ static int add(struct Machine *m, struct StorageDrive *d, int wanted, enum Flopp
     int r = choose_place(m, d->id, wanted, &place, why, n);
     if (r != 0 || (r = choose_type(d, &type, why, n)) != 0)
         return r;
-    if (d->options.werror == DRIVE_ERROR_STOP || d->options.werror == DRIVE_ERROR_IGNORE ||
-        d->options.rerror == DRIVE_ERROR_STOP || d->options.rerror == DRIVE_ERROR_IGNORE)
+    if (d->options.werror == BLOCK_ERROR_STOP || d->options.werror == BLOCK_ERROR_IGNORE ||
+        d->options.rerror == BLOCK_ERROR_STOP || d->options.rerror == BLOCK_ERROR_IGNORE)
         return why_set(why, n, -EINVAL, "drive %s: a floppy drive reports errors; leave werror= and rerror= out",
                        d->id);
     if (d->block != NULL && (r = storage_floppy_fits(d, type, block_size(d->block), why, n)) != 0)

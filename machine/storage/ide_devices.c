@@ -12,14 +12,6 @@
 
 /* ---- at a place ---- */
 
-static enum IdeOnError on_error(enum DriveError e) {
-    static const enum IdeOnError policies[] = {[DRIVE_ERROR_ENOSPC] = IDE_ERROR_ENOSPC,
-                                               [DRIVE_ERROR_REPORT] = IDE_ERROR_REPORT,
-                                               [DRIVE_ERROR_IGNORE] = IDE_ERROR_IGNORE,
-                                               [DRIVE_ERROR_STOP] = IDE_ERROR_STOP};
-    return policies[e];
-}
-
 static void default_serial(struct IdeDriveConfig *c, unsigned channel, unsigned place) {
     if (c->serial[0] == '\0')
         snprintf(c->serial, sizeof(c->serial), "TW%05u", channel * IDE_DRIVES + place + 1);
@@ -29,8 +21,8 @@ int storage_add_ide(struct Machine *m, struct StorageDrive *d, unsigned channel,
                     const struct IdeDriveConfig *config, char *why, size_t n) {
     struct IdeDriveConfig c = *config;
     c.block = d->block;
-    c.read_error = on_error(d->options.rerror);
-    c.write_error = on_error(d->options.werror);
+    c.read_error = d->options.rerror;
+    c.write_error = d->options.werror;
     default_serial(&c, channel, place);
     int r = ide_add_drive(&m->piix3_ide.ide, channel, place, &c);
     if (r == -EBUSY)

@@ -50,8 +50,6 @@ static void print_place(const struct Machine *m, const struct StorageDrive *d, F
 }
 
 static void print_modes(const struct StorageDrive *d, FILE *f) {
-    static const char *const zeroes[] = {
-        [BLOCK_DETECT_ZEROES_OFF] = "", [BLOCK_DETECT_ZEROES_ON] = "on", [BLOCK_DETECT_ZEROES_UNMAP] = "unmap"};
     struct BlockInfo info;
     unsigned depth = 0;
     block_info(d->block, 0, &info);
@@ -61,8 +59,9 @@ static void print_modes(const struct StorageDrive *d, FILE *f) {
         depth++;
     if (depth > 0 && block_info(d->block, 1, &info))
         fprintf(f, "    Backing file:     %s (chain depth: %u)\n", info.filename, depth);
-    if (block_detect_zeroes(d->block) != BLOCK_DETECT_ZEROES_OFF)
-        fprintf(f, "    Detect zeroes:    %s\n", zeroes[block_detect_zeroes(d->block)]);
+    enum BlockDetectZeroes zeroes = block_detect_zeroes(d->block);
+    if (zeroes != BLOCK_DETECT_ZEROES_OFF)
+        fprintf(f, "    Detect zeroes:    %s\n", word_name(block_detect_zeroes_words, (int)zeroes));
 }
 
 /* Of -v: each image of the chain. */

@@ -50,7 +50,7 @@ int storage_eject(struct Machine *m, const char *id, bool force, char *why, size
         return r;
     storage_drain(m);
     take_out(d);
-    return open_tray(d, true, why, n);
+    return 0;
 }
 
 int storage_change(struct Machine *m, const char *id, const char *file, const char *format, bool force, char *why,

@@ -78,7 +78,7 @@ static int open_node(struct Machine *m, const char *name, char *why, size_t n) {
     if (r == 0) {
         d->options.media = DRIVE_DISK;
         d->options.interface = DRIVE_IF_NONE;
-        d->options.rerror = DRIVE_ERROR_REPORT;
+        d->options.werror = BLOCK_ERROR_ENOSPC;
         d->cdrom = false;
         d->node = name;
         snprintf(d->id, sizeof(d->id), "%s", name);

@@ -2,7 +2,6 @@
 /* See properties.h. Names and limits are QEMU's. */
 #include "machine/storage/properties.h"
 #include "base/lists.h"
-#include "base/nearest.h"
 #include "base/why.h"
 #include "devices/floppy/fdc.h"
 #include "devices/ide/ide.h"
@@ -23,29 +22,13 @@ enum {
 _Static_assert((int)FDC_DRIVES == (int)IDE_DRIVES, "one limit of unit= for both");
 enum { BLOCK_MOST = 2 << 20, SECTOR = 512 };
 
-struct Word {
-    const char *name;
-    int value;
-};
-
 static const struct Word switches[] = {{"on", 1}, {"off", 0}, {NULL, 0}};
-static const struct Word switches_or_auto[] = {{"on", 1}, {"off", 0}, {"auto", STORAGE_NOT_GIVEN}, {NULL, 0}};
-static const struct Word write_errors[] = {{"enospc", DRIVE_ERROR_ENOSPC}, {"report", DRIVE_ERROR_REPORT},
-                                           {"ignore", DRIVE_ERROR_IGNORE}, {"stop", DRIVE_ERROR_STOP},
-                                           {"auto", STORAGE_NOT_GIVEN},    {NULL, 0}};
-static const struct Word read_errors[] = {{"report", DRIVE_ERROR_REPORT},
-                                          {"ignore", DRIVE_ERROR_IGNORE},
-                                          {"stop", DRIVE_ERROR_STOP},
-                                          {"auto", STORAGE_NOT_GIVEN},
-                                          {NULL, 0}};
+static const struct Word floppy_types[] = {{"120", FLOPPY_120}, {"144", FLOPPY_144}, {"288", FLOPPY_288}, {NULL, 0}};
 
-static const struct Word floppy_types[] = {
-    {"auto", STORAGE_NOT_GIVEN}, {"120", FLOPPY_120}, {"144", FLOPPY_144}, {"288", FLOPPY_288}, {NULL, 0}};
-
-enum Kind { TEXT, NUMBER, SIZE, POWER, SLOT, WORD };
+enum Kind { TEXT, NUMBER, SIZE, POWER, SLOT, WORD, WORD_OR_AUTO };
 
 /* TEXT: `most` characters. NUMBER: from `least` to `most`. SIZE: a multiple of 512 up to `most`; POWER: a power of 2.
- * SLOT: a hexadecimal number.
+ * SLOT: a hexadecimal number. WORD_OR_AUTO: "auto" is as if nothing were said.
  */
 static const struct Property {
     const char *name;
@@ -61,14 +44,14 @@ static const struct Property {
     {"bus", ALL, TEXT, AT(bus), 1, 63, NULL},
     {"bootindex", ALL, NUMBER, AT(bootindex), STORAGE_NOT_GIVEN, INT32_MAX, NULL},
     {"romfile", STORAGE_VIRTIO_BLK, TEXT, AT(romfile), 0, 4095, NULL},
-    {"drive-type", STORAGE_FLOPPY, WORD, AT(floppy_type), 0, 0, floppy_types},
+    {"drive-type", STORAGE_FLOPPY, WORD_OR_AUTO, AT(floppy_type), 0, 0, floppy_types},
     {"serial", NOT_FLOPPY, TEXT, AT(serial), 0, VIRTIO_BLK_SERIAL, NULL},
     {"model", IDE, TEXT, AT(model), 0, 40, NULL},
     {"ver", IDE, TEXT, AT(version), 0, 8, NULL},
     {"unit", IDE | STORAGE_FLOPPY, NUMBER, AT(unit), 0, IDE_DRIVES - 1, NULL},
     {"addr", STORAGE_VIRTIO_BLK, SLOT, AT(slot), PCI_FIRST_FREE_SLOT, PCI_SLOTS - 1, NULL},
     {"num-queues", STORAGE_VIRTIO_BLK, NUMBER, AT(queues), 1, VIRTIO_BLK_QUEUES, NULL},
-    {"write-cache", DISKS, WORD, AT(write_cache), 0, 0, switches_or_auto},
+    {"write-cache", DISKS, WORD_OR_AUTO, AT(write_cache), 0, 0, switches},
     {"logical_block_size", DISKS, POWER, AT(logical), SECTOR, BLOCK_MOST, NULL},
     {"physical_block_size", DISKS, POWER, AT(physical), SECTOR, BLOCK_MOST, NULL},
     {"min_io_size", STORAGE_VIRTIO_BLK, SIZE, AT(min_io), 0, 65535 * SECTOR, NULL},
@@ -76,8 +59,8 @@ static const struct Property {
     {"discard_granularity", STORAGE_VIRTIO_BLK, SIZE, AT(granularity), 0, 1ll << 30, NULL},
     {"discard", STORAGE_VIRTIO_BLK, WORD, AT(discard), 0, 0, switches},
     {"write-zeroes", STORAGE_VIRTIO_BLK, WORD, AT(write_zeroes), 0, 0, switches},
-    {"werror", DISKS, WORD, AT(werror), 0, 0, write_errors},
-    {"rerror", NOT_FLOPPY, WORD, AT(rerror), 0, 0, read_errors},
+    {"werror", DISKS, WORD_OR_AUTO, AT(werror), 0, 0, block_write_error_words},
+    {"rerror", NOT_FLOPPY, WORD_OR_AUTO, AT(rerror), 0, 0, block_read_error_words},
 #undef AT
 };
 enum { PROPERTIES = sizeof(properties) / sizeof(properties[0]) };
@@ -144,12 +127,14 @@ static int set_number(const struct Property *p, const char *device, const char *
 }
 
 static int set_word(const struct Property *p, const char *device, const char *value, int64_t *to, char *why, size_t n) {
+    bool automatic = p->kind == WORD_OR_AUTO;
+    const struct Word *w = word_find(p->words, value);
     struct Nearest near = {0};
-    for (const struct Word *w = p->words; w->name != NULL; w++) {
-        if (strcmp(w->name, value) == 0)
-            return *to = w->value, 0;
-        nearest_consider(&near, value, w->name);
-    }
+    if (w != NULL || (automatic && strcmp(value, "auto") == 0))
+        return *to = w != NULL ? w->value : STORAGE_NOT_GIVEN, 0;
+    words_consider(&near, p->words, value);
+    if (automatic)
+        nearest_consider(&near, value, "auto");
     return why_set(why, n, -EINVAL, "-device %s: %s=%s is not right; the nearest is %s=%s", device, p->name, value,
                    p->name, near.name);
 }
@@ -157,7 +142,7 @@ static int set_word(const struct Property *p, const char *device, const char *va
 static int set(const struct Property *p, struct StorageProperties *all, const char *device, const char *value,
                char *why, size_t n) {
     void *member = (char *)all + p->member;
-    if (p->kind == WORD)
+    if (p->words != NULL)
         return set_word(p, device, value, member, why, n);
     if (p->kind != TEXT)
         return set_number(p, device, value, member, why, n);
@@ -199,7 +184,7 @@ int storage_read_properties(struct StorageProperties *p, const char *device, uns
         const struct Property *property = find(key, kind);
         if (property == NULL)
             return unknown(device, kind, key, why, n);
-        int r = set(property, p, device, value != NULL ? value : property->kind == WORD ? "on" : "", why, n);
+        int r = set(property, p, device, value != NULL ? value : property->words != NULL ? "on" : "", why, n);
         if (r != 0)
             return r;
     }

@@ -19,7 +19,7 @@ struct StorageProperties {
     int64_t floppy_type;                                    /* enum FloppyType */
     int64_t logical, physical, min_io, opt_io, granularity; /* bytes */
     int64_t write_cache, discard, write_zeroes;             /* 0, 1; write_cache=auto: not given */
-    int64_t werror, rerror;                                 /* enum DriveError */
+    int64_t werror, rerror;                                 /* enum BlockOnError */
 };
 
 /** Read `list`, which is cut up and stays with *p, as the properties of a device of that kind. 0, or -EINVAL with a

@@ -45,9 +45,9 @@ int storage_open(struct StorageDrive *d, struct Block **block, const struct Bloc
 
 void storage_apply(struct StorageDrive *d, const struct StorageProperties *p) {
     if (p->werror >= 0)
-        d->options.werror = (enum DriveError)p->werror;
+        d->options.werror = (enum BlockOnError)p->werror;
     if (p->rerror >= 0)
-        d->options.rerror = (enum DriveError)p->rerror;
+        d->options.rerror = (enum BlockOnError)p->rerror;
     if (p->write_cache >= 0)
         block_set_write_cache(d->block, p->write_cache != 0);
 }
@@ -216,14 +216,27 @@ static struct StorageDrive *at(struct Machine *m, unsigned channel, unsigned pla
     return NULL;
 }
 
-void storage_ide_failed(void *opaque, unsigned channel, unsigned place, bool write, int error) {
-    struct Machine *m = opaque;
-    struct StorageDrive *d = at(m, channel, place);
-    if (d == NULL)
+void storage_failed(struct StorageDrive *d, bool write, int error, enum BlockOnError action) {
+    news_io_error(&d->machine->news, d, write, error, action);
+    if (action != BLOCK_ERROR_STOP)
         return;
     d->last_error = error;
     d->last_was_write = write;
-    machine_stop(m, TWIN86_EVENT_IO_ERROR, 0);
+    machine_stop(d->machine, TWIN86_EVENT_IO_ERROR, 0);
+}
+
+void storage_ide_failed(void *opaque, unsigned channel, unsigned place, bool write, int error,
+                        enum BlockOnError action) {
+    struct StorageDrive *d = at(opaque, channel, place);
+    if (d != NULL)
+        storage_failed(d, write, error, action);
+}
+
+void storage_tray_moved(void *opaque, unsigned channel, unsigned place, bool open) {
+    struct Machine *m = opaque;
+    const struct StorageDrive *d = at(m, channel, place);
+    if (d != NULL)
+        news_tray_moved(&m->news, d, open);
 }
 
 void storage_describe_error(const struct Machine *m, char *text, size_t n) {

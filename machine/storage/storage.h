@@ -74,8 +74,12 @@ void storage_tell(struct Machine *m);
 /** A vCPU has nothing to do. Any thread, lock not held. */
 void storage_vcpu_idle(struct Machine *m);
 void storage_coalesce_init(struct Machine *m);
-/** IdeOps.stop: `opaque` is the machine. */
-void storage_ide_failed(void *opaque, unsigned channel, unsigned place, bool write, int error);
+/** An error of the host's (-errno) at that drive: tell, and if that is the action stop the machine. */
+void storage_failed(struct StorageDrive *d, bool write, int error, enum BlockOnError action);
+/** IdeOps.failed and .tray_moved: `opaque` is the machine. */
+void storage_ide_failed(void *opaque, unsigned channel, unsigned place, bool write, int error,
+                        enum BlockOnError action);
+void storage_tray_moved(void *opaque, unsigned channel, unsigned place, bool open);
 /** Tell of an error on a drive: `text` gets a line. */
 void storage_describe_error(const struct Machine *m, char *text, size_t n);
 

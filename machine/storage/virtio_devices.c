@@ -10,24 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static enum VirtioBlkOnError on_error(enum DriveError e) {
-    static const enum VirtioBlkOnError policies[] = {[DRIVE_ERROR_ENOSPC] = VIRTIO_BLK_ENOSPC,
-                                                     [DRIVE_ERROR_REPORT] = VIRTIO_BLK_REPORT,
-                                                     [DRIVE_ERROR_IGNORE] = VIRTIO_BLK_IGNORE,
-                                                     [DRIVE_ERROR_STOP] = VIRTIO_BLK_STOP};
-    return policies[e];
-}
-
 /* `opaque` is the struct StorageVirtio. */
-static void failed(void *opaque, bool write, int error) {
-    struct StorageDrive *d = ((struct StorageVirtio *)opaque)->drive;
-    d->last_error = error;
-    d->last_was_write = write;
-    machine_stop(d->machine, TWIN86_EVENT_IO_ERROR, 0);
+static void failed(void *opaque, bool write, int error, enum BlockOnError action) {
+    storage_failed(((struct StorageVirtio *)opaque)->drive, write, error, action);
 }
 
 static int init(struct StorageVirtio *v, const struct VirtioBlkConfig *config) {
-    static const struct VirtioBlkOps ops = {.stop = failed, .tell_later = storage_tell_later};
+    static const struct VirtioBlkOps ops = {.failed = failed, .tell_later = storage_tell_later};
     static const struct VirtioPciId id = {"virtio-blk", VIRTIO_TYPE_BLOCK, 0x010000};
     virtio_pci_init(&v->pci, &id);
     int r = virtio_blk_init(&v->blk, &v->pci.pci, config, &ops, v);
@@ -53,8 +42,8 @@ static struct VirtioBlkConfig config_of(const struct StorageDrive *d, const stru
                                      .discard_granularity = p->granularity > 0 ? (uint32_t)p->granularity : 0,
                                      .no_discard = p->discard == 0,
                                      .no_write_zeroes = p->write_zeroes == 0,
-                                     .read_error = on_error(d->options.rerror),
-                                     .write_error = on_error(d->options.werror)};
+                                     .read_error = d->options.rerror,
+                                     .write_error = d->options.werror};
     snprintf(config.serial, sizeof(config.serial), "%s", p->serial != NULL ? p->serial : "");
     return config;
 }

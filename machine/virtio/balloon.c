@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static void discard(void *opaque, uint64_t gpa, uint64_t size) {
     bus_discard(((struct Machine *)opaque)->bus, gpa, size);
@@ -20,6 +21,10 @@ static void ask_more(void *opaque) {
 
 static void more(void *opaque) { virtio_balloon_continue(&((struct Machine *)opaque)->virtio.balloon.balloon); }
 
+static void changed(void *opaque) { news_plain(&((struct Machine *)opaque)->news, NEWS_BALLOON); }
+
+static void stats_came(void *opaque) { ((struct Machine *)opaque)->virtio.balloon.stats_at = time(NULL); }
+
 static bool read_property(struct VirtioPlug *plug, struct VirtioBalloonConfig *c, const char *key, const char *value) {
     if (virtio_plug_property(plug, key, value))
         return true;
@@ -31,7 +36,7 @@ static bool read_property(struct VirtioPlug *plug, struct VirtioBalloonConfig *c
 }
 
 int virtio_add_balloon(struct Machine *m, const char *device, char *list, char *why, size_t n) {
-    static const struct VirtioBalloonOps ops = {discard, ask_more};
+    static const struct VirtioBalloonOps ops = {discard, ask_more, changed, stats_came};
     static const struct VirtioPciId id = {"virtio-balloon-pci", VIRTIO_TYPE_BALLOON, 0x00ff00};
     struct VirtioBalloonDevice *d = &m->virtio.balloon;
     struct VirtioBalloonConfig config = {0};

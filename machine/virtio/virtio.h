@@ -40,6 +40,7 @@ struct VirtioBalloonDevice {
     struct VirtioBalloon balloon;
     char *id;
     struct LoopWork more;
+    int64_t stats_at; /* when the guest told statistics last, in seconds since 1970; 0: it has not */
     bool plugged;
 };
 

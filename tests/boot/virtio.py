@@ -39,6 +39,9 @@ def server(name):
     return f"path={os.path.join(tmp, name)},server=on,wait=off"
 
 
+events = []
+
+
 def ask(word):
     port.write(word + "\n")
     port.flush()
@@ -52,6 +55,7 @@ def qmp(command, **arguments):
         answer = json.loads(monitor.readline())
         if "event" not in answer:
             return answer.get("return", answer.get("error"))
+        events.append(answer)
 
 
 def hmp(line):
@@ -118,10 +122,20 @@ try:
     check("the host has more", full - less > 30 * MIB, (full // MIB, less // MIB))
     hmp("info balloon")
     text = until(lambda: hmp("info balloon"), lambda t: "stat-free-memory=" in t)
+    told = qmp("qom-get", path="/machine/peripheral/b", property="guest-stats")
+    check("guest-stats", 0 < told["stats"]["stat-free-memory"] < 112 * MIB, told)
+    check("guest-stats: when", abs(time.time() - told["last-update"]) < 300, told)
     check("info balloon", "balloon: actual=112" in text and "stat-total-memory=" in text, text)
     hmp("balloon 192")
     actual = until(lambda: qmp("query-balloon"), lambda a: a["actual"] == 192 * MIB)
     check("it shrinks", actual == {"actual": 192 * MIB}, actual)
+
+    def told_changes():
+        qmp("query-status")
+        return [e["data"]["actual"] for e in events if e["event"] == "BALLOON_CHANGE"]
+
+    changes = until(told_changes, lambda all: all[-1:] == [192 * MIB])
+    check("BALLOON_CHANGE", 112 * MIB in changes and changes[-1] == 192 * MIB, changes)
     check("the guest has it back", memory() == before, (before, memory()))
     check("filled again", ask("fill") == "filled")
     port.write("end\n")

@@ -250,13 +250,52 @@ def rings():
     check("info chardev", "r: filename=ringbuf, COM1\n" in q.hmp("info chardev"), q.hmp("info chardev"))
     check("chardev-add", q.hmp(f"chardev-add socket,id=s,path={name('s')},server=on,wait=off") == "")
     connect(name("s")).close()
+    for side in ("server=on,wait=off", "server=off"):
+        refused = q.hmp(f"chardev-add socket,id=x,host=host.example,port=1,{side}")
+        check(f"chardev-add: no names, {side}", "addresses and localhost are" in refused, refused)
     check("chardev-add, again", "already" in q.hmp("chardev-add null,id=s"))
     check("chardev-add, wrong", "not supported" in q.hmp("chardev-add udp,id=u"))
+    qmp_chardev_add(q)
     check("chardev-remove, in use", "belongs to COM1" in q.hmp("chardev-remove r"))
     check("chardev-remove", q.hmp("chardev-remove s") == "" and not os.path.exists(name("s")))
     check("chardev-remove by QMP", q.call("chardev-remove", id="n") == {})
     check("chardev-remove, none", "there is no" in str(q.call("chardev-remove", id="n")))
     end(p, "ringbuf")
+
+
+def qmp_chardev_add(q):
+    def add(type_, **data):
+        return q.call("chardev-add", id="q", backend={"type": type_, "data": data})
+
+    def names():
+        return {c["label"]: c["filename"] for c in q.call("query-chardev")}
+
+    def remove():
+        check("chardev-add by QMP: it is there", q.call("chardev-remove", id="q") == {})
+
+    check("chardev-add null", add("null") == {})
+    remove()
+    address = {"type": "unix", "data": {"path": name("q,comma")}}
+    check("chardev-add socket listens, and waits for nobody", add("socket", addr=address) == {})
+    check("chardev-add socket", names()["q"].endswith(f"unix:{name('q,comma')},server=on"), names()["q"])
+    connect(name("q,comma")).close()
+    remove()
+    address = {"type": "inet", "data": {"host": "host.example", "port": "1"}}
+    for server in (True, False):
+        refused = str(add("socket", addr=address, server=server))
+        check(f"chardev-add socket: no names, {server}", "addresses and localhost are" in refused, refused)
+    check("chardev-add file", add("file", out=name("out"), append=True, logfile=name("log")) == {})
+    remove()
+    check("chardev-add pty", add("pty")["pty"].startswith("/dev/pts/"))
+    remove()
+    check("chardev-add ringbuf", add("ringbuf", size=4096) == {})
+    remove()
+    for wrong, data in (("udp", {}), ("null,id=x", {}), ("file", {"out": name("out"), "in": name("in")}), ("file", {}),
+                        ("socket", {"addr": {"type": "vsock", "data": {}}}), ("socket", {"addr": 1}), ("socket", {}),
+                        ("ringbuf", {"size": [1]}), ("null", {"logfile": "x" * 20000})):
+        refused = str(add(wrong, **data))
+        check(f"chardev-add {wrong[:9]} {str(data)[:40]}", "GenericError" in refused, refused)
+    check("chardev-add: no backend", "backend" in str(q.call("chardev-add", id="q")))
 
 
 def monitors():

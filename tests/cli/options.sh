@@ -58,7 +58,7 @@ refused "type=N was to come first" -smbios manufacturer=x
 refused "nonexistent.rom: there is no such firmware" -option-rom nonexistent.rom
 refused "'isa-debugcon' is not known" -global isa-debugcon=1
 refused "isa-debugcon.iobase=0x10000 is out of range" -global isa-debugcon.iobase=0x10000
-refused "has no such sleep state" -global PIIX4_PM.disable_s4=0
+refused "0 or 1 is" -global PIIX4_PM.disable_s4=x
 refused "0 or 1 is" -global PIIX4_PM.disable_s3=2
 refused "unknown machine 'vax'" -machine vax
 refused "'usb' is not a machine property" -machine pc,usb=on

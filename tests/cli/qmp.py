@@ -45,6 +45,9 @@ reset = rom("reset.rom", "b0fe e664 f4 ebfd")
 # puts the ACPI block at 600h (00:01.3, registers 40h and 80h), and sleeps in S3; waking up it does that again
 sleepy = rom("sleepy.rom", "66b8400b0080 baf80c 66ef bafc0c 66b801060000 66ef 66b8800b0080 baf80c 66ef bafc0c b001 ee"
              "ba0406 b80024 ef ebfe")
+# the same with S4, which is power-off
+hibernating = rom("hibernating.rom", "66b8400b0080 baf80c 66ef bafc0c 66b801060000 66ef 66b8800b0080 baf80c 66ef bafc0c"
+                  "b001 ee ba0406 b80028 ef ebfe")
 # writes 6 (unknown, crash kernel), then 1 (panic) to pvpanic; what it reads there to isa-debug-exit
 panic = rom("panic.rom", "ba0505 b006 ee b001 ee ec e6f4 ebfe")
 path = os.path.join(tmp, "socket")
@@ -373,6 +376,48 @@ def test_sleep():
     q.close()
 
 
+def test_hibernation():
+    p = start("-S", "-bios", hibernating, "-qmp", f"unix:{path}")
+    q = Qmp()
+    check("current machine", q.call("query-current-machine")["return"] == {"wakeup-suspend-support": True})
+    q.send('{"execute":"cont"}')
+    check("SUSPEND_DISK", q.event("SUSPEND_DISK").get("event") == "SUSPEND_DISK")
+    check("SHUTDOWN follows", q.event("SHUTDOWN").get("data") == {"guest": True, "reason": "guest-shutdown"})
+    end(p, 0, "hibernation")
+    q.close()
+
+
+def test_trays():
+    disc = os.path.join(tmp, "disc.iso")
+    with open(disc, "wb") as f:
+        f.write(bytes(65536))
+    p = start("-bios", spin, "-drive", f"file={disc},if=none,id=d,media=cdrom,format=raw",
+              "-device", "ide-cd,drive=d,id=cd", "-global", "PIIX4_PM.disable_s3=1", "-qmp", f"unix:{path}")
+    q = Qmp()
+    check("no S3", q.call("query-current-machine")["return"] == {"wakeup-suspend-support": False})
+
+    def moved():
+        seen = [e["data"] for e in q.events if e["event"] == "DEVICE_TRAY_MOVED"]
+        q.events.clear()
+        return seen
+
+    out, into = ({"device": "d", "id": "cd", "tray-open": o} for o in (True, False))
+    q.call("eject", id="cd")
+    check("eject", moved() == [out])
+    q.call("eject", device="d")
+    check("eject an open one", moved() == [])
+    q.call("blockdev-change-medium", id="cd", filename=disc)
+    check("change an open one", moved() == [into])
+    q.hmp(f"change d {disc} raw")
+    check("change", moved() == [out, into])
+    for place, name, words in (("peripheral/b", "guest-stats", "there is no balloon"), ("", "type", "one property")):
+        refused = q.call("qom-get", path=f"/machine/{place}", property=name)["error"]["desc"]
+        check(f"qom-get {name}", words in refused, refused)
+    q.send('{"execute":"quit"}')
+    end(p, 0, "trays")
+    q.close()
+
+
 def test_monitor():
     port = free_port()
     p = start("-bios", spin, "-monitor", f"unix:{path},server,nowait", "-monitor", f"tcp::{port}")
@@ -527,7 +572,7 @@ def main():
         print("SKIP qmp.py: built without json-c")
         sys.exit(77)
     try:
-        for test in (test_qmp, test_identity, test_panic, test_pvpanic, test_guest_reset_and_waiting, test_sleep, test_monitor, test_gdbserver, test_drives, test_loopback, test_stale,
+        for test in (test_qmp, test_identity, test_panic, test_pvpanic, test_guest_reset_and_waiting, test_sleep, test_hibernation, test_trays, test_monitor, test_gdbserver, test_drives, test_loopback, test_stale,
                      test_no_descriptors):
             began = time.time()
             test()

@@ -26,9 +26,9 @@ int fuzz_open(const char *path, int flags, ...) {
 }
 
 /* gdbserver listens nowhere. */
-int fuzz_listen_open(const struct ListenSpec *spec, char *why, size_t n);
-int fuzz_listen_open(const struct ListenSpec *spec, char *why, size_t n) {
-    (void)spec;
+int fuzz_listen_open(const struct ListenSpec *spec, bool names, char *why, size_t n);
+int fuzz_listen_open(const struct ListenSpec *spec, bool names, char *why, size_t n) {
+    (void)spec, (void)names;
     snprintf(why, n, "not here");
     return -EACCES;
 }

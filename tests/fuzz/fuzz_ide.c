@@ -81,11 +81,11 @@ struct Bench {
     struct Block block[3];
 };
 
-static void stop(void *opaque, unsigned channel, unsigned drive, bool write, int error) {
-    (void)opaque, (void)channel, (void)drive, (void)write, (void)error;
+static void failed(void *opaque, unsigned channel, unsigned drive, bool write, int error, enum BlockOnError action) {
+    (void)opaque, (void)channel, (void)drive, (void)write, (void)error, (void)action;
 }
 
-static void add(struct Bench *b, unsigned n, enum IdeKind kind, uint64_t size, enum IdeOnError policy) {
+static void add(struct Bench *b, unsigned n, enum IdeKind kind, uint64_t size, enum BlockOnError policy) {
     struct Block *block = &b->block[n];
     block->data = calloc(1, size);
     block->size = size;
@@ -95,7 +95,7 @@ static void add(struct Bench *b, unsigned n, enum IdeKind kind, uint64_t size, e
 }
 
 static struct Bench *bench(void) {
-    static const struct IdeOps ops = {.stop = stop};
+    static const struct IdeOps ops = {.failed = failed};
     static const struct IrqWire none[IDE_CHANNELS];
     struct PciHostConfig config = {.mmio_base = 0xc0000000, .mmio_end = 0xfec00000};
     struct Bench *b = calloc(1, sizeof *b);
@@ -106,9 +106,9 @@ static struct Bench *bench(void) {
     pci_init(&b->host, b->bus, &config);
     piix3_ide_init(&b->ide, none, &ops, b);
     demand(piix3_ide_add(&b->ide, &b->host) == 0, "no function");
-    add(b, 0, IDE_DISK, DISK, IDE_ERROR_REPORT);
-    add(b, 1, IDE_CD, CD, IDE_ERROR_REPORT);
-    add(b, 2, IDE_DISK, DISK, IDE_ERROR_STOP);
+    add(b, 0, IDE_DISK, DISK, BLOCK_ERROR_REPORT);
+    add(b, 1, IDE_CD, CD, BLOCK_ERROR_REPORT);
+    add(b, 2, IDE_DISK, DISK, BLOCK_ERROR_STOP);
     return b;
 }
 

@@ -94,10 +94,12 @@ struct Bench {
     struct Block block;
 };
 
-static void stop(void *opaque, bool write, int error) { (void)opaque, (void)write, (void)error; }
+static void failed(void *opaque, bool write, int error, enum BlockOnError action) {
+    (void)opaque, (void)write, (void)error, (void)action;
+}
 
 static struct Bench *bench(void) {
-    static const struct VirtioBlkOps ops = {.stop = stop};
+    static const struct VirtioBlkOps ops = {.failed = failed};
     static const struct VirtioPciId id = {"virtio-blk", 2, 0x010000};
     struct PciHostConfig config = {.mmio_base = 0xc0000000, .mmio_end = 0xfec00000};
     struct Bench *b = calloc(1, sizeof *b);
@@ -107,7 +109,7 @@ static struct Bench *bench(void) {
     demand(region_init_ram(&b->ram, "ram", RAM) == 0 && bus_map(b->bus, 0, &b->ram) == 0, "no RAM");
     pci_init(&b->host, b->bus, &config);
     b->block.size = DISK;
-    struct VirtioBlkConfig c = {.block = &b->block, .queues = 2, .serial = "fuzz", .write_error = VIRTIO_BLK_STOP};
+    struct VirtioBlkConfig c = {.block = &b->block, .queues = 2, .serial = "fuzz", .write_error = BLOCK_ERROR_STOP};
     virtio_pci_init(&b->pci, &id);
     demand(virtio_blk_init(&b->blk, &b->pci.pci, &c, &ops, b) == 0, "no device");
     demand(virtio_pci_show(&b->pci, &b->blk.virtio, 3) == 0, "no function");

@@ -27,7 +27,7 @@ START_TEST(defaults_are_qemus) {
     ck_assert_str_eq(d.block.filename, "disk.img");
     ck_assert(d.block.format == NULL && d.id == NULL && d.block.node_name == NULL);
     ck_assert(d.interface == DRIVE_IF_DEFAULT && d.media == DRIVE_DISK && d.index == -1 && d.bus == -1 && d.unit == -1);
-    ck_assert(d.werror == DRIVE_ERROR_ENOSPC && d.rerror == DRIVE_ERROR_REPORT);
+    ck_assert(d.werror == BLOCK_ERROR_ENOSPC && d.rerror == BLOCK_ERROR_REPORT);
     ck_assert(d.block.cache == BLOCK_CACHE_WRITEBACK && d.block.aio == BLOCK_AIO_THREADS);
     ck_assert(d.block.discard == BLOCK_DISCARD_IGNORE && d.block.detect_zeroes == BLOCK_DETECT_ZEROES_OFF);
     ck_assert(!d.block.readonly && !d.block.snapshot && d.block.locking == BLOCK_LOCKING_AUTO);
@@ -46,7 +46,7 @@ START_TEST(all_keys) {
     ck_assert(d.interface == DRIVE_IF_VIRTIO && d.index == 3 && d.block.readonly && d.block.snapshot);
     ck_assert(d.block.cache == BLOCK_CACHE_NONE && d.block.aio == BLOCK_AIO_IO_URING);
     ck_assert(d.block.discard == BLOCK_DISCARD_UNMAP && d.block.detect_zeroes == BLOCK_DETECT_ZEROES_UNMAP);
-    ck_assert(d.werror == DRIVE_ERROR_STOP && d.rerror == DRIVE_ERROR_IGNORE && d.block.locking == BLOCK_LOCKING_OFF);
+    ck_assert(d.werror == BLOCK_ERROR_STOP && d.rerror == BLOCK_ERROR_IGNORE && d.block.locking == BLOCK_LOCKING_OFF);
     drive_free(&d);
     d = parsed("file=x,readonly,nosnapshot,bus=1,unit=0,if=ide");
     ck_assert(d.block.readonly && !d.block.snapshot && d.bus == 1 && d.unit == 0);

@@ -98,7 +98,7 @@ static const struct {
     {"d2=6", "DMA: software request: nothing is there to transfer, channel 6h"},
     {"b?", "DMA: read of a write-only register, chip << 4 | register is bh"},
     {"d4?", "DMA: read of a write-only register, chip << 4 | register is 1ah"},
-    {"604=2801w", "ACPI: there is no sleep type 2h"},
+    {"604=2c01w", "ACPI: there is no sleep type 3h"},
     {"602=80w", "ACPI: reserved bits of PM1 enable, 80h"},
     {"608=0l", "ACPI: write to the timer, which is read-only, 0h"},
     {"cf9=80", "reset control: reserved bits, 80h"},

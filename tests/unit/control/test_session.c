@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* Run control, listening sockets and their clients. */
-#include "machine/chardev/listen.h"
 #include "control/session/session.h"
 #include "control/session/stream.h"
+#include "machine/chardev/listen.h"
 #include "tests/unit/control/session_bench.h"
 #include "tests/unit/suites.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,6 +81,25 @@ START_TEST(bad_specs_are_refused) {
 }
 END_TEST
 
+/* Once the guest has begun nobody waits for a name server. */
+START_TEST(names_are_not_looked_up) {
+    static const char *const known[] = {"tcp:localhost:65431", "tcp:127.0.0.1:65431", "tcp::65431"};
+    struct ListenSpec p;
+    char why[300];
+    for (unsigned i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        struct addrinfo *list = NULL;
+        ck_assert_int_eq(listen_parse(known[i], &p, why, sizeof(why)), 0);
+        ck_assert_msg(listen_resolve(&p, false, &list, why, sizeof(why)) == 0, "%s", why);
+        const struct sockaddr_in *a = (const struct sockaddr_in *)list->ai_addr;
+        ck_assert_uint_eq(a->sin_addr.s_addr, htonl(INADDR_LOOPBACK));
+        freeaddrinfo(list);
+    }
+    ck_assert_int_eq(listen_parse("tcp:host.example:65431", &p, why, sizeof(why)), 0);
+    ck_assert_int_eq(listen_open(&p, false, why, sizeof(why)), -EINVAL);
+    ck_assert_ptr_nonnull(strstr(why, "addresses and localhost are"));
+}
+END_TEST
+
 START_TEST(unix_sockets_are_private_and_replace_abandoned_ones) {
     char path[64], spec[80], why[300];
     struct ListenSpec p;
@@ -87,25 +108,25 @@ START_TEST(unix_sockets_are_private_and_replace_abandoned_ones) {
     snprintf(spec, sizeof(spec), "unix:%s", path);
     ck_assert_int_eq(listen_parse(spec, &p, why, sizeof(why)), 0);
     mode_t old = umask(0);
-    int fd = listen_open(&p, why, sizeof(why));
+    int fd = listen_open(&p, true, why, sizeof(why));
     umask(old);
     ck_assert_int_ge(fd, 0);
     ck_assert_int_eq(stat(path, &st), 0);
     ck_assert_uint_eq(st.st_mode & 0777, 0600);
-    ck_assert_int_eq(listen_open(&p, why, sizeof(why)), -EADDRINUSE);
+    ck_assert_int_eq(listen_open(&p, true, why, sizeof(why)), -EADDRINUSE);
     ck_assert_ptr_nonnull(strstr(why, "in use"));
     close(fd); /* as a process that was killed leaves it */
-    fd = listen_open(&p, why, sizeof(why));
+    fd = listen_open(&p, true, why, sizeof(why));
     ck_assert_int_ge(fd, 0);
     listen_close(&p, fd);
     ck_assert_int_eq(stat(path, &st), -1);
 
     close(open(path, O_CREAT | O_WRONLY, 0600)); /* somebody's file */
-    ck_assert_int_eq(listen_open(&p, why, sizeof(why)), -EEXIST);
+    ck_assert_int_eq(listen_open(&p, true, why, sizeof(why)), -EEXIST);
     ck_assert_int_eq(stat(path, &st), 0);
     unlink(path);
     ck_assert_int_eq(listen_parse("unix:/nonexistent/x", &p, why, sizeof(why)), 0);
-    ck_assert_int_lt(listen_open(&p, why, sizeof(why)), 0);
+    ck_assert_int_lt(listen_open(&p, true, why, sizeof(why)), 0);
     ck_assert_ptr_nonnull(strstr(why, "/nonexistent/x"));
 }
 END_TEST
@@ -417,6 +438,7 @@ Suite *session_suite(void) {
     TCase *t = tcase_create("session");
     tcase_add_loop_test(t, specs_are_parsed, 0, sizeof(good_specs) / sizeof(good_specs[0]));
     tcase_add_loop_test(t, bad_specs_are_refused, 0, sizeof(bad_specs) / sizeof(bad_specs[0]));
+    tcase_add_test(t, names_are_not_looked_up);
     tcase_add_test(t, unix_sockets_are_private_and_replace_abandoned_ones);
     tcase_add_test(t, everybody_is_told);
     tcase_add_test(t, a_step_that_is_held_is_finished);

@@ -8,10 +8,12 @@
 
 enum { FUNCTION = PIIX3_IDE_SLOT * PCI_FUNCTIONS + PIIX3_IDE_FUNCTION };
 
-static void on_stop(void *opaque, unsigned channel, unsigned drive, bool write, int error) {
+static void on_failed(void *opaque, unsigned channel, unsigned drive, bool write, int error,
+                      enum BlockOnError action) {
     struct IdeBench *b = opaque;
     (void)channel, (void)drive, (void)write;
-    b->stops++;
+    b->failures[action]++;
+    b->stops += action == BLOCK_ERROR_STOP;
     b->stop_error = error;
 }
 
@@ -20,7 +22,7 @@ static void on_tray(void *opaque, unsigned channel, unsigned drive, bool open) {
     ((struct IdeBench *)opaque)->tray_moves++;
 }
 
-static const struct IdeOps ops = {on_stop, on_tray};
+static const struct IdeOps ops = {on_failed, on_tray};
 
 void ide_bench_open(struct IdeBench *b) {
     struct PciHostConfig config = {.mmio_base = 0xc0000000, .mmio_end = 0xfec00000};
@@ -61,7 +63,7 @@ struct Block *ide_bench_image(uint64_t size, bool readonly) {
 }
 
 void ide_bench_drive(struct IdeBench *b, unsigned channel, unsigned drive, enum IdeKind kind, struct Block *block,
-                     enum IdeOnError policy) {
+                     enum BlockOnError policy) {
     struct IdeDriveConfig config = {
         .kind = kind, .block = block, .read_error = policy, .write_error = policy, .serial = "S-1"};
     ck_assert_int_eq(ide_add_drive(&b->piix.ide, channel, drive, &config), 0);

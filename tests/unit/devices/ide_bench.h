@@ -15,7 +15,7 @@ struct IdeBench {
     struct Piix3Ide piix;
     struct WireLog irq[IDE_CHANNELS];
     struct Block *block[IDE_CHANNELS][IDE_DRIVES];
-    unsigned stops;
+    unsigned stops, failures[BLOCK_ERROR_ENOSPC]; /* by what was done about them */
     int stop_error;
     unsigned tray_moves;
 };
@@ -27,7 +27,7 @@ void ide_bench_close(struct IdeBench *b);
 struct Block *ide_bench_image(uint64_t size, bool readonly);
 /** Put a drive in, and reset all. `block` NULL: no medium. */
 void ide_bench_drive(struct IdeBench *b, unsigned channel, unsigned drive, enum IdeKind kind, struct Block *block,
-                     enum IdeOnError policy);
+                     enum BlockOnError policy);
 
 uint8_t ide_in(struct IdeBench *b, uint16_t port);
 void ide_out(struct IdeBench *b, uint16_t port, uint8_t value);

@@ -8,7 +8,7 @@ enum { STS = 0x600, EN = 0x602, CNT = 0x604, TMR = 0x608, GPE = 0x60c };
 static struct DeviceBench b;
 static struct AcpiPm pm;
 static struct WireLog sci;
-static unsigned poweroffs, resets, sleeps, wakes;
+static unsigned poweroffs, resets, sleeps, wakes, hibernations;
 static bool hard;
 
 static void on_poweroff(void *opaque) {
@@ -27,16 +27,25 @@ static void on_sleep(void *opaque) {
     sleeps++;
 }
 
+static void on_hibernate(void *opaque) {
+    (void)opaque;
+    hibernations++;
+}
+
 static void on_wake(void *opaque) {
     (void)opaque;
     wakes++;
 }
 
-static const struct AcpiPmOps ops = {.poweroff = on_poweroff, .suspend = on_sleep, .wake = on_wake, .reset = on_reset};
+static const struct AcpiPmOps ops = {.poweroff = on_poweroff,
+                                     .hibernate = on_hibernate,
+                                     .suspend = on_sleep,
+                                     .wake = on_wake,
+                                     .reset = on_reset};
 
 static void open_bench(void) {
     sci = (struct WireLog){0};
-    poweroffs = resets = sleeps = wakes = 0;
+    poweroffs = resets = sleeps = wakes = hibernations = 0;
     bench_open(&b);
     acpi_pm_init(&pm, b.clock, wire_to(&sci), &ops, NULL);
     ck_assert_int_eq(bus_map_ports(b.bus, STS, ACPI_PM_PORTS, "acpi-pm", &acpi_pm_ops, &pm), 0);
@@ -139,6 +148,7 @@ START_TEST(soft_off) {
 END_TEST
 
 #define SLEEP (ACPI_SLP_TYP_S3 << 10 | 1 << 13)
+#define SLEEP_S4 (ACPI_SLP_TYP_S4 << 10 | 1 << 13)
 
 START_TEST(sleep_and_wake) {
     open_bench();
@@ -178,6 +188,13 @@ START_TEST(sleep_and_wake) {
 
     pm.no_s3 = true;
     out(CNT, SLEEP, 2);
+    ck_assert_uint_eq(sleeps, 3);
+
+    out(CNT, SLEEP_S4, 2);
+    ck_assert_uint_eq(hibernations, 1);
+    pm.no_s4 = true;
+    out(CNT, SLEEP_S4, 2);
+    ck_assert_uint_eq(hibernations, 1);
     ck_assert_uint_eq(sleeps, 3);
     bench_close(&b);
 }

@@ -16,7 +16,7 @@ static uint8_t *const bytes = (uint8_t *)data;
 
 static void open_cd(bool medium) {
     ide_bench_open(&b);
-    ide_bench_drive(&b, 0, 0, IDE_CD, medium ? ide_bench_image(SECTORS * 2048, true) : NULL, IDE_ERROR_REPORT);
+    ide_bench_drive(&b, 0, 0, IDE_CD, medium ? ide_bench_image(SECTORS * 2048, true) : NULL, BLOCK_ERROR_REPORT);
 }
 
 static void done(void) { ide_bench_close(&b); }
@@ -207,6 +207,13 @@ START_TEST(tray) {
     ck_assert_uint_eq(b.tray_moves, 1);
     ck_assert_uint_eq(ready(), FAILED);
     ck_assert_uint_eq(sense(), 0x023a02);
+    struct Block *block = b.block[0][0];
+    ide_set_medium(&b.piix.ide, 0, 0, NULL); /* taken out of it */
+    ck_assert_uint_eq(b.tray_moves, 1);
+    ide_set_medium(&b.piix.ide, 0, 0, block);
+    ck_assert_uint_eq(b.tray_moves, 2); /* closed */
+    ck_assert_int_eq(ide_move_tray(&b.piix.ide, 0, 0, true, false), 0);
+    ck_assert_uint_eq(b.tray_moves, 3);
     piix3_ide_reset(&b.piix); /* leaves it open */
     ck_assert_uint_eq(ready(), FAILED);
     ck_assert_uint_eq(ide_packet(&b, PACKET(0x1b, 0, 0, 0, 3), false, 0), READY);

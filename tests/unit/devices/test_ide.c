@@ -15,7 +15,7 @@ static uint16_t data[WORDS * 256];
 
 static void open_disk(void) {
     ide_bench_open(&b);
-    ide_bench_drive(&b, 0, 0, IDE_DISK, ide_bench_image(SECTORS * 512, false), IDE_ERROR_REPORT);
+    ide_bench_drive(&b, 0, 0, IDE_DISK, ide_bench_image(SECTORS * 512, false), BLOCK_ERROR_REPORT);
 }
 
 static void done(void) { ide_bench_close(&b); }
@@ -45,8 +45,8 @@ START_TEST(presence) {
     ck_assert_uint_eq(ide_in(&b, 0x1f7), 0);
     ide_out(&b, 0x1f7, 0xec);
     ck_assert_uint_eq(ide_in(&b, 0x3f6), 0);
-    ide_bench_drive(&b, 0, 0, IDE_DISK, ide_bench_image(65536, false), IDE_ERROR_REPORT);
-    ide_bench_drive(&b, 1, 1, IDE_CD, NULL, IDE_ERROR_REPORT);
+    ide_bench_drive(&b, 0, 0, IDE_DISK, ide_bench_image(65536, false), BLOCK_ERROR_REPORT);
+    ide_bench_drive(&b, 1, 1, IDE_CD, NULL, BLOCK_ERROR_REPORT);
     struct IdeDriveConfig again = {.kind = IDE_CD};
     ck_assert_int_eq(ide_add_drive(&b.piix.ide, 0, 0, &again), -EBUSY);
     ck_assert_int_eq(ide_add_drive(&b.piix.ide, 2, 0, &again), -EINVAL);
@@ -341,11 +341,11 @@ START_TEST(host_errors) {
     ck_assert_uint_eq(ide_command(&b, 0x20, 5, 1), FAILED);
     ck_assert_uint_eq(ide_in(&b, 0x1f1), 0x40);
     ck_assert_uint_eq(ide_in(&b, 0x1f3), 5);
-    b.piix.ide.channel[0].drive[0].config.read_error = IDE_ERROR_IGNORE;
+    b.piix.ide.channel[0].drive[0].config.read_error = BLOCK_ERROR_IGNORE;
     ck_assert_uint_eq(ide_command(&b, 0x20, 5, 1), READY_DRQ);
     ide_read_data(&b, data, WORDS);
     ck_assert_uint_eq(word_at(9), 0);
-    b.piix.ide.channel[0].drive[0].config.read_error = IDE_ERROR_STOP;
+    b.piix.ide.channel[0].drive[0].config.read_error = BLOCK_ERROR_STOP;
     dma(0xc8, 9, 2, range, 1);
     ck_assert_uint_eq(b.stops, 1);
     ck_assert_int_eq(b.stop_error, -EIO);
@@ -355,7 +355,7 @@ START_TEST(host_errors) {
     ck_assert_uint_eq(ram(0x10000), 9 * 128);
     ck_assert_uint_eq(master_status(), 4);
     /* the host's disk is full: the write is done when there is room, though its buffer is gone */
-    b.piix.ide.channel[0].drive[0].config.write_error = IDE_ERROR_ENOSPC;
+    b.piix.ide.channel[0].drive[0].config.write_error = BLOCK_ERROR_ENOSPC;
     root->no_write = -ENOSPC;
     dma(0xca, 20, 2, range, 1);
     ck_assert_uint_eq(b.stops, 2);
@@ -370,6 +370,8 @@ START_TEST(host_errors) {
     dma(0xca, 20, 2, range, 1);
     ck_assert_uint_eq(ide_in(&b, 0x3f6), FAILED);
     ck_assert_uint_eq(b.stops, 2);
+    ck_assert_uint_eq(b.failures[BLOCK_ERROR_REPORT], 2);
+    ck_assert_uint_eq(b.failures[BLOCK_ERROR_IGNORE], 1);
     root->no_write = 0;
     done();
 }
@@ -377,7 +379,7 @@ END_TEST
 
 START_TEST(readonly_disk) {
     ide_bench_open(&b);
-    ide_bench_drive(&b, 0, 0, IDE_DISK, ide_bench_image(65536, true), IDE_ERROR_REPORT);
+    ide_bench_drive(&b, 0, 0, IDE_DISK, ide_bench_image(65536, true), BLOCK_ERROR_REPORT);
     ck_assert_uint_eq(ide_command(&b, 0x30, 0, 1), FAILED);
     ck_assert_uint_eq(ide_command(&b, 0x20, 0, 1), READY_DRQ);
     done();
@@ -437,7 +439,7 @@ END_TEST
 /* Whatever a guest does, nothing breaks; sanitizers and the fuzzer look closer. */
 START_TEST(survives_anything) {
     open_disk();
-    ide_bench_drive(&b, 0, 1, IDE_CD, ide_bench_image(65536, true), IDE_ERROR_REPORT);
+    ide_bench_drive(&b, 0, 1, IDE_CD, ide_bench_image(65536, true), BLOCK_ERROR_REPORT);
     uint32_t seed = 7;
     for (unsigned i = 0; i < 60000; i++) {
         static const uint16_t bases[] = {0x1f0, 0x1f0, 0x1f0, 0x3f6, IDE_BENCH_MASTER, 0x1f0, 0x1f0, 0x1f0};

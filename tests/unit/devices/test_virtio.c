@@ -24,7 +24,7 @@ static struct VirtioPci pci;
 static struct VirtioBlk blk;
 static struct Block *block;
 static struct WireLog pirq;
-static unsigned messages, stops;
+static unsigned messages, failures[BLOCK_ERROR_ENOSPC];
 static uint32_t last_message;
 
 static void on_message(void *opaque, uint64_t address, uint32_t data) {
@@ -33,27 +33,28 @@ static void on_message(void *opaque, uint64_t address, uint32_t data) {
     last_message = data;
 }
 
-static void on_stop(void *opaque, bool write, int error) {
+static void on_failed(void *opaque, bool write, int error, enum BlockOnError action) {
     (void)opaque, (void)write, (void)error;
-    stops++;
+    failures[action]++;
 }
 
 static void cfg(unsigned reg, uint32_t value, unsigned size) { pci_config_write(&host, 0, DEVFN, reg, value, size); }
 static uint64_t get(uint64_t at, unsigned size) { return bus_read_uint(b.bus, at, size); }
 static void put(uint64_t at, uint64_t value, unsigned size) { bus_write_uint(b.bus, at, value, size); }
 
-static void open_blk(enum VirtioBlkOnError policy) {
-    static const struct VirtioBlkOps ops = {.stop = on_stop};
+static void open_sized_blk(enum BlockOnError policy, uint64_t image_sectors) {
+    static const struct VirtioBlkOps ops = {.failed = on_failed};
     static const struct VirtioPciId id = {"virtio-blk", 2, 0x010000};
     struct PciHostConfig config = {
         .mmio_base = 0xc0000000, .mmio_end = 0xfec00000, .pirq = wire_to(&pirq), .msi = on_message};
     memset(&pirq, 0, sizeof pirq);
-    messages = stops = 0;
+    messages = 0;
+    memset(failures, 0, sizeof(failures));
     bench_open(&b);
     ck_assert_int_eq(region_init_ram(&memory, "ram", RAM), 0);
     ck_assert_int_eq(bus_map(b.bus, 0, &memory), 0);
     pci_init(&host, b.bus, &config);
-    block = ide_bench_image(SECTORS * 512, false);
+    block = ide_bench_image(image_sectors * 512, false);
     struct VirtioBlkConfig c = {
         .block = block, .queues = 2, .serial = "disk", .read_error = policy, .write_error = policy};
     virtio_pci_init(&pci, &id);
@@ -66,6 +67,8 @@ static void open_blk(enum VirtioBlkOnError policy) {
     cfg(PCI_BAR0 + 16, BAR, 4);
     cfg(PCI_COMMAND, PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER, 2);
 }
+
+static void open_blk(enum BlockOnError policy) { open_sized_blk(policy, SECTORS); }
 
 static void done(void) {
     virtio_pci_reset(&pci);
@@ -144,7 +147,7 @@ static uint32_t image_word(uint64_t sector) {
 #define V1 (VIRTIO_F_VERSION_1)
 
 START_TEST(capabilities) {
-    open_blk(VIRTIO_BLK_REPORT);
+    open_blk(BLOCK_ERROR_REPORT);
     ck_assert_uint_eq(pci_config_read(&host, 0, DEVFN, 0, 4), 0x10011af4);
     ck_assert_uint_eq(pci_config_read(&host, 0, DEVFN, PCI_SUBSYSTEM, 2), 2);
     unsigned seen = 0, access = 0;
@@ -180,7 +183,7 @@ START_TEST(capabilities) {
 END_TEST
 
 START_TEST(features) {
-    open_blk(VIRTIO_BLK_REPORT);
+    open_blk(BLOCK_ERROR_REPORT);
     put(BAR + 0x00, 1, 4);
     ck_assert_uint_eq(get(BAR + 0x04, 4), 1);
     put(BAR + 0x00, 2, 4);
@@ -200,7 +203,7 @@ START_TEST(features) {
 END_TEST
 
 START_TEST(reads_and_writes) {
-    open_blk(VIRTIO_BLK_REPORT);
+    open_blk(BLOCK_ERROR_REPORT);
     start(V1);
     ck_assert_uint_eq(request(0, 5, 1024), 0);
     ck_assert_uint_eq(get(DATA, 4), 5 * 128);
@@ -239,7 +242,7 @@ static void note_code(void *opaque, uint64_t gpa, uint64_t size) {
 /* A read goes straight into the guest's RAM; engines hear of code that it replaces all the same. */
 START_TEST(reads_replace_code) {
     int told = 0;
-    open_blk(VIRTIO_BLK_REPORT);
+    open_blk(BLOCK_ERROR_REPORT);
     start(V1);
     ck_assert_int_eq(bus_add_listener(b.bus, &(struct BusListener){.code_written = note_code, .opaque = &told}), 0);
     memory.page_flags[DATA / 4096 + 1] |= PAGE_FLAG_CODE;
@@ -253,7 +256,7 @@ START_TEST(reads_replace_code) {
 END_TEST
 
 START_TEST(write_zeroes) {
-    open_blk(VIRTIO_BLK_REPORT);
+    open_blk(BLOCK_ERROR_REPORT);
     start(V1 | 1 << 14);
     put(DATA, 100, 8);
     put(DATA + 8, 3, 4);
@@ -270,7 +273,7 @@ START_TEST(write_zeroes) {
 END_TEST
 
 START_TEST(indirect_descriptors) {
-    open_blk(VIRTIO_BLK_REPORT);
+    open_blk(BLOCK_ERROR_REPORT);
     start(V1 | VIRTIO_F_INDIRECT);
     uint64_t table = 0x30000;
     header(0, 3);
@@ -290,7 +293,7 @@ END_TEST
 
 /* The guest hears when it has asked to, and the device says from where on. */
 START_TEST(event_index) {
-    open_blk(VIRTIO_BLK_REPORT);
+    open_blk(BLOCK_ERROR_REPORT);
     start(V1 | VIRTIO_F_EVENT_INDEX);
     put(AVAIL + 4 + 32, 2, 2); /* used_event: after the third */
     request(4, 0, 0);
@@ -313,7 +316,7 @@ START_TEST(event_index) {
 END_TEST
 
 START_TEST(message_signaled) {
-    open_blk(VIRTIO_BLK_REPORT);
+    open_blk(BLOCK_ERROR_REPORT);
     put(MSIX + 16, 0xfee00000, 4);
     put(MSIX + 24, 0x41, 4);
     put(MSIX + 28, 0, 4);
@@ -353,9 +356,9 @@ static bool later(void *opaque) {
 
 /* What is done together is told of by one interrupt; what is done at once when the owner wants it. */
 START_TEST(requests_share_an_interrupt) {
-    static const struct VirtioBlkOps waits = {.stop = on_stop, .tell_later = later};
+    static const struct VirtioBlkOps waits = {.failed = on_failed, .tell_later = later};
     int asked = 0;
-    open_blk(VIRTIO_BLK_REPORT);
+    open_blk(BLOCK_ERROR_REPORT);
     put(MSIX + 16, 0xfee00000, 4);
     put(MSIX + 24, 0x41, 4);
     put(MSIX + 28, 0, 4);
@@ -393,7 +396,7 @@ END_TEST
 /* A driver from before 1.0: ports, one page number for a queue of the size that the device says. */
 START_TEST(old_driver) {
     enum { PAGE = 0x40 };
-    open_blk(VIRTIO_BLK_REPORT);
+    open_blk(BLOCK_ERROR_REPORT);
     bus_port_write(b.bus, OLD + 18, 3, 1);
     bus_port_write(b.bus, OLD + 4, 0, 4);
     bus_port_write(b.bus, OLD + 14, 0, 2);
@@ -450,7 +453,7 @@ static void (*const hostile[])(void) = {
 };
 
 START_TEST(hostile_rings) {
-    open_blk(VIRTIO_BLK_REPORT);
+    open_blk(BLOCK_ERROR_REPORT);
     start(V1 | VIRTIO_F_INDIRECT);
     hostile[_i]();
     ring();
@@ -464,7 +467,7 @@ END_TEST
 
 /* Rings in a device's registers or nowhere; data that are no memory. */
 START_TEST(no_memory) {
-    open_blk(VIRTIO_BLK_REPORT);
+    open_blk(BLOCK_ERROR_REPORT);
     start(V1);
     header(0, 0);
     descriptor(DESC, 0, HEADER, 16, NEXT, 1);
@@ -486,7 +489,7 @@ START_TEST(no_memory) {
 END_TEST
 
 START_TEST(more_than_there_are_requests) {
-    open_blk(VIRTIO_BLK_REPORT);
+    open_blk(BLOCK_ERROR_REPORT);
     put(BAR + 0x14, 0, 1);
     start(V1);
     /* 256 entries, a request each of one descriptor pair */
@@ -515,13 +518,81 @@ START_TEST(more_than_there_are_requests) {
 }
 END_TEST
 
+/* Requests of the block layer that a guest's request of so many 2 MiB segments and `rest` bytes becomes. */
+static unsigned transfers(uint32_t type, unsigned segments, uint32_t rest) {
+    enum { SEGMENT = 2 << 20 };
+    enum BlockOp op = type == 0 ? BLOCK_READ : BLOCK_WRITE;
+    unsigned last = segments + (rest != 0) + 1;
+    struct BlockStats before, after;
+    header(type, 0);
+    descriptor(DESC, 0, HEADER, 16, NEXT, 1);
+    for (unsigned i = 1; i < last; i++)
+        descriptor(DESC, i, DATA, i <= segments ? SEGMENT : rest, NEXT | (type == 0 ? WRITE : 0), i + 1);
+    descriptor(DESC, last, STATUS, 1, WRITE, 0);
+    block_stats(block, &before);
+    offer(0);
+    ring();
+    block_stats(block, &after);
+    ck_assert_uint_eq(get(STATUS, 1), 0);
+    ck_assert_uint_eq(after.op[op].bytes - before.op[op].bytes, segments * SEGMENT + rest);
+    return (unsigned)(after.op[op].operations - before.op[op].operations);
+}
+
+/* Between the image and the guest's memory at once, but not so much that a reset would wait for long. */
+START_TEST(whole_requests) {
+    enum { MIB_SECTORS = 2048 };
+    open_sized_blk(BLOCK_ERROR_REPORT, 16 * MIB_SECTORS + 1);
+    start(V1);
+    ck_assert_uint_eq(transfers(0, 0, 512), 1);
+    ck_assert_uint_eq(transfers(0, 8, 0), 1);
+    ck_assert_uint_eq(get(DATA, 4), 14 * MIB_SECTORS * 128); /* of the last segment, all are at one place */
+    ck_assert_uint_eq(transfers(0, 8, 512), 129);
+    ck_assert_uint_eq(get(DATA, 4), 16 * MIB_SECTORS * 128);
+    put(DATA, 0x11223344, 4);
+    put(DATA + (2 << 20) - 4, 0x55667788, 4);
+    ck_assert_uint_eq(transfers(1, 8, 0), 1);
+    ck_assert_uint_eq(transfers(1, 8, 512), 129);
+    ck_assert_uint_eq(image_word(14 * MIB_SECTORS), 0x11223344);
+    uint8_t sector[512];
+    ck_assert_int_eq(block_sync(block, BLOCK_READ, (16 * MIB_SECTORS - 1) * 512, sector, 512), 0);
+    ck_assert_mem_eq(sector + 508, "\x88\x77\x66\x55", 4);
+    done();
+}
+END_TEST
+
+/* A request behind one that an error has stopped waits in the ring; a restored machine finds it there. */
+START_TEST(rings_after_a_restore) {
+    open_blk(BLOCK_ERROR_STOP);
+    start(V1);
+    block->root->no_write = -ENOSPC;
+    ck_assert_uint_eq(request(1, 50, 512), 0xee);
+    descriptor(DESC, 4, HEADER + 16, 16, NEXT, 5);
+    descriptor(DESC, 5, DATA + 512, 20, NEXT | WRITE, 6);
+    descriptor(DESC, 6, STATUS + 1, 1, WRITE, 0);
+    put(HEADER + 16, 8, 4); /* the disk's id */
+    put(STATUS + 1, 0xee, 1);
+    offer(4);
+    ring();
+    ck_assert_uint_eq(get(STATUS + 1, 1), 0xee);
+    blk.starved = false; /* as in a machine that has just been made */
+    virtio_blk_restored(&blk);
+    block->root->no_write = 0;
+    virtio_blk_resume(&blk);
+    settle();
+    ck_assert_uint_eq(get(STATUS, 1), 0);
+    ck_assert_uint_eq(get(STATUS + 1, 1), 0);
+    ck_assert_uint_eq(get(DATA + 512, 4), 0x6b736964); /* "disk" */
+    done();
+}
+END_TEST
+
 START_TEST(stopped_requests) {
-    open_blk(VIRTIO_BLK_STOP);
+    open_blk(BLOCK_ERROR_STOP);
     start(V1);
     block->root->no_write = -ENOSPC;
     put(DATA, 0x11223344, 4);
     ck_assert_uint_eq(request(1, 50, 512), 0xee);
-    ck_assert_uint_eq(stops, 1);
+    ck_assert_uint_eq(failures[BLOCK_ERROR_STOP], 1);
     /* saved, and restored by another machine */
     size_t n = state_size(&virtio_blk_state_table, 1);
     uint8_t *bytes = malloc(n);
@@ -559,6 +630,8 @@ Suite *virtio_suite(void) {
     tcase_add_test(t, no_memory);
     tcase_add_test(t, more_than_there_are_requests);
     tcase_add_test(t, stopped_requests);
+    tcase_add_test(t, whole_requests);
+    tcase_add_test(t, rings_after_a_restore);
     suite_add_tcase(s, t);
     return s;
 }

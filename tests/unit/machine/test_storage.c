@@ -107,7 +107,7 @@ START_TEST(places) {
     ck_assert_int_eq(place(1, 0)->kind, IDE_NONE);
     ck_assert_int_eq(place(1, 1)->kind, IDE_CD);
     ck_assert_str_eq(place(0, 0)->serial, "TW00001");
-    ck_assert_int_eq(place(0, 0)->write_error, IDE_ERROR_ENOSPC);
+    ck_assert_int_eq(place(0, 0)->write_error, BLOCK_ERROR_ENOSPC);
     ck_assert(m->fw.wanted);
     const char *text = info();
     ck_assert_msg(strstr(text, "ide0-hd0 (#ide0-hd0): /tmp/") && strstr(text, "ide0-cd1 (#ide0-cd1): /tmp/") &&
@@ -125,7 +125,7 @@ START_TEST(devices) {
     ck_assert_int_eq(place(1, 0)->kind, IDE_DISK);
     ck_assert_str_eq(place(1, 0)->serial, "S,1");
     ck_assert_str_eq(place(1, 0)->model, "M");
-    ck_assert_int_eq(place(1, 0)->write_error, IDE_ERROR_STOP);
+    ck_assert_int_eq(place(1, 0)->write_error, BLOCK_ERROR_STOP);
     ck_assert_int_eq(place(0, 0)->kind, IDE_CD);
     ck_assert_int_eq(place(0, 1)->kind, IDE_CD);
     ck_assert_ptr_eq(storage_find(m, "the-cd"), storage_find(m, "c"));
@@ -313,7 +313,7 @@ START_TEST(nodes) {
     const struct VirtioBlk *v = &m->storage.virtio[0].blk;
     ck_assert_ptr_eq(v->config.block, storage_find(m, "r")->block);
     ck_assert_ptr_eq(storage_find(m, "v"), storage_find(m, "r"));
-    ck_assert_int_eq(v->config.write_error, VIRTIO_BLK_STOP);
+    ck_assert_int_eq(v->config.write_error, BLOCK_ERROR_STOP);
     ck_assert(!block_write_cache(v->config.block));
     pthread_mutex_lock(&m->lock);
     storage_reset(m);
@@ -536,6 +536,60 @@ static int fail_read(struct BlockNode *n, uint64_t offset, uint64_t bytes, struc
     return -EIO;
 }
 
+/* rerror=report and ignore: the guest goes on, and who watches is told. */
+START_TEST(an_error_is_told) {
+    bool report = _i == 0;
+    struct News news;
+    Twin86Event e;
+    write_disk();
+    const char *const *drives =
+        report ? LIST("file=DISK,format=raw,id=d") : LIST("file=DISK,format=raw,id=d,rerror=ignore");
+    ck_assert_msg(make(drives, NULL, false) == 0, "%s", why);
+    struct BlockNode *root = m->storage.drives->block->root;
+    struct BlockDriver broken = *root->driver;
+    const struct BlockDriver *driver = root->driver;
+    broken.read = fail_read;
+    broken.begin = NULL;
+    root->driver = &broken;
+    put_code();
+    ck_assert_int_eq(twin86_start(handle, 0), 0);
+    bool told = false;
+    for (unsigned i = 0; i < 2000 && !told; i++) {
+        ck_assert_int_eq(twin86_wait(handle, 10, &e), -ETIMEDOUT);
+        pthread_mutex_lock(&m->lock);
+        told = news_take(&m->news, &news);
+        pthread_mutex_unlock(&m->lock);
+    }
+    twin86_pause(handle);
+    root->driver = driver;
+    ck_assert(told);
+    ck_assert_int_eq(news.kind, NEWS_IO_ERROR);
+    ck_assert_int_eq(news.action, report ? BLOCK_ERROR_REPORT : BLOCK_ERROR_IGNORE);
+    ck_assert(!news.write && news.error == -EIO);
+    ck_assert_str_eq(news.drive, "d");
+    ck_assert_str_eq(news.node, "#d");
+    ck_assert(!news_take(&m->news, &news));
+}
+END_TEST
+
+/* More than anybody fetches are lost, the last ones. */
+START_TEST(news_are_bounded) {
+    struct News news;
+    unsigned count = 0;
+    ck_assert_msg(make(LIST("file=DISK,format=raw"), NULL, false) == 0, "%s", why);
+    pthread_mutex_lock(&m->lock);
+    news_plain(&m->news, NEWS_BALLOON);
+    news_plain(&m->news, NEWS_BALLOON);
+    for (int i = 0; i < 3 * NEWS_MOST; i++)
+        storage_failed(m->storage.drives, true, -1 - i, BLOCK_ERROR_REPORT);
+    ck_assert(news_take(&m->news, &news) && news.kind == NEWS_BALLOON);
+    while (news_take(&m->news, &news))
+        ck_assert_int_eq(news.error, -1 - (int)count++);
+    ck_assert_uint_eq(count, NEWS_MOST - 1);
+    pthread_mutex_unlock(&m->lock);
+}
+END_TEST
+
 /* rerror=stop: the machine stops and says why; when it goes on, the guest gets its data. */
 START_TEST(an_error_stops_it) {
     uint8_t got[512] = {0};
@@ -586,6 +640,8 @@ Suite *storage_suite(void) {
     tcase_add_test(t, floppy_drive_types);
     tcase_add_test(t, a_guest_reads);
     tcase_add_test(t, an_error_stops_it);
+    tcase_add_loop_test(t, an_error_is_told, 0, 2);
+    tcase_add_test(t, news_are_bounded);
     tcase_set_timeout(t, 60);
     suite_add_tcase(s, t);
     return s;
