@@ -20,6 +20,7 @@ static struct AcpiConfig describe(struct Machine *m, uint32_t tables_base) {
         .sci_irq = 9,
         .pm_base = piix4_pm_base(&m->piix4_pm) != 0 ? piix4_pm_base(&m->piix4_pm) : MACHINE_PM_BASE,
         .no_s3 = m->config.no_s3,
+        .no_s4 = m->config.no_s4,
         .hpet_base = m->config.no_hpet ? 0 : HPET_DEFAULT_BASE,
         .hpet_id = (uint32_t)hpet_ops.read(&m->hpet, 0, 4),
         .mmio_base = m->pci.config.mmio_base,
@@ -30,12 +31,16 @@ static struct AcpiConfig describe(struct Machine *m, uint32_t tables_base) {
         .fw_cfg_base = FW_CFG_BASE,
         .pvpanic_port = m->config.pvpanic ? m->config.pvpanic_port : 0,
         .century = RTC_CENTURY,
-        .com1 = true,
         .rtc = true,
         .keyboard = true,
     };
-    for (unsigned i = 0; i < PCI_PIRQS; i++)
-        c.pirq_irq[i] = machine_pirq_irq(i);
+    for (unsigned i = 0; i < SERIAL_PORTS; i++)
+        if (m->com[i].there) {
+            c.com[i].base = m->com[i].base;
+            c.com[i].irq = m->com[i].irq;
+        }
+    for (unsigned i = 0; i < FDC_DRIVES; i++)
+        c.floppy |= m->fdc.drive[i].config.type != FLOPPY_NONE;
     return c;
 }
 

@@ -21,17 +21,20 @@ struct AcpiConfig {
     uint8_t ioapic_id;
     uint8_t sci_irq;  /* ISA interrupt, level-triggered, active-high */
     uint16_t pm_base; /* see devices/acpi_pm.h */
-    bool no_s3;       /* that sleep state is not there */
+    bool no_s3, no_s4; /* that sleep state is not there */
     uint32_t hpet_base;
     uint32_t hpet_id;             /* low half of its capability register */
     uint64_t mmio_base, mmio_end; /* PCI windows [base, end) */
     uint64_t mmio64_base, mmio64_end;
     uint8_t pci_gsi_base; /* I/O APIC input of PIRQA, B..D follow; level, active-low */
-    uint8_t pirq_irq[4];  /* ISA interrupts that the PIRQs are routed to for guests without I/O APIC */
     uint16_t fw_cfg_base;
     uint16_t pvpanic_port;
     uint8_t century;                 /* CMOS index of the century, 0: none */
-    bool com1, rtc, keyboard, mouse; /* at their usual ports */
+    struct {
+        uint16_t base; /* 0: there is none */
+        uint8_t irq;
+    } com[4];
+    bool rtc, keyboard, mouse, floppy; /* at their usual ports */
 };
 
 /** Where a built image holds pointers and checksums: what a firmware that relocates it must know. */

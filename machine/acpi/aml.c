@@ -23,10 +23,8 @@ enum {
     OP_EXT_REGION = 0x80,
     OP_EXT_FIELD = 0x81,
     OP_EXT_DEVICE = 0x82,
-    OP_ARG0 = 0x68,
-    OP_STORE = 0x70,
     OP_IF = 0xa0,
-    OP_RETURN = 0xa4,
+    OP_ELSE = 0xa1,
 };
 
 enum { SEGMENT = 4, PKG_LENGTH_MAX = 4 };
@@ -178,12 +176,19 @@ size_t aml_begin_device(struct Aml *a, const char *name) {
     return mark;
 }
 
-size_t aml_begin_method(struct Aml *a, const char *name, unsigned args) {
+static size_t begin_method(struct Aml *a, const char *name, unsigned flags) {
     aml_u8(a, OP_METHOD);
     size_t mark = a->len;
     aml_name_string(a, name);
-    aml_u8(a, args);
+    aml_u8(a, flags);
     return mark;
+}
+
+size_t aml_begin_method(struct Aml *a, const char *name, unsigned args) { return begin_method(a, name, args); }
+
+size_t aml_begin_serialized_method(struct Aml *a, const char *name, unsigned args) {
+    enum { SERIALIZED = 1 << 3 };
+    return begin_method(a, name, args | SERIALIZED);
 }
 
 size_t aml_begin_package(struct Aml *a, uint8_t elements) {
@@ -198,29 +203,37 @@ size_t aml_begin_if(struct Aml *a) {
     return a->len;
 }
 
-void aml_io_byte(struct Aml *a, const char *region, const char *field, uint16_t port) {
-    enum { SYSTEM_IO = 1, BYTE_ACCESS = 1, BITS = 8 };
+size_t aml_begin_else(struct Aml *a) {
+    aml_u8(a, OP_ELSE);
+    return a->len;
+}
+
+void aml_byte_fields(struct Aml *a, enum AmlSpace space, const char *region, uint16_t base, const char *const *field,
+                     unsigned count) {
+    enum { BYTE_ACCESS = 1, BITS = 8 };
     aml_u8(a, OP_EXT);
     aml_u8(a, OP_EXT_REGION);
     aml_name_string(a, region);
-    aml_u8(a, SYSTEM_IO);
-    aml_integer(a, port);
-    aml_integer(a, 1);
+    aml_u8(a, space);
+    aml_integer(a, base);
+    aml_integer(a, count);
     aml_u8(a, OP_EXT);
     aml_u8(a, OP_EXT_FIELD);
     size_t mark = a->len;
     aml_name_string(a, region);
     aml_u8(a, BYTE_ACCESS);
-    aml_name_string(a, field);
-    aml_u8(a, BITS);
+    for (unsigned i = 0; i < count; i++) {
+        aml_name_string(a, field[i]);
+        aml_u8(a, BITS);
+    }
     aml_end(a, mark);
 }
 
-void aml_return(struct Aml *a) { aml_u8(a, OP_RETURN); }
+void aml_op(struct Aml *a, enum AmlOp op) { aml_u8(a, op); }
 
-void aml_store_arg(struct Aml *a, unsigned arg, const char *name) {
-    aml_u8(a, OP_STORE);
-    aml_u8(a, OP_ARG0 + arg);
+void aml_store_arg0(struct Aml *a, const char *name) {
+    aml_op(a, AML_STORE);
+    aml_op(a, AML_ARG0);
     aml_name_string(a, name);
 }
 
@@ -228,6 +241,8 @@ void aml_store_arg(struct Aml *a, unsigned arg, const char *name) {
 
 enum {
     RES_IRQ = 0x22,
+    RES_IRQ_FLAGS = 0x23,
+    RES_DMA = 0x2a,
     RES_IO = 0x47,
     RES_END = 0x79,
     RES_MEMORY32_FIXED = 0x86,
@@ -270,6 +285,19 @@ void aml_res_io(struct Aml *a, uint16_t base, uint8_t count) {
 void aml_res_irq(struct Aml *a, unsigned irq) {
     aml_u8(a, RES_IRQ);
     aml_u16(a, 1u << irq);
+}
+
+void aml_res_pci_irqs(struct Aml *a, uint16_t irqs) {
+    enum { LOW_LEVEL_SHARED = 0x18 };
+    aml_u8(a, RES_IRQ_FLAGS);
+    aml_u16(a, irqs);
+    aml_u8(a, LOW_LEVEL_SHARED);
+}
+
+void aml_res_dma(struct Aml *a, unsigned channel) {
+    aml_u8(a, RES_DMA);
+    aml_u8(a, 1u << channel);
+    aml_u8(a, 0); /* compatible speed, 8 bits, no bus master */
 }
 
 void aml_res_memory(struct Aml *a, uint32_t base, uint32_t size, bool writable) {

@@ -8,10 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct {
-    uint16_t base;
-    uint8_t irq;
-} usual[SERIAL_PORTS] = {{0x3f8, 4}, {0x2f8, 3}, {0x3e8, 4}, {0x2e8, 3}};
+const struct SerialPlace serial_usual[SERIAL_PORTS] = {{0x3f8, 4}, {0x2f8, 3}, {0x3e8, 4}, {0x2e8, 3}};
 
 /* Ports share interrupts: the line is high while one of them wants it. */
 static void set_irq(void *opaque, int line, bool level) {
@@ -28,8 +25,8 @@ void serial_ports_init(struct Machine *m) {
     for (unsigned i = 0; i < SERIAL_PORTS; i++) {
         struct SerialPort *p = &m->com[i];
         p->machine = m;
-        p->base = usual[i].base;
-        p->irq = usual[i].irq;
+        p->base = serial_usual[i].base;
+        p->irq = serial_usual[i].irq;
         uart_init(&p->uart, m->clock, (struct IrqWire){set_irq, p, 0}, (struct CharBackend){0});
     }
 }

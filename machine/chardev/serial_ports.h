@@ -10,6 +10,13 @@ struct Machine;
 
 enum { SERIAL_PORTS = 4 };
 
+/** Where COM1 to COM4 are on every PC. */
+struct SerialPlace {
+    uint16_t base;
+    uint8_t irq;
+};
+extern const struct SerialPlace serial_usual[SERIAL_PORTS];
+
 struct SerialPort {
     struct Uart uart;
     struct Machine *machine;

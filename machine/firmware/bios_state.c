@@ -29,20 +29,31 @@ enum { KEY_BUFFER = 0x1e, KEY_BUFFER_END = 0x3e, ENHANCED_KEYBOARD = 0x10 };
 /* Where PC firmware keeps an IRET for interrupts that nobody wants. */
 enum { IRET_SEGMENT = 0xf000, IRET_OFFSET = 0xff53, IRET_OPCODE = 0xcf };
 
+/* Firmware finds the usual ports, and lists them without gaps. How many. */
+static unsigned write_com_ports(const struct Machine *m, uint8_t *bda) {
+    unsigned count = 0;
+    for (unsigned k = 0; k < SERIAL_PORTS; k++)
+        for (unsigned i = 0; i < SERIAL_PORTS; i++)
+            if (m->com[i].there && m->com[i].base == serial_usual[k].base) {
+                bda[BDA_COM_TIMEOUT + count] = 1;
+                put_le16(bda + BDA_COM + 2 * count++, m->com[i].base);
+            }
+    return count;
+}
+
 static void write_low_memory(struct Machine *m) {
     uint8_t vectors[256 * 4], bda[BDA_SIZE] = {0}, ebda_kib = (LOW_MEMORY_END - EBDA_BASE) >> 10;
     const uint8_t iret = IRET_OPCODE;
     for (unsigned i = 0; i < 256; i++)
         put_le32(vectors + 4 * i, (uint32_t)IRET_SEGMENT << 16 | IRET_OFFSET);
-    put_le16(bda + BDA_COM, 0x3f8);
+    unsigned ports = write_com_ports(m, bda);
     put_le16(bda + BDA_EBDA, EBDA_BASE >> 4);
-    put_le16(bda + BDA_EQUIPMENT, rtc_get_cmos(&m->rtc, CMOS_EQUIPMENT) | 1 << EQUIPMENT_COM_SHIFT);
+    put_le16(bda + BDA_EQUIPMENT, rtc_get_cmos(&m->rtc, CMOS_EQUIPMENT) | ports << EQUIPMENT_COM_SHIFT);
     put_le16(bda + BDA_BASE_MEMORY, EBDA_BASE >> 10);
     put_le16(bda + BDA_KEY_HEAD, KEY_BUFFER);
     put_le16(bda + BDA_KEY_TAIL, KEY_BUFFER);
     put_le16(bda + BDA_KEY_START, KEY_BUFFER);
     put_le16(bda + BDA_KEY_END, KEY_BUFFER_END);
-    bda[BDA_COM_TIMEOUT] = 1;
     bda[BDA_KEYBOARD_TYPE] = ENHANCED_KEYBOARD;
     bus_write(m->bus, 0, vectors, sizeof(vectors));
     bus_write(m->bus, BDA, bda, sizeof(bda));
@@ -79,5 +90,7 @@ void machine_set_bios_devices(struct Machine *m) {
     open_dma_cascade(m);
     if (!m->config.kernel_irqchip)
         program_pics(m);
-    uart_set_firmware_state(&m->com[0].uart);
+    for (unsigned i = 0; i < SERIAL_PORTS; i++)
+        if (m->com[i].there)
+            uart_set_firmware_state(&m->com[i].uart);
 }

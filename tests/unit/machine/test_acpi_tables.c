@@ -25,10 +25,9 @@ static struct AcpiConfig config(void) {
         .mmio_base = 0xc0000000,
         .mmio_end = 0xfec00000,
         .pci_gsi_base = 16,
-        .pirq_irq = {10, 10, 11, 11},
         .fw_cfg_base = 0x510,
         .century = 0x32,
-        .com1 = true,
+        .com = {{0x3f8, 4}},
         .rtc = true,
         .keyboard = true,
         .mouse = true,
@@ -148,7 +147,8 @@ END_TEST
 START_TEST(what_is_not_there) {
     struct AcpiConfig c = config();
     c.hpet_base = c.ioapic_base = c.lapic_base = c.fw_cfg_base = 0;
-    c.com1 = c.rtc = c.keyboard = c.mouse = false;
+    c.com[0].base = 0;
+    c.rtc = c.keyboard = c.mouse = false;
     ck_assert_int_eq(acpi_build(&c, buf, sizeof buf, &image), 0);
     ck_assert_ptr_null(from_xsdt("HPET"));
     ck_assert_ptr_null(from_xsdt("APIC"));
@@ -252,9 +252,50 @@ START_TEST(pvpanic_device) {
 }
 END_TEST
 
+/* Devices that may be there, by their names. */
+START_TEST(optional_devices) {
+    struct AcpiConfig c = config();
+    for (unsigned there = 0; there < 2; there++) {
+        c.floppy = there;
+        for (unsigned i = 1; i < 4; i++)
+            c.com[i].base = there ? 0x2f8 - 8 * i : 0;
+        ck_assert_int_eq(acpi_build(&c, buf, sizeof buf, &image), 0);
+        const uint8_t *d = table(get(from_xsdt("FACP") + 140, 8), "DSDT");
+        static const char *const names[] = {"COM2", "COM3", "COM4", "FDC0"};
+        ck_assert_ptr_nonnull(memmem(d, get(d + 4, 4), "COM1", 4));
+        for (unsigned i = 0; i < 4; i++)
+            ck_assert_int_eq(memmem(d, get(d + 4, 4), names[i], 4) != NULL, there);
+    }
+}
+END_TEST
+
+/* Link devices with the ISA bridge's registers behind them. */
+START_TEST(link_devices) {
+    static const uint8_t possible[] = {0x23, 0x20, 0x0c, 0x18, 0x79, 0}, region[] = "PIRQ\x02\x0a\x60\x0a\x04";
+    struct AcpiConfig c = config();
+    ck_assert_int_eq(acpi_build(&c, buf, sizeof buf, &image), 0);
+    const uint8_t *d = table(get(from_xsdt("FACP") + 140, 8), "DSDT");
+    size_t size = get(d + 4, 4);
+    ck_assert_ptr_nonnull(memmem(d, size, region, sizeof(region) - 1));
+    for (unsigned n = 0; n < 4; n++) {
+        char name[] = "LNKA\x08_HID\x0c\x41\xd0\x0c\x0f";
+        name[3] += n;
+        const uint8_t *device = memmem(d, size, name, sizeof(name) - 1);
+        ck_assert_ptr_nonnull(device);
+        ck_assert_ptr_nonnull(memmem(device, 60, possible, sizeof(possible)));
+    }
+    /* slot 1, pin A is PIRQA: in the one table GSI 16, in the other the link */
+    static const uint8_t gsi[] = {0x0c, 0xff, 0xff, 1, 0, 0, 0, 0x0a, 16};
+    static const uint8_t link[] = {0x0c, 0xff, 0xff, 1, 0, 0, '\\', 0x2e, '_', 'S', 'B', '_', 'L', 'N', 'K', 'A', 0};
+    ck_assert_ptr_nonnull(memmem(d, size, gsi, sizeof(gsi)));
+    ck_assert_ptr_nonnull(memmem(d, size, link, sizeof(link)));
+}
+END_TEST
+
 START_TEST(dsdt_is_well_formed) {
     struct AcpiConfig c = config();
-    c.no_s3 = _i;
+    c.no_s3 = _i & 1;
+    c.no_s4 = _i >> 1;
     ck_assert_int_eq(acpi_build(&c, buf, sizeof buf, &image), 0);
     ck_assert_uint_eq(get(from_xsdt("FACP") + 112, 4) & 1 << 6, 0); /* the RTC's alarm is in PM1 status */
     const uint8_t *d = table(get(from_xsdt("FACP") + 140, 8), "DSDT");
@@ -265,8 +306,8 @@ START_TEST(dsdt_is_well_formed) {
         if (d[at] == 0x08 && memcmp(d + at + 1, "\\PICF", 5) == 0) {
             at += 7;
         } else if (d[at] == 0x08 && d[at + 1] == '\\' && memcmp(d + at + 2, "_S", 2) == 0 && d[at + 6] == 0x12) {
-            static const uint8_t s3[] = {4, 0x01, 0x01, 0x00, 0x00}, s5[] = {4, 0x00, 0x00, 0x00, 0x00};
-            ck_assert_mem_eq(d + at + 8, d[at + 4] == '3' ? s3 : s5, sizeof(s3)); /* the types, of PM1a and PM1b */
+            static const uint8_t types[][6] = {{4, 0x01, 0x01}, {4, 0x0a, 2, 0x0a, 2}, {4}}; /* of PM1a and PM1b */
+            ck_assert_mem_eq(d + at + 8, types[d[at + 4] - '3'], 5);
             sleeps += d[at + 4] - '0';
             at += 7 + package_length(d + at + 7, &bytes);
         } else {
@@ -277,7 +318,7 @@ START_TEST(dsdt_is_well_formed) {
     }
     ck_assert_uint_eq(at, size);
     ck_assert_uint_eq(scopes, 2);
-    ck_assert_uint_eq(sleeps, c.no_s3 ? 5 : 3 + 5);
+    ck_assert_uint_eq(sleeps, (c.no_s3 ? 0 : 3) + (c.no_s4 ? 0 : 4) + 5);
 }
 END_TEST
 
@@ -340,7 +381,9 @@ Suite *acpi_tables_suite(void) {
     tcase_add_test(t, what_is_not_there);
     tcase_add_test(t, too_small);
     tcase_add_test(t, aml_encodings);
-    tcase_add_loop_test(t, dsdt_is_well_formed, 0, 2);
+    tcase_add_test(t, optional_devices);
+    tcase_add_test(t, link_devices);
+    tcase_add_loop_test(t, dsdt_is_well_formed, 0, 4);
     tcase_add_test(t, pvpanic_device);
     tcase_add_test(t, loader_script);
     suite_add_tcase(s, t);

@@ -57,7 +57,7 @@ START_TEST(items) {
     file_is(m, "opt/a", "one,two", 7);
     file_is(m, "opt/b", "\0\1\2", 3);
     file_is(m, "etc/boot-fail-wait", "\xff\xff\xff\xff", 4);
-    file_is(m, "etc/system-states", "\x80\0\0\x81\0\x80", 6);
+    file_is(m, "etc/system-states", "\x80\0\0\x81\x82\x80", 6);
     ck_assert_ptr_null(fw_cfg_file(&machine_of(m)->fw_cfg, "bootorder", NULL));
     ck_assert_ptr_null(fw_cfg_file(&machine_of(m)->fw_cfg, "etc/boot-menu-wait", NULL));
     twin86_destroy(m);
@@ -232,7 +232,13 @@ END_TEST
 /* A kernel that starts without firmware finds what it leaves behind. */
 START_TEST(bios_state) {
     Twin86Config c = config();
+    static const char *const serials[] = {"null", "none", "null", "null", NULL};
+    static const char *const devices[] = {"isa-serial,index=1,iobase=0x300,chardev=c", NULL};
+    static const char *const chardevs[] = {"null,id=c", NULL};
     c.kernel_firmware = TWIN86_KERNEL_FIRMWARE_OFF;
+    c.serials = serials;
+    c.devices = devices; /* not where firmware looks */
+    c.chardevs = chardevs;
     Twin86Machine *m = make(&c);
     struct Image k = image_elf(false, true, false, 1 << 20, 1 << 20);
     Twin86Guest guest = {.kernel = "fw_kernel.tmp"};
@@ -244,9 +250,12 @@ START_TEST(bios_state) {
         ck_assert_uint_eq(bus_read_uint(bus, 4 * i, 4), 0xf000ff53);
     ck_assert_uint_eq(memory(m, 0xfff53), 0xcf);
     ck_assert_uint_eq(bus_read_uint(bus, 0x400, 2), 0x3f8);
-    ck_assert_uint_eq(bus_read_uint(bus, 0x402, 2), 0);
+    ck_assert_uint_eq(bus_read_uint(bus, 0x402, 2), 0x3e8);
+    ck_assert_uint_eq(bus_read_uint(bus, 0x404, 2), 0x2e8);
+    ck_assert_uint_eq(bus_read_uint(bus, 0x406, 2), 0);
+    ck_assert_uint_eq(bus_read_uint(bus, 0x47c, 4), 0x010101);
     ck_assert_uint_eq(bus_read_uint(bus, 0x40e, 2), 0x9fc0);
-    ck_assert_uint_eq(bus_read_uint(bus, 0x410, 2), 0x206);
+    ck_assert_uint_eq(bus_read_uint(bus, 0x410, 2), 0x606);
     ck_assert_uint_eq(bus_read_uint(bus, 0x413, 2), 639);
     ck_assert_uint_eq(memory(m, 0x9fc00), 1);
     ck_assert_uint_eq(bus_port_read(bus, 0x21, 1), 0xf8);
