@@ -24,7 +24,8 @@ int machine_save(struct Machine *m, FILE *f, char *why, size_t n) {
     if (r != 0)
         return r;
     r = state_file_begin(&s);
-    if (r == 0 && (r = state_put_identity(&s, m)) == 0 && (r = state_put_parts(&s, m)) == 0)
+    if (r == 0 && (r = state_put_devices(&s, m)) == 0 && (r = state_put_identity(&s, m)) == 0 &&
+        (r = state_put_parts(&s, m)) == 0)
         r = state_put_ram(&s, m);
     pthread_mutex_unlock(&m->lock);
     return r;
@@ -45,8 +46,8 @@ int machine_restore(struct Machine *m, FILE *f, char *why, size_t n) {
     if (r != 0)
         return r;
     r = state_file_expect_begin(&s);
-    if (r == 0 && (r = state_expect_identity(&s, m)) == 0 && (r = state_get_parts(&s, m, &saved)) == 0 &&
-        (r = state_get_ram(&s, m, &touched)) == 0)
+    if (r == 0 && (r = state_expect_devices(&s, m)) == 0 && (r = state_expect_identity(&s, m)) == 0 &&
+        (r = state_get_parts(&s, m, &saved)) == 0 && (r = state_get_ram(&s, m, &touched)) == 0)
         r = state_apply_parts(&s, m, saved);
     if (r != 0 && touched)
         give_up(m);

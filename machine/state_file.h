@@ -50,6 +50,10 @@ struct MachineIdentity;
 int state_put_identity(struct StateFile *s, struct Machine *m);
 int state_expect_identity(struct StateFile *s, struct Machine *m);
 
+/** What devices and drives it has, and where (state_devices.c): the same. */
+int state_put_devices(struct StateFile *s, struct Machine *m);
+int state_expect_devices(struct StateFile *s, struct Machine *m);
+
 /** All that is read before the machine is changed. */
 struct SavedMachine;
 int state_put_parts(struct StateFile *s, struct Machine *m);

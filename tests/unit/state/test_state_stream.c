@@ -396,6 +396,56 @@ START_TEST(other_machines_are_refused) {
 }
 END_TEST
 
+/* Devices and drives, their places and what shapes their states. */
+static const struct {
+    const char *saved[3], *mine[3], *words;
+} device_pairs[] = {
+    {{"virtio-rng-pci"}, {NULL}, "the state is of a machine with \"virtio-rng-pci: 0 bytes in 65536 ms\""},
+    {{NULL},
+     {"ide-cd,bus=ide.1"},
+     "the state is of a machine without \"ide.1 unit 0: CD-ROM, empty, serial 'TW00003', "
+     "model '', version '', sectors of 512 bytes\""},
+#define RNG " virtio-rng-pci, 1af4:1005, BAR 128, BAR 4096, BAR 16384"
+#define EMPTY_CD(serial) "ide.0 unit 1: CD-ROM, empty, serial '" serial "', model '', version '', sectors of 512 bytes"
+    {{"virtio-rng-pci,addr=5"},
+     {"virtio-rng-pci,addr=6"},
+     "the state is of a machine with \"PCI 05.0:" RNG "\"; this one has \"PCI 06.0:" RNG "\""},
+    {{"ide-cd,unit=0,serial=A", "ide-cd,unit=1,serial=A"},
+     {"ide-cd,unit=0,serial=A", "ide-cd,unit=1,serial=B"},
+     "the state is of a machine with \"" EMPTY_CD("A") "\"; this one has \"" EMPTY_CD("B") "\""},
+    {{"floppy,drive-type=144"},
+     {"floppy,drive-type=288"},
+     "the state is of a machine with \"floppy drive 0 of 1.44 MB, 3.5 inches: empty\"; this one has \"floppy drive 0 "
+     "of 2.88 MB, 3.5 "
+     "inches: empty\""},
+    {{"virtio-serial-pci", "virtserialport,chardev=c,nr=2,name=a"},
+     {"virtio-serial-pci", "virtserialport,chardev=c,nr=2,name=b"},
+     "the state is of a machine with \"virtserialport 2: 'a'\"; this one has \"virtserialport 2: 'b'\""},
+    {{"isa-serial,chardev=c,index=1"},
+     {"isa-serial,chardev=c,index=1,irq=5"},
+     "the state is of a machine with \"COM2 at 2f8h, IRQ 3\"; this one has \"COM2 at 2f8h, IRQ 5\""},
+#undef RNG
+#undef EMPTY_CD
+};
+
+START_TEST(other_devices_are_refused) {
+    static const char *const chardevs[] = {"null,id=c", NULL};
+    Twin86Config c = config();
+    c.chardevs = chardevs;
+    c.devices = device_pairs[_i].saved;
+    Twin86Machine *m = bench_machine(&c, NULL), *same = bench_machine(&c, NULL);
+    struct SavedState s = bench_save(m);
+    bench_restore(same, &s);
+    twin86_destroy(same);
+    c.devices = device_pairs[_i].mine;
+    Twin86Machine *other = bench_machine(&c, NULL);
+    refused(other, s.data, s.size, device_pairs[_i].words);
+    twin86_destroy(other);
+    free(s.data);
+    twin86_destroy(m);
+}
+END_TEST
+
 /* RAM is bad, or ends: the machine is reset, and works. */
 START_TEST(half_restored_machines_are_reset) {
     Twin86Config c = config();
@@ -479,6 +529,7 @@ Suite *state_stream_suite(void) {
     tcase_add_test(t, bad_streams_are_refused);
     tcase_add_test(t, bad_registers_are_refused);
     tcase_add_test(t, other_machines_are_refused);
+    tcase_add_loop_test(t, other_devices_are_refused, 0, sizeof(device_pairs) / sizeof(device_pairs[0]));
     tcase_add_test(t, half_restored_machines_are_reset);
     tcase_add_test(t, mutated_streams_do_no_harm);
     suite_add_tcase(s, t);
