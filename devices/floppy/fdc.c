@@ -154,6 +154,12 @@ static uint8_t read_direction(struct Fdc *f) {
     return d != NULL && fdc_state_of(f, d)->changed ? DISK_CHANGED : 0;
 }
 
+static uint8_t read_status(struct Fdc *f) {
+    uint8_t v = status(f);
+    fdc_looked(f);
+    return v;
+}
+
 /* Status registers A and B are not there in PC/AT mode (2.1.1). */
 static uint64_t port_read(void *opaque, uint64_t offset, unsigned size) {
     struct Fdc *f = opaque;
@@ -161,7 +167,7 @@ static uint64_t port_read(void *opaque, uint64_t offset, unsigned size) {
     switch (offset) {
     case REG_DOR: return f->state.dor;
     case REG_TDR: return f->state.tdr;
-    case REG_STATUS: return status(f);
+    case REG_STATUS: return read_status(f);
     case REG_FIFO: return read_fifo(f);
     default: return 0xff;
     }

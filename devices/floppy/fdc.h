@@ -24,8 +24,11 @@
 /** Without DMA: how long data wait for a host that does not touch the FIFO, in ns. A real controller gives up after the
  *  time of at most 16 bytes; hosts here may be kept from running for longer. */
 enum { FDC_PATIENCE = 20000000 };
-/** ns from a sector's last byte to what follows: its checksum and a part of the gap. */
-enum { FDC_GAP_TIME = 100000 };
+/** Without DMA: ns from a sector's last byte to what follows, its checksum and a part of the gap, once the host has
+ * read main status FDC_GAP_LOOKS times meanwhile; else FDC_GAP_MOST. An interrupt handler that moves data looks twice
+ * before it is done (Linux's), which may take long where hosts here keep it from running; and what interrupts it before
+ * that is an interrupt whose cause it has seen to when the next handler looks for one. */
+enum { FDC_GAP_TIME = 100000, FDC_GAP_LOOKS = 2, FDC_GAP_MOST = 5000000 };
 enum { FDC_BASE = 0x3f0, FDC_DRIVES = 2, FDC_UNITS = 4 /* that can be named */, FDC_FIFO = 16 };
 
 /** Where a command stands. */
@@ -34,7 +37,7 @@ enum FdcPhase {
     FDC_MEDIUM,  /* the block layer works */
     FDC_DATA_IN, /* without DMA: the host reads data[at, end) */
     FDC_DATA_OUT,
-    FDC_GAP,    /* without DMA: the host has read a sector, and its end passes under the head */
+    FDC_GAP,    /* without DMA: the host has moved a sector, and its end passes under the head; `at` counts looks */
     FDC_RESULT, /* the host reads fifo[at, end) */
     FDC_PHASES
 };

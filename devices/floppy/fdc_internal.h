@@ -75,6 +75,8 @@ void fdc_time_is_up(void *opaque);
 int64_t fdc_time_limit(const struct FdcState *s);
 /** Without DMA: the host has read or written data up to its end. */
 void fdc_data_ended(struct Fdc *f);
+/** Main status was read. */
+void fdc_looked(struct Fdc *f);
 /** What is in flight is nobody's any more; or taken back. */
 void fdc_abandon(struct Fdc *f);
 void fdc_cancel(struct Fdc *f);

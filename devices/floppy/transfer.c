@@ -19,6 +19,8 @@ static bool uses_dma(const struct Fdc *f) { return !(f->state.specified[1] & SPE
 
 static bool is_scan(const struct FdcState *s) { return s->kind >= FDC_SCAN_EQUAL; }
 
+static bool from_host(const struct FdcState *s) { return s->kind == FDC_WRITE || s->kind == FDC_FORMAT || is_scan(s); }
+
 /* ---- the end ---- */
 
 /* Seven bytes, and the interrupt. */
@@ -162,9 +164,19 @@ int64_t fdc_time_limit(const struct FdcState *s) {
     switch (s->phase) {
     case FDC_DATA_IN:
     case FDC_DATA_OUT: return clock_after(s->served, FDC_PATIENCE);
-    case FDC_GAP: return clock_after(s->served, FDC_GAP_TIME);
+    case FDC_GAP: return clock_after(s->served, s->at < FDC_GAP_LOOKS ? FDC_GAP_MOST : FDC_GAP_TIME);
     default: return CLOCK_NEVER;
     }
+}
+
+static void host_has_given(struct Fdc *f);
+
+void fdc_looked(struct Fdc *f) {
+    struct FdcState *s = &f->state;
+    if (s->phase != FDC_GAP || s->at == FDC_GAP_LOOKS || ++s->at < FDC_GAP_LOOKS)
+        return;
+    s->served = clock_now(f->clock);
+    timer_arm(&f->timer, fdc_time_limit(s));
 }
 
 /* The medium goes on turning: what nobody fetches or brings is lost. So end transfers of drivers that move fewer
@@ -176,14 +188,12 @@ void fdc_time_is_up(void *opaque) {
         timer_arm(&f->timer, due);
     } else if (f->state.phase == FDC_GAP) {
         f->state.phase = FDC_MEDIUM;
-        sector_done(f);
+        from_host(&f->state) ? host_has_given(f) : sector_done(f);
     } else {
         fdc_set_interrupt(f, false);
         fail(f, ST1_OVERRUN, 0);
     }
 }
-
-static void host_has_given(struct Fdc *f);
 
 /* `n` bytes are wanted. */
 static void fetch(struct Fdc *f, unsigned n) {
@@ -201,12 +211,10 @@ static void give(struct Fdc *f) {
 }
 
 void fdc_data_ended(struct Fdc *f) {
-    bool to_host = f->state.phase == FDC_DATA_IN;
-    f->state.phase = to_host ? FDC_GAP : FDC_MEDIUM;
+    f->state.phase = FDC_GAP;
+    f->state.at = 0;
     timer_arm(&f->timer, fdc_time_limit(&f->state));
     fdc_set_interrupt(f, false);
-    if (!to_host)
-        host_has_given(f);
 }
 
 /* ---- the medium's side ---- */
@@ -352,7 +360,7 @@ static void begin_sector(struct Fdc *f) {
         fetch(f, ID_BYTES);
     else if (find_sector(f) == NULL)
         ;
-    else if (s->kind == FDC_WRITE || is_scan(s))
+    else if (from_host(s))
         fetch(f, FLOPPY_SECTOR);
     else
         submit(f, BLOCK_READ);

@@ -395,8 +395,12 @@ START_TEST(without_dma) {
             ck_assert_uint_eq(in(FIFO), word >> 8 * (i % 4) & 0xff);
         }
         ck_assert_uint_eq(in(MSR), 0x30); /* the gap */
+        bench_run(&dev, FDC_GAP_MOST / 2);
+        ck_assert(!irq.level); /* the handler that moved the data is not done yet */
+        ck_assert_uint_eq(in(MSR), 0x30);
+        bench_run(&dev, FDC_GAP_TIME - 1);
         ck_assert(!irq.level);
-        bench_run(&dev, FDC_GAP_TIME);
+        bench_run(&dev, 1);
     }
     ck_assert(irq.level);
     ck_assert_uint_eq(in(MSR), 0xd0);
@@ -411,6 +415,10 @@ START_TEST(without_dma) {
         ck_assert_uint_eq(in(MSR), 0xb0);
         out(FIFO, 0x5a);
     }
+    bench_run(&dev, FDC_GAP_MOST - 1);
+    ck_assert(!irq.level);
+    ck_assert_uint_eq(fdc.state.phase, FDC_GAP);
+    bench_run(&dev, 1); /* nobody looks */
     ck_assert_uint_eq(COMMAND(), 7);
     EXPECT("written", 0x40, 0x80, 0);
     ck_assert_uint_eq(disk_word(0, 2), 0x5a5a5a5a);
@@ -431,7 +439,7 @@ START_TEST(overrun) {
         bench_run(&dev, 15000000); /* slow, but alive */
         in(FIFO);
     }
-    bench_run(&dev, FDC_GAP_TIME);
+    bench_run(&dev, FDC_GAP_MOST);
     settle();
     ck_assert_uint_eq(in(MSR), 0xf0);
     struct FdcState before = fdc.state;
@@ -447,6 +455,8 @@ START_TEST(overrun) {
         out(FIFO, write[i]);
     for (unsigned i = 0; i < 512 + 3; i++) {
         out(FIFO, 0xa5);
+        if (fdc.state.phase == FDC_GAP)
+            bench_run(&dev, FDC_GAP_MOST);
         settle();
     }
     bench_run(&dev, FDC_PATIENCE);
@@ -698,7 +708,7 @@ START_TEST(saved) {
             in(FIFO);
             if (fdc.state.phase == FDC_GAP) { /* which a restored one waits for, too */
                 fdc_restored(&fdc);
-                bench_run(&dev, FDC_GAP_TIME);
+                bench_run(&dev, FDC_GAP_MOST);
             }
         } else {
             out(FIFO, read[i]);
