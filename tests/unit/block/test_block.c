@@ -169,6 +169,46 @@ START_TEST(cancelled_requests_are_silent) {
 }
 END_TEST
 
+/* The block's descriptor of the test's file, which is one more than the test's own. */
+static int descriptor_of_block(void) {
+    char link[64], path[128];
+    for (int fd = 3; fd < 1024; fd++) {
+        snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+        ssize_t n = readlink(link, path, sizeof(path) - 1);
+        if (fd == file.fd || n < 0)
+            continue;
+        path[n] = '\0';
+        if (strcmp(path, file.path) == 0)
+            return fd;
+    }
+    return -1;
+}
+
+/* What the kernel could not write it may have dropped: a flush that succeeds later would be a lie, and so would be that
+ * anything written then has followed what is lost. */
+START_TEST(failed_flushes_stay_failed) {
+    char sector[512] = {1};
+    int ends[2];
+    struct Block *b = BENCH_OPEN(.filename = file.path, .format = "raw");
+    int fd = descriptor_of_block(), good = dup(fd);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(pipe(ends), 0);
+    ck_assert_int_eq(block_sync(b, BLOCK_WRITE, 0, sector, 512), 0);
+    ck_assert_int_eq(block_sync(b, BLOCK_FLUSH, 0, NULL, 0), 0);
+    ck_assert_int_eq(dup2(ends[1], fd), fd); /* which fdatasync refuses */
+    ck_assert_int_eq(block_sync(b, BLOCK_FLUSH, 0, NULL, 0), -EIO);
+    ck_assert_int_eq(dup2(good, fd), fd);
+    ck_assert_int_eq(block_sync(b, BLOCK_FLUSH, 0, NULL, 0), -EIO);
+    ck_assert_int_eq(block_sync(b, BLOCK_WRITE, 512, sector, 512), -EIO);
+    ck_assert_int_eq(block_sync(b, BLOCK_READ, 0, sector, 512), 0);
+    ck_assert_int_eq(sector[0], 1);
+    block_close(b);
+    close(good);
+    close(ends[0]);
+    close(ends[1]);
+}
+END_TEST
+
 START_TEST(bounds_and_memory_are_checked) {
     char buffer[512];
     struct iovec iov = {buffer, 100};
@@ -291,6 +331,7 @@ Suite *block_suite(void) {
     tcase_add_test(tc, completions_come_by_wake_and_complete);
     tcase_add_loop_test(tc, plugged_requests_go_together, 0, sizeof(plugged) / sizeof(plugged[0]));
     tcase_add_test(tc, cancelled_requests_are_silent);
+    tcase_add_test(tc, failed_flushes_stay_failed);
     tcase_add_test(tc, bounds_and_memory_are_checked);
     tcase_add_test(tc, readonly_refuses_writes);
     tcase_add_test(tc, a_probed_raw_image_stays_raw);
