@@ -29,7 +29,8 @@ int machine_save(struct Machine *m, FILE *f, char *why, size_t n);
 /**
  * Take over a saved state. The machine must be parked, and made and loaded as the one that was saved (options of the
  * guest's machine, devices, drives and their places, CPU model, guest); engines may differ as far as they give the same
- * CPU model. The stream may be anything: it is believed in nothing, and makes nothing grow but the guest's RAM. Any thread; lock not held.
+ * CPU model. The stream may be anything: it is believed in nothing, and makes nothing grow but the guest's RAM. Any
+ * thread; lock not held.
  *
  * 0, or with one line in `why`: -EBUSY, -ENOMEM, -EINVAL (no such state, or of another machine), -EIO. As long as RAM's
  * section has not begun, a failure leaves the machine untouched. From there on (it is the last thing to be read) the

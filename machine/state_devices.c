@@ -93,9 +93,21 @@ static void describe_consoles(FILE *f, const struct VirtioSerialDevice *d) {
     }
 }
 
+static void describe_cards(FILE *f, const struct Machine *m) {
+    for (unsigned i = 0; i < NET_CARDS; i++) {
+        const struct VirtioNic *v = &m->net.virtio[i];
+        const uint8_t *mac = v->nic.mac;
+        if (v->plugged)
+            fprintf(f, "virtio-net-pci in slot %x: %02x:%02x:%02x:%02x:%02x:%02x, features %" PRIx64 "\n",
+                    v->pci.pci.devfn / PCI_FUNCTIONS, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5],
+                    v->net.virtio.offered);
+    }
+}
+
 static void describe_virtio(FILE *f, const struct Machine *m) {
     const struct VirtioDevices *v = &m->virtio;
     describe_virtio_disks(f, m);
+    describe_cards(f, m);
     if (v->rng.plugged)
         fprintf(f, "virtio-rng-pci: %" PRIu64 " bytes in %" PRIu64 " ms\n", v->rng.rng.config.max_bytes,
                 v->rng.rng.config.period_ms);
