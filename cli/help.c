@@ -16,8 +16,9 @@ static const char help[] = "Usage: twin86 [options]      without a guest, the bu
                            "  -accel A[:B...]  engines to try in order (tcg-lite)   -accel help lists\n"
                            "  -hda F.. -cdrom F -fda F, -drive file=F,OPTION.. -blockdev OPTION..  -snapshot\n"
                            "  -device DEVICE   ide-hd, pvpanic... (help lists)  -object rng-builtin,id=I\n"
-                           "  -icount shift=N  runs repeat exactly          -handover [every=MS]  of engines\n"
-                           "  -rtc base=DATE   or utc, localtime  -machine pc[,kernel-irqchip=on] (with kvm)\n"
+                           "  -nic user,hostfwd=tcp::2222-:22   network (default: user)   -nic none  without\n"
+                           "  -icount shift=N  runs repeat exactly    -rtc base=DATE|utc|localtime\n"
+                           "  -machine pc[,kernel-irqchip=on] (with kvm)    -handover [every=MS]  of engines\n"
                            "Host\n"
                            "  -serial stdio|pty|unix:P|file:F|null..  COM1 to COM4   -chardev KIND,id=I,..\n"
                            "  -no-reboot       a reset ends it  -no-shutdown keeps it  -action panic=A,..\n"
@@ -27,8 +28,7 @@ static const char help[] = "Usage: twin86 [options]      without a guest, the bu
                            "  -h, --help  this text  --version  -s  -gdb tcp::1234  -trace-last N -symbols F\n"
                            "Keys: Ctrl-A X quits, Ctrl-A C monitor, Ctrl-A E next engine, Ctrl-A H help.\n"
                            "Exit codes: 0 guest powered off or Ctrl-A X, 2 bad usage, 4 crash (-no-reboot)\n"
-                           "or panic, 6 internal error, 8 -timeout; isa-debug-exit: (value << 1) | 1.\n"
-                           "More: man twin86\n";
+                           "or panic, 6 internal error, 8 -timeout; isa-debug-exit: v << 1 | 1. man twin86\n";
 
 static void print_cpus(void) {
     puts("CPU models:");
