@@ -28,7 +28,7 @@ enum { FDC_PATIENCE = 20000000 };
  * read main status FDC_GAP_LOOKS times meanwhile; else FDC_GAP_MOST. An interrupt handler that moves data looks twice
  * before it is done (Linux's), which may take long where hosts here keep it from running; and what interrupts it before
  * that is an interrupt whose cause it has seen to when the next handler looks for one. */
-enum { FDC_GAP_TIME = 100000, FDC_GAP_LOOKS = 2, FDC_GAP_MOST = 5000000 };
+enum { FDC_GAP_TIME = 100000, FDC_GAP_LOOKS = 2, FDC_GAP_MOST = FDC_PATIENCE };
 enum { FDC_BASE = 0x3f0, FDC_DRIVES = 2, FDC_UNITS = 4 /* that can be named */, FDC_FIFO = 16 };
 
 /** Where a command stands. */
