@@ -528,6 +528,8 @@ static const struct OptionRow {
     {"rtc", ARG_NEEDED, "base=utc|localtime|DATE", set_rtc},
     {"global", ARG_NEEDED, "DEVICE.PROPERTY=VALUE", set_global},
     {"device", ARG_NEEDED, "a device; -device help lists them", set_device},
+    {"fsdev", ARG_NEEDED, "local,id=ID,path=FOLDER,security_model=MODEL", set_fsdev},
+    {"virtfs", ARG_NEEDED, "local,path=FOLDER,mount_tag=TAG,security_model=MODEL", set_virtfs},
     {"object", ARG_NEEDED, "rng-builtin or rng-random, and id=", set_object},
     {"d", ARG_NEEDED, "items; -d help lists them", set_log},
     {"D", ARG_NEEDED, "a FILE", set_log_file},

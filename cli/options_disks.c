@@ -95,13 +95,13 @@ static bool asks(const char *const *list) {
 }
 
 bool options_ask_for_network(const struct Options *o) { return asks(o->netdevs) || asks(o->nics) || asks(o->nets); }
-
 bool set_snapshot(struct Context *c, char *arg) { return (void)arg, c->o->config.snapshot = true; }
 
 /* QEMU's other names. NULL: it is none of them, or there is no memory. */
 static const char *without_alias(const char *name, const char *arg) {
     static const char suffix[] = "-pci";
-    static const char *const aliases[] = {"virtio-blk", "virtio-net", "virtio-rng", "virtio-serial", "virtio-balloon"};
+    static const char *const aliases[] = {"virtio-blk",    "virtio-net",     "virtio-rng",
+                                          "virtio-serial", "virtio-balloon", "virtio-9p"};
     for (unsigned i = 0; i < sizeof(aliases) / sizeof(aliases[0]); i++) {
         if (strcmp(aliases[i], name) != 0)
             continue;

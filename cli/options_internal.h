@@ -40,6 +40,10 @@ bool add_server(struct Context *c, const char *where, ServeFunction *serve);
 /** All options are read: who talks to the terminal. False with `why`. */
 bool settle_chardevs(struct Options *o, char *why, size_t n);
 
+/* options_folders.c */
+bool set_fsdev(struct Context *c, char *arg);
+bool set_virtfs(struct Context *c, char *arg);
+
 /* options_disks.c */
 bool set_drive(struct Context *c, char *arg);
 bool set_blockdev(struct Context *c, char *arg);

@@ -137,6 +137,8 @@ typedef struct Twin86Config {
     bool default_network;       /* where none of these lists has anything: as a nic "user", if that is there and time is
                                    not counted in instructions; default off */
     bool no_s4;                 /* with ACPI, leave its sleep state S4 out; default off */
+    /* Folders that devices name (docs/shared-folders.md): "local,id=ID,path=FOLDER,security_model=none,..."; or NULL */
+    const char *const *fsdevs;
 } Twin86Config;
 
 /** Where output goes: serial_output, debugcon_output, trace_output. */

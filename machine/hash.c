@@ -36,6 +36,9 @@ static void put_ram(struct Sha256 *s, const struct Region *ram) {
 #define NIC(n)                                                                                                         \
     {"nic" #n, &virtio_pci_state_table, offsetof(struct Machine, net.virtio[n].pci.state), false}, {                   \
         "virtio-net" #n, &virtio_net_state_table, offsetof(struct Machine, net.virtio[n].net.state), false             \
+#define FOLDER(n)                                                                                                      \
+    {"virtio-9p" #n, &virtio_pci_state_table, offsetof(struct Machine, virtio.folder[n].pci.state), false}, {          \
+        "shared-folder" #n, &virtio_9p_state_table, offsetof(struct Machine, virtio.folder[n].p9.state), false         \
     }
 const struct DeviceState machine_device_states[] = {
     STATE(pic, pic_state_table),
@@ -76,6 +79,10 @@ const struct DeviceState machine_device_states[] = {
     STATE(virtio.serial.serial, virtio_serial_state_table),
     {"virtio-balloon", &virtio_pci_state_table, offsetof(struct Machine, virtio.balloon.pci.state), false},
     STATE(virtio.balloon.balloon, virtio_balloon_state_table),
+    FOLDER(0),
+    FOLDER(1),
+    FOLDER(2),
+    FOLDER(3),
     STATE(fw_cfg, fw_cfg_state_table),
     {"pflash0", &pflash_state_table, offsetof(struct Machine, fw.flash[0].device.state), false},
     {"pflash1", &pflash_state_table, offsetof(struct Machine, fw.flash[1].device.state), false},
@@ -84,7 +91,8 @@ const struct DeviceState machine_device_states[] = {
 #undef STATE
 #undef VIRTIO
 #undef NIC
-_Static_assert(STORAGE_VIRTIO == 8 && NET_CARDS == 4 && SERIAL_PORTS == 4, "a row for each");
+#undef FOLDER
+_Static_assert(STORAGE_VIRTIO == 8 && NET_CARDS == 4 && SERIAL_PORTS == 4 && VIRTIO_FOLDERS == 4, "a row for each");
 const unsigned machine_device_state_count = sizeof(machine_device_states) / sizeof(machine_device_states[0]);
 
 /* The engine's own interrupt controllers. */

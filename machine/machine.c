@@ -149,6 +149,7 @@ int machine_create(struct Machine *m, const Twin86Config *config, char *why, siz
         return why_errno(why, n, r, "devices");
     if ((r = chardevs_create(m, config, why, n)) != 0 || (r = serial_ports_create(m, config, why, n)) != 0 ||
         (r = debugcon_create(m, config, why, n)) != 0 || (r = virtio_create_objects(m, config, why, n)) != 0 ||
+        (r = virtio_create_exports(m, config, why, n)) != 0 ||
         (r = net_create(m, config, why, n)) != 0 || (r = storage_create(m, config, why, n)) != 0 ||
         (r = net_create_cards(m, config, why, n)) != 0)
         return r;
@@ -185,6 +186,7 @@ static void unload(struct Machine *m) {
 }
 
 void machine_destroy(struct Machine *m) {
+    virtio_folders_silence(m);
     for (unsigned i = 0; i < m->cpu_count; i++)
         vcpu_destroy(machine_cpu(m, i));
     loop_destroy(&m->loop);

@@ -12,6 +12,7 @@ static int hold(struct StateFile *s, struct Machine *m) {
     if (!machine_running(m)) {
         machine_sync_state(m);
         storage_drain(m);
+        virtio_folders_drain(m);
         return 0;
     }
     pthread_mutex_unlock(&m->lock);

@@ -12,15 +12,16 @@ layers='
 base: base/
 isa: isa/ base/
 memory: memory/ base/
-devices: devices/ block/ net/ display/ memory/ base/
+devices: devices/ block/ fs9p/ net/ display/ memory/ base/
 block: block/ base/
+fs9p: fs9p/ base/
 net: net/ base/
 display: display/ base/
 cpu: cpu/ accel/accel.h devices/clock.h isa/ memory/ base/
 accel: accel/ cpu/ isa/ memory/ base/
 debug: debug/ accel/ cpu/ devices/ isa/ memory/ base/
-machine: machine/ include/twin86.h debug/ accel/ cpu/ devices/ block/ net/ display/ isa/ memory/ base/
-control: control/ include/twin86.h machine/ debug/ accel/ cpu/ devices/ block/ net/ display/ isa/ memory/ base/
+machine: machine/ include/twin86.h debug/ accel/ cpu/ devices/ block/ fs9p/ net/ display/ isa/ memory/ base/
+control: control/ include/twin86.h machine/ debug/ accel/ cpu/ devices/ block/ fs9p/ net/ display/ isa/ memory/ base/
 diff: diff/ include/twin86.h machine/ debug/ accel/ cpu/ devices/ isa/ memory/ base/
 cli: cli/ twin86.h
 examples: twin86.h
@@ -34,11 +35,12 @@ accel/kvm/kvm.h: diff/run/runner_kvm.c
 accel/kvm/: isa/none
 isa/gen/: accel/tcg-lite/gen/
 isa/x86_ids.h: diff/
+fs9p/internal.h: fs9p/
 '
 
 # "FILE HEADER" for each #include with quotes; a header without a folder is in the file's own, or the public one.
 includes() {
-    find base isa memory devices block net display cpu accel debug machine control diff cli examples \
+    find base isa memory devices block fs9p net display cpu accel debug machine control diff cli examples \
         -name '*.[ch]' 2>/dev/null | sort | while read -r file; do
         sed -n 's/^ *# *include *"\([^"]*\)".*/\1/p' "$file" | while read -r header; do
             case $header in
@@ -98,6 +100,7 @@ wrong base/why.c memory/bus.h
 wrong isa/decode.c cpu/env.h
 wrong memory/bus.c devices/irq.h
 wrong devices/uart.c machine/machine.h
+wrong devices/virtio/virtio_9p.c fs9p/internal.h
 wrong cpu/vcpu.c accel/tcg-lite/run/tcg.h
 wrong accel/kvm/step.c accel/tcg-lite/run/tcg.h
 wrong debug/trace.c machine/machine.h
@@ -109,10 +112,10 @@ wrong cli/main.c machine/machine.h
 wrong attic/old.c isa/isa.h
 
 # How much is in a room: sources of a folder, lines of a file.
-crowded=$(find base isa memory devices block net display cpu accel debug machine control diff cli examples tests \
+crowded=$(find base isa memory devices block fs9p net display cpu accel debug machine control diff cli examples tests \
     -name '*.[ch]' 2>/dev/null | sed 's#/[^/]*$##' | sort | uniq -c | awk '$1 > 34 { print $2 ": " $1 " sources; 34 are enough" }')
 expect "folders" "$crowded"
-long=$(find base isa memory devices block net display cpu accel debug machine control diff cli examples include tests \
+long=$(find base isa memory devices block fs9p net display cpu accel debug machine control diff cli examples include tests \
     -name '*.[ch]' -exec wc -l {} + 2>/dev/null | awk '$2 != "total" && $1 > 800 { print $2 ": " $1 " lines; 800 are enough" }')
 expect "files" "$long"
 wide=$(find . -name build -prune -o -name '*.[chS]' -exec awk 'length > 120 { print FILENAME ":" FNR ": wider than 120 columns" }' {} +)

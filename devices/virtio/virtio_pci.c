@@ -369,7 +369,7 @@ void virtio_pci_init(struct VirtioPci *p, const struct VirtioPciId *id) {
     static const uint16_t transitional[] = {
         /* 4.1.2.1 */
         [VIRTIO_TYPE_NET] = 0x1000,     [VIRTIO_TYPE_BLOCK] = 0x1001,   [VIRTIO_TYPE_CONSOLE] = 0x1003,
-        [VIRTIO_TYPE_ENTROPY] = 0x1005, [VIRTIO_TYPE_BALLOON] = 0x1002,
+        [VIRTIO_TYPE_ENTROPY] = 0x1005, [VIRTIO_TYPE_BALLOON] = 0x1002, [VIRTIO_TYPE_9P] = 0x1009,
     };
     memset(p, 0, sizeof *p);
     pci_device_init(&p->pci, &p->state.pci, id->name, VENDOR, transitional[id->type], id->class_code, 0);

@@ -37,6 +37,7 @@ enum {
     VIRTIO_TYPE_CONSOLE,
     VIRTIO_TYPE_ENTROPY,
     VIRTIO_TYPE_BALLOON,
+    VIRTIO_TYPE_9P = 9,
 };
 
 /** What the function is. */

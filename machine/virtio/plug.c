@@ -47,6 +47,7 @@ void virtio_devices_reset(struct Machine *m) {
         virtio_pci_reset(&m->virtio.serial.pci);
     if (m->virtio.balloon.plugged)
         virtio_pci_reset(&m->virtio.balloon.pci);
+    virtio_folders_reset(m);
 }
 
 void virtio_devices_restored(struct Machine *m) {
@@ -56,4 +57,5 @@ void virtio_devices_restored(struct Machine *m) {
         virtio_serial_restored(&m->virtio.serial.serial);
     if (m->virtio.balloon.plugged)
         virtio_balloon_restored(&m->virtio.balloon.balloon);
+    virtio_folders_restored(m);
 }

@@ -147,6 +147,7 @@ void virtio_destroy(struct Machine *m) {
         free(s);
     }
     m->virtio.sources = NULL;
+    virtio_folders_destroy(m);
     free(m->virtio.balloon.id);
     free(m->virtio.serial.id);
 }

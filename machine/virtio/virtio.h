@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /**
- * Virtio devices that are no disks, as -device and -object ask for them: entropy, balloon, consoles. docs/devices.md is
- * about the options.
+ * Virtio devices that are no disks, as -device, -object and -fsdev ask for them: entropy, balloon, consoles, shared
+ * folders. docs/devices.md is about the options.
  *
  * All functions but those of creation and destruction: machine lock held.
  */
 #ifndef TWIN86_MACHINE_VIRTIO_H
 #define TWIN86_MACHINE_VIRTIO_H
 
+#include "devices/virtio/virtio_9p.h"
 #include "devices/virtio/virtio_balloon.h"
 #include "devices/virtio/virtio_pci.h"
 #include "devices/virtio/virtio_rng.h"
@@ -52,8 +53,29 @@ struct VirtioSerialDevice {
     bool plugged;
 };
 
+/** A folder of the host's that a device may show: -fsdev. */
+struct FolderExport {
+    struct FolderExport *next;
+    char *id, *path;
+    struct Fs9pOptions options;
+    bool used;
+};
+
+enum { VIRTIO_FOLDERS = 4 };
+
+struct VirtioFolderDevice {
+    struct VirtioPci pci;
+    struct Virtio9p p9;
+    struct Fs9p *server;
+    struct Machine *machine;
+    struct LoopWork finished;
+    bool plugged;
+};
+
 struct VirtioDevices {
     struct RngSource *sources;
+    struct FolderExport *exports;
+    struct VirtioFolderDevice folder[VIRTIO_FOLDERS];
     struct VirtioSerialDevice serial;
     struct VirtioRngDevice rng;
     struct VirtioBalloonDevice balloon;
@@ -61,11 +83,23 @@ struct VirtioDevices {
 
 /** The sources that -object names. Before devices are put in. 0 or -errno with `why`. */
 int virtio_create_objects(struct Machine *m, const Twin86Config *config, char *why, size_t n);
+/** The folders that -fsdev names. Before devices are put in. 0 or -errno with `why`. */
+int virtio_create_exports(struct Machine *m, const Twin86Config *config, char *why, size_t n);
 /** What sources wait for is served in the machine's loop from now on. 0 or -errno with `why`. */
 int virtio_start(struct Machine *m, char *why, size_t n);
 void virtio_destroy(struct Machine *m);
 void virtio_devices_reset(struct Machine *m);
 void virtio_devices_restored(struct Machine *m);
+
+/** The same of shared folders, which those above call. */
+void virtio_folders_reset(struct Machine *m);
+void virtio_folders_restored(struct Machine *m);
+/** The machine's threads are about to end: nothing is posted to them any more. */
+void virtio_folders_silence(struct Machine *m);
+/** They have ended. */
+void virtio_folders_destroy(struct Machine *m);
+/** Wait for what is on its way between the guest and shared folders: it is in no state. */
+void virtio_folders_drain(struct Machine *m);
 
 /** The first slot of the PCI bus that is free; PCI_SLOTS: none is. */
 unsigned virtio_free_slot(const struct Machine *m);
@@ -86,6 +120,7 @@ int virtio_plug(struct Machine *m, struct VirtioPci *pci, struct Virtio *v, cons
 int virtio_add_rng(struct Machine *m, const char *device, char *list, char *why, size_t n);
 int virtio_add_balloon(struct Machine *m, const char *device, char *list, char *why, size_t n);
 int virtio_add_serial(struct Machine *m, const char *device, char *list, char *why, size_t n);
+int virtio_add_folder(struct Machine *m, const char *device, char *list, char *why, size_t n);
 int virtio_add_port(struct Machine *m, const char *device, char *list, char *why, size_t n);
 
 /** Random bytes: VirtioRngOps.read; `opaque` is the struct RngSource. */
