@@ -15,7 +15,7 @@ static const char help[] = "Usage: twin86 [options]      without a guest, the bu
                            "  -cpu MODEL[,+FEATURE|-FEATURE]...                     -cpu help   lists\n"
                            "  -accel A[:B...]  engines to try in order (tcg-lite)   -accel help lists\n"
                            "  -hda F.. -cdrom F -fda F, -drive file=F,OPTION.. -blockdev OPTION..  -snapshot\n"
-                           "  -device DEVICE   ide-hd, pvpanic... (help lists)  -object rng-builtin,id=I\n"
+                           "  -device DEVICE   (help lists) -object rng-builtin,id=I  -virtfs local,path=D..\n"
                            "  -nic user,hostfwd=tcp::2222-:22   network (default: user)   -nic none  without\n"
                            "  -icount shift=N  runs repeat exactly    -rtc base=DATE|utc|localtime\n"
                            "  -machine pc[,kernel-irqchip=on] (with kvm)    -handover [every=MS]  of engines\n"

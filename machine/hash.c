@@ -36,6 +36,7 @@ static void put_ram(struct Sha256 *s, const struct Region *ram) {
 #define NIC(n)                                                                                                         \
     {"nic" #n, &virtio_pci_state_table, offsetof(struct Machine, net.virtio[n].pci.state), false}, {                   \
         "virtio-net" #n, &virtio_net_state_table, offsetof(struct Machine, net.virtio[n].net.state), false             \
+    }
 #define FOLDER(n)                                                                                                      \
     {"virtio-9p" #n, &virtio_pci_state_table, offsetof(struct Machine, virtio.folder[n].pci.state), false}, {          \
         "shared-folder" #n, &virtio_9p_state_table, offsetof(struct Machine, virtio.folder[n].p9.state), false         \

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* -fsdev, and -device virtio-9p-pci. */
+#include "base/lists.h"
 #include "base/nearest.h"
 #include "base/why.h"
-#include "machine/lists.h"
 #include "machine/machine.h"
 
 #include <errno.h>
@@ -90,13 +90,13 @@ static int read_key(struct FolderKeys *k, const char *key, const char *value, ch
         if (value != NULL && keys[i].set(k, value))
             return 0;
         return why_set(why, n, -EINVAL, "-fsdev: %s=%s is not right; it is %s%s%s", key, value != NULL ? value : "",
-                       keys[i].values, k->near.name != NULL ? ", perhaps " : "",
+                       keys[i].values, k->near.name != NULL ? "; the nearest is " : "",
                        k->near.name != NULL ? k->near.name : "");
     }
     return why_set(why, n, -EINVAL,
                    "-fsdev: there is no '%s'; id=, path=, security_model=, readonly=, fmode=, dmode= and "
                    "multidevs= are%s%s",
-                   key, near.name != NULL ? ", perhaps " : "", near.name != NULL ? near.name : "");
+                   key, near.name != NULL ? "; the nearest is " : "", near.name != NULL ? near.name : "");
 }
 
 static int check(const struct Machine *m, const struct FolderKeys *k, char *why, size_t n) {
@@ -166,7 +166,7 @@ static int find(struct Machine *m, const char *device, const char *fsdev, const 
         nearest_consider(&near, fsdev, (*e)->id);
     if (*e == NULL)
         return why_set(why, n, -EINVAL, "-device %s: there is no -fsdev '%s'%s%s", device, fsdev,
-                       near.name != NULL ? "; perhaps " : "", near.name != NULL ? near.name : "");
+                       near.name != NULL ? "; the nearest is " : "", near.name != NULL ? near.name : "");
     if ((*e)->used)
         return why_set(why, n, -EINVAL, "-device %s: -fsdev '%s' has a device already", device, fsdev);
     if (tag[0] == '\0' || strlen(tag) > VIRTIO_9P_TAG)
@@ -237,8 +237,8 @@ void virtio_folders_drain(struct Machine *m) {
 }
 
 void virtio_folders_silence(struct Machine *m) {
-    FOR_EACH_FOLDER (m, d)
-        fs9p_silence(d->server);
+    FOR_EACH_FOLDER(m, d)
+    fs9p_silence(d->server);
 }
 
 void virtio_folders_restored(struct Machine *m) {

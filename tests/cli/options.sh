@@ -89,6 +89,27 @@ refused "/nonexistent: No such file" -object rng-random,id=r,filename=/nonexiste
 refused "is no source that goes on" -object rng-random,id=r,filename="$0"
 refused "rng-random makes runs differ" -icount shift=0 -object rng-random,id=r
 refused "there is no -object 'r'" -device virtio-rng-pci,rng=r
+refused "-fsdev: 'proxy' is not supported; local is" -fsdev proxy,id=f
+refused "needs id=NAME" -fsdev local,path=/
+refused "needs path=FOLDER" -fsdev local,id=f
+refused "needs security_model=" -fsdev local,id=f,path=/
+refused "security_model=maped-xattr is not right" -fsdev local,id=f,path=/,security_model=maped-xattr
+refused "the nearest is mapped-xattr" -fsdev local,id=f,path=/,security_model=maped-xattr
+refused "no 'securitymodel'; id=" -fsdev local,id=f,path=/,securitymodel=none
+refused "the nearest is security_model" -fsdev local,id=f,path=/,securitymodel=none
+refused "multidevs=warn is not right; it is remap or forbid" -fsdev local,id=f,path=/,security_model=none,multidevs=warn
+refused "no 'writeout'" -fsdev local,id=f,path=/,security_model=none,writeout=immediate
+refused "fmode=0888 is not right" -fsdev local,id=f,path=/,security_model=mapped,fmode=0888
+refused "fmode= and dmode= are for" -fsdev local,id=f,path=/,security_model=none,fmode=0644
+refused "readonly=yes is not right" -fsdev local,id=f,path=/,security_model=none,readonly=yes
+refused "there is a 'f' already" -fsdev local,id=f,path=/,security_model=none -fsdev local,id=f,path=/,security_model=none
+refused "needs fsdev=ID" -device virtio-9p-pci,mount_tag=t
+refused "there is no -fsdev 'f'" -device virtio-9p-pci,fsdev=f,mount_tag=t
+refused "has a device already" -fsdev local,id=f,path=/,security_model=none -device virtio-9p,fsdev=f,mount_tag=t -device virtio-9p,fsdev=f,mount_tag=u
+refused "1 to 31 bytes are" -virtfs local,id=f,path=/,security_model=none,mount_tag=12345678901234567890123456789012
+refused "-virtfs: needs mount_tag=TAG" -virtfs local,path=/,security_model=none
+refused "/nonexistent: No such file" -virtfs local,path=/nonexistent,security_model=none,mount_tag=t
+refused "Not a directory" -virtfs local,path=/dev/null,security_model=none,mount_tag=t
 refused "max-bytes=0 is not right" -device virtio-rng-pci,max-bytes=0
 refused "there is one already" -device virtio-rng-pci -device virtio-rng-pci
 refused "slot 16 of pci.0 is taken" -device virtio-rng-pci,addr=10 -device virtio-balloon-pci,addr=0x10.0
