@@ -126,6 +126,8 @@ struct Fs9pCall {
 /* ---- queue.c ---- */
 
 void fs9p_queue_init(struct Fs9p *fs);
+/** With its first thread. 0 or -errno. */
+int fs9p_queue_start(struct Fs9p *fs);
 void fs9p_queue_destroy(struct Fs9p *fs);
 /** Take back what waits, wait for what runs. */
 void fs9p_queue_empty(struct Fs9p *fs);

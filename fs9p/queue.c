@@ -96,9 +96,34 @@ static struct Fs9pRequest *next_request(struct Fs9p *fs) {
         fs->idle++;
         int e = pthread_cond_clockwait(&fs->work, &fs->queue_lock, CLOCK_MONOTONIC, &until);
         fs->idle--;
-        if (e == ETIMEDOUT && fs->queued.first == NULL)
+        if (e == ETIMEDOUT && fs->queued.first == NULL && fs->idle > 0) /* not the last that is idle */
             return NULL;
     }
+}
+
+static void *worker(void *opaque);
+
+/* With the lock. Signals are for other threads. 0 or -errno. */
+static int make_thread(struct Fs9p *fs) {
+    sigset_t all, old;
+    pthread_attr_t attr;
+    pthread_t thread;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    pthread_attr_init(&attr);
+    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    int r = -pthread_create(&thread, &attr, worker, fs);
+    fs->threads += r == 0;
+    pthread_attr_destroy(&attr);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return r;
+}
+
+/* With the lock, by a thread that will be busy: what comes next must not wait for a slow one. Whoever submits makes no
+ * threads: that is a vCPU, which has other things to do, and in a sandbox can't. */
+static void keep_one_idle(struct Fs9p *fs) {
+    if (fs->idle == 0 && fs->threads < FS9P_THREADS)
+        make_thread(fs); /* if it can't be had, requests wait for one of us */
 }
 
 static void *worker(void *opaque) {
@@ -108,6 +133,7 @@ static void *worker(void *opaque) {
     while ((r = next_request(fs)) != NULL) {
         r->state = RUNNING;
         push(&fs->running, r);
+        keep_one_idle(fs);
         pthread_mutex_unlock(&fs->queue_lock);
         fs9p_serve(fs, r);
         pthread_mutex_lock(&fs->queue_lock);
@@ -125,37 +151,13 @@ static void *worker(void *opaque) {
     return NULL;
 }
 
-/* With the lock. Signals are for other threads. */
-static void make_thread(struct Fs9p *fs) {
-    sigset_t all, old;
-    pthread_attr_t attr;
-    pthread_t thread;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    pthread_attr_init(&attr);
-    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-    if (pthread_create(&thread, &attr, worker, fs) == 0)
-        fs->threads++;
-    pthread_attr_destroy(&attr);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-}
-
 /* ---- submitting ---- */
 
 static void start(struct Fs9p *fs, struct Fs9pRequest *r) {
     r->state = QUEUED;
     push(&fs->queued, r);
     fs->queued_count++;
-    if (fs->queued_count > fs->idle && fs->threads < FS9P_THREADS)
-        make_thread(fs);
-    if (fs->threads > 0) {
-        pthread_cond_signal(&fs->work);
-        return;
-    }
-    take_out(&fs->queued, r);
-    fs->queued_count--;
-    fs9p_reply_error(r, -EAGAIN);
-    finish(fs, r);
+    pthread_cond_signal(&fs->work);
 }
 
 /* What has not begun never does; the answer to Tflush comes behind the other's in any case. */
@@ -237,6 +239,13 @@ void fs9p_queue_empty(struct Fs9p *fs) {
 }
 
 /* ---- life ---- */
+
+int fs9p_queue_start(struct Fs9p *fs) {
+    pthread_mutex_lock(&fs->queue_lock);
+    int r = make_thread(fs);
+    pthread_mutex_unlock(&fs->queue_lock);
+    return r;
+}
 
 void fs9p_queue_init(struct Fs9p *fs) {
     queue_init(&fs->queued);

@@ -61,6 +61,8 @@ int fs9p_open(struct Fs9p **out, const struct Fs9pOptions *o, const struct Fs9pH
     pthread_mutex_init(&fs->notes, NULL);
     fs9p_queue_init(fs);
     int r = open_root(fs, o->path, why, n);
+    if (r == 0 && (r = fs9p_queue_start(fs)) != 0)
+        why_errno(why, n, r, o->path);
     if (r != 0) {
         fs9p_close(fs);
         return r;
