@@ -19,6 +19,15 @@ static unsigned descriptors(void) {
     return l.rlim_cur / 4 > LEAST ? (unsigned)(l.rlim_cur / 4) : LEAST;
 }
 
+/* A stream of walks does not keep a rename waiting. */
+static void init_names(struct Fs9p *fs) {
+    pthread_rwlockattr_t a;
+    pthread_rwlockattr_init(&a);
+    pthread_rwlockattr_setkind_np(&a, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    pthread_rwlock_init(&fs->names, &a);
+    pthread_rwlockattr_destroy(&a);
+}
+
 static int open_root(struct Fs9p *fs, const char *path, char *why, size_t n) {
     struct stat st;
     fs->root->fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK);
@@ -56,7 +65,7 @@ int fs9p_open(struct Fs9p **out, const struct Fs9pOptions *o, const struct Fs9pH
     fs->folder_mode = o->folder_mode != 0 ? o->folder_mode : 0700;
     fs->host = *host;
     fs->nodes_most = fs->files_most = descriptors();
-    pthread_rwlock_init(&fs->names, NULL);
+    init_names(fs);
     pthread_mutex_init(&fs->lock, NULL);
     pthread_mutex_init(&fs->notes, NULL);
     fs9p_queue_init(fs);

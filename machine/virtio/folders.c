@@ -199,8 +199,8 @@ static int plug(struct Machine *m, struct VirtioFolderDevice *d, const struct Fo
 int virtio_add_folder(struct Machine *m, const char *device, char *list, char *why, size_t n) {
     const char *fsdev = NULL, *tag = NULL;
     struct VirtioPlug p = {0};
-    struct FolderExport *e;
-    struct VirtioFolderDevice *d;
+    struct FolderExport *e = NULL;
+    struct VirtioFolderDevice *d = NULL;
     char *key, *value;
     while (list_cut_property(&list, &key, &value)) {
         if (value != NULL && strcmp(key, "fsdev") == 0)
