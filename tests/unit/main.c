@@ -98,6 +98,7 @@ static const struct SuiteEntry suites[] = {
     {"virtio_serial", virtio_serial_suite},
     {"virtio_balloon", virtio_balloon_suite},
     {"virtio_9p", virtio_9p_suite},
+    {"folder_state", folder_state_suite},
     {"storage", storage_suite},
     {"atapi", atapi_suite},
     {"fw_cfg", fw_cfg_suite},

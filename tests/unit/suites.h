@@ -99,6 +99,7 @@ Suite *virtio_rng_suite(void);
 Suite *virtio_serial_suite(void);
 Suite *virtio_balloon_suite(void);
 Suite *virtio_9p_suite(void);
+Suite *folder_state_suite(void);
 Suite *storage_suite(void);
 Suite *atapi_suite(void);
 Suite *fw_cfg_suite(void);
