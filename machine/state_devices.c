@@ -104,10 +104,20 @@ static void describe_cards(FILE *f, const struct Machine *m) {
     }
 }
 
+static void describe_folders(FILE *f, const struct Machine *m) {
+    for (unsigned i = 0; i < VIRTIO_FOLDERS; i++) {
+        const struct VirtioFolderDevice *d = &m->virtio.folder[i];
+        if (d->plugged)
+            fprintf(f, "virtio-9p-pci in slot %x: tag '%.*s'\n", d->pci.pci.devfn / PCI_FUNCTIONS,
+                    (int)(d->p9.virtio.config_size - 2), (const char *)d->p9.space + 2);
+    }
+}
+
 static void describe_virtio(FILE *f, const struct Machine *m) {
     const struct VirtioDevices *v = &m->virtio;
     describe_virtio_disks(f, m);
     describe_cards(f, m);
+    describe_folders(f, m);
     if (v->rng.plugged)
         fprintf(f, "virtio-rng-pci: %" PRIu64 " bytes in %" PRIu64 " ms\n", v->rng.rng.config.max_bytes,
                 v->rng.rng.config.period_ms);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* -fsdev, and -device virtio-9p-pci. */
 #include "base/lists.h"
-#include "base/nearest.h"
 #include "base/why.h"
+#include "base/words.h"
 #include "machine/machine.h"
 
 #include <errno.h>
@@ -11,11 +11,6 @@
 
 /* ---- words ---- */
 
-struct Word {
-    const char *name;
-    int value;
-};
-
 static const struct Word models[] = {
     {"mapped-xattr", FS9P_MAPPED_XATTR}, {"mapped", FS9P_MAPPED_XATTR}, /* as QEMU called it first */
     {"mapped-file", FS9P_MAPPED_FILE},   {"passthrough", FS9P_PASSTHROUGH}, {"none", FS9P_NONE}, {NULL, 0}};
@@ -23,12 +18,10 @@ static const struct Word devices[] = {{"remap", FS9P_REMAP}, {"forbid", FS9P_FOR
 
 /* False, and the word that is nearest, if any. */
 static bool choose(const struct Word *words, const char *value, int *choice, struct Nearest *near) {
-    for (; words->name != NULL; words++) {
-        if (strcmp(words->name, value) == 0)
-            return *choice = words->value, true;
-        nearest_consider(near, value, words->name);
-    }
-    return false;
+    const struct Word *w = word_find(words, value);
+    *choice = w != NULL ? w->value : 0;
+    words_consider(near, words, value);
+    return w != NULL;
 }
 
 static bool octal(const char *value, mode_t *mode) {
@@ -53,7 +46,7 @@ static bool set_fmode(struct FolderKeys *k, const char *value) { return octal(va
 static bool set_dmode(struct FolderKeys *k, const char *value) { return octal(value, &k->options.folder_mode); }
 
 static bool set_model(struct FolderKeys *k, const char *value) {
-    int choice = 0;
+    int choice;
     k->model = value;
     bool known = choose(models, value, &choice, &k->near);
     k->options.security = (enum Fs9pSecurity)choice;
@@ -61,7 +54,7 @@ static bool set_model(struct FolderKeys *k, const char *value) {
 }
 
 static bool set_devices(struct FolderKeys *k, const char *value) {
-    int choice = 0;
+    int choice;
     bool known = choose(devices, value, &choice, &k->near);
     k->options.devices = (enum Fs9pDevices)choice;
     return known;
