@@ -20,7 +20,8 @@ static const struct Word devices[] = {{"remap", FS9P_REMAP}, {"forbid", FS9P_FOR
 static bool choose(const struct Word *words, const char *value, int *choice, struct Nearest *near) {
     const struct Word *w = word_find(words, value);
     *choice = w != NULL ? w->value : 0;
-    words_consider(near, words, value);
+    if (w == NULL)
+        words_consider(near, words, value);
     return w != NULL;
 }
 
