@@ -14,7 +14,7 @@
 # Each emulated machine has one of the host's processors: on two, QEMU loses interrupts; there are as many at once as
 # there are processors, two at most. And guests get nohz=off: QEMU's SVM loses STI's shadow (sti_hlt shows it, and
 # fails). docs/kvm-run.md has both. Machines print a line every 10 seconds; should that not have been all, one that says
-# nothing for a minute is begun anew, twice, and the output says so.
+# nothing for a minute is begun anew, twice, and the output says so; as is one whose QEMU ends in an assertion of its own.
 #
 # SKIPs (exit code 77) where QEMU or the kernel packages can't be had.
 set -u
@@ -300,14 +300,15 @@ emulate() {
         # shellcheck disable=SC2086
         timeout "$limit" taskset -c "$2" qemu-system-x86_64 -accel tcg -cpu max,+svm,+npt -m 2048 -nographic \
             -no-reboot -nodefaults $serial $disk -kernel "$kernel" -initrd "$work/initrd.gz" \
-            -append "console=ttyS0 quiet panic=-1 tsc=reliable $append jobs=$1" < /dev/null > "$work/raw.$1" &
+            -append "console=ttyS0 quiet panic=-1 tsc=reliable $append jobs=$1" \
+            < /dev/null > "$work/raw.$1" 2> "$work/qemu.$1" &
         echo $! > "$work/pid.$1"
         wait $!
         : > "$work/ended.$1"
     } &
 }
 
-# Wait for its end. False: it was ended, because it stood still.
+# Wait for its end. False, and why: it was ended, because it stood still; or QEMU has ended itself.
 alive() {
     size=-1 still=0
     while [ ! -e "$work/ended.$1" ]; do
@@ -316,9 +317,12 @@ alive() {
         [ "$size" = "$before" ] || still=0
         if [ $still -ge 60 ]; then
             kill "$(cat "$work/pid.$1")"
+            echo "the emulated machine stood still" > "$work/why.$1"
             return 1
         fi
     done
+    grep '^Bail out!' "$work/qemu.$1" > "$work/why.$1" || return 0
+    return 1
 }
 
 # machine JOB,JOB... CPU
@@ -332,11 +336,11 @@ machine() {
             gdb_pid=$!
         fi
         alive "$1" && break
-        echo "  $1: the emulated machine stood still (run $try)" >> "$work/still.$1"
+        echo "  $1: $(cat "$work/why.$1") (run $try)" >> "$work/still.$1"
         wait $emulation
         [ "$1" != gdb ] || kill $gdb_pid
     done
-    tr -d '\r' < "$work/raw.$1" > "$work/log.$1"
+    cat "$work/raw.$1" "$work/qemu.$1" | tr -d '\r' > "$work/log.$1"
     if [ "$1" = gdb ]; then
         wait $gdb_pid
         cat "$work/gdb.verdict" >> "$work/log.gdb"
