@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* romfile=: what a device's expansion ROM has for firmware to start. */
+#include "base/bytes.h"
 #include "base/why.h"
 #include "machine/machine.h"
 #include "memory/host_file.h"
@@ -35,15 +36,11 @@ static uint64_t bar_size(size_t size) {
     return n;
 }
 
-static int add_rom(struct Machine *m, struct PciDevice *dev, const char *option, const char *file, char *why,
-                   size_t n) {
-    uint8_t *data = NULL;
-    size_t size = 0;
-    int r = firmware_read_rom(m, option, file, &data, &size, why, n);
-    if (r != 0)
-        return r;
+/* Make it the function's; `data` is freed. */
+static int show_rom(struct Machine *m, struct PciDevice *dev, const char *option, uint8_t *data, size_t size, char *why,
+                    size_t n) {
     struct PciRom *rom = calloc(1, sizeof(*rom));
-    r = rom == NULL ? -ENOMEM : region_init_rom(&rom->region, "expansion ROM", data, size, bar_size(size));
+    int r = rom == NULL ? -ENOMEM : region_init_rom(&rom->region, "expansion ROM", data, size, bar_size(size));
     free(data);
     if (r == 0 && (r = pci_device_add_rom(dev, &rom->region)) != 0)
         region_destroy(&rom->region);
@@ -57,20 +54,45 @@ static int add_rom(struct Machine *m, struct PciDevice *dev, const char *option,
 }
 
 int firmware_add_pci_rom(struct Machine *m, struct PciDevice *dev, const char *file, char *why, size_t n) {
+    uint8_t *data = NULL;
+    size_t size = 0;
     char option[80];
     if (file == NULL || file[0] == '\0') /* romfile= with nothing: none, as with QEMU */
         return 0;
     snprintf(option, sizeof(option), "-device %s: romfile", dev->name);
     m->fw.wanted = true; /* which starts what is in there */
-    return add_rom(m, dev, option, file, why, n);
+    int r = firmware_read_rom(m, option, file, &data, &size, why, n);
+    return r == 0 ? show_rom(m, dev, option, data, size, why, n) : r;
+}
+
+/* A driver for several devices names one of them, and firmware starts it for no other: the PC's image (PCI Firmware
+ * Specification 3.0, 5.1.2) gets the function's identification, and byte 6, which iPXE keeps for that, the difference.
+ */
+static void put_identification(uint8_t *data, size_t size, const struct PciDevice *dev) {
+    enum { POINTER = 0x18, LENGTH = 24, IDENTIFICATION = 4, CODE_TYPE = 20, CHECKSUM = 6 };
+    size_t at = size >= POINTER + 2 ? get_le16(data + POINTER) : size;
+    if (!range_within(at, LENGTH, size) || memcmp(data + at, "PCIR", 4) != 0 || data[at + CODE_TYPE] != 0)
+        return;
+    for (unsigned i = 0; i < 4; i++) {
+        uint8_t *byte = &data[at + IDENTIFICATION + i];
+        data[CHECKSUM] += (uint8_t)(*byte - dev->initial[i]);
+        *byte = dev->initial[i];
+    }
 }
 
 int firmware_add_default_rom(struct Machine *m, struct PciDevice *dev, const char *file, char *why, size_t n) {
+    uint8_t *data = NULL;
+    size_t size = 0;
     char unused[8];
     char *path = m->fw.wanted ? firmware_find(m, file, unused, sizeof(unused)) : NULL;
-    int r = path != NULL ? add_rom(m, dev, dev->name, path, why, n) : 0;
+    if (path == NULL)
+        return 0;
+    int r = firmware_read_rom(m, dev->name, path, &data, &size, why, n);
     free(path);
-    return r;
+    if (r != 0)
+        return r;
+    put_identification(data, size, dev);
+    return show_rom(m, dev, dev->name, data, size, why, n);
 }
 
 void firmware_destroy_pci_roms(struct Machine *m) {

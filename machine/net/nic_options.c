@@ -211,9 +211,15 @@ static bool wants_default(const struct Machine *m, const Twin86Config *c) {
            user_is_there();
 }
 
+/* Its ROM would only take time, but where firmware is told to start it. */
+static const char *default_nic(const struct Machine *m) {
+    bool boots = strchr(m->fw.boot.order, 'n') != NULL || strchr(m->fw.boot.once, 'n') != NULL;
+    return boots ? "user" : "user,romfile=";
+}
+
 int net_create_cards(struct Machine *m, const Twin86Config *config, char *why, size_t n) {
     int r = add_nets(m, config->nets, why, n);
     for (const char *const *s = config->nics; r == 0 && s != NULL && *s != NULL; s++)
         r = add_nic(m, *s, why, n);
-    return r == 0 && wants_default(m, config) ? add_nic(m, "user", why, n) : r;
+    return r == 0 && wants_default(m, config) ? add_nic(m, default_nic(m), why, n) : r;
 }

@@ -100,9 +100,22 @@ def forwarded(guest_port):
     return int(m[1]) if m else 0
 
 
+def start_network_boot():
+    """iPXE fetches a program by TFTP, which writes to the serial port and then 10h to isa-debug-exit."""
+    roms = ("/usr/lib/ipxe/qemu/efi-virtio.rom", "/usr/share/seabios/bios-256k.bin")
+    if model != "virtio-net-pci" or not all(map(os.path.exists, roms)):
+        return None
+    with open(path("tftp/nbp"), "wb") as f:
+        f.write(bytes.fromhex("31c00e1fe800005e83c616baf803ac84c07403eeebf8b010baf400eef40d0a4e42502052554e530d0a00"))
+    return subprocess.Popen(twin86 + ["-m", "64M", "-boot", "n", "-nic", f"user,tftp={path('tftp')},bootfile=nbp",
+                                      "-device", "isa-debug-exit", "-timeout", "120", "-serial", f"file:{path('ipxe')}"],
+                            stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
 os.mkdir(path("tftp"))
 with open(path("tftp/hello"), "w") as f:
     f.write("by TFTP\n" * 500)
+ipxe = start_network_boot()
 web = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Files)
 threading.Thread(target=web.serve_forever, daemon=True).start()
 p = subprocess.Popen(
@@ -181,7 +194,16 @@ try:
     shell.flush()
     p.wait(60)
     check("twin86 ends", p.returncode == 0, p.communicate())
+    if ipxe is not None:
+        code = ipxe.wait(150)
+        with open(path("ipxe"), errors="replace") as f:
+            said = f.read()
+        check("boot from the network", code == 33 and "NBP RUNS" in said, (code, said[-500:]))
+    else:
+        print("SKIP boot from the network: no SeaBIOS or no iPXE for this card")
 finally:
+    if ipxe is not None and ipxe.poll() is None:
+        ipxe.kill()
     if p.poll() is None:
         p.kill()
         print(p.communicate())
