@@ -41,6 +41,7 @@ struct Gen {
     const char *tab, *headers, *out;
     const char *const *fusions; /* files, then NULL */
     bool lenient;
+    bool general; /* of each instruction its general form alone */
     int line, errors;
     int row_line; /* where the row begins */
     struct Unit unit[MAX_UNITS];

@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Make a disk with Debian 12 (systemd, GRUB, ext4; root's password is "twin86"): make-disk.sh [FILE]
+# Make a disk with Debian 12 (systemd, GRUB, ext4; root's password is "twin86"): make-disk.sh [FILE]; make-disk.sh --made
 #
 # The same disk boots by a BIOS and by UEFI, from virtio and from IDE; its console is the first serial port. It is made of
 # Debian's packages by mmdebstrap and mke2fs, without a loop device or a mount of its own; as root, also in a container, or
 # as anybody, where Linux gives user namespaces. It is cached: the last line printed is the disk's path, of a sparse raw
-# image. FILE: a copy, unless that is there already.
+# image. FILE: a copy, unless that is there already. --made: nothing is made, and the exit code is 1 without a disk.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -28,9 +28,11 @@ if [ -n "${1:-}" ] && [ -s "$1" ]; then
     exit 0
 fi
 if [ -s "$disk" ] && [ "$(cat "$cache/recipe" 2>/dev/null)" = "$recipe" ]; then
+    [ "${1:-}" != --made ] || set --
     copy "$disk" "${1:-$disk}"
     exit 0
 fi
+[ "${1:-}" != --made ] || exit 1
 
 need_packages mmdebstrap fdisk e2fsprogs mtools grub-common grub-pc-bin grub-efi-amd64-bin fakeroot >&2
 [ "$(id -u)" -eq 0 ] || need_packages uidmap >&2

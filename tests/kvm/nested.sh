@@ -3,9 +3,9 @@
 # The kvm engine on a complete KVM: QEMU emulates a machine with SVM, Debian's kernel with kvm-amd runs in it, and the
 # built twin86 runs in that: the embedded guest, the unit tests of the engine, pauses and machines by the hundred, the
 # instruction tests, Debian to a shell, and hand-over. nested.sh [JOB...], in the build folder; jobs: embedded unit
-# stress isa lockstep debian debian_irqchip handover moves (saved states, two CPUs; MOVES_ROUNDS times) exits gdb insn
-# (diff insn in every CPU mode, INSN_CASES of each), insn_host (32- and 16-bit programs without KVM, ten times
-# INSN_CASES, under Debian's generic kernel, for the cloud kernel has no 16-bit segments), and, not done by default:
+# stress isa lockstep debian debian_irqchip handover exits gdb insn (diff insn in every CPU mode, INSN_CASES of each),
+# and, not done by default: moves (saved states, two CPUs; MOVES_ROUNDS times), insn_host (32- and 16-bit programs
+# without KVM, ten times INSN_CASES, under Debian's generic kernel, for the cloud kernel has no 16-bit segments),
 # firmware (all of tests/boot/firmware.sh), disks (small ones by SeaBIOS, Debian's kernel on IDE, virtio, CD),
 # debian_disk (Debian 12 lives on its disk; that is eight jobs, disk_CHIP_FIRMWARE_INTERFACE, with kernel-irqchip=CHIP),
 # debian_exits, the exit statistics of Debian's boot as JSON, bench, what exits cost there (docs/exits.md;
@@ -20,7 +20,7 @@
 set -u
 srcdir=${srcdir:-$(cd "$(dirname "$0")/../.." && pwd)}
 # Each word a machine's jobs; two go at once where there are two processors.
-machines="embedded,unit,stress,isa,lockstep,debian,exits handover,insn debian_irqchip gdb insn_host moves"
+machines="embedded,unit,stress,isa,lockstep,debian,exits handover,insn debian_irqchip gdb"
 if [ $# -gt 0 ]; then
     together= machines=
     for job; do

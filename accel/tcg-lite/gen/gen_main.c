@@ -148,10 +148,12 @@ static void check(struct Gen *g) {
 int main(int argc, char **argv) {
     struct Gen *g = calloc(1, sizeof(*g));
     int a = 1;
-    if (a < argc && !strcmp(argv[a], "--lenient"))
-        g->lenient = true, a++;
+    for (; a < argc && !strncmp(argv[a], "--", 2); a++) {
+        g->lenient |= !strcmp(argv[a], "--lenient");
+        g->general |= !strcmp(argv[a], "--general");
+    }
     if (argc - a < 3) {
-        fprintf(stderr, "usage: x86gen [--lenient] TABLE HEADER-FOLDER BUILD-FOLDER [FUSIONS...]\n");
+        fprintf(stderr, "usage: x86gen [--lenient] [--general] TABLE HEADER-FOLDER BUILD-FOLDER [FUSIONS...]\n");
         return 2;
     }
     g->tab = argv[a], g->headers = argv[a + 1], g->out = argv[a + 2], g->fusions = (const char *const *)argv + a + 3;
