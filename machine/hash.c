@@ -33,6 +33,7 @@ static void put_ram(struct Sha256 *s, const struct Region *ram) {
     {"virtio" #n, &virtio_pci_state_table, offsetof(struct Machine, storage.virtio[n].pci.state), false}, {            \
         "virtio-blk" #n, &virtio_blk_state_table, offsetof(struct Machine, storage.virtio[n].blk.state), false         \
     }
+#define E1000(n) {"e1000" #n, &e1000_state_table, offsetof(struct Machine, net.e1000[n].card.state), false}
 #define NIC(n)                                                                                                         \
     {"nic" #n, &virtio_pci_state_table, offsetof(struct Machine, net.virtio[n].pci.state), false}, {                   \
         "virtio-net" #n, &virtio_net_state_table, offsetof(struct Machine, net.virtio[n].net.state), false             \
@@ -74,6 +75,10 @@ const struct DeviceState machine_device_states[] = {
     NIC(1),
     NIC(2),
     NIC(3),
+    E1000(0),
+    E1000(1),
+    E1000(2),
+    E1000(3),
     {"virtio-rng", &virtio_pci_state_table, offsetof(struct Machine, virtio.rng.pci.state), false},
     STATE(virtio.rng.rng, virtio_rng_state_table),
     {"virtio-serial", &virtio_pci_state_table, offsetof(struct Machine, virtio.serial.pci.state), false},
@@ -92,6 +97,7 @@ const struct DeviceState machine_device_states[] = {
 #undef STATE
 #undef VIRTIO
 #undef NIC
+#undef E1000
 #undef FOLDER
 _Static_assert(STORAGE_VIRTIO == 8 && NET_CARDS == 4 && SERIAL_PORTS == 4 && VIRTIO_FOLDERS == 4, "a row for each");
 const unsigned machine_device_state_count = sizeof(machine_device_states) / sizeof(machine_device_states[0]);

@@ -66,6 +66,7 @@ static void wire(struct Machine *m) {
     for (unsigned i = 0; i < SERIAL_PORTS; i++)
         m->com[i].uart.log = log;
     piix3_ide_set_log(&m->piix3_ide, log);
+    net_e1000_set_log(m, log);
     for (unsigned i = 0; i < FIRMWARE_FLASH_CHIPS; i++)
         m->fw.flash[i].device.log = log;
     for (unsigned i = 0; i < m->cpu_count; i++)

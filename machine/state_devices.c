@@ -102,6 +102,13 @@ static void describe_cards(FILE *f, const struct Machine *m) {
                     v->pci.pci.devfn / PCI_FUNCTIONS, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5],
                     v->net.virtio.offered);
     }
+    for (unsigned i = 0; i < NET_CARDS; i++) {
+        const struct E1000Nic *c = &m->net.e1000[i];
+        const uint8_t *mac = c->nic.mac;
+        if (c->plugged)
+            fprintf(f, "e1000 in slot %x: %02x:%02x:%02x:%02x:%02x:%02x\n", c->card.pci.devfn / PCI_FUNCTIONS, mac[0],
+                    mac[1], mac[2], mac[3], mac[4], mac[5]);
+    }
 }
 
 static void describe_folders(FILE *f, const struct Machine *m) {

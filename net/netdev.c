@@ -10,7 +10,8 @@
 #include <string.h>
 #include <time.h>
 
-static const struct NetdevKind *const kinds[] = {&netdev_user};
+static const struct NetdevKind *const kinds[] = {&netdev_user, &netdev_stream, &netdev_dgram, &netdev_socket,
+                                                 &netdev_tap};
 enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };
 
 const struct NetdevKind *netdev_kind(unsigned index) { return index < KINDS ? kinds[index] : NULL; }

@@ -91,6 +91,10 @@ void netdev_close(struct Netdev *d);
 
 /* ---- kinds ---- */
 
-extern const struct NetdevKind netdev_user; /* user.c */
+extern const struct NetdevKind netdev_user;   /* user.c */
+extern const struct NetdevKind netdev_stream; /* stream.c */
+extern const struct NetdevKind netdev_dgram;  /* dgram.c */
+extern const struct NetdevKind netdev_socket; /* socket.c */
+extern const struct NetdevKind netdev_tap;    /* tap.c */
 
 #endif

@@ -15,9 +15,11 @@
 #define TWIN86_MACHINE_NET_H
 
 #include "devices/virtio/virtio_net.h"
+#include "devices/net/e1000.h"
 #include "include/twin86.h"
 #include "machine/loop.h"
 #include "machine/virtio/virtio.h"
+#include "net/dump.h"
 #include "net/netdev.h"
 
 #include <stdio.h>
@@ -57,12 +59,22 @@ struct VirtioNic {
     bool plugged;
 };
 
+/** An 82540EM; plugged: it is there. */
+struct E1000Nic {
+    struct Nic nic;
+    struct E1000 card;
+    struct LoopWork more;
+    bool plugged;
+};
+
 enum { NET_CARDS = 4 /* of each model */ };
 
 struct MachineNet {
     struct Netdev *netdevs; /* in the order in which they were opened */
     struct Nic *nics;
     struct VirtioNic virtio[NET_CARDS];
+    struct E1000Nic e1000[NET_CARDS];
+    struct NetDump *dumps;
 };
 
 /** Open what -netdev, -nic and -net name. Before devices are put in. 0 or -errno with `why`. */
@@ -110,5 +122,21 @@ int nic_plug(struct Machine *m, struct Nic *nic, struct PciDevice *pci, const st
 
 /** -device virtio-net-pci: `list` is what follows the name, and may be cut up. 0 or -errno with `why`. */
 int net_add_virtio(struct Machine *m, const char *device, char *list, char *why, size_t n);
+
+/* ---- e1000.c ---- */
+
+/** -device e1000. */
+int net_add_e1000(struct Machine *m, const char *device, char *list, char *why, size_t n);
+void net_e1000_reset(struct Machine *m);
+void net_e1000_restored(struct Machine *m);
+void net_e1000_set_log(struct Machine *m, const struct DeviceLog *log);
+
+/* ---- dumps.c ---- */
+
+/** What follows -object is a filter-dump. */
+bool net_is_dump(const char *object);
+/** Those of the configuration; host ends are there. 0 or -errno with `why`. */
+int net_create_dumps(struct Machine *m, const Twin86Config *config, char *why, size_t n);
+void net_destroy_dumps(struct Machine *m);
 
 #endif

@@ -86,6 +86,7 @@ int net_start(struct Machine *m, char *why, size_t n) {
 }
 
 void net_destroy(struct Machine *m) {
+    net_destroy_dumps(m);
     for (struct Netdev *d = m->net.netdevs, *next; d != NULL; d = next) {
         next = d->next;
         netdev_close(d);

@@ -18,6 +18,8 @@ static const struct {
     {"virtio-net-pci", "virtio-net-pci"},
     {"virtio", "virtio-net-pci"},
     {"virtio-net", "virtio-net-pci"},
+    {"e1000", "e1000"},
+    {"e1000-82540em", "e1000"},
 };
 enum { MODELS = sizeof(models) / sizeof(models[0]) };
 

@@ -124,6 +124,7 @@ void net_reset(struct Machine *m) {
     for (unsigned i = 0; i < NET_CARDS; i++)
         if (m->net.virtio[i].plugged)
             virtio_pci_reset(&m->net.virtio[i].pci);
+    net_e1000_reset(m);
 }
 
 void net_restored(struct Machine *m) {
@@ -132,4 +133,5 @@ void net_restored(struct Machine *m) {
     for (unsigned i = 0; i < NET_CARDS; i++)
         if (m->net.virtio[i].plugged)
             virtio_net_restored(&m->net.virtio[i].net);
+    net_e1000_restored(m);
 }

@@ -36,6 +36,7 @@ static const struct Device {
                     "ctrl_vq=on|off,ctrl_rx=on|off,ctrl_vlan=on|off,ctrl_rx_extra=on|off,ctrl_mac_addr=on|off,"
                     "ctrl_guest_offloads=on|off",
      "a network card", net_add_virtio},
+    {"e1000", NIC_PROPERTIES, "a network card, 82540EM", net_add_e1000},
     {"virtio-rng-pci", "rng=ID,max-bytes=N,period=MS," PLUG_PROPERTIES, "random numbers of the host's", virtio_add_rng},
     {"virtio-serial-pci", "max_ports=1..31," PLUG_PROPERTIES, "a controller for the two that follow",
      virtio_add_serial},

@@ -106,7 +106,8 @@ static int add_object(struct Machine *m, char *list, char *why, size_t n) {
     if (strncmp(kind, "qom-type=", 9) == 0)
         kind += 9;
     if (strcmp(kind, "rng-builtin") != 0 && strcmp(kind, "rng-random") != 0)
-        return why_set(why, n, -EINVAL, "-object: '%s' is not supported; rng-builtin and rng-random are", kind);
+        return why_set(why, n, -EINVAL,
+                       "-object: '%s' is not supported; rng-builtin, rng-random and filter-dump are", kind);
     while (list_cut_property(&list, &key, &value)) {
         if (value != NULL && strcmp(key, "id") == 0)
             id = value;
@@ -122,6 +123,8 @@ static int add_object(struct Machine *m, char *list, char *why, size_t n) {
 int virtio_create_objects(struct Machine *m, const Twin86Config *config, char *why, size_t n) {
     int r = 0;
     for (const char *const *s = config->objects; r == 0 && s != NULL && *s != NULL; s++) {
+        if (net_is_dump(*s)) /* comes when there are networks */
+            continue;
         char *copy = strdup(*s);
         r = copy != NULL ? add_object(m, copy, why, n) : why_set(why, n, -ENOMEM, "-object: out of memory");
         free(copy);

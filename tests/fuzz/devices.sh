@@ -21,4 +21,6 @@ fuzz ide "$d"/ide/*.c
 fuzz virtio $(ls "$d"/virtio/*.c | grep -v -e virtio_net -e virtio_9p)
 fuzz virtio_small $(ls "$d"/virtio/*.c | grep -v -e virtio_blk -e virtio_9p) "$root/net/net.c" "$root/net/offload.c"
 fuzz fdc "$d"/floppy/*.c "$d/dma.c"
-echo "5 passed, 0 failed, 0 skipped"
+fuzz e1000 "$d"/net/*.c "$root/net/net.c" "$root/net/offload.c"
+fuzz stream "$root/net/framing.c"
+echo "7 passed, 0 failed, 0 skipped"
