@@ -32,8 +32,11 @@ def put(text, *names):
 
 
 def get(*names):
-    with open(path(*names), "rb") as f:
-        return f.read()
+    try:
+        with open(path(*names), "rb") as f:
+            return f.read()
+    except OSError:
+        return b"nothing"
 
 
 def has_xattrs(where):
@@ -73,12 +76,12 @@ for line in lines:
     elif "FAILED" in line:
         check(f"in the guest: {line}", False)
 check("the guest comes to its end", "guest done" in lines and p.returncode == 0, (p.returncode, text[-1500:]))
-if "guest done" in lines:
+if "guest done" in lines and failed == 0:
     check("nothing has happened outside", os.listdir(path("outside")) == ["secret"] and get("outside", "secret").decode() == SECRET)
     for name in models:
         check(f"{name}: data", hashlib.sha256(get(name, "big")).hexdigest() == get(name, "big.sum").decode().strip())
         check(f"{name}: renamed", get(name, "dir", "two") == b"one" and not os.path.exists(path(name, "one")))
-        check(f"{name}: link", os.stat(path(name, "three")).st_nlink == 2)
+        check(f"{name}: link", os.path.exists(path(name, "three")) and os.stat(path(name, "three")).st_nlink == 2)
         check(f"{name}: folder", os.path.isdir(path(name, "dir", "deeper")))
     check("none: a real link", os.readlink(path("none", "dir", "out")) == "../../../outside/secret")
     check("none: a real fifo", stat.S_ISFIFO(os.stat(path("none", "fifo")).st_mode))
