@@ -33,7 +33,7 @@ static void code_written(void *opaque, uint64_t gpa, uint64_t size) {
 }
 
 static void open_balloon(struct VirtioBalloonConfig config) {
-    static const struct VirtioBalloonOps ops = {discard, more};
+    static const struct VirtioBalloonOps ops = {.discard = discard, .more = more};
     static const struct VirtioPciId id = {"virtio-balloon-pci", VIRTIO_TYPE_BALLOON, 0x00ff00};
     calls = turns = 0;
     virtio_bench_open(&b, &id);
