@@ -131,7 +131,7 @@ static int open_addresses(struct Dgram *s, const char *option, char *why, size_t
     return s->fd < 0 ? s->fd : 0;
 }
 
-int dgram_open(struct Netdev *d, const struct DgramOptions *o, const char *option, char *why, size_t n) {
+int net_dgram_open(struct Netdev *d, const struct DgramOptions *o, const char *option, char *why, size_t n) {
     struct Dgram *s = calloc(1, sizeof(*s));
     if ((d->state = s) == NULL)
         return why_errno(why, n, -ENOMEM, option);
@@ -149,7 +149,7 @@ int dgram_open(struct Netdev *d, const struct DgramOptions *o, const char *optio
     return r < 0 ? r : 0;
 }
 
-int dgram_start(struct Netdev *d, char *why, size_t n) {
+int net_dgram_start(struct Netdev *d, char *why, size_t n) {
     struct Dgram *s = d->state;
     (void)why, (void)n;
     s->started = true;
@@ -157,7 +157,7 @@ int dgram_start(struct Netdev *d, char *why, size_t n) {
     return 0;
 }
 
-void dgram_close(struct Netdev *d) {
+void net_dgram_close(struct Netdev *d) {
     struct Dgram *s = d->state;
     if (s->fd >= 0) {
         d->host.ops->forget(d->host.opaque, s->fd);
@@ -168,7 +168,7 @@ void dgram_close(struct Netdev *d) {
     d->state = NULL;
 }
 
-void dgram_describe(const struct Netdev *d, char *text, size_t n) {
+void net_dgram_describe(const struct Netdev *d, char *text, size_t n) {
     const struct Dgram *s = d->state;
     char local[160], remote[160];
     net_address_describe(&s->o->local, true, local, sizeof(local));
@@ -179,7 +179,7 @@ void dgram_describe(const struct Netdev *d, char *text, size_t n) {
 /* ---- -netdev dgram ---- */
 
 static int open_dgram(struct Netdev *d, char *why, size_t n) {
-    return dgram_open(d, d->options, "-netdev dgram", why, n);
+    return net_dgram_open(d, d->options, "-netdev dgram", why, n);
 }
 
 static const struct NetKey keys[] = {
@@ -196,7 +196,7 @@ const struct NetdevKind netdev_dgram = {
     .keys = keys,
     .options_size = sizeof(struct DgramOptions),
     .open = open_dgram,
-    .start = dgram_start,
-    .close = dgram_close,
-    .describe = dgram_describe,
+    .start = net_dgram_start,
+    .close = net_dgram_close,
+    .describe = net_dgram_describe,
 };

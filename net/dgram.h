@@ -11,9 +11,9 @@ struct DgramOptions {
 };
 
 /** As NetdevKind's; the options live as long as the host end. `option` is what messages begin with. */
-int dgram_open(struct Netdev *d, const struct DgramOptions *o, const char *option, char *why, size_t n);
-int dgram_start(struct Netdev *d, char *why, size_t n);
-void dgram_close(struct Netdev *d);
-void dgram_describe(const struct Netdev *d, char *text, size_t n);
+int net_dgram_open(struct Netdev *d, const struct DgramOptions *o, const char *option, char *why, size_t n);
+int net_dgram_start(struct Netdev *d, char *why, size_t n);
+void net_dgram_close(struct Netdev *d);
+void net_dgram_describe(const struct Netdev *d, char *text, size_t n);
 
 #endif

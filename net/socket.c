@@ -41,7 +41,7 @@ static int open_socket(struct Netdev *d, char *why, size_t n) {
         o->datagrams = true;
         if ((r = split(o->udp, "udp", &o->dgram.remote, why, n)) == 0)
             r = split(o->local, "localaddr", &o->dgram.local, why, n);
-        return r != 0 ? r : dgram_open(d, &o->dgram, option, why, n);
+        return r != 0 ? r : net_dgram_open(d, &o->dgram, option, why, n);
     }
     o->stream.server = o->listen != NULL;
     if (o->fd != NULL)
@@ -50,19 +50,19 @@ static int open_socket(struct Netdev *d, char *why, size_t n) {
         r = split(o->listen, "listen", &o->stream.addr, why, n);
     else
         r = split(o->connect, "connect", &o->stream.addr, why, n);
-    return r != 0 ? r : stream_open(d, &o->stream, option, why, n);
+    return r != 0 ? r : net_stream_open(d, &o->stream, option, why, n);
 }
 
 static bool is_dgram(const struct Netdev *d) { return ((const struct SocketOptions *)d->options)->datagrams; }
 
 static int start(struct Netdev *d, char *why, size_t n) {
-    return is_dgram(d) ? dgram_start(d, why, n) : stream_start(d, why, n);
+    return is_dgram(d) ? net_dgram_start(d, why, n) : net_stream_start(d, why, n);
 }
 
-static void close_socket(struct Netdev *d) { is_dgram(d) ? dgram_close(d) : stream_close(d); }
+static void close_socket(struct Netdev *d) { is_dgram(d) ? net_dgram_close(d) : net_stream_close(d); }
 
 static void describe(const struct Netdev *d, char *text, size_t n) {
-    is_dgram(d) ? dgram_describe(d, text, n) : stream_describe(d, text, n);
+    is_dgram(d) ? net_dgram_describe(d, text, n) : net_stream_describe(d, text, n);
 }
 
 static const struct NetKey keys[] = {

@@ -317,7 +317,7 @@ static int open_socket(struct Stream *s, const char *option, char *why, size_t n
                    where, strerror(-r));
 }
 
-int stream_open(struct Netdev *d, const struct StreamOptions *o, const char *option, char *why, size_t n) {
+int net_stream_open(struct Netdev *d, const struct StreamOptions *o, const char *option, char *why, size_t n) {
     int r = net_address_check(&o->addr, option, "addr", why, n);
     if (r != 0)
         return r;
@@ -335,7 +335,7 @@ int stream_open(struct Netdev *d, const struct StreamOptions *o, const char *opt
     return open_socket(s, option, why, n);
 }
 
-int stream_start(struct Netdev *d, char *why, size_t n) {
+int net_stream_start(struct Netdev *d, char *why, size_t n) {
     struct Stream *s = d->state;
     const struct NetHost *h = &d->host;
     s->started = true;
@@ -346,7 +346,7 @@ int stream_start(struct Netdev *d, char *why, size_t n) {
     return r == 0 ? 0 : why_errno(why, n, r, d->id);
 }
 
-void stream_close(struct Netdev *d) {
+void net_stream_close(struct Netdev *d) {
     struct Stream *s = d->state;
     d->host.ops->timer_free(s->again);
     if (s->listen_fd >= 0) {
@@ -362,7 +362,7 @@ void stream_close(struct Netdev *d) {
     d->state = NULL;
 }
 
-void stream_describe(const struct Netdev *d, char *text, size_t n) {
+void net_stream_describe(const struct Netdev *d, char *text, size_t n) {
     const struct Stream *s = d->state;
     char where[160];
     net_address_describe(&s->o->addr, false, where, sizeof(where));
@@ -377,7 +377,7 @@ void stream_describe(const struct Netdev *d, char *text, size_t n) {
 /* ---- -netdev stream ---- */
 
 static int open_stream(struct Netdev *d, char *why, size_t n) {
-    return stream_open(d, d->options, "-netdev stream", why, n);
+    return net_stream_open(d, d->options, "-netdev stream", why, n);
 }
 
 static const struct NetKey keys[] = {
@@ -395,7 +395,7 @@ const struct NetdevKind netdev_stream = {
     .keys = keys,
     .options_size = sizeof(struct StreamOptions),
     .open = open_stream,
-    .start = stream_start,
-    .close = stream_close,
-    .describe = stream_describe,
+    .start = net_stream_start,
+    .close = net_stream_close,
+    .describe = net_stream_describe,
 };

@@ -13,9 +13,9 @@ struct StreamOptions {
 };
 
 /** As NetdevKind's; the options live as long as the host end. `option` is what messages begin with. */
-int stream_open(struct Netdev *d, const struct StreamOptions *o, const char *option, char *why, size_t n);
-int stream_start(struct Netdev *d, char *why, size_t n);
-void stream_close(struct Netdev *d);
-void stream_describe(const struct Netdev *d, char *text, size_t n);
+int net_stream_open(struct Netdev *d, const struct StreamOptions *o, const char *option, char *why, size_t n);
+int net_stream_start(struct Netdev *d, char *why, size_t n);
+void net_stream_close(struct Netdev *d);
+void net_stream_describe(const struct Netdev *d, char *text, size_t n);
 
 #endif
