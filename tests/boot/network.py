@@ -102,13 +102,13 @@ def forwarded(guest_port):
 
 def start_network_boot():
     """iPXE fetches a program by TFTP, which writes to the serial port and then 10h to isa-debug-exit."""
-    roms = ("/usr/lib/ipxe/qemu/efi-virtio.rom", "/usr/share/seabios/bios-256k.bin")
-    if model != "virtio-net-pci" or not all(map(os.path.exists, roms)):
+    rom = {"virtio-net-pci": "virtio"}.get(model, model)
+    if not all(map(os.path.exists, (f"/usr/lib/ipxe/qemu/efi-{rom}.rom", "/usr/share/seabios/bios-256k.bin"))):
         return None
     with open(path("tftp/nbp"), "wb") as f:
         f.write(bytes.fromhex("31c00e1fe800005e83c616baf803ac84c07403eeebf8b010baf400eef40d0a4e42502052554e530d0a00"))
-    return subprocess.Popen(twin86 + ["-m", "64M", "-boot", "n", "-nic", f"user,tftp={path('tftp')},bootfile=nbp",
-                                      "-device", "isa-debug-exit", "-timeout", "120", "-serial", f"file:{path('ipxe')}"],
+    return subprocess.Popen(twin86 + ["-m", "64M", "-boot", "n", "-nic",
+                                      f"user,model={model},tftp={path('tftp')},bootfile=nbp", "-device", "isa-debug-exit", "-timeout", "120", "-serial", f"file:{path('ipxe')}"],
                             stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
@@ -181,10 +181,13 @@ try:
           "n0: index=0,type=user,net=10.0.2.0,restrict=off" in said, said)
     name = said.split(":")[0]
     check("set_link", qmp("set_link", name="n0", up=False) == {} and qmp("set_link", name="none", up=True) != {})
-    said, _ = guest("sleep 0.2; cat /sys/class/net/eth0/carrier; wget -q -T 1 -O - http://10.0.2.2:1/")
+    # Linux' driver of the e1000 looks every two seconds.
+    until = "n=0; until [ $(cat /sys/class/net/eth0/carrier) = {} ] || [ $n = 50 ]; do sleep 0.1; n=$((n + 1)); done; " \
+            "cat /sys/class/net/eth0/carrier; "
+    said, _ = guest(until.format(0) + "wget -q -T 1 -O - http://10.0.2.2:1/")
     check("the cable is out", said.startswith("0"), said)
     check("set_link", hmp("set_link n0 on") == "")
-    said, _ = guest(f"sleep 0.2; cat /sys/class/net/eth0/carrier; wget -q -O - http://10.0.2.2:{web.server_port}/ | sha256sum")
+    said, _ = guest(until.format(1) + f"wget -q -O - http://10.0.2.2:{web.server_port}/ | sha256sum")
     check("the cable is in", said == f"1\n{digest}  -", said)
     if model == "virtio-net-pci":
         said = qmp("query-rx-filter", name=name)
