@@ -80,7 +80,7 @@ refused "is no UUID" -uuid 1
 refused "'color' is not known" -name a,color=red
 refused "'debug-threads' is not known" -name a,debug-threads=maybe
 refused "unknown keyboard layout 'xx'" -k xx
-refused "-object: 'secret' is not supported; rng-builtin and rng-random are" -object secret,id=s
+refused "-object: 'secret' is not supported; rng-builtin, rng-random and filter-dump are" -object secret,id=s
 refused "-object rng-builtin needs id=NAME" -object rng-builtin
 refused "-object: there is a 'r' already" -object rng-builtin,id=r -object rng-builtin,id=r
 refused "rng-random has" -object rng-builtin,id=r,filename=/dev/urandom
@@ -172,7 +172,7 @@ refused "names one engine" -handover -accel tcg-lite
 refused "is no date" -rtc base=tomorrow
 refused "is no date" -rtc base=2026-02-30
 refused "'clock' is not supported" -rtc clock=vm
-refused "unknown device 'e1000'" -device e1000
+refused "unknown device 'rtl8139'" -device rtl8139
 refused "no property 'foo'" -device isa-debug-exit,foo=1
 refused "iosize=9 is out of range" -device isa-debug-exit,iosize=9
 refused "no property 'iobase'" -device pvpanic,iobase=1
