@@ -9,7 +9,7 @@ m=$root/machine/boot # guest_blob.c takes machine/guest/guest.rom from the build
 compile() {
     "$cc" -std=gnu17 -D_GNU_SOURCE -g -O1 -I"$root" "$@" "$root/tests/fuzz/fuzz_loader.c" \
         "$root/tests/unit/machine/boot_images.c" "$m/boot_files.c" "$m/e820.c" "$m/elf.c" "$m/loader.c" "$m/load_bzimage.c" "$m/plan.c" "$m/start_info.c" \
-        "$m/load_firmware.c" "$m/load_multiboot.c" "$m/load_pvh.c" "$root/base/lists.c" "$root/machine/guest/guest_blob.c" \
+        "$m/load_firmware.c" "$m/load_multiboot.c" "$m/load_pvh.c" "$root/machine/guest/guest_blob.c" \
         "$root"/base/*.c "$root"/memory/*.c -lpthread
 }
 compile -fsanitize=address,undefined -fno-sanitize-recover=all -o "$work/plain"
