@@ -42,7 +42,7 @@ boot() {
     local seconds=$1 words=$2
     shift 2
     : >"$tmp/out"
-    "$twin86" -accel "$engine" -nographic -timeout "$(((seconds + 60) * slow))" "$@" <"$tmp/keys" \
+    "$twin86" -accel "$engine" -nographic -nic none -timeout "$(((seconds + 60) * slow))" "$@" <"$tmp/keys" \
         >"$tmp/out" 2>"$tmp/err" &
     booted=$!
     await "$seconds" "$words"
@@ -93,7 +93,7 @@ seabios_without_disk() {
 # The option ROM boots, resets the machine, boots again and ends twin86: exit code 63h.
 seabios_option_rom() {
     [ -f tests/boot/option.rom ] || { skip "option ROM: it was not built"; return; }
-    "$twin86" -accel "$engine" -nographic -timeout $limit -option-rom tests/boot/option.rom,bootindex=0 \
+    "$twin86" -accel "$engine" -nographic -nic none -timeout $limit -option-rom tests/boot/option.rom,bootindex=0 \
         -device isa-debug-exit </dev/null >"$tmp/out" 2>"$tmp/err"
     code=$?
     count=$(plain | grep -a -c "Booted *from *the *option *ROM")
@@ -107,7 +107,7 @@ seabios_option_rom() {
 # The same as the expansion ROM of a PCI device, which firmware finds by its BAR.
 seabios_pci_rom() {
     [ -f tests/boot/pci-option.rom ] || { skip "PCI option ROM: it was not built"; return; }
-    "$twin86" -accel "$engine" -nographic -timeout $limit -device virtio-rng-pci,romfile=tests/boot/pci-option.rom \
+    "$twin86" -accel "$engine" -nographic -nic none -timeout $limit -device virtio-rng-pci,romfile=tests/boot/pci-option.rom \
         -device isa-debug-exit </dev/null >"$tmp/out" 2>"$tmp/err"
     code=$?
     if [ $code = 99 ] && [ "$(plain | grep -a -c "Booted *from *the *option *ROM")" = 2 ]; then
@@ -123,7 +123,7 @@ ends() {
     shift 2
     cp tests/boot/disk.img "$tmp/disk.img"
     truncate -s 8M "$tmp/disk.img"
-    "$twin86" -accel "$engine" -nographic -timeout $limit -device isa-debug-exit "$@" </dev/null >"$tmp/out" 2>"$tmp/err"
+    "$twin86" -accel "$engine" -nographic -nic none -timeout $limit -device isa-debug-exit "$@" </dev/null >"$tmp/out" 2>"$tmp/err"
     code=$?
     [ $code = "$want" ] && ok "SeaBIOS $engine: $what" || bad "$what: exit code $code"
 }
@@ -163,7 +163,7 @@ seabios_disk() {
     [ -f tests/boot/disk.img ] || { skip "disk: it was not built"; return; }
     cp tests/boot/disk.img "$tmp/disk.img"
     truncate -s 8M "$tmp/disk.img"
-    "$twin86" -accel "$engine" -nographic -timeout $limit -drive "file=$tmp/disk.img,format=raw" -device isa-debug-exit \
+    "$twin86" -accel "$engine" -nographic -nic none -timeout $limit -drive "file=$tmp/disk.img,format=raw" -device isa-debug-exit \
         </dev/null >"$tmp/out" 2>"$tmp/err"
     code=$?
     if [ $code = 101 ] && [ "$(od -An -tx1 -j 1536 -N 2 "$tmp/disk.img")" = " 44 44" ]; then

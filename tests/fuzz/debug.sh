@@ -8,7 +8,7 @@ seconds=${2:-5}
 
 flags="-std=gnu17 -D_GNU_SOURCE -include config.h -g -O1 -I. -I$root -fsanitize=fuzzer-no-link,address,undefined
     -fno-sanitize-recover=all $(pkg-config --cflags json-c capstone 2>/dev/null || true)"
-libs="$PWD/libtwin86.a $(sed -n 's/^BLOCK_LIBS = //p' Makefile) $(pkg-config --libs json-c capstone 2>/dev/null || true) -lpthread -lrt -lm"
+libs="$PWD/libtwin86.a $(sed -n 's/^\(BLOCK\|NET\)_LIBS = //p' Makefile | tr '\n' ' ') $(pkg-config --libs json-c capstone 2>/dev/null || true) -lpthread -lrt -lm"
 failed=0 passed=0 skipped=0
 
 # fuzz NAME FLAGS...: the sources are compiled once

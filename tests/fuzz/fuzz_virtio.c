@@ -23,6 +23,9 @@ struct Block {
     bool write_cache;
     struct BlockRequest *waiting[WAITING];
     unsigned count, fail;
+    bool at_once; /* what is submitted between plug and unplug is done by then */
+    void (*completed)(void *opaque);
+    void *opaque;
     uint8_t data[DISK];
 };
 
@@ -31,6 +34,10 @@ bool block_readonly(const struct Block *b) { return (void)b, false; }
 bool block_discards(const struct Block *b) { return (void)b, true; }
 bool block_write_cache(const struct Block *b) { return b->write_cache; }
 void block_set_write_cache(struct Block *b, bool on) { b->write_cache = on; }
+void block_set_completed(struct Block *b, void (*fn)(void *opaque), void *opaque) {
+    b->completed = fn;
+    b->opaque = opaque;
+}
 uint32_t block_discard_granularity(const struct Block *b) { return (void)b, 4096; }
 
 static void demand(bool good, const char *what) {
@@ -77,11 +84,27 @@ static void complete(struct Block *b, unsigned which) {
     r->done(r->opaque, result);
 }
 
+/* As block_complete does it: some of what is in flight, then the end of the batch. */
+static void complete_some(struct Block *b, unsigned which, unsigned most) {
+    if (b->count == 0)
+        return;
+    for (; b->count > 0 && most > 0; most--)
+        complete(b, which++);
+    if (b->completed != NULL)
+        b->completed(b->opaque);
+}
+
 static void settle(struct Block *b) {
     for (unsigned i = 0; b->count > 0; i++) {
         demand(i < 1000000, "requests that never end");
-        complete(b, i);
+        complete_some(b, i, 1 + i % 3);
     }
+}
+
+void block_plug(struct Block *b) { (void)b; }
+void block_unplug(struct Block *b) {
+    if (b->at_once)
+        complete_some(b, 0, WAITING);
 }
 
 struct Bench {
@@ -210,8 +233,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         case 4: bus_write_uint(b->bus, (uint32_t)input_number(&in, 2), input_number(&in, bytes), bytes); break;
         case 5: descriptor(b, &in); break;
         case 6: request(b, &in); break;
-        case 7: b->block.count > 0 ? complete(&b->block, op) : start(b, &in); break;
-        case 8: b->block.fail = op >> 5; break;
+        case 7: b->block.count > 0 ? complete_some(&b->block, op, 1 + (op >> 6)) : start(b, &in); break;
+        case 8:
+            b->block.fail = op >> 5;
+            b->block.at_once = op & 16;
+            break;
         case 9: restore(b, &in); break;
         case 10:
             virtio_blk_resume(&b->blk);
@@ -220,6 +246,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         }
     }
     b->block.fail = 0;
+    b->block.at_once = false;
     settle(&b->block);
     return 0;
 }
