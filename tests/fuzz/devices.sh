@@ -5,12 +5,18 @@
 seconds=${2:-10}
 d=$root/devices
 
+flags="-std=gnu17 -D_GNU_SOURCE -g -O1 -I$root -fno-sanitize-recover=all"
+# What all of them need is compiled once.
+mkdir "$work/common"
+# shellcheck disable=SC2086
+(cd "$work/common" && "$cc" $flags -fsanitize=fuzzer-no-link,address,undefined -c "$d"/pci/*.c "$d/state.c" "$d/clock.c" "$root"/base/*.c \
+    "$root"/memory/*.c)
+
 fuzz() {
     name=$1
     shift
-    "$cc" -std=gnu17 -D_GNU_SOURCE -g -O1 -I"$root" -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-        -o "$work/$name" "$root/tests/fuzz/fuzz_$name.c" "$d"/pci/*.c "$d/state.c" "$d/clock.c" "$root"/base/*.c "$root"/memory/*.c "$@" \
-        -lpthread
+    # shellcheck disable=SC2086
+    "$cc" $flags -fsanitize=fuzzer,address,undefined -o "$work/$name" "$root/tests/fuzz/fuzz_$name.c" "$work"/common/*.o "$@" -lpthread
     mkdir "$work/$name.corpus"
     "$work/$name" -max_total_time="$seconds" -max_len=4096 -len_control=20 -rss_limit_mb=2048 -verbosity=0 \
         -print_final_stats=1 -artifact_prefix="$build/$name-" "$work/$name.corpus"
