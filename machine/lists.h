@@ -1,3 +1,0 @@
-/* SPDX-License-Identifier: MIT */
-/** base/lists.h, by the name that it had. */
-#include "base/lists.h"
