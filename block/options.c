@@ -50,10 +50,10 @@ static const struct Word interfaces[] = {{"ide", DRIVE_IF_IDE},       {"virtio",
                                          {"none", DRIVE_IF_NONE},     {NULL, 0}};
 static const struct Word medias[] = {{"disk", DRIVE_DISK}, {"cdrom", DRIVE_CDROM}, {NULL, 0}};
 const struct Word block_write_error_words[] = {{"enospc", BLOCK_ERROR_ENOSPC},
-                                     {"report", BLOCK_ERROR_REPORT},
-                                     {"ignore", BLOCK_ERROR_IGNORE},
-                                     {"stop", BLOCK_ERROR_STOP},
-                                     {NULL, 0}};
+                                               {"report", BLOCK_ERROR_REPORT},
+                                               {"ignore", BLOCK_ERROR_IGNORE},
+                                               {"stop", BLOCK_ERROR_STOP},
+                                               {NULL, 0}};
 /* There is no ENOSPC of a read. */
 const struct Word block_read_error_words[] = {
     {"report", BLOCK_ERROR_REPORT}, {"ignore", BLOCK_ERROR_IGNORE}, {"stop", BLOCK_ERROR_STOP}, {NULL, 0}};

@@ -13,7 +13,7 @@ bool set_fsdev(struct Context *c, char *arg) {
 
 /* ---- -virtfs: an -fsdev, and the device that shows it ---- */
 
-/* The next item's beginning within a list; a comma that is written twice ends none. NULL: it was the last. */
+/* Where an item of a list ends: at its comma, or where the list does. A comma that is written twice ends none. */
 static const char *item_end(const char *item) {
     while (*item != '\0' && !(item[0] == ',' && item[1] != ','))
         item += item[0] == ',' ? 2 : 1;

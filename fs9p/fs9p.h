@@ -67,7 +67,7 @@ struct Fs9pHost {
 /** Part of its owner; zeroed, or used before. From fs9p_submit until `done` it belongs to the server. */
 struct Fs9pRequest {
     /* the owner's */
-    uint8_t *message; /* which the server may change */
+    uint8_t *message; /* stays as it is until `done` */
     size_t size;      /* bytes of it: 7 to FS9P_MESSAGE */
     uint8_t *reply;
     size_t room; /* for the reply: FS9P_LEAST_REPLY at least */
@@ -78,13 +78,16 @@ struct Fs9pRequest {
     size_t used; /* bytes of the reply, for `done` */
     struct Fs9pRequest *next;
     struct Fs9pRequest *flushed; /* a Tflush: answered behind this one */
-    int state;
 };
 
 /** Serve a folder. 0 and *fs; else -errno and a line. No lock needed. */
 int fs9p_open(struct Fs9p **fs, const struct Fs9pOptions *o, const struct Fs9pHost *host, char *why, size_t n);
 /** As fs9p_reset, then end. NULL: nothing happens. */
 void fs9p_close(struct Fs9p *fs);
+
+/** Make an Rlerror the reply: FS9P_LEAST_REPLY bytes; of the message its first 7 are needed. `error`: -errno. For a
+ * request that can't be submitted, too. */
+void fs9p_reply_error(struct Fs9pRequest *r, int error);
 
 /** Begin it. */
 void fs9p_submit(struct Fs9p *fs, struct Fs9pRequest *r);

@@ -112,7 +112,7 @@ struct Fs9p {
     pthread_mutex_t queue_lock; /* what follows */
     pthread_cond_t work, some_finished, thread_gone;
     struct Fs9pQueue queued, running, finished, flushing;
-    unsigned queued_count, threads, idle;
+    unsigned threads, idle;
     bool alone, quit, woken, silent; /* alone: a Tversion runs */
 };
 
@@ -137,7 +137,8 @@ void fs9p_queue_empty(struct Fs9p *fs);
 /** The reply to a message, in r->reply. In a thread of the server's. */
 void fs9p_serve(struct Fs9p *fs, struct Fs9pRequest *r);
 /** An error's. */
-void fs9p_reply_error(struct Fs9pRequest *r, int error);
+/** Size, type and tag of the reply, which is whole with them. */
+void fs9p_reply_header(struct Fs9pRequest *r, uint8_t type, size_t size);
 
 /* ---- host.c: what is done to the host's files ---- */
 

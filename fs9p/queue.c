@@ -7,7 +7,6 @@
 #include <time.h>
 
 enum { IDLE_SECONDS = 10 }; /* after which a thread ends */
-enum State { IDLE, QUEUED, RUNNING, FINISHED, FLUSHING };
 
 /* ---- queues ---- */
 
@@ -46,7 +45,6 @@ static uint8_t type_of(const struct Fs9pRequest *r) { return r->message[4]; }
 /* ---- finishing; all with `queue_lock` ---- */
 
 static void finish(struct Fs9p *fs, struct Fs9pRequest *r) {
-    r->state = FINISHED;
     push(&fs->finished, r);
     pthread_cond_broadcast(&fs->some_finished);
     if (!fs->woken && !fs->silent) {
@@ -56,11 +54,7 @@ static void finish(struct Fs9p *fs, struct Fs9pRequest *r) {
 }
 
 static void finish_flush(struct Fs9p *fs, struct Fs9pRequest *r) {
-    enum { RFLUSH = TFLUSH + 1 };
-    put_le32(r->reply, P9_HEADER);
-    r->reply[4] = RFLUSH;
-    memcpy(r->reply + 5, r->message + 5, 2);
-    r->used = P9_HEADER;
+    fs9p_reply_header(r, TFLUSH + 1, P9_HEADER);
     finish(fs, r);
 }
 
@@ -85,7 +79,6 @@ static struct Fs9pRequest *next_request(struct Fs9p *fs) {
         bool version = r != NULL && type_of(r) == TVERSION;
         if (r != NULL && !fs->alone && (!version || fs->running.first == NULL)) {
             fs->alone = version;
-            fs->queued_count--;
             return pop(&fs->queued);
         }
         if (fs->quit)
@@ -131,7 +124,6 @@ static void *worker(void *opaque) {
     struct Fs9pRequest *r;
     pthread_mutex_lock(&fs->queue_lock);
     while ((r = next_request(fs)) != NULL) {
-        r->state = RUNNING;
         push(&fs->running, r);
         keep_one_idle(fs);
         pthread_mutex_unlock(&fs->queue_lock);
@@ -154,9 +146,7 @@ static void *worker(void *opaque) {
 /* ---- submitting ---- */
 
 static void start(struct Fs9p *fs, struct Fs9pRequest *r) {
-    r->state = QUEUED;
     push(&fs->queued, r);
-    fs->queued_count++;
     pthread_cond_signal(&fs->work);
 }
 
@@ -166,7 +156,6 @@ static void flush(struct Fs9p *fs, struct Fs9pRequest *r) {
     struct Fs9pRequest *waiting = find_tag(&fs->queued, tag), *running = find_tag(&fs->running, tag);
     if (waiting != NULL) {
         take_out(&fs->queued, waiting);
-        fs->queued_count--;
         fs9p_reply_error(waiting, -EINTR);
         finish(fs, waiting);
     }
@@ -174,7 +163,6 @@ static void flush(struct Fs9p *fs, struct Fs9pRequest *r) {
         finish_flush(fs, r);
         return;
     }
-    r->state = FLUSHING;
     r->flushed = running;
     push(&fs->flushing, r);
 }
@@ -198,7 +186,6 @@ void fs9p_complete(struct Fs9p *fs) {
     pthread_mutex_unlock(&fs->queue_lock);
     for (; r != NULL; r = next) {
         next = r->next;
-        r->state = IDLE;
         r->done(r->opaque);
     }
 }
@@ -227,14 +214,11 @@ void fs9p_silence(struct Fs9p *fs) {
 
 void fs9p_queue_empty(struct Fs9p *fs) {
     pthread_mutex_lock(&fs->queue_lock);
-    for (struct Fs9pRequest *r; (r = pop(&fs->queued)) != NULL; r->state = IDLE)
-        fs->queued_count--;
+    queue_init(&fs->queued);
     while (fs->running.first != NULL)
         pthread_cond_wait(&fs->some_finished, &fs->queue_lock);
-    for (struct Fs9pRequest *r; (r = pop(&fs->flushing)) != NULL;)
-        r->state = IDLE;
-    for (struct Fs9pRequest *r; (r = pop(&fs->finished)) != NULL;)
-        r->state = IDLE;
+    queue_init(&fs->flushing);
+    queue_init(&fs->finished);
     pthread_mutex_unlock(&fs->queue_lock);
 }
 

@@ -82,7 +82,7 @@ static int call(struct Fs9pCall *c, const struct Message *m) {
     return r;
 }
 
-static void put_header(struct Fs9pRequest *r, uint8_t type, size_t size) {
+void fs9p_reply_header(struct Fs9pRequest *r, uint8_t type, size_t size) {
     put_le32(r->reply, (uint32_t)size);
     r->reply[4] = type;
     memcpy(r->reply + 5, r->message + 5, 2);
@@ -91,7 +91,7 @@ static void put_header(struct Fs9pRequest *r, uint8_t type, size_t size) {
 
 void fs9p_reply_error(struct Fs9pRequest *r, int error) {
     put_le32(r->reply + P9_HEADER, (uint32_t)-error);
-    put_header(r, RLERROR, FS9P_LEAST_REPLY);
+    fs9p_reply_header(r, RLERROR, FS9P_LEAST_REPLY);
 }
 
 void fs9p_serve(struct Fs9p *fs, struct Fs9pRequest *r) {
@@ -113,5 +113,5 @@ void fs9p_serve(struct Fs9p *fs, struct Fs9pRequest *r) {
     if (error != 0)
         fs9p_reply_error(r, error);
     else
-        put_header(r, type + 1, c.out.used);
+        fs9p_reply_header(r, type + 1, c.out.used);
 }

@@ -11,19 +11,19 @@
 
 /** What is left of a message; `bad`: something was read that was not there. */
 struct Reader {
-    uint8_t *at;
+    const uint8_t *at;
     size_t left;
     bool bad;
 };
 
-static inline uint8_t *get_bytes(struct Reader *r, size_t n) {
-    static uint8_t nothing[8];
+static inline const uint8_t *get_bytes(struct Reader *r, size_t n) {
+    static const uint8_t nothing[8];
     if (n > r->left) {
         r->bad = true;
         r->left = 0;
         return n <= sizeof(nothing) ? nothing : NULL;
     }
-    uint8_t *at = r->at;
+    const uint8_t *at = r->at;
     r->at += n;
     r->left -= n;
     return at;

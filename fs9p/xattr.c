@@ -97,15 +97,21 @@ static ssize_t read_value(const struct Fs9p *fs, int fd, const char *name, uint8
     return n;
 }
 
-static ssize_t read_xattr(struct Fs9p *fs, struct Fs9pFid *f, const char *name, uint8_t *to) {
+/* Its file, opened to be closed; -errno. */
+static int open_for_xattrs(struct Fs9p *fs, struct Fs9pFid *f) {
     struct Fs9pSpot s;
     int r = spot_take(fs, f, &s);
     if (r != 0)
         return r;
     int fd = host_reopen(fs, s.fd, O_RDONLY);
     spot_release(fs, &s);
+    return fd == -ELOOP || fd == -ENXIO ? -EOPNOTSUPP : fd; /* links and nodes of the host have none */
+}
+
+static ssize_t read_xattr(struct Fs9p *fs, struct Fs9pFid *f, const char *name, uint8_t *to) {
+    int fd = open_for_xattrs(fs, f);
     if (fd < 0)
-        return fd == -ELOOP || fd == -ENXIO ? -EOPNOTSUPP : fd; /* links and nodes of the host have none */
+        return fd;
     ssize_t n = read_value(fs, fd, name, to);
     close(fd);
     return n;
@@ -229,20 +235,15 @@ static int set_value(const struct Fs9p *fs, int fd, const struct Fs9pXattr *x) {
 }
 
 int xattr_finish(struct Fs9p *fs, struct Fs9pFid *f) {
-    struct Fs9pSpot s;
     const struct Fs9pXattr *x = f->xattr;
     if (!x->writing)
         return 0;
     if (x->filled != x->size)
         return -EINVAL;
-    int r = spot_take(fs, f, &s);
-    if (r != 0)
-        return r;
-    int fd = host_reopen(fs, s.fd, O_RDONLY);
-    spot_release(fs, &s);
+    int fd = open_for_xattrs(fs, f);
     if (fd < 0)
-        return fd == -ELOOP || fd == -ENXIO ? -EOPNOTSUPP : fd;
-    r = set_value(fs, fd, x);
+        return fd;
+    int r = set_value(fs, fd, x);
     close(fd);
     return r;
 }

@@ -22,7 +22,7 @@ struct Dgram {
     int fd;
     bool started, full;
     short watched; /* what the loop waits for; 0 at first */
-    size_t kept;   /* bytes of `frame` that were read, and can't be sent yet */
+    size_t kept;   /* bytes of `frame`, as the last read has left them */
     uint8_t frame[NET_FRAME_MAX];
 };
 
@@ -151,10 +151,9 @@ int net_dgram_open(struct Netdev *d, const struct DgramOptions *o, const char *o
 
 int net_dgram_start(struct Netdev *d, char *why, size_t n) {
     struct Dgram *s = d->state;
-    (void)why, (void)n;
     s->started = true;
-    watch(s);
-    return 0;
+    int r = d->host.ops->watch(d->host.opaque, s->fd, s->watched = POLLIN, on_ready, s);
+    return r == 0 ? 0 : why_errno(why, n, r, d->id);
 }
 
 void net_dgram_close(struct Netdev *d) {

@@ -87,7 +87,7 @@ struct NetCounts {
 
 struct NetQueued;
 
-/** Part of its owner; its fields are for this folder, but for `name`, `peer`, `sent`, `takes` and `lost`. */
+/** Part of its owner; its fields are for this folder, but for `name`, `peer`, `sent`, `takes`, `down` and `lost`. */
 struct NetEnd {
     const char *name;      /* the owner's: a netdev's id, a card's id or a name for it */
     struct NetEnd *peer;   /* NULL: none */

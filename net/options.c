@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-const struct NetKey *net_find_key(const struct NetKey *keys, const char *name) {
+static const struct NetKey *find_key(const struct NetKey *keys, const char *name) {
     for (const struct NetKey *k = keys; k->name != NULL; k++)
         if (strcmp(k->name, name) == 0)
             return k;
@@ -74,9 +74,9 @@ static int set(const struct NetKey *k, void *options, const char *option, char *
 int net_set_key(const struct NetKey *keys, void *options, const char *option, const char *key, char *value, char *why,
                 size_t n) {
     static char on[] = "on", off[] = "off";
-    const struct NetKey *k = net_find_key(keys, key);
+    const struct NetKey *k = find_key(keys, key);
     if (k == NULL && value == NULL && strncmp(key, "no", 2) == 0) {
-        k = net_find_key(keys, key + 2);
+        k = find_key(keys, key + 2);
         if (k != NULL && is_switch(k))
             return set(k, options, option, off, why, n);
         k = NULL;

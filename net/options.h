@@ -41,7 +41,4 @@ struct NetKey {
  *  with. 0 or -EINVAL with `why`. */
 int net_set_key(const struct NetKey *keys, void *options, const char *option, const char *key, char *value, char *why,
                 size_t n);
-/** The key of that name; NULL: there is none. */
-const struct NetKey *net_find_key(const struct NetKey *keys, const char *name);
-
 #endif

@@ -260,6 +260,7 @@ int user_add_forward(struct Netdev *d, const char *rule, char *why, size_t n) {
     int r = user_forward_parse(&f, &u->network, rule, why, n);
     if (r != 0)
         return r;
+    errno = 0;
     if (slirp_add_hostfwd(u->slirp, f.udp, f.host, f.host_port, f.guest, f.guest_port) < 0)
         return why_set(why, n, errno > 0 ? -errno : -EINVAL, "hostfwd=%s: the host's port can't be had: %s", rule,
                        errno > 0 ? strerror(errno) : "it is forwarded already");

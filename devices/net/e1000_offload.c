@@ -41,17 +41,11 @@ uint32_t e1000_crc(const struct E1000 *e, const uint8_t *data, size_t n) {
 
 /* ---- sending ---- */
 
-static uint16_t fold(uint32_t sum) {
-    while (sum >> 16 != 0)
-        sum = (sum & 0xffff) + (sum >> 16);
-    return (uint16_t)sum;
-}
-
 uint16_t e1000_sum(const uint8_t *data, size_t n, uint32_t sum) {
     uint8_t host[2];
     uint16_t words = net_fold(net_sum(0, data, n));
     memcpy(host, &words, sizeof(host)); /* it is as in memory */
-    return fold(sum + get_be16(host));
+    return net_fold((uint64_t)sum + get_be16(host));
 }
 
 /* From `start` to `end` (0: the end of the frame), into the 16 bits at `offset`. */

@@ -139,10 +139,15 @@ static bool is_more(struct Virtio *v, struct VirtioQueueState *q, uint16_t *inde
     return get16(v, q->available + INDEX, index) && *index != q->next;
 }
 
+/* The queue may be used. */
+static bool is_ready(const struct Virtio *v, const struct VirtioQueueState *q) {
+    return virtio_is_live(v) && q->enabled && q->size != 0;
+}
+
 bool virtio_is_offered(struct Virtio *v, unsigned n) {
     struct VirtioQueueState *q = queue(v, n);
     uint16_t index;
-    return virtio_is_live(v) && q->enabled && q->size != 0 && is_more(v, q, &index);
+    return is_ready(v, q) && is_more(v, q, &index);
 }
 
 void virtio_untake(struct Virtio *v, unsigned n, unsigned count) { queue(v, n)->next -= count; }
@@ -150,7 +155,7 @@ void virtio_untake(struct Virtio *v, unsigned n, unsigned count) { queue(v, n)->
 bool virtio_take(struct Virtio *v, unsigned n, struct VirtioBuffer *b) {
     struct VirtioQueueState *q = queue(v, n);
     uint16_t index;
-    if (!virtio_is_live(v) || !q->enabled || q->size == 0 || !is_more(v, q, &index))
+    if (!is_ready(v, q) || !is_more(v, q, &index))
         return false;
     if ((uint16_t)(index - q->next) > q->size) {
         virtio_broken(v, "more buffers than the queue has entries, index", index);
@@ -176,14 +181,10 @@ bool virtio_take_again(struct Virtio *v, unsigned n, uint16_t head, struct Virti
 
 /* ---- giving back ---- */
 
-static bool gives(struct Virtio *v, const struct VirtioQueueState *q) {
-    return virtio_is_live(v) && q->enabled && q->size != 0;
-}
-
 void virtio_fill(struct Virtio *v, unsigned n, unsigned k, uint16_t head, uint32_t bytes) {
     struct VirtioQueueState *q = queue(v, n);
     uint8_t element[USED_ELEMENT];
-    if (!gives(v, q))
+    if (!is_ready(v, q))
         return;
     put_le32(element, head);
     put_le32(element + 4, bytes);
@@ -194,7 +195,7 @@ void virtio_fill(struct Virtio *v, unsigned n, unsigned k, uint16_t head, uint32
 
 void virtio_publish(struct Virtio *v, unsigned n, unsigned count) {
     struct VirtioQueueState *q = queue(v, n);
-    if (!gives(v, q))
+    if (!is_ready(v, q))
         return;
     barrier();
     q->done += count;
@@ -224,7 +225,7 @@ static bool wants(struct Virtio *v, struct VirtioQueueState *q) {
 void virtio_tell(struct Virtio *v, unsigned n) {
     struct VirtioQueueState *q = queue(v, n);
     barrier();
-    if (virtio_is_live(v) && q->enabled && q->size != 0 && wants(v, q))
+    if (is_ready(v, q) && wants(v, q))
         v->interrupt(v->transport, n);
 }
 

@@ -7,7 +7,6 @@
 #include <string.h>
 
 enum { QUEUE = 0, HEADER = 7, LEAST_MEMORY = 8192 };
-enum { RLERROR = 7, TYPE = 4, TAG = 5 };
 
 #define F_MOUNT_TAG (1ull << 0)
 
@@ -31,10 +30,8 @@ static void refuse(struct Virtio9pRequest *r) {
     struct Virtio *v = &r->owner->virtio;
     uint8_t header[HEADER], reply[FS9P_LEAST_REPLY];
     virtio_read(v, &r->buffer, 0, header, sizeof(header));
-    put_le32(reply, sizeof(reply));
-    reply[TYPE] = RLERROR;
-    memcpy(reply + TAG, header + TAG, 2);
-    put_le32(reply + HEADER, ENOMEM);
+    struct Fs9pRequest q = {.message = header, .reply = reply};
+    fs9p_reply_error(&q, -ENOMEM);
     virtio_write(v, &r->buffer, 0, reply, sizeof(reply));
     virtio_give(v, QUEUE, &r->buffer, sizeof(reply));
     virtio_tell(v, QUEUE);

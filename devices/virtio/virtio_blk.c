@@ -192,7 +192,7 @@ static void completed(void *opaque, int result) {
     struct VirtioBlk *b = r->blk;
     r->in_flight = false;
     enum BlockOnError action = result != 0 ? judge(r, result) : BLOCK_ERROR_IGNORE;
-    bool go = result == 0 || action == BLOCK_ERROR_IGNORE;
+    bool go = action == BLOCK_ERROR_IGNORE;
     if (result != 0 && go && r->type == TYPE_IN)
         zero(r);
     if (r->type == TYPE_IN && (go || r->mapped > 0))

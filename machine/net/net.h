@@ -14,8 +14,8 @@
 #ifndef TWIN86_MACHINE_NET_H
 #define TWIN86_MACHINE_NET_H
 
-#include "devices/virtio/virtio_net.h"
 #include "devices/net/e1000.h"
+#include "devices/virtio/virtio_net.h"
 #include "include/twin86.h"
 #include "machine/loop.h"
 #include "machine/virtio/virtio.h"

@@ -123,11 +123,12 @@ int nic_init(struct Machine *m, struct Nic *nic, const char *model, const struct
 
 int nic_plug(struct Machine *m, struct Nic *nic, struct PciDevice *pci, const struct NicProperties *p, const char *rom,
              char *why, size_t n) {
-    unsigned slot = p->plug.slot != 0 ? (unsigned)p->plug.slot : virtio_free_slot(m);
-    if (slot >= PCI_SLOTS || m->pci.devices[slot * PCI_FUNCTIONS] != NULL)
-        return why_set(why, n, -EINVAL, "-device %s: slot %u of pci.0 is taken", nic->model, slot);
-    int r = p->plug.romfile != NULL ? firmware_add_pci_rom(m, pci, p->plug.romfile, why, n)
-                                    : firmware_add_default_rom(m, pci, rom, why, n);
+    unsigned slot;
+    int r = virtio_choose_slot(m, &p->plug, nic->model, &slot, why, n);
+    if (r != 0)
+        return r;
+    r = p->plug.romfile != NULL ? firmware_add_pci_rom(m, pci, p->plug.romfile, why, n)
+                                : firmware_add_default_rom(m, pci, rom, why, n);
     if (r != 0)
         return r;
     if (p->bootindex != UINT64_MAX) {

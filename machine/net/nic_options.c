@@ -15,10 +15,8 @@
 static const struct {
     const char *model, *device;
 } models[] = {
-    {"virtio-net-pci", "virtio-net-pci"},
-    {"virtio", "virtio-net-pci"},
-    {"virtio-net", "virtio-net-pci"},
-    {"e1000", "e1000"},
+    {"virtio-net-pci", "virtio-net-pci"}, {"virtio", "virtio-net-pci"},
+    {"virtio-net", "virtio-net-pci"},     {"e1000", "e1000"},
     {"e1000-82540em", "e1000"},
 };
 enum { MODELS = sizeof(models) / sizeof(models[0]) };

@@ -26,12 +26,21 @@ bool virtio_plug_property(struct VirtioPlug *p, const char *key, const char *val
     return strcmp(key, "addr") == 0 && list_pci_slot(value, PCI_SLOTS - 1, &p->slot) && p->slot >= PCI_FIRST_FREE_SLOT;
 }
 
+int virtio_choose_slot(struct Machine *m, const struct VirtioPlug *p, const char *name, unsigned *slot, char *why,
+                       size_t n) {
+    *slot = p->slot != 0 ? (unsigned)p->slot : virtio_free_slot(m);
+    if (*slot >= PCI_SLOTS || m->pci.devices[*slot * PCI_FUNCTIONS] != NULL)
+        return why_set(why, n, -EINVAL, "-device %s: slot %u of pci.0 is taken", name, *slot);
+    return 0;
+}
+
 int virtio_plug(struct Machine *m, struct VirtioPci *pci, struct Virtio *v, const struct VirtioPlug *p,
                 unsigned vectors, char *why, size_t n) {
-    unsigned slot = p->slot != 0 ? (unsigned)p->slot : virtio_free_slot(m);
-    if (slot >= PCI_SLOTS || m->pci.devices[slot * PCI_FUNCTIONS] != NULL)
-        return why_set(why, n, -EINVAL, "-device %s: slot %u of pci.0 is taken", pci->pci.name, slot);
-    int r = firmware_add_pci_rom(m, &pci->pci, p->romfile, why, n);
+    unsigned slot;
+    int r = virtio_choose_slot(m, p, pci->pci.name, &slot, why, n);
+    if (r != 0)
+        return r;
+    r = firmware_add_pci_rom(m, &pci->pci, p->romfile, why, n);
     if (r != 0)
         return r;
     r = virtio_pci_show(pci, v, vectors);

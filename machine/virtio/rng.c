@@ -106,8 +106,8 @@ static int add_object(struct Machine *m, char *list, char *why, size_t n) {
     if (strncmp(kind, "qom-type=", 9) == 0)
         kind += 9;
     if (strcmp(kind, "rng-builtin") != 0 && strcmp(kind, "rng-random") != 0)
-        return why_set(why, n, -EINVAL,
-                       "-object: '%s' is not supported; rng-builtin, rng-random and filter-dump are", kind);
+        return why_set(why, n, -EINVAL, "-object: '%s' is not supported; rng-builtin, rng-random and filter-dump are",
+                       kind);
     while (list_cut_property(&list, &key, &value)) {
         if (value != NULL && strcmp(key, "id") == 0)
             id = value;

@@ -112,6 +112,9 @@ struct VirtioPlug {
 };
 /** id=, bus=, addr= or romfile=: true if it was one of these and right. */
 bool virtio_plug_property(struct VirtioPlug *p, const char *key, const char *value);
+/** Its slot: the one it was given, else the first free one. 0, or -EINVAL with `why` for `name`: it is taken. */
+int virtio_choose_slot(struct Machine *m, const struct VirtioPlug *p, const char *name, unsigned *slot, char *why,
+                       size_t n);
 /** Put it onto the bus, with `vectors` of MSI-X. 0 or -errno with `why`. */
 int virtio_plug(struct Machine *m, struct VirtioPci *pci, struct Virtio *v, const struct VirtioPlug *p,
                 unsigned vectors, char *why, size_t n);

@@ -190,7 +190,7 @@ static void done(void *opaque) {
 }
 
 static void send(struct Fs9p *fs, struct Message *m, size_t size, bool now) {
-    m->r = (struct Fs9pRequest){m->message, size, m->reply, ROOM, done, m, 0, NULL, NULL, 0};
+    m->r = (struct Fs9pRequest){m->message, size, m->reply, ROOM, done, m, 0, NULL, NULL};
     if (!now || m->message[4] == TFLUSH) {
         fs9p_submit(fs, &m->r);
         return;

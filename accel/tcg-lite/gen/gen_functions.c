@@ -91,16 +91,14 @@ static int size_bits(enum X86Size s, unsigned bits[3]) {
     return s == SIZE_V ? 3 : s == SIZE_Z || s == SIZE_Y || s == SIZE_VL ? 2 : 1;
 }
 
-/* --general: what simple addresses and flags that nobody reads would save is left out. */
-static bool kind_exists(const struct Gen *g, const struct Row *r, enum FnKind k) {
-    bool cold = r->cold || g->general;
+static bool kind_exists(const struct Row *r, enum FnKind k) {
     switch (k) {
     case FN_REG: return r->has_reg;
-    case FN_BASE: return r->has_mem && r->hot && !g->general;
-    case FN_FLAT: return r->has_mem && !cold;
-    case FN_FLAT32: return r->has_mem && !cold && !((r->form.attr & ATTR_VEX) && (r->form.attr & ATTR_SSE));
+    case FN_BASE: return r->has_mem && r->hot;
+    case FN_FLAT: return r->has_mem && !r->cold;
+    case FN_FLAT32: return r->has_mem && !r->cold && !((r->form.attr & ATTR_VEX) && (r->form.attr & ATTR_SSE));
     case FN_FULL: return r->has_mem;
-    case FN_LOCK_FLAT: return (r->form.attr & ATTR_LOCK) && !cold;
+    case FN_LOCK_FLAT: return (r->form.attr & ATTR_LOCK) && !r->cold;
     case FN_LOCK_FULL: return r->form.attr & ATTR_LOCK;
     case FN_REG_CHECK: return r->xmchk && r->has_reg;
     default: return r->xmchk && r->has_mem;
@@ -110,19 +108,21 @@ static bool kind_exists(const struct Gen *g, const struct Row *r, enum FnKind k)
 static void make_functions(struct Gen *g) {
     for (int n = 1; n < g->row_count; n++) {
         struct Row *r = &g->row[n];
+        r->cold |= g->general; /* what simple addresses and flags that nobody reads would save is left out */
+        r->hot &= !g->general;
         r->fn = (uint32_t)table_count;
         r->fn_kinds = gen_is_help(r) || !r->has_mem ? 1 : FN_KINDS;
         if (!r->has_mem && r->xmchk)
             r->fn_kinds = FN_KINDS;
         unsigned bits[3];
         int sizes = size_bits(r->form.size, bits);
-        bool flags = (r->form.flags_written | r->form.flags_maybe) && !r->cold && !g->general && !gen_is_help(r);
+        bool flags = (r->form.flags_written | r->form.flags_maybe) && !r->cold && !gen_is_help(r);
         for (int s = 0; s < sizes; s++) {
             int at[FN_KINDS][2];
             for (unsigned k = 0; k < r->fn_kinds; k++)
                 for (int nf = 0; nf < 2; nf++) {
                     bool help = gen_is_help(r);
-                    if (!help && !kind_exists(g, r, (enum FnKind)k))
+                    if (!help && !kind_exists(r, (enum FnKind)k))
                         at[k][nf] = -1;
                     else if (nf && !flags)
                         at[k][nf] = at[k][0];

@@ -148,11 +148,16 @@ static void check(struct Gen *g) {
 int main(int argc, char **argv) {
     struct Gen *g = calloc(1, sizeof(*g));
     int a = 1;
+    bool good = true;
     for (; a < argc && !strncmp(argv[a], "--", 2); a++) {
-        g->lenient |= !strcmp(argv[a], "--lenient");
-        g->general |= !strcmp(argv[a], "--general");
+        if (!strcmp(argv[a], "--lenient"))
+            g->lenient = true;
+        else if (!strcmp(argv[a], "--general"))
+            g->general = true;
+        else
+            good = false;
     }
-    if (argc - a < 3) {
+    if (!good || argc - a < 3) {
         fprintf(stderr, "usage: x86gen [--lenient] [--general] TABLE HEADER-FOLDER BUILD-FOLDER [FUSIONS...]\n");
         return 2;
     }

@@ -8,8 +8,7 @@
 
 enum { FUNCTION = PIIX3_IDE_SLOT * PCI_FUNCTIONS + PIIX3_IDE_FUNCTION };
 
-static void on_failed(void *opaque, unsigned channel, unsigned drive, bool write, int error,
-                      enum BlockOnError action) {
+static void on_failed(void *opaque, unsigned channel, unsigned drive, bool write, int error, enum BlockOnError action) {
     struct IdeBench *b = opaque;
     (void)channel, (void)drive, (void)write;
     b->failures[action]++;

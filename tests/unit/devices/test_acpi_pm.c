@@ -37,11 +37,8 @@ static void on_wake(void *opaque) {
     wakes++;
 }
 
-static const struct AcpiPmOps ops = {.poweroff = on_poweroff,
-                                     .hibernate = on_hibernate,
-                                     .suspend = on_sleep,
-                                     .wake = on_wake,
-                                     .reset = on_reset};
+static const struct AcpiPmOps ops = {
+    .poweroff = on_poweroff, .hibernate = on_hibernate, .suspend = on_sleep, .wake = on_wake, .reset = on_reset};
 
 static void open_bench(void) {
     sci = (struct WireLog){0};

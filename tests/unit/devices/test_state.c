@@ -38,9 +38,9 @@ static const struct StateTable *const tables[] = {
     &pflash_state_table,      &pic_state_table,           &piix4_pm_state_table,
     &ide_channel_state_table, &virtio_blk_state_table,    &virtio_pci_state_table,
     &virtio_rng_state_table,  &virtio_serial_state_table, &virtio_balloon_state_table,
-    &virtio_9p_state_table,
-    &piix3_ide_state_table,   &pit_state_table,           &port92_state_table,
-    &rtc_state_table,         &uart_state_table,          &fdc_state_table,
+    &virtio_9p_state_table,   &piix3_ide_state_table,     &pit_state_table,
+    &port92_state_table,      &rtc_state_table,           &uart_state_table,
+    &fdc_state_table,
 };
 
 enum { TABLES = sizeof(tables) / sizeof(tables[0]) };

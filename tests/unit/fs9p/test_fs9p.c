@@ -489,7 +489,7 @@ static void note_place(void *opaque) {
 static int result(const struct Sent *s) { return s->reply[4] == RLERROR ? -(int)get_le32(s->reply + P9_HEADER) : 0; }
 
 static void prepare(struct Sent *s, unsigned *order, size_t size) {
-    s->request = (struct Fs9pRequest){s->message, size, s->reply, sizeof(s->reply), note_place, s, 0, NULL, NULL, 0};
+    s->request = (struct Fs9pRequest){s->message, size, s->reply, sizeof(s->reply), note_place, s, 0, NULL, NULL};
     s->order = order;
 }
 
@@ -506,7 +506,9 @@ START_TEST(flush) {
     }
     while (begun < FS9P_THREADS) {
         pthread_mutex_lock(&c.fs->queue_lock);
-        begun = N - c.fs->queued_count;
+        begun = N;
+        for (const struct Fs9pRequest *r = c.fs->queued.first; r != NULL; r = r->next)
+            begun--;
         pthread_mutex_unlock(&c.fs->queue_lock);
         sched_yield();
     }

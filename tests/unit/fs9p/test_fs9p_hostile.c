@@ -394,7 +394,7 @@ START_TEST(all_at_once) {
                        : kind == 6 ? message(m, TLCREATE, (uint16_t)i, "dsddd", fid, "new", O_RDWR, 0644, 0)
                        : kind == 7 ? message(m, TRENAMEAT, (uint16_t)i, "dsds", ROOT, "dir", ROOT, "dir2")
                                    : message(m, TRENAMEAT, (uint16_t)i, "dsds", ROOT, "dir2", ROOT, "dir");
-            r[i] = (struct Fs9pRequest){m, n, reply[i], sizeof(reply[i]), c.request.done, &count, 0, NULL, NULL, 0};
+            r[i] = (struct Fs9pRequest){m, n, reply[i], sizeof(reply[i]), c.request.done, &count, 0, NULL, NULL};
             fs9p_submit(c.fs, &r[i]);
         }
         if (turn % 4 == 3)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* With the host's time a run does not repeat, but a guest that moves from machine to machine must come to the same
  * result: on each engine, with its own interrupt controllers, too. */
+#include "tests/unit/machine/two_cpus.h"
 #include "tests/unit/state/state_bench.h"
 #include "tests/unit/state/state_guest.h"
-#include "tests/unit/machine/two_cpus.h"
 #include "tests/unit/suites.h"
 
 #include <stdlib.h>
