@@ -11,7 +11,7 @@ static const char help[] = "Usage: twin86 [options]      without a guest, the bu
                            "  -initrd FILE     initial RAM disk, or modules         -append STR command line\n"
                            "  -boot order=cd,menu=on  by SeaBIOS   -pflash FILE  flash   -L DIR  firmware's\n"
                            "Machine\n"
-                           "  -m SIZE          RAM, such as 512M or 6G (256M)       -smp 1      processors\n"
+                           "  -m SIZE          RAM, such as 512M or 6G (256M)       -smp N      processors\n"
                            "  -cpu MODEL[,+FEATURE|-FEATURE]...                     -cpu help   lists\n"
                            "  -accel A[:B...]  engines to try in order (tcg-lite)   -accel help lists\n"
                            "  -hda F.. -cdrom F -fda F, -drive file=F,OPTION.. -blockdev OPTION..  -snapshot\n"

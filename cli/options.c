@@ -185,9 +185,12 @@ static bool set_smp(struct Context *c, char *arg) {
         product *= number[k] != 0 ? number[k] : 1;
     uint64_t cpus = number[CPUS] != 0 ? number[CPUS] : number[MAXCPUS] != 0 ? number[MAXCPUS] : product;
     uint64_t most = number[MAXCPUS] > cpus ? number[MAXCPUS] : cpus;
-    if (cpus > 1 || most > 1)
-        return wrong(c, "%" PRIu64 " processors are not supported yet; use -smp 1", most);
-    if (product > 1)
+    if (most > cpus)
+        return wrong(
+            c, "maxcpus=%" PRIu64 " is not supported with cpus=%" PRIu64 "; none can be added later, so leave it out",
+            most, cpus);
+    c->o->config.cpus = (unsigned)cpus;
+    if (product > 1 && product != cpus)
         return wrong(c, "the topology has %" PRIu64 " processors, and cpus= says %" PRIu64 "; they must agree", product,
                      cpus);
     return true;

@@ -18,6 +18,18 @@ void cpu_post(struct CPUState *cpu, uint32_t events) {
     vcpu_wake(cpu);
 }
 
+void cpu_post_init(struct CPUState *cpu) {
+    cpu_retract(cpu, CPU_EVENT_SIPI);
+    cpu_post(cpu, CPU_EVENT_INIT);
+}
+
+void cpu_post_sipi(struct CPUState *cpu, uint8_t vector) {
+    if (atomic_load(&cpu->events) & CPU_EVENT_SIPI)
+        return;
+    cpu->sipi_vector = vector;
+    cpu_post(cpu, CPU_EVENT_SIPI);
+}
+
 void cpu_set_engine(struct CPUState *cpu, struct Accel *accel, void *engine) {
     pthread_mutex_lock(&cpu->engine_lock);
     cpu->accel = accel;
@@ -37,8 +49,8 @@ void cpu_state_changed(struct CPUState *cpu) { cpu->env_changed = true; }
 
 void cpu_sync_clock(struct CPUState *cpu) {
     if (cpu->icount)
-        clock_advance_to(cpu->clock, clock_after_many(cpu->icount_offset, (int64_t)cpu_progress(cpu),
-                                                      1LL << cpu->icount_shift));
+        clock_advance_to(cpu->clock,
+                         clock_after_many(cpu->icount_offset, (int64_t)cpu_progress(cpu), 1LL << cpu->icount_shift));
 }
 
 uint32_t cpu_wake_events(const struct CPUState *cpu) {

@@ -59,7 +59,7 @@ struct CpuApicOps {
     void (*set_pv_eoi)(void *opaque, _Atomic uint8_t *flag);
     /* KVM's hypercall: an interrupt to each APIC id first + n for which bit n is set; how many took it */
     unsigned (*send_ipis)(void *opaque, const uint64_t bits[2], uint32_t first, uint32_t icr);
-    void (*tsc_changed)(void *opaque); /* the guest set its TSC: an armed TSC deadline means another time now */
+    void (*tsc_changed)(void *opaque);       /* the guest set its TSC: an armed TSC deadline means another time now */
     void (*kick)(void *opaque, uint32_t id); /* KVM's hypercall: CPU_EVENT_UNHALT to the CPU with that APIC id */
 };
 
@@ -189,6 +189,10 @@ void cpu_set_engine(struct CPUState *cpu, struct Accel *accel, void *engine);
 
 /** Post events and make exec return or look soon. Any thread. */
 void cpu_post(struct CPUState *cpu, uint32_t events);
+/** An INIT: a SIPI from before it is none any more. Machine lock held, as for the next. Any thread. */
+void cpu_post_init(struct CPUState *cpu);
+/** A start-up IPI. The first one counts, until it has been served. */
+void cpu_post_sipi(struct CPUState *cpu, uint8_t vector);
 /** Withdraw events (only CPU_EVENT_INTR is a level). Any thread. */
 static inline void cpu_retract(struct CPUState *cpu, uint32_t events) { atomic_fetch_and(&cpu->events, ~events); }
 

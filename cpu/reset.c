@@ -79,9 +79,8 @@ void cpu_reset(struct CPUState *cpu, bool init) {
     }
     cpu->halted = cpu->shut_down = false;
     cpu->wait_for_sipi = !cpu->bootstrap;
-    /* a SIPI that comes while INIT is being served belongs to it */
-    atomic_fetch_and(&cpu->events,
-                     ~(uint32_t)(CPU_EVENT_NMI | CPU_EVENT_UNHALT | (init ? 0 : CPU_EVENT_INIT | CPU_EVENT_SIPI)));
+    uint32_t gone = CPU_EVENT_NMI | CPU_EVENT_UNHALT | (init ? 0 : CPU_EVENT_INIT | CPU_EVENT_SIPI);
+    cpu_retract(cpu, gone);
 }
 
 void cpu_start_ap(struct CPUState *cpu, uint8_t vector) {

@@ -234,22 +234,21 @@ static bool serve_requests(struct CPUState *cpu) {
     return stop;
 }
 
-/* INIT and SIPI (SDM vol. 3, 11.4.3). An INIT while waiting for SIPI changes nothing; a SIPI otherwise is ignored. */
-static void serve_ipis(struct CPUState *cpu, uint32_t events) {
-    if ((events & CPU_EVENT_INIT) != 0) {
-        cpu_retract(cpu, CPU_EVENT_INIT);
+/* INIT and SIPI (SDM vol. 3, 11.4.3), as cpu_post_init and cpu_post_sipi have left them: the INIT came first. An INIT
+ * while waiting for SIPI changes nothing; a SIPI otherwise is ignored. */
+static void serve_ipis(struct CPUState *cpu) {
+    pthread_mutex_lock(cpu->lock); /* who sends them holds it */
+    uint32_t events = atomic_fetch_and(&cpu->events, ~(uint32_t)(CPU_EVENT_INIT | CPU_EVENT_SIPI));
+    bool init = (events & CPU_EVENT_INIT) != 0, start = (events & CPU_EVENT_SIPI) != 0 && (init || cpu->wait_for_sipi);
+    if (init || start)
         cpu_sync_state(cpu);
+    if (init)
         cpu_reset(cpu, true);
+    if (start && cpu->wait_for_sipi)
+        cpu_start_ap(cpu, cpu->sipi_vector);
+    if (init || start)
         cpu_state_changed(cpu);
-    }
-    if ((events & CPU_EVENT_SIPI) != 0) {
-        cpu_retract(cpu, CPU_EVENT_SIPI);
-        if (cpu->wait_for_sipi) {
-            cpu_sync_state(cpu);
-            cpu_start_ap(cpu, cpu->sipi_vector);
-            cpu_state_changed(cpu);
-        }
-    }
+    pthread_mutex_unlock(cpu->lock);
 }
 
 /* CLOCK_ICOUNT: bring the clock up to the instruction count and fire what is due. */
@@ -420,7 +419,7 @@ static enum VcpuStop run(struct CPUState *cpu) {
             run_timers(cpu);
         uint32_t events = atomic_load(&cpu->events);
         if ((events & (CPU_EVENT_INIT | CPU_EVENT_SIPI)) != 0)
-            serve_ipis(cpu, events);
+            serve_ipis(cpu);
         if (cpu_progress(cpu) >= cpu->thread->stop_count)
             return VCPU_STOP_BUDGET;
         if (sleeps_here(cpu)) {

@@ -42,6 +42,9 @@ extern "C" {
 #define TWIN86_API
 #endif
 
+/** The most processors that a machine may have. */
+#define TWIN86_CPUS_MAX 64
+
 /** One virtual PC. */
 typedef struct Twin86Machine Twin86Machine;
 
@@ -110,8 +113,8 @@ typedef struct Twin86Config {
     bool no_hpet;           /* leave the HPET out; default off */
     bool no_acpi;           /* leave ACPI out: tables, timer, power button and soft-off; default off */
     enum Twin86KernelFirmware kernel_firmware; /* whether firmware runs before a kernel; default AUTO */
-    bool no_s3;             /* with ACPI, leave its sleep state S3 out; default off */
-    unsigned cpus;          /* processors; 1, so far the only number, is the default */
+    bool no_s3;                                /* with ACPI, leave its sleep state S3 out; default off */
+    unsigned cpus;                             /* processors, 1 to TWIN86_CPUS_MAX; default 1 */
     /* Disks (docs/devices.md). Lists end with NULL, and may be NULL. */
     const char *const *drives;    /* "file=PATH,if=ide,..." */
     const char *const *blockdevs; /* "driver=qcow2,node-name=NODE,file.filename=PATH", or as JSON */
@@ -129,7 +132,7 @@ typedef struct Twin86Config {
     const char *const *serials;  /* COM1 to COM4: "stdio" (the program's serial_output and twin86_serial_input),
                                     "chardev:ID", "pty", "unix:PATH,server=on", ...; NULL: one, stdio */
     const char *debugcon_to;     /* the debug console's, as of serials; NULL: debugcon_output */
-    const char *const *objects; /* "rng-random,id=ID,...", which devices name */
+    const char *const *objects;  /* "rng-random,id=ID,...", which devices name */
     /* Networks (docs/network.md). Lists end with NULL, and may be NULL. */
     const char *const *netdevs; /* "user,id=ID,hostfwd=tcp::2222-:22,...", which cards name */
     const char *const *nics;    /* "user,model=virtio-net-pci,mac=ADDRESS,...": a card and its host end; or "none" */
@@ -617,7 +620,7 @@ typedef struct Twin86DiffInsn {
     const char *record;  /* a file for cases with what the second engine made of them, reduced; NULL: none */
     uint64_t each;       /* of each form so many that complete are recorded, and half as many that fault; 0: all */
     unsigned shard, shards; /* run the shard-th (from 1) of so many parts of the run; 0, 0: all of it */
-    const char *report;  /* a file for twin86_diff_merge; NULL: none */
+    const char *report;     /* a file for twin86_diff_merge; NULL: none */
 } Twin86DiffInsn;
 
 /** Run it; the report goes to `out`. 0: nothing differs but what is explained; 1: something differs; or -errno with one
@@ -665,10 +668,10 @@ TWIN86_API int twin86_diff_vectors(const Twin86DiffVectors *options, FILE *repor
 typedef struct Twin86DiffReplay {
     const char *const *file;
     unsigned files;
-    const char *cpu, *only;    /* as in Twin86DiffVectors; what the host's processor lacks is taken out of the model */
-    const char *engines;       /* as in Twin86DiffInsn; the first is tcg-lite */
-    bool shrink;               /* reduce those that differ, and print them */
-    const char *record;        /* as in Twin86DiffInsn: all of them */
+    const char *cpu, *only; /* as in Twin86DiffVectors; what the host's processor lacks is taken out of the model */
+    const char *engines;    /* as in Twin86DiffInsn; the first is tcg-lite */
+    bool shrink;            /* reduce those that differ, and print them */
+    const char *record;     /* as in Twin86DiffInsn: all of them */
 } Twin86DiffReplay;
 
 /** Run them. As twin86_diff_insn. */

@@ -120,10 +120,7 @@ int twin86_create(Twin86Machine **machine, const Twin86Config *config, char *why
     if (why_size == 0)
         why = unused, why_size = sizeof(unused);
     why[0] = '\0';
-    if (full.cpus == 1)
-        return machine_new(machine, &full, why, why_size);
-    snprintf(why, why_size, "%u processors are not supported yet; use 1", full.cpus);
-    return -EINVAL;
+    return machine_new(machine, &full, why, why_size);
 }
 
 void twin86_destroy(Twin86Machine *machine) {

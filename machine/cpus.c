@@ -67,6 +67,15 @@ void machine_destroy_cpus(struct Machine *m) {
     m->cpu_count = 0;
 }
 
+/* Their time stamp counters all begin at the same moment: guests would take others for broken. */
+void machine_reset_cpus(struct Machine *m) {
+    for (unsigned i = 0; i < m->cpu_count; i++) {
+        cpu_reset(machine_cpu(m, i), false);
+        machine_cpu(m, i)->env.tsc_offset = machine_cpu(m, 0)->env.tsc_offset;
+    }
+    machine_state_changed(m);
+}
+
 bool machine_running(const struct Machine *m) {
     for (unsigned i = 0; i < m->cpu_count; i++)
         if (vcpu_running(machine_cpu(m, i)))

@@ -37,9 +37,9 @@ static int check_config(const Twin86Config *c, char *why, size_t n) {
     else if (c->icount_shift > 10)
         wrong = "the icount shift must be 0 to 10";
     else if (c->cpus < 1 || c->cpus > MACHINE_CPUS_MAX)
-        wrong = "there may be 1 to 255 processors";
+        wrong = "there may be 1 to 64 processors";
     else if (c->cpus > 1 && c->icount)
-        wrong = "instructions of one processor alone can be counted as time";
+        wrong = "-icount counts the instructions of one processor alone; use 1";
     else if (c->debug_exit && (c->debug_exit_ports < 1 || c->debug_exit_ports > 4))
         wrong = "isa-debug-exit takes 1 to 4 ports";
     if (wrong != NULL) {
@@ -323,9 +323,7 @@ int machine_reset(struct Machine *m, char *why, size_t n) {
         trace_reset(&m->trace, machine_cpu(m, i));
     machine_reset_devices(m);
     firmware_reset(m, again);
-    for (unsigned i = 0; i < m->cpu_count; i++)
-        cpu_reset(machine_cpu(m, i), false);
-    machine_state_changed(m);
+    machine_reset_cpus(m);
     return load_guest(m, why, n);
 }
 

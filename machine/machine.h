@@ -105,7 +105,7 @@ struct MachineCpu {
     _Atomic uint64_t instructions; /* as of the last stop */
 };
 
-enum { MACHINE_CPUS_MAX = 255 }; /* APIC ids of 8 bits, without the one that means all */
+enum { MACHINE_CPUS_MAX = TWIN86_CPUS_MAX };
 
 struct Machine {
     Twin86Config config; /* strings in it are not kept */
@@ -167,15 +167,15 @@ struct Machine {
     struct SerialQueue serial;
     struct EventSlot slot;
     struct NewsQueue news;
-    int reset_fd;        /* eventfd: resets since it was last read */
-    int sleep_fd;        /* the same for going to sleep, and for waking up: one after the other */
-    Twin86Event pending; /* under the machine lock: the event that the stop on its way will report */
-    struct LoopWork wake_work;                                      /* sleep.c */
+    int reset_fd;              /* eventfd: resets since it was last read */
+    int sleep_fd;              /* the same for going to sleep, and for waking up: one after the other */
+    Twin86Event pending;       /* under the machine lock: the event that the stop on its way will report */
+    struct LoopWork wake_work; /* sleep.c */
     struct LoopWork serial_work, power_work, nmi_work, output_work; /* serial.c */
-    _Atomic unsigned held; /* 1 << enum Twin86OutputKind: the host can't take more */
-    _Atomic bool asleep;   /* as machine_sleep_changed saw it last */
+    _Atomic unsigned held;      /* 1 << enum Twin86OutputKind: the host can't take more */
+    _Atomic bool asleep;        /* as machine_sleep_changed saw it last */
     _Atomic bool reset_pressed; /* the next reset is no wake-up */
-    _Atomic bool quit;     /* machine_quit was called, and no run has ended since */
+    _Atomic bool quit;          /* machine_quit was called, and no run has ended since */
     _Atomic uint64_t resets;
     _Atomic int64_t run_ns, started_ns; /* host time spent running: finished runs; start of this one */
     _Atomic uint64_t instructions;      /* as of the last stop, of all */
@@ -229,6 +229,8 @@ int machine_load(struct Machine *m, const Twin86Guest *guest, char *why, size_t 
 /** Make the array, without threads and engines. 0 or -errno with `why`. */
 int machine_create_cpus(struct Machine *m, char *why, size_t n);
 void machine_destroy_cpus(struct Machine *m);
+/** Power-on state, of which the engines hear. Lock held, none runs. */
+void machine_reset_cpus(struct Machine *m);
 /** Some vCPU runs. Any thread; with the lock held the answer holds. */
 bool machine_running(const struct Machine *m);
 /** Bring env up to date / say that it was changed (cpu_sync_state, cpu_state_changed), of all. Parked. */

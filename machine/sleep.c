@@ -80,10 +80,8 @@ bool machine_wake_up(struct Machine *m) {
         return false;
     machine_wake_devices(m);
     firmware_reset(m, true);
-    for (unsigned i = 0; i < m->cpu_count; i++)
-        cpu_reset(machine_cpu(m, i), false);
+    machine_reset_cpus(m);
     if (vector != 0)
         stand_in_for_firmware(m, vector);
-    machine_state_changed(m);
     return true;
 }

@@ -162,12 +162,8 @@ static struct CPUState *cpu_of(void *opaque) { return &((struct MachineCpu *)opa
 
 static void lapic_intr(void *opaque, bool level) { set_intr(cpu_of(opaque), level); }
 static void lapic_nmi(void *opaque) { cpu_post(cpu_of(opaque), CPU_EVENT_NMI); }
-static void lapic_init_ipi(void *opaque) { cpu_post(cpu_of(opaque), CPU_EVENT_INIT); }
-
-static void lapic_sipi(void *opaque, uint8_t vector) {
-    cpu_of(opaque)->sipi_vector = vector;
-    cpu_post(cpu_of(opaque), CPU_EVENT_SIPI);
-}
+static void lapic_init_ipi(void *opaque) { cpu_post_init(cpu_of(opaque)); }
+static void lapic_sipi(void *opaque, uint8_t vector) { cpu_post_sipi(cpu_of(opaque), vector); }
 
 static void lapic_unhalt(void *opaque) { cpu_post(cpu_of(opaque), CPU_EVENT_UNHALT); }
 

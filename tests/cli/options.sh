@@ -64,9 +64,9 @@ refused "unknown machine 'vax'" -machine vax
 refused "'usb' is not a machine property" -machine pc,usb=on
 refused "kernel-irqchip=on needs -accel kvm" -machine pc,kernel-irqchip=on
 refused "kernel-irqchip=split is not supported" -machine kernel-irqchip=split
-refused "use -smp 1" -smp 4
-refused "2 processors are not supported yet" -smp cpus=1,maxcpus=2
-refused "6 processors are not supported yet" -smp cores=3,threads=2
+refused "there may be 1 to 64 processors" -smp 65
+refused "none can be added later" -smp cpus=1,maxcpus=2
+refused "the topology has 6 processors" -smp 3,cores=3,threads=2
 refused "the topology has 2 processors" -smp 1,cores=2
 refused "'nodes' is not known" -smp 1,nodes=1
 refused "'0' is no number of cores" -smp 1,cores=0

@@ -17,14 +17,18 @@ static void count_both(Twin86Machine *machine) {
     TWO_CPUS_CODE(machine, 1, 0x66, 0x43, 0xeb, 0xfc);
 }
 
-START_TEST(users_get_one) {
+START_TEST(users_get_many) {
     Twin86Machine *machine = NULL;
     Twin86Config c;
     char why[200] = "";
     twin86_config_init(&c);
-    c.cpus = 2;
+    c.cpus = TWIN86_CPUS_MAX + 1;
     ck_assert_int_eq(twin86_create(&machine, &c, why, sizeof(why)), -EINVAL);
-    ck_assert_str_eq(why, "2 processors are not supported yet; use 1");
+    ck_assert_str_eq(why, "there may be 1 to 64 processors");
+    c.cpus = TWIN86_CPUS_MAX;
+    ck_assert_int_eq(twin86_create(&machine, &c, why, sizeof(why)), 0);
+    ck_assert_uint_eq(twin86_cpu_count(machine), TWIN86_CPUS_MAX);
+    twin86_destroy(machine);
 }
 END_TEST
 
@@ -371,7 +375,7 @@ Suite *vcpus_suite(void) {
     TCase *t = tcase_create("tcg-lite");
     tcase_add_unchecked_fixture(t, on_tcg_lite, NULL);
     add_each_engine(t);
-    tcase_add_test(t, users_get_one);
+    tcase_add_test(t, users_get_many);
     tcase_add_test(t, kick_ends_hlt);
     tcase_add_test(t, code_of_another);
     tcase_add_test(t, page_of_both);
