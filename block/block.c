@@ -48,6 +48,7 @@ int block_open(struct Block **out, const struct BlockOptions *o, const struct Bl
     }
     if (host != NULL)
         b->host = *host;
+    b->sandbox = o->sandbox;
     b->discards = o->discard == BLOCK_DISCARD_UNMAP;
     b->detect_zeroes = o->detect_zeroes;
     b->write_cache = o->cache != BLOCK_CACHE_WRITETHROUGH && o->cache != BLOCK_CACHE_DIRECTSYNC;
@@ -55,6 +56,8 @@ int block_open(struct Block **out, const struct BlockOptions *o, const struct Bl
     if (r != 0) {
         block_node_close(b->root);
         free(b);
+        if (o->aio != BLOCK_AIO_IO_URING)
+            return block_refuse(&open, r, "its thread could not be started: %s", strerror(-r));
         return block_refuse(&open, r, "aio=io_uring: %s; use aio=threads",
                             r == -ENOSYS ? "not in this kernel, or twin86 was built without liburing" : strerror(-r));
     }

@@ -24,6 +24,7 @@
 #include <sys/uio.h>
 
 struct Block;
+struct Sandbox;
 
 /** Room for any line that these functions make. */
 #define BLOCK_WHY 512
@@ -66,6 +67,7 @@ struct BlockOptions {
     /** -blockdev's backing=null (no_backing), or its node instead of what the image names. */
     bool no_backing;
     const struct BlockOptions *backing;
+    struct Sandbox *sandbox; /* its threads lock themselves in when that is closed (sandbox/sandbox.h); NULL: never */
 };
 
 /** How a block tells its owner. */

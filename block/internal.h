@@ -20,6 +20,7 @@ struct Block {
     struct BlockHost host;
     bool discards, write_cache;
     enum BlockDetectZeroes detect_zeroes;
+    struct Sandbox *sandbox;  /* NULL: none */
     struct BlockUring *uring; /* NULL: aio=threads */
 
     /* the owner's lock */

@@ -2,6 +2,7 @@
 /* Requests on their way: submitted, taken by a thread, finished, completed. See block.h. */
 #include "block/internal.h"
 #include "block/uring.h"
+#include "sandbox/sandbox.h"
 
 #include <signal.h>
 #include <string.h>
@@ -90,7 +91,7 @@ static struct BlockRequest *next_request(struct Block *b) {
         int r = pthread_cond_clockwait(&b->work, &b->lock, CLOCK_MONOTONIC, &until);
         b->idle--;
         b->waking -= b->waking > 0;
-        if (r == ETIMEDOUT && b->queued.first == NULL)
+        if (r == ETIMEDOUT && b->queued.first == NULL && b->idle > 0) /* not the last that is idle */
             return NULL;
     }
     return pop(&b->queued);
@@ -101,28 +102,44 @@ static bool copies(const struct Block *b, const struct BlockRequest *r) {
     return r->op == BLOCK_WRITE && !b->root->direct;
 }
 
-static void wake_thread(struct Block *b, struct BlockRequest *r);
-
-/* With the lock, by a thread that will be busy: those that were woken with it may be so, too, and what is queued behind
- * them must not wait for a slow one. */
-static void wake_for_next(struct Block *b) {
-    struct BlockRequest *r = b->queued.first;
-    if (r != NULL && b->waking == 0 && (!copies(b, r) || b->copying < COPYING))
-        wake_thread(b, r);
+/* With the lock: have an idle thread look at what is queued. */
+static void wake_thread(struct Block *b) {
+    if (b->idle > b->waking) {
+        b->waking++;
+        pthread_cond_signal(&b->work);
+    }
 }
 
-static void *worker(void *opaque) {
-    struct Block *b = opaque;
+static int make_thread(struct Block *b, bool inside);
+
+/* With the lock, by a thread that will be busy: those that were woken with it may be so, too, and what is queued behind
+ * them must not wait for a slow one. There is always one that is not busy, up to THREADS: whoever submits makes none,
+ * for in a sandbox vCPUs can't. */
+static void wake_for_next(struct Block *b, bool inside) {
+    struct BlockRequest *r = b->queued.first;
+    if (b->waking > 0 || (r != NULL && copies(b, r) && b->copying >= COPYING))
+        return;
+    if (b->idle == 0 && b->threads < THREADS)
+        make_thread(b, inside); /* if it can't be had, requests wait for one of us */
+    else if (r != NULL)
+        wake_thread(b);
+}
+
+/* `inside`: it was made by a thread that is locked in, whose filter it has inherited. */
+static void *work(struct Block *b, bool inside) {
     struct BlockRequest *r;
+    pthread_setname_np(pthread_self(), "disk");
     pthread_mutex_lock(&b->lock);
     b->waking -= b->waking > 0;
     while ((r = next_request(b)) != NULL) {
         bool copy = copies(b, r);
         r->state = RUNNING;
         b->copying += copy;
-        wake_for_next(b);
+        int result = sandbox_enter(b->sandbox, SANDBOX_BLOCK, &inside);
+        wake_for_next(b, inside);
         pthread_mutex_unlock(&b->lock);
-        int result = block_execute(b, r);
+        if (result == 0)
+            result = block_execute(b, r);
         pthread_mutex_lock(&b->lock);
         b->copying -= copy;
         finish_locked(b, r, result);
@@ -133,8 +150,11 @@ static void *worker(void *opaque) {
     return NULL;
 }
 
-/* With the lock. Signals are for other threads. */
-static bool make_thread(struct Block *b) {
+static void *worker(void *b) { return work(b, false); }
+static void *worker_inside(void *b) { return work(b, true); }
+
+/* With the lock. It will look at what is queued. Signals are for other threads. 0 or -errno. */
+static int make_thread(struct Block *b, bool inside) {
     sigset_t all, old;
     pthread_attr_t attr;
     pthread_t thread;
@@ -142,12 +162,12 @@ static bool make_thread(struct Block *b) {
     pthread_sigmask(SIG_SETMASK, &all, &old);
     pthread_attr_init(&attr);
     pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-    bool made = pthread_create(&thread, &attr, worker, b) == 0;
+    int r = -pthread_create(&thread, &attr, inside ? worker_inside : worker, b);
     pthread_attr_destroy(&attr);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
-    if (made)
-        b->threads++;
-    return made;
+    b->threads += r == 0;
+    b->waking += r == 0;
+    return r;
 }
 
 /* ---- submitting ---- */
@@ -217,25 +237,12 @@ static bool start_in_ring(struct Block *b, struct BlockRequest *r) {
     return false;
 }
 
-/* With the lock, for a request that is queued. */
-static void wake_thread(struct Block *b, struct BlockRequest *r) {
-    if (b->idle > b->waking) {
-        b->waking++;
-        pthread_cond_signal(&b->work);
-    } else if (b->threads < THREADS && make_thread(b)) {
-        b->waking++;
-    } else if (b->threads == 0) {
-        take_out(&b->queued, r);
-        finish_locked(b, r, -EAGAIN);
-    }
-}
-
 static void enqueue(struct Block *b, struct BlockRequest *r) {
     pthread_mutex_lock(&b->lock);
     r->state = QUEUED;
     push(&b->queued, r);
     if (!copies(b, r) || b->copying + b->waking < COPYING) /* else one of these takes it, too */
-        wake_thread(b, r);
+        wake_thread(b);
     pthread_mutex_unlock(&b->lock);
 }
 
@@ -400,7 +407,7 @@ int block_sync(struct Block *b, enum BlockOp op, uint64_t offset, void *buffer, 
 /* ---- life ---- */
 
 int block_queue_init(struct Block *b, enum BlockAio aio) {
-    int r = aio == BLOCK_AIO_IO_URING ? block_uring_init(&b->uring, ring_done, b) : 0;
+    int r = aio == BLOCK_AIO_IO_URING ? block_uring_init(&b->uring, b->sandbox, ring_done, b) : 0;
     if (r != 0)
         return r;
     queue_init(&b->queued);
@@ -409,7 +416,12 @@ int block_queue_init(struct Block *b, enum BlockAio aio) {
     pthread_cond_init(&b->work, NULL);
     pthread_cond_init(&b->some_finished, NULL);
     pthread_cond_init(&b->thread_gone, NULL);
-    return 0;
+    pthread_mutex_lock(&b->lock);
+    r = make_thread(b, false);
+    pthread_mutex_unlock(&b->lock);
+    if (r != 0)
+        block_queue_destroy(b);
+    return r;
 }
 
 void block_queue_destroy(struct Block *b) {

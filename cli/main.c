@@ -275,6 +275,13 @@ static int run_guest(struct Run *r) {
     Twin86Event event = {0};
     r->deadline = r->options.timeout_ms < 0 ? -1 : now_us() + r->options.timeout_ms * 1000;
     start_console(r);
+    int e = confine(r);
+    if (e != 0) {
+        console_end(&r->console);
+        terminal_restore();
+        finish_outputs(r, true);
+        return e;
+    }
     r->handover_at = next_handover(r, now_us());
     twin86_session_start(r->session, r->options.stopped);
     bool ended = serve(r, &event);

@@ -27,6 +27,13 @@ struct ServerOption {
     int (*serve)(Twin86Session *session, const char *where, char *why, size_t why_size);
 };
 
+/** -sandbox, -runas, -chroot. */
+struct ConfineOptions {
+    bool off, asked; /* -sandbox off; on */
+    Twin86Sandbox sandbox;
+    const char *run_as, *root; /* NULL: stay as we are */
+};
+
 enum { SERIALS_MAX = 4, SERVERS_MAX = 8, DISK_OPTIONS_MAX = 32, FIRMWARE_OPTIONS_MAX = 64 };
 
 /** What to do instead of running a guest. */
@@ -53,6 +60,7 @@ struct Options {
     const char *chardevs[DISK_OPTIONS_MAX + 1];
     struct ServerOption server[SERVERS_MAX];
     unsigned servers;
+    struct ConfineOptions confine;
     bool monitor_here;               /* -monitor stdio */
     bool stopped;                    /* -S */
     bool no_shutdown;                /* -no-shutdown */

@@ -44,6 +44,11 @@ bool settle_chardevs(struct Options *o, char *why, size_t n);
 bool set_fsdev(struct Context *c, char *arg);
 bool set_virtfs(struct Context *c, char *arg);
 
+/* confine.c */
+bool set_sandbox(struct Context *c, char *arg);
+bool set_run_as(struct Context *c, char *arg);
+bool set_root(struct Context *c, char *arg);
+
 /* options_disks.c */
 bool set_drive(struct Context *c, char *arg);
 bool set_blockdev(struct Context *c, char *arg);

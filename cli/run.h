@@ -43,6 +43,12 @@ void signals_die_of(int sig);
  *  written to `err_fd`. */
 void signals_limit_start(int64_t ms, int err_fd);
 
+/* ---- confine.c ---- */
+
+/** Files are open and threads there: -chroot, -runas, and the sandbox, from which there is no way back. 0, or the exit
+ *  code. */
+int confine(struct Run *r);
+
 /* ---- report.c ---- */
 
 /** What the event that ended the run means for who started twin86; says what there is to say of it. */

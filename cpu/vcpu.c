@@ -6,6 +6,7 @@
 #include "cpu/thread.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -29,6 +30,7 @@ struct VcpuThread {
     uint64_t ended;        /* how many runs have come to an end */
     _Atomic bool sleeping; /* in HLT: cpu_post must signal */
     _Atomic unsigned held; /* who keeps it from executing (vcpu_hold) */
+    int wait_file;         /* the thread's schedstat; -1: not open */
     uint64_t stop_count;   /* cpu_progress at which the budget is used up */
 };
 
@@ -437,6 +439,20 @@ static enum VcpuStop run(struct CPUState *cpu) {
     }
 }
 
+/* Once, for in a sandbox it could not be opened later. */
+static void open_wait_file(struct CPUState *cpu) {
+    if (cpu_has(&cpu->model, CPUID_KVM_STEAL_TIME))
+        cpu->thread->wait_file = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
+}
+
+int64_t vcpu_waited(const struct CPUState *cpu) {
+    char text[100];
+    unsigned long long run, wait;
+    ssize_t n = cpu->thread != NULL ? pread(cpu->thread->wait_file, text, sizeof(text) - 1, 0) : 0;
+    text[n > 0 ? n : 0] = '\0';
+    return sscanf(text, "%llu %llu", &run, &wait) == 2 ? (int64_t)wait : 0;
+}
+
 static void *thread_main(void *arg) {
     struct CPUState *cpu = arg;
     struct VcpuThread *t = cpu->thread;
@@ -444,6 +460,7 @@ static void *thread_main(void *arg) {
     snprintf(name, sizeof(name), "CPU %u", cpu->index);
     pthread_setname_np(pthread_self(), name);
     atomic_store(&t->tid, gettid());
+    open_wait_file(cpu);
     pthread_mutex_lock(&t->mutex);
     for (;;) {
         while (!t->running && !t->quit)
@@ -451,6 +468,8 @@ static void *thread_main(void *arg) {
         if (t->quit)
             break;
         pthread_mutex_unlock(&t->mutex);
+        if (t->ops.begin != NULL)
+            t->ops.begin(t->ops.opaque);
         cpu_run_begin(cpu);
         enum VcpuStop why = run(cpu);
         cpu_sync_state(cpu);
@@ -472,6 +491,7 @@ int vcpu_create(struct CPUState *cpu, const struct VcpuOps *ops) {
     if (t == NULL)
         return -ENOMEM;
     t->ops = *ops;
+    t->wait_file = -1;
     pthread_condattr_t attr;
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -501,6 +521,8 @@ void vcpu_destroy(struct CPUState *cpu) {
     pthread_cond_signal(&t->wake);
     pthread_mutex_unlock(&t->mutex);
     pthread_join(t->id, NULL);
+    if (t->wait_file >= 0)
+        close(t->wait_file);
     pthread_cond_destroy(&t->wake);
     pthread_cond_destroy(&t->parked);
     pthread_mutex_destroy(&t->mutex);

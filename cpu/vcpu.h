@@ -24,6 +24,8 @@ enum VcpuStop {
 
 /** What the loop asks of the machine. All are called in the vCPU's thread. */
 struct VcpuOps {
+    /** A run begins. Lock not held. May be NULL. */
+    void (*begin)(void *opaque);
     /** Reset the whole machine, all its CPUs included. Lock held, the world stopped, this CPU's env up to date. */
     void (*reset)(void *opaque);
     /** Triple fault. Lock held. Must request a reset or a stop: only those end a shutdown. */
@@ -77,6 +79,9 @@ void vcpu_settle_others(struct CPUState *cpu);
 /** The clock's earliest deadline moved forward: look at it before executing on. Any thread. For CLOCK_ICOUNT. */
 void vcpu_deadline_changed(struct CPUState *cpu);
 
+/** How long the host let the thread wait for a processor so far, in ns; 0 where that is not known, and for models
+ * without KVM's steal time. The thread itself. */
+int64_t vcpu_waited(const struct CPUState *cpu);
 /** Host CPU time used by the thread, in ns. Any thread. */
 int64_t vcpu_cpu_time(const struct CPUState *cpu);
 

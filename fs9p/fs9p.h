@@ -28,6 +28,7 @@
 #include <sys/types.h>
 
 struct Fs9p;
+struct Sandbox;
 
 enum {
     FS9P_MESSAGE = 512 * 1024, /* bytes of a message, at most */
@@ -54,6 +55,7 @@ struct Fs9pOptions {
     enum Fs9pDevices devices;
     bool readonly;
     mode_t file_mode, folder_mode; /* mapped: what new ones have on the host; 0: 0600, 0700 */
+    struct Sandbox *sandbox; /* its threads lock themselves in when that is closed (sandbox/sandbox.h); NULL: never */
 };
 
 /** How a server tells its owner. */

@@ -89,6 +89,7 @@ struct Fs9p {
     mode_t file_mode, folder_mode;
     int proc_fd; /* /proc/self/fd: by which an O_PATH descriptor is opened for more */
     struct Fs9pHost host;
+    struct Sandbox *sandbox; /* NULL: none */
     uint32_t msize; /* 0: no Tversion yet; set while nothing else runs */
 
     pthread_rwlock_t names;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Requests on their way: submitted, served by a thread, finished, completed. See fs9p.h. */
 #include "fs9p/internal.h"
+#include "sandbox/sandbox.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -94,10 +95,11 @@ static struct Fs9pRequest *next_request(struct Fs9p *fs) {
     }
 }
 
-static void *worker(void *opaque);
+static void *worker(void *fs);
+static void *worker_inside(void *fs);
 
-/* With the lock. Signals are for other threads. 0 or -errno. */
-static int make_thread(struct Fs9p *fs) {
+/* With the lock. Signals are for other threads. `inside`: by a thread that is locked in. 0 or -errno. */
+static int make_thread(struct Fs9p *fs, bool inside) {
     sigset_t all, old;
     pthread_attr_t attr;
     pthread_t thread;
@@ -105,7 +107,7 @@ static int make_thread(struct Fs9p *fs) {
     pthread_sigmask(SIG_SETMASK, &all, &old);
     pthread_attr_init(&attr);
     pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-    int r = -pthread_create(&thread, &attr, worker, fs);
+    int r = -pthread_create(&thread, &attr, inside ? worker_inside : worker, fs);
     fs->threads += r == 0;
     pthread_attr_destroy(&attr);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
@@ -114,20 +116,25 @@ static int make_thread(struct Fs9p *fs) {
 
 /* With the lock, by a thread that will be busy: what comes next must not wait for a slow one. Whoever submits makes no
  * threads: that is a vCPU, which has other things to do, and in a sandbox can't. */
-static void keep_one_idle(struct Fs9p *fs) {
+static void keep_one_idle(struct Fs9p *fs, bool inside) {
     if (fs->idle == 0 && fs->threads < FS9P_THREADS)
-        make_thread(fs); /* if it can't be had, requests wait for one of us */
+        make_thread(fs, inside); /* if it can't be had, requests wait for one of us */
 }
 
-static void *worker(void *opaque) {
-    struct Fs9p *fs = opaque;
+/* `inside`: it has inherited the filter of who made it. */
+static void *work(struct Fs9p *fs, bool inside) {
     struct Fs9pRequest *r;
+    pthread_setname_np(pthread_self(), "folder");
     pthread_mutex_lock(&fs->queue_lock);
     while ((r = next_request(fs)) != NULL) {
         push(&fs->running, r);
-        keep_one_idle(fs);
+        int locked_out = sandbox_enter(fs->sandbox, SANDBOX_FOLDER, &inside);
+        keep_one_idle(fs, inside);
         pthread_mutex_unlock(&fs->queue_lock);
-        fs9p_serve(fs, r);
+        if (locked_out == 0)
+            fs9p_serve(fs, r);
+        else
+            fs9p_reply_error(r, locked_out);
         pthread_mutex_lock(&fs->queue_lock);
         take_out(&fs->running, r);
         if (fs->alone || (fs->queued.first != NULL && type_of(fs->queued.first) == TVERSION)) {
@@ -142,6 +149,9 @@ static void *worker(void *opaque) {
     pthread_mutex_unlock(&fs->queue_lock);
     return NULL;
 }
+
+static void *worker(void *fs) { return work(fs, false); }
+static void *worker_inside(void *fs) { return work(fs, true); }
 
 /* ---- submitting ---- */
 
@@ -226,7 +236,7 @@ void fs9p_queue_empty(struct Fs9p *fs) {
 
 int fs9p_queue_start(struct Fs9p *fs) {
     pthread_mutex_lock(&fs->queue_lock);
-    int r = make_thread(fs);
+    int r = make_thread(fs, false);
     pthread_mutex_unlock(&fs->queue_lock);
     return r;
 }

@@ -64,6 +64,7 @@ int fs9p_open(struct Fs9p **out, const struct Fs9pOptions *o, const struct Fs9pH
     fs->file_mode = o->file_mode != 0 ? o->file_mode : 0600;
     fs->folder_mode = o->folder_mode != 0 ? o->folder_mode : 0700;
     fs->host = *host;
+    fs->sandbox = o->sandbox;
     fs->nodes_most = fs->files_most = descriptors();
     init_names(fs);
     pthread_mutex_init(&fs->lock, NULL);

@@ -16,9 +16,9 @@
  * anybody, and may only call functions marked "any time". "Stopped" means that the guest is not running: before
  * twin86_start, or after an event has been taken with twin86_wait or twin86_run, or after twin86_pause.
  *
- * Signals. The library installs no handlers, and its threads take no signals that are sent to the process. Under the
- * kvm engine the thread that executes the guest is called out of KVM_RUN by SIGUSR1, which it takes itself; a program
- * that uses SIGUSR1, too, should send it to one of its own threads.
+ * Signals. The library installs no handlers but one of SIGSYS in twin86_sandbox_close, and its threads take no signals
+ * that are sent to the process. Under the kvm engine the thread that executes the guest is called out of KVM_RUN by
+ * SIGUSR1, which it takes itself; a program that uses SIGUSR1, too, should send it to one of its own threads.
  *
  * CPUs are numbered from 0; functions that take such a number return -EINVAL for one that the machine does not have.
  *
@@ -161,6 +161,8 @@ TWIN86_API const char *twin86_accel_name(unsigned index);
 TWIN86_API int twin86_accel_probe(unsigned index, char *why, size_t why_size);
 /** Write what there is to know about that engine on this host, in lines for a person. Returns as twin86_accel_probe. */
 TWIN86_API int twin86_doctor(unsigned index, FILE *f);
+/** Write what this host and this build have beside engines: processor, sandbox, libraries, firmware. */
+TWIN86_API void twin86_doctor_host(FILE *f);
 /** What `twin86_cpu_name(index)` is, in a few words. */
 TWIN86_API const char *twin86_cpu_description(unsigned index);
 
@@ -281,6 +283,30 @@ TWIN86_API void twin86_power_button(Twin86Machine *machine);
 TWIN86_API int twin86_wakeup(Twin86Machine *machine);
 /** True while the guest sleeps in S3; it counts as running. Any thread, any time. */
 TWIN86_API bool twin86_asleep(const Twin86Machine *machine);
+
+/* ---- sandbox ------------------------------------------------------------------------------------------------- */
+
+/** What threads may do beyond what their work is known to need. Zero-initialise: nothing. (docs/security.md) */
+typedef struct Twin86Sandbox {
+    bool obsolete;           /* system calls that Linux keeps for old programs alone */
+    bool elevate_privileges; /* become another user, in the calling thread and the event loop */
+    bool spawn;              /* start programs there; then only what is dangerous is refused in these two */
+    bool resource_control;   /* change priorities and CPU affinity there */
+    int log_fd;              /* where a line goes for each system call that is refused; to be set, and kept open */
+} Twin86Sandbox;
+
+/** Whether there can be a sandbox here: 0, or one line in `why` and -ENOTSUP (built without libseccomp, or with
+ *  sanitizers) or -ENOSYS (a kernel without seccomp filters). Any thread, any time. */
+TWIN86_API int twin86_sandbox_probe(char *why, size_t why_size);
+/**
+ * Lock the calling thread, which shall be the one that runs the session, and all threads of the machine into seccomp
+ * filters, for good: each may do the system calls that its work needs. Others fail with EPERM. Once, with files opened
+ * and users changed, before the machine is started; threads that the caller starts afterwards inherit its filter.
+ * Installs the process's handler of SIGSYS, by which refused calls are told of, and forbids the threads to gain
+ * privileges by execve (PR_SET_NO_NEW_PRIVS). 0, or one line in `why` and -EBUSY (running, or closed already), as
+ * twin86_sandbox_probe, or -errno; then nothing has been locked in.
+ */
+TWIN86_API int twin86_sandbox_close(Twin86Machine *machine, const Twin86Sandbox *sandbox, char *why, size_t why_size);
 
 /* ---- sessions ------------------------------------------------------------------------------------------------ */
 

@@ -74,6 +74,17 @@ int twin86_doctor(unsigned index, FILE *f) {
     return r;
 }
 
+int twin86_sandbox_probe(char *why, size_t why_size) { return sandbox_probe(why, why_size); }
+
+int twin86_sandbox_close(Twin86Machine *machine, const Twin86Sandbox *s, char *why, size_t why_size) {
+    const struct SandboxOptions o = {.obsolete = s->obsolete,
+                                     .elevate_privileges = s->elevate_privileges,
+                                     .spawn = s->spawn,
+                                     .resource_control = s->resource_control,
+                                     .log_fd = s->log_fd};
+    return machine_confine(&machine->m, &o, why, why_size);
+}
+
 bool twin86_chardev_note(Twin86Machine *machine, unsigned index, char *text, size_t size) {
     struct Machine *m = machine_of(machine);
     pthread_mutex_lock(&m->lock);

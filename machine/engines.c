@@ -186,6 +186,7 @@ int machine_create_engines(struct Machine *m, const Twin86Config *config, char *
         snprintf(why, n, "%s", kernel_irqchip_stays);
         return -EINVAL;
     }
+    m->vcpu_sandbox = machine_sandbox_for(config->accel);
     int r = config->handover ? add_engines(m, config->accel, why, n) : add_engine(m, config->accel, why, n);
     for (struct Engine *e = m->engines; r == 0 && e != NULL; e = e->next)
         r = settle_model(m, e, why, n);
@@ -294,6 +295,8 @@ int machine_set_engine(struct Machine *m, const char *list, char *why, size_t n)
     int r = accel_choose(list, &ops, &options, why, n);
     if (r != 0)
         return r;
+    if (!machine_sandbox_allows(m, ops, why, n))
+        return -EPERM;
     struct Engine *made = new_engine(m, ops, options), *known = made != NULL ? find(m, made->item) : NULL;
     if (made == NULL)
         return why_errno(why, n, -ENOMEM, ops->name);

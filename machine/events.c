@@ -291,6 +291,11 @@ static Twin86Event end_run(struct Machine *m) {
         instructions += machine_cpu(m, i)->insn_count;
     }
     atomic_store(&m->instructions, instructions);
+    if (atomic_load(&m->sandbox_error) != 0) {
+        event = (Twin86Event){.kind = TWIN86_EVENT_ERROR};
+        snprintf(event.message, sizeof(event.message), "a thread could not be locked into the sandbox: %s",
+                 strerror(-atomic_load(&m->sandbox_error)));
+    }
     if (event.kind == TWIN86_EVENT_PANIC)
         snprintf(event.message, sizeof(event.message), "its kernel says so (pvpanic)%s",
                  event.value & PVPANIC_PANICKED ? "" : "; a crash kernel takes over");
@@ -320,7 +325,22 @@ static void on_parked(void *opaque, enum VcpuStop why) {
 
 static void on_idle(void *opaque) { storage_vcpu_idle(((struct MachineCpu *)opaque)->machine); }
 
+void machine_sandbox_failed(void *opaque, int error) {
+    struct Machine *m = opaque;
+    atomic_store(&m->sandbox_error, error);
+    request_stop(m);
+}
+
+static void on_begin(void *opaque) {
+    struct MachineCpu *c = opaque;
+    sandbox_enter(&c->machine->sandbox, c->machine->vcpu_sandbox, &c->inside_sandbox);
+}
+
 struct VcpuOps machine_vcpu_ops(struct MachineCpu *c) {
-    return (struct VcpuOps){
-        .reset = on_reset, .shutdown = on_shutdown, .parked = on_parked, .idle = on_idle, .opaque = c};
+    return (struct VcpuOps){.begin = on_begin,
+                            .reset = on_reset,
+                            .shutdown = on_shutdown,
+                            .parked = on_parked,
+                            .idle = on_idle,
+                            .opaque = c};
 }

@@ -124,6 +124,8 @@ void loop_deadline_changed(void *opaque) { arm(opaque); }
 
 void loop_set_clock(struct Loop *l, struct Clock *clock) { l->clock = clock; }
 
+void loop_set_sandbox(struct Loop *l, struct Sandbox *sandbox) { l->sandbox = sandbox; }
+
 void loop_set_active(struct Loop *l, bool active) {
     l->active = active;
     arm(l);
@@ -301,6 +303,8 @@ void loop_run_once(struct Loop *l, int64_t timeout_us) {
     bool ready = sweep(l);
     unlock(l);
     int n = epoll_wait(l->epoll_fd, ev, EVENTS_A_ROUND, ready ? 0 : wait_ms(timeout_us));
+    if (sandbox_enter(l->sandbox, SANDBOX_LOOP, &l->inside) != 0)
+        return;
     lock(l);
     for (int i = 0; i < n; i++) {
         if (ev[i].data.ptr == &l->event_fd) {
@@ -324,6 +328,7 @@ void loop_run_once(struct Loop *l, int64_t timeout_us) {
 
 static void *thread_main(void *arg) {
     struct Loop *l = arg;
+    pthread_setname_np(pthread_self(), "event loop");
     while (!atomic_load(&l->quit))
         loop_run_once(l, -1);
     return NULL;

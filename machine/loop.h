@@ -22,6 +22,7 @@
 #define TWIN86_MACHINE_LOOP_H
 
 #include "devices/clock.h"
+#include "sandbox/sandbox.h"
 
 #include <poll.h>
 #include <pthread.h>
@@ -79,6 +80,8 @@ struct Loop {
     void *divert_opaque;
     int64_t armed; /* what timer_fd is set to, as loop_now; LOOP_NEVER: nothing */
     bool open, active, started;
+    struct Sandbox *sandbox; /* NULL: none */
+    bool inside;             /* the loop's thread is locked in */
     pthread_t thread;
     _Atomic bool quit;
 };
@@ -103,6 +106,8 @@ void loop_run_once(struct Loop *l, int64_t timeout_us);
 void loop_set_clock(struct Loop *l, struct Clock *clock);
 /** The clock's notify function, for clock_set_notify: `opaque` is the loop. */
 void loop_deadline_changed(void *opaque);
+/** The loop's thread locks itself in, as SANDBOX_LOOP, when this is closed. Before loop_start. */
+void loop_set_sandbox(struct Loop *l, struct Sandbox *sandbox);
 /** Serve posted work and the clock's timers, or let them wait. */
 void loop_set_active(struct Loop *l, bool active);
 

@@ -108,6 +108,7 @@ static int create_loop(struct Machine *m) {
     int r = loop_init(&m->loop, &m->lock);
     if (r != 0)
         return r;
+    loop_set_sandbox(&m->loop, &m->sandbox);
     if (m->config.icount) {
         clock_set_notify(m->clock, notify_icount, machine_cpu(m, 0));
         loop_divert(&m->loop, divert_to_vcpu, m);
@@ -218,6 +219,7 @@ void machine_destroy(struct Machine *m) {
     if (m->sleep_fd >= 0)
         close(m->sleep_fd);
     news_destroy(&m->news);
+    sandbox_destroy(&m->sandbox);
     pthread_mutex_destroy(&m->serial.mutex);
     pthread_mutex_destroy(&m->lock);
 }

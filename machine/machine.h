@@ -103,6 +103,7 @@ struct MachineCpu {
     struct Lapic lapic;
     struct Machine *machine;
     _Atomic uint64_t instructions; /* as of the last stop */
+    bool inside_sandbox;           /* its thread is locked in */
 };
 
 enum { MACHINE_CPUS_MAX = TWIN86_CPUS_MAX };
@@ -122,6 +123,9 @@ struct Machine {
     unsigned cpu_count;
     struct CpuGroup cpu_group;
     unsigned running; /* under the machine lock: vCPUs that have not parked since the last start */
+    struct Sandbox sandbox;
+    _Atomic int sandbox_error; /* -errno with which a thread could not be locked in; 0: none */
+    enum SandboxThread vcpu_sandbox; /* what the vCPUs' threads are, by the engines that there may be */
     struct Loop loop; /* runs timers (CLOCK_HOST); what the host has for the guest enters here */
     struct Trace trace;
     uint64_t wire_levels[3]; /* TRACE_IRQ: of the wires that are traced (wiring.c) */
@@ -300,6 +304,18 @@ void machine_press_reset(struct Machine *m);
 int machine_wait(struct Machine *m, int timeout_ms, Twin86Event *event);
 /** What the loop of a vCPU calls. */
 struct VcpuOps machine_vcpu_ops(struct MachineCpu *c);
+
+/** A thread could not be locked into the sandbox: the run ends with an error. sandbox_set_failed's; any lock held. */
+void machine_sandbox_failed(void *opaque, int error);
+
+/* ---- the sandbox (host/confine.c) ---- */
+
+/** What vCPU threads are that may come to any engine of this list, as of Twin86Config.accel. */
+enum SandboxThread machine_sandbox_for(const char *accel);
+/** Whether vCPU threads may execute by this engine; false with a line. */
+bool machine_sandbox_allows(const struct Machine *m, const struct AccelOps *ops, char *why, size_t n);
+/** See twin86_sandbox_close. */
+int machine_confine(struct Machine *m, const struct SandboxOptions *o, char *why, size_t n);
 
 /* ---- sleep (sleep.c) ---- */
 

@@ -7,6 +7,17 @@
 
 bool user_is(const struct Netdev *d) { return d->kind == &netdev_user; }
 
+struct UserNeeds user_needs(const struct Netdev *d) {
+    const struct UserOptions *o = d->options;
+    struct UserNeeds needs = {.files = o->tftp != NULL};
+    char unused[8];
+    for (unsigned i = 0; i < o->guestfwd.count; i++) {
+        struct UserGuestForward f;
+        needs.programs |= user_guest_forward_parse(&f, o->guestfwd.item[i], unused, sizeof(unused)) == 0 && f.command;
+    }
+    return needs;
+}
+
 static void describe(const struct Netdev *d, char *text, size_t n) {
     const struct UserOptions *o = d->options;
     struct UserNetwork u;

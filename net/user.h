@@ -19,6 +19,11 @@ void user_close(struct Netdev *d);
 bool user_is_there(void);
 /** `d` is of this kind. */
 bool user_is(const struct Netdev *d);
+/** What else than sockets it works with: files (tftp=), programs that it starts (guestfwd=...-cmd:). */
+struct UserNeeds {
+    bool files, programs;
+};
+struct UserNeeds user_needs(const struct Netdev *d);
 /** "[tcp|udp]:[HOSTADDR]:HOSTPORT-[GUESTADDR]:GUESTPORT". 0 or -errno with `why`. */
 int user_add_forward(struct Netdev *d, const char *rule, char *why, size_t n);
 /** "[tcp|udp]:[HOSTADDR]:HOSTPORT". 0 or -errno with `why`. */

@@ -10,17 +10,18 @@ failed=0
 # FOLDER: what its sources may include, as beginnings of paths. A folder that is not in this list is refused.
 layers='
 base: base/
+sandbox: sandbox/ base/
 isa: isa/ base/
 memory: memory/ base/
 devices: devices/ block/ fs9p/ net/ display/ memory/ base/
-block: block/ base/
-fs9p: fs9p/ base/
-net: net/ base/
+block: block/ sandbox/ base/
+fs9p: fs9p/ sandbox/ base/
+net: net/ sandbox/ base/
 display: display/ base/
 cpu: cpu/ accel/accel.h devices/clock.h isa/ memory/ base/
 accel: accel/ cpu/ isa/ memory/ base/
 debug: debug/ accel/ cpu/ devices/ isa/ memory/ base/
-machine: machine/ include/twin86.h debug/ accel/ cpu/ devices/ block/ fs9p/ net/ display/ isa/ memory/ base/
+machine: machine/ include/twin86.h debug/ accel/ cpu/ devices/ block/ fs9p/ net/ display/ isa/ memory/ sandbox/ base/
 control: control/ include/twin86.h machine/ debug/ accel/ cpu/ devices/ block/ fs9p/ net/ display/ isa/ memory/ base/
 diff: diff/ include/twin86.h machine/ debug/ accel/ cpu/ devices/ isa/ memory/ base/
 cli: cli/ twin86.h
@@ -32,6 +33,8 @@ accel/tcg-lite/engine.h: accel/registry.c
 accel/tcg-lite/: isa/none
 accel/kvm/engine.h: accel/registry.c
 accel/kvm/kvm.h: diff/run/runner_kvm.c
+sandbox/sandbox.h: sandbox/ block/ fs9p/ net/ machine/
+sandbox/: sandbox/
 accel/kvm/: isa/none
 isa/gen/: accel/tcg-lite/gen/
 isa/x86_ids.h: diff/
@@ -40,7 +43,7 @@ fs9p/internal.h: fs9p/
 
 # "FILE HEADER" for each #include with quotes; a header without a folder is in the file's own, or the public one.
 includes() {
-    find base isa memory devices block fs9p net display cpu accel debug machine control diff cli examples \
+    find base sandbox isa memory devices block fs9p net display cpu accel debug machine control diff cli examples \
         -name '*.[ch]' 2>/dev/null | sort | while read -r file; do
         sed -n 's/^ *# *include *"\([^"]*\)".*/\1/p' "$file" | while read -r header; do
             case $header in
@@ -107,15 +110,16 @@ wrong debug/trace.c machine/machine.h
 wrong machine/api.c control/session/session.h
 wrong machine/api.c accel/tcg-lite/engine.h
 wrong diff/compare.c accel/tcg-lite/run/mem.h
+wrong block/queue.c sandbox/rules.h
 wrong control/gdb/gdb.c diff/diff.h
 wrong cli/main.c machine/machine.h
 wrong attic/old.c isa/isa.h
 
 # How much is in a room: sources of a folder, lines of a file.
-crowded=$(find base isa memory devices block fs9p net display cpu accel debug machine control diff cli examples tests \
+crowded=$(find base sandbox isa memory devices block fs9p net display cpu accel debug machine control diff cli examples tests \
     -name '*.[ch]' 2>/dev/null | sed 's#/[^/]*$##' | sort | uniq -c | awk '$1 > 34 { print $2 ": " $1 " sources; 34 are enough" }')
 expect "folders" "$crowded"
-long=$(find base isa memory devices block fs9p net display cpu accel debug machine control diff cli examples include tests \
+long=$(find base sandbox isa memory devices block fs9p net display cpu accel debug machine control diff cli examples include tests \
     -name '*.[ch]' -exec wc -l {} + 2>/dev/null | awk '$2 != "total" && $1 > 800 { print $2 ": " $1 " lines; 800 are enough" }')
 expect "files" "$long"
 wide=$(find . -name build -prune -o -name '*.[chS]' -exec awk 'length > 120 { print FILENAME ":" FNR ": wider than 120 columns" }' {} +)

@@ -40,7 +40,9 @@ struct StorageDrive *storage_new_drive(struct Machine *m, const struct Drive *o)
 
 int storage_open(struct StorageDrive *d, struct Block **block, const struct BlockOptions *o, char *why, size_t n) {
     struct BlockHost host = {wake, d};
-    return block_open(block, o, &host, why, n);
+    struct BlockOptions locked_in = *o;
+    locked_in.sandbox = &d->machine->sandbox;
+    return block_open(block, &locked_in, &host, why, n);
 }
 
 void storage_apply(struct StorageDrive *d, const struct StorageProperties *p) {

@@ -179,7 +179,9 @@ static int plug(struct Machine *m, struct VirtioFolderDevice *d, const struct Fo
     const struct Fs9pHost host = {wake, d};
     d->machine = m;
     loop_work_init(&d->finished, finished, d);
-    int r = fs9p_open(&d->server, &e->options, &host, why, n);
+    struct Fs9pOptions options = e->options;
+    options.sandbox = &m->sandbox;
+    int r = fs9p_open(&d->server, &options, &host, why, n);
     if (r != 0)
         return r;
     virtio_pci_init(&d->pci, &id);

@@ -14,7 +14,7 @@ compile() { # NAME OPTIONS...
     name=$1
     shift
     "$cc" -std=gnu17 -D_GNU_SOURCE -include config.h -g -O1 -I. -I"$root" "$@" "$root/tests/fuzz/fuzz_$name.c" "$root"/block/*.c \
-        "$root"/base/*.c "$root"/block/qcow2/*.c $([ -z "$libraries" ] || pkg-config --cflags --libs $libraries) -lpthread
+        "$root"/base/*.c "$root"/sandbox/[!fr]*.c "$root/sandbox/refused.c" "$root"/block/qcow2/*.c $([ -z "$libraries" ] || pkg-config --cflags --libs $libraries) -lpthread
 }
 fuzz() { # NAME OPTIONS...
     name=$1

@@ -14,6 +14,7 @@ struct SuiteEntry {
 
 static const struct SuiteEntry suites[] = {
     {"base", base_suite},
+    {"sandbox", sandbox_suite},
     {"region", region_suite},
     {"bus", bus_suite},
     {"clock", clock_suite},

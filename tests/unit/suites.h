@@ -9,6 +9,7 @@
 void suite_skip(const char *what, unsigned tests, const char *reason);
 
 Suite *base_suite(void);
+Suite *sandbox_suite(void);
 Suite *region_suite(void);
 Suite *bus_suite(void);
 Suite *clock_suite(void);

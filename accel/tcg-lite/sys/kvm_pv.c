@@ -3,8 +3,8 @@
 #include "accel/tcg-lite/exec/helpers.h"
 #include "accel/tcg-lite/sys/sys.h"
 #include "accel/tcg-lite/watch/watch.h"
+#include "cpu/vcpu.h"
 
-#include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -82,19 +82,7 @@ _Static_assert(sizeof(struct StealPage) == 64, "as guests know it");
 enum { STEAL_RESERVED = 0x3e, STEAL_EVERY_NS = 10 * 1000 * 1000 };
 
 /* How long the host let this thread wait for a processor. With icount time is not the host's, and nothing is stolen. */
-static uint64_t host_wait_ns(const struct Tcg *t) {
-    char text[100];
-    unsigned long long run, wait;
-    if (t->cpu->icount)
-        return 0;
-    int fd = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return 0;
-    ssize_t n = read(fd, text, sizeof(text) - 1);
-    close(fd);
-    text[n > 0 ? n : 0] = '\0';
-    return sscanf(text, "%llu %llu", &run, &wait) == 2 ? wait : 0;
-}
+static uint64_t host_wait_ns(const struct Tcg *t) { return t->cpu->icount ? 0 : (uint64_t)vcpu_waited(t->cpu); }
 
 static int64_t host_now(void) {
     struct timespec ts;

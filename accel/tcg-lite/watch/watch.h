@@ -70,6 +70,8 @@ void tcg_extra_fill(struct Tcg *t, struct Block *b, void *room, const struct Tcg
 
 /** The blocks are about to be flushed: keep what the history needs of them. */
 void tcg_history_keep(struct TcgWatch *w);
+/** See AccelLookOps.doctor. */
+void tcg_doctor(FILE *f);
 /** AccelLookOps.history. */
 void tcg_history(struct CPUState *cpu, unsigned n, void (*fn)(void *opaque, const struct AccelExecuted *e),
                  void *opaque);
