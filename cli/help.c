@@ -6,7 +6,7 @@
 #include <string.h>
 
 static const char help[] = "Usage: twin86 [options]      without a guest, the built-in demonstration boots\n"
-                           "       twin86 doctor         what works on this host; also diff --help, exits --help\n"
+                           "       twin86 doctor         what works here; also diff --help, exits --help\n"
                            "  -kernel FILE     bzImage, multiboot or PVH kernel     -bios FILE  firmware ROM\n"
                            "  -initrd FILE     initial RAM disk, or modules         -append STR command line\n"
                            "  -boot order=cd,menu=on  by SeaBIOS   -pflash FILE  flash   -L DIR  firmware's\n"
@@ -22,7 +22,7 @@ static const char help[] = "Usage: twin86 [options]      without a guest, the bu
                            "Host\n"
                            "  -serial stdio|pty|unix:P|file:F|null..  COM1 to COM4   -chardev KIND,id=I,..\n"
                            "  -no-reboot       a reset ends it  -no-shutdown keeps it  -action panic=A,..\n"
-                           "  -timeout SECONDS give up after that  -exit-stats [json][,file=F]  -sandbox on|off\n"
+                           "  -timeout SECONDS give up after  -exit-stats [json][,file=F]  -sandbox on|off\n"
                            "  -d ITEM[,ITEM].. log int, exec, stats... (-d help)    -D FILE     where to\n"
                            "  -gdb W, -monitor W, -qmp W   W: unix:PATH, tcp::PORT  -S  don't start yet\n"
                            "  -h, --help  this text  --version  -s  -gdb tcp::1234  -trace-last N -symbols F\n"

@@ -4,9 +4,9 @@
 #include "sandbox/rules.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <seccomp.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 enum { TESTS = sizeof(((struct SandboxRule *)0)->test) / sizeof(struct SandboxTest) };
@@ -71,24 +71,28 @@ static int refuse_groups(scmp_filter_ctx ctx, const struct SandboxOptions *o) {
     return r;
 }
 
-/* libseccomp 2.5 writes programs to descriptors only. */
+/* libseccomp 2.5 writes programs to descriptors only. A pipe: what it holds is no file, which ulimit -f would cut. */
 static int export(scmp_filter_ctx ctx, struct SandboxProgram **program) {
-    int fd = memfd_create("filter", MFD_CLOEXEC);
-    if (fd < 0)
+    enum { MOST = 4096 /* instructions that the kernel takes */ * sizeof(struct sock_filter) };
+    int fd[2];
+    if (pipe2(fd, O_CLOEXEC | O_NONBLOCK) != 0)
         return -errno;
-    int r = seccomp_export_bpf(ctx, fd);
-    off_t size = r == 0 ? lseek(fd, 0, SEEK_END) : 0;
-    if (r == 0 && (*program = malloc(sizeof(**program) + (size_t)size)) == NULL)
-        r = -ENOMEM;
+    struct SandboxProgram *p = malloc(sizeof(*p) + MOST);
+    int r = p == NULL ? -ENOMEM : seccomp_export_bpf(ctx, fd[1]);
+    ssize_t size = r == 0 ? read(fd[0], p->filter, MOST) : 0;
+    if (r == 0 && (size <= 0 || (size_t)size % sizeof(struct sock_filter) != 0))
+        r = -EIO;
+    close(fd[0]);
+    close(fd[1]);
     if (r == 0) {
-        (*program)->count = (unsigned short)((size_t)size / sizeof(struct sock_filter));
-        r = pread(fd, (*program)->filter, (size_t)size, 0) == size ? 0 : -EIO;
+        p->count = (unsigned short)((size_t)size / sizeof(struct sock_filter));
+        struct SandboxProgram *fitting = realloc(p, sizeof(*p) + (size_t)size);
+        p = fitting != NULL ? fitting : p;
+    } else {
+        free(p);
+        p = NULL;
     }
-    if (r != 0) {
-        free(*program);
-        *program = NULL;
-    }
-    close(fd);
+    *program = p;
     return r;
 }
 

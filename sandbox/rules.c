@@ -157,7 +157,7 @@ const struct SandboxRule sandbox_rules[] = {
     {SCMP_SYS(dup), MAIN | FOLDER, 0, {{0}}},
     {SCMP_SYS(dup2), MAIN, 0, {{0}}},
     {SCMP_SYS(dup3), MAIN, 0, {{0}}},
-    {SCMP_SYS(pipe2), MAIN, 0, {{0}}},
+    {SCMP_SYS(pipe2), HOST, 0, {{0}}},
 
     /* The event loops. */
     {SCMP_SYS(epoll_wait), HOST, 0, {{0}}},
@@ -187,7 +187,7 @@ const struct SandboxRule sandbox_rules[] = {
     {SCMP_SYS(socket), HOST, 0, {IS(0, AF_INET6), BITS(1, SOCKET_KIND, SOCK_STREAM)}},
     {SCMP_SYS(socket), HOST, 0, {IS(0, AF_INET6), BITS(1, SOCKET_KIND, SOCK_DGRAM)}},
     {SCMP_SYS(socket), HOST, EAFNOSUPPORT, {IS(0, AF_NETLINK)}},
-    {SCMP_SYS(socketpair), MAIN, 0, {IS(0, AF_UNIX)}},
+    {SCMP_SYS(socketpair), HOST, 0, {IS(0, AF_UNIX)}},
     {SCMP_SYS(connect), HOST, 0, {{0}}},
     {SCMP_SYS(bind), HOST, 0, {{0}}},
     {SCMP_SYS(listen), HOST, 0, {{0}}},
