@@ -134,6 +134,11 @@ int confine(struct Run *r) {
         return e;
     o->sandbox.log_fd = r->err->fd;
     e = twin86_sandbox_close(r->machine, &o->sandbox, why, sizeof(why));
+    if (e == -EPERM && !o->asked) { /* the command line wants programs, and says nothing of a sandbox */
+        complain(r, "-sandbox: %s; so it does, and only dangerous system calls are refused", why);
+        o->sandbox.spawn = true;
+        e = twin86_sandbox_close(r->machine, &o->sandbox, why, sizeof(why));
+    }
     bool without = !o->asked && (e == -ENOTSUP || e == -ENOSYS);
     if (e != 0 && (e != -ENOTSUP || o->asked)) /* how twin86 was built is known to who built it */
         complain(r, "-sandbox: %s%s", why, without ? "; the guest runs without" : "");

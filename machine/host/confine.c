@@ -37,8 +37,7 @@ static int add_networks(const struct Machine *m, struct SandboxOptions *o, char 
         o->tftp |= needs.files;
         if (needs.programs && !o->spawn)
             return why_set(why, n, -EPERM,
-                           "the network '%s' starts programs (guestfwd=...-cmd:); -sandbox on,spawn=allow lets it",
-                           d->id);
+                           "the network '%s' starts programs (guestfwd=...-cmd:), which takes spawn=allow", d->id);
     }
     return 0;
 }
