@@ -300,12 +300,12 @@ typedef struct Twin86Sandbox {
 TWIN86_API int twin86_sandbox_probe(char *why, size_t why_size);
 /**
  * Lock the calling thread, which shall be the one that runs the session, and all threads of the machine into seccomp
- * filters, for good: each may do the system calls that its work needs. Others fail with EPERM. Once, with files opened
- * and users changed, before the machine is started; threads that the caller starts afterwards inherit its filter.
- * Installs the process's handler of SIGSYS, by which refused calls are told of, and forbids the threads to gain
- * privileges by execve (PR_SET_NO_NEW_PRIVS). 0, or one line in `why` and -EBUSY (running, or closed already), -EPERM (a
- * network of the machine's starts programs, and `spawn` is off), as twin86_sandbox_probe, or -errno; then nothing has
- * been locked in.
+ * filters, for good: each may do the system calls that its work needs. Others fail with EPERM. Once, with files
+ * opened and users changed, before the machine is started; threads that the caller starts afterwards inherit its
+ * filter. Installs the process's handler of SIGSYS, by which refused calls are told of, and forbids the threads to
+ * gain privileges by execve (PR_SET_NO_NEW_PRIVS). 0, or one line in `why` and -EBUSY (running, or closed already),
+ * -EPERM (a network of the machine's starts programs, and `spawn` is off), as twin86_sandbox_probe, or -errno; then
+ * nothing has been locked in.
  */
 TWIN86_API int twin86_sandbox_close(Twin86Machine *machine, const Twin86Sandbox *sandbox, char *why, size_t why_size);
 
