@@ -412,6 +412,30 @@ void mem_store_sys(struct Tcg *t, uint64_t linear, unsigned size, uint64_t value
     store(t, t->insn, MMU_SUPER, wrap(t, linear), size, value);
 }
 
+/* Cleared bits and set ones in one step, for no reader may see the one without the other. */
+static uint8_t change_byte(uint8_t *p, uint8_t mask, uint8_t bits) {
+    uint8_t old = __atomic_load_n(p, __ATOMIC_RELAXED);
+    while (!__atomic_compare_exchange_n(p, &old, (uint8_t)((old & ~mask) | bits), true, __ATOMIC_SEQ_CST,
+                                        __ATOMIC_RELAXED))
+        ;
+    return old;
+}
+
+uint8_t mem_change_byte_sys(struct Tcg *t, uint64_t linear, uint8_t mask, uint8_t bits) {
+    uint64_t at = wrap(t, linear);
+    check_address(t, t->insn, MMU_SUPER, at, 1);
+    struct TlbEntry *e = translate(t, t->insn, MMU_SUPER, at, true);
+    if (!(e->phys & TLB_RAM)) { /* a device has no use for atomic accesses */
+        uint8_t old = (uint8_t)load(t, t->insn, MMU_SUPER, at, 1);
+        store(t, t->insn, MMU_SUPER, at, 1, (old & ~mask) | bits);
+        return old;
+    }
+    note_access(t, t->insn, at, 1, true);
+    uint8_t old = change_byte((uint8_t *)(e->host + (at & 0xfff)), mask, bits);
+    note_write(t, e, at & ~0xfffull, (e->phys & ~0xfffull) | (at & 0xfff), 1);
+    return old;
+}
+
 void mem_probe_write_sys(struct Tcg *t, uint64_t linear, unsigned size) {
     probe_write(t, t->insn, MMU_SUPER, wrap(t, linear), size);
 }

@@ -117,6 +117,8 @@ bool mem_store_bytes(struct Tcg *t, const struct Insn *i, uint64_t linear, const
 /** Supervisor (implicit) accesses: descriptor tables, TSS, interrupt frames that are pushed at CPL < 3. */
 uint64_t mem_load_sys(struct Tcg *t, uint64_t linear, unsigned size);
 void mem_store_sys(struct Tcg *t, uint64_t linear, unsigned size, uint64_t value);
+/** Set those bits of a byte that `mask` has to those of `bits`, as one locked access. What the byte was. */
+uint8_t mem_change_byte_sys(struct Tcg *t, uint64_t linear, uint8_t mask, uint8_t bits);
 void mem_probe_write_sys(struct Tcg *t, uint64_t linear, unsigned size);
 /** Accesses at a given privilege (user: as CPL 3), for frames on a stack of another level. */
 uint64_t mem_load_as(struct Tcg *t, bool user, uint64_t linear, unsigned size);

@@ -45,17 +45,20 @@ void desc_require(struct Tcg *t, uint16_t selector, struct Desc *d, enum X86Vect
         selector_fault(t, vector, selector, ext);
 }
 
+/* Other processors change other bits of the same byte, so these are locked accesses (SDM vol. 3, 9.1.2.1). */
+
 void desc_mark_accessed(struct Tcg *t, struct Desc *d) {
     if (d->lo & 1ull << 40)
         return;
     d->lo |= 1ull << 40;
-    mem_store_sys(t, d->linear + 5, 1, (uint8_t)(d->lo >> 40));
+    mem_change_byte_sys(t, d->linear + 5, 1, 1);
 }
 
-void desc_set_busy(struct Tcg *t, struct Desc *d, bool busy) {
+bool desc_set_busy(struct Tcg *t, struct Desc *d, bool busy) {
     uint64_t bit = (uint64_t)DESC_TSS_BUSY_BIT << 40;
     d->lo = busy ? d->lo | bit : d->lo & ~bit;
-    mem_store_sys(t, d->linear + 5, 1, (uint8_t)(d->lo >> 40));
+    uint8_t before = mem_change_byte_sys(t, d->linear + 5, DESC_TSS_BUSY_BIT, busy ? DESC_TSS_BUSY_BIT : 0);
+    return (before & DESC_TSS_BUSY_BIT) == 0;
 }
 
 struct X86Segment desc_segment(uint16_t selector, const struct Desc *d) {

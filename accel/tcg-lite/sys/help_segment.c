@@ -208,7 +208,8 @@ void helper_ltr(struct Tcg *t, const struct Insn *i) {
     if (selector_null(selector))
         tcg_fault_error(t, VEC_GP, 0);
     struct X86Segment s = system_segment(t, selector, types, &d);
-    desc_set_busy(t, &d, true);
+    if (!desc_set_busy(t, &d, true)) /* another processor was quicker */
+        selector_fault(t, VEC_GP, selector, 0);
     s.ar |= DESC_TSS_BUSY_BIT;
     t->env->tr = s;
 }

@@ -71,8 +71,8 @@ bool desc_fetch_system(struct Tcg *t, uint16_t selector, struct Desc *d);
 void desc_require(struct Tcg *t, uint16_t selector, struct Desc *d, enum X86Vector vector, uint32_t ext);
 /** Set the accessed bit in the table if it is clear. */
 void desc_mark_accessed(struct Tcg *t, struct Desc *d);
-/** Set or clear the busy bit of a TSS descriptor. */
-void desc_set_busy(struct Tcg *t, struct Desc *d, bool busy);
+/** Set or clear the busy bit of a TSS descriptor. True: it was clear. */
+bool desc_set_busy(struct Tcg *t, struct Desc *d, bool busy);
 /** The hidden part that loading `selector` with this descriptor gives. */
 struct X86Segment desc_segment(uint16_t selector, const struct Desc *d);
 

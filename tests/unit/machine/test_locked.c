@@ -91,11 +91,45 @@ START_TEST(none_is_lost) {
 }
 END_TEST
 
+/* One CPU loads ES again and again, which sets the descriptor's accessed bit; the other clears that, and turns the
+ * writable bit of the same byte over, which must stay as it has left it. */
+START_TEST(accessed_bit) {
+    enum { GDTR = 0x3100, DESCRIPTOR = 0x3208, LOST = 0x3002 };
+    static const uint8_t gdtr[] = {0x0f, 0x00, 0x00, 0x32, 0x00, 0x00};
+    static const uint8_t descriptor[] = {0xff, 0xff, 0, 0, 0, 0x92, 0, 0};
+    Twin86Machine *m = two_cpus_new(NULL);
+    uint8_t done = 0;
+    uint16_t lost = 1;
+    twin86_write_memory(m, GDTR, gdtr, sizeof(gdtr));
+    twin86_write_memory(m, DESCRIPTOR, descriptor, sizeof(descriptor));
+    TWO_CPUS_CODE(m, 0, 0x0f, 0x01, 0x16, 0x00, 0x31,              /* LGDT [3100h] */
+                  0x0f, 0x20, 0xc0, 0x0c, 0x01, 0x0f, 0x22, 0xc0,  /* CR0.PE = 1 */
+                  0xb8, 0x08, 0x00, 0x8e, 0xc0,                    /* again: MOV ES, 8 */
+                  0x80, 0x3e, 0x00, 0x30, 0x00, 0x74, 0xf4, 0xf4); /* CMP BYTE [3000h], 0; JE again; HLT */
+    TWO_CPUS_CODE(m, 1, 0x31, 0xd2, 0xb9, 0x60, 0xea, 0xb3, 0x02,  /* DX = 0; CX = 60000; BL = 2 */
+                  0xf0, 0x0f, 0xba, 0x36, 0x0d, 0x32, 0x00,        /* again: LOCK BTR [320dh], 0 */
+                  0xf0, 0x0f, 0xba, 0x3e, 0x0d, 0x32, 0x01,        /* LOCK BTC [320dh], 1 */
+                  0x80, 0xf3, 0x02, 0xa0, 0x0d, 0x32, 0x24, 0x02,  /* XOR BL, 2; AL = [320dh] & 2 */
+                  0x38, 0xd8, 0x74, 0x03, 0x42, 0x88, 0xc3,        /* if AL != BL then DX++, BL = AL */
+                  0xe2, 0xe1, 0x89, 0x16, 0x02, 0x30,              /* LOOP again; MOV [3002h], DX */
+                  0xc6, 0x06, 0x00, 0x30, 0x01, 0xf4);             /* MOV BYTE [3000h], 1; HLT */
+    ck_assert_int_eq(twin86_start(m, 0), 0);
+    for (unsigned k = 0; k < 60000 && done == 0; k++, usleep(1000))
+        twin86_read_memory(m, 0x3000, &done, 1);
+    twin86_pause(m);
+    ck_assert_uint_eq(done, 1);
+    twin86_read_memory(m, LOST, &lost, sizeof(lost));
+    ck_assert_uint_eq(lost, 0);
+    twin86_destroy(m);
+}
+END_TEST
+
 Suite *locked_suite(void) {
     Suite *s = suite_create("locked");
     TCase *t = tcase_create("locked");
     tcase_set_timeout(t, 240);
     tcase_add_loop_test(t, none_is_lost, 0, FORMS);
+    tcase_add_test(t, accessed_bit);
     suite_add_tcase(s, t);
     return s;
 }
