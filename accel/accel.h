@@ -12,6 +12,13 @@
 
 #include "cpu/cpu.h"
 
+/** What its options say of threads. */
+enum AccelThreads {
+    ACCEL_THREADS_ANY,
+    ACCEL_THREADS_SINGLE, /* all vCPUs take turns in one */
+    ACCEL_THREADS_MULTI,  /* each has its own */
+};
+
 /** One engine instance serves one machine. A machine may have several, of which one is in use (machine/engines.c). */
 struct Accel {
     const struct AccelOps *ops;
@@ -20,7 +27,8 @@ struct Accel {
     pthread_mutex_t *lock;
     const char *options; /* what stood behind the engine's comma in -accel, or ""; ends at NUL or ':' */
     bool irqchip;        /* the engine's own interrupt controllers are wanted; set before init, constant after it */
-    void *data;          /* the engine's own */
+    enum AccelThreads threads; /* set by init */
+    void *data;                /* the engine's own */
 };
 
 struct AccelOps {

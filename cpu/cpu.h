@@ -150,6 +150,10 @@ struct CPUState {
     bool shut_down; /* after a triple fault (SDM vol. 3, 7.15), until RESET or INIT; halted too */
     bool wait_for_sipi;
 
+    /* of several vCPUs in one thread: */
+    bool has_turn, turn_over; /* this one's turn it is; it has nothing to do with the rest of it */
+    uint64_t turn_end;        /* cpu_progress at which another's begins */
+
     /* instruction count: exact whenever device code runs or exec has returned */
     uint64_t insn_count;
     uint64_t event_count; /* exceptions and interrupts delivered, where the engine sees them; see cpu_progress */

@@ -75,6 +75,7 @@ void cpu_reset(struct CPUState *cpu, bool init) {
     env->cr0 = cache | CR0_ET;
     if (!init) {
         reset_full(env);
+        cpu->has_turn = cpu->turn_over = false;
         env->tsc_offset = -(cpu_read_tsc(cpu) - env->tsc_offset); /* the TSC starts at 0 */
     }
     cpu->halted = cpu->shut_down = false;

@@ -14,6 +14,10 @@
 
 #include "cpu/cpu.h"
 
+/** Instructions, as cpu_progress counts them, of a turn (vcpu_create_beside): few enough that others' interrupts don't
+ *  wait for long. */
+enum { VCPU_TURN_INSNS = 10000 };
+
 /** Why a vCPU went from running to parked. */
 enum VcpuStop {
     VCPU_STOP_REQUEST, /* vcpu_request_stop */
@@ -24,7 +28,7 @@ enum VcpuStop {
 
 /** What the loop asks of the machine. All are called in the vCPU's thread. */
 struct VcpuOps {
-    /** A run begins. Lock not held. May be NULL. */
+    /** A run of the thread's begins. Lock not held. May be NULL. */
     void (*begin)(void *opaque);
     /** Reset the whole machine, all its CPUs included. Lock held, the world stopped, this CPU's env up to date. */
     void (*reset)(void *opaque);
@@ -39,6 +43,9 @@ struct VcpuOps {
 
 /** Start the thread, parked. cpu->accel's vcpu_init has been called. 0, or -errno. */
 int vcpu_create(struct CPUState *cpu, const struct VcpuOps *ops);
+/** The same without a thread of its own: it takes turns with `first` in that one's thread, as do others that were
+ *  created so; by executed instructions, deterministically. All of them are parked. */
+int vcpu_create_beside(struct CPUState *cpu, const struct VcpuOps *ops, struct CPUState *first);
 /** Park, end and join the thread. Not from the vCPU's thread and not with the lock held. Safe when never created. */
 void vcpu_destroy(struct CPUState *cpu);
 
@@ -75,6 +82,10 @@ void vcpu_request_work(struct CPUState *cpu, void (*fn)(void *opaque), void *opa
 /** Before it executes its next instruction, every other vCPU is to have come to the end of the one that it is in: what
  *  has been changed now is seen from then on by all. In the vCPU's own thread; any lock held. */
 void vcpu_settle_others(struct CPUState *cpu);
+
+/** It waits for another vCPU: if that has its turns in the same thread, this one's is over once exec returns. False: it
+ *  has not. In the vCPU's own thread. */
+bool vcpu_pass_turn(struct CPUState *cpu);
 
 /** The clock's earliest deadline moved forward: look at it before executing on. Any thread. For CLOCK_ICOUNT. */
 void vcpu_deadline_changed(struct CPUState *cpu);

@@ -117,6 +117,26 @@ static struct Engine *find(const struct Machine *m, const char *item) {
     return e;
 }
 
+/* ---- threads ---- */
+
+/* The vCPUs' threads are made once, for all engines: can `e` do with them? */
+static int check_threads(const struct Machine *m, const struct Engine *e, char *why, size_t n) {
+    const struct Accel *a = &e->accel;
+    if (m->config.icount && a->threads == ACCEL_THREADS_MULTI)
+        return why_set(why, n, -EINVAL, "-icount: processors take turns in one thread; leave thread=multi out");
+    if (m->cpu_count == 1)
+        return 0;
+    if (m->one_thread && !a->ops->software)
+        return why_set(why, n, -EINVAL,
+                       "thread=single is for engines that are software; %s needs a thread for each processor",
+                       a->ops->name);
+    if (a->threads == (m->one_thread ? ACCEL_THREADS_MULTI : ACCEL_THREADS_SINGLE))
+        return why_set(why, n, -EINVAL,
+                       "the machine's processors have %s, whatever engine runs them; leave thread= out",
+                       m->one_thread ? "one thread" : "a thread each");
+    return 0;
+}
+
 /* ---- at the machine's creation ---- */
 
 /* One more note, behind what there is. */
@@ -188,8 +208,10 @@ int machine_create_engines(struct Machine *m, const Twin86Config *config, char *
     }
     m->vcpu_sandbox = machine_sandbox_for(config->accel);
     int r = config->handover ? add_engines(m, config->accel, why, n) : add_engine(m, config->accel, why, n);
+    m->one_thread = m->config.icount || (r == 0 && m->engines->accel.threads == ACCEL_THREADS_SINGLE);
     for (struct Engine *e = m->engines; r == 0 && e != NULL; e = e->next)
-        r = settle_model(m, e, why, n);
+        if ((r = check_threads(m, e, why, n)) == 0)
+            r = settle_model(m, e, why, n);
     if (r != 0)
         return r;
     m->engine = m->engines;
@@ -239,6 +261,8 @@ static int make_later(struct Machine *m, struct Engine *e, char *why, size_t n) 
     struct CpuModel model = first->model;
     uint64_t tsc_hz = first->tsc_hz;
     int r = init_engine(m, e, why, n);
+    if (r == 0)
+        r = check_threads(m, e, why, n);
     if (r == 0)
         r = check_promises(first, &model, tsc_hz, e->accel.ops->name, why, n);
     for (unsigned i = 0; i < m->cpu_count; i++) {

@@ -38,8 +38,6 @@ static int check_config(const Twin86Config *c, char *why, size_t n) {
         wrong = "the icount shift must be 0 to 10";
     else if (c->cpus < 1 || c->cpus > MACHINE_CPUS_MAX)
         wrong = "there may be 1 to 64 processors";
-    else if (c->cpus > 1 && c->icount)
-        wrong = "-icount counts the instructions of one processor alone; use 1";
     else if (c->debug_exit && (c->debug_exit_ports < 1 || c->debug_exit_ports > 4))
         wrong = "isa-debug-exit takes 1 to 4 ports";
     if (wrong != NULL) {
@@ -81,7 +79,9 @@ static int start_cpus(struct Machine *m, char *why, size_t n) {
     machine_fit_devices(m);
     for (unsigned i = 0; i < m->cpu_count; i++) {
         struct VcpuOps ops = machine_vcpu_ops(&m->cpus[i]);
-        if ((r = vcpu_create(machine_cpu(m, i), &ops)) != 0)
+        bool beside = m->one_thread && i > 0;
+        if ((r = beside ? vcpu_create_beside(machine_cpu(m, i), &ops, machine_cpu(m, 0))
+                        : vcpu_create(machine_cpu(m, i), &ops)) != 0)
             return why_errno(why, n, r, "a vCPU's thread could not be started");
     }
     return 0;

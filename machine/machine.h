@@ -119,6 +119,7 @@ struct Machine {
     pthread_mutex_t lock;
     struct Bus *bus;
     struct Clock *clock;
+    bool one_thread;         /* all vCPUs take turns in it */
     struct MachineCpu *cpus; /* cpu_count of them; the first is the bootstrap processor */
     unsigned cpu_count;
     struct CpuGroup cpu_group;

@@ -41,10 +41,12 @@ struct VcpuSaved {
     uint32_t events; /* CPU_EVENT_*, those in SAVED_EVENTS */
     uint8_t sipi_vector;
     bool halted, shut_down, wait_for_sipi, reset_wanted;
-    uint8_t unused[7];
+    bool has_turn;
+    uint16_t turn_left; /* instructions */
+    uint8_t unused[4];
 };
 
-#define SAVED_EVENTS (CPU_EVENT_INTR | CPU_EVENT_NMI | CPU_EVENT_INIT | CPU_EVENT_SIPI)
+#define SAVED_EVENTS (CPU_EVENT_INTR | CPU_EVENT_NMI | CPU_EVENT_INIT | CPU_EVENT_SIPI | CPU_EVENT_UNHALT)
 
 /* Counts to which a budget can be added. */
 static const char *check_vcpu(const void *state) {
@@ -57,7 +59,7 @@ static const char *check_vcpu(const void *state) {
 static const struct StateTable vcpu_table = {
     .name = "vcpu",
     .size = sizeof(struct VcpuSaved),
-    .version = 1,
+    .version = 2,
     .check = check_vcpu,
     .field =
         (const struct StateField[]){
@@ -71,6 +73,8 @@ static const struct StateTable vcpu_table = {
             STATE_FIELD(VcpuSaved, shut_down),
             STATE_FIELD(VcpuSaved, wait_for_sipi),
             STATE_FIELD(VcpuSaved, reset_wanted),
+            STATE_FIELD(VcpuSaved, has_turn, .since = 2),
+            STATE_FIELD(VcpuSaved, turn_left, .since = 2, .max = VCPU_TURN_INSNS),
             STATE_PADDING(VcpuSaved, unused),
             {0},
         },
@@ -227,6 +231,11 @@ static int get_env(struct StateFile *s, unsigned cpu, const struct CpuModel *mod
 
 /* ---- vCPUs ---- */
 
+static uint16_t turn_left(const struct CPUState *cpu) {
+    uint64_t now = cpu_progress(cpu);
+    return cpu->turn_over || cpu->turn_end <= now ? 0 : (uint16_t)(cpu->turn_end - now);
+}
+
 static void save_vcpu(const struct CPUState *cpu, struct VcpuSaved *v) {
     *v = (struct VcpuSaved){
         .insn_count = cpu->insn_count,
@@ -239,6 +248,8 @@ static void save_vcpu(const struct CPUState *cpu, struct VcpuSaved *v) {
         .shut_down = cpu->shut_down,
         .wait_for_sipi = cpu->wait_for_sipi,
         .reset_wanted = vcpu_reset_wanted(cpu),
+        .has_turn = cpu->has_turn,
+        .turn_left = turn_left(cpu),
     };
 }
 
@@ -249,6 +260,9 @@ static void apply_vcpu(struct CPUState *cpu, const struct SavedCpu *saved) {
     cpu->event_count = v->event_count;
     cpu->random_count = v->random_count;
     cpu->icount_offset = v->icount_offset;
+    cpu->has_turn = v->has_turn;
+    cpu->turn_over = false;
+    cpu->turn_end = cpu_progress(cpu) + v->turn_left;
     cpu->sipi_vector = v->sipi_vector;
     cpu->halted = v->halted;
     cpu->shut_down = v->shut_down;

@@ -52,6 +52,7 @@ static const struct SuiteEntry suites[] = {
     {"isa_ports", isa_ports_suite},
     {"vcpu", vcpu_suite},
     {"exclusive", exclusive_suite},
+    {"turns", turns_suite},
     {"vcpus", vcpus_suite},
     {"sleep", sleep_suite},
     {"two_cpus", two_cpus_suite},

@@ -48,6 +48,7 @@ Suite *i8042_suite(void);
 Suite *isa_ports_suite(void);
 Suite *vcpu_suite(void);
 Suite *exclusive_suite(void);
+Suite *turns_suite(void);
 Suite *vcpus_suite(void);
 Suite *sleep_suite(void);
 Suite *two_cpus_suite(void);

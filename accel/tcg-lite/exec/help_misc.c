@@ -2,14 +2,33 @@
 /* Halting, identification and time: HLT, MONITOR, MWAIT, CPUID, RDTSC and kin (SDM vol. 2). */
 #include "accel/tcg-lite/exec/helpers.h"
 #include "accel/tcg-lite/sys/sys.h"
+#include "cpu/exclusive.h"
+#include "cpu/vcpu.h"
 #include "cpu/xsave.h"
+
+#include <sched.h>
 
 void helper_hlt(struct Tcg *t, const struct Insn *i) {
     (void)i;
     tcg_request_exit(t, VCPU_EXIT_HALT);
 }
 
-/* ---- MONITOR, MWAIT: a wait may always end early, so the monitored line is never watched ---- */
+/* ---- waiting for another processor ---- */
+
+/* What is waited for may come from a vCPU that has no host processor because this one has it. Now and then is enough:
+ * most waits are short. */
+void helper_pause(struct Tcg *t, const struct Insn *i) {
+    enum { PAUSES_A_YIELD = 32 };
+    (void)i;
+    if (cpu_is_alone(t->cpu))
+        return;
+    if (vcpu_pass_turn(t->cpu))
+        tcg_request_exit(t, VCPU_EXIT_KICK);
+    else if (++t->pauses % PAUSES_A_YIELD == 0)
+        sched_yield();
+}
+
+/* A wait may always end early, so the monitored line is never watched. */
 
 static void monitor_allowed(struct Tcg *t) {
     if (x86_cpl(t->env) != 0)
@@ -30,7 +49,12 @@ void helper_mwait(struct Tcg *t, const struct Insn *i) {
     monitor_allowed(t);
     if ((uint32_t)t->env->gpr[REG_CX] > 1)
         tcg_fault_error(t, VEC_GP, 0);
-    if (t->env->rflags & FLAG_IF) /* else nothing but ECX bit 0's break event could end it: end at once */
+    if (!cpu_is_alone(t->cpu)) { /* another processor's store is to end it, and sends no interrupt */
+        if (vcpu_pass_turn(t->cpu))
+            tcg_request_exit(t, VCPU_EXIT_KICK);
+        else
+            sched_yield();
+    } else if (t->env->rflags & FLAG_IF) /* else nothing but ECX bit 0's break event could end it: end at once */
         tcg_request_exit(t, VCPU_EXIT_HALT);
 }
 

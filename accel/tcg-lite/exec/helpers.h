@@ -79,6 +79,7 @@ void helper_clac(struct Tcg *t, const struct Insn *i); /* np 0f 01 ca CLAC   nex
 void helper_hlt(struct Tcg *t, const struct Insn *i);           /* f4       HLT        next cpl0 */
 void helper_monitor(struct Tcg *t, const struct Insn *i); /* 0f 01 c8 MONITOR - cpuid=monitor (CPL: the helper) */
 void helper_mwait(struct Tcg *t, const struct Insn *i); /* 0f 01 c9 MWAIT next cpuid=monitor (CPL: the helper) */
+void helper_pause(struct Tcg *t, const struct Insn *i);         /* f3 90    PAUSE      next */
 void helper_cpuid(struct Tcg *t, const struct Insn *i);         /* 0f a2    CPUID      - */
 void helper_rdtsc(struct Tcg *t, const struct Insn *i);         /* 0f 31    RDTSC      - cpuid=tsc */
 void helper_rdtscp(struct Tcg *t, const struct Insn *i);        /* 0f 01 f9 RDTSCP     - cpuid=rdtscp */

@@ -33,6 +33,7 @@ static int probe(char *why, size_t n) {
 /* Machine-wide: what the options say. */
 struct Options {
     bool plain;
+    enum AccelThreads threads;
     unsigned tb_size; /* MiB */
     FILE *profile;    /* where to count sequences of instructions to (profile.h), or NULL */
 };
@@ -40,6 +41,11 @@ struct Options {
 static bool set_plain(struct Options *o, const char *value) {
     o->plain = strcmp(value, "on") == 0;
     return o->plain || strcmp(value, "off") == 0;
+}
+
+static bool set_threads(struct Options *o, const char *value) {
+    o->threads = strcmp(value, "single") == 0 ? ACCEL_THREADS_SINGLE : ACCEL_THREADS_MULTI;
+    return o->threads == ACCEL_THREADS_SINGLE || strcmp(value, "multi") == 0;
 }
 
 static bool set_tb_size(struct Options *o, const char *value) {
@@ -62,6 +68,7 @@ static const struct {
     const char *name, *values;
     bool (*set)(struct Options *o, const char *value);
 } known_options[] = {{"plain", "on|off", set_plain},
+                     {"thread", "single|multi", set_threads},
                      {"tb-size", "MIB (1 to 4096)", set_tb_size},
                      {"profile", "FILE, which can be written", set_profile}};
 enum { KNOWN_OPTIONS = sizeof(known_options) / sizeof(known_options[0]) };
@@ -118,6 +125,7 @@ static int init(struct Accel *accel, char *why, size_t n) {
     o->tb_size = TB_SIZE_DEFAULT;
     int r = parse(o, accel->options, why, n);
     accel->data = o;
+    accel->threads = o->threads;
     if (r != 0)
         destroy(accel);
     return r;

@@ -148,6 +148,7 @@ struct Tcg {
     uint16_t noted_at[TLB_NOTED_MAX]; /* mmu << TLB_BITS | index */
     uint16_t pkeys_cached;            /* protection keys of user pages filled since the last whole flush */
     pthread_t thread;                 /* that runs exec() */
+    unsigned pauses;                  /* how many the guest has executed */
     bool kvm_pv_stale;                /* what the guest was told by kvm_pv.c may no longer be true */
     int64_t steal_due;                /* host ns at which it is told again how long it had to wait */
     uint64_t steal_base;              /* what the host had counted when the guest began to ask */

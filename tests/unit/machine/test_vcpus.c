@@ -134,6 +134,7 @@ START_TEST(resets) {
         ck_assert_uint_eq(ap->env.rip, 0xfff0);
         ck_assert_uint_eq(ap->env.gpr[REG_BX], 0);
         ck_assert_uint_eq(ap->env.rflags, FLAG_ONE);
+        ck_assert_uint_eq(ap->env.tsc_offset, machine_cpu(m, 0)->env.tsc_offset);
     }
     twin86_stats(machine, &s);
     ck_assert_uint_ge(s.resets, 40);
@@ -185,6 +186,45 @@ START_TEST(first_starts_second) {
     two_cpus_run_until(machine, &r.done);
     ck_assert(!machine_cpu(machine_of(machine), 1)->wait_for_sipi);
     ck_assert_uint_eq(two_cpus_reg(machine, 1, TWIN86_CS), 0);
+    twin86_destroy(machine);
+}
+END_TEST
+
+static void post_ipis(Twin86Machine *machine, bool init, unsigned first, unsigned second, bool init_after) {
+    struct Machine *m = machine_of(machine);
+    struct CPUState *ap = machine_cpu(m, 1);
+    pthread_mutex_lock(&m->lock);
+    if (init)
+        cpu_post_init(ap);
+    if (first != 0)
+        cpu_post_sipi(ap, (uint8_t)first);
+    if (second != 0)
+        cpu_post_sipi(ap, (uint8_t)second);
+    if (init_after)
+        cpu_post_init(ap);
+    pthread_mutex_unlock(&m->lock);
+    two_cpus_run(machine);
+}
+
+/* What comes before the CPU has looked counts in the order in which it came. */
+START_TEST(init_and_sipi_in_order) {
+    Twin86Machine *machine = two_cpus_new(NULL);
+    const struct CPUState *ap = machine_cpu(machine_of(machine), 1);
+    static const uint8_t spin[] = {0xeb, 0xfe};
+    count_both(machine);
+    twin86_write_memory(machine, 0xa000, spin, sizeof(spin));
+    post_ipis(machine, false, 0x0a, 0, false); /* SIPI to one that does not wait for it */
+    ck_assert(!ap->wait_for_sipi);
+    ck_assert_uint_eq(ap->env.seg[SEG_CS].selector, 0);
+    post_ipis(machine, true, 0, 0, false);
+    ck_assert(ap->wait_for_sipi);
+    post_ipis(machine, true, 0x0a, 0x09, false); /* the first SIPI starts it, the second finds it running */
+    ck_assert(!ap->wait_for_sipi);
+    ck_assert_uint_eq(two_cpus_reg(machine, 1, TWIN86_CS), 0xa00);
+    post_ipis(machine, true, 0x09, 0, true);
+    ck_assert(ap->wait_for_sipi);
+    post_ipis(machine, false, 0x0a, 0, true); /* an INIT withdraws what came before it, here too */
+    ck_assert(ap->wait_for_sipi);
     twin86_destroy(machine);
 }
 END_TEST
@@ -376,6 +416,7 @@ Suite *vcpus_suite(void) {
     tcase_add_unchecked_fixture(t, on_tcg_lite, NULL);
     add_each_engine(t);
     tcase_add_test(t, users_get_many);
+    tcase_add_test(t, init_and_sipi_in_order);
     tcase_add_test(t, kick_ends_hlt);
     tcase_add_test(t, code_of_another);
     tcase_add_test(t, page_of_both);
