@@ -144,13 +144,19 @@ typedef bool Bit(uint8_t *p, uint64_t mask, uint64_t bit, bool otherwise);
 FOR_WIDTHS(OR, or)
 FOR_WIDTHS(AND, and)
 FOR_WIDTHS(XOR, xor)
+// clang-format off
 BTS(bts_2, uint16_t, "w")
 BTS(bts_4, uint32_t, "l")
 BTS(bts_8, uint64_t, "q")
-BTR(btr_2, uint16_t, "w") BTR(btr_4, uint32_t, "l") BTR(btr_8, uint64_t, "q") BTC(btc_2, uint16_t, "w")
-    BTC(btc_4, uint32_t, "l") BTC(btc_8, uint64_t, "q")
+BTR(btr_2, uint16_t, "w")
+BTR(btr_4, uint32_t, "l")
+BTR(btr_8, uint64_t, "q")
+BTC(btc_2, uint16_t, "w")
+BTC(btc_4, uint32_t, "l")
+BTC(btc_8, uint64_t, "q")
+// clang-format on
 
-        static const struct Bits {
+static const struct Bits {
     const char *name;
     Bit *set[4], *clear[4];
 } bits[] = {
@@ -357,19 +363,23 @@ MOV(mov_8, uint64_t, "q")
 #define STRING(f, s)                                                                                                   \
     static void f(uint8_t *to, const uint8_t *from) { __asm__ volatile("movs" s : "+D"(to), "+S"(from)::"memory"); }
 STRING(movs_2, "w")
-STRING(movs_4, "l") STRING(movs_8, "q")
+STRING(movs_4, "l")
+STRING(movs_8, "q")
 #define THROUGH(f, load, store)                                                                                        \
     static void f(uint8_t *to, const uint8_t *from) {                                                                  \
         __asm__ volatile(load "\n\t" store ::"r"(from), "r"(to) : "memory");                                           \
     }
-    THROUGH(push_pop, "push (%0)", "pop (%1)") THROUGH(x87, "fildll (%0)", "fistpll (%1)")
-        THROUGH(mmx, "movq (%0), %%mm0", "movq %%mm0, (%1)\n\temms")
-            THROUGH(sse_8, "movq (%0), %%xmm0", "movq %%xmm0, (%1)")
-                THROUGH(sse_4, "movd (%0), %%xmm0", "movd %%xmm0, (%1)")
-                    THROUGH(movdqa, "movdqa (%0), %%xmm0", "movdqa %%xmm0, (%1)")
-                        THROUGH(vmovaps, "vmovaps (%0), %%xmm0", "vmovaps %%xmm0, (%1)")
+// clang-format off
+THROUGH(push_pop, "push (%0)", "pop (%1)")
+THROUGH(x87, "fildll (%0)", "fistpll (%1)")
+THROUGH(mmx, "movq (%0), %%mm0", "movq %%mm0, (%1)\n\temms")
+THROUGH(sse_8, "movq (%0), %%xmm0", "movq %%xmm0, (%1)")
+THROUGH(sse_4, "movd (%0), %%xmm0", "movd %%xmm0, (%1)")
+THROUGH(movdqa, "movdqa (%0), %%xmm0", "movdqa %%xmm0, (%1)")
+THROUGH(vmovaps, "vmovaps (%0), %%xmm0", "vmovaps %%xmm0, (%1)")
+// clang-format on
 
-                            static const struct Plain {
+static const struct Plain {
     const char *name;
     Move *move;
     unsigned bytes;

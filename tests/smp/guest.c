@@ -216,12 +216,20 @@ void send_ipi(uint32_t destination, uint32_t icr) {
 
 void end_of_interrupt(void) { apic_write(APIC_EOI, 0); }
 
+static void enable_apic(void) { apic_write(APIC_SVR, 0x100 | VECTOR_SPURIOUS); }
+
 void enter_x2apic(void) {
     wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) | 3 << 10);
     x2apic_on = 1;
 }
 
-static void enable_apic(void) { apic_write(APIC_SVR, 0x100 | VECTOR_SPURIOUS); }
+void leave_x2apic(void) {
+    uint64_t off = rdmsr(MSR_APIC_BASE) & ~(uint64_t)(3 << 10);
+    wrmsr(MSR_APIC_BASE, off);
+    x2apic_on = 0;
+    wrmsr(MSR_APIC_BASE, off | 1 << 11);
+    enable_apic();
+}
 
 /* ---- interrupts ---- */
 
@@ -370,19 +378,10 @@ static bool run_test(const struct Test *test, uint64_t rounds) {
     return failures == 0;
 }
 
-void main(void) {
+/* All tests that are wanted. False: one has failed, or there was none. */
+static bool run_tests(void) {
     static const struct Test *const groups[] = {litmus_tests, atomic_tests, paging_tests, code_tests, interrupt_tests};
     uint64_t passed = 0, failed = 0, skipped = 0;
-    out8(0x21, 0xff); /* no interrupts by the 8259s */
-    out8(0xa1, 0xff);
-    fill_idt();
-    map_aliases();
-    prepare_cpu(0);
-    idle_by_pause = option_is("idle", "pause");
-    cpu_count = (unsigned)option("cpus", 1);
-    for (unsigned i = 1; i < cpu_count; i++)
-        start_cpu(i);
-    sti();
     for (unsigned g = 0; g < sizeof(groups) / sizeof(groups[0]); g++)
         for (const struct Test *t = groups[g]; t->name != 0; t++) {
             if (!is_wanted(t->name))
@@ -396,5 +395,23 @@ void main(void) {
             passed += good, failed += !good;
         }
     say("%u passed, %u failed, %u skipped\n", passed, failed, skipped);
-    end(failed != 0 || passed == 0);
+    return failed == 0 && passed > 0;
+}
+
+void main(void) {
+    out8(0x21, 0xff); /* no interrupts by the 8259s */
+    out8(0xa1, 0xff);
+    fill_idt();
+    map_aliases();
+    prepare_cpu(0);
+    idle_by_pause = option_is("idle", "pause");
+    cpu_count = (unsigned)option("cpus", 1);
+    for (unsigned i = 1; i < cpu_count; i++)
+        start_cpu(i);
+    sti();
+    bool good;
+    do
+        good = run_tests();
+    while (good && option("loop", 0) != 0);
+    end(!good);
 }

@@ -125,6 +125,8 @@ void apic_write(unsigned reg, uint32_t value);
 void send_ipi(uint32_t destination, uint32_t icr);
 /** Turn this processor's APIC to x2APIC mode. */
 void enter_x2apic(void);
+/** And back, by way of none. */
+void leave_x2apic(void);
 
 /* ---- page tables ---- */
 

@@ -316,7 +316,7 @@ static void apic_off(uint64_t rounds) {
     on_cpus(cpu_count, off_and_on);
 }
 
-/* ---- x2APIC: last, for it does not go back ---- */
+/* ---- x2APIC ---- */
 
 static void to_x2apic(unsigned cpu) {
     barrier(cpu_count);
@@ -344,6 +344,16 @@ static void send_x2apic(void) {
     }
 }
 
+static void from_x2apic(unsigned cpu) {
+    cli();
+    barrier(cpu_count);
+    leave_x2apic();
+    barrier(cpu_count);
+    sti();
+    if (apic_read(APIC_ID) >> 24 != cpu)
+        fail("processor %u has the APIC id %u after x2APIC mode", (uint64_t)cpu, (uint64_t)(apic_read(APIC_ID) >> 24));
+}
+
 static void x2apic(uint64_t rounds) {
     if (!(cpuid(1).ecx & 1 << 21)) {
         say("SKIP x2apic: the processor has none\n");
@@ -352,6 +362,9 @@ static void x2apic(uint64_t rounds) {
     start_over(rounds);
     on_cpus(cpu_count, to_x2apic);
     while_others_wait(send_x2apic);
+    on_cpus(cpu_count, from_x2apic);
+    start_over(rounds);
+    while_others_wait(send_physical);
 }
 
 const struct Test interrupt_tests[] = {

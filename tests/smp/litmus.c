@@ -319,6 +319,7 @@ static void litmus(uint64_t rounds) {
     enum { ALL = SHAPES * VARIANTS * LAYOUTS, LEAST = 512 };
     uint64_t each = rounds / ALL > LEAST ? rounds / ALL : LEAST, done = 0;
     uint64_t number = rounds / each < ALL ? rounds / each : ALL, skip = ALL / number;
+    memset(at(ARENA), 0, ARENA_SIZE); /* before a reset it may have been in use */
     for (uint64_t i = 0, at_combination = 0; i < number; i++, at_combination += skip) {
         unsigned c = (unsigned)(at_combination % ALL);
         combination((unsigned)(i % SHAPES), c / SHAPES % VARIANTS, c / SHAPES / VARIANTS, each);

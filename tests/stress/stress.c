@@ -7,6 +7,7 @@
  * many machines and how long a storm; every line says what was done.
  */
 #include "tests/stress/chain.h"
+#include "tests/stress/cpus.h"
 #include "tests/stress/usage.h"
 
 #include <errno.h>
@@ -334,6 +335,15 @@ static void test_pause_against_start(const struct Engine *engine) {
             pauses, s.runs, chain.is_broken ? "; " : "", chain.broken);
 }
 
+/* ---- several processors ---- */
+
+static void test_cpus(const struct Engine *engine, unsigned cpus, const char *test, enum CpusTorment torment) {
+    char text[800];
+    begin(engine, "several processors");
+    bool good = cpus_torment(engine->accel, cpus, test, torment, storm_ms, text, sizeof(text));
+    verdict(good, engine, "%s", text);
+}
+
 /* ---- all ---- */
 
 static void test_engine(const struct Engine *engine) {
@@ -345,9 +355,13 @@ static void test_engine(const struct Engine *engine) {
     test_pause_against_start(engine);
     test_storm(engine, false);
     test_storm(engine, true);
+    test_cpus(engine, 4, "code", CPUS_PAUSES);
+    test_cpus(engine, 4, "paging", CPUS_RESETS);
+    test_cpus(engine, 4, "ipi", CPUS_MOVES);
+    test_cpus(engine, 64, "halt", CPUS_RESETS);
 }
 
-enum { TESTS_PER_ENGINE = 7 };
+enum { TESTS_PER_ENGINE = 11 };
 
 static const struct Engine engines[] = {
     {"tcg-lite", "tcg-lite", false, 1},
