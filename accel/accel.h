@@ -56,6 +56,9 @@ struct AccelOps {
     void (*get_state)(struct CPUState *cpu); /* engine -> env */
     /** env -> engine. 0, or -errno with cpu->error: the engine can't hold this state, and env is still the truth. */
     int (*put_state)(struct CPUState *cpu);
+    /** All vCPUs stand, and get_state was called for each: bring into their env what one has sent another after that,
+     *  and make equal there what is equal (time stamp counters), but was read at different times. May be NULL. */
+    void (*settle)(struct Accel *accel);
 
     /* NULL: it can't, or has nothing to tell */
     const struct AccelFollowOps *follow;

@@ -114,6 +114,8 @@ void clock_start(struct Clock *c) {
     atomic_fetch_add(&c->sequence, 1);
 }
 
+bool clock_stopped(const struct Clock *c) { return atomic_load(&c->stopped); }
+
 uint64_t clock_epoch(const struct Clock *c) { return atomic_load(&c->sequence); }
 
 void clock_advance_to(struct Clock *c, int64_t ns) {

@@ -74,6 +74,8 @@ void clock_set_wall_start(struct Clock *c, int64_t unix_seconds);
 /** Stop and continue a CLOCK_HOST clock (pause). */
 void clock_stop(struct Clock *c);
 void clock_start(struct Clock *c);
+/** A CLOCK_HOST clock stands. Any thread. */
+bool clock_stopped(const struct Clock *c);
 
 /** A number that changes whenever a CLOCK_HOST clock stops or starts: who counts time elsewhere (a hardware TSC) sees
  *  by it that its count must be set anew. Any thread. */

@@ -87,6 +87,8 @@ void machine_sync_state(struct Machine *m) {
     machine_hear_doorbells(m);
     for (unsigned i = 0; i < m->cpu_count; i++)
         cpu_sync_state(machine_cpu(m, i));
+    if (m->engine != NULL && m->engine->accel.ops->settle != NULL)
+        m->engine->accel.ops->settle(&m->engine->accel);
 }
 
 void machine_state_changed(struct Machine *m) {

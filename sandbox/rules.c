@@ -301,6 +301,8 @@ const struct SandboxRule sandbox_rules[] = {
     {SCMP_SYS(ioctl), KVM, 0, {IS(1, KVM_GET_LAPIC)}},
     {SCMP_SYS(ioctl), KVM, 0, {IS(1, KVM_SET_LAPIC)}},
     {SCMP_SYS(ioctl), KVM, 0, {IS(1, KVM_GET_TSC_KHZ)}},
+    {SCMP_SYS(ioctl), KVM, 0, {IS(1, KVM_GET_DEVICE_ATTR)}}, /* TSC offsets */
+    {SCMP_SYS(ioctl), KVM, 0, {IS(1, KVM_SET_DEVICE_ATTR)}},
     {SCMP_SYS(ioctl), KVM, 0, {IS(1, KVM_SET_CPUID2)}},
     {SCMP_SYS(ioctl), KVM, 0, {IS(1, KVM_SET_GUEST_DEBUG)}},
     {SCMP_SYS(ioctl), KVM, 0, {IS(1, KVM_SET_SIGNAL_MASK)}},

@@ -41,6 +41,16 @@ static const struct {
     {KVM_CAP_VCPU_EVENTS, "KVM_CAP_VCPU_EVENTS"},
 };
 
+/* KVM_CAP_NR_VCPUS, the only one that old kernels have, is a recommendation; 4 is what the oldest can do. */
+static void look_vcpus(int fd, struct KvmCaps *c) {
+    int most = ioctl(fd, KVM_CHECK_EXTENSION, KVM_CAP_MAX_VCPUS), ids;
+    if (most <= 0)
+        most = ioctl(fd, KVM_CHECK_EXTENSION, KVM_CAP_NR_VCPUS);
+    c->vcpus = most > 0 ? (unsigned)most : 4;
+    ids = ioctl(fd, KVM_CHECK_EXTENSION, KVM_CAP_MAX_VCPU_ID);
+    c->vcpu_ids = ids > 0 ? (unsigned)ids : c->vcpus;
+}
+
 static int look(int fd, struct KvmCaps *c, char *why, size_t n) {
     int version = ioctl(fd, KVM_GET_API_VERSION, 0);
     if (version != KVM_API_VERSION) {
@@ -83,6 +93,7 @@ static int look(int fd, struct KvmCaps *c, char *why, size_t n) {
     c->guest_debug_flags = flags > 0 ? (uint32_t)flags : 0;
 #endif
     c->xsave = c->vcpu_events = true;
+    look_vcpus(fd, c);
     c->slots = ioctl(fd, KVM_CHECK_EXTENSION, KVM_CAP_NR_MEMSLOTS);
     if (c->slots < 8)
         c->slots = 32; /* as many as the oldest kernels have */
@@ -172,7 +183,7 @@ void kvm_doctor(FILE *f) {
     }
     bool irqchip = ioctl(fd, KVM_CHECK_EXTENSION, KVM_CAP_IRQCHIP) > 0;
     close(fd);
-    fprintf(f, "  memory slots: %d\n", c.slots);
+    fprintf(f, "  memory slots: %d; processors of a guest: at most %u\n", c.slots, c.vcpus);
     doctor_cap(f, c.readonly_mem, "KVM_CAP_READONLY_MEM", "firmware in ROM (-bios, the embedded guest) can't run");
     doctor_cap(f, c.user_space_msr, "KVM_CAP_X86_USER_SPACE_MSR", "guests get no x2APIC");
     doctor_cap(f, c.xcrs, "KVM_CAP_XCRS", "guests get no AVX");

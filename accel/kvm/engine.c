@@ -26,6 +26,18 @@ static int parse(struct KvmVm *vm, const char *options, char *why, size_t n) {
     return 0;
 }
 
+static void init_locks(struct KvmVm *vm) {
+    pthread_mutex_init(&vm->patch_lock, NULL);
+    kvm_gate_init(&vm->gate);
+    kvm_time_init(&vm->time);
+}
+
+static void destroy_locks(struct KvmVm *vm) {
+    kvm_time_destroy(&vm->time);
+    kvm_gate_destroy(&vm->gate);
+    pthread_mutex_destroy(&vm->patch_lock);
+}
+
 static int init(struct Accel *accel, char *why, size_t n) {
     struct KvmVm *vm = calloc(1, sizeof(*vm));
     if (vm == NULL) {
@@ -33,7 +45,7 @@ static int init(struct Accel *accel, char *why, size_t n) {
         return -ENOMEM;
     }
     vm->bus = accel->bus;
-    pthread_mutex_init(&vm->patch_lock, NULL);
+    init_locks(vm);
     int r = parse(vm, accel->options, why, n);
     if (r == 0) {
         char reason[256];
@@ -44,7 +56,7 @@ static int init(struct Accel *accel, char *why, size_t n) {
             snprintf(why, n, "kvm: %s", reason);
     }
     if (r != 0) {
-        pthread_mutex_destroy(&vm->patch_lock);
+        destroy_locks(vm);
         free(vm);
         return r;
     }
@@ -61,7 +73,7 @@ static int init(struct Accel *accel, char *why, size_t n) {
 static void destroy(struct Accel *accel) {
     struct KvmVm *vm = accel->data;
     kvm_vm_destroy(vm);
-    pthread_mutex_destroy(&vm->patch_lock);
+    destroy_locks(vm);
     free(vm);
     accel->data = NULL;
 }
@@ -88,6 +100,7 @@ const struct AccelOps kvm_ops = {
     .kick = kvm_kick,
     .get_state = kvm_get_state,
     .put_state = kvm_put_state,
+    .settle = kvm_settle,
     .follow = &follow,
     .look = &look,
     .irqchip = &kvm_irqchip_ops,

@@ -24,6 +24,7 @@ struct KvmCaps {
     int run_bytes; /* size of the shared kvm_run area */
     bool readonly_mem, xsave, xcrs, debugregs, vcpu_events, user_space_msr, msr_filter, set_identity_map, set_tss;
     bool guest_debug, user_nmi, sregs2, tsc_deadline, adjust_clock, sync_regs, triple_fault, ioeventfd;
+    unsigned vcpus, vcpu_ids;   /* how many a VM may have, and below what their APIC ids have to be */
     uint32_t guest_debug_flags; /* KVM_GUESTDBG_* that KVM knows; 0: too old to say */
 };
 
@@ -68,22 +69,54 @@ struct KvmBell {
     int fd;
 };
 
+/** Keeps vCPUs out of KVM_RUN (gate.c). */
+struct KvmGate {
+    pthread_mutex_t mutex; /* a leaf but for what kvm_kick_vcpu takes */
+    pthread_cond_t changed;
+    _Atomic bool closed; /* written under the mutex */
+};
+
+/** Times that all vCPUs of a VM have in common (time.c). */
+struct KvmTime {
+    pthread_mutex_t lock;  /* a leaf; guards this and all vCPUs' struct KvmTsc */
+    bool sampled;          /* since kvm_settle_time was called, what follows: */
+    uint64_t tsc_sample;   /* the host's TSC minus the clock's */
+    uint64_t kvmclock;     /* KVM's clock minus the machine's */
+    uint64_t sample_epoch; /* clock_epoch then */
+    uint64_t placed;       /* env's kvm_clock_offset that KVM's clock follows */
+    uint64_t epoch;        /* clock_epoch when it was made so */
+    bool known;            /* it was */
+};
+
+/** A vCPU's time stamp counter. */
+struct KvmTsc {
+    uint64_t kvm;                /* the guest's minus the host's, as KVM has it */
+    uint64_t env;                /* env's tsc_offset, as last read from KVM or given to it */
+    uint64_t kvmclock;           /* env's kvm_clock_offset, likewise */
+    uint64_t placed, placed_kvm; /* `env` and `kvm` when it was last given to KVM */
+    uint64_t epoch;              /* clock_epoch then */
+    bool known;                  /* it was */
+};
+
 struct KvmVm {
     int dev_fd, fd; /* /dev/kvm, the VM */
     struct KvmCaps caps;
     struct Bus *bus;
-    struct KvmSlot *slots; /* caps.slots of them; changed with the machine lock held */
+    struct KvmSlot *slots;               /* caps.slots of them; changed with the machine lock held */
     struct KvmVcpu *vcpu[KVM_VCPUS_MAX]; /* by index; NULL: none */
-    char map_error[128]; /* a change of the memory map that KVM refused; told by the next exec */
+    char map_error[128];                 /* a change of the memory map that KVM refused; told by the next exec */
     _Atomic bool map_failed;
     struct KvmBell bell[KVM_BELLS_MAX]; /* those that KVM has; machine lock */
     unsigned bells;
     bool irqchip;       /* the kernel's interrupt controllers */
     uint64_t irq_lines; /* levels of the lines into them; machine lock */
     bool stops_tried;
-    uint8_t stops; /* KVM_STOPS_*; 0 until tried */
+    uint8_t stops;              /* KVM_STOPS_*; 0 until tried */
     pthread_mutex_t patch_lock; /* a leaf; guards all vCPUs' patches, and the bytes that they stand for */
-    bool assist;   /* let the software engine execute what KVM's emulator can't */
+    bool assist;                /* let the software engine execute what KVM's emulator can't */
+    struct KvmGate gate;
+    struct KvmTime time;
+    _Atomic bool ran; /* since kvm_settle was called, a vCPU has been in exec */
 };
 
 enum { KVM_MSR_LIST_MAX = 64, KVM_EXIT_KINDS = 48, KVM_STATS_PLACES = 32 };
@@ -114,9 +147,9 @@ struct KvmVcpu {
 
     uint64_t apic_base;  /* as KVM has it */
     uint8_t cr8;         /* as last given to KVM */
-    uint64_t tsc_offset; /* env's, as last read from KVM */
-    uint64_t tsc_epoch;  /* clock_epoch when the TSC was last given to KVM */
-    bool tsc_known;
+    _Atomic bool in_run; /* in KVM_RUN, or about to be: see gate.c */
+    struct KvmTsc tsc;
+    bool tsc_attribute; /* KVM tells and takes TSC offsets as such (Linux 5.16) */
     bool known;         /* got is what KVM has */
     CPUX86State got;    /* as read from KVM or given to it */
     bool regs_in_run;   /* run->s holds what KVM has, or will have with the next KVM_RUN */
@@ -169,8 +202,7 @@ int kvm_slots_init(struct KvmVm *vm);
 void kvm_slots_destroy(struct KvmVm *vm);
 /** Make KVM's slots follow the bus. Machine lock held. */
 void kvm_vm_update_slots(struct KvmVm *vm);
-/** The guest's page tables were changed by somebody else: translations made before are void. Machine lock held, no
- *  vCPU in KVM_RUN. */
+/** The guest's page tables were changed by somebody else: translations made before are void. Machine lock held. */
 void kvm_vm_forget_translations(struct KvmVm *vm);
 /** The slots that the bus's map asks for, without any KVM. Returns how many; those beyond `max` are not stored. */
 unsigned kvm_wanted_slots(struct Bus *bus, bool readonly_mem, struct KvmSlot *slot, unsigned max);
@@ -210,13 +242,16 @@ int kvm_put_state(struct CPUState *cpu);
 int kvm_put_state_soon(struct CPUState *cpu);
 /** Give KVM what kvm_put_state_soon has left to the next KVM_RUN. 0, or -errno with cpu->error. */
 int kvm_flush_regs(struct KvmVcpu *v);
-/** Let the TSC continue where it stood when the clock stopped. Before the first KVM_RUN after a pause. */
-void kvm_restart_tsc(struct KvmVcpu *v);
+/** AccelOps.settle. */
+void kvm_settle(struct Accel *accel);
 #define MSR_TSC_DEADLINE 0x6e0u
 /** KVM_GET_MSRS or KVM_SET_MSRS of one. False: KVM refuses. */
 bool kvm_one_msr(struct KvmVcpu *v, unsigned long request, uint32_t msr, uint64_t *value);
 /** Find out which MSRs this KVM has. */
 void kvm_probe_msrs(struct KvmVcpu *v);
+/** What KVM_GET_MP_STATE gives, and KVM_SET_MP_STATE gets; with the kernel's local APIC. */
+void kvm_mp_state_to_cpu(uint32_t mp_state, struct CPUState *cpu);
+uint32_t kvm_mp_state_from_cpu(const struct CPUState *cpu);
 
 /* The conversions, without any KVM. sregs: but for apic_base and cr8, which are the local APIC's. events: but for a
  * debug trap that waits behind MOV SS, which KVM can't be given. */
@@ -235,6 +270,36 @@ void kvm_events_to_env(const struct kvm_vcpu_events *e, CPUX86State *env);
 uint32_t kvm_held_db(const CPUX86State *env);
 /** Take out an NMI that KVM was given but has not delivered. False: there is none. */
 bool kvm_events_take_nmi(struct kvm_vcpu_events *e);
+
+/* ---- time.c ---- */
+
+void kvm_time_init(struct KvmTime *t);
+void kvm_time_destroy(struct KvmTime *t);
+/** Whether KVM knows TSC offsets. When the vCPU is made. */
+void kvm_probe_tsc(struct KvmVcpu *v);
+/** TSC and kvmclock into env. */
+void kvm_get_time(struct KvmVcpu *v);
+/** And from there into KVM, where somebody has changed them, or the clock has stood still. Before the first KVM_RUN
+ *  after a pause, too: then they go on where they stood. */
+void kvm_put_time(struct KvmVcpu *v);
+/** Of vCPUs whose TSCs are the same in KVM, env is to say so, though each was read at another time; and kvmclock is
+ *  one. All vCPUs stand, and their env is up to date. No KVM is asked. */
+void kvm_settle_time(struct KvmVm *vm);
+/** The offset in KVM that env's `wanted` means: that of a vCPU which was given the same in this epoch (*shared), else
+ *  what follows from `sample`. vm->time.lock held; no KVM is asked. */
+uint64_t kvm_place_tsc(const struct KvmVm *vm, uint64_t wanted, uint64_t epoch, uint64_t sample, bool *shared);
+
+/* ---- gate.c ---- */
+
+void kvm_gate_init(struct KvmGate *g);
+void kvm_gate_destroy(struct KvmGate *g);
+/** Around the ioctl KVM_RUN, in the vCPU's thread: wait while the gate is closed. No lock held. */
+void kvm_gate_enter(struct KvmVcpu *v);
+void kvm_gate_leave(struct KvmVcpu *v);
+/** No vCPU is in KVM_RUN from here to kvm_gate_open; nothing else keeps them from what they do. Machine lock held, so
+ *  that there is one at a time; not in KVM_RUN. */
+void kvm_gate_close(struct KvmVm *vm);
+void kvm_gate_open(struct KvmVm *vm);
 
 /* ---- exit.c ---- */
 
@@ -263,7 +328,9 @@ const char *kvm_exit_name(uint32_t reason);
 enum VcpuExit kvm_exec(struct CPUState *cpu); /* AccelOps */
 /** KVM_RUN, as ioctl: every one is made here. */
 int kvm_run_vcpu(struct KvmVcpu *v);
-void kvm_kick(struct CPUState *cpu);
+void kvm_kick(struct CPUState *cpu); /* AccelOps */
+/** Let KVM_RUN, if it is under way or about to be, come back. Any thread. */
+void kvm_kick_vcpu(struct KvmVcpu *v);
 /** Around KVM_RUNs: between them a kick ends KVM_RUN. */
 void kvm_enter(struct KvmVcpu *v);
 void kvm_leave(struct KvmVcpu *v);

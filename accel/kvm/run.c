@@ -8,7 +8,6 @@
  */
 #include "accel/kvm/kick_signal.h"
 #include "accel/kvm/kvm.h"
-#include "cpu/exclusive.h"
 #include "cpu/exits.h"
 
 #include <errno.h>
@@ -24,9 +23,11 @@ static void set_immediate_exit(struct KvmVcpu *v, uint8_t on) {
 
 void kvm_kick(struct CPUState *cpu) {
     struct KvmVm *vm = cpu->accel->data; /* not cpu->engine: an assist is using that */
-    struct KvmVcpu *v = vm->vcpu[cpu->index];
-    if (v == NULL)
-        return;
+    if (vm->vcpu[cpu->index] != NULL)
+        kvm_kick_vcpu(vm->vcpu[cpu->index]);
+}
+
+void kvm_kick_vcpu(struct KvmVcpu *v) {
     set_immediate_exit(v, 1);
     pthread_mutex_lock(&v->kick_lock);
     if (v->in_exec && !pthread_equal(v->thread, pthread_self()))
@@ -42,6 +43,7 @@ void kvm_enter(struct KvmVcpu *v) {
     v->signal_ready = true;
     v->in_exec = true;
     pthread_mutex_unlock(&v->kick_lock);
+    atomic_store(&v->vm->ran, true);
 }
 
 void kvm_leave(struct KvmVcpu *v) {
@@ -120,8 +122,11 @@ int kvm_run_vcpu(struct KvmVcpu *v) {
                                            : 0;
     v->sync_runs -= sync;
     v->known = false;
-    int r = ioctl(v->fd, KVM_RUN, 0);
+    kvm_gate_enter(v);
+    int r = ioctl(v->fd, KVM_RUN, 0), e = errno;
+    kvm_gate_leave(v);
     v->regs_in_run = sync;
+    errno = e;
     return r;
 }
 
@@ -214,13 +219,9 @@ static bool must_leave(uint32_t events) { return (events & (CPU_EVENT_LEAVE | CP
 static void forget(struct KvmVcpu *v) {
     struct CPUState *cpu = v->cpu;
     cpu_retract(cpu, CPU_EVENT_MAP | CPU_EVENT_CODE);
-    if (cpu->group != NULL) /* memory is gone for a moment */
-        cpu_exclusive_begin(cpu->group, cpu);
     pthread_mutex_lock(cpu->lock);
     kvm_vm_forget_translations(v->vm);
     pthread_mutex_unlock(cpu->lock);
-    if (cpu->group != NULL)
-        cpu_exclusive_end(cpu->group);
 }
 
 static bool broken(struct KvmVcpu *v) {
@@ -284,7 +285,7 @@ static enum VcpuExit loop(struct KvmVcpu *v) {
 enum VcpuExit kvm_exec(struct CPUState *cpu) {
     struct KvmVcpu *v = cpu->engine;
     kvm_enter(v);
-    kvm_restart_tsc(v);
+    kvm_put_time(v);
     enum VcpuExit exit = kvm_debug_arm(v) == 0 ? loop(v) : VCPU_EXIT_ERROR;
     kvm_debug_disarm(v);
     kvm_leave(v);

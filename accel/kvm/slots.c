@@ -90,6 +90,9 @@ static void map_failed(struct KvmVm *vm, const struct KvmSlot *s, int r) {
     atomic_store(&vm->map_failed, true);
 }
 
+/* The gate is closed: a slot changes by going and coming back, and a vCPU that ran meanwhile would find no memory
+ * there. Data KVM would read and write through the bus, but LOCK would not be atomic; page tables it would call not
+ * present. */
 static void set_slot(struct KvmVm *vm, unsigned i) {
     const struct KvmSlot *s = &vm->slots[i];
     struct kvm_userspace_memory_region r = {
@@ -140,8 +143,22 @@ static void add_slot(struct KvmVm *vm, const struct KvmSlot *s) {
     set_slot(vm, i);
 }
 
+static bool as_wanted(const struct KvmVm *vm, const struct KvmSlot *wanted, unsigned count) {
+    unsigned used = 0;
+    for (unsigned i = 0; i < (unsigned)vm->caps.slots; i++) {
+        const struct KvmSlot *s = &vm->slots[i], *w = s->size == 0 ? s : find(wanted, count, s);
+        if (w == NULL || w->log != s->log)
+            return false;
+        used += s->size != 0;
+    }
+    return used == count;
+}
+
 static void follow(struct KvmVm *vm, const struct KvmSlot *wanted, unsigned count) {
     unsigned total = (unsigned)vm->caps.slots;
+    if (as_wanted(vm, wanted, count))
+        return;
+    kvm_gate_close(vm);
     for (unsigned i = 0; i < total; i++) {
         struct KvmSlot *s = &vm->slots[i];
         const struct KvmSlot *w = s->size == 0 ? s : find(wanted, count, s);
@@ -158,6 +175,7 @@ static void follow(struct KvmVm *vm, const struct KvmSlot *wanted, unsigned coun
     for (unsigned i = 0; i < count; i++)
         if (find(vm->slots, total, &wanted[i]) == NULL)
             add_slot(vm, &wanted[i]);
+    kvm_gate_open(vm);
 }
 
 void kvm_vm_update_slots(struct KvmVm *vm) {
@@ -183,12 +201,14 @@ void kvm_vm_forget_translations(struct KvmVm *vm) {
     if (i == (unsigned)vm->caps.slots)
         return;
     uint64_t size = vm->slots[i].size;
+    kvm_gate_close(vm);
     if (vm->slots[i].log)
         collect(vm, i);
     vm->slots[i].size = 0;
     set_slot(vm, i);
     vm->slots[i].size = size;
     set_slot(vm, i);
+    kvm_gate_open(vm);
 }
 
 static void mapping_changed(void *opaque, uint64_t gpa, uint64_t size) {

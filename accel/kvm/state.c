@@ -2,6 +2,7 @@
 /* env <-> KVM: conversions that need no KVM, then the calls. */
 #include "accel/kvm/kvm.h"
 #include "base/bytes.h"
+#include "cpu/exclusive.h"
 #include "cpu/xsave.h"
 
 #include <errno.h>
@@ -277,9 +278,6 @@ static const struct {
     {0x4b564d04, AT(kvm_pv_eoi)},
 };
 #undef AT
-#define MSR_TSC 0x10u
-#define MSR_TSC_ADJUST 0x3bu
-
 enum { MSR_ROWS = sizeof(msrs) / sizeof(msrs[0]) };
 _Static_assert(MSR_ROWS + 2 <= KVM_MSR_LIST_MAX, "the table outgrew its users");
 
@@ -349,50 +347,6 @@ static bool put_msrs(struct KvmVcpu *v, CPUX86State *env) {
     return all;
 }
 
-/* kvmclock stands still while our clock does. */
-static void get_clock(struct KvmVcpu *v, CPUX86State *env) {
-    struct kvm_clock_data c;
-    if (v->vm->caps.adjust_clock && ioctl(v->vm->fd, KVM_GET_CLOCK, &c) == 0)
-        env->kvm_clock_offset = c.clock - (uint64_t)clock_now(v->cpu->clock);
-}
-
-static void put_clock(struct KvmVcpu *v, const CPUX86State *env) {
-    struct kvm_clock_data c = {.clock = (uint64_t)clock_now(v->cpu->clock) + env->kvm_clock_offset};
-    if (v->vm->caps.adjust_clock && cpu_has(&v->cpu->model, CPUID_KVMCLOCK))
-        ioctl(v->vm->fd, KVM_SET_CLOCK, &c);
-}
-
-/* The TSC counts on its own while KVM has it; env says how far it is from the clock. It is written only when somebody
- * has changed that, so that looking at registers does not set it back. */
-static void get_tsc(struct KvmVcpu *v, CPUX86State *env) {
-    uint64_t tsc = 0, zero = env->tsc_offset;
-    if (!kvm_one_msr(v, KVM_GET_MSRS, MSR_TSC, &tsc))
-        return;
-    env->tsc_offset = tsc - (cpu_read_tsc(v->cpu) - zero);
-    kvm_one_msr(v, KVM_GET_MSRS, MSR_TSC_ADJUST, &env->tsc_adjust);
-    v->tsc_offset = env->tsc_offset;
-    v->tsc_known = true;
-}
-
-/* KVM takes a value within a second of the one before as an attempt to synchronize processors, and keeps counting from
- * that one. So a value far away goes in between. */
-static void put_tsc(struct KvmVcpu *v, CPUX86State *env) {
-    uint64_t epoch = clock_epoch(v->cpu->clock), adjust = env->tsc_adjust, far, tsc;
-    if (v->tsc_known && v->tsc_offset == env->tsc_offset && v->tsc_epoch == epoch)
-        return;
-    kvm_one_msr(v, KVM_SET_MSRS, MSR_TSC_ADJUST, &adjust);
-    far = cpu_read_tsc(v->cpu) ^ 1ull << 62;
-    kvm_one_msr(v, KVM_SET_MSRS, MSR_TSC, &far);
-    tsc = cpu_read_tsc(v->cpu);
-    kvm_one_msr(v, KVM_SET_MSRS, MSR_TSC, &tsc);
-    put_clock(v, env);
-    v->tsc_offset = env->tsc_offset;
-    v->tsc_epoch = epoch;
-    v->tsc_known = true;
-}
-
-void kvm_restart_tsc(struct KvmVcpu *v) { put_tsc(v, &v->cpu->env); }
-
 /* ---- the whole ---- */
 
 static bool triple_fault_waits(const struct kvm_vcpu_events *e) {
@@ -434,13 +388,24 @@ static void get_fpu(struct KvmVcpu *v) {
                 env->xcr0 = xcrs.xcrs[i].value;
 }
 
-/* With the kernel's local APIC HLT and the wait for SIPI are the kernel's. */
+/* With the kernel's local APIC HLT and the wait for SIPI are the kernel's. KVM tells two kinds of the latter apart, and
+ * hears a SIPI in one only: INIT_RECEIVED. A processor waits for it after RESET as well as after INIT (SDM vol. 3,
+ * 9.4.1), so that is the one that KVM gets. */
+void kvm_mp_state_to_cpu(uint32_t mp_state, struct CPUState *cpu) {
+    cpu->halted = mp_state == KVM_MP_STATE_HALTED;
+    cpu->wait_for_sipi = mp_state == KVM_MP_STATE_UNINITIALIZED || mp_state == KVM_MP_STATE_INIT_RECEIVED;
+}
+
+uint32_t kvm_mp_state_from_cpu(const struct CPUState *cpu) {
+    if (cpu->wait_for_sipi)
+        return KVM_MP_STATE_INIT_RECEIVED;
+    return cpu->halted ? KVM_MP_STATE_HALTED : KVM_MP_STATE_RUNNABLE;
+}
+
 static void get_mp_state(struct KvmVcpu *v) {
     struct kvm_mp_state s;
-    if (ioctl(v->fd, KVM_GET_MP_STATE, &s) < 0)
-        return;
-    v->cpu->halted = s.mp_state == KVM_MP_STATE_HALTED;
-    v->cpu->wait_for_sipi = s.mp_state == KVM_MP_STATE_UNINITIALIZED || s.mp_state == KVM_MP_STATE_INIT_RECEIVED;
+    if (ioctl(v->fd, KVM_GET_MP_STATE, &s) == 0)
+        kvm_mp_state_to_cpu(s.mp_state, v->cpu);
 }
 
 /* False: KVM has not left them in run->s, or has yet to store there what a pending event does to CR2 and DR6. */
@@ -471,6 +436,10 @@ void kvm_get_state(struct CPUState *cpu) {
     struct KvmVcpu *v = cpu->engine;
     CPUX86State *env = &cpu->env;
     struct kvm_debugregs dr;
+    if (v->vm->irqchip) { /* first: on the way KVM does to the registers what an INIT or SIPI that waits says */
+        get_mp_state(v);
+        v->regs_in_run = false;
+    }
     if (!get_regs_from_run(v))
         get_regs(v);
     if (v->held_db != 0) {
@@ -485,10 +454,7 @@ void kvm_get_state(struct CPUState *cpu) {
         env->dr[7] = dr.dr7;
     }
     get_msrs(v, env);
-    get_tsc(v, env);
-    get_clock(v, env);
-    if (v->vm->irqchip)
-        get_mp_state(v);
+    kvm_get_time(v);
     env->zero = 0;
     v->got = *env;
     v->known = true;
@@ -504,10 +470,7 @@ static int put(struct KvmVcpu *v, unsigned long request, void *arg, const char *
 }
 
 static int put_mp_state(struct KvmVcpu *v) {
-    const struct CPUState *cpu = v->cpu;
-    struct kvm_mp_state s = {.mp_state = cpu->wait_for_sipi ? KVM_MP_STATE_UNINITIALIZED
-                                         : cpu->halted      ? KVM_MP_STATE_HALTED
-                                                            : KVM_MP_STATE_RUNNABLE};
+    struct kvm_mp_state s = {.mp_state = kvm_mp_state_from_cpu(v->cpu)};
     return put(v, KVM_SET_MP_STATE, &s, "run state");
 }
 
@@ -637,7 +600,7 @@ static int put_all(struct CPUState *cpu, bool soon) {
         r = put_debugregs(v);
     bool msrs_taken = r == 0 && put_msrs(v, env);
     if (r == 0)
-        put_tsc(v, env);
+        kvm_put_time(v);
     if (r == 0 && v->vm->irqchip)
         r = put_mp_state(v);
     v->known = r == 0 && msrs_taken;
@@ -650,6 +613,23 @@ static int put_all(struct CPUState *cpu, bool soon) {
 }
 
 int kvm_put_state(struct CPUState *cpu) { return put_all(cpu, false); }
+
+/* With the kernel's local APICs an INIT, SIPI or NMI may have reached a vCPU after it had stopped, from one that had
+ * not: it is KVM's, and not in env yet. */
+static void get_sent(struct KvmVm *vm) {
+    for (unsigned i = 0; i < KVM_VCPUS_MAX && vm->vcpu[i] != NULL; i++)
+        if (vm->vcpu[i]->known && !vm->vcpu[i]->cpu->env_changed)
+            kvm_get_state(vm->vcpu[i]->cpu);
+}
+
+void kvm_settle(struct Accel *accel) {
+    struct KvmVm *vm = accel->data;
+    if (!atomic_exchange(&vm->ran, false))
+        return;
+    if (vm->irqchip && vm->vcpu[0] != NULL && !cpu_is_alone(vm->vcpu[0]->cpu))
+        get_sent(vm);
+    kvm_settle_time(vm);
+}
 
 /* Where one instruction needs help, more will: their registers come with the exits. (run->s has no room for PAE's
  * pointers.) */

@@ -35,6 +35,15 @@ static int check(struct CPUState *cpu) {
     return 0;
 }
 
+/* How many there may be. */
+static int check_count(struct CPUState *cpu, const struct KvmCaps *caps) {
+    unsigned most = caps->vcpus < KVM_VCPUS_MAX ? caps->vcpus : KVM_VCPUS_MAX;
+    if (cpu->index < most && cpu->index < caps->vcpu_ids)
+        return 0;
+    return why_set(cpu->error, sizeof(cpu->error), -EINVAL,
+                   "kvm: this host's KVM gives a guest %u processors at most; -accel tcg-lite has no such limit", most);
+}
+
 static int create(struct KvmVcpu *v) {
     v->fd = ioctl(v->vm->fd, KVM_CREATE_VCPU, (unsigned long)v->cpu->index);
     if (v->fd < 0)
@@ -43,6 +52,7 @@ static int create(struct KvmVcpu *v) {
     if (p == MAP_FAILED)
         return -errno;
     v->run = p;
+    kvm_probe_tsc(v);
     return kick_signal_unblock_in_kvm_run(v->fd);
 }
 
@@ -55,7 +65,9 @@ static void set_tsc_rate(struct KvmVcpu *v) {
 
 int kvm_vcpu_init(struct CPUState *cpu, struct Accel *accel) {
     struct KvmVm *vm = accel->data;
-    int r = cpu->index < KVM_VCPUS_MAX ? check(cpu) : refuse(cpu, -EINVAL, "256 processors are the most");
+    int r = check(cpu);
+    if (r == 0)
+        r = check_count(cpu, &vm->caps);
     if (r != 0)
         return r;
     struct KvmVcpu *v = calloc(1, sizeof(*v));

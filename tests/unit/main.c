@@ -29,6 +29,7 @@ static const struct SuiteEntry suites[] = {
     {"accel", accel_suite},
     {"kvm", kvm_suite},
     {"kvm-host", kvm_host_suite},
+    {"kvm-smp", kvm_smp_suite},
     {"handover", handover_suite},
     {"engines", engines_suite},
     {"assist", assist_suite},

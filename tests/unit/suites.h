@@ -24,6 +24,7 @@ Suite *loop_suite(void);
 Suite *accel_suite(void);
 Suite *kvm_suite(void);
 Suite *kvm_host_suite(void);
+Suite *kvm_smp_suite(void);
 Suite *handover_suite(void);
 Suite *engines_suite(void);
 Suite *assist_suite(void);
