@@ -4,12 +4,14 @@
 # built twin86 runs in that: the embedded guest, the unit tests of the engine, pauses and machines by the hundred, the
 # instruction tests, Debian to a shell, and hand-over. nested.sh [JOB...], in the build folder; jobs: embedded unit
 # stress isa lockstep debian debian_irqchip handover exits gdb insn (diff insn in every CPU mode, INSN_CASES of each),
-# and, not done by default: moves (saved states, two CPUs; MOVES_ROUNDS times), insn_host (32- and 16-bit programs
-# without KVM, ten times INSN_CASES, under Debian's generic kernel, for the cloud kernel has no 16-bit segments),
-# firmware (all of tests/boot/firmware.sh), disks (small ones by SeaBIOS, Debian's kernel on IDE, virtio, CD),
-# debian_disk (Debian 12 lives on its disk; that is eight jobs, disk_CHIP_FIRMWARE_INTERFACE, with kernel-irqchip=CHIP),
-# debian_exits, the exit statistics of Debian's boot as JSON, bench, what exits cost there (docs/exits.md;
-# NESTED_JSON=FILE keeps either's figures), bench_interrupts, what raising interrupts costs, debian_lockstep, sti_hlt.
+# smp_irqchip (Debian on four processors, each of which goes and comes back SMP_ROUNDS times, kernel-irqchip=on), and, not
+# done by default: smp (kernel-irqchip=off), smp_handover (both engines in turn), moves (saved states, two CPUs;
+# MOVES_ROUNDS times), insn_host (32- and 16-bit programs without KVM, ten times INSN_CASES, under Debian's generic
+# kernel, for the cloud kernel has no 16-bit segments), firmware (all of tests/boot/firmware.sh), disks (small ones by
+# SeaBIOS, Debian's kernel on IDE, virtio, CD), debian_disk (Debian 12 lives on its disk; that is eight jobs,
+# disk_CHIP_FIRMWARE_INTERFACE, with kernel-irqchip=CHIP), debian_exits, the exit statistics of Debian's boot as JSON,
+# bench, what exits cost there (docs/exits.md; NESTED_JSON=FILE keeps either's figures), bench_interrupts, what raising
+# interrupts costs, debian_lockstep, sti_hlt.
 #
 # Each emulated machine has one of the host's processors: on two, QEMU loses interrupts; there are as many at once as
 # there are processors, two at most. And guests get nohz=off: QEMU's SVM loses STI's shadow (sti_hlt shows it, and
@@ -21,12 +23,12 @@
 set -u
 srcdir=${srcdir:-$(cd "$(dirname "$0")/../.." && pwd)}
 # Each word a machine's jobs; two go at once where there are two processors.
-machines="embedded,unit,stress,isa,lockstep,debian,exits handover,insn debian_irqchip gdb"
+machines="embedded,unit,stress,isa,lockstep,debian,exits handover,insn debian_irqchip gdb smp_irqchip"
 if [ $# -gt 0 ]; then
     together= machines=
     for job; do
         case $job in
-        debian_irqchip | gdb | insn_host | disk_*) machines="$machines $job" ;;
+        debian_irqchip | gdb | insn_host | smp_irqchip | disk_*) machines="$machines $job" ;;
         debian_disk)
             for disk in SeaBIOS_virtio SeaBIOS_IDE OVMF_virtio OVMF_IDE; do
                 machines="$machines disk_off_$disk disk_on_$disk"
@@ -105,7 +107,7 @@ case " $jobs " in
     ;;
 esac
 case " $jobs " in
-*" debian"* | *" handover "*)
+*" debian"* | *" handover "* | *" smp"*)
     "$srcdir/tests/boot/make-initramfs.sh" "$guest/busybox" "$srcdir/tests/kvm/init-inner" "$root/t/initrd.gz"
     cp "$guest/vmlinuz" "$root/t/vmlinuz"
     ;;
@@ -213,6 +215,7 @@ esac
 cp "$srcdir/tests/kvm/init-nested" "$root/init"
 echo "${INSN_CASES:-500}" > "$root/t/insn-cases"
 echo "${MOVES_ROUNDS:-1}" > "$root/t/moves-rounds"
+echo "${SMP_ROUNDS:-1}" > "$root/t/smp-rounds"
 echo "${LOCKSTEP_ARGS:---instructions 1000000}" > "$root/t/lockstep-args"
 chmod 755 "$root/init"
 (cd "$root" && find . | cpio --quiet -o -H newc -R 0:0) | gzip -1 > "$work/initrd.gz"
@@ -289,6 +292,7 @@ emulate() {
         disk="-drive file=$work/disk.raw,format=raw,if=virtio,snapshot=on"
         limit=${NESTED_SECONDS:-7200}
         ;;
+    *smp*) limit=${NESTED_SECONDS:-3600} ;;
     esac
     if [ "$1" = insn_host ]; then
         # QEMU 7.2 adds DS.base to addresses with a DS prefix in 64-bit code, which Linux puts in LOCK's place on one
