@@ -26,7 +26,7 @@ def debian(arch="amd64"):
                           check=True).stdout.split("\n")[-2]
 
 
-SETS = ("main", "other")  # bench/programs/set-*.sh
+SETS = ("main", "other", "smp")  # bench/programs/set-*.sh
 
 
 def programs_image(guest, name):

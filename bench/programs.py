@@ -181,7 +181,7 @@ def main():
                         help="which to run in turn (twin86,qemu); NAME=PROGRAM is another twin86, such as an older one")
     parser.add_argument("--cpu", default="default", help="default, sse2, v3 (AVX2 on both), max, or a name both know")
     parser.add_argument("--set", default="main", choices=SETS,
-                        help="main: what the project measures itself by; other: what else people run")
+                        help="main: what the project measures itself by; other: what else people run; smp: with two threads")
     parser.add_argument("--only", metavar="NAME,...", help="these workloads (boot is one, too)")
     parser.add_argument("--no-count", action="store_true", help="leave out the run that counts instructions")
     parser.add_argument("--json", metavar="FILE", help="the same as JSON, with every run's seconds")

@@ -380,7 +380,8 @@ static bool run_test(const struct Test *test, uint64_t rounds) {
 
 /* All tests that are wanted. False: one has failed, or there was none. */
 static bool run_tests(void) {
-    static const struct Test *const groups[] = {litmus_tests, atomic_tests, paging_tests, code_tests, interrupt_tests};
+    static const struct Test *const groups[] = {litmus_tests, atomic_tests,    paging_tests,
+                                                code_tests,   interrupt_tests, lock_tests};
     uint64_t passed = 0, failed = 0, skipped = 0;
     for (unsigned g = 0; g < sizeof(groups) / sizeof(groups[0]); g++)
         for (const struct Test *t = groups[g]; t->name != 0; t++) {

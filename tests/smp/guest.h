@@ -186,6 +186,6 @@ struct Test {
     uint64_t rounds;
     unsigned cpus; /* the least it takes */
 };
-extern const struct Test litmus_tests[], atomic_tests[], paging_tests[], code_tests[], interrupt_tests[];
+extern const struct Test litmus_tests[], atomic_tests[], paging_tests[], code_tests[], interrupt_tests[], lock_tests[];
 
 #endif

@@ -29,12 +29,14 @@ fi
 
 # guest CPUS SECONDS ARGUMENTS: its own verdict and the end of the machine must be the same
 guest() {
-    out=$($(machine "$2" "$1") -m 64 -no-reboot -kernel "$elf" -append "cpus=$1 cores=$(nproc) $3 ${GUEST_ARGS:-}" < /dev/null 2>&1)
+    out=$($(machine "$2" "$1") -m 64 -no-reboot -kernel "$elf" \
+        -append "cpus=$1 cores=$(nproc) $3 ${GUEST_ARGS:-}" < /dev/null 2>&1)
     code=$?
     echo "--- $1 processors, $3"
     echo "$out" | tr -d '\r'
     # shellcheck disable=SC2046
-    set -- $(echo "$out" | tr -d '\r' | sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed, \([0-9]*\) skipped$/\1 \2 \3/p')
+    set -- $(echo "$out" | tr -d '\r' |
+        sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed, \([0-9]*\) skipped$/\1 \2 \3/p')
     if [ $# -eq 3 ] && { [ "$2" -gt 0 ] || [ $code -eq 1 ]; }; then
         passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
     else

@@ -26,7 +26,8 @@ struct Chain {
 struct Engine {
     const char *name, *accel;
     bool kernel_irqchip;
-    unsigned part; /* of the counts: 1 / part is done */
+    unsigned part;     /* of the counts: 1 / part is done */
+    const char *other; /* engines for hand-overs, "a:b"; or NULL */
 };
 
 /** Make a machine that runs `rom` under `engine`, its devices being `chain` (zeroed here). NULL: `why` says why. */

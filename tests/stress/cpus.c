@@ -186,28 +186,28 @@ static bool has_engines(struct Torment *t, const char *accel, char *names, size_
     return colon != NULL;
 }
 
-static void configure(struct Torment *t, const char *accel, unsigned cpus, const char *test, bool both) {
+static void configure(struct Torment *t, const struct CpusRun *run, bool both) {
     twin86_config_init(&t->config);
     t->config.ram_size = 32 << 20;
-    t->config.accel = accel;
+    t->config.accel = run->accel;
+    t->config.kernel_irqchip = run->kernel_irqchip;
     t->config.handover = both;
-    t->config.cpus = cpus;
+    t->config.cpus = run->cpus;
     t->config.serial_output = collect;
     t->config.opaque = &t->text;
     /* In a KVM that is emulated HLT may last for ever, and there is but one processor. */
-    bool kvm = strstr(accel, "kvm") != NULL;
-    snprintf(t->append, sizeof(t->append), "cpus=%u test=%s percent=1 loop=1 cores=1%s", cpus, test,
+    bool kvm = strstr(run->accel, "kvm") != NULL;
+    snprintf(t->append, sizeof(t->append), "cpus=%u test=%s percent=1 loop=1 cores=1%s", run->cpus, run->test,
              kvm ? " idle=pause" : "");
     t->guest = (Twin86Guest){.kernel = GUEST, .append = t->append};
 }
 
-bool cpus_torment(const char *accel, unsigned cpus, const char *test, enum CpusTorment torment, unsigned ms, char *text,
-                  size_t n) {
+bool cpus_torment(const struct CpusRun *run, char *text, size_t n) {
     struct Torment t = {0};
     pthread_t thread[3];
     char names[100];
-    unsigned threads = torment == CPUS_PAUSES ? 2 : torment == CPUS_RESETS ? 3 : 0;
-    configure(&t, accel, cpus, test, has_engines(&t, accel, names, sizeof(names)));
+    unsigned threads = run->torment == CPUS_PAUSES ? 2 : run->torment == CPUS_RESETS ? 3 : 0;
+    configure(&t, run, has_engines(&t, run->accel, names, sizeof(names)));
     t.machine = make(&t);
     if (t.machine == NULL) {
         snprintf(text, n, "no machine: %s", t.error);
@@ -215,14 +215,14 @@ bool cpus_torment(const char *accel, unsigned cpus, const char *test, enum CpusT
     }
     for (unsigned i = 0; i < threads; i++)
         pthread_create(&thread[i], NULL, i < 2 ? pauser : resetter, &t);
-    bool good = run_until(&t, torment, now() + ms / 1e3);
+    bool good = run_until(&t, run->torment, now() + run->ms / 1e3);
     t.over = true;
     for (unsigned i = 0; i < threads; i++)
         pthread_join(thread[i], NULL);
     good = good && goes_on(&t);
     twin86_destroy(t.machine);
     snprintf(text, n, "%u processors, %s: %u pauses, %u resets, %u moves, %u hand-overs, %llu tests done%s%s%s%s%s%s",
-             cpus, test, t.pauses, t.resets, t.moves, t.hand_overs, (unsigned long long)t.text.good,
+             run->cpus, run->test, t.pauses, t.resets, t.moves, t.hand_overs, (unsigned long long)t.text.good,
              t.error[0] != '\0' ? "; " : "", t.error, t.text.is_wrong ? "; the guest says " : "", t.text.wrong,
              t.text.is_wrong ? " after " : "", t.text.is_wrong ? t.text.before : "");
     return good;

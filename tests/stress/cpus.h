@@ -17,12 +17,19 @@ enum CpusTorment {
     CPUS_HAND_OVERS /* to the other engine and back */
 };
 
+struct CpusRun {
+    const char *accel; /* two engines, "a:b", for hand-overs */
+    bool kernel_irqchip;
+    unsigned cpus;
+    const char *test; /* a prefix, as the command line in tests/smp/README.md has it */
+    enum CpusTorment torment;
+    unsigned ms; /* for how long */
+};
+
 /**
- * Run `test` (a prefix, as tests/smp has it) on `cpus` processors for `ms` under `accel` (two engines, "a:b", for
- * hand-overs). True when it has found nothing wrong and gets its tests done afterwards; `text` (of `n`) tells what was
- * done, or what was wrong.
+ * True when the guest has found nothing wrong and gets its tests done afterwards; `text` (of `n`) tells what was done,
+ * or what was wrong.
  */
-bool cpus_torment(const char *accel, unsigned cpus, const char *test, enum CpusTorment torment, unsigned ms, char *text,
-                  size_t n);
+bool cpus_torment(const struct CpusRun *run, char *text, size_t n);
 
 #endif

@@ -337,10 +337,14 @@ static void test_pause_against_start(const struct Engine *engine) {
 
 /* ---- several processors ---- */
 
-static void test_cpus(const struct Engine *engine, unsigned cpus, const char *test, enum CpusTorment torment) {
+static void test_cpus(const struct Engine *engine, struct CpusRun run) {
     char text[800];
     begin(engine, "several processors");
-    bool good = cpus_torment(engine->accel, cpus, test, torment, storm_ms, text, sizeof(text));
+    run.kernel_irqchip = engine->kernel_irqchip;
+    run.ms = storm_ms;
+    if (run.accel == NULL)
+        run.accel = engine->accel;
+    bool good = cpus_torment(&run, text, sizeof(text));
     verdict(good, engine, "%s", text);
 }
 
@@ -355,18 +359,20 @@ static void test_engine(const struct Engine *engine) {
     test_pause_against_start(engine);
     test_storm(engine, false);
     test_storm(engine, true);
-    test_cpus(engine, 4, "code", CPUS_PAUSES);
-    test_cpus(engine, 4, "paging", CPUS_RESETS);
-    test_cpus(engine, 4, "ipi", CPUS_MOVES);
-    test_cpus(engine, 64, "halt", CPUS_RESETS);
+    test_cpus(engine, (struct CpusRun){.cpus = 4, .test = "code", .torment = CPUS_PAUSES});
+    test_cpus(engine, (struct CpusRun){.cpus = 4, .test = "paging", .torment = CPUS_RESETS});
+    test_cpus(engine, (struct CpusRun){.cpus = 4, .test = "ipi", .torment = CPUS_MOVES});
+    test_cpus(engine, (struct CpusRun){.cpus = 64, .test = "halt", .torment = CPUS_RESETS});
+    if (engine->other != NULL)
+        test_cpus(engine, (struct CpusRun){engine->other, .cpus = 4, .test = "ipi", .torment = CPUS_HAND_OVERS});
 }
 
 enum { TESTS_PER_ENGINE = 11 };
 
 static const struct Engine engines[] = {
-    {"tcg-lite", "tcg-lite", false, 1},
-    {"kvm", "kvm", false, 1},
-    {"kvm-irqchip", "kvm", true, 5}, /* HLT and interrupts are the kernel's */
+    {"tcg-lite", "tcg-lite", false, 1, NULL},
+    {"kvm", "kvm", false, 1, "kvm:tcg-lite"},
+    {"kvm-irqchip", "kvm", true, 5, NULL}, /* HLT and interrupts are the kernel's */
 };
 
 static bool wanted(const char *engine, int argc, char **argv) {
@@ -405,7 +411,7 @@ int main(int argc, char **argv) {
             test_engine(engine);
         } else {
             printf("SKIP %s: %s\n", engine->name, why);
-            skipped += TESTS_PER_ENGINE;
+            skipped += TESTS_PER_ENGINE + (engine->other != NULL);
         }
     }
     printf("%u passed, %u failed, %u skipped\n", passed, failed, skipped);
