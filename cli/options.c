@@ -162,11 +162,11 @@ static bool set_machine(struct Context *c, char *arg) {
     return good;
 }
 
-/* Processors and how they sit in sockets; what is not given follows from the rest, or is 1. */
+/* Processors and how they sit in sockets; the library knows what follows from what. */
 static bool set_smp(struct Context *c, char *arg) {
     static const char *const keys[] = {"cpus", "maxcpus", "sockets", "dies", "clusters", "cores", "threads"};
-    enum { CPUS, MAXCPUS, LEVELS, KEYS = sizeof(keys) / sizeof(keys[0]) };
-    uint64_t number[KEYS] = {0}, product = 1;
+    enum { CLUSTERS = 4, KEYS = sizeof(keys) / sizeof(keys[0]) };
+    uint64_t number[KEYS] = {0};
     char *key, *value, *list = arg;
     for (bool first = true; next_item(&list, &key, &value); first = false) {
         unsigned k = 0;
@@ -179,20 +179,16 @@ static bool set_smp(struct Context *c, char *arg) {
                          key);
         const char *text = value != NULL ? value : key;
         if (!parse_number(text, 1u << 16, &number[k]) || number[k] == 0)
-            return wrong(c, "'%s' is no number of %s; 1 is right", text, keys[k]);
+            return wrong(c, "'%s' is no number of %s; 1 to 64 are", text, keys[k]);
     }
-    for (unsigned k = LEVELS; k < KEYS; k++)
-        product *= number[k] != 0 ? number[k] : 1;
-    uint64_t cpus = number[CPUS] != 0 ? number[CPUS] : number[MAXCPUS] != 0 ? number[MAXCPUS] : product;
-    uint64_t most = number[MAXCPUS] > cpus ? number[MAXCPUS] : cpus;
-    if (most > cpus)
-        return wrong(
-            c, "maxcpus=%" PRIu64 " is not supported with cpus=%" PRIu64 "; none can be added later, so leave it out",
-            most, cpus);
-    c->o->config.cpus = (unsigned)cpus;
-    if (product > 1 && product != cpus)
-        return wrong(c, "the topology has %" PRIu64 " processors, and cpus= says %" PRIu64 "; they must agree", product,
-                     cpus);
+    if (number[CLUSTERS] > 1)
+        return wrong(c, "a PC has no clusters of cores; leave clusters= out, or use dies=");
+    Twin86Config *config = &c->o->config;
+    unsigned *const field[KEYS] = {&config->cpus, &config->max_cpus, &config->sockets, &config->dies,
+                                   NULL,          &config->cores,    &config->threads};
+    for (unsigned k = 0; k < KEYS; k++)
+        if (field[k] != NULL)
+            *field[k] = (unsigned)number[k];
     return true;
 }
 

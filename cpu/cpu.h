@@ -126,8 +126,9 @@ struct CpuAccess {
 
 struct CPUState {
     CPUX86State env; /* the truth while !engine_owns_state */
-    unsigned index;  /* also the initial APIC id */
-    bool bootstrap;  /* the BSP */
+    unsigned index;
+    uint32_t apic_id; /* the initial one: cpu_topology_apic_id of the index */
+    bool bootstrap;   /* the BSP */
 
     struct Bus *bus;
     struct Clock *clock;

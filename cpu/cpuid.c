@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* CPU models and the CPUID leaves they give (SDM vol. 2, CPUID; AMD APM vol. 3, appendix E). See cpuid.h. */
-#include "isa/vendor.h"
+#include "cpu/cpuid.h"
+#include "cpu/cpuid_topology.h"
 #include "cpu/xsave.h"
+#include "isa/vendor.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -99,6 +101,7 @@ static const struct FeatureRow {
     {"cr8_legacy", CPUID_CR8_LEGACY, true},
     {"abm", CPUID_ABM, true},
     {"misalignsse", CPUID_MISALIGNSSE, true},
+    {"topoext", CPUID_TOPOEXT, true},
     {"3dnowprefetch", CPUID_3DNOWPREFETCH, true},
     {"wbnoinvd", CPUID_WBNOINVD, true},
     {"xsaveopt", CPUID_XSAVEOPT, true},
@@ -189,6 +192,7 @@ static const struct {
     {CPUID_LM, CPUID_SYSCALL},
     {CPUID_LM, CPUID_FXSR},
     {CPUID_LAHF_LM, CPUID_LM},
+    {CPUID_TOPOEXT, CPUID_LM},
     {CPUID_PDPE1GB, CPUID_LM},
     {CPUID_PCID, CPUID_LM},
     {CPUID_FSGSBASE, CPUID_LM},
@@ -283,6 +287,7 @@ static const uint16_t v1_features[] = {CPUID_CLFSH,
                                        CPUID_TSC_DEADLINE,
                                        CPUID_3DNOWPREFETCH,
                                        CPUID_CR8_LEGACY,
+                                       CPUID_TOPOEXT,
                                        CPUID_ERMS,
                                        CPUID_TSC_ADJUST,
                                        CPUID_KVMCLOCK,
@@ -343,6 +348,7 @@ static int find_model(struct CpuModel *m, const char *name, char *why, size_t n)
         m->phys_bits = row->phys_bits;
         m->virt_bits = row->virt_bits;
         m->pkru_offset = XSAVE_PKRU_OFFSET;
+        m->topology = (struct CpuTopology){1, 1, 1, 1};
         add_features(m, row);
         return 0;
     }
@@ -428,6 +434,7 @@ static void drop_vendor_features(struct CpuModel *m, const uint32_t *wanted) {
         uint16_t feature;
         uint8_t vendor;
     } own[] = {{CPUID_MISALIGNSSE, VENDOR_AMD},
+               {CPUID_TOPOEXT, VENDOR_AMD},
                {CPUID_FDP_EXCPTN_ONLY, VENDOR_INTEL},
                {CPUID_ZERO_FCS_FDS, VENDOR_INTEL}};
     for (unsigned i = 0; i < sizeof(own) / sizeof(own[0]); i++)
@@ -478,6 +485,8 @@ enum { EAX, EBX, ECX, EDX };
 /* The caches that are told of: 32 KiB 8-way L1s, 512 KiB 8-way L2, 64-byte lines. */
 
 static uint32_t max_basic(const struct CpuModel *m) {
+    if (cpuid_has_v2_topology(m))
+        return CPUID_V2_TOPOLOGY;
     if (cpu_has(m, CPUID_XSAVE))
         return 0xd;
     if (cpu_has(m, CPUID_X2APIC))
@@ -487,7 +496,9 @@ static uint32_t max_basic(const struct CpuModel *m) {
     return m->vendor == VENDOR_INTEL ? 2 : 1;
 }
 
-static uint32_t max_extended(const struct CpuModel *m) { return cpu_has(m, CPUID_LM) ? 0x80000008 : 0x80000004; }
+static uint32_t max_extended(const struct CpuModel *m) {
+    return !cpu_has(m, CPUID_LM) ? 0x80000004 : cpuid_has_topoext(m) ? 0x8000001e : 0x80000008;
+}
 
 static void put_vendor(const struct CpuModel *m, uint32_t out[4]) {
     const char *s = m->vendor == VENDOR_INTEL ? "GenuineIntel" : "AuthenticAMD";
@@ -496,8 +507,8 @@ static void put_vendor(const struct CpuModel *m, uint32_t out[4]) {
     memcpy(&out[ECX], s + 8, 4);
 }
 
-/* Deterministic cache parameters (Intel only). */
-static void leaf_4(uint32_t subleaf, uint32_t out[4]) {
+/* Each cache by itself: Intel's leaf 4, AMD's 8000001Dh. */
+static void caches(uint32_t subleaf, uint32_t out[4]) {
     static const struct {
         uint8_t type, level;
         uint16_t sets;
@@ -507,15 +518,6 @@ static void leaf_4(uint32_t subleaf, uint32_t out[4]) {
     out[EAX] = cache[subleaf].type | cache[subleaf].level << 5 | 1 << 8;
     out[EBX] = 63 | 7u << 22; /* line size and ways, less one */
     out[ECX] = cache[subleaf].sets - 1;
-}
-
-/* Extended topology: one thread in one core. */
-static void leaf_b(uint32_t subleaf, uint32_t out[4]) {
-    out[ECX] = subleaf & 0xff;
-    if (subleaf >= 2)
-        return;
-    out[EBX] = 1;
-    out[ECX] |= (subleaf + 1) << 8; /* SMT, core */
 }
 
 uint64_t cpu_model_xcr0(const struct CpuModel *m) {
@@ -569,7 +571,7 @@ static void basic_leaf(const struct CpuModel *m, uint32_t leaf, uint32_t subleaf
         break;
     case 4:
         if (intel)
-            leaf_4(subleaf, out);
+            caches(subleaf, out);
         break;
     case 5:
         if (cpu_has(m, CPUID_MONITOR)) {
@@ -587,13 +589,12 @@ static void basic_leaf(const struct CpuModel *m, uint32_t leaf, uint32_t subleaf
         } else if (subleaf == 1)
             out[EAX] = m->feature[FEAT_7_1_EAX];
         break;
-    case 0xb: leaf_b(subleaf, out); break;
     case 0xd: leaf_d(m, subleaf, out); break;
     default: break;
     }
 }
 
-static void extended_leaf(const struct CpuModel *m, uint32_t leaf, uint32_t out[4]) {
+static void extended_leaf(const struct CpuModel *m, uint32_t leaf, uint32_t subleaf, uint32_t out[4]) {
     bool amd = m->vendor == VENDOR_AMD;
     switch (leaf) {
     case 0x80000000:
@@ -627,6 +628,7 @@ static void extended_leaf(const struct CpuModel *m, uint32_t leaf, uint32_t out[
         out[EAX] = m->phys_bits | m->virt_bits << 8;
         out[EBX] = m->feature[FEAT_8000_0008_EBX];
         break;
+    case 0x8000001d: caches(subleaf, out); break;
     default: break;
     }
 }
@@ -642,15 +644,30 @@ static void hypervisor_leaf(const struct CpuModel *m, uint32_t leaf, uint32_t ou
     }
 }
 
+/* Beyond the end Intel gives the last basic leaf, AMD zeros. */
+uint32_t cpu_model_leaf(const struct CpuModel *m, uint32_t leaf) {
+    bool extended = leaf >= 0x80000000 && leaf <= max_extended(m);
+    bool hypervisor = (leaf & 0xffffff00) == 0x40000000 && cpu_has(m, CPUID_HYPERVISOR);
+    return extended || hypervisor || leaf <= max_basic(m) || m->vendor != VENDOR_INTEL ? leaf : max_basic(m);
+}
+
 void cpu_model_cpuid(const struct CpuModel *m, uint32_t leaf, uint32_t subleaf, uint32_t out[4]) {
     memset(out, 0, 4 * sizeof(out[0]));
-    if (leaf >= 0x80000000 && leaf <= max_extended(m)) {
-        extended_leaf(m, leaf, out);
-    } else if ((leaf & 0xffffff00) == 0x40000000 && cpu_has(m, CPUID_HYPERVISOR)) {
+    leaf = cpu_model_leaf(m, leaf);
+    if (leaf >= 0x80000000 && leaf <= max_extended(m))
+        extended_leaf(m, leaf, subleaf, out);
+    else if ((leaf & 0xffffff00) == 0x40000000 && cpu_has(m, CPUID_HYPERVISOR))
         hypervisor_leaf(m, leaf, out);
-    } else if (leaf <= max_basic(m)) {
+    else if (leaf <= max_basic(m))
         basic_leaf(m, leaf, subleaf, out);
-    } else if (m->vendor == VENDOR_INTEL) { /* beyond the end Intel gives the last basic leaf, AMD zeros */
-        basic_leaf(m, max_basic(m), subleaf, out);
-    }
+    else
+        return;
+    cpuid_add_topology(m, leaf, subleaf, out);
+}
+
+void cpu_cpuid(const struct CpuModel *m, uint32_t apic_id, uint32_t leaf, uint32_t subleaf, uint32_t out[4]) {
+    cpu_model_cpuid(m, leaf, subleaf, out);
+    leaf = cpu_model_leaf(m, leaf);
+    if (leaf <= max_basic(m) || (leaf >= 0x80000000 && leaf <= max_extended(m)))
+        cpuid_add_apic_id(m, apic_id, leaf, out);
 }

@@ -17,8 +17,14 @@
  */
 int cpu_model_parse(struct CpuModel *m, const char *spec, char *why, size_t n);
 
-/** The static part of CPUID (leaf, subleaf) for this model; the caller adds what depends on CR4, XCR0 and APIC id. */
+/** The static part of CPUID (leaf, subleaf) for this model: what is the same for all of its processors and at all
+ * times.
+ */
 void cpu_model_cpuid(const struct CpuModel *m, uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
+/** The same of the one with that initial APIC id; the caller adds what depends on CR4, XCR0 and other state. */
+void cpu_cpuid(const struct CpuModel *m, uint32_t apic_id, uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
+/** The leaf that answers when `leaf` is asked for: itself, but for those beyond the last basic one of Intel's. */
+uint32_t cpu_model_leaf(const struct CpuModel *m, uint32_t leaf);
 
 /** The bits that XCR0 can have with this model. */
 uint64_t cpu_model_xcr0(const struct CpuModel *m);

@@ -114,7 +114,7 @@ typedef struct Twin86Config {
     bool no_acpi;           /* leave ACPI out: tables, timer, power button and soft-off; default off */
     enum Twin86KernelFirmware kernel_firmware; /* whether firmware runs before a kernel; default AUTO */
     bool no_s3;                                /* with ACPI, leave its sleep state S3 out; default off */
-    unsigned cpus;                             /* processors, 1 to TWIN86_CPUS_MAX; default 1 */
+    unsigned cpus; /* processors, 1 to TWIN86_CPUS_MAX; 0: as many as max_cpus or the topology say; default 1 */
     /* Disks (docs/devices.md). Lists end with NULL, and may be NULL. */
     const char *const *drives;    /* "file=PATH,if=ide,..." */
     const char *const *blockdevs; /* "driver=qcow2,node-name=NODE,file.filename=PATH", or as JSON */
@@ -142,6 +142,10 @@ typedef struct Twin86Config {
     bool no_s4;                 /* with ACPI, leave its sleep state S4 out; default off */
     /* Folders that devices name (docs/shared-folders.md): "local,id=ID,path=FOLDER,security_model=none,..."; or NULL */
     const char *const *fsdevs;
+    /* How processors sit in the board: of each in the next larger one. 0, the default: what follows from the others, as
+     * with QEMU's -smp since 6.2 */
+    unsigned max_cpus; /* those that the board has room for; they must be the product of what follows */
+    unsigned sockets, dies, cores, threads;
 } Twin86Config;
 
 /** Where output goes: serial_output, debugcon_output, trace_output. */

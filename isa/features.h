@@ -81,7 +81,7 @@ enum X86Feature {
 
     CPUID_LAHF_LM = X86_FEATURE(FEAT_8000_0001_ECX, 0), CPUID_CR8_LEGACY = X86_FEATURE(FEAT_8000_0001_ECX, 4),
     CPUID_ABM = X86_FEATURE(FEAT_8000_0001_ECX, 5), CPUID_3DNOWPREFETCH = X86_FEATURE(FEAT_8000_0001_ECX, 8),
-    CPUID_MISALIGNSSE = X86_FEATURE(FEAT_8000_0001_ECX, 7),
+    CPUID_MISALIGNSSE = X86_FEATURE(FEAT_8000_0001_ECX, 7), CPUID_TOPOEXT = X86_FEATURE(FEAT_8000_0001_ECX, 22),
 
     CPUID_WBNOINVD = X86_FEATURE(FEAT_8000_0008_EBX, 9),
 
@@ -101,6 +101,11 @@ enum X86Feature {
 
 enum CpuVendor { VENDOR_AMD, VENDOR_INTEL };
 
+/** How the logical processors of a board sit in it: how many of each in the next larger one. */
+struct CpuTopology {
+    unsigned sockets, dies, cores, threads;
+};
+
 struct CpuModel {
     char name[32];
     enum CpuVendor vendor;
@@ -111,6 +116,7 @@ struct CpuModel {
     unsigned phys_bits, virt_bits;
     bool kvm_wanted; /* kvm=on: KVM's paravirtual interfaces by any engine, and all of them */
     unsigned pkru_offset; /* where PKRU lies in an XSAVE area of the standard format: processors differ */
+    struct CpuTopology topology; /* of the board that it is on (cpu/topology.h) */
 };
 
 static inline bool cpu_has(const struct CpuModel *m, enum X86Feature f) { return (m->feature[f / 32] >> (f % 32)) & 1; }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What is done to all vCPUs of a machine. */
+#include "base/why.h"
+#include "cpu/topology.h"
 #include "machine/doorbells.h"
 #include "machine/machine.h"
 
@@ -13,6 +15,7 @@ static void init_cpu(struct Machine *m, unsigned index, const struct CpuModel *m
     c->machine = m;
     struct CPUState *cpu = &c->cpu;
     cpu->index = index;
+    cpu->apic_id = cpu_topology_apic_id(&model->topology, index);
     cpu->bootstrap = index == 0;
     cpu->bus = m->bus;
     cpu->clock = m->clock;
@@ -40,6 +43,11 @@ int machine_create_cpus(struct Machine *m, char *why, size_t n) {
     int r = cpu_model_parse(&model, m->config.cpu, why, n);
     if (r != 0)
         return r;
+    if (m->config.max_cpus > 1 && !cpu_has(&model, CPUID_APIC))
+        return why_set(why, n, -EINVAL,
+                       "-smp: %u processors need local APICs, and the CPU model has none; leave -apic out",
+                       m->config.max_cpus);
+    model.topology = machine_topology(m);
     size_t bytes = m->config.cpus * sizeof(*m->cpus); /* a multiple of the type's alignment */
     m->cpus = aligned_alloc(_Alignof(struct MachineCpu), bytes);
     if (m->cpus == NULL) {

@@ -2,6 +2,7 @@
 /* A machine's life: made, loaded, reset, destroyed. See machine.h. */
 #include "machine/machine.h"
 #include "base/why.h"
+#include "cpu/topology.h"
 #include "machine/doorbells.h"
 #include "machine/firmware/kernel.h"
 
@@ -36,8 +37,6 @@ static int check_config(const Twin86Config *c, char *why, size_t n) {
         wrong = "RAM must be a multiple of 4 KiB from 1 MiB to 1 TiB";
     else if (c->icount_shift > 10)
         wrong = "the icount shift must be 0 to 10";
-    else if (c->cpus < 1 || c->cpus > MACHINE_CPUS_MAX)
-        wrong = "there may be 1 to 64 processors";
     else if (c->debug_exit && (c->debug_exit_ports < 1 || c->debug_exit_ports > 4))
         wrong = "isa-debug-exit takes 1 to 4 ports";
     if (wrong != NULL) {
@@ -45,6 +44,19 @@ static int check_config(const Twin86Config *c, char *why, size_t n) {
         return -EINVAL;
     }
     return check_host_memory(c->ram_size, why, n);
+}
+
+/* The processors that are asked for, and what follows from that. */
+static int settle_topology(Twin86Config *c, char *why, size_t n) {
+    struct CpuSmp smp = {c->cpus, c->max_cpus, {c->sockets, c->dies, c->cores, c->threads}};
+    int r = cpu_smp_complete(&smp, why, n);
+    c->cpus = smp.cpus;
+    c->max_cpus = smp.max_cpus;
+    c->sockets = smp.topology.sockets;
+    c->dies = smp.topology.dies;
+    c->cores = smp.topology.cores;
+    c->threads = smp.topology.threads;
+    return r;
 }
 
 static void notify_icount(void *opaque) { vcpu_deadline_changed(opaque); }
@@ -135,7 +147,7 @@ int machine_create(struct Machine *m, const Twin86Config *config, char *why, siz
         r = news_init(&m->news);
     if (r != 0)
         return why_errno(why, n, r, "event descriptor");
-    if ((r = check_config(config, why, n)) != 0)
+    if ((r = settle_topology(&m->config, why, n)) != 0 || (r = check_config(&m->config, why, n)) != 0)
         return r;
     if ((r = create_identity(m, config)) != 0)
         return why_errno(why, n, r, "name");

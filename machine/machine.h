@@ -187,6 +187,12 @@ struct Machine {
 };
 
 /** The guest begins at the reset vector: in a ROM, or in a flash chip. */
+/** How its processors sit in the board, those included that it only has room for (config.max_cpus). */
+static inline struct CpuTopology machine_topology(const struct Machine *m) {
+    const Twin86Config *c = &m->config;
+    return (struct CpuTopology){c->sockets, c->dies, c->cores, c->threads};
+}
+
 static inline bool machine_runs_firmware(const struct Machine *m) {
     return m->boot.firmware.name != NULL || firmware_in_flash(&m->fw);
 }

@@ -20,6 +20,7 @@ struct MachineIdentity {
     uint16_t debug_exit_port, debug_exit_ports, debugcon_port, pvpanic_port;
     uint8_t pvpanic_events;
     bool icount, kernel_irqchip, kvm, no_hpet, no_acpi, debug_exit, debugcon, pvpanic, pc_testdev;
+    uint32_t max_cpus, sockets, dies, cores, threads;
     uint8_t guest[32]; /* SHA-256 of what a reset would load, and of what firmware is told */
 } __attribute__((packed));
 
@@ -27,7 +28,7 @@ struct MachineIdentity {
 const struct StateTable machine_identity_table = {
     .name = section,
     .size = sizeof(struct MachineIdentity),
-    .version = 1,
+    .version = 2,
     .field =
         (const struct StateField[]){
             F(ram_size),
@@ -56,6 +57,11 @@ const struct StateTable machine_identity_table = {
             F(debugcon),
             F(pvpanic),
             F(pc_testdev),
+            F(max_cpus, .since = 2),
+            F(sockets, .since = 2),
+            F(dies, .since = 2),
+            F(cores, .since = 2),
+            F(threads, .since = 2),
             STATE_ARRAY(MachineIdentity, guest),
             {0},
         },
@@ -129,6 +135,11 @@ static void identify(const struct Machine *m, struct MachineIdentity *id) {
         .debugcon = c->debugcon,
         .pvpanic = c->pvpanic,
         .pc_testdev = c->pc_testdev,
+        .max_cpus = c->max_cpus,
+        .sockets = c->sockets,
+        .dies = c->dies,
+        .cores = c->cores,
+        .threads = c->threads,
     };
     memcpy(id->cpu_feature, model->feature, sizeof(id->cpu_feature));
     memcpy(id->cpu_brand, model->brand, sizeof(id->cpu_brand));

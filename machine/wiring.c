@@ -234,7 +234,7 @@ static struct Lapic *current_lapic(void *opaque) {
 
 static void wire_lapic(struct MachineCpu *c) {
     struct Machine *m = c->machine;
-    struct LapicConfig config = {.id = c->cpu.index, .bsp = c->cpu.bootstrap, .one_of_many = m->cpu_count > 1};
+    struct LapicConfig config = {.id = c->cpu.apic_id, .bsp = c->cpu.bootstrap, .one_of_many = m->cpu_count > 1};
     lapic_init(&c->lapic, &config, &m->apic_bus, m->clock, &lapic_cpu_ops, c);
     bool apic = cpu_has(&c->cpu.model, CPUID_APIC);
     c->cpu.apic = apic ? &apic_ops : &pic_only_ops;

@@ -36,7 +36,8 @@ static const uint32_t always[FEAT_WORDS] = {
     [FEAT_1_EDX] = BIT(CPUID_APIC) | BIT(CPUID_SS),
     [FEAT_1_ECX] = BIT(CPUID_HYPERVISOR) | BIT(CPUID_OSXSAVE),
     [FEAT_7_ECX] = BIT(CPUID_OSPKE),
-    [FEAT_ARAT] = BIT(CPUID_ARAT_BIT), /* the local APIC's timer is ours */
+    [FEAT_8000_0001_ECX] = BIT(CPUID_TOPOEXT), /* leaves of ours */
+    [FEAT_ARAT] = BIT(CPUID_ARAT_BIT),         /* the local APIC's timer is ours */
 };
 #undef BIT
 
@@ -132,11 +133,7 @@ static void intersect(struct KvmVcpu *v, char *dropped, size_t n) {
 static bool add(const struct CpuModel *m, unsigned apic_id, uint32_t leaf, uint32_t subleaf, bool indexed,
                 struct kvm_cpuid_entry2 *e) {
     uint32_t out[4];
-    cpu_model_cpuid(m, leaf, subleaf, out);
-    if (leaf == 1)
-        out[EBX] = (out[EBX] & 0xffffff) | apic_id << 24;
-    if (leaf == 0xb)
-        out[EDX] = apic_id;
+    cpu_cpuid(m, apic_id, leaf, subleaf, out);
     *e = (struct kvm_cpuid_entry2){.function = leaf,
                                    .index = subleaf,
                                    .flags = indexed ? KVM_CPUID_FLAG_SIGNIFCANT_INDEX : 0,
@@ -154,6 +151,7 @@ static unsigned subleaves(uint32_t leaf) {
     case 7:
     case 0xb:
     case 0x14:
+    case 0x1f:
     case 0x8000001d: return 4;
     case 0xd: return 10;
     default: return 0;
@@ -200,7 +198,7 @@ int kvm_set_cpuid(struct KvmVcpu *v) {
     struct kvm_cpuid2 *list = calloc(1, sizeof(*list) + KVM_CPUID_ENTRIES * sizeof(list->entries[0]));
     if (list == NULL)
         return -ENOMEM;
-    list->nent = kvm_cpuid_table(&v->cpu->model, v->cpu->index, list->entries, KVM_CPUID_ENTRIES);
+    list->nent = kvm_cpuid_table(&v->cpu->model, v->cpu->apic_id, list->entries, KVM_CPUID_ENTRIES);
     int r = ioctl(v->fd, KVM_SET_CPUID2, list) < 0 ? -errno : 0;
     free(list);
     return r;

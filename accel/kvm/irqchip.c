@@ -150,7 +150,7 @@ static void reset_lapic(struct KvmVcpu *v) {
         sregs.cr8 = 0;
         ioctl(v->fd, KVM_SET_SREGS, &sregs);
     }
-    kvm_lapic_reset_state(&lapic, (uint8_t)v->cpu->index, v->cpu->bootstrap);
+    kvm_lapic_reset_state(&lapic, (uint8_t)v->cpu->apic_id, v->cpu->bootstrap);
     ioctl(v->fd, KVM_SET_LAPIC, &lapic);
 }
 

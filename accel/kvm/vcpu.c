@@ -38,14 +38,20 @@ static int check(struct CPUState *cpu) {
 /* How many there may be. */
 static int check_count(struct CPUState *cpu, const struct KvmCaps *caps) {
     unsigned most = caps->vcpus < KVM_VCPUS_MAX ? caps->vcpus : KVM_VCPUS_MAX;
-    if (cpu->index < most && cpu->index < caps->vcpu_ids)
+    if (cpu->index < most && cpu->apic_id < caps->vcpu_ids)
         return 0;
+    if (cpu->index < most)
+        return why_set(
+            cpu->error, sizeof(cpu->error), -EINVAL,
+            "kvm: this host's KVM has APIC ids below %u, and a processor is to have %u; use numbers of cores "
+            "and threads that are powers of two",
+            caps->vcpu_ids, cpu->apic_id);
     return why_set(cpu->error, sizeof(cpu->error), -EINVAL,
                    "kvm: this host's KVM gives a guest %u processors at most; -accel tcg-lite has no such limit", most);
 }
 
 static int create(struct KvmVcpu *v) {
-    v->fd = ioctl(v->vm->fd, KVM_CREATE_VCPU, (unsigned long)v->cpu->index);
+    v->fd = ioctl(v->vm->fd, KVM_CREATE_VCPU, (unsigned long)v->cpu->apic_id);
     if (v->fd < 0)
         return -errno;
     void *p = mmap(NULL, (size_t)v->vm->caps.run_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, v->fd, 0);

@@ -4,6 +4,7 @@
 #include "devices/apic/lapic_internal.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 
 static const char *const delivery_modes[] = {"fixed", "lowest", "SMI", "reserved", "NMI", "INIT", "SIPI", "ExtINT"};
 
@@ -91,11 +92,22 @@ static void print_lapic(FILE *f, unsigned cpu, const struct Lapic *l) {
             s->tpr, lapic_priority(l), s->dfr, s->ldr);
 }
 
+/* The processor with that initial APIC id; NULL, and it was said: there is none. */
+static const struct CPUState *with_apic_id(struct Monitor *mon, const char *word) {
+    char *end;
+    unsigned long id = strtoul(word, &end, 0);
+    for (unsigned i = 0; word[0] >= '0' && word[0] <= '9' && *end == '\0' && i < mon->m->cpu_count; i++)
+        if (machine_cpu(mon->m, i)->apic_id == id)
+            return machine_cpu(mon->m, i);
+    fprintf(mon->out, "there is no CPU with APIC id '%.40s'\n", word);
+    return NULL;
+}
+
 void monitor_info_lapic(struct Monitor *mon, char *args) {
     char *word = monitor_word(mon, &args);
     if (!ours(mon, args))
         return;
-    const struct CPUState *cpu = word != NULL ? monitor_cpu(mon, word) : mon->cpu;
+    const struct CPUState *cpu = word != NULL ? with_apic_id(mon, word) : mon->cpu;
     if (cpu == NULL)
         return;
     if (cpu_has(&cpu->model, CPUID_APIC))

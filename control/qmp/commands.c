@@ -3,6 +3,7 @@
 #include "base/why.h"
 #include "control/monitor/monitor.h"
 #include "control/qmp/command.h"
+#include "cpu/topology.h"
 #include "machine/uuid.h"
 
 #include <errno.h>
@@ -66,19 +67,31 @@ static struct json_object *query_status(struct QmpCall *call) {
     return o;
 }
 
-/* A socket has one core with one thread. */
-static struct json_object *describe_cpu(const struct CPUState *state) {
-    struct json_object *cpu = json_object_new_object(), *props = json_object_new_object();
+/* Where processor `index` sits, as QEMU tells it of a PC: dies if there are several. */
+static struct json_object *cpu_props(const struct CpuTopology *t, unsigned index) {
+    struct json_object *props = json_object_new_object();
+    struct CpuPlace place = cpu_topology_place(t, index);
+    put(props, "core-id", json_object_new_int((int)place.core));
+    put(props, "thread-id", json_object_new_int((int)place.thread));
+    put(props, "socket-id", json_object_new_int((int)place.socket));
+    if (t->dies > 1)
+        put(props, "die-id", json_object_new_int((int)place.die));
+    return props;
+}
+
+static struct json_object *cpu_path(unsigned index) {
     char path[32];
-    snprintf(path, sizeof(path), "/machine/cpu[%u]", state->index);
-    put(props, "core-id", json_object_new_int(0));
-    put(props, "thread-id", json_object_new_int(0));
-    put(props, "socket-id", json_object_new_int((int)state->index));
+    snprintf(path, sizeof(path), "/machine/cpu[%u]", index);
+    return json_object_new_string(path);
+}
+
+static struct json_object *describe_cpu(const struct CPUState *state) {
+    struct json_object *cpu = json_object_new_object();
     put(cpu, "cpu-index", json_object_new_int((int)state->index));
-    put(cpu, "qom-path", json_object_new_string(path));
+    put(cpu, "qom-path", cpu_path(state->index));
     put(cpu, "thread-id", json_object_new_int(vcpu_thread_id(state)));
     put(cpu, "target", json_object_new_string("x86_64"));
-    put(cpu, "props", props);
+    put(cpu, "props", cpu_props(&state->model.topology, state->index));
     return cpu;
 }
 
@@ -87,6 +100,25 @@ static struct json_object *query_cpus_fast(struct QmpCall *call) {
     struct json_object *list = json_object_new_array();
     for (unsigned i = 0; i < m->cpu_count; i++)
         json_object_array_add(list, describe_cpu(machine_cpu(m, i)));
+    return list;
+}
+
+/* Every place for a processor, those included where none is; what would go there. */
+static struct json_object *query_hotpluggable_cpus(struct QmpCall *call) {
+    const struct Machine *m = session_machine(call->session);
+    const struct CpuModel *model = &machine_cpu(m, 0)->model;
+    struct json_object *list = json_object_new_array();
+    char type[64];
+    snprintf(type, sizeof(type), "%s-x86_64-cpu", model->name);
+    for (unsigned i = 0; i < m->config.max_cpus; i++) {
+        struct json_object *o = json_object_new_object();
+        put(o, "type", json_object_new_string(type));
+        put(o, "vcpus-count", json_object_new_int(1));
+        put(o, "props", cpu_props(&model->topology, i));
+        if (i < m->cpu_count)
+            put(o, "qom-path", cpu_path(i));
+        json_object_array_add(list, o);
+    }
     return list;
 }
 
@@ -228,6 +260,7 @@ const struct QmpCommand qmp_commands[] = {
     {"qmp_capabilities", {"enable"}, NULL}, /* qmp.c's */
     {"query-status", {0}, query_status},
     {"query-cpus-fast", {0}, query_cpus_fast},
+    {"query-hotpluggable-cpus", {0}, query_hotpluggable_cpus},
     {"query-current-machine", {0}, query_current_machine},
     {"query-version", {0}, query_version},
     {"query-commands", {0}, query_commands},

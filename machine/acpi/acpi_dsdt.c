@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The DSDT: devices of the machine as an operating system shall see them. */
+#include "cpu/topology.h"
 #include "devices/acpi_pm.h"
 #include "devices/pci/pci.h"
 #include "machine/acpi/acpi_tables.h"
@@ -289,12 +290,14 @@ static void mainboard(struct Aml *a, const struct AcpiConfig *c) {
 }
 
 static void processors(struct Aml *a, const struct AcpiConfig *c) {
-    for (unsigned i = 0; i < c->cpus; i++) {
+    for (unsigned i = 0; i < cpu_topology_count(&c->topology); i++) {
         char name[8];
         snprintf(name, sizeof(name), "C%03X", i & 0xfff);
         size_t device = aml_begin_device(a, name);
         aml_name_string_value(a, "_HID", "ACPI0007");
         aml_name_integer(a, "_UID", i);
+        if (i >= c->cpus)
+            aml_name_integer(a, "_STA", 0);
         aml_end(a, device);
     }
 }

@@ -14,6 +14,7 @@ static struct AcpiConfig describe(struct Machine *m, uint32_t tables_base) {
     struct AcpiConfig c = {
         .tables_base = tables_base,
         .cpus = m->cpu_count,
+        .topology = machine_topology(m),
         .lapic_base = apic ? LAPIC_DEFAULT_BASE : 0,
         .ioapic_base = apic ? IOAPIC_DEFAULT_BASE : 0,
         .ioapic_id = MACHINE_IOAPIC_ID,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "machine/acpi/acpi_tables.h"
+#include "cpu/topology.h"
 #include "devices/acpi_pm.h"
 #include "machine/acpi/aml.h"
 
@@ -181,20 +182,23 @@ enum { MADT_LAPIC = 0, MADT_IOAPIC = 1, MADT_OVERRIDE = 2, MADT_LAPIC_NMI = 4, M
 enum { MADT_PCAT_COMPAT = 1, LAPIC_ENABLED = 1, INTI_CONFORMS = 0, INTI_LEVEL_HIGH = 0xd, PIT_GSI = 2, LINT_NMI = 1 };
 enum { XAPIC_IDS = 255 };
 
-static void madt_cpu(struct Builder *b, unsigned id) {
+/* Those that are not there are told of, too: a guest makes room for them. */
+static void madt_cpu(struct Builder *b, unsigned index) {
+    uint32_t id = cpu_topology_apic_id(&b->config->topology, index),
+             flags = index < b->config->cpus ? LAPIC_ENABLED : 0;
     if (id < XAPIC_IDS) {
         aml_u8(&b->out, MADT_LAPIC);
         aml_u8(&b->out, 8);
-        aml_u8(&b->out, id); /* _UID */
+        aml_u8(&b->out, index); /* _UID */
         aml_u8(&b->out, id);
-        aml_u32(&b->out, LAPIC_ENABLED);
+        aml_u32(&b->out, flags);
     } else {
         aml_u8(&b->out, MADT_X2APIC);
         aml_u8(&b->out, 16);
         aml_u16(&b->out, 0);
         aml_u32(&b->out, id);
-        aml_u32(&b->out, LAPIC_ENABLED);
-        aml_u32(&b->out, id);
+        aml_u32(&b->out, flags);
+        aml_u32(&b->out, index);
     }
 }
 
@@ -213,7 +217,8 @@ static void madt_nmi(struct Builder *b) {
     aml_u8(&b->out, 0xff); /* all processors */
     aml_u16(&b->out, INTI_CONFORMS);
     aml_u8(&b->out, LINT_NMI);
-    if (b->config->cpus <= XAPIC_IDS)
+    const struct CpuTopology *t = &b->config->topology;
+    if (cpu_topology_apic_id(t, cpu_topology_count(t) - 1) < XAPIC_IDS)
         return;
     aml_u8(&b->out, MADT_X2APIC_NMI);
     aml_u8(&b->out, 12);
@@ -228,7 +233,7 @@ static uint32_t madt(struct Builder *b) {
     size_t at = begin_table(b, "APIC", 3);
     aml_u32(&b->out, c->lapic_base);
     aml_u32(&b->out, MADT_PCAT_COMPAT);
-    for (unsigned i = 0; i < c->cpus; i++)
+    for (unsigned i = 0; i < cpu_topology_count(&c->topology); i++)
         madt_cpu(b, i);
     aml_u8(&b->out, MADT_IOAPIC);
     aml_u8(&b->out, 12);
@@ -284,8 +289,10 @@ static void rsdp(uint8_t out[ACPI_RSDP_SIZE], uint32_t rsdt, uint64_t xsdt) {
 }
 
 static bool is_possible(const struct AcpiConfig *c, size_t n) {
-    return c->cpus >= 1 && c->cpus <= ACPI_CPUS_MAX && c->tables_base % 64 == 0 && n <= UINT32_MAX - c->tables_base &&
-           c->mmio_base < c->mmio_end && c->mmio_end <= 1ull << 32 && c->sci_irq < 16;
+    unsigned room = cpu_topology_count(&c->topology);
+    return c->cpus >= 1 && c->cpus <= room && room <= ACPI_CPUS_MAX && c->tables_base % 64 == 0 &&
+           n <= UINT32_MAX - c->tables_base && c->mmio_base < c->mmio_end && c->mmio_end <= 1ull << 32 &&
+           c->sci_irq < 16;
 }
 
 int acpi_build(const struct AcpiConfig *config, uint8_t *buf, size_t n, struct AcpiImage *image) {

@@ -6,6 +6,8 @@
 #ifndef TWIN86_MACHINE_ACPI_TABLES_H
 #define TWIN86_MACHINE_ACPI_TABLES_H
 
+#include "isa/features.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -15,7 +17,8 @@ enum { ACPI_RSDP_SIZE = 36, ACPI_POINTERS_MAX = 24, ACPI_TABLES_MAX = 8, ACPI_CP
 /** What the tables describe. A zero base means: not there. */
 struct AcpiConfig {
     uint32_t tables_base; /* where `buf` will lie in guest memory; a multiple of 64, below 4 GiB */
-    unsigned cpus;        /* APIC ids 0 .. cpus - 1 */
+    unsigned cpus;        /* the first so many are there, of those that `topology` has room for */
+    struct CpuTopology topology;
     uint32_t lapic_base;
     uint32_t ioapic_base;
     uint8_t ioapic_id;

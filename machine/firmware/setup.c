@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What firmware finds: fw_cfg's items, the order to boot in, shadow RAM. See firmware.h. */
+#include "cpu/topology.h"
 #include "machine/machine.h"
 
 #include <endian.h>
@@ -90,7 +91,7 @@ void firmware_reset(struct Machine *m, bool again) {
 
 static struct SmbiosConfig describe(const struct Machine *m, bool no_firmware) {
     uint32_t out[4];
-    cpu_model_cpuid(&machine_cpu(m, 0)->model, 1, 0, out);
+    cpu_cpuid(&machine_cpu(m, 0)->model, machine_cpu(m, 0)->apic_id, 1, 0, out);
     return (struct SmbiosConfig){
         .options = &m->fw.smbios,
         .version = PACKAGE_VERSION,
@@ -99,6 +100,7 @@ static struct SmbiosConfig describe(const struct Machine *m, bool no_firmware) {
         .cpu_edx = out[3],
         .cpu_vendor = machine_cpu(m, 0)->model.vendor == VENDOR_INTEL ? "GenuineIntel" : "AuthenticAMD",
         .cpus = m->cpu_count,
+        .topology = machine_topology(m),
         .below_4g = m->layout.below_4g,
         .above_4g = m->layout.above_4g,
         .no_firmware = no_firmware,
@@ -134,6 +136,9 @@ int machine_smbios_to_ram(struct Machine *m) {
 
 /* Sizes, counts, and where RAM lies. */
 static int add_machine(struct Machine *m) {
+    struct CpuTopology topology = machine_topology(m);
+    /* what SeaBIOS takes for the number of processors that there could be is one more than the largest id, as QEMU's */
+    uint32_t apic_ids = cpu_topology_apic_id(&topology, m->config.max_cpus - 1) + 1;
     struct {
         uint64_t addr, size;
         uint32_t type;
@@ -148,7 +153,7 @@ static int add_machine(struct Machine *m) {
     } numbers[] = {
         {FW_CFG_RAM_SIZE, 8, m->layout.below_4g}, {FW_CFG_NOGRAPHIC, 2, 1}, /* so SeaBIOS writes to COM1 and reads keys
                                                                                from there */
-        {FW_CFG_NB_CPUS, 2, m->cpu_count},        {FW_CFG_MAX_CPUS, 2, m->cpu_count}, {FW_CFG_NUMA, 8, 0},
+        {FW_CFG_NB_CPUS, 2, m->cpu_count},        {FW_CFG_MAX_CPUS, 2, apic_ids}, {FW_CFG_NUMA, 8, 0},
         {FW_CFG_BOOT_MENU, 2, m->fw.boot.menu},   {FW_CFG_IRQ0_OVERRIDE, 1, 1},
     };
     struct FwCfg *f = &m->fw_cfg;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The structures, in the order of their types; clause numbers are DSP0134's. */
+#include "cpu/topology.h"
 #include "machine/acpi/aml.h"
 #include "machine/firmware/smbios_values.h"
 
@@ -150,9 +151,18 @@ static void chassis(struct Builder *b) {
 
 /* ---- 7.5 Processor: a socket each ---- */
 
+/* How many of its logical processors are there. */
+static unsigned present_in(const struct SmbiosConfig *c, unsigned socket) {
+    unsigned each = cpu_topology_per_socket(&c->topology), before = socket * each;
+    return c->cpus <= before ? 0 : c->cpus - before < each ? c->cpus - before : each;
+}
+
 static void processor(struct Builder *b, unsigned n) {
-    enum { CENTRAL = 3, OTHER = 1, POPULATED_ENABLED = 0x41, UNKNOWN_CHARACTERISTICS = 2, CACHES = 3, MHZ = 2000 };
+    enum { CENTRAL = 3, OTHER = 1, EMPTY = 0, POPULATED_ENABLED = 0x41, CACHES = 3, MHZ = 2000 };
+    enum { UNKNOWN = 1 << 1, MULTI_CORE = 1 << 3, HARDWARE_THREAD = 1 << 4 };
     const struct SmbiosConfig *c = b->config;
+    const struct CpuTopology *t = &c->topology;
+    unsigned cores = t->dies * t->cores, present = present_in(c, n), enabled = (present + t->threads - 1) / t->threads;
     const char *prefix = c->options->value[SMBIOS_CPU_SOCKET];
     char socket[64];
     snprintf(socket, sizeof(socket), "%s%4x", prefix != NULL ? prefix : "CPU", n);
@@ -167,16 +177,18 @@ static void processor(struct Builder *b, unsigned n) {
     u16(b, 0); /* external clock */
     u16(b, (uint16_t)number(b, SMBIOS_CPU_MAX_SPEED, MHZ));
     u16(b, (uint16_t)number(b, SMBIOS_CPU_SPEED, MHZ));
-    u8(b, POPULATED_ENABLED);
+    u8(b, present == 0 ? EMPTY : POPULATED_ENABLED);
     u8(b, OTHER); /* upgrade */
     for (unsigned i = 0; i < CACHES; i++)
         u16(b, NO_HANDLE);
     property(b, SMBIOS_CPU_SERIAL, NULL);
     property(b, SMBIOS_CPU_ASSET, NULL);
     property(b, SMBIOS_CPU_PART, NULL);
-    for (unsigned i = 0; i < 3; i++)
-        u8(b, 1); /* cores, those enabled, threads */
-    u16(b, UNKNOWN_CHARACTERISTICS);
+    u8(b, (uint8_t)cores);
+    u8(b, (uint8_t)enabled);
+    u8(b, (uint8_t)(cores * t->threads)); /* of the socket */
+    u16(b,
+        cores > 1 || t->threads > 1 ? (cores > 1 ? MULTI_CORE : 0) | (t->threads > 1 ? HARDWARE_THREAD : 0) : UNKNOWN);
     u16(b, OTHER); /* family, again */
     end(b);
 }
@@ -310,7 +322,7 @@ int smbios_build(const struct SmbiosConfig *c, uint32_t base, uint8_t *buf, size
         bios(&b);
     system_information(&b);
     chassis(&b);
-    for (unsigned i = 0; i < c->cpus; i++)
+    for (unsigned i = 0; i < c->topology.sockets; i++)
         processor(&b, i);
     memory(&b);
     last_structures(&b);

@@ -7,6 +7,8 @@
 #ifndef TWIN86_MACHINE_SMBIOS_H
 #define TWIN86_MACHINE_SMBIOS_H
 
+#include "isa/features.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -26,7 +28,8 @@ struct SmbiosConfig {
     const uint8_t *uuid;       /* as RFC 4122 writes it; NULL: it has none */
     uint32_t cpu_eax, cpu_edx; /* CPUID leaf 1 */
     const char *cpu_vendor;
-    unsigned cpus;
+    unsigned cpus;               /* that are there */
+    struct CpuTopology topology; /* a structure for each socket */
     uint64_t below_4g, above_4g; /* bytes of RAM */
     bool no_firmware;            /* nobody else adds a table of type 0 */
 };

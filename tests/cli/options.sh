@@ -64,10 +64,14 @@ refused "unknown machine 'vax'" -machine vax
 refused "'usb' is not a machine property" -machine pc,usb=on
 refused "kernel-irqchip=on needs -accel kvm" -machine pc,kernel-irqchip=on
 refused "kernel-irqchip=split is not supported" -machine kernel-irqchip=split
-refused "there may be 1 to 64 processors" -smp 65
-refused "none can be added later" -smp cpus=1,maxcpus=2
-refused "the topology has 6 processors" -smp 3,cores=3,threads=2
-refused "the topology has 2 processors" -smp 1,cores=2
+refused "65 is too many; a machine has 1 to 64 processors" -smp 65
+refused "maxcpus=2 is less than the 4 processors" -smp 4,maxcpus=2
+refused "sockets=1, dies=1, cores=3 and threads=2 make 6 processors, and there is to be room for 8" -smp 8,cores=3,threads=2,sockets=1
+refused "make 2 processors, and there is to be room for 1" -smp 1,cores=2,threads=1,sockets=1
+refused "make 0 processors" -smp 2,sockets=4
+refused "128 is too many" -smp sockets=2,cores=64
+refused "no clusters of cores" -smp 4,clusters=2
+refused "8 processors need local APICs" -smp 8 -cpu max,-apic
 refused "'nodes' is not known" -smp 1,nodes=1
 refused "'0' is no number of cores" -smp 1,cores=0
 refused "'x' is no number of cpus" -smp x

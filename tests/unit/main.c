@@ -60,6 +60,7 @@ static const struct SuiteEntry suites[] = {
     {"stops", stops_suite},
     {"gdb", gdb_suite},
     {"cpuid", cpuid_suite},
+    {"topology", topology_suite},
     {"vendor", vendor_suite},
     {"machine", machine_suite},
     {"machine_state", machine_state_suite},

@@ -56,6 +56,7 @@ Suite *two_cpus_suite(void);
 Suite *stops_suite(void);
 Suite *gdb_suite(void);
 Suite *cpuid_suite(void);
+Suite *topology_suite(void);
 Suite *vendor_suite(void);
 Suite *machine_suite(void);
 Suite *machine_state_suite(void);

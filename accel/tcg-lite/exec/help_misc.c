@@ -81,11 +81,9 @@ static bool apic_enabled(struct Tcg *t) {
 /* What of CPUID follows the processor's state. */
 static void cpuid_dynamic(struct Tcg *t, uint32_t leaf, uint32_t subleaf, uint32_t out[4]) {
     const CPUX86State *env = t->env;
-    unsigned id = t->cpu->index;
     bool xsave = cpu_has(&t->cpu->model, CPUID_XSAVE);
     switch (leaf) {
     case 1:
-        out[1] = (out[1] & 0x00ffffff) | id << 24;
         out[2] = env->cr4 & CR4_OSXSAVE ? out[2] | CPUID1_ECX_OSXSAVE : out[2] & ~(uint32_t)CPUID1_ECX_OSXSAVE;
         if (!apic_enabled(t))
             out[3] &= ~(uint32_t)CPUID1_EDX_APIC;
@@ -94,7 +92,6 @@ static void cpuid_dynamic(struct Tcg *t, uint32_t leaf, uint32_t subleaf, uint32
         if (subleaf == 0 && (env->cr4 & CR4_PKE))
             out[2] |= CPUID7_ECX_OSPKE;
         break;
-    case 0xb: out[3] = id; break;
     case 0xd:
         if (xsave && subleaf == 0)
             out[1] = xsave_size(&t->cpu->model, env->xcr0, false);
@@ -107,7 +104,6 @@ static void cpuid_dynamic(struct Tcg *t, uint32_t leaf, uint32_t subleaf, uint32
         if (env->misc_enable & MISC_ENABLE_XD_DISABLE)
             out[3] &= ~(uint32_t)CPUID80000001_EDX_NX;
         break;
-    case 0x8000001e: out[0] = id; break;
     default: break;
     }
 }
@@ -117,8 +113,8 @@ void helper_cpuid(struct Tcg *t, const struct Insn *i) {
     CPUX86State *env = t->env;
     uint32_t leaf = (uint32_t)env->gpr[REG_AX], subleaf = (uint32_t)env->gpr[REG_CX], out[4];
     (void)i;
-    cpu_model_cpuid(&t->cpu->model, leaf, subleaf, out);
-    cpuid_dynamic(t, leaf, subleaf, out);
+    cpu_cpuid(&t->cpu->model, t->cpu->apic_id, leaf, subleaf, out);
+    cpuid_dynamic(t, cpu_model_leaf(&t->cpu->model, leaf), subleaf, out);
     for (unsigned k = 0; k < 4; k++)
         env->gpr[regs[k]] = out[k];
 }

@@ -82,7 +82,8 @@ START_TEST(monitor) {
     HAS(run("info lapic 0"), "state for CPU 0\n");
     HAS(text, ", BSP");
     ck_assert_str_eq(run("cpu 2"), "there is no CPU '2'; 0 to 1 are\n");
-    ck_assert_str_eq(run("info lapic -1"), "there is no CPU '-1'; 0 to 1 are\n");
+    ck_assert_str_eq(run("info lapic -1"), "there is no CPU with APIC id '-1'\n");
+    ck_assert_str_eq(run("info lapic 2"), "there is no CPU with APIC id '2'\n");
     HAS(run("cpu x"), "there is no CPU 'x'");
     HAS(run("cpu 0 1"), "one word too many");
     ck_assert_uint_eq(cpu, 1);
@@ -269,8 +270,7 @@ START_TEST(qmp) {
         ck_assert_int_eq(json_object_get_int(json_object_object_get(o, "cpu-index")), i);
         ck_assert_int_eq(json_object_get_int(json_object_object_get(o, "thread-id")),
                          vcpu_thread_id(machine_cpu(m, i)));
-        ck_assert_int_eq(json_object_get_int(json_object_object_get(json_object_object_get(o, "props"), "socket-id")),
-                         i);
+        ck_assert_int_eq(json_object_get_int(json_object_object_get(json_object_object_get(o, "props"), "core-id")), i);
     }
     json_object_put(list);
     struct json_object *r = call("human-monitor-command", "{'command-line': 'print $rip', 'cpu-index': 1}", &c);
@@ -337,6 +337,39 @@ START_TEST(trace_lines) {
     HAS_NOT(log_text, "eax=00000000");
 }
 END_TEST
+static void twelve_places(Twin86Config *c) {
+    c->max_cpus = 12;
+    c->sockets = 2;
+    c->dies = 2;
+}
+
+static void setup_places(void) { setup_with(twelve_places); }
+
+static int number(struct json_object *o, const char *key) {
+    ck_assert_msg(json_object_object_get_ex(o, key, NULL), "no %s", key);
+    return json_object_get_int(json_object_object_get(o, key));
+}
+
+START_TEST(qmp_places) {
+    struct QmpCall c;
+    struct json_object *list = call("query-hotpluggable-cpus", NULL, &c);
+    ck_assert_uint_eq(json_object_array_length(list), 12);
+    for (int i = 0; i < 12; i++) {
+        struct json_object *o = json_object_array_get_idx(list, (size_t)i), *props = json_object_object_get(o, "props");
+        ck_assert_str_eq(json_object_get_string(json_object_object_get(o, "type")), "max-x86_64-cpu");
+        ck_assert_int_eq(number(o, "vcpus-count"), 1);
+        ck_assert(number(props, "socket-id") == i / 6 && number(props, "die-id") == i / 3 % 2 &&
+                  number(props, "core-id") == i % 3 && number(props, "thread-id") == 0);
+        ck_assert_int_eq(json_object_object_get_ex(o, "qom-path", NULL), i < 2);
+    }
+    json_object_put(list);
+    list = call("query-cpus-fast", NULL, &c);
+    ck_assert_uint_eq(json_object_array_length(list), 2);
+    ck_assert_int_eq(number(json_object_object_get(json_object_array_get_idx(list, 1), "props"), "core-id"), 1);
+    json_object_put(list);
+}
+END_TEST
+
 
 /* Both at once: lines stay whole. */
 START_TEST(trace_of_both) {
@@ -471,3 +504,5 @@ Suite *two_cpus_suite(void) {
 #endif
     return s;
 }
+    t = group(s, "places", setup_places, teardown);
+    tcase_add_test(t, qmp_places);

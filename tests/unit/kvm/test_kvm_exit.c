@@ -645,7 +645,7 @@ START_TEST(cpuid_table) {
     ck_assert_uint_lt(n, KVM_CPUID_ENTRIES);
     for (unsigned i = 0; i < n; i++) {
         uint32_t out[4];
-        cpu_model_cpuid(&b.cpu.model, e[i].function, e[i].index, out);
+        cpu_cpuid(&b.cpu.model, 3, e[i].function, e[i].index, out);
         ck_assert_uint_eq(e[i].eax, out[0]);
         ck_assert_uint_eq(e[i].ecx, out[2]);
         leaf7 = leaf7 || e[i].function == 7;
@@ -654,6 +654,15 @@ START_TEST(cpuid_table) {
             ck_assert_uint_eq(e[i].ebx >> 24, 3);
     }
     ck_assert(leaf7 && brand);
+    struct CpuModel largest = b.cpu.model; /* with all leaves there are */
+    largest.vendor = VENDOR_INTEL;
+    largest.topology = (struct CpuTopology){1, 2, 16, 2};
+    n = kvm_cpuid_table(&largest, 3, e, KVM_CPUID_ENTRIES);
+    ck_assert_uint_lt(n, KVM_CPUID_ENTRIES);
+    unsigned levels = 0;
+    for (unsigned i = 0; i < n; i++)
+        levels += e[i].function == 0x1f && e[i].edx == 3;
+    ck_assert_uint_eq(levels, 4);
     ck_assert_uint_eq(kvm_cpuid_table(&b.cpu.model, 0, e, 5), 5);
 }
 END_TEST

@@ -464,6 +464,11 @@ START_TEST(too_many) {
     ck_assert_int_eq(kvm_vcpu_init(&cpu, &accel), -EINVAL);
     ck_assert_str_eq(cpu.error,
                      "kvm: this host's KVM gives a guest 2 processors at most; -accel tcg-lite has no such limit");
+    cpu.index = 1;
+    cpu.apic_id = 2; /* of a topology whose ids have gaps */
+    ck_assert_int_eq(kvm_vcpu_init(&cpu, &accel), -EINVAL);
+    ck_assert_str_eq(cpu.error, "kvm: this host's KVM has APIC ids below 2, and a processor is to have 2; use numbers "
+                                "of cores and threads that are powers of two");
 }
 END_TEST
 

@@ -15,6 +15,7 @@ static struct AcpiConfig config(void) {
     return (struct AcpiConfig){
         .tables_base = BASE,
         .cpus = 2,
+        .topology = {1, 1, 2, 1},
         .lapic_base = 0xfee00000,
         .ioapic_base = 0xfec00000,
         .ioapic_id = 2,
@@ -119,7 +120,8 @@ END_TEST
 
 START_TEST(madt) {
     struct AcpiConfig c = config();
-    c.cpus = 300;
+    c.cpus = 299;
+    c.topology = (struct CpuTopology){1, 1, 300, 1};
     ck_assert_int_eq(acpi_build(&c, buf, sizeof buf, &image), 0);
     const uint8_t *m = from_xsdt("APIC");
     ck_assert_uint_eq(get(m + 36, 4), 0xfee00000);
@@ -129,9 +131,10 @@ START_TEST(madt) {
         ck_assert_uint_lt(e[0], 16);
         ck_assert_uint_ge(e[1], 6);
         if (e[0] == 0)
-            ck_assert_uint_eq(e[3], count[0]);
+            ck_assert(e[3] == count[0] && e[2] == e[3] && get(e + 4, 4) == 1);
         if (e[0] == 9)
-            ck_assert_uint_eq(get(e + 4, 4), 255 + count[9]);
+            ck_assert(get(e + 4, 4) == 255 + count[9] && get(e + 12, 4) == get(e + 4, 4) &&
+                      get(e + 8, 4) == (count[9] < 44));
         if (e[0] == 1)
             ck_assert(e[2] == 2 && get(e + 4, 4) == 0xfec00000);
         if (e[0] == 2 && e[3] == 0)
@@ -141,6 +144,30 @@ START_TEST(madt) {
         count[e[0]]++;
     }
     ck_assert(count[0] == 255 && count[9] == 45 && count[1] == 1 && count[2] == 2 && count[4] == 1 && count[10] == 1);
+}
+END_TEST
+
+/* Ids have gaps where counts are no powers of two; processors that are not there are told of, and off. */
+START_TEST(topology) {
+    static const uint8_t ids[] = {0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14};
+    struct AcpiConfig c = config();
+    c.cpus = 7;
+    c.topology = (struct CpuTopology){2, 2, 3, 1};
+    ck_assert_int_eq(acpi_build(&c, buf, sizeof buf, &image), 0);
+    const uint8_t *m = from_xsdt("APIC");
+    unsigned n = 0;
+    for (size_t at = 44; at < get(m + 4, 4) && m[at] == 0; at += m[at + 1], n++)
+        ck_assert(m[at + 2] == n && m[at + 3] == ids[n] && get(m + at + 4, 4) == (n < 7));
+    ck_assert_uint_eq(n, 12);
+    const uint8_t *d = table(get(from_xsdt("FACP") + 140, 8), "DSDT");
+    static const uint8_t absent[] = "C00B\x08_HID\x0d"
+                                    "ACPI0007\0\x08_UID\x0a\x0b\x08_STA";
+    ck_assert_ptr_nonnull(memmem(d, get(d + 4, 4), absent, sizeof(absent) - 1));
+    const uint8_t *there = memmem(d, get(d + 4, 4), "C006", 4);
+    ck_assert_ptr_nonnull(there);
+    ck_assert_ptr_null(memmem(there, 32, "_STA", 4));
+    c.cpus = 13;
+    ck_assert_int_eq(acpi_build(&c, buf, sizeof buf, &image), -EINVAL);
 }
 END_TEST
 
@@ -378,6 +405,7 @@ Suite *acpi_tables_suite(void) {
     tcase_add_test(t, roots);
     tcase_add_test(t, fadt);
     tcase_add_test(t, madt);
+    tcase_add_test(t, topology);
     tcase_add_test(t, what_is_not_there);
     tcase_add_test(t, too_small);
     tcase_add_test(t, aml_encodings);

@@ -24,6 +24,7 @@ static struct SmbiosConfig config(void) {
         .cpu_edx = 0x178bfbff,
         .cpu_vendor = "GenuineIntel",
         .cpus = 2,
+        .topology = {2, 1, 1, 1},
         .below_4g = 3 * GIB,
         .above_4g = 30 * GIB,
     };
@@ -133,6 +134,25 @@ START_TEST(contents) {
 }
 END_TEST
 
+/* Sockets, of which the second is not full and the third is empty. */
+START_TEST(sockets) {
+    static const struct {
+        uint8_t status, cores, enabled, threads;
+    } expected[] = {{0x41, 6, 6, 12}, {0x41, 6, 3, 12}, {0, 6, 0, 12}};
+    struct SmbiosConfig c = config();
+    c.cpus = 12 + 5;
+    c.topology = (struct CpuTopology){3, 2, 3, 2};
+    build(&c);
+    for (unsigned i = 0; i < 3; i++) {
+        const uint8_t *p = find(4, i);
+        ck_assert_ptr_nonnull(p);
+        ck_assert(p[24] == expected[i].status && p[35] == expected[i].cores && p[36] == expected[i].enabled &&
+                  p[37] == expected[i].threads && get_le16(p + 38) == (1 << 3 | 1 << 4));
+    }
+    ck_assert_ptr_null(find(4, 3));
+}
+END_TEST
+
 static void set(const char *option) {
     char why[200] = "";
     ck_assert_msg(smbios_parse(&options, option, why, sizeof(why)) == 0, "%s: %s", option, why);
@@ -219,6 +239,7 @@ Suite *smbios_suite(void) {
     TCase *t = tcase_create("smbios");
     tcase_add_test(t, form);
     tcase_add_test(t, contents);
+    tcase_add_test(t, sockets);
     tcase_add_test(t, options_are_told);
     tcase_add_test(t, wrong_options);
     tcase_add_test(t, too_long);

@@ -24,10 +24,33 @@ START_TEST(users_get_many) {
     twin86_config_init(&c);
     c.cpus = TWIN86_CPUS_MAX + 1;
     ck_assert_int_eq(twin86_create(&machine, &c, why, sizeof(why)), -EINVAL);
-    ck_assert_str_eq(why, "there may be 1 to 64 processors");
+    ck_assert_str_eq(why, "-smp: 65 is too many; a machine has 1 to 64 processors");
     c.cpus = TWIN86_CPUS_MAX;
     ck_assert_int_eq(twin86_create(&machine, &c, why, sizeof(why)), 0);
     ck_assert_uint_eq(twin86_cpu_count(machine), TWIN86_CPUS_MAX);
+    twin86_destroy(machine);
+}
+END_TEST
+
+static void gap_in_ids(Twin86Config *c) {
+    with_engine(c);
+    c->cpus = 6;
+    c->sockets = 2;
+}
+
+/* Two sockets of three cores: CPU 3 has the APIC id 4, wherever it looks. */
+START_TEST(ids_follow_topology) {
+    static const uint8_t cpuid[] = {0x66, 0xb8, 0x01, 0, 0, 0, 0x0f, 0xa2}; /* MOV EAX, 1; CPUID */
+    Twin86Machine *machine = two_cpus_new(gap_in_ids);
+    struct Machine *m = machine_of(machine);
+    Twin86Event e;
+    ck_assert_uint_eq(m->cpus[3].lapic.config.id, 4);
+    two_cpus_code(machine, 3, cpuid, sizeof(cpuid));
+    for (unsigned i = 0; i < 2; i++) {
+        ck_assert_int_eq(twin86_step(machine, 3), 0);
+        ck_assert_int_eq(twin86_wait(machine, 20000, &e), 0);
+    }
+    ck_assert_uint_eq(two_cpus_reg(machine, 3, TWIN86_RBX) >> 16, 0x0403);
     twin86_destroy(machine);
 }
 END_TEST
@@ -387,6 +410,7 @@ END_TEST
 
 static void add_each_engine(TCase *t) {
     tcase_set_timeout(t, 120);
+    tcase_add_test(t, ids_follow_topology);
     tcase_add_test(t, both_run);
     tcase_add_test(t, pauses);
     tcase_add_test(t, one_steps);
@@ -397,7 +421,7 @@ static void add_each_engine(TCase *t) {
 }
 
 static void add_kvm(Suite *s) {
-    enum { TESTS = 7 };
+    enum { TESTS = 8 };
     const struct AccelOps *kvm = accel_find("kvm");
     char why[200] = "built without kvm";
     if (kvm == NULL || kvm->probe(why, sizeof(why)) != 0) {
