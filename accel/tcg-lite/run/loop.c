@@ -106,6 +106,8 @@ static void deliver_interrupt(struct Tcg *t) {
     pthread_mutex_lock(cpu->lock);
     int vector = cpu->apic != NULL && cpu->apic->acknowledge != NULL ? cpu->apic->acknowledge(cpu->apic_opaque) : -1;
     pthread_mutex_unlock(cpu->lock);
+    if (UNLIKELY(t->env->kvm_steal_time != 0)) /* guests look in their timer's interrupt */
+        kvm_pv_tell_steal(t);
     if (vector >= 0)
         deliver_benign(t, EVENT_EXTERNAL, (uint8_t)vector);
 }

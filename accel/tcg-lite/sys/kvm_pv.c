@@ -106,9 +106,9 @@ static void write_steal(struct Tcg *t, uint64_t waited) {
     t->steal_base = waited;
 }
 
-static void tell_steal(struct Tcg *t) {
+void kvm_pv_tell_steal(struct Tcg *t) {
     int64_t now = host_now();
-    if (now < t->steal_due)
+    if (!(t->env->kvm_steal_time & ENABLED) || now < t->steal_due)
         return;
     t->steal_due = now + STEAL_EVERY_NS;
     uint64_t waited = host_wait_ns(t);
@@ -189,8 +189,7 @@ void kvm_pv_enter(struct Tcg *t) {
         kvm_pv_clock_changed(t);
         connect_pv_eoi(t);
     }
-    if (t->env->kvm_steal_time & ENABLED)
-        tell_steal(t);
+    kvm_pv_tell_steal(t);
 }
 
 /* ---- hypercalls ---- */

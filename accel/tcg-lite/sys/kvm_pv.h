@@ -21,6 +21,8 @@ bool kvm_pv_msr_write(struct Tcg *t, uint32_t msr, uint64_t v);
 
 /** exec() begins: tell the guest what has changed meanwhile. */
 void kvm_pv_enter(struct Tcg *t);
+/** Tell the guest what was stolen from it, if it has asked and it is time again. */
+void kvm_pv_tell_steal(struct Tcg *t);
 /** The guest's TSC was set: its clock is described anew. */
 void kvm_pv_clock_changed(struct Tcg *t);
 

@@ -113,6 +113,35 @@ START_TEST(steal_time) {
 }
 END_TEST
 
+/* As if the host had made it wait while the guest runs on and on. */
+static int stolen_meanwhile(void *opaque) {
+    struct CpuBench *b = opaque;
+    struct Tcg *t = b->cpu.engine;
+    t->steal_base -= 5000;
+    t->steal_due = 0;
+    cpu_retract(&b->cpu, CPU_EVENT_INTR);
+    return 0x40;
+}
+
+/* A busy guest never leaves exec(): it hears of it before an interrupt, in which it accounts for its time. */
+START_TEST(steal_while_busy) {
+    static const struct CpuApicOps ops = {.acknowledge = stolen_meanwhile};
+    static const uint8_t code[] = {0xfb, 0x90, 0x90, 0xeb, 0xfe}; /* STI; NOP; NOP; JMP to itself */
+    struct CpuBench *b = cpu_bench_new("max,kvm=on", BENCH_LONG);
+    ck_assert_int_eq(wrmsr(b, KVM_PV_STEAL_TIME, PAGE | 1), -1);
+    b->cpu.apic = &ops;
+    b->cpu.apic_opaque = b;
+    uint64_t before = get(b, 0, 8);
+    cpu_bench_code(b, code, sizeof(code));
+    cpu_post(&b->cpu, CPU_EVENT_INTR);
+    ck_assert_int_eq(cpu_bench_run(b, 100), VCPU_EXIT_HALT);
+    ck_assert_int_eq(cpu_bench_vector(b), 0x40);
+    ck_assert_uint_ge(get(b, 0, 8), before + 5000);
+    ck_assert_uint_eq(get(b, 8, 4) % 2, 0);
+    cpu_bench_free(b);
+}
+END_TEST
+
 static int64_t vmmcall(struct CpuBench *b, uint64_t number) {
     b->env->gpr[REG_AX] = number;
     ck_assert_int_eq(CPU_BENCH_RUN(b, 0x0f, 0x01, 0xd9), -1);
@@ -164,6 +193,7 @@ Suite *kvm_pv_suite(void) {
     tcase_add_loop_test(t, system_time, 0, 3);
     tcase_add_test(t, wall_clock);
     tcase_add_test(t, steal_time);
+    tcase_add_test(t, steal_while_busy);
     tcase_add_test(t, hypercalls);
     suite_add_tcase(s, t);
     return s;
