@@ -38,6 +38,9 @@ struct AccelLookOps {
      *  name, the SDM's basic reason or -1, the count. Parked or not. */
     void (*kernel_exits)(const void *engine, void (*fn)(void *opaque, const char *name, int reason, uint64_t count),
                          void *opaque);
+    /** Host time that the vCPU slept in HLT within the engine, in ns; -1: this host does not tell. Parked or not. NULL:
+     *  the loop of cpu/vcpu.h does all sleeping. */
+    int64_t (*halted_ns)(const void *engine);
 };
 
 /** check_points of whatever engine. */

@@ -178,6 +178,12 @@ int64_t vcpu_waited(const struct CPUState *cpu) {
     return sscanf(text, "%llu %llu", &run, &wait) == 2 ? (int64_t)wait : 0;
 }
 
+int64_t vcpu_halted_ns(const struct CPUState *cpu) {
+    const struct VcpuThread *t = cpu->thread;
+    int64_t since = t != NULL ? atomic_load(&t->halted_since) : 0;
+    return t == NULL ? 0 : atomic_load(&t->halted_ns) + (since != 0 ? vcpu_host_now() - since : 0);
+}
+
 int vcpu_thread_id(const struct CPUState *cpu) {
     return cpu->thread != NULL ? atomic_load(&cpu->thread->worker->tid) : 0;
 }

@@ -96,6 +96,10 @@ int64_t vcpu_waited(const struct CPUState *cpu);
 /** Host CPU time used by the thread, in ns. Any thread. */
 int64_t vcpu_cpu_time(const struct CPUState *cpu);
 
+/** Host time that it has slept because the guest did (HLT, and before SIPI), in ns; what an engine with interrupt
+ *  controllers of its own sleeps by itself is not in it. Any thread. */
+int64_t vcpu_halted_ns(const struct CPUState *cpu);
+
 /** The thread's number on the host, as gettid gives it. Any thread. */
 int vcpu_thread_id(const struct CPUState *cpu);
 

@@ -38,12 +38,21 @@ struct VcpuThread {
     unsigned held_then;    /* `held` */
     _Atomic unsigned held; /* who keeps it from executing (vcpu_hold) */
     uint64_t stop_count;   /* cpu_progress at which the budget is used up */
+    /* Host time asleep in HLT; since when it is now, 0: it is not. Its thread's; any thread may look. */
+    _Atomic int64_t halted_ns, halted_since;
 };
 
 /** Several take turns in its thread. */
 static inline bool vcpu_takes_turns(const struct CPUState *cpu) { return cpu->thread->worker->shared; }
 
-/** CLOCK_MONOTONIC's, `ns` from now. */
+/** CLOCK_MONOTONIC. */
+static inline int64_t vcpu_host_now(void) {
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return ts.tv_sec * NS_PER_SEC + ts.tv_nsec;
+}
+
+/** The same, `ns` from now. */
 struct timespec vcpu_time_from_now(int64_t ns);
 
 /** The thread. `arg`: the struct VcpuWorker. */

@@ -178,6 +178,20 @@ static enum Round wait_for(struct CPUState *cpu, uint32_t events, unsigned held)
     return ROUND_WAITS;
 }
 
+/* For those who ask how long it has slept in HLT. */
+static void halt_begins(struct VcpuThread *t) {
+    if (atomic_load_explicit(&t->halted_since, memory_order_relaxed) == 0)
+        atomic_store(&t->halted_since, vcpu_host_now());
+}
+
+static void halt_ends(struct VcpuThread *t) {
+    int64_t since = atomic_load_explicit(&t->halted_since, memory_order_relaxed);
+    if (since == 0)
+        return;
+    atomic_store(&t->halted_since, 0);
+    atomic_fetch_add(&t->halted_ns, vcpu_host_now() - since);
+}
+
 /* As far as exec goes at once. ROUND_PARKS: for *why. */
 static enum Round one_round(struct CPUState *cpu, enum VcpuStop *why) {
     if (serve_requests(cpu)) {
@@ -185,8 +199,10 @@ static enum Round one_round(struct CPUState *cpu, enum VcpuStop *why) {
         return ROUND_PARKS;
     }
     unsigned held = atomic_load(&cpu->thread->held);
-    if (held != 0)
+    if (held != 0) {
+        halt_ends(cpu->thread);
         return wait_for(cpu, CPU_EVENT_LEAVE, held);
+    }
     if (cpu->icount)
         run_timers(cpu);
     if ((atomic_load(&cpu->events) & (CPU_EVENT_INIT | CPU_EVENT_SIPI)) != 0)
@@ -199,6 +215,7 @@ static enum Round one_round(struct CPUState *cpu, enum VcpuStop *why) {
         if (!cpu_has_work(cpu)) {
             if (!cpu->icount && cpu->thread->ops.idle != NULL)
                 cpu->thread->ops.idle(cpu->thread->ops.opaque);
+            halt_begins(cpu->thread);
             return wait_for(cpu, cpu_wake_events(cpu), 0);
         }
         if ((atomic_load(&cpu->events) & CPU_EVENT_LEAVE) != 0)
@@ -206,11 +223,13 @@ static enum Round one_round(struct CPUState *cpu, enum VcpuStop *why) {
         cpu->halted = cpu->shut_down = false;
         cpu_retract(cpu, CPU_EVENT_UNHALT);
     }
+    halt_ends(cpu->thread);
     return handle_exit(cpu, execute(cpu), why) ? ROUND_PARKS : ROUND_ON;
 }
 
 static void park(struct CPUState *cpu, enum VcpuStop why) {
     struct VcpuThread *t = cpu->thread;
+    halt_ends(t);
     t->ops.parked(t->ops.opaque, why);
     pthread_mutex_lock(&t->worker->mutex);
     t->running = false;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "debug/exit_report.h"
 #include "debug/msr_names.h"
+#include "debug/sched_report.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -179,6 +180,8 @@ void exit_report_text(const struct ExitReport *r, FILE *f) {
         fprintf(f, "\nCPU %u alone", i);
         put_counts(r, &r->cpu[i], f);
     }
+    fprintf(f, "\n%s on the host\n", r->cpus > 1 ? "CPUs" : "CPU");
+    sched_report_text(r->sched, r->cpus, r->run_ns, f);
 }
 
 /* ---- JSON. All strings are our own, and need no escapes. ---- */
@@ -236,6 +239,8 @@ void exit_report_json(const struct ExitReport *r, FILE *f) {
             EXIT_REPORT_VERSION, r->engine, r->real ? "true" : "false");
     fprintf(f, "\"run_ns\":%" PRIu64 ",", r->run_ns);
     put_json(&r->all, f);
+    fputs(",\n\"scheduling\":", f);
+    sched_report_json(r->sched, r->cpus, f);
     for (unsigned i = 0; r->cpus > 1 && i < r->cpus; i++) {
         fprintf(f, "%s{\"cpu\":%u,", i == 0 ? ",\n\"cpus\":[\n" : ",\n", i);
         put_json(&r->cpu[i], f);

@@ -4,6 +4,7 @@
 #define TWIN86_DEBUG_EXIT_REPORT_H
 
 #include "cpu/exits.h"
+#include "cpu/sched.h"
 #include "debug/symbols.h"
 
 #include <stdio.h>
@@ -35,6 +36,7 @@ struct ExitReport {
     struct ExitCounts all;
     struct ExitCounts *cpu;        /* of each, by index */
     unsigned cpus;                 /* how many; with less than two `all` says it all */
+    struct VcpuSched *sched;       /* of each: as a thread of the host */
     const struct Symbols *symbols; /* or NULL */
 };
 

@@ -564,6 +564,27 @@ typedef struct Twin86Stats {
 
 /** Any thread; exact when stopped. */
 TWIN86_API void twin86_stats(Twin86Machine *machine, Twin86Stats *stats);
+
+/** One CPU: where it sits in the board, and what the host's scheduler has made of the thread that executes it
+ *  (docs/vcpu-scheduling.md). Times and counts are since the machine was made; -1: this host does not tell, or nobody
+ *  has counted. */
+typedef struct Twin86CpuStats {
+    unsigned socket, die, core, thread; /* each within the one before */
+    uint32_t apic_id;                   /* the initial one */
+    int thread_id;                      /* on the host, as gettid gives it */
+    int host_cpu;                       /* on which it runs, or ran last */
+    int64_t cpu_ns;                     /* host CPU time */
+    int64_t wait_ns;                    /* ready to run, and waiting for a host CPU */
+    int64_t halted_ns;                  /* slept because the guest did */
+    int64_t steal_ns;                   /* of wait_ns the part that the guest was told, if it asks; -1 while it runs */
+    int64_t voluntary_switches;         /* to another thread because it slept */
+    int64_t involuntary_switches;       /* because its time was over, or another thread was more urgent */
+    int64_t migrations;                 /* from one host CPU to another */
+    int64_t exits;                      /* left the guest; tcg-lite: would have, counted with exit_stats alone */
+} Twin86CpuStats;
+
+/** 0 or -EINVAL. Any thread, but not from callbacks. */
+TWIN86_API int twin86_cpu_stats(Twin86Machine *machine, unsigned cpu, Twin86CpuStats *stats);
 /** What the machine's engines have counted, as lines "ENGINE: ..."; "" if nothing or when running. */
 TWIN86_API void twin86_engine_stats(Twin86Machine *machine, char *buf, size_t size);
 

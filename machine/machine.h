@@ -15,6 +15,7 @@
 #include "cpu/cpu.h"
 #include "cpu/exclusive.h"
 #include "cpu/exits.h"
+#include "cpu/sched.h"
 #include "cpu/vcpu.h"
 #include "debug/trace.h"
 #include "devices/acpi_pm.h"
@@ -186,13 +187,13 @@ struct Machine {
     _Atomic uint64_t instructions;      /* as of the last stop, of all */
 };
 
-/** The guest begins at the reset vector: in a ROM, or in a flash chip. */
 /** How its processors sit in the board, those included that it only has room for (config.max_cpus). */
 static inline struct CpuTopology machine_topology(const struct Machine *m) {
     const Twin86Config *c = &m->config;
     return (struct CpuTopology){c->sockets, c->dies, c->cores, c->threads};
 }
 
+/** The guest begins at the reset vector: in a ROM, or in a flash chip. */
 static inline bool machine_runs_firmware(const struct Machine *m) {
     return m->boot.firmware.name != NULL || firmware_in_flash(&m->fw);
 }
@@ -275,6 +276,13 @@ void machine_find_symbols(struct Machine *m);
 void machine_destroy_observers(struct Machine *m);
 /** Exit statistics so far, as JSON or as a table. 0, -ENODATA (not wanted), -ENOMEM. Any thread. */
 int machine_print_exits(struct Machine *m, bool json, FILE *f);
+/** Host time of all runs so far, in ns. Any thread. */
+uint64_t machine_run_ns(const struct Machine *m);
+/** What the host's scheduler has made of a vCPU (host/schedule.c); what the guest was told of it only while it is
+ *  parked. Any thread. */
+void machine_vcpu_sched(struct Machine *m, unsigned cpu, struct VcpuSched *s);
+/** The same of all vCPUs, to be freed; NULL: out of memory. */
+struct VcpuSched *machine_sched(struct Machine *m);
 /** The last instructions of a vCPU, at most `n`. False: none are kept, or the engine sees none. Parked. */
 bool machine_print_last(struct Machine *m, unsigned cpu, unsigned n, FILE *f);
 

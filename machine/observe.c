@@ -173,7 +173,7 @@ static int add_counts(const struct Machine *m, unsigned cpu, struct ExitCounts *
     return r;
 }
 
-static uint64_t run_time(struct Machine *m) {
+uint64_t machine_run_ns(const struct Machine *m) {
     struct timespec ts;
     clock_gettime(CLOCK_MONOTONIC, &ts);
     int64_t started = atomic_load(&m->started_ns), ns = atomic_load(&m->run_ns);
@@ -197,10 +197,11 @@ int machine_print_exits(struct Machine *m, bool json, FILE *f) {
     struct ExitReport r = {
         .engine = e->accel.ops->name,
         .real = !e->accel.ops->software,
-        .run_ns = run_time(m),
+        .run_ns = machine_run_ns(m),
         .cpus = m->cpu_count,
+        .sched = machine_sched(m),
     };
-    int err = count_exits(m, &r);
+    int err = r.sched != NULL ? count_exits(m, &r) : -ENOMEM;
     if (err == 0 && json) {
         exit_report_json(&r, f);
     } else if (err == 0) {
@@ -210,6 +211,7 @@ int machine_print_exits(struct Machine *m, bool json, FILE *f) {
     }
     for (unsigned i = 0; r.cpu != NULL && i < m->cpu_count; i++)
         free(r.cpu[i].rows);
+    free(r.sched);
     free(r.cpu);
     free(r.all.rows);
     return err;

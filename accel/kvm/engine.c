@@ -86,6 +86,7 @@ static const struct AccelLookOps look = {
     .describe = kvm_describe,
     .check_points = kvm_check_points,
     .kernel_exits = kvm_kernel_exits,
+    .halted_ns = kvm_halted_ns,
 };
 
 const struct AccelOps kvm_ops = {

@@ -394,6 +394,8 @@ void kvm_stats_destroy(struct KvmStats *s);
 void kvm_stats_exit(struct KvmStats *s, const struct kvm_run *run);
 /** The KVM_RUN that came back on the account of its reason, until exits_end. */
 void kvm_count_exit(struct CPUState *cpu, const struct kvm_run *run);
+/** AccelLookOps.halted_ns. */
+int64_t kvm_halted_ns(const void *engine);
 /** AccelLookOps.kernel_exits: KVM's own counters of this vCPU. */
 void kvm_kernel_exits(const void *engine, void (*fn)(void *opaque, const char *name, int reason, uint64_t count),
                       void *opaque);

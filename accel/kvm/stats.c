@@ -125,23 +125,14 @@ static const struct {
     {"nmi_injections", EXIT_NONE},
 };
 
-static void tell_counter(int fd, const struct kvm_stats_header *h, const struct kvm_stats_desc *d,
-                         void (*fn)(void *opaque, const char *name, int reason, uint64_t count), void *opaque) {
-    uint64_t value;
-    for (unsigned i = 0; i < sizeof(counters) / sizeof(counters[0]); i++)
-        if (strcmp(d->name, counters[i].name) == 0 && d->size == 1 &&
-            pread(fd, &value, sizeof(value), h->data_offset + d->offset) == (ssize_t)sizeof(value))
-            fn(opaque, counters[i].name, counters[i].reason, value);
-}
-
-static void read_counters(int fd, void (*fn)(void *opaque, const char *name, int reason, uint64_t count),
-                          void *opaque) {
+static void read_stats_file(int fd, void (*fn)(void *opaque, const char *name, uint64_t value), void *opaque) {
     struct kvm_stats_header h;
     enum { NAME_MOST = 256 };
     union {
         struct kvm_stats_desc d;
         char bytes[sizeof(struct kvm_stats_desc) + NAME_MOST];
     } u;
+    uint64_t value;
     if (pread(fd, &h, sizeof(h), 0) != (ssize_t)sizeof(h) || h.name_size > NAME_MOST || h.name_size == 0)
         return;
     ssize_t each = (ssize_t)(sizeof(u.d) + h.name_size);
@@ -149,18 +140,52 @@ static void read_counters(int fd, void (*fn)(void *opaque, const char *name, int
         if (pread(fd, u.bytes, (size_t)each, h.desc_offset + (off_t)i * each) != each)
             return;
         u.bytes[each - 1] = '\0';
-        tell_counter(fd, &h, &u.d, fn, opaque);
+        if (u.d.size == 1 && pread(fd, &value, sizeof(value), h.data_offset + u.d.offset) == (ssize_t)sizeof(value))
+            fn(opaque, u.d.name, value);
     }
+}
+
+/* Call `fn` for each counter that is one number. */
+static void read_counters(const struct KvmVcpu *v, void (*fn)(void *opaque, const char *name, uint64_t value),
+                          void *opaque) {
+    int fd = ioctl(v->fd, KVM_GET_STATS_FD, NULL); /* Linux 5.14 and later */
+    if (fd < 0)
+        return;
+    read_stats_file(fd, fn, opaque);
+    close(fd);
+}
+
+struct ExitTeller {
+    void (*fn)(void *opaque, const char *name, int reason, uint64_t count);
+    void *opaque;
+};
+
+static void tell_exits(void *opaque, const char *name, uint64_t value) {
+    const struct ExitTeller *t = opaque;
+    for (unsigned i = 0; i < sizeof(counters) / sizeof(counters[0]); i++)
+        if (strcmp(name, counters[i].name) == 0)
+            t->fn(t->opaque, counters[i].name, counters[i].reason, value);
 }
 
 void kvm_kernel_exits(const void *engine, void (*fn)(void *opaque, const char *name, int reason, uint64_t count),
                       void *opaque) {
-    const struct KvmVcpu *v = engine;
-    int fd = ioctl(v->fd, KVM_GET_STATS_FD, NULL); /* Linux 5.14 and later */
-    if (fd < 0)
-        return;
-    read_counters(fd, fn, opaque);
-    close(fd);
+    struct ExitTeller t = {fn, opaque};
+    read_counters(engine, tell_exits, &t);
+}
+
+/* Polling for an interrupt before it sleeps is part of the guest's HLT. */
+static void add_halted(void *opaque, const char *name, uint64_t value) {
+    static const char *const names[] = {"halt_wait_ns", "halt_poll_success_ns", "halt_poll_fail_ns"};
+    int64_t *sum = opaque;
+    for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (strcmp(name, names[i]) == 0)
+            *sum = (*sum < 0 ? 0 : *sum) + (int64_t)value;
+}
+
+int64_t kvm_halted_ns(const void *engine) {
+    int64_t sum = -1;
+    read_counters(engine, add_halted, &sum);
+    return sum;
 }
 
 /* ---- as text ---- */

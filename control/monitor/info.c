@@ -2,6 +2,7 @@
 /* The table of what `info` shows, and the short ones. */
 #include "control/monitor/command.h"
 #include "debug/cpu_dump.h"
+#include "debug/sched_report.h"
 #include "machine/uuid.h"
 
 #include <inttypes.h>
@@ -27,14 +28,28 @@ static const char *cpu_state(const struct CPUState *cpu) {
     return cpu->wait_for_sipi ? " (waits for SIPI)" : cpu->halted ? " (halted)" : "";
 }
 
+/* Its threads, as the host's scheduler treats them. */
+static void cpus_on_host(struct Monitor *mon) {
+    struct VcpuSched *s = machine_sched(mon->m);
+    if (s != NULL)
+        sched_report_text(s, mon->m->cpu_count, machine_run_ns(mon->m), mon->out);
+    else
+        fputs("out of memory\n", mon->out);
+    free(s);
+}
+
 static void info_cpus(struct Monitor *mon, char *args) {
-    if (!monitor_no_more(mon, args))
+    char *word = monitor_word(mon, &args);
+    bool verbose = word != NULL && strcmp(word, "-v") == 0;
+    if (!monitor_no_more(mon, word == NULL || verbose ? args : word))
         return;
     for (unsigned i = 0; i < mon->m->cpu_count; i++) {
         const struct CPUState *cpu = machine_cpu(mon->m, i);
         fprintf(mon->out, "%c CPU #%u: pc=0x%016" PRIx64 "%s thread_id=%d\n", cpu == mon->cpu ? '*' : ' ', i,
                 cpu->env.rip, cpu_state(cpu), vcpu_thread_id(cpu));
     }
+    if (verbose)
+        cpus_on_host(mon);
 }
 
 static void info_status(struct Monitor *mon, char *args) {
@@ -128,7 +143,8 @@ const struct MonitorCommand monitor_infos[] = {
     {"balloon", NULL, "", "how much RAM the guest has, and what it says of it", 0, monitor_info_balloon},
     {"network", NULL, "", "cards and what they lead to", 0, monitor_info_network},
     {"usernet", NULL, "", "connections and forwarded ports of -netdev user", 0, monitor_info_usernet},
-    {"cpus", NULL, "", "the CPUs; * is the one that is looked at", COMMAND_LOOKS, info_cpus},
+    {"cpus", NULL, "[-v]", "the CPUs; * is the one that is looked at; -v: what the host's scheduler does with them",
+     COMMAND_LOOKS, info_cpus},
     {"status", NULL, "", "whether the guest runs, and why not", 0, info_status},
     {"version", NULL, "", "of twin86", 0, info_version},
     {"name", NULL, "", "what -name called the machine", 0, info_name},

@@ -10,7 +10,7 @@
 # kernel, for the cloud kernel has no 16-bit segments), firmware (all of tests/boot/firmware.sh), disks (small ones by
 # SeaBIOS, Debian's kernel on IDE, virtio, CD), debian_disk (Debian 12 lives on its disk; that is eight jobs,
 # disk_CHIP_FIRMWARE_INTERFACE, with kernel-irqchip=CHIP), debian_exits, the exit statistics of Debian's boot as JSON,
-# bench, what exits cost there (docs/exits.md; NESTED_JSON=FILE keeps either's figures), bench_interrupts, what raising
+# scheduling (two busy vCPUs on the one processor), bench, what exits cost there (docs/exits.md; NESTED_JSON=FILE keeps either's figures), bench_interrupts, what raising
 # interrupts costs, debian_lockstep, sti_hlt.
 #
 # Each emulated machine has one of the host's processors: on two, QEMU loses interrupts; there are as many at once as

@@ -141,10 +141,23 @@ static const struct ExitRow some_rows[] = {
     {{.name = "PUSHF", .reason = EXIT_NONE, .class = EXIT_CLASS_SENSITIVE, .rip = 1}, 3, 30},
 };
 
+static struct VcpuSched some_thread = {.thread_id = 1234,
+                                       .host_cpu = 3,
+                                       .cpu_ns = 1500000999,
+                                       .wait_ns = 20001000,
+                                       .halted_ns = 0,
+                                       .voluntary = 11,
+                                       .involuntary = 7,
+                                       .migrations = -1,
+                                       .steal_ns = -1,
+                                       .exits = 90};
+
 static struct ExitReport some_report(void) {
     struct ExitReport r = {.engine = "kvm",
                            .real = true,
                            .run_ns = 2000000000,
+                           .cpus = 1,
+                           .sched = &some_thread,
                            .all = {.rows = (struct ExitRow *)some_rows, .count = 4, .merged = 2}};
     r.all.kernel[r.all.kernel_count++] = (struct ExitKernel){"irq_exits", EXIT_EXTERNAL_INTERRUPT, 77};
     return r;
@@ -175,6 +188,11 @@ START_TEST(text_report) {
     has(text, "   PUSHF");
     has(text, "irq_exits                              77  1 External interrupt\n");
     has(text, "The RIPs of 2 events were not kept");
+    has(text,
+        "\nCPU on the host\nCPU   thread  on      run ms  waited ms   halted ms  voluntary involuntary migrations "
+        "  steal ms      exits   exits/s\n"
+        "  0     1234   3    1500.000     20.001       0.000         11           7          -          -"
+        "         90        45\n");
     free(text);
 }
 END_TEST
@@ -185,6 +203,9 @@ START_TEST(json_report) {
     has(text, "{\"class\":\"exit\",\"name\":\"I/O instruction\",\"reason\":30,\"kind\":\"port\",\"place\":\"0x3f8\","
               "\"direction\":\"write\",\"rip\":\"0xffffffff81000000\",\"count\":30,\"ns\":3000000}");
     has(text, "\"rip\":null,\"count\":10");
+    has(text,
+        "\"scheduling\":[{\"cpu\":0,\"thread_id\":1234,\"host_cpu\":3,\"cpu_ns\":1500000999,\"wait_ns\":20001000,"
+        "\"halted_ns\":0,\"voluntary\":11,\"involuntary\":7,\"migrations\":null,\"steal_ns\":null,\"exits\":90}]");
     has(text, "\"reason\":null,\"kind\":null,\"place\":null,\"direction\":null,\"rip\":\"0x1\"");
     free(text);
 }

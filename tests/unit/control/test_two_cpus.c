@@ -93,6 +93,56 @@ START_TEST(monitor) {
 }
 END_TEST
 
+static Twin86CpuStats stats_of(unsigned index) {
+    Twin86CpuStats s;
+    ck_assert_int_eq(twin86_cpu_stats(machine, index, &s), 0);
+    return s;
+}
+
+/* Threads of the host: what /proc says of them, and what the guest's memory does. */
+START_TEST(scheduling) {
+    static const uint64_t told = 123456789;
+    cpu = 1;
+    two_cpus_run(machine);
+    for (unsigned i = 0; i < 2; i++) {
+        Twin86CpuStats s = stats_of(i);
+        ck_assert_int_eq(s.thread_id, vcpu_thread_id(machine_cpu(m, i)));
+        ck_assert(s.core == i && s.socket == 0 && s.die == 0 && s.thread == 0 && s.apic_id == i);
+        ck_assert(s.cpu_ns > 0 && s.voluntary_switches > 0 && s.involuntary_switches >= 0 && s.host_cpu >= 0);
+        ck_assert(s.exits == -1 && s.steal_ns == -1 && s.halted_ns == 0);
+    }
+    machine_cpu(m, 1)->env.kvm_steal_time = 0x2000 | 1;
+    twin86_write_memory(machine, 0x2000, &told, sizeof(told));
+    ck_assert(stats_of(0).steal_ns == -1 && stats_of(1).steal_ns == (int64_t)told);
+    machine_cpu(m, 0)->env.kvm_steal_time = 0xfffffff000000000 | 1; /* no memory */
+    ck_assert_int_eq(stats_of(0).steal_ns, -1);
+    HAS(run("info cpus -v"), "* CPU #1: pc=0x");
+    HAS(text, "\nCPU   thread  on ");
+    HAS(text, " 123.456 ");
+    HAS(run("info cpus -x"), "one word too many");
+    Twin86CpuStats unused;
+    ck_assert_int_eq(twin86_cpu_stats(machine, 2, &unused), -EINVAL);
+    run("");
+}
+END_TEST
+
+/* Sleep in HLT is counted while it lasts, and stays when it is over. */
+START_TEST(halted_time) {
+    TWO_CPUS_CODE(machine, 0, 0xf4);
+    ck_assert_int_eq(twin86_start(machine, 0), 0);
+    for (unsigned i = 0; i < 60000 && stats_of(0).halted_ns < 2000000; i++)
+        usleep(1000);
+    int64_t running = stats_of(0).halted_ns;
+    ck_assert_int_eq(stats_of(0).steal_ns, -1);
+    twin86_pause(machine);
+    int64_t ended = stats_of(0).halted_ns;
+    ck_assert(running >= 2000000 && ended >= running);
+    usleep(2000);
+    ck_assert_int_eq(stats_of(0).halted_ns, ended);
+    ck_assert_int_eq(stats_of(1).halted_ns, 0);
+}
+END_TEST
+
 /* A core has the registers of both, as threads 1 and 2. */
 START_TEST(core) {
     static const char name[] = "two_cpus.core";
@@ -287,6 +337,39 @@ START_TEST(qmp) {
 }
 END_TEST
 
+static void twelve_places(Twin86Config *c) {
+    c->max_cpus = 12;
+    c->sockets = 2;
+    c->dies = 2;
+}
+
+static void setup_places(void) { setup_with(twelve_places); }
+
+static int number(struct json_object *o, const char *key) {
+    ck_assert_msg(json_object_object_get_ex(o, key, NULL), "no %s", key);
+    return json_object_get_int(json_object_object_get(o, key));
+}
+
+START_TEST(qmp_places) {
+    struct QmpCall c;
+    struct json_object *list = call("query-hotpluggable-cpus", NULL, &c);
+    ck_assert_uint_eq(json_object_array_length(list), 12);
+    for (int i = 0; i < 12; i++) {
+        struct json_object *o = json_object_array_get_idx(list, (size_t)i), *props = json_object_object_get(o, "props");
+        ck_assert_str_eq(json_object_get_string(json_object_object_get(o, "type")), "max-x86_64-cpu");
+        ck_assert_int_eq(number(o, "vcpus-count"), 1);
+        ck_assert(number(props, "socket-id") == i / 6 && number(props, "die-id") == i / 3 % 2 &&
+                  number(props, "core-id") == i % 3 && number(props, "thread-id") == 0);
+        ck_assert_int_eq(json_object_object_get_ex(o, "qom-path", NULL), i < 2);
+    }
+    json_object_put(list);
+    list = call("query-cpus-fast", NULL, &c);
+    ck_assert_uint_eq(json_object_array_length(list), 2);
+    ck_assert_int_eq(number(json_object_object_get(json_object_array_get_idx(list, 1), "props"), "core-id"), 1);
+    json_object_put(list);
+}
+END_TEST
+
 #endif
 
 /* ---- traces ---- */
@@ -337,39 +420,6 @@ START_TEST(trace_lines) {
     HAS_NOT(log_text, "eax=00000000");
 }
 END_TEST
-static void twelve_places(Twin86Config *c) {
-    c->max_cpus = 12;
-    c->sockets = 2;
-    c->dies = 2;
-}
-
-static void setup_places(void) { setup_with(twelve_places); }
-
-static int number(struct json_object *o, const char *key) {
-    ck_assert_msg(json_object_object_get_ex(o, key, NULL), "no %s", key);
-    return json_object_get_int(json_object_object_get(o, key));
-}
-
-START_TEST(qmp_places) {
-    struct QmpCall c;
-    struct json_object *list = call("query-hotpluggable-cpus", NULL, &c);
-    ck_assert_uint_eq(json_object_array_length(list), 12);
-    for (int i = 0; i < 12; i++) {
-        struct json_object *o = json_object_array_get_idx(list, (size_t)i), *props = json_object_object_get(o, "props");
-        ck_assert_str_eq(json_object_get_string(json_object_object_get(o, "type")), "max-x86_64-cpu");
-        ck_assert_int_eq(number(o, "vcpus-count"), 1);
-        ck_assert(number(props, "socket-id") == i / 6 && number(props, "die-id") == i / 3 % 2 &&
-                  number(props, "core-id") == i % 3 && number(props, "thread-id") == 0);
-        ck_assert_int_eq(json_object_object_get_ex(o, "qom-path", NULL), i < 2);
-    }
-    json_object_put(list);
-    list = call("query-cpus-fast", NULL, &c);
-    ck_assert_uint_eq(json_object_array_length(list), 2);
-    ck_assert_int_eq(number(json_object_object_get(json_object_array_get_idx(list, 1), "props"), "core-id"), 1);
-    json_object_put(list);
-}
-END_TEST
-
 
 /* Both at once: lines stay whole. */
 START_TEST(trace_of_both) {
@@ -435,6 +485,8 @@ START_TEST(exits) {
     HAS(first, "Exits: 3\n");
     HAS(second, "Exits: 2\n");
     HAS(second, "10 CPUID");
+    HAS(second, "\nCPUs on the host\n");
+    ck_assert(stats_of(0).exits == 3 && stats_of(1).exits == 2);
     free(t);
 }
 END_TEST
@@ -459,6 +511,16 @@ START_TEST(exits_as_json) {
     struct json_object *o = json_tokener_parse(t), *cpus = json_object_object_get(o, "cpus");
     ck_assert_ptr_nonnull(cpus);
     ck_assert_uint_eq(json_object_array_length(cpus), 2);
+    struct json_object *threads = json_object_object_get(o, "scheduling");
+    ck_assert_uint_eq(json_object_array_length(threads), 2);
+    for (int i = 0; i < 2; i++) {
+        struct json_object *c = json_object_array_get_idx(threads, (size_t)i);
+        ck_assert_int_eq(json_object_get_int(json_object_object_get(c, "cpu")), i);
+        ck_assert_int_eq(json_object_get_int(json_object_object_get(c, "thread_id")), stats_of((unsigned)i).thread_id);
+        ck_assert_int_gt(json_object_get_int64(json_object_object_get(c, "cpu_ns")), 0);
+        ck_assert_int_gt(json_object_get_int64(json_object_object_get(c, "exits")), 0);
+        ck_assert(json_object_object_get_ex(c, "steal_ns", NULL) && json_object_object_get(c, "steal_ns") == NULL);
+    }
     uint64_t sum = 0;
     for (int i = 0; i < 2; i++) {
         struct json_object *c = json_object_array_get_idx(cpus, (size_t)i);
@@ -487,8 +549,12 @@ Suite *two_cpus_suite(void) {
     TCase *t = group(s, "monitor", setup, teardown);
     tcase_add_test(t, monitor);
     tcase_add_test(t, core);
+    tcase_add_test(t, scheduling);
+    tcase_add_test(t, halted_time);
 #ifdef HAVE_JSON_C
     tcase_add_test(t, qmp);
+    t = group(s, "places", setup_places, teardown);
+    tcase_add_test(t, qmp_places);
 #endif
     t = group(s, "gdb", attach, detach);
     tcase_add_test(t, gdb_threads);
@@ -504,5 +570,3 @@ Suite *two_cpus_suite(void) {
 #endif
     return s;
 }
-    t = group(s, "places", setup_places, teardown);
-    tcase_add_test(t, qmp_places);

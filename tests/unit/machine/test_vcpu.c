@@ -209,6 +209,36 @@ START_TEST(halt_sleeps_until_interrupt) {
 }
 END_TEST
 
+static void wait_halted(struct Bench *b, int64_t ns) {
+    for (unsigned i = 0; i < 60000 && vcpu_halted_ns(&b->cpu) < ns; i++)
+        usleep(1000);
+    ck_assert_int_ge(vcpu_halted_ns(&b->cpu), ns);
+}
+
+/* Sleep in HLT, and nothing else: it is seen while it lasts, and ends with it and with a stop. */
+START_TEST(halt_is_measured) {
+    BENCH(b, false, STEP_HALT, STEP_RUN, STEP_DEBUG);
+    b->cpu.env.rflags |= FLAG_IF;
+    ck_assert_int_eq(vcpu_halted_ns(&b->cpu), 0);
+    vcpu_resume(&b->cpu, 0);
+    wait_halted(b, 1000000);
+    vcpu_request_stop(&b->cpu);
+    vcpu_wait_parked(&b->cpu);
+    int64_t stopped = vcpu_halted_ns(&b->cpu);
+    usleep(2000);
+    ck_assert_int_eq(vcpu_halted_ns(&b->cpu), stopped);
+    vcpu_resume(&b->cpu, 0);
+    wait_halted(b, stopped + 1000000);
+    cpu_post(&b->cpu, CPU_EVENT_INTR);
+    vcpu_wait_parked(&b->cpu);
+    ck_assert_int_eq(b->why, VCPU_STOP_DEBUG);
+    int64_t ended = vcpu_halted_ns(&b->cpu);
+    usleep(2000);
+    ck_assert_int_eq(vcpu_halted_ns(&b->cpu), ended);
+    bench_done(b);
+}
+END_TEST
+
 /* What waits for that moment ends the sleep before it begins. */
 START_TEST(idle_is_told_of) {
     BENCH(b, false, STEP_HALT, STEP_RUN, STEP_DEBUG);
@@ -475,6 +505,7 @@ Suite *vcpu_suite(void) {
     tcase_add_test(t, stop_and_continue);
     tcase_add_test(t, destroy_while_running);
     tcase_add_test(t, halt_sleeps_until_interrupt);
+    tcase_add_test(t, halt_is_measured);
     tcase_add_test(t, idle_is_told_of);
     tcase_add_test(t, masked_interrupt_does_not_end_halt);
     tcase_add_test(t, init_restarts_bsp);
