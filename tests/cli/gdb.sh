@@ -131,4 +131,34 @@ END
 says_in_order "SIGQUIT" "0xffffff06" "inc    %ax" "guest-panicked" "0xffffff07" "= 2"
 wait $pid
 
+# Two processors are two threads: a breakpoint is for both, one steps while the other stands, either meets a watchpoint.
+start -smp 2 -m 16 -bios tests/stress/busy16.rom -no-reboot -gdb "unix:$socket"
+session <<'END'
+info threads
+break *0xf0000
+continue
+continue
+delete
+set $one = $_thread
+set $other = 3 - $one
+set scheduler-locking on
+thread $other
+set $before = $eip
+thread $one
+p $eip
+stepi
+p $eip
+thread $other
+p $eip == $before
+set scheduler-locking off
+watch *(char*)0x50c
+continue
+monitor info cpus
+kill
+END
+says_in_order "CPU#0" "CPU#1 [waiting for SIPI]" "hit Breakpoint 1, 0x000f0000" "hit Breakpoint 1, 0x000f0000" "= (void (*)()) 0xf0000" \
+    "= (void (*)()) 0xf0002" "= 1" "hit Hardware watchpoint" "New value = 1" "CPU #0: pc=" "CPU #1: pc="
+grep -q "Thread 1 hit Breakpoint" "$tmp/gdb" && grep -q "Thread 2 hit Breakpoint" "$tmp/gdb" && ok || bad "not both: $(cat "$tmp/gdb")"
+wait $pid
+
 finish

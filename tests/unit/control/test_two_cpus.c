@@ -287,6 +287,22 @@ START_TEST(gdb_runs) {
 }
 END_TEST
 
+/* Whoever makes the access is told of; one watchpoint is for all. */
+START_TEST(gdb_watchpoints) {
+    TWO_CPUS_CODE(machine, 0, 0xa0, 0x01, 0x20, 0xeb, 0xfb); /* MOV AL, [2001h]; JMP */
+    TWO_CPUS_CODE(machine, 1, 0xa2, 0x00, 0x20, 0xeb, 0xfb); /* MOV [2000h], AL; JMP */
+    IS(ask("Z2,2000,1"), "OK");
+    IS(stop("vCont;c"), "T05thread:2;watch:2000;");
+    IS(ask("Hg1"), "OK");
+    IS(stop("vCont;c"), "T05thread:2;watch:2000;");
+    IS(ask("z2,2000,1"), "OK");
+    IS(ask("Z3,2001,1"), "OK");
+    IS(stop("vCont;c"), "T05thread:1;rwatch:2001;");
+    IS(stop("vCont;c:1"), "T05thread:1;rwatch:2001;");
+    IS(ask("z3,2001,1"), "OK");
+}
+END_TEST
+
 /* `monitor` looks at the thread that gdb shows. */
 START_TEST(gdb_monitor) {
     IS(ask("Hg2"), "OK");
@@ -559,6 +575,7 @@ Suite *two_cpus_suite(void) {
     t = group(s, "gdb", attach, detach);
     tcase_add_test(t, gdb_threads);
     tcase_add_test(t, gdb_runs);
+    tcase_add_test(t, gdb_watchpoints);
     tcase_add_test(t, gdb_monitor);
     t = group(s, "observers", setup_traces, teardown);
     tcase_add_test(t, trace_lines);
