@@ -2,11 +2,17 @@
 /* Stopping the world. See exclusive.h. */
 #include "cpu/exclusive.h"
 
+#include <time.h>
+
 void cpu_group_init(struct CpuGroup *g) {
+    pthread_condattr_t attr;
     *g = (struct CpuGroup){0};
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_mutex_init(&g->mutex, NULL);
-    pthread_cond_init(&g->stopped, NULL);
+    pthread_cond_init(&g->stopped, &attr);
     pthread_cond_init(&g->ended, NULL);
+    pthread_condattr_destroy(&attr);
 }
 
 void cpu_group_destroy(struct CpuGroup *g) {
@@ -73,6 +79,15 @@ static bool may_begin(const struct CpuGroup *g, bool within) {
     return g->depth == 0 && g->working == 0 && (within || g->within == 0);
 }
 
+/* Be one of those who wait. */
+static void ask(struct CpuGroup *g) {
+    g->waiting++;
+    note_wanted(g);
+    for (struct CPUState *cpu = g->first; cpu != NULL; cpu = cpu->next_in_group)
+        if (cpu->working)
+            cpu_post(cpu, CPU_EVENT_LEAVE);
+}
+
 void cpu_exclusive_begin(struct CpuGroup *g, struct CPUState *self) {
     pthread_mutex_lock(&g->mutex);
     if (mine(g)) {
@@ -81,14 +96,10 @@ void cpu_exclusive_begin(struct CpuGroup *g, struct CPUState *self) {
         return;
     }
     bool within = self != NULL && self->working;
-    g->waiting++;
     g->within += within;
-    note_wanted(g);
     if (within) /* who waits is no obstacle to somebody else's world */
         end_work(g, self);
-    for (struct CPUState *cpu = g->first; cpu != NULL; cpu = cpu->next_in_group)
-        if (cpu->working)
-            cpu_post(cpu, CPU_EVENT_LEAVE);
+    ask(g);
     while (!may_begin(g, within))
         pthread_cond_wait(&g->stopped, &g->mutex);
     g->waiting--;
@@ -97,6 +108,29 @@ void cpu_exclusive_begin(struct CpuGroup *g, struct CPUState *self) {
     g->owner = pthread_self();
     g->back = within ? self : NULL;
     pthread_mutex_unlock(&g->mutex);
+}
+
+/* Nobody has the world: the next one who waits may, or it goes on. */
+static void pass_on(struct CpuGroup *g) { pthread_cond_broadcast(g->waiting != 0 ? &g->stopped : &g->ended); }
+
+bool cpu_exclusive_try(struct CpuGroup *g, const struct timespec *until) {
+    int r = 0;
+    pthread_mutex_lock(&g->mutex);
+    ask(g);
+    while (!may_begin(g, false) && r == 0)
+        r = pthread_cond_timedwait(&g->stopped, &g->mutex, until);
+    bool begun = may_begin(g, false);
+    g->waiting--;
+    if (begun) {
+        g->depth = 1;
+        g->owner = pthread_self();
+        g->back = NULL;
+    } else {
+        note_wanted(g);
+        pass_on(g);
+    }
+    pthread_mutex_unlock(&g->mutex);
+    return begun;
 }
 
 void cpu_exclusive_end(struct CpuGroup *g) {
@@ -109,7 +143,7 @@ void cpu_exclusive_end(struct CpuGroup *g) {
             begin_work(g, back);
         if (back != NULL && g->waiting != 0) /* it goes on to the end of its instruction, and no further */
             cpu_post(back, CPU_EVENT_LEAVE);
-        pthread_cond_broadcast(g->waiting != 0 ? &g->stopped : &g->ended);
+        pass_on(g);
     }
     pthread_mutex_unlock(&g->mutex);
 }

@@ -44,6 +44,9 @@ static inline bool cpu_is_alone(const struct CPUState *cpu) {
  */
 void cpu_exclusive_begin(struct CpuGroup *g, struct CPUState *self);
 void cpu_exclusive_end(struct CpuGroup *g);
+/** As cpu_exclusive_begin, but only if it can be done until then (CLOCK_MONOTONIC); else false, and the world goes on
+ *  as if nobody had asked. Not in a vCPU's thread, nor between begin and end. */
+bool cpu_exclusive_try(struct CpuGroup *g, const struct timespec *until);
 
 /** The vCPU loop's part; in the vCPU's thread. A vCPU without group is alone: nothing happens. */
 void cpu_run_begin(struct CPUState *cpu);

@@ -182,16 +182,27 @@ void machine_press_reset(struct Machine *m) {
     machine_request_reset(m);
 }
 
-int machine_pause(struct Machine *m, int timeout_ms) {
-    int64_t end = host_now() + timeout_ms * 1000000LL;
-    int r = 0;
+static int pause_for_ever(struct Machine *m) {
     for (unsigned i = 1; i < m->cpu_count; i++)
         vcpu_request_stop(machine_cpu(m, i));
-    for (unsigned i = 0; i < m->cpu_count && r == 0; i++) {
-        int64_t left = (end - host_now()) / 1000000;
-        r = vcpu_pause(machine_cpu(m, i), timeout_ms < 0 ? -1 : left < 0 ? 0 : (int)left);
-    }
-    return r;
+    for (unsigned i = 0; i < m->cpu_count; i++)
+        vcpu_pause(machine_cpu(m, i), -1);
+    return 0;
+}
+
+/* Of several all or none: if one does not come back, the others must not have parked. */
+int machine_pause(struct Machine *m, int timeout_ms) {
+    if (timeout_ms < 0)
+        return pause_for_ever(m);
+    if (m->cpu_count == 1)
+        return vcpu_pause(machine_cpu(m, 0), timeout_ms);
+    int64_t end = host_now() + timeout_ms * 1000000LL;
+    struct timespec until = {.tv_sec = end / NS_PER_SEC, .tv_nsec = end % NS_PER_SEC};
+    if (!cpu_exclusive_try(&m->cpu_group, &until))
+        return -ETIMEDOUT;
+    request_stop(m);
+    cpu_exclusive_end(&m->cpu_group);
+    return pause_for_ever(m);
 }
 
 void machine_quit(struct Machine *m) {

@@ -310,7 +310,8 @@ int machine_start(struct Machine *m, uint64_t instructions);
 int machine_go(struct Machine *m, const uint8_t *go, uint64_t instructions);
 /** A step of that vCPU; the others stand. As machine_start. */
 int machine_step(struct Machine *m, unsigned cpu);
-/** 0, or -ETIMEDOUT as vcpu_pause, of all together; of several, those that have come back stand. */
+/** Stop all vCPUs, and wait until they stand, for `timeout_ms` at most (negative: for ever). 0, or -ETIMEDOUT: one has
+ *  not come back, and all run on. Any thread but a vCPU's, lock not held. */
 int machine_pause(struct Machine *m, int timeout_ms);
 /** Reset before the next instruction. Any thread. */
 void machine_request_reset(struct Machine *m);

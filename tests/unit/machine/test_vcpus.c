@@ -93,6 +93,45 @@ START_TEST(pauses) {
 }
 END_TEST
 
+static _Atomic bool let_go, entered;
+
+static void stays(void *opaque, unsigned cpu, uint64_t offset, uint64_t value, unsigned size) {
+    (void)opaque, (void)cpu, (void)offset, (void)value, (void)size;
+    atomic_store(&entered, true);
+    while (!atomic_load(&let_go))
+        usleep(1000);
+}
+
+/* The second one is in a device that does not come back: the pause gives up, the first one has not parked either, and
+ * when the second one comes back, both run. */
+START_TEST(all_or_none_pause) {
+    Twin86Machine *machine = two_cpus_new(with_engine);
+    Twin86Hook hook = {.write = stays};
+    const _Atomic uint16_t *count = (void *)(machine_of(machine)->ram.host + 0x600);
+    twin86_hook_ports(machine, 0x80, 1, &hook);
+    TWO_CPUS_CODE(machine, 0, 0xff, 0x06, 0x00, 0x06, 0x40, 0xeb, 0xf9); /* INC WORD [600h]; INC AX; JMP */
+    TWO_CPUS_CODE(machine, 1, 0xe6, 0x80, 0x66, 0x43, 0xeb, 0xfc);       /* OUT 80h, AL; INC EBX; JMP */
+    ck_assert_int_eq(twin86_start(machine, 0), 0);
+    while (!atomic_load(&entered))
+        usleep(1000);
+    for (unsigned i = 0; i < 3; i++) {
+        ck_assert_int_eq(twin86_try_pause(machine, 20), -ETIMEDOUT);
+        ck_assert(vcpu_running(machine_cpu(machine_of(machine), 0)));
+    }
+    atomic_store(&let_go, true);
+    for (unsigned i = 0; i < 3; i++) {
+        uint16_t before = atomic_load(count);
+        for (unsigned k = 0; k < 60000 && atomic_load(count) == before; k++)
+            usleep(1000);
+        ck_assert_uint_ne(atomic_load(count), before);
+    }
+    ck_assert_int_eq(twin86_try_pause(machine, 60000), 0);
+    ck_assert(!twin86_running(machine));
+    two_cpus_run(machine);
+    twin86_destroy(machine);
+}
+END_TEST
+
 /* A step is one CPU's; the other stands still. */
 START_TEST(one_steps) {
     Twin86Machine *machine = two_cpus_new(with_engine);
@@ -413,6 +452,7 @@ static void add_each_engine(TCase *t) {
     tcase_add_test(t, ids_follow_topology);
     tcase_add_test(t, both_run);
     tcase_add_test(t, pauses);
+    tcase_add_test(t, all_or_none_pause);
     tcase_add_test(t, one_steps);
     tcase_add_test(t, breakpoint_stops_both);
     tcase_add_test(t, resets);
