@@ -305,7 +305,7 @@ static bool is_to_park(const struct CPUState *cpu) { return cpu->thread->stop ||
 
 /* Who goes on now; NULL: nobody runs. Mutex held. */
 static struct CPUState *next_turn(struct VcpuWorker *w) {
-    struct CPUState *had = owner(w), *cpu = had;
+    struct CPUState *had = w->shared ? owner(w) : NULL, *cpu = had;
     if (had == NULL || !had->thread->running || had->turn_over || cpu_progress(had) >= had->turn_end) {
         cpu = w->first != NULL ? running_from(w, had != NULL ? after(w, had) : w->first) : NULL;
         if (cpu != NULL && w->shared && !is_to_park(cpu)) {
@@ -398,18 +398,20 @@ static void end_time(struct VcpuWorker *w, struct CPUState *cpu) {
 
 /* All wait: sleep, or with CLOCK_ICOUNT let time jump to the next timer. */
 static void idle(struct VcpuWorker *w, struct CPUState *cpu) {
-    enum Sleep how = sleep_of_all(w);
-    int64_t deadline = clock_deadline(cpu->clock);
-    bool timers = deadline < CLOCK_END || (deadline == CLOCK_END && how >= SLEEP_FOR_FEW);
-    if (!cpu->icount || how == SLEEP_HELD || !timers) {
+    if (!cpu->icount) { /* its state is another's by now, who may have stopped the world */
         sleep_until_work(w, -1);
         return;
     }
-    int64_t ns = deadline - clock_now(cpu->clock);
-    if (how <= SLEEP_FOR_FEW && /* timers would spin: nothing they raise gets in */
-        sleep_until_work(w, ns > ICOUNT_IDLE_MAX_NS ? ICOUNT_IDLE_MAX_NS
-                            : ns < 0                ? 0
-                                                    : ns))
+    enum Sleep how = sleep_of_all(w);
+    int64_t deadline = clock_deadline(cpu->clock);
+    bool timers = deadline < CLOCK_END || (deadline == CLOCK_END && how >= SLEEP_FOR_FEW);
+    if (how == SLEEP_HELD || !timers) {
+        sleep_until_work(w, -1);
+        return;
+    }
+    int64_t ns = deadline - clock_now(cpu->clock), real = ns < ICOUNT_IDLE_MAX_NS ? ns : ICOUNT_IDLE_MAX_NS;
+    /* timers would spin, where nothing they raise gets in */
+    if (how <= SLEEP_FOR_FEW && sleep_until_work(w, real > 0 ? real : 0))
         return;
     if (deadline >= CLOCK_END)
         end_time(w, cpu);
@@ -449,7 +451,7 @@ static void take_turns(struct VcpuWorker *w) {
             return;
         cpu->thread->waits = false;
         enum Round r = take_turn(cpu);
-        if (r == ROUND_WAITS)
+        if (r == ROUND_WAITS && w->shared)
             cpu->turn_over = true;
         waiting = r == ROUND_WAITS ? waiting + 1 : 0;
         if (r == ROUND_WAITS && waiting >= count_running(w)) {

@@ -37,9 +37,15 @@ static int init_ram(struct Region *r, const char *name, uint64_t size) {
     return size == 0 || size % PAGE_SIZE || size > INT64_MAX ? -EINVAL : 0;
 }
 
+/* What is kept of each page. */
+static bool map_notes(struct Region *r) {
+    uint64_t pages = r->size / PAGE_SIZE;
+    return (r->page_flags = map_lazily(pages, -1)) && (r->page_code = map_lazily(pages * sizeof(*r->page_code), -1));
+}
+
 int region_init_ram(struct Region *r, const char *name, uint64_t size) {
     int err = init_ram(r, name, size);
-    if (err == 0 && (!(r->host = map_huge(size)) || !(r->page_flags = map_lazily(size / PAGE_SIZE, -1)))) {
+    if (err == 0 && (!(r->host = map_huge(size)) || !map_notes(r))) {
         err = -errno;
         region_destroy(r);
     }
@@ -54,7 +60,7 @@ int region_init_shared_ram(struct Region *r, const char *name, uint64_t size) {
     snprintf(label, sizeof(label), "twin86-%s", name);
     r->memfd = memfd_create(label, MFD_CLOEXEC);
     if (r->memfd < 0 || ftruncate(r->memfd, (off_t)size) < 0 || !(r->host = map_lazily(size, r->memfd)) ||
-        !(r->page_flags = map_lazily(size / PAGE_SIZE, -1))) {
+        !map_notes(r)) {
         err = -errno;
         region_destroy(r);
     }
@@ -84,6 +90,8 @@ void region_destroy(struct Region *r) {
         munmap(r->host, r->size);
     if (r->page_flags)
         munmap(r->page_flags, r->size / PAGE_SIZE);
+    if (r->page_code)
+        munmap(r->page_code, r->size / PAGE_SIZE * sizeof(*r->page_code));
     if (r->memfd >= 0)
         close(r->memfd);
     *r = (struct Region){.name = r->name, .kind = r->kind, .memfd = -1};

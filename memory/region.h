@@ -37,6 +37,8 @@ struct Region {
     uint64_t size;           /* bytes, a multiple of 4096 for RAM and ROM */
     uint8_t *host;           /* RAM and ROM: `size` bytes of host memory; NULL for MMIO */
     uint8_t *page_flags;     /* RAM: one byte for each 4 KiB page, PAGE_FLAG_*; NULL otherwise. Access atomically */
+    uint64_t *page_code;     /* RAM: for each page a bit for each 64 bytes of it that may be decoded: code that one of
+                                several vCPUs has. Access atomically */
     const struct IoOps *ops; /* MMIO */
     void *opaque;
     int memfd; /* shared RAM: the file behind `host`; else -1 */

@@ -20,11 +20,15 @@ void apic_bus_add_listener(struct ApicBus *bus, struct ApicEoiListener *listener
 /* Lowest priority: the data sheets leave ties open; the least id makes runs repeatable. */
 static bool deliver_lowest(struct ApicBus *bus, const struct ApicMessage *msg, const struct Lapic *except) {
     struct Lapic *best = NULL;
+    unsigned least = 0;
     for (struct Lapic *l = bus->lapics; l; l = l->next) {
         if (l == except || !lapic_matches(l, msg) || !lapic_accepts_fixed(l))
             continue;
-        if (!best || lapic_priority(l) < lapic_priority(best))
-            best = l;
+        unsigned priority = lapic_settled_priority(l);
+        if (best && priority >= least)
+            continue;
+        best = l;
+        least = priority;
     }
     return best && lapic_receive(best, msg);
 }

@@ -26,6 +26,11 @@ unsigned lapic_priority(const struct Lapic *l) {
     return l->state.tpr >> 4 >= isrv >> 4 ? l->state.tpr : isrv & 0xf0;
 }
 
+unsigned lapic_settled_priority(struct Lapic *l) {
+    lapic_pv_eoi_settle(l);
+    return lapic_priority(l);
+}
+
 /* The vector that may be delivered now, or -1. */
 static int deliverable(const struct Lapic *l) {
     int v = highest(l->state.irr);
@@ -238,7 +243,9 @@ bool lapic_receive(struct Lapic *l, const struct ApicMessage *msg) {
         l->state.extint_message = 1;
         lapic_update(l);
         return true;
-    default: /* this CPU has no system management mode */ return false;
+    default: /* this CPU has no system management mode */
+        device_error(l->log, l->name, "is sent what it does not take, delivery mode", msg->mode);
+        return false;
     }
 }
 

@@ -139,6 +139,7 @@ void lapic_mmio_write(struct Lapic *l, uint64_t offset, uint32_t value);
 bool lapic_matches(const struct Lapic *l, const struct ApicMessage *msg);
 bool lapic_accepts_fixed(const struct Lapic *l);                    /* enabled by base and SVR */
 unsigned lapic_priority(const struct Lapic *l);                     /* the processor priority (PPR) */
+unsigned lapic_settled_priority(struct Lapic *l);                   /* the same, to choose one by */
 bool lapic_receive(struct Lapic *l, const struct ApicMessage *msg); /* false: not accepted */
 
 #endif

@@ -83,9 +83,12 @@ static size_t bytes_in_use(const struct BlockCache *c) {
 }
 
 void tcg_describe(const void *engine, char *buf, size_t n) {
-    const struct BlockCache *c = ((const struct Tcg *)engine)->blocks;
-    snprintf(buf, n, "blocks: %" PRIu64 " decoded, %.1f of %zu MiB used, %" PRIu64 " segments recycled", c->built,
-             (double)bytes_in_use(c) / (1 << 20), c->arena_size >> 20, c->recycled);
+    const struct Tcg *t = engine;
+    const struct BlockCache *c = t->blocks;
+    snprintf(buf, n,
+             "blocks: %" PRIu64 " decoded, %.1f of %zu MiB used, %" PRIu64 " segments recycled; %" PRIu64
+             " split locks",
+             c->built, (double)bytes_in_use(c) / (1 << 20), c->arena_size >> 20, c->recycled, t->split_locks);
 }
 
 static unsigned hash_of(uint64_t phys, uint32_t mode) {
@@ -113,6 +116,39 @@ static void clear_code_flag(struct Tcg *t, uint64_t page) {
     struct Region *r = bus_find(t->cpu->bus, page, &offset, &avail);
     if (r != NULL && r->page_flags != NULL)
         __atomic_and_fetch(&r->page_flags[offset >> 12], (uint8_t)~PAGE_FLAG_CODE, __ATOMIC_RELAXED);
+}
+
+/* Of several vCPUs none is to be stopped for a store beside all that is decoded in its page. So who decodes marks the
+ * bytes before it reads them, and who stores looks after it has stored: one of the two sees the other. */
+
+/** The bits of Region.page_code for `size` bytes, not 0, within a page. */
+static uint64_t code_bits(uint64_t phys, uint64_t size) {
+    unsigned first = (unsigned)(phys & 0xfff) >> 6, last = (unsigned)((phys & 0xfff) + size - 1) >> 6;
+    return (~0ull << first) & (~0ull >> (63 - last));
+}
+
+static void mark_code(uint64_t *map, uint64_t phys, uint64_t size) {
+    if (LIKELY(map == NULL))
+        return;
+    uint64_t bits = code_bits(phys, size);
+    if ((__atomic_load_n(map, __ATOMIC_RELAXED) & bits) != bits)
+        __atomic_or_fetch(map, bits, __ATOMIC_SEQ_CST);
+}
+
+/** Those of a block in `page`. */
+static uint64_t block_bits(const struct Block *b, uint64_t page) {
+    uint64_t in_page = 4096 - (b->phys & 0xfff), bits = 0;
+    if ((b->phys & ~0xfffull) == page)
+        bits = code_bits(b->phys, b->bytes < in_page ? b->bytes : in_page);
+    return b->phys_next == page ? bits | code_bits(page, INSN_MAX_BYTES) : bits;
+}
+
+/** There are still blocks in a page, with these bits. */
+static void keep_bits(struct Tcg *t, uint64_t page, uint64_t bits) {
+    uint64_t offset, avail;
+    struct Region *r = bits != 0 && !cpu_is_alone(t->cpu) ? bus_find(t->cpu->bus, page, &offset, &avail) : NULL;
+    if (r != NULL && r->page_code != NULL)
+        __atomic_or_fetch(&r->page_code[offset >> 12], bits, __ATOMIC_SEQ_CST);
 }
 
 /* The pages of a block that goes are data again, if no other vCPU may have code there. */
@@ -284,6 +320,7 @@ bool tcg_code_forget(struct Tcg *t, uint64_t phys, uint64_t size) {
     uint64_t page = phys & ~0xfffull;
     struct Block **chain = page_chain(t->blocks, page);
     bool any_left = false, any_gone = false;
+    uint64_t bits = 0;
     for (struct Block **p = chain; *p != NULL;) {
         struct Block *b = *p, **next = chain_next(t->blocks, b, chain);
         if (!is_gone(t->blocks, b) && overlaps(b, phys, size))
@@ -294,10 +331,12 @@ bool tcg_code_forget(struct Tcg *t, uint64_t phys, uint64_t size) {
             continue;
         }
         any_left |= has_bytes_in(b, page);
+        bits |= block_bits(b, page);
         p = next;
     }
     if (any_gone)
         cut_links(t->blocks, chain);
+    keep_bits(t, page, bits);
     return any_left;
 }
 
@@ -345,12 +384,18 @@ void tcg_code_serve(struct Tcg *t) {
         tcg_code_written(t, written[k].phys, written[k].size);
 }
 
-void tcg_code_stored(struct Tcg *t, uint64_t phys, uint64_t size) {
+/* Now and then all are asked even for a store beside code: what they had decoded may be gone, and the page be data. */
+void tcg_code_stored(struct Tcg *t, uint64_t *map, uint64_t phys, uint64_t size) {
+    enum { BESIDE_MAX = 256 };
     if (LIKELY(cpu_is_alone(t->cpu))) {
         tcg_code_written(t, phys, size);
         return;
     }
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (!(__atomic_load_n(map, __ATOMIC_SEQ_CST) & code_bits(phys, size)) && ++t->beside_code % BESIDE_MAX != 0)
+        return;
     cpu_exclusive_begin(t->cpu->group, t->cpu);
+    __atomic_store_n(map, 0, __ATOMIC_SEQ_CST); /* those that have code there mark it again */
     if (!bus_announce_code_stored(t->cpu->bus, phys, size))
         clear_code_flag(t, phys);
     cpu_exclusive_end(t->cpu->group);
@@ -373,9 +418,13 @@ static void page_bytes(struct Tcg *t, const struct ExecTlbEntry *e, unsigned off
         bus_read(t->cpu->bus, e->phys + offset, out, n);
 }
 
+static bool is_protected(const struct ExecTlbEntry *e) {
+    return e->page_flags == NULL || (__atomic_load_n(e->page_flags, __ATOMIC_RELAXED) & PAGE_FLAG_CODE);
+}
+
 /** A page about to hold decoded code: writes to it must be seen from now on. */
 static void protect(struct Tcg *t, const struct ExecTlbEntry *e) {
-    if (e->page_flags == NULL || (__atomic_load_n(e->page_flags, __ATOMIC_RELAXED) & PAGE_FLAG_CODE))
+    if (is_protected(e))
         return;
     if (LIKELY(cpu_is_alone(t->cpu))) {
         __atomic_or_fetch(e->page_flags, PAGE_FLAG_CODE, __ATOMIC_SEQ_CST);
@@ -405,14 +454,19 @@ static unsigned fetch(struct Tcg *t, struct Fetch *f, unsigned off, bool cross, 
     if (more_pages) { /* before any byte is read: another vCPU may store meanwhile */
         uint64_t next = f->linear + off + n;
         f->second = *tcg_exec_page(t, (t->mode & MODE_CODE) == MODE_CODE64 ? next : (uint32_t)next);
-        protect(t, &f->second);
+        do { /* while the one has been waited for, the other may have become data again */
+            protect(t, &f->second);
+            protect(t, f->page);
+        } while (!is_protected(&f->second));
     }
+    mark_code(f->page->page_code, in_page, n);
     page_bytes(t, f->page, in_page, out, n);
     if (!more_pages)
         return n;
     unsigned more = INSN_MAX_BYTES - n;
     if (more > allowed - n)
         more = (unsigned)(allowed - n);
+    mark_code(f->second.page_code, 0, more);
     page_bytes(t, &f->second, 0, out + n, more);
     return n + more;
 }
@@ -540,6 +594,7 @@ static void watch_block(struct Tcg *t, struct Block *b, void *room) {
 /** Where a debugger has a breakpoint, at this address or one with the same offset in its page. */
 static struct Block *build_break(struct Tcg *t, struct Fetch *f, uint64_t phys, uint32_t mode) {
     protect(t, f->page);
+    mark_code(f->page->page_code, phys, 1);
     size_t extra_at;
     struct Block *b = arena_take(t, block_size(t, 1, 0, 0, &extra_at));
     b->phys = phys;

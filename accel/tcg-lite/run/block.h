@@ -63,9 +63,9 @@ void tcg_code_written(struct Tcg *t, uint64_t phys, uint64_t size);
 void tcg_code_announce(struct Tcg *t, uint64_t phys, uint64_t size);
 /** Where nobody has said what was written everything is forgotten. When nothing runs in blocks. */
 void tcg_code_serve(struct Tcg *t);
-/** The same for a store of the vCPU's own, within a page: what other vCPUs have decoded of it becomes stale, too,
- *  before the store is over. */
-void tcg_code_stored(struct Tcg *t, uint64_t phys, uint64_t size);
+/** The same for a store of the vCPU's own, within a page whose Region.page_code is `map`: what other vCPUs have decoded
+ *  of it becomes stale, too, before the store is over. */
+void tcg_code_stored(struct Tcg *t, uint64_t *map, uint64_t phys, uint64_t size);
 /** Within a page: blocks become stale. True: the page still has some. While the vCPU does not run. */
 bool tcg_code_forget(struct Tcg *t, uint64_t phys, uint64_t size);
 

@@ -124,7 +124,7 @@ static void note_write(struct Tcg *t, struct TlbEntry *e, uint64_t page, uint64_
     if (logging)
         __atomic_or_fetch(flags, PAGE_FLAG_DIRTY, __ATOMIC_RELAXED);
     if (__atomic_load_n(flags, __ATOMIC_RELAXED) & PAGE_FLAG_CODE)
-        tcg_code_stored(t, phys, size);
+        tcg_code_stored(t, &r->page_code[offset >> 12], phys, size);
     bool code = __atomic_load_n(flags, __ATOMIC_RELAXED) & PAGE_FLAG_CODE;
     bool watched = t->debug_watching && cpu_watched(&t->cpu->debug, page, 4096);
     if (!code && !logging && !watched && !t->watching && e < t->tlbs[MMU_ALIGN] && !(e->tag_write & TLB_NONE))
@@ -259,6 +259,7 @@ SLOW_CC void *mem_lock(struct Tcg *t, const struct Insn *i, uint64_t linear, uns
         note_access(t, i, linear, size, true);
         return (void *)(e->host + (linear & 0xfff));
     }
+    t->split_locks += crosses(linear, size);
     if (!cpu_is_alone(t->cpu))
         stop_the_others(t, i, linear, size);
     return NULL;
@@ -364,9 +365,22 @@ static unsigned piece(uint64_t at, unsigned left) {
     return n;
 }
 
+/** 16 bytes by one access of the host: on processors with AVX they are atomic where aligned (SDM vol. 3, 9.1.1). */
+static void host_copy16(void *to, const void *from) {
+    typedef uint64_t any_vec __attribute__((vector_size(16), aligned(1), may_alias));
+    *(any_vec *)to = *(const any_vec *)from;
+}
+
+static bool is_aligned16(uint64_t linear, unsigned n) { return n == 16 && (linear & 15) == 0; }
+
 static void load_bytes(struct Tcg *t, const struct Insn *i, unsigned mmu, uint64_t linear, void *buf, unsigned n) {
     probe_range(t, i, mmu, linear, n, false);
     note_access(t, i, linear, n, false);
+    const struct TlbEntry *e = is_aligned16(linear, n) ? translate(t, i, mmu, linear, false) : NULL;
+    if (e != NULL && (e->phys & (TLB_RAM | TLB_ROM))) {
+        host_copy16(buf, (const void *)(e->host + (linear & 0xfff)));
+        return;
+    }
     for (unsigned k = 0; k < n;) {
         uint64_t at = wrap(t, linear + k);
         unsigned size = piece(at, n - k);
@@ -387,6 +401,12 @@ static void store_bytes(struct Tcg *t, const struct Insn *i, unsigned mmu, uint6
                         unsigned n) {
     probe_range(t, i, mmu, linear, n, true);
     note_access(t, i, linear, n, true);
+    struct TlbEntry *e = is_aligned16(linear, n) ? translate(t, i, mmu, linear, true) : NULL;
+    if (e != NULL && (e->phys & TLB_RAM)) {
+        host_copy16((void *)(e->host + (linear & 0xfff)), buf);
+        note_write(t, e, linear & ~0xfffull, (e->phys & ~0xfffull) | (linear & 0xfff), n);
+        return;
+    }
     for (unsigned k = 0; k < n;) {
         uint64_t at = wrap(t, linear + k);
         unsigned size = piece(at, n - k);

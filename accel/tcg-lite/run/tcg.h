@@ -77,6 +77,7 @@ struct ExecTlbEntry {
     uint64_t phys;
     const uint8_t *host; /* NULL: not RAM or ROM */
     uint8_t *page_flags; /* of this page; NULL for ROM */
+    uint64_t *page_code; /* likewise; NULL for a vCPU that is alone, too */
 };
 
 struct Block;
@@ -148,6 +149,8 @@ struct Tcg {
     uint16_t noted_at[TLB_NOTED_MAX]; /* mmu << TLB_BITS | index */
     uint16_t pkeys_cached;            /* protection keys of user pages filled since the last whole flush */
     pthread_t thread;                 /* that runs exec() */
+    uint64_t split_locks;             /* locked operands that lay in two pages */
+    unsigned beside_code;             /* stores beside what is decoded (tcg_code_stored) */
     unsigned pauses;                  /* how many the guest has executed */
     bool kvm_pv_stale;                /* what the guest was told by kvm_pv.c may no longer be true */
     int64_t steal_due;                /* host ns at which it is told again how long it had to wait */

@@ -5,6 +5,7 @@
 #include "accel/tcg-lite/run/tlb.h"
 #include "accel/tcg-lite/run/links.h"
 #include "accel/tcg-lite/run/loop.h"
+#include "cpu/exclusive.h"
 
 #include <string.h>
 
@@ -133,7 +134,9 @@ const struct ExecTlbEntry *tcg_exec_page(struct Tcg *t, uint64_t linear) {
     bool direct = region != NULL && region->kind != REGION_MMIO && avail >= 4096;
     tcg_page_entered(t, e, page, w.phys & ~0xfffull, user, w.global);
     e->host = direct ? region->host + offset : NULL;
-    e->page_flags = direct && region->kind == REGION_RAM ? &region->page_flags[offset >> 12] : NULL;
+    bool ram = direct && region->kind == REGION_RAM;
+    e->page_flags = ram ? &region->page_flags[offset >> 12] : NULL;
+    e->page_code = ram && !cpu_is_alone(t->cpu) ? &region->page_code[offset >> 12] : NULL;
     if (w.page_size > 4096 && (t->env->cr0 & CR0_PG))
         t->paging_large[linear >> 63] = true;
     return e;

@@ -680,6 +680,23 @@ START_TEST(pv_eoi) {
 }
 END_TEST
 
+/* Lowest priority: one that has ended its interrupt by its memory alone is idle. */
+START_TEST(pv_eoi_and_lowest_priority) {
+    static _Atomic uint8_t flag;
+    apic_open_enabled(&b, 2);
+    lapic_set_pv_eoi(&b.cpu[0].lapic, &flag);
+    send_fixed(0x81);
+    ck_assert_int_eq(lapic_acknowledge(&b.cpu[0].lapic), 0x81);
+    ck_assert_uint_eq(flag, 1);
+    flag = 0; /* the guest's EOI */
+    apic_write(&b, 0, APIC_LDR, 1u << 24);
+    apic_write(&b, 1, APIC_LDR, 2u << 24);
+    apic_bus_msi(&b.bus, 0xfee0300c, 0x172);
+    ck_assert(b.cpu[0].intr && !b.cpu[1].intr);
+    apic_close(&b);
+}
+END_TEST
+
 START_TEST(many_ipis_by_one_call) {
     const uint64_t bits[2] = {5, 1ull << 63};
     apic_open_enabled(&b, 3);
@@ -715,6 +732,7 @@ Suite *lapic_suite(void) {
     tcase_add_test(t, x2apic_registers);
     tcase_add_test(t, message_signaled);
     tcase_add_test(t, pv_eoi);
+    tcase_add_test(t, pv_eoi_and_lowest_priority);
     tcase_add_test(t, many_ipis_by_one_call);
     tcase_add_test(t, survives_anything);
     suite_add_tcase(s, t);

@@ -124,12 +124,46 @@ START_TEST(accessed_bit) {
 }
 END_TEST
 
+/* One CPU stores 16 aligned bytes that are all the same, each time after a TLB miss; the other one loads them so, and
+ * never finds half of them: on processors with AVX these are single accesses. */
+START_TEST(sixteen_bytes) {
+    static const uint8_t store[] = {
+        0x0f, 0x20, 0xe0, 0x66, 0x0d, 0x00, 0x02, 0x00, 0x00, 0x0f, 0x22, 0xe0, /* CR4.OSFXSR = 1 */
+        0x66, 0x0f, 0x76, 0xc0, 0x66, 0x0f, 0xef, 0xc9, 0xb9, 0x20, 0x4e,       /* XMM0 = -1; XMM1 = 0; CX = 20000 */
+        0x0f, 0x01, 0x3e, 0x00, 0x20, 0x66, 0x0f, 0x7f, 0x06, 0x00, 0x20, /* INVLPG [2000h]; MOVDQA [2000h], XMM0 */
+        0x0f, 0x01, 0x3e, 0x00, 0x20, 0x66, 0x0f, 0x7f, 0x0e, 0x00, 0x20, /* INVLPG [2000h]; MOVDQA [2000h], XMM1 */
+        0xe2, 0xe8, 0xc6, 0x06, 0x00, 0x30, 0x01, 0xf4};                  /* LOOP; MOV BYTE [3000h], 1; HLT */
+    static const uint8_t load[] = {
+        0x0f, 0x20, 0xe0, 0x66, 0x0d, 0x00, 0x02, 0x00, 0x00, 0x0f, 0x22, 0xe0, /* CR4.OSFXSR = 1 */
+        0x31, 0xd2, 0x0f, 0x01, 0x3e, 0x00, 0x20,                               /* DX = 0; INVLPG [2000h] */
+        0x66, 0x0f, 0x6f, 0x16, 0x00, 0x20, 0x66, 0x0f, 0x6f, 0xda,             /* MOVDQA XMM2, [2000h]; XMM3 = XMM2 */
+        0x66, 0x0f, 0x73, 0xdb, 0x08, 0x66, 0x0f, 0x7e, 0xd3,                   /* PSRLDQ XMM3, 8; EBX = XMM2 */
+        0x66, 0x0f, 0x7e, 0xd8, 0x66, 0x39, 0xd8, 0x74, 0x01, 0x42,             /* if XMM3 != EBX then DX++ */
+        0x80, 0x3e, 0x00, 0x30, 0x00, 0x74, 0xd7,                               /* while [3000h] = 0 */
+        0x89, 0x16, 0x02, 0x30, 0xc6, 0x06, 0x01, 0x30, 0x01, 0xf4};            /* [3002h] = DX; [3001h] = 1; HLT */
+    Twin86Machine *m = two_cpus_new(NULL);
+    uint8_t done[2] = {0, 0};
+    uint16_t torn = 1;
+    two_cpus_code(m, 0, store, sizeof(store));
+    two_cpus_code(m, 1, load, sizeof(load));
+    ck_assert_int_eq(twin86_start(m, 0), 0);
+    for (unsigned k = 0; k < 60000 && done[1] == 0; k++, usleep(1000))
+        twin86_read_memory(m, 0x3000, done, 2);
+    twin86_pause(m);
+    ck_assert_uint_eq(done[1], 1);
+    twin86_read_memory(m, 0x3002, &torn, sizeof(torn));
+    ck_assert_uint_eq(torn, 0);
+    twin86_destroy(m);
+}
+END_TEST
+
 Suite *locked_suite(void) {
     Suite *s = suite_create("locked");
     TCase *t = tcase_create("locked");
     tcase_set_timeout(t, 240);
     tcase_add_loop_test(t, none_is_lost, 0, FORMS);
     tcase_add_test(t, accessed_bit);
+    tcase_add_test(t, sixteen_bytes);
     suite_add_tcase(s, t);
     return s;
 }

@@ -383,6 +383,8 @@ START_TEST(page_of_both) {
     ck_assert_uint_ne(two_cpus_reg(machine, 0, TWIN86_RAX), 0);
     ck_assert_uint_ne(two_cpus_reg(machine, 1, TWIN86_RBX), 0);
     two_cpus_start_at(machine, 1, 0x7d00);
+    uint64_t decoded = machine_of(machine)->ram.page_code[7]; /* for each 64 bytes; CPU 0 stores beside them */
+    ck_assert_uint_eq(decoded, 1ull << (0xc00 / 64) | 1ull << (0xd00 / 64));
     twin86_write_memory(machine, 0x7d00, other, sizeof(other)); /* a debugger's write */
     uint64_t before = two_cpus_reg(machine, 1, TWIN86_RBX);
     two_cpus_run(machine);
