@@ -138,8 +138,7 @@ struct Machine {
     const struct DeviceLog *hole_log; /* NULL: nobody looks */
 
     struct ApicBus apic_bus;
-    struct Region apic_page;
-    uint64_t apic_page_at; /* where it is mapped; 0: nowhere */
+    struct ApicPage apic_page[MACHINE_CPUS_MAX];
     struct Ioapic ioapic;
     struct Pic pic;
     struct Pit pit;

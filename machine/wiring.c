@@ -2,8 +2,6 @@
 /* The PC's memory map, devices and interrupt routes: machine_wire_devices, at the end, is the whole of it. */
 #include "machine/machine.h"
 
-#define PAGE_SIZE 4096
-
 /* ---- wires ---- */
 
 /* ISA interrupt `line`: to the PICs, and to the IOAPIC pin of the same number, but IRQ 0 to pin 2 (the MADT says so).
@@ -174,28 +172,41 @@ static int lapic_inta(void *opaque) {
     return pic_pending(pic) ? pic_acknowledge(pic) : -1;
 }
 
-/* Where that CPU looks for its local APIC; 0: in x2APIC mode and when it is disabled nowhere. */
-static uint64_t apic_page(struct MachineCpu *c) {
-    uint64_t base = lapic_get_base(&c->lapic), mode = base & (APIC_BASE_ENABLE | APIC_BASE_X2APIC);
-    return mode == APIC_BASE_ENABLE ? base & ~0xfffull : 0;
+static bool apic_is_at(const struct Machine *m, uint64_t at) {
+    unsigned i = 0;
+    while (i < m->cpu_count && lapic_page(&m->cpus[i].lapic) != at)
+        i++;
+    return i < m->cpu_count;
 }
 
-/* The local APICs' page follows IA32_APIC_BASE. It is one for all: of the first CPU that has one. */
+/* The one at this address; 0: one that is not mapped. There are as many as local APICs. */
+static struct ApicPage *find_apic_page(struct Machine *m, uint64_t at) {
+    unsigned k = 0;
+    while (k < MACHINE_CPUS_MAX && m->apic_page[k].at != at)
+        k++;
+    return k < MACHINE_CPUS_MAX ? &m->apic_page[k] : NULL;
+}
+
+/* The local APICs' pages follow IA32_APIC_BASE. Those that are at one address, most often all, share one. */
 static void lapic_base_changed(void *opaque, uint64_t base) {
-    struct Machine *m = ((struct MachineCpu *)opaque)->machine;
+    struct MachineCpu *c = opaque;
+    struct Machine *m = c->machine;
+    uint64_t at = lapic_page(&c->lapic);
     (void)base;
     if (!cpu_has(&machine_cpu(m, 0)->model, CPUID_APIC) || m->config.kernel_irqchip)
         return;
-    uint64_t page = 0;
-    for (unsigned i = 0; i < m->cpu_count && page == 0; i++)
-        page = apic_page(&m->cpus[i]);
-    if (page == m->apic_page_at)
+    for (unsigned k = 0; k < m->cpu_count; k++) {
+        struct ApicPage *p = &m->apic_page[k];
+        if (p->at != 0 && !apic_is_at(m, p->at)) {
+            bus_unmap(m->bus, &p->region);
+            p->at = 0;
+        }
+    }
+    if (at == 0 || find_apic_page(m, at) != NULL)
         return;
-    if (m->apic_page_at != 0)
-        bus_unmap(m->bus, &m->apic_page);
-    m->apic_page_at = page;
-    if (page != 0)
-        bus_map(m->bus, page, &m->apic_page);
+    struct ApicPage *p = find_apic_page(m, 0);
+    p->at = at;
+    bus_map(m->bus, at, &p->region);
 }
 
 static const struct LapicCpuOps lapic_cpu_ops = {
@@ -249,7 +260,8 @@ static int wire_interrupts(struct Machine *m) {
     apic_bus_init(&m->apic_bus);
     m->apic_bus.current = current_lapic;
     m->apic_bus.current_opaque = m;
-    region_init_mmio(&m->apic_page, "local APIC", PAGE_SIZE, &apic_bus_page_ops, &m->apic_bus);
+    for (unsigned k = 0; k < MACHINE_CPUS_MAX; k++)
+        apic_page_init(&m->apic_page[k], &m->apic_bus);
     for (unsigned i = 0; i < m->cpu_count; i++)
         wire_lapic(&m->cpus[i]);
     machine_fit_devices(m);

@@ -67,17 +67,27 @@ static struct Lapic *current_lapic(struct ApicBus *bus) {
     return bus->current ? bus->current(bus->current_opaque) : bus->lapics;
 }
 
+/* Whose registers an access means; NULL: nobody's. */
+static struct Lapic *lapic_at(const struct ApicPage *page) {
+    struct Lapic *l = current_lapic(page->bus);
+    return l && lapic_page(l) == page->at ? l : NULL;
+}
+
 static uint64_t page_read(void *opaque, uint64_t offset, unsigned size) {
-    struct Lapic *l = current_lapic(opaque);
+    struct Lapic *l = lapic_at(opaque);
     (void)size;
     return l ? lapic_mmio_read(l, offset) : UINT32_MAX;
 }
 
 static void page_write(void *opaque, uint64_t offset, uint64_t value, unsigned size) {
-    struct Lapic *l = current_lapic(opaque);
+    struct Lapic *l = lapic_at(opaque);
     (void)size;
     if (l)
         lapic_mmio_write(l, offset, (uint32_t)value);
 }
 
-const struct IoOps apic_bus_page_ops = {.read = page_read, .write = page_write, .min_size = 4, .max_size = 4};
+void apic_page_init(struct ApicPage *page, struct ApicBus *bus) {
+    static const struct IoOps ops = {.read = page_read, .write = page_write, .min_size = 4, .max_size = 4};
+    *page = (struct ApicPage){.bus = bus};
+    region_init_mmio(&page->region, "local APIC", 4096, &ops, page);
+}

@@ -60,7 +60,14 @@ void apic_bus_msi(struct ApicBus *bus, uint64_t address, uint32_t data);
 /** A local APIC ended a level-triggered interrupt. */
 void apic_bus_eoi(struct ApicBus *bus, uint8_t vector);
 
-/** The page at FEE00000h, as an MMIO region of 4 KiB: `opaque` is the bus. Accesses go to the current CPU's APIC. */
-extern const struct IoOps apic_bus_page_ops;
+/** A page at which local APICs are: FEE00000h, or where else a guest has moved some of them. */
+struct ApicPage {
+    struct ApicBus *bus;
+    uint64_t at; /* 0: nowhere */
+    struct Region region;
+};
+
+/** Its region, 4 KiB of MMIO. Accesses go to the current CPU's APIC; if that is elsewhere, nothing answers. */
+void apic_page_init(struct ApicPage *page, struct ApicBus *bus);
 
 #endif

@@ -131,7 +131,9 @@ void lapic_kick(void *opaque, uint32_t id);
 /** The guest's TSC was set or its offset changed: re-arm a TSC deadline. */
 void lapic_tsc_changed(void *opaque);
 
-/* The xAPIC page, for apic_bus_page_ops: 32-bit registers at multiples of 16. */
+/** The address of the xAPIC page; 0: there is none in x2APIC mode, nor while it is disabled. */
+uint64_t lapic_page(const struct Lapic *l);
+/* That page: 32-bit registers at multiples of 16. */
 uint32_t lapic_mmio_read(struct Lapic *l, uint64_t offset);
 void lapic_mmio_write(struct Lapic *l, uint64_t offset, uint32_t value);
 

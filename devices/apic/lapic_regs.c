@@ -169,6 +169,10 @@ static void reg_write(struct Lapic *l, unsigned reg, uint32_t value) {
 
 /* ---- xAPIC page ---- */
 
+uint64_t lapic_page(const struct Lapic *l) {
+    return lapic_enabled(l) && !lapic_x2apic(l) ? l->state.base & ~0xfffull : 0;
+}
+
 uint32_t lapic_mmio_read(struct Lapic *l, uint64_t offset) {
     lapic_pv_eoi_settle(l);
     if (!lapic_enabled(l) || lapic_x2apic(l))

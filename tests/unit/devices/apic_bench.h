@@ -47,7 +47,7 @@ enum { BENCH_CPUS = 4 };
 struct ApicBench {
     struct DeviceBench bench;
     struct ApicBus bus;
-    struct Region page;
+    struct ApicPage page;
     struct FakeCpu cpu[BENCH_CPUS];
     unsigned count, current;
 };
@@ -131,8 +131,9 @@ static inline void apic_open(struct ApicBench *b, unsigned count) {
         b->cpu[i].pic_vector = -1;
         lapic_init(&b->cpu[i].lapic, &config, &b->bus, b->bench.clock, &fake_ops, &b->cpu[i]);
     }
-    region_init_mmio(&b->page, "apic", 4096, &apic_bus_page_ops, &b->bus);
-    ck_assert_int_eq(bus_map(b->bench.bus, LAPIC_DEFAULT_BASE, &b->page), 0);
+    apic_page_init(&b->page, &b->bus);
+    b->page.at = LAPIC_DEFAULT_BASE;
+    ck_assert_int_eq(bus_map(b->bench.bus, LAPIC_DEFAULT_BASE, &b->page.region), 0);
 }
 
 /** The same, software-enabled. */

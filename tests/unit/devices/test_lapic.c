@@ -527,6 +527,7 @@ START_TEST(base_transitions) {
     ck_assert_uint_eq(apic_read(&b, 0, APIC_SVR), 0xff); /* all was lost */
     ck_assert(lapic_set_base(l, xapic - 0x100000));
     ck_assert_uint_eq(b.cpu[0].base, xapic - 0x100000);
+    ck_assert_uint_eq(apic_read(&b, 0, APIC_SVR), 0xffffffff); /* not here any more */
     l->config.x2apic = false;
     ck_assert(!lapic_set_base(l, x2apic));
     l->config.tsc_deadline = false;

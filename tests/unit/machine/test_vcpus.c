@@ -8,6 +8,7 @@
 static const char *engine;
 
 static void on_tcg_lite(void) { engine = "tcg-lite"; }
+static void in_one_thread(void) { engine = "tcg-lite,thread=single"; }
 static void on_kvm(void) { engine = "kvm"; }
 static void with_engine(Twin86Config *c) { c->accel = engine; }
 
@@ -291,6 +292,31 @@ START_TEST(init_and_sipi_in_order) {
 }
 END_TEST
 
+static bool apic_at(struct Machine *m, uint64_t at) {
+    uint64_t offset, avail;
+    const struct Region *r = bus_find(m->bus, at, &offset, &avail);
+    return r != NULL && r->kind == REGION_MMIO && strcmp(r->name, "local APIC") == 0;
+}
+
+/* Each local APIC is where its CPU has moved it, and nowhere when it is off. */
+START_TEST(apics_move) {
+    Twin86Machine *machine = two_cpus_new(NULL);
+    struct Machine *m = machine_of(machine);
+    const uint64_t there = 0xfe000000, here = LAPIC_DEFAULT_BASE;
+    pthread_mutex_lock(&m->lock);
+    ck_assert(apic_at(m, here) && !apic_at(m, there));
+    ck_assert(lapic_set_base(&m->cpus[1].lapic, there | APIC_BASE_ENABLE));
+    ck_assert(apic_at(m, here) && apic_at(m, there));
+    ck_assert(lapic_set_base(&m->cpus[0].lapic, there | APIC_BASE_ENABLE | APIC_BASE_BSP));
+    ck_assert(!apic_at(m, here) && apic_at(m, there));
+    ck_assert(lapic_set_base(&m->cpus[1].lapic, there));
+    ck_assert(lapic_set_base(&m->cpus[0].lapic, here | APIC_BASE_ENABLE | APIC_BASE_BSP));
+    ck_assert(apic_at(m, here) && !apic_at(m, there));
+    pthread_mutex_unlock(&m->lock);
+    twin86_destroy(machine);
+}
+END_TEST
+
 static void with_kvm(Twin86Config *c) { c->cpu = "max,vendor=GenuineIntel,kvm=on"; }
 
 /* KVM's hypercall ends an HLT with interrupts off; one that comes before the HLT does it, too, once. */
@@ -459,7 +485,6 @@ static void add_each_engine(TCase *t) {
     tcase_add_test(t, breakpoint_stops_both);
     tcase_add_test(t, resets);
     tcase_add_test(t, first_starts_second);
-    tcase_add_test(t, map_changes);
 }
 
 static void add_kvm(Suite *s) {
@@ -473,6 +498,7 @@ static void add_kvm(Suite *s) {
     TCase *t = tcase_create("kvm");
     tcase_add_unchecked_fixture(t, on_kvm, NULL);
     add_each_engine(t);
+    tcase_add_test(t, map_changes);
     suite_add_tcase(s, t);
 }
 
@@ -481,11 +507,17 @@ Suite *vcpus_suite(void) {
     TCase *t = tcase_create("tcg-lite");
     tcase_add_unchecked_fixture(t, on_tcg_lite, NULL);
     add_each_engine(t);
+    tcase_add_test(t, map_changes);
     tcase_add_test(t, users_get_many);
     tcase_add_test(t, init_and_sipi_in_order);
+    tcase_add_test(t, apics_move);
     tcase_add_test(t, kick_ends_hlt);
     tcase_add_test(t, code_of_another);
     tcase_add_test(t, page_of_both);
+    suite_add_tcase(s, t);
+    t = tcase_create("one thread");
+    tcase_add_unchecked_fixture(t, in_one_thread, NULL);
+    add_each_engine(t);
     suite_add_tcase(s, t);
     add_kvm(s);
     return s;
