@@ -149,9 +149,6 @@ struct Tcg {
     uint16_t noted_at[TLB_NOTED_MAX]; /* mmu << TLB_BITS | index */
     uint16_t pkeys_cached;            /* protection keys of user pages filled since the last whole flush */
     pthread_t thread;                 /* that runs exec() */
-    uint64_t split_locks;             /* locked operands that lay in two pages */
-    unsigned beside_code;             /* stores beside what is decoded (tcg_code_stored) */
-    unsigned pauses;                  /* how many the guest has executed */
     bool kvm_pv_stale;                /* what the guest was told by kvm_pv.c may no longer be true */
     int64_t steal_due;                /* host ns at which it is told again how long it had to wait */
     uint64_t steal_base;              /* what the host had counted when the guest began to ask */
@@ -173,6 +170,10 @@ struct Tcg {
 
     struct TcgWatch *watch;     /* NULL: nobody looks at instructions (watch.h) */
     struct TcgProfile *profile; /* NULL: nobody counts sequences (profile.h) */
+
+    uint64_t split_locks; /* locked operands that lay in two pages */
+    unsigned beside_code; /* stores beside what is decoded (tcg_code_stored) */
+    unsigned pauses;      /* how many the guest has executed */
 };
 
 enum { TCG_BENIGN = 0x100 }; /* as a first event it never makes a double fault: interrupts, INT n, traps */
