@@ -46,7 +46,7 @@ def main():
     parser = argparse.ArgumentParser(description="Turns of a contended ticket lock in a second.")
     parser.add_argument("-n", type=int, default=3, help="runs of each (3)")
     parser.add_argument("--cpus", default="1,2,4,8,16", help="how many processors the guest has (1,2,4,8,16)")
-    parser.add_argument("--rounds", type=int, default=100000, help="turns (100000)")
+    parser.add_argument("--rounds", type=int, default=200000, help="turns (200000)")
     parser.add_argument("--limit", type=float, default=60, help="seconds that a run may take (60)")
     parser.add_argument("--build", default=os.path.join(ROOT, "build"), help="folder with twin86 and tests/smp/smp.elf")
     parser.add_argument("--accel", default="tcg-lite", help="twin86's engine")

@@ -5,8 +5,8 @@
 # instruction tests, Debian to a shell, and hand-over. nested.sh [JOB...], in the build folder; jobs: embedded unit
 # stress isa lockstep debian debian_irqchip handover exits gdb insn (diff insn in every CPU mode, INSN_CASES of each),
 # smp_irqchip (Debian on four processors, each of which goes and comes back SMP_ROUNDS times, kernel-irqchip=on), and, not
-# done by default: smp (kernel-irqchip=off), smp_handover (both engines in turn), moves (saved states, two CPUs;
-# MOVES_ROUNDS times), insn_host (32- and 16-bit programs without KVM, ten times INSN_CASES, under Debian's generic
+# done by default: litmus (tests/smp), smp (kernel-irqchip=off), smp_handover (both engines in turn), moves (saved
+# states, two CPUs; MOVES_ROUNDS times), insn_host (32- and 16-bit programs without KVM, ten times INSN_CASES, under Debian's generic
 # kernel, for the cloud kernel has no 16-bit segments), firmware (all of tests/boot/firmware.sh), disks (small ones by
 # SeaBIOS, Debian's kernel on IDE, virtio, CD), debian_disk (Debian 12 lives on its disk; that is eight jobs,
 # disk_CHIP_FIRMWARE_INTERFACE, with kernel-irqchip=CHIP), debian_exits, the exit statistics of Debian's boot as JSON,
@@ -94,6 +94,8 @@ for t in ${ISA_TESTS:-"*"}; do
     cp tests/isa/$t.rom "$root/t/tests/isa/" 2>/dev/null
 done
 cp tests/stress/*.rom "$root/t/tests/stress/" 2>/dev/null
+mkdir -p "$root/t/tests/smp"
+cp "$srcdir/tests/smp/run.sh" tests/smp/smp.elf "$root/t/tests/smp/" 2>/dev/null
 cp tests/kvm/*.rom "$root/t/tests/kvm/" 2>/dev/null
 cp bench/guests/*.rom "$root/t/bench/guests/" 2>/dev/null
 for f in /usr/share/seabios/bios-256k.bin /usr/share/ovmf/OVMF.fd tests/boot/option.rom tests/boot/disk.img; do

@@ -63,6 +63,7 @@ else
     guest 2 120 "percent=${PERCENT:-5} test=code"
     guest 2 120 "percent=${PERCENT:-5} test=paging"
     guest 64 120 "percent=1 test=init"
+    guest 64 120 "percent=1 test=ipi-destinations"
 fi
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
