@@ -33,11 +33,12 @@ compiler_package() {
     need_packages clang
 }
 
-# build SOURCE BUILDDIR: configure once and make.
+# build SOURCE BUILDDIR: configure once and make. What configure found out stays in found.cache for builds with sanitizers
+# (not as its own cache: what is installed later is to be found). A small shell makes make's many starts of one cheaper.
 build() {
     [ -x "$1/configure" ] && [ "$1/configure" -nt "$1/configure.ac" ] || (cd "$1" && autoreconf -fi)
     mkdir -p "$2"
-    [ -f "$2/Makefile" ] || (cd "$2" && "$1/configure" --silent)
+    [ -f "$2/Makefile" ] || (cd "$2" && rm -f config.cache && CONFIG_SHELL=/bin/sh "$1/configure" -C --silent && mv config.cache found.cache)
     make -C "$2" -s -j"$(nproc)"
 }
 

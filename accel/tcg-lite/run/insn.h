@@ -18,7 +18,11 @@
 #include <stdint.h>
 #include <string.h>
 
+#ifndef TWIN86_SANITIZERS
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
+#else /* who sees the same checks in each copy, and takes four times as long to compile them */
+#define ALWAYS_INLINE static __attribute__((noinline, unused))
+#endif
 #define NOINLINE __attribute__((noinline))
 #define LIKELY(x) __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)

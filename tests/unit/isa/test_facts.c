@@ -220,7 +220,7 @@ static bool check_faults(struct Facts *t, int vector) {
 static void try_row(struct Facts *t, unsigned row) {
     CPUX86State before;
     t->row = row;
-    for (unsigned k = 0; k < TRIALS; k++) {
+    for (unsigned k = 0; k < suite_rounds(TRIALS); k++) {
         if (!diff_encode(&t->e, &t->r, row, true, &t->insn) || t->insn.d.insn.base == INSN_REG_RIP ||
             (t->insn.d.insn.mem && t->insn.d.insn.asize == 1)) /* the window is beyond 64 KiB */
             continue;

@@ -169,13 +169,14 @@ START_TEST(each_instruction_may_be_the_last) {
     step(whole, 6000);
     ck_assert_uint_eq(stage(whole), 2);
     uint64_t end = cpu_progress(machine_cpu(machine_of(whole), 0));
-    for (; stage(m) == 1; tried++) {
+    for (; stage(m) == 1; tried++, step(m, 1)) {
+        if (tried % (4 / suite_rounds(4)) != 0)
+            continue;
         struct SavedState s = bench_save(m);
         bench_restore(other, &s);
         free(s.data);
         step(other, end - cpu_progress(machine_cpu(machine_of(m), 0)));
         bench_same(other, whole);
-        step(m, 1);
     }
     ck_assert_uint_ge(tried, 300);
     remove(path);

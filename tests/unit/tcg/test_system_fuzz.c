@@ -154,7 +154,7 @@ Suite *system_fuzz_suite(void) {
     Suite *s = suite_create("system_fuzz");
     TCase *tc = tcase_create("random");
     tcase_set_timeout(tc, 120);
-    tcase_add_loop_test(tc, random_system_code, 0, SEEDS);
+    tcase_add_loop_test(tc, random_system_code, 0, suite_rounds(SEEDS));
     suite_add_tcase(s, tc);
     return s;
 }
