@@ -126,7 +126,7 @@ int diff_guest_main(int argc, char **argv) {
         return EXIT_OK;
     }
     if (r.options.action != ACTION_RUN) {
-        options_print(r.options.action);
+        options_print(r.options.action, r.options.help_kind);
         return EXIT_OK;
     }
     if (r.options.config.chardevs != NULL || r.options.config.debugcon_to != NULL ||

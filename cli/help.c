@@ -87,7 +87,15 @@ static void print_log_items(void) {
          "They go to standard error, or to the file that -D names.");
 }
 
-void options_print(enum Action action) {
+/* All kinds, or that one. */
+static void print_netdevs(const char *kind) {
+    puts("Host ends of networks; each takes id=NAME and queues=N:");
+    for (unsigned i = 0; twin86_netdev_name(i) != NULL; i++)
+        if (kind == NULL || strcmp(kind, twin86_netdev_name(i)) == 0)
+            print_device(twin86_netdev_name(i), twin86_netdev_properties(i), twin86_netdev_description(i));
+}
+
+void options_print(enum Action action, const char *kind) {
     switch (action) {
     case ACTION_RUN: break;
     case ACTION_HELP: fputs(help, stdout); break;
@@ -102,6 +110,7 @@ void options_print(enum Action action) {
         for (unsigned i = 0; twin86_device_name(i) != NULL; i++)
             print_device(twin86_device_name(i), twin86_device_properties(i), twin86_device_description(i));
         break;
+    case ACTION_NETDEV: print_netdevs(kind); break;
     case ACTION_MACHINE:
         puts("Machines:\n  twin86   a PC with ISA devices, APICs, ACPI, PCI (also called pc, q35)\n"
              "  hpet=on|off, acpi=on|off   what is left out when off (on)\n"

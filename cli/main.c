@@ -382,7 +382,7 @@ int main(int argc, char **argv) {
         return EXIT_BAD_USAGE;
     }
     if (r.options.action != ACTION_RUN) {
-        options_print(r.options.action);
+        options_print(r.options.action, r.options.help_kind);
         return fflush(stdout) == 0 ? EXIT_OK : EXIT_INTERNAL;
     }
     if (r.options.process_name != NULL)

@@ -511,7 +511,7 @@ static const struct OptionRow {
     {"s", ARG_NONE, NULL, set_gdb_default},
     {"qmp", ARG_NEEDED, "unix:PATH, tcp:[HOST]:PORT, chardev:ID or pty", set_qmp},
     {"parallel", ARG_NEEDED, "none", set_parallel},
-    {"netdev", ARG_NEEDED, "a kind and id=", set_netdev},
+    {"netdev", ARG_NEEDED, "a kind and id=; -netdev help lists kinds", set_netdev},
     {"net", ARG_NEEDED, "nic, user or none", set_net},
     {"nic", ARG_NEEDED, "user,hostfwd=..., or none", set_nic},
     {"nodefaults", ARG_NONE, NULL, set_no_defaults},

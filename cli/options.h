@@ -45,6 +45,7 @@ enum Action {
     ACTION_ACCEL,
     ACTION_DOCTOR,
     ACTION_DEVICE,
+    ACTION_NETDEV,
     ACTION_MACHINE,
     ACTION_LOG
 };
@@ -53,6 +54,7 @@ struct Options {
     Twin86Config config;
     Twin86Guest guest;
     enum Action action;
+    const char *help_kind; /* of ACTION_NETDEV: which; NULL: all */
     struct SinkOption serial, debugcon;
     bool serial_given;
     const char *serials[SERIALS_MAX + 1]; /* config.serials points here where the library has the host ends */
@@ -97,7 +99,7 @@ bool options_parse(struct Options *o, int argc, char **argv, char *why, size_t n
 /** It was asked for a network, which is not there by default. */
 bool options_ask_for_network(const struct Options *o);
 
-/** Print what -help, -version and the `help` arguments ask for. */
-void options_print(enum Action action);
+/** Print what -help, -version and the `help` arguments ask for. `kind` is Options.help_kind. */
+void options_print(enum Action action, const char *kind);
 
 #endif

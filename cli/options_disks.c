@@ -72,7 +72,22 @@ bool set_object(struct Context *c, char *arg) {
     return add_to_list(c, c->o->objects, arg);
 }
 
+/* "help", "?", or a kind and help. */
+static bool asks_for_netdevs(struct Context *c, const char *arg) {
+    size_t length = strcspn(arg, ",");
+    if (strcmp(arg, "help") == 0 || strcmp(arg, "?") == 0)
+        return true;
+    if (strcmp(arg + length, ",help") != 0 && strcmp(arg + length, ",?") != 0)
+        return false;
+    for (unsigned i = 0; twin86_netdev_name(i) != NULL; i++)
+        if (strlen(twin86_netdev_name(i)) == length && strncmp(arg, twin86_netdev_name(i), length) == 0)
+            c->o->help_kind = twin86_netdev_name(i);
+    return c->o->help_kind != NULL;
+}
+
 bool set_netdev(struct Context *c, char *arg) {
+    if (asks_for_netdevs(c, arg))
+        return c->o->action = ACTION_NETDEV, true;
     c->o->config.netdevs = c->o->netdevs;
     return add_to_list(c, c->o->netdevs, arg);
 }

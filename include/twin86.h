@@ -179,6 +179,11 @@ TWIN86_API const char *twin86_device_name(unsigned index);
 TWIN86_API const char *twin86_device_properties(unsigned index);
 TWIN86_API const char *twin86_device_description(unsigned index);
 
+/** Kinds of host ends for Twin86Config.netdevs: index 0, 1, ... until NULL; properties; what each is. */
+TWIN86_API const char *twin86_netdev_name(unsigned index);
+TWIN86_API const char *twin86_netdev_properties(unsigned index);
+TWIN86_API const char *twin86_netdev_description(unsigned index);
+
 /** What Twin86Config.trace may list, and what it logs, in a few words. */
 TWIN86_API const char *twin86_trace_item_name(unsigned index);
 TWIN86_API const char *twin86_trace_item_description(unsigned index);

@@ -23,8 +23,9 @@ struct UserOptions {
 };
 extern const struct NetKey user_keys[];
 #define USER_PROPERTIES                                                                                                \
-    "net=ADDR[/BITS],host=ADDR,dhcpstart=ADDR,dns=ADDR,ipv4=on|off,ipv6=on|off,ipv6-net=ADDR[/BITS],ipv6-host=ADDR,"   \
-    "ipv6-dns=ADDR,restrict=on|off,hostname=NAME,domainname=NAME,dnssearch=NAME,tftp=FOLDER,tftp-server-name=NAME,"    \
+    "net=ADDR[/BITS],host=ADDR,dhcpstart=ADDR,dns=ADDR,ipv4=on|off,ipv6=on|off,ipv6-net=ADDR[/BITS],"                  \
+    "ipv6-prefix=ADDR,ipv6-prefixlen=BITS,ipv6-host=ADDR,ipv6-dns=ADDR,restrict=on|off,hostname=NAME,domainname=NAME," \
+    "dnssearch=NAME,tftp=FOLDER,tftp-server-name=NAME,"                                                                \
     "bootfile=FILE,hostfwd=RULE,guestfwd=RULE"
 void user_defaults(void *options);
 

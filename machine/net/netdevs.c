@@ -45,6 +45,16 @@ static const struct NetHostOps host_ops = {watch, forget, new_timer, arm_timer, 
 
 /* ---- -netdev ---- */
 
+const char *twin86_netdev_name(unsigned index) {
+    return netdev_kind(index) != NULL ? netdev_kind(index)->name : NULL;
+}
+const char *twin86_netdev_properties(unsigned index) {
+    return netdev_kind(index) != NULL ? netdev_kind(index)->properties : NULL;
+}
+const char *twin86_netdev_description(unsigned index) {
+    return netdev_kind(index) != NULL ? netdev_kind(index)->description : NULL;
+}
+
 struct Netdev *net_find_netdev(const struct Machine *m, const char *id) {
     struct Netdev *d = m->net.netdevs;
     while (d != NULL && strcmp(d->id, id) != 0)

@@ -247,6 +247,13 @@ for list in -cpu -accel -device -machine -M -d; do
     exits 0 $list help
     awk 'length > 80 { exit 1 }' "$tmp/out" && ok || bad "$list help is wider than 80 columns"
 done
+exits 0 -netdev help
+says "hostfwd="
+says "  tap,ifname"
+exits 0 -netdev user,help
+says "restrict=on|off"
+grep -q ifname "$tmp/out" && bad "-netdev user,help tells of tap" || ok
+exits 2 -netdev usr,help
 exits 0 -cpu help
 says x86-64-v1
 finish

@@ -150,6 +150,24 @@ START_TEST(texts) {
 }
 END_TEST
 
+/* -netdev help names every key that is read. */
+START_TEST(help_names_all_keys) {
+    for (unsigned i = 0; netdev_kind(i) != NULL; i++) {
+        const struct NetdevKind *kind = netdev_kind(i);
+        ck_assert_ptr_nonnull(kind->description);
+        for (const struct NetKey *k = kind->keys; k->name != NULL; k++) {
+            const char *at = kind->properties;
+            size_t length = strlen(k->name);
+            if (strcmp(k->name, "remote.str") == 0) /* read, to be refused */
+                continue;
+            while (at != NULL && (strncmp(at, k->name, length) != 0 || at[length] != '='))
+                at = strpbrk(at, ",|") != NULL ? strpbrk(at, ",|") + 1 : NULL;
+            ck_assert_msg(at != NULL, "%s: %s", kind->name, k->name);
+        }
+    }
+}
+END_TEST
+
 Suite *netdev_suite(void) {
     Suite *s = suite_create("netdev");
     TCase *c = tcase_create("netdev");
@@ -157,6 +175,7 @@ Suite *netdev_suite(void) {
     tcase_add_test(c, wrong_addresses);
     tcase_add_test(c, forwards);
     tcase_add_test(c, texts);
+    tcase_add_test(c, help_names_all_keys);
     suite_add_tcase(s, c);
     return s;
 }
