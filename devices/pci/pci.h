@@ -147,6 +147,11 @@ struct PciHost {
     const struct DeviceLog *log; /* NULL: nobody looks */
 };
 
+/** The guest did something that a device of this bus does not allow: to who looks at the bus. */
+static inline void pci_error(const struct PciDevice *dev, const char *what, uint64_t value) {
+    device_error(dev->host->log, dev->name, what, value);
+}
+
 /** Make the host with its two bridges. */
 void pci_init(struct PciHost *host, struct Bus *bus, const struct PciHostConfig *config);
 /** Every device's configuration space to its reset state; BARs are unmapped. */

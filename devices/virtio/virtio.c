@@ -47,7 +47,7 @@ void virtio_config_changed(struct Virtio *v) {
 }
 
 void virtio_broken(struct Virtio *v, const char *what, uint64_t value) {
-    device_error(v->log, v->pci->name, what, value);
+    pci_error(v->pci, what, value);
     if (v->state->status & VIRTIO_NEEDS_RESET)
         return;
     v->state->status |= VIRTIO_NEEDS_RESET;

@@ -82,7 +82,6 @@ struct Virtio {
     /** Interrupt the guest: queue n, or (VIRTIO_QUEUES) a change of configuration. The transport's. */
     void (*interrupt)(void *opaque, unsigned n);
     void *transport;
-    const struct DeviceLog *log;
 };
 
 /** A buffer: what the driver gives first is for the device to read, what follows to be written. */

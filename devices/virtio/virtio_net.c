@@ -66,13 +66,12 @@ static void transmit(struct VirtioNet *n, unsigned pair, const struct VirtioBuff
     struct NetPacket p = {.piece = piece};
     size_t skip = header_bytes(n);
     if (b->readable_bytes < skip + NET_FRAME_MIN || b->readable_bytes > skip + NET_FRAME_MAX) {
-        device_error(n->virtio.log, n->virtio.pci->name, "a packet to send of a length that can't be,",
-                     b->readable_bytes);
+        pci_error(n->virtio.pci, "a packet to send of a length that can't be,", b->readable_bytes);
         return;
     }
     p.bytes = (size_t)b->readable_bytes - skip;
     if (!read_offload(n, b, &p.offload, p.bytes)) {
-        device_error(n->virtio.log, n->virtio.pci->name, "a packet to send whose header can't be, bytes", p.bytes);
+        pci_error(n->virtio.pci, "a packet to send whose header can't be, bytes", p.bytes);
         return;
     }
     p.pieces = find_frame(n, b, skip, p.bytes, piece);

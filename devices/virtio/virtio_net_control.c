@@ -138,7 +138,7 @@ void virtio_net_control(struct VirtioNet *n, unsigned queue) {
         bool good = run(n, &b);
         uint8_t answer = good ? OK : ERROR;
         if (!good)
-            device_error(n->virtio.log, n->virtio.pci->name, "a command that is not right, bytes", b.readable_bytes);
+            pci_error(n->virtio.pci, "a command that is not right, bytes", b.readable_bytes);
         if (b.writable_bytes >= 1)
             virtio_write(&n->virtio, &b, 0, &answer, 1);
         virtio_give(&n->virtio, queue, &b, b.writable_bytes >= 1 ? 1 : 0);

@@ -229,7 +229,7 @@ static void message(struct VirtioSerial *s, const uint8_t m[MESSAGE]) {
     } else if (port < s->ports && s->port[port].there) {
         port_message(&s->port[port], event, value);
     } else {
-        device_error(s->virtio.log, s->virtio.pci->name, "a message about a port that is not there,", port);
+        pci_error(s->virtio.pci, "a message about a port that is not there,", port);
     }
 }
 

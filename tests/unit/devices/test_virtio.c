@@ -452,11 +452,22 @@ static void (*const hostile[])(void) = {
     no_status,           indirect_length, indirect_in_indirect, indirect_and_next, table_nowhere,
 };
 
+static unsigned told;
+static void tell(void *opaque, const char *device, const char *what, uint64_t value) {
+    (void)opaque, (void)what, (void)value;
+    ck_assert_str_eq(device, "virtio-blk");
+    told++;
+}
+
 START_TEST(hostile_rings) {
+    static const struct DeviceLog log = {.error = tell};
     open_blk(BLOCK_ERROR_REPORT);
+    host.log = &log;
+    told = 0;
     start(V1 | VIRTIO_F_INDIRECT);
     hostile[_i]();
     ring();
+    ck_assert_uint_ge(told, 1); /* -d guest_errors */
     ck_assert_uint_eq(get(BAR + 0x14, 1), 15 | VIRTIO_NEEDS_RESET);
     ck_assert_uint_eq(request(4, 0, 0), 0xee); /* nothing more is done */
     start(V1);
