@@ -5,24 +5,18 @@
 
 #include <string.h>
 
-static struct json_object *fail(struct QmpCall *call, const char *why) {
-    call->failed = true;
-    snprintf(call->why, sizeof(call->why), "%s", why);
-    return NULL;
-}
-
 struct json_object *qmp_balloon(struct QmpCall *call) {
     struct Machine *m = session_machine(call->session);
     struct json_object *value;
     char why[200] = "";
     if (call->arguments == NULL || !json_object_object_get_ex(call->arguments, "value", &value))
-        return fail(call, "Parameter 'value' is missing");
+        return qmp_fail(call, "Parameter 'value' is missing");
     if (!json_object_is_type(value, json_type_int) || json_object_get_int64(value) <= 0)
-        return fail(call, "Parameter 'value' expects a number of bytes above 0");
+        return qmp_fail(call, "Parameter 'value' expects a number of bytes above 0");
     pthread_mutex_lock(&m->lock);
     int r = virtio_balloon_target(m, (uint64_t)json_object_get_int64(value), why, sizeof(why));
     pthread_mutex_unlock(&m->lock);
-    return r == 0 ? NULL : fail(call, why);
+    return r == 0 ? NULL : qmp_fail(call, "%s", why);
 }
 
 struct json_object *qmp_query_balloon(struct QmpCall *call) {
@@ -33,7 +27,7 @@ struct json_object *qmp_query_balloon(struct QmpCall *call) {
     bool there = virtio_balloon_actual(m, &bytes);
     pthread_mutex_unlock(&m->lock);
     if (!there)
-        return fail(call, "there is no balloon; -device virtio-balloon-pci puts one in");
+        return qmp_fail(call, "there is no balloon; -device virtio-balloon-pci puts one in");
     o = json_object_new_object();
     json_object_object_add(o, "actual", json_object_new_int64((int64_t)bytes));
     return o;
@@ -53,24 +47,19 @@ static struct json_object *guest_stats(struct VirtioBalloonDevice *d) {
     return all;
 }
 
-static const char *text(struct QmpCall *call, const char *name) {
-    struct json_object *o;
-    bool there = call->arguments != NULL && json_object_object_get_ex(call->arguments, name, &o);
-    return there && json_object_is_type(o, json_type_string) ? json_object_get_string(o) : "";
-}
-
 /* Of QEMU's objects there is the balloon, and of its properties what can't be had by another command. */
 struct json_object *qmp_qom_get(struct QmpCall *call) {
     static const char peripherals[] = "/machine/peripheral/";
     struct Machine *m = session_machine(call->session);
     struct VirtioBalloonDevice *d = &m->virtio.balloon;
-    const char *path = text(call, "path");
+    const char *path = qmp_text(call, "path"), *property = qmp_text(call, "property");
     struct json_object *value = NULL;
-    if (strcmp(text(call, "property"), "guest-stats") != 0 || strncmp(path, peripherals, strlen(peripherals)) != 0)
-        return fail(call, "there is one property, guest-stats, of /machine/peripheral/ID, the balloon's id");
+    if (path == NULL || property == NULL || strcmp(property, "guest-stats") != 0 ||
+        strncmp(path, peripherals, strlen(peripherals)) != 0)
+        return qmp_fail(call, "there is one property, guest-stats, of /machine/peripheral/ID, the balloon's id");
     pthread_mutex_lock(&m->lock);
     if (d->plugged && d->id != NULL && strcmp(d->id, path + strlen(peripherals)) == 0)
         value = guest_stats(d);
     pthread_mutex_unlock(&m->lock);
-    return value != NULL ? value : fail(call, "there is no balloon of that id (-device virtio-balloon-pci,id=ID)");
+    return value != NULL ? value : qmp_fail(call, "there is no balloon of that id (-device virtio-balloon-pci,id=ID)");
 }

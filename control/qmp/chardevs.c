@@ -8,20 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct json_object *fail(struct QmpCall *call, const char *why) {
-    call->failed = true;
-    snprintf(call->why, sizeof(call->why), "%.290s", why);
-    return NULL;
-}
-
-static const char *text_argument(struct QmpCall *call, const char *name) {
-    struct json_object *o;
-    if (call->arguments != NULL && json_object_object_get_ex(call->arguments, name, &o) &&
-        json_object_is_type(o, json_type_string))
-        return json_object_get_string(o);
-    return NULL;
-}
-
 struct json_object *qmp_query_chardev(struct QmpCall *call) {
     struct Machine *m = session_machine(call->session);
     struct json_object *list = json_object_new_array();
@@ -43,11 +29,11 @@ struct json_object *qmp_query_chardev(struct QmpCall *call) {
 
 /* "utf8", the default, or "base64". */
 static bool wants_base64(struct QmpCall *call, bool *base64) {
-    const char *format = text_argument(call, "format");
+    const char *format = qmp_text(call, "format");
     *base64 = format != NULL && strcmp(format, "base64") == 0;
     if (format == NULL || *base64 || strcmp(format, "utf8") == 0)
         return true;
-    fail(call, "Parameter 'format' does not accept that value; utf8 and base64 are");
+    qmp_fail(call, "Parameter 'format' does not accept that value; utf8 and base64 are");
     return false;
 }
 
@@ -76,44 +62,46 @@ static struct json_object *as_text(const uint8_t *data, size_t n) {
 struct json_object *qmp_ringbuf_read(struct QmpCall *call) {
     enum { MOST = 1 << 20 };
     struct Machine *m = session_machine(call->session);
-    const char *id = text_argument(call, "device");
+    const char *id = qmp_text(call, "device");
     struct json_object *size, *answer;
     char why[300];
     bool base64;
     if (id == NULL)
-        return fail(call, "Parameter 'device' is missing");
+        return qmp_fail(call, "Parameter 'device' is missing");
     if (!json_object_object_get_ex(call->arguments, "size", &size) || !json_object_is_type(size, json_type_int))
-        return fail(call, "Parameter 'size' is missing, or no number");
+        return qmp_fail(call, "Parameter 'size' is missing, or no number");
     int64_t n = json_object_get_int64(size);
     if (n <= 0)
-        return fail(call, "Parameter 'size' is above 0");
+        return qmp_fail(call, "Parameter 'size' is above 0");
     if (!wants_base64(call, &base64))
         return NULL;
     n = n < MOST ? n : MOST;
     uint8_t *data = malloc((size_t)n);
     if (data == NULL)
-        return fail(call, "out of memory");
+        return qmp_fail(call, "out of memory");
     pthread_mutex_lock(&m->lock);
     long got = chardev_ring_read(m, id, data, (size_t)n, why, sizeof(why));
     pthread_mutex_unlock(&m->lock);
-    answer = got < 0 ? fail(call, why) : base64 ? base64_encode(data, (size_t)got) : as_text(data, (size_t)got);
+    answer = got < 0  ? qmp_fail(call, "%s", why)
+             : base64 ? base64_encode(data, (size_t)got)
+                      : as_text(data, (size_t)got);
     free(data);
     return answer;
 }
 
 struct json_object *qmp_ringbuf_write(struct QmpCall *call) {
     struct Machine *m = session_machine(call->session);
-    const char *id = text_argument(call, "device"), *text = text_argument(call, "data");
+    const char *id = qmp_text(call, "device"), *text = qmp_text(call, "data");
     char why[300] = "data is no base64";
     bool base64;
     if (id == NULL || text == NULL)
-        return fail(call, id == NULL ? "Parameter 'device' is missing" : "Parameter 'data' is missing");
+        return qmp_fail(call, "Parameter '%s' is missing", id == NULL ? "device" : "data");
     if (!wants_base64(call, &base64))
         return NULL;
     size_t n = strlen(text);
     uint8_t *data = malloc(n + 1);
     if (data == NULL)
-        return fail(call, "out of memory");
+        return qmp_fail(call, "out of memory");
     if (base64)
         n = base64_decode(text, data);
     else
@@ -125,19 +113,19 @@ struct json_object *qmp_ringbuf_write(struct QmpCall *call) {
         pthread_mutex_unlock(&m->lock);
     }
     free(data);
-    return r == 0 ? NULL : fail(call, why);
+    return r == 0 ? NULL : qmp_fail(call, "%s", why);
 }
 
 /* ---- coming and going ---- */
 
 struct json_object *qmp_chardev_remove(struct QmpCall *call) {
     struct Machine *m = session_machine(call->session);
-    const char *id = text_argument(call, "id");
+    const char *id = qmp_text(call, "id");
     char why[300];
     if (id == NULL)
-        return fail(call, "Parameter 'id' is missing");
+        return qmp_fail(call, "Parameter 'id' is missing");
     pthread_mutex_lock(&m->lock);
     int r = chardev_remove(m, id, why, sizeof(why));
     pthread_mutex_unlock(&m->lock);
-    return r == 0 ? NULL : fail(call, why);
+    return r == 0 ? NULL : qmp_fail(call, "%s", why);
 }

@@ -26,6 +26,11 @@ struct QmpCommand {
 /** Ended by an empty row. */
 extern const struct QmpCommand qmp_commands[];
 
+/** The command has failed, and why. Returns NULL, for its value. */
+__attribute__((format(printf, 2, 3))) struct json_object *qmp_fail(struct QmpCall *call, const char *format, ...);
+/** An argument that is a string; NULL: it is not there, or is none. Valid as long as the call. */
+const char *qmp_text(const struct QmpCall *call, const char *name);
+
 /** {"qemu": {"major": ...}, "package": ...}, of the greeting and query-version. */
 struct json_object *qmp_version(void);
 

@@ -12,13 +12,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-__attribute__((format(printf, 2, 3))) static struct json_object *fail(struct QmpCall *call, const char *format, ...) {
+struct json_object *qmp_fail(struct QmpCall *call, const char *format, ...) {
     va_list ap;
     va_start(ap, format);
     why_setv(call->why, sizeof(call->why), 0, format, ap);
     va_end(ap);
     call->failed = true;
     return NULL;
+}
+
+const char *qmp_text(const struct QmpCall *call, const char *name) {
+    struct json_object *o;
+    bool there = call->arguments != NULL && json_object_object_get_ex(call->arguments, name, &o);
+    return there && json_object_is_type(o, json_type_string) ? json_object_get_string(o) : NULL;
 }
 
 static void put(struct json_object *object, const char *key, struct json_object *value) {
@@ -157,7 +163,7 @@ static struct json_object *reset(struct QmpCall *call) { return session_reset(ca
 static struct json_object *powerdown(struct QmpCall *call) { return session_powerdown(call->session), NULL; }
 static struct json_object *wakeup(struct QmpCall *call) {
     if (session_wakeup(call->session) != 0)
-        return fail(call, "Unable to wake up: guest is not in suspended state");
+        return qmp_fail(call, "Unable to wake up: guest is not in suspended state");
     return NULL;
 }
 static struct json_object *nmi(struct QmpCall *call) { return session_nmi(call->session), NULL; }
@@ -165,12 +171,12 @@ static struct json_object *quit(struct QmpCall *call) { return call->quit = true
 
 static struct json_object *stop(struct QmpCall *call) {
     char why[160];
-    return session_stop(call->session, why, sizeof(why)) == 0 ? NULL : fail(call, "%s", why);
+    return session_stop(call->session, why, sizeof(why)) == 0 ? NULL : qmp_fail(call, "%s", why);
 }
 
 static struct json_object *cont(struct QmpCall *call) {
     char why[200];
-    return session_cont(call->session, why, sizeof(why)) == 0 ? NULL : fail(call, "%s", why);
+    return session_cont(call->session, why, sizeof(why)) == 0 ? NULL : qmp_fail(call, "%s", why);
 }
 
 /* The index of argument `name` in the list; -1: not given; -2: failed, it is none of these. */
@@ -181,7 +187,7 @@ static int choice(struct QmpCall *call, const char *name, const char *const *lis
     for (int i = 0; json_object_is_type(o, json_type_string) && list[i] != NULL; i++)
         if (strcmp(json_object_get_string(o), list[i]) == 0)
             return i;
-    fail(call, "Parameter '%s' does not accept this value", name);
+    qmp_fail(call, "Parameter '%s' does not accept this value", name);
     return -2;
 }
 
@@ -196,7 +202,7 @@ static struct json_object *set_action(struct QmpCall *call) {
     if (call->failed)
         return NULL;
     if (reboot >= 0 && session_set_no_reboot(call->session, reboot == 1, why, sizeof(why)) != 0)
-        return fail(call, "%s", why);
+        return qmp_fail(call, "%s", why);
     if (shutdown >= 0)
         session_set_no_shutdown(call->session, shutdown == 1);
     if (panic >= 0)
@@ -234,7 +240,7 @@ static unsigned cpu_index(struct QmpCall *call) {
     int64_t index = json_object_is_type(o, json_type_int) ? json_object_get_int64(o) : -1;
     if (index >= 0 && index < count)
         return (unsigned)index;
-    fail(call, "Parameter 'cpu-index' expects a CPU number from 0 to %u", count - 1);
+    qmp_fail(call, "Parameter 'cpu-index' expects a CPU number from 0 to %u", count - 1);
     return 0;
 }
 
@@ -245,11 +251,11 @@ static struct json_object *human_monitor_command(struct QmpCall *call) {
     if (call->failed)
         return NULL;
     if (call->arguments == NULL || !json_object_object_get_ex(call->arguments, "command-line", &line))
-        return fail(call, "Parameter 'command-line' is missing");
+        return qmp_fail(call, "Parameter 'command-line' is missing");
     if (!json_object_is_type(line, json_type_string))
-        return fail(call, "Parameter 'command-line' must be a string");
+        return qmp_fail(call, "Parameter 'command-line' must be a string");
     if (monitor_run_text(call->session, &cpu, json_object_get_string(line), &text) < 0)
-        return fail(call, "out of memory");
+        return qmp_fail(call, "out of memory");
     make_utf8(text);
     struct json_object *answer = json_object_new_string(text);
     free(text);

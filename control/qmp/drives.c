@@ -186,11 +186,8 @@ static bool flag(const struct QmpCall *call, const char *name) {
 }
 
 struct json_object *qmp_query_blockstats(struct QmpCall *call) {
-    if (flag(call, "query-nodes")) {
-        call->failed = true;
-        snprintf(call->why, sizeof(call->why), "query-nodes=true is not supported: drives are counted, not nodes");
-        return NULL;
-    }
+    if (flag(call, "query-nodes"))
+        return qmp_fail(call, "query-nodes=true is not supported: drives are counted, not nodes");
     return list_drives(call, drive_stats);
 }
 
@@ -213,45 +210,25 @@ struct json_object *qmp_query_named_block_nodes(struct QmpCall *call) {
 
 /* ---- what is done to drives ---- */
 
-static const char *argument(const struct QmpCall *call, const char *name) {
-    struct json_object *o;
-    if (call->arguments == NULL || !json_object_object_get_ex(call->arguments, name, &o) ||
-        !json_object_is_type(o, json_type_string))
-        return NULL;
-    return json_object_get_string(o);
-}
-
-static struct json_object *missing(struct QmpCall *call, const char *name) {
-    call->failed = true;
-    snprintf(call->why, sizeof(call->why), "Parameter '%s' is missing", name);
-    return NULL;
-}
-
-static struct json_object *failed(struct QmpCall *call, const char *why) {
-    call->failed = true;
-    snprintf(call->why, sizeof(call->why), "%.299s", why);
-    return NULL;
-}
-
 /* The guest stands meanwhile: what is on its way to the images is finished first. */
 static struct json_object *with_guest_held(struct QmpCall *call, int (*change)(struct QmpCall *call, struct Machine *m,
                                                                                char *why, size_t n)) {
     struct Machine *m = session_machine(call->session);
     char why[BLOCK_WHY] = "";
     if (session_hold(call->session, why, sizeof(why)) != 0)
-        return failed(call, why);
+        return qmp_fail(call, "%s", why);
     pthread_mutex_lock(&m->lock);
     int r = change(call, m, why, sizeof(why));
     pthread_mutex_unlock(&m->lock);
     session_release(call->session);
-    return r == 0 ? NULL : failed(call, why);
+    return r == 0 ? NULL : qmp_fail(call, "%s", why);
 }
 
 static const char *drive_id(const struct QmpCall *call) {
     static const char *const names[] = {"id", "device", "node-name"};
     const char *id = NULL;
     for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]) && id == NULL; i++)
-        id = argument(call, names[i]);
+        id = qmp_text(call, names[i]);
     return id;
 }
 
@@ -260,7 +237,7 @@ static int eject(struct QmpCall *call, struct Machine *m, char *why, size_t n) {
 }
 
 static int change_medium(struct QmpCall *call, struct Machine *m, char *why, size_t n) {
-    return storage_change(m, drive_id(call), argument(call, "filename"), argument(call, "format"), flag(call, "force"),
+    return storage_change(m, drive_id(call), qmp_text(call, "filename"), qmp_text(call, "format"), flag(call, "force"),
                           why, n);
 }
 
@@ -275,14 +252,15 @@ static int resize(struct QmpCall *call, struct Machine *m, char *why, size_t n) 
 }
 
 struct json_object *qmp_eject(struct QmpCall *call) {
-    return drive_id(call) != NULL ? with_guest_held(call, eject) : missing(call, "id");
+    return drive_id(call) != NULL ? with_guest_held(call, eject) : qmp_fail(call, "Parameter '%s' is missing", "id");
 }
 
 struct json_object *qmp_change_medium(struct QmpCall *call) {
-    const char *lacks = drive_id(call) == NULL ? "id" : argument(call, "filename") == NULL ? "filename" : NULL;
-    return lacks == NULL ? with_guest_held(call, change_medium) : missing(call, lacks);
+    const char *lacks = drive_id(call) == NULL ? "id" : qmp_text(call, "filename") == NULL ? "filename" : NULL;
+    return lacks == NULL ? with_guest_held(call, change_medium) : qmp_fail(call, "Parameter '%s' is missing", lacks);
 }
 
 struct json_object *qmp_block_resize(struct QmpCall *call) {
-    return drive_id(call) != NULL ? with_guest_held(call, resize) : missing(call, "device");
+    return drive_id(call) != NULL ? with_guest_held(call, resize)
+                                  : qmp_fail(call, "Parameter '%s' is missing", "device");
 }

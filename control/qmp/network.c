@@ -5,12 +5,6 @@
 
 #include <string.h>
 
-static struct json_object *fail(struct QmpCall *call, const char *why) {
-    call->failed = true;
-    snprintf(call->why, sizeof(call->why), "%s", why);
-    return NULL;
-}
-
 static const char *name_argument(struct QmpCall *call) {
     struct json_object *name;
     if (call->arguments == NULL || !json_object_object_get_ex(call->arguments, "name", &name))
@@ -24,15 +18,15 @@ struct json_object *qmp_set_link(struct QmpCall *call) {
     struct json_object *up;
     char why[300] = "";
     if (name == NULL)
-        return fail(call, "Parameter 'name' is missing");
+        return qmp_fail(call, "Parameter 'name' is missing");
     if (!json_object_object_get_ex(call->arguments, "up", &up))
-        return fail(call, "Parameter 'up' is missing");
+        return qmp_fail(call, "Parameter 'up' is missing");
     if (!json_object_is_type(up, json_type_boolean))
-        return fail(call, "Parameter 'up' expects a boolean");
+        return qmp_fail(call, "Parameter 'up' expects a boolean");
     pthread_mutex_lock(&m->lock);
     int r = net_switch_link(m, name, json_object_get_boolean(up), why, sizeof(why));
     pthread_mutex_unlock(&m->lock);
-    return r == 0 ? NULL : fail(call, why);
+    return r == 0 ? NULL : qmp_fail(call, "%s", why);
 }
 
 /* ---- query-rx-filter ---- */
@@ -100,5 +94,5 @@ struct json_object *qmp_query_rx_filter(struct QmpCall *call) {
     if (name == NULL || json_object_array_length(all) > 0)
         return all;
     json_object_put(all);
-    return fail(call, "there is no card of that name that has such a filter");
+    return qmp_fail(call, "there is no card of that name that has such a filter");
 }
