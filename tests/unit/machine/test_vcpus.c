@@ -109,6 +109,8 @@ START_TEST(all_or_none_pause) {
     Twin86Machine *machine = two_cpus_new(with_engine);
     Twin86Hook hook = {.write = stays};
     const _Atomic uint16_t *count = (void *)(machine_of(machine)->ram.host + 0x600);
+    atomic_store(&let_go, false);
+    atomic_store(&entered, false);
     twin86_hook_ports(machine, 0x80, 1, &hook);
     TWO_CPUS_CODE(machine, 0, 0xff, 0x06, 0x00, 0x06, 0x40, 0xeb, 0xf9); /* INC WORD [600h]; INC AX; JMP */
     TWO_CPUS_CODE(machine, 1, 0xe6, 0x80, 0x66, 0x43, 0xeb, 0xfc);       /* OUT 80h, AL; INC EBX; JMP */
