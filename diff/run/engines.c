@@ -7,6 +7,7 @@
 
 static const struct DiffRunnerOps *const fast_runners[] = {
     &diff_tcg_runner,
+    &diff_jit_runner,
     &diff_host_runner,
 #ifdef HAVE_KVM
     &diff_kvm_runner,
@@ -16,6 +17,7 @@ static const struct DiffRunnerOps *const fast_runners[] = {
 
 static const struct DiffRunnerOps *const runners[] = {
     &diff_tcg_system_runner,
+    &diff_jit_system_runner,
     &diff_plain_system_runner,
 #ifdef HAVE_KVM
     &diff_kvm_system_runner,
@@ -43,7 +45,7 @@ int diff_find_engines(const char *list, bool fast, const struct DiffRunnerOps **
         return snprintf(
                    why, n,
                    "--engines '%s': two are wanted, as in tcg-lite,host; there are tcg-lite, kvm, plain (tcg-lite with "
-                   "plain=on) and, in 64-, 32- and 16-bit user code, host",
+                   "plain=on), jit (with jit=eager) and, in 64-, 32- and 16-bit user code, host",
                    list),
                -EINVAL;
     if (a != NULL)

@@ -62,7 +62,8 @@ struct DiffRunner {
     const struct DiffOwnSystem *own; /* what all cases have instead of the mode's (`takes`); NULL: nothing */
 };
 
-extern const struct DiffRunnerOps diff_tcg_runner;
+/* "jit": with jit=eager. */
+extern const struct DiffRunnerOps diff_tcg_runner, diff_jit_runner;
 extern const struct DiffRunnerOps diff_host_runner;
 #ifdef HAVE_KVM
 extern const struct DiffRunnerOps diff_kvm_runner;
@@ -70,7 +71,7 @@ extern const struct DiffRunnerOps diff_kvm_runner;
 
 /* runner_system.c: any mode and privilege level, slowly; they tell of system registers, too. "plain" is tcg-lite with
  * plain=on. */
-extern const struct DiffRunnerOps diff_tcg_system_runner, diff_plain_system_runner;
+extern const struct DiffRunnerOps diff_tcg_system_runner, diff_jit_system_runner, diff_plain_system_runner;
 #ifdef HAVE_KVM
 extern const struct DiffRunnerOps diff_kvm_system_runner;
 #endif

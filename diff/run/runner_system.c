@@ -124,6 +124,9 @@ static int open_on(struct DiffRunner **out, const struct DiffSetup *setup, const
 static int open_tcg(struct DiffRunner **r, const struct DiffSetup *s, char *why, size_t n) {
     return open_on(r, s, &diff_tcg_system_runner, accel_software(), "", why, n);
 }
+static int open_jit(struct DiffRunner **r, const struct DiffSetup *s, char *why, size_t n) {
+    return open_on(r, s, &diff_jit_system_runner, accel_software(), "jit=eager", why, n);
+}
 static int open_plain(struct DiffRunner **r, const struct DiffSetup *s, char *why, size_t n) {
     return open_on(r, s, &diff_plain_system_runner, accel_software(), "plain=on", why, n);
 }
@@ -235,6 +238,13 @@ static int run(struct DiffRunner *r, const struct DiffState *in, struct DiffStat
 const struct DiffRunnerOps diff_tcg_system_runner = {.name = "tcg-lite",
                                                      .system_wide = true,
                                                      .open = open_tcg,
+                                                     .close = close_runner,
+                                                     .pad = put_pad,
+                                                     .code_changed = code_changed,
+                                                     .run = run};
+const struct DiffRunnerOps diff_jit_system_runner = {.name = "jit",
+                                                     .system_wide = true,
+                                                     .open = open_jit,
                                                      .close = close_runner,
                                                      .pad = put_pad,
                                                      .code_changed = code_changed,

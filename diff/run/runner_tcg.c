@@ -26,7 +26,7 @@ struct TcgRunner {
     uint64_t page; /* where RIP was last looked up: linear, and its host address */
     const uint8_t *page_host;
     bool pointers32;
-    uint16_t cs; /* the case's selector */
+    uint16_t cs;           /* the case's selector */
     struct CpuTrace trace; /* real-address mode: how it is known that an exception came, and which */
     bool event;
     uint8_t event_vector;
@@ -38,6 +38,8 @@ static void close_runner(struct DiffRunner *r) {
     struct TcgRunner *t = (struct TcgRunner *)r;
     if (t->cpu.engine != NULL)
         t->ops->vcpu_destroy(&t->cpu);
+    if (t->accel.data != NULL)
+        t->ops->destroy(&t->accel);
     if (t->cpu.bus != NULL)
         bus_free(t->cpu.bus);
     if (t->cpu.clock != NULL)
@@ -48,7 +50,7 @@ static void close_runner(struct DiffRunner *r) {
     free(t);
 }
 
-static int make_cpu(struct TcgRunner *t, const struct CpuModel *model) {
+static int make_cpu(struct TcgRunner *t, const struct CpuModel *model, const char *options, char *why, size_t n) {
     struct CPUState *cpu = &t->cpu;
     bus_lock_init(&t->lock);
     cpu->bus = bus_new(&t->lock);
@@ -59,9 +61,12 @@ static int make_cpu(struct TcgRunner *t, const struct CpuModel *model) {
     cpu->bootstrap = true;
     cpu->tsc_hz = 1000000000;
     cpu->model = *model;
-    t->accel = (struct Accel){.ops = t->ops, .bus = cpu->bus, .clock = cpu->clock, .lock = &t->lock, .options = ""};
+    t->accel =
+        (struct Accel){.ops = t->ops, .bus = cpu->bus, .clock = cpu->clock, .lock = &t->lock, .options = options};
     cpu->accel = &t->accel;
-    int r = bus_map(cpu->bus, 0, &t->head.space.ram);
+    int r = t->ops->init(&t->accel, why, n);
+    if (r == 0)
+        r = bus_map(cpu->bus, 0, &t->head.space.ram);
     if (r == 0)
         r = t->ops->vcpu_init(cpu, &t->accel);
     if (r == 0) {
@@ -72,11 +77,12 @@ static int make_cpu(struct TcgRunner *t, const struct CpuModel *model) {
     return r;
 }
 
-static int open_runner(struct DiffRunner **out, const struct DiffSetup *setup, char *why, size_t n) {
+static int open_on(struct DiffRunner **out, const struct DiffSetup *setup, const struct DiffRunnerOps *ops,
+                   const char *options, char *why, size_t n) {
     struct TcgRunner *t = calloc(1, sizeof(*t));
     if (t == NULL)
         return snprintf(why, n, "%s", strerror(ENOMEM)), -ENOMEM;
-    t->head.ops = &diff_tcg_runner;
+    t->head.ops = ops;
     t->ops = accel_software();
     t->pointers32 = setup->pointers32;
     int r = diff_space_init(&t->head.space, setup->mode, setup->cpl, setup->model, setup->page, setup->pages, why, n);
@@ -84,7 +90,7 @@ static int open_runner(struct DiffRunner **out, const struct DiffSetup *setup, c
         free(t);
         return r;
     }
-    r = make_cpu(t, setup->model);
+    r = make_cpu(t, setup->model, options, why, n);
     if (r != 0) {
         snprintf(why, n, "tcg-lite: %s", strerror(-r));
         close_runner(&t->head);
@@ -92,6 +98,13 @@ static int open_runner(struct DiffRunner **out, const struct DiffSetup *setup, c
     }
     *out = &t->head;
     return 0;
+}
+
+static int open_runner(struct DiffRunner **out, const struct DiffSetup *setup, char *why, size_t n) {
+    return open_on(out, setup, &diff_tcg_runner, "", why, n);
+}
+static int open_jit(struct DiffRunner **out, const struct DiffSetup *setup, char *why, size_t n) {
+    return open_on(out, setup, &diff_jit_runner, "jit=eager", why, n);
 }
 
 static const uint8_t pad_bytes[2] = {0xeb, 0xfe};
@@ -199,7 +212,9 @@ static void run_one(struct TcgRunner *r, const struct DiffState *in, struct Diff
     struct CPUState *cpu = &r->cpu;
     load(r, in);
     struct DiffFrame frame;
-    struct End end = end_of(r, run_budget(cpu, in->insns + 1));
+    /* a block of the case and its pad is only translated if the budget has room for it */
+    unsigned pad = r->head.ops == &diff_jit_runner ? 2 : 1;
+    struct End end = end_of(r, run_budget(cpu, in->insns + pad));
     for (unsigned turn = 0; end.alive && !end.fault && turn < MAX_TURNS && !at_pad(r); turn++)
         end = end_of(r, run_budget(cpu, 1));
     finish(r, out, &frame, &end);
@@ -216,6 +231,15 @@ static int run(struct DiffRunner *r, const struct DiffState *in, struct DiffStat
 const struct DiffRunnerOps diff_tcg_runner = {
     .name = "tcg-lite",
     .open = open_runner,
+    .close = close_runner,
+    .pad = put_pad,
+    .code_changed = code_changed,
+    .run = run,
+};
+
+const struct DiffRunnerOps diff_jit_runner = {
+    .name = "jit",
+    .open = open_jit,
     .close = close_runner,
     .pad = put_pad,
     .code_changed = code_changed,
@@ -443,8 +467,8 @@ int diff_tcg_case(struct DiffRunner *r, const struct DiffCase *c, struct CaseRes
     watch_events(t, real);
     struct End end = run_instructions(t, real, c->in.insns);
     bool repeated = c->in.insns == 1 && is_repeated_string(c);
-    for (unsigned turn = 0;
-         end.alive && repeated && !end.fault && turn < MAX_TURNS && cpu->env.rip == c->in.rip; turn++)
+    for (unsigned turn = 0; end.alive && repeated && !end.fault && turn < MAX_TURNS && cpu->env.rip == c->in.rip;
+         turn++)
         end = run_instructions(t, real, 1);
     watch_events(t, false);
     read_result(t, result, &end);

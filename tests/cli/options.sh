@@ -19,6 +19,8 @@ refused "not a multiple of 4K" -m 1048577B
 refused "'slots=' is not supported" -m size=1G,slots=2
 refused "unknown CPU model 'foo'" -cpu foo
 refused "unknown CPU feature 'foo'" -cpu max,+foo
+refused "jit=on|off|eager" -accel tcg-lite,jit=yes
+refused "jit=on|off|eager" -accel tcg-lite,jit
 refused "tb-size=MIB (1 to 4096)" -accel tcg-lite,tb-size=0
 refused "tb-size=MIB (1 to 4096)" -accel tcg-lite,tb-size=4097
 refused "tb-size=MIB (1 to 4096)" -accel tcg-lite,tb-size

@@ -41,6 +41,7 @@ expect 0 '^29 cases, 0 failed' "$twin86" diff vectors "$srcdir/tests/diff/modes.
 expect 0 '^9 cases, 0 failed' "$twin86" diff vectors "$srcdir/tests/diff/faults.case"
 expect 0 '^31 cases, 0 failed' "$twin86" diff vectors "$srcdir/tests/diff/measured.case"
 expect 0 '^31 cases, 0 differ' "$twin86" diff replay --engines tcg-lite,plain "$srcdir/tests/diff/measured.case"
+expect 0 ' 0 differ' "$twin86" diff insn --engines jit,plain --cases 4K --length 3
 # What an Intel processor does otherwise than AMD's: right under its vendor, and nowhere the same under the other.
 for part in vector x87 xsave; do
     file=$srcdir/tests/diff/intel-$part.case

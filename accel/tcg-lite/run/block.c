@@ -3,6 +3,7 @@
  * Building, finding and forgetting blocks.
  */
 #include "accel/tcg-lite/run/block.h"
+#include "accel/tcg-lite/jit/jit.h"
 #include "accel/tcg-lite/run/functions.h"
 #include "accel/tcg-lite/run/fuse.h"
 #include "accel/tcg-lite/run/links.h"
@@ -89,6 +90,11 @@ void tcg_describe(const void *engine, char *buf, size_t n) {
              "blocks: %" PRIu64 " decoded, %.1f of %zu MiB used, %" PRIu64 " segments recycled; %" PRIu64
              " split locks",
              c->built, (double)bytes_in_use(c) / (1 << 20), c->arena_size >> 20, c->recycled, t->split_locks);
+    size_t used = strlen(buf);
+    if (t->jit != NULL && used + 2 < n) {
+        memcpy(buf + used, "; ", 3);
+        jit_describe(t->jit, buf + used + 2, n - used - 2);
+    }
 }
 
 static unsigned hash_of(uint64_t phys, uint32_t mode) {
@@ -177,6 +183,7 @@ void tcg_blocks_flush(struct Tcg *t) {
     c->begun = 1;
     c->flushes++;
     tcg_links_gone(t);
+    jit_flush(t->jit);
 }
 
 static void unhash(struct BlockCache *c, const struct Block *b) {
@@ -253,8 +260,10 @@ static unsigned slots_of(const struct Block *b) { return b->count + (unsigned)b-
 
 /** Nobody finds it any more; whoever is in it leaves it at the next instruction. Its memory stays until its segment
  *  is recycled. */
-static void make_stale(struct BlockCache *c, struct Block *b) {
+static void make_stale(struct Tcg *t, struct Block *b) {
+    struct BlockCache *c = t->blocks;
     unhash(c, b);
+    jit_forget_block(t->jit, b);
     if (b == c->cut)
         c->cut = NULL;
     b->stale = true;
@@ -305,7 +314,7 @@ void tcg_blocks_cut_at(struct Tcg *t, const uint64_t map[64]) {
     for (unsigned k = 0; k < 1u << PAGE_HASH_BITS; k++)
         for (struct Block *b = c->page_hash[k]; b != NULL; b = *chain_next(c, b, &c->page_hash[k]))
             if (!b->stale && in_map(b, map))
-                make_stale(c, b);
+                make_stale(t, b);
     for (unsigned k = 0; k < 1u << PAGE_HASH_BITS; k++)
         cut_links(c, &c->page_hash[k]);
 }
@@ -324,7 +333,7 @@ bool tcg_code_forget(struct Tcg *t, uint64_t phys, uint64_t size) {
     for (struct Block **p = chain; *p != NULL;) {
         struct Block *b = *p, **next = chain_next(t->blocks, b, chain);
         if (!is_gone(t->blocks, b) && overlaps(b, phys, size))
-            make_stale(t->blocks, b);
+            make_stale(t, b);
         if (is_gone(t->blocks, b)) {
             any_gone = true;
             *p = *next;
@@ -533,14 +542,11 @@ static size_t block_size(const struct Tcg *t, unsigned count, unsigned exits, un
     return (*extra_at + extra + 63) & ~(size_t)63;
 }
 
-/* So that the first instruction shares a cache line with the half of struct Block that is read on the way to it. */
-enum { BLOCK_SHIFT = 32 };
-
 static struct Block *arena_take(struct Tcg *t, size_t size) {
     struct BlockCache *c = t->blocks;
-    if (c->used + size + BLOCK_SHIFT > c->segment_size)
+    if (c->used + size > c->segment_size)
         next_segment(t);
-    struct Block *b = (struct Block *)(c->arena + c->current * c->segment_size + c->used + BLOCK_SHIFT);
+    struct Block *b = (struct Block *)(c->arena + c->current * c->segment_size + c->used);
     c->used += size;
     c->built++;
     return b;
@@ -606,6 +612,7 @@ static struct Block *build_break(struct Tcg *t, struct Fetch *f, uint64_t phys, 
     b->falls = b->stale = b->cached = false;
     b->extra_at = 0;
     b->insn[0] = (struct Insn){.fn = tcg_exec_break, .len = 1};
+    jit_forget_block(t->jit, b);
     memset(block_links(b), 0, 2 * sizeof(struct BlockLink));
     if (f->page->host != NULL)
         insert(t->blocks, b);
@@ -633,12 +640,13 @@ static struct Block *build(struct Tcg *t, struct Fetch *f, uint64_t phys, uint32
     fill(b, t->blocks->decoded, n, bytes);
     if (UNLIKELY(t->profile != NULL))
         tcg_profile_block(t->profile, b, t->blocks->decoded);
-    else if (!t->debug_watching) /* a stop must come right behind the access */
+    else if (!t->debug_watching && t->jit == NULL) /* a stop must come right behind the access */
         fuse_pick(t->blocks->fusions, b->insn, n, t->watch == NULL);
     if (UNLIKELY(t->watch != NULL))
         watch_block(t, b, (uint8_t *)b + extra_at);
     if (f->page->host != NULL) /* what is not memory may read differently next time */
         insert(t->blocks, b);
+    jit_begin_block(t, b);
     return b;
 }
 

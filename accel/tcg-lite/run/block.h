@@ -16,6 +16,10 @@ struct BlockLink {
 
 /** A run of decoded instructions within one physical page (the last may reach into the next page). */
 struct Block {
+    const void *code;     /* host code that other host code goes on in (jit.h); NULL: nothing is translated */
+    struct JitBlock *jit; /* what the translator knows of it, or NULL */
+    uint64_t heat;        /* so often was it entered, as long as it is not translated */
+    uint64_t spare;
     uint64_t phys; /* physical address of the first byte */
     struct Block *hash_next;
     struct Block *page_next[2]; /* other blocks that have bytes in the page of phys, in phys_next */
@@ -28,7 +32,7 @@ struct Block {
     bool falls;        /* the last instruction is not the end of the block by itself */
     bool cached;       /* it can be found again */
     uint32_t extra_at; /* what observers want to know is so many bytes from here (watch.h), or 0 */
-    ExecFn first;      /* for them: the exec function behind the hook of the first instruction */
+    ExecFn first;      /* the exec function behind the hook of the first instruction: theirs, or the translator's */
     /* count of them, then, if it falls, a pseudo-instruction that leads on; then struct BlockLink: the last
      * instruction's, [0] not taken or fall through, [1] taken, and one for each conditional branch, taken */
     struct Insn insn[] __attribute__((aligned(32)));

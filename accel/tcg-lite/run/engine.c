@@ -7,6 +7,7 @@
 #include "accel/follow.h"
 #include "accel/look.h"
 #include "accel/tcg-lite/exec/vec/approx.h"
+#include "accel/tcg-lite/jit/jit.h"
 #include "accel/tcg-lite/run/block.h"
 #include "accel/tcg-lite/run/links.h"
 #include "accel/tcg-lite/run/loop.h"
@@ -34,6 +35,7 @@ static int probe(char *why, size_t n) {
 struct Options {
     bool plain;
     enum AccelThreads threads;
+    enum { JIT_OFF, JIT_ON, JIT_EAGER } jit;
     unsigned tb_size; /* MiB */
     FILE *profile;    /* where to count sequences of instructions to (profile.h), or NULL */
 };
@@ -46,6 +48,16 @@ static bool set_plain(struct Options *o, const char *value) {
 static bool set_threads(struct Options *o, const char *value) {
     o->threads = strcmp(value, "single") == 0 ? ACCEL_THREADS_SINGLE : ACCEL_THREADS_MULTI;
     return o->threads == ACCEL_THREADS_SINGLE || strcmp(value, "multi") == 0;
+}
+
+static bool set_jit(struct Options *o, const char *value) {
+    static const char *const names[] = {[JIT_OFF] = "off", [JIT_ON] = "on", [JIT_EAGER] = "eager"};
+    for (unsigned k = 0; k < sizeof(names) / sizeof(names[0]); k++)
+        if (strcmp(value, names[k]) == 0) {
+            o->jit = k;
+            return true;
+        }
+    return false;
 }
 
 static bool set_tb_size(struct Options *o, const char *value) {
@@ -69,6 +81,7 @@ static const struct {
     bool (*set)(struct Options *o, const char *value);
 } known_options[] = {{"plain", "on|off", set_plain},
                      {"thread", "single|multi", set_threads},
+                     {"jit", "on|off|eager", set_jit},
                      {"tb-size", "MIB (1 to 4096)", set_tb_size},
                      {"profile", "FILE, which can be written", set_profile}};
 enum { KNOWN_OPTIONS = sizeof(known_options) / sizeof(known_options[0]) };
@@ -155,6 +168,13 @@ static void code_written_somewhere(void *opaque, uint64_t gpa, uint64_t size) {
 static void code_begins(void *opaque, uint64_t gpa) { tcg_tlb_protect_code(opaque, gpa); }
 static bool code_stored(void *opaque, uint64_t gpa, uint64_t size) { return tcg_code_forget(opaque, gpa, size); }
 
+/* Without it the interpreter does all of the work. */
+static void begin_translator(struct Tcg *t, const struct Options *o) {
+    t->jit = jit_new((size_t)o->tb_size << 20, o->jit == JIT_EAGER);
+    if (t->jit == NULL)
+        fprintf(stderr, "twin86: -accel tcg-lite,jit=on: no memory for code: %s; going on without\n", strerror(errno));
+}
+
 static int vcpu_init(struct CPUState *cpu, struct Accel *accel) {
     const struct Options *o = accel != NULL ? accel->data : NULL; /* NULL: this is for another engine */
     struct Tcg *t = calloc(1, sizeof(*t));
@@ -180,6 +200,8 @@ static int vcpu_init(struct CPUState *cpu, struct Accel *accel) {
     t->link.fn = tcg_exec_link;
     t->edge.fn = tcg_exec_edge;
     cpu->engine = t;
+    if (o != NULL && o->jit && !o->plain)
+        begin_translator(t, o);
     if (tcg_watch_init(t, accel != NULL) != 0)
         return -ENOMEM;
     if (o != NULL && o->profile != NULL && (t->profile = tcg_profile_new(o->profile)) == NULL)
@@ -199,6 +221,7 @@ static void vcpu_destroy(struct CPUState *cpu) {
         return;
     bus_remove_listeners(cpu->bus, t);
     tcg_blocks_free(t->blocks);
+    jit_free(t->jit);
     tcg_watch_free(t);
     tcg_profile_free(t->profile);
     links_free(t->links);

@@ -82,6 +82,7 @@ struct ExecTlbEntry {
 
 struct Block;
 struct BlockLink;
+struct Jit;
 
 /** What an x87 instruction leaves of itself beside its address. */
 struct X87Raised {
@@ -158,6 +159,7 @@ struct Tcg {
     struct ExecTlbEntry exec_tlb[2][EXEC_TLB_SIZE]; /* supervisor, user */
     struct BlockCache *blocks;
     struct Links *links;
+    struct Jit *jit; /* NULL: nothing is translated */
 
     /* Pseudo-instructions for what is rare, so that exec functions end in one jump and make no calls for it. */
     struct Insn leave;              /* ends exec() */

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+#include "accel/tcg-lite/jit/code.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+int jit_code_open(struct JitCode *c, size_t bytes) {
+    memset(c, 0, sizeof(*c));
+    int fd = memfd_create("twin86-code", MFD_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    uint8_t *write = MAP_FAILED, *run = MAP_FAILED;
+    if (ftruncate(fd, (off_t)bytes) == 0) {
+        write = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        run = mmap(NULL, bytes, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
+    }
+    int r = write == MAP_FAILED || run == MAP_FAILED ? -errno : 0;
+    close(fd);
+    if (r == 0) {
+        *c = (struct JitCode){.write = write, .run = run - write, .size = bytes};
+        return 0;
+    }
+    if (write != MAP_FAILED)
+        munmap(write, bytes);
+    if (run != MAP_FAILED)
+        munmap(run, bytes);
+    return r;
+}
+
+void jit_code_close(struct JitCode *c) {
+    if (c->write == NULL)
+        return;
+    munmap(c->write, c->size);
+    munmap(c->write + c->run, c->size);
+    c->write = NULL;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * Memory for generated code: one memfd, mapped twice, so that no address is ever writable and executable at once.
+ */
+#ifndef TWIN86_TCG_JIT_CODE_H
+#define TWIN86_TCG_JIT_CODE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct JitCode {
+    uint8_t *write; /* where it is written */
+    ptrdiff_t run;  /* what is at p is executed at p + run */
+    size_t size, used;
+};
+
+/** 0, or -errno if the host refuses executable memory. */
+int jit_code_open(struct JitCode *c, size_t bytes);
+void jit_code_close(struct JitCode *c);
+
+#endif

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * A block on its way into host code. Private to jit/.
+ *
+ * In generated code:
+ *   RBP   struct Tcg, RSP   struct Frame
+ *   R14 (ADDR), R15 (TEMP)  free within an instruction
+ *   guest RAX RCX RDX RBX RSI RDI R8-R11 are in the same host registers, RSP in R12, RBP in R13, R12-R15 in the frame
+ * Guest flags are in t->cc, but for what struct Pending says; see flags.c.
+ */
+#ifndef TWIN86_TCG_JIT_EMIT_H
+#define TWIN86_TCG_JIT_EMIT_H
+
+#include "accel/tcg-lite/jit/asm.h"
+#include "accel/tcg-lite/jit/code.h"
+#include "accel/tcg-lite/jit/jit.h"
+#include "accel/tcg-lite/run/functions.h"
+
+enum { ADDR = R14, TEMP = R15, TCG = RBP, FRAME = RSP };
+
+/** The host's stack while generated code runs. */
+struct Frame {
+    uint64_t gpr[4]; /* the guest's R12 to R15 */
+    uint64_t rip;    /* env->rip: of the running block's first instruction */
+    CPUX86State *env;
+    uint64_t save[3]; /* within an instruction; [0] is also the way of what is called */
+};
+#define AT_FRAME(field) rm_mem(FRAME, (int32_t)offsetof(struct Frame, field))
+#define AT_TCG(field) rm_mem(TCG, (int32_t)offsetof(struct Tcg, field))
+
+/** Where an instruction's code begins; how the interpreter enters it in the midst of a block. */
+struct JitEntry {
+    const void *code; /* NULL: it has none, the interpreter executes it */
+    bool host_flags;  /* it expects the guest's flags in the host's */
+    ExecFn fn;        /* its exec function, in whose place the way in is */
+};
+struct JitBlock {
+    struct JitEntry entry[1]; /* one an instruction */
+};
+
+typedef const struct Insn *(*JitEnter)(struct Tcg *t, CPUX86State *env, const void *code, uint64_t flags);
+
+struct Emit;
+struct Jit {
+    struct JitCode code;
+    size_t fixed;             /* bytes of `code` that are not of blocks */
+    JitEnter enter[2];        /* [1]: with flags for the host */
+    const void *no_code;      /* Block.code of blocks without: leaves to the interpreter */
+    const uint8_t *leave;     /* TEMP: the struct Insn to go on with */
+    const uint8_t *link_slow; /* TEMP: the link that leads nowhere, ADDR: the branch */
+    const uint8_t *save_flags, *load_flags, *inc_flags, *div_flags; /* flags.c */
+    struct Emit *emit;                                              /* the block at work */
+    uint64_t hot;                                                   /* entries before a block is translated */
+    unsigned run_min; /* instructions with host code in a row that are worth the way in and out */
+    bool is_full;     /* and that was said */
+    uint64_t blocks, insns, called, bytes, full;
+};
+
+/** How the guest's flags follow from registers, so that t->cc need not have them (flags.c). */
+struct Pending {
+    enum {
+        PENDING_NONE,
+        PENDING_ADD,
+        PENDING_SUB,
+        PENDING_CMP,
+        PENDING_TEST,
+        PENDING_LOGIC,
+        PENDING_INC,
+        PENDING_DEC
+    } kind;
+    uint8_t bits;
+    bool is_imm;
+    uint8_t a, b; /* byte offsets of guest registers: the result, or the first operand; the second one */
+    int32_t imm;  /* instead of b */
+};
+
+/** What generated code returns: the struct Insn to go on with; with this bit set it is one that has host code, but this
+ *  time its exec function has to execute it. */
+enum { LEAVE_BAIL = 1 };
+
+enum { OUT_MAX = 512 };
+
+/** Code out of line: how it is reached, and what it does. */
+struct Out {
+    uint8_t *jump;
+    enum { OUT_BAIL, OUT_TAKEN, OUT_LINK, OUT_EDGE } kind;
+    unsigned k;
+    struct Pending pending;
+    struct BlockLink *link;
+    int64_t delta;
+    uint16_t vec_dirty;
+};
+
+struct Emit;
+struct EmitInsn;
+/** False: this instruction has no host code after all; what was emitted is forgotten. */
+typedef bool (*EmitFn)(struct Emit *e, const struct EmitInsn *x);
+
+/** An instruction, and what the translator has found out about it. */
+struct EmitInsn {
+    struct TcgDecoded d;
+    const struct Insn *i; /* the block's */
+    uint8_t need;         /* FB_* that somebody may look at behind it */
+    uint8_t mandatory;    /* F2, F3, or 0 */
+    bool osize;           /* there is a prefix 66 */
+    uint8_t rex;          /* or 0 */
+    uint8_t map, opcode, modrm;
+    bool vex;
+    const uint8_t *imm; /* the immediate's bytes */
+    uint8_t imm_len;
+    uint16_t vec_have; /* vector registers that must be in the host's before it */
+    EmitFn emitter;    /* NULL: none, its exec function is called */
+};
+
+struct Emit {
+    struct Tcg *t;
+    struct Jit *jit;
+    struct Block *b;
+    struct Asm a;
+    unsigned n, k; /* instructions; the one being translated */
+    struct Pending pending;
+    bool spoilt;                  /* `pending` is of no use behind this instruction */
+    bool plain;                   /* t->cc has CF as a bit, and SF in its result */
+    uint8_t host;                 /* FB_* that the host's flags have */
+    uint8_t *loop;                /* the block's own entry */
+    uint16_t vec_have, vec_dirty; /* vector registers that the host's have; and env->vec not */
+    unsigned outs;
+    struct JitBlock *entries;
+    /* not cleared: */
+    struct EmitInsn insn[BLOCK_MAX_INSNS];
+    struct Out out[OUT_MAX];
+    uint8_t bytes[BLOCK_MAX_INSNS * 15 + 16];
+};
+
+/** The emitter of an instruction, by its opcode; NULL: none. */
+EmitFn emit_find(const struct EmitInsn *x);
+/** It reads or writes the stack. */
+bool emit_uses_stack(EmitFn fn);
+
+/* ---- operands (operand.c) ---- */
+
+/** A general register, by byte offset: host register, or the frame. */
+struct HostRm guest_rm(unsigned off);
+static inline bool guest_in_frame(unsigned off) { return off >= 12 * 8; }
+/** A host register that has the guest's: its own, or `scratch`, which is loaded. */
+unsigned guest_read(struct Emit *e, unsigned off, unsigned scratch);
+/** ... where it may be written; then guest_written. */
+unsigned guest_target(unsigned off, unsigned scratch);
+void guest_written(struct Emit *e, unsigned off, unsigned bits, unsigned reg);
+/** A 32-bit result was written to rm, in the frame: clear the upper half. */
+void guest_clear_upper(struct Emit *e, unsigned off, unsigned bits);
+
+/** The offset of the memory operand in `reg`, without segment base. Flags stay. */
+void emit_offset(struct Emit *e, const struct EmitInsn *x, unsigned reg);
+/** ADDR: linear address -> host address of so many bytes, or leave to the interpreter. Takes TEMP and the flags. */
+void emit_lookup(struct Emit *e, unsigned size, bool write);
+/** The memory operand's host address in ADDR. */
+struct HostRm emit_memory(struct Emit *e, const struct EmitInsn *x, unsigned size, bool write);
+
+/** Leave to the interpreter, which executes instruction k, if `cond`; or always. */
+void emit_bail(struct Emit *e, unsigned cond);
+void emit_bail_always(struct Emit *e);
+struct Out *emit_out(struct Emit *e, uint8_t *jump, int kind);
+
+/* ---- flags (flags.c) ---- */
+
+/** Before an instruction that writes these general registers (a set), and the flags that its row says: keep what would
+ *  get lost. */
+void flags_before(struct Emit *e, const struct EmitInsn *x, uint32_t writes);
+/** The host's flags get what the guest's have of `wanted`. Takes TEMP. */
+void flags_load(struct Emit *e, uint8_t wanted);
+/** The pending ones go to t->cc. Takes ADDR; the host's flags stay. */
+void flags_flush(struct Emit *e, const struct Pending *p);
+/** Behind an instruction that has left `host` in the host's flags and whose flags follow from p. */
+void flags_pending(struct Emit *e, const struct EmitInsn *x, struct Pending p, uint8_t host);
+/** Behind one whose flags are all in the host's, and nowhere else. Takes ADDR, TEMP. */
+void flags_generic(struct Emit *e, const struct EmitInsn *x);
+/** Behind an ALU operation that has left its flags in the host's: to t->cc. `result` and `src` are host registers. */
+void flags_stored(struct Emit *e, const struct EmitInsn *x, unsigned alu, unsigned bits, unsigned result, bool is_imm,
+                  unsigned src, int32_t imm);
+/** None that somebody needs was written, but the host's are no longer the guest's. */
+void flags_lost(struct Emit *e);
+/** Behind BT: CF is the host's, the others stay. Takes ADDR, TEMP. */
+void flags_carry(struct Emit *e, const struct EmitInsn *x);
+/** Behind a multiplication: CF and OF are the host's, the others stay. Takes ADDR, TEMP. */
+void flags_product(struct Emit *e, const struct EmitInsn *x);
+/** Behind ROL, ROR of 32 or 64 bits, by any count but 0. Takes ADDR, TEMP. */
+void flags_rotated(struct Emit *e, const struct EmitInsn *x, unsigned bits, struct HostRm result, bool left);
+/** t->cc has them all, by the work of something called. */
+void flags_in_cc(struct Emit *e);
+void flags_shifted(struct Emit *e, unsigned kind, unsigned bits);
+/** At the end of a block: t->cc has them. */
+void flags_finish(struct Emit *e);
+/** Some flag that x writes will be looked at. */
+static inline bool flags_wanted(const struct EmitInsn *x) {
+    return ((x->d.isa.flags_written | x->d.isa.flags_maybe) & x->need) != 0;
+}
+/** C's part of load_flags: the flags as an image. */
+uint64_t jit_flags_image(const struct Tcg *t);
+
+/* ---- emit_vec.c ---- */
+
+/** env->vec gets those in the set, or gives them. Takes TEMP. */
+void vec_move(struct Emit *e, uint16_t which, bool store);
+/** env->vec has them all, the host's may change. Takes TEMP. */
+void vec_sync(struct Emit *e);
+
+/* ---- emit_flow.c ---- */
+
+/** The way to the block's own link [0] behind its last instruction. */
+void emit_falls(struct Emit *e);
+void emit_taken(struct Emit *e, const struct Out *o);
+void emit_link_slow(struct Emit *e, const struct Out *o);
+
+/* ---- world.c ---- */
+
+/** The code that is there once: ways in and out. */
+void world_make(struct Jit *j, struct Asm *a);
+void flags_make(struct Jit *j, struct Asm *a);
+
+#endif

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/* Which instructions have emitters: by opcode. All others are executed by their exec functions. */
+#include "accel/tcg-lite/jit/emit_int.h"
+
+#define ALU_ROW(n)                                                                                                     \
+    [n] = emit_alu, [(n) + 1] = emit_alu, [(n) + 2] = emit_alu, [(n) + 3] = emit_alu, [(n) + 4] = emit_alu,            \
+    [(n) + 5] = emit_alu
+#define EIGHT(n, fn)                                                                                                   \
+    [n] = fn, [(n) + 1] = fn, [(n) + 2] = fn, [(n) + 3] = fn, [(n) + 4] = fn, [(n) + 5] = fn, [(n) + 6] = fn,          \
+    [(n) + 7] = fn
+
+static const EmitFn one_byte[256] = {
+    ALU_ROW(0x00),
+    ALU_ROW(0x08),
+    ALU_ROW(0x10),
+    ALU_ROW(0x18),
+    ALU_ROW(0x20),
+    ALU_ROW(0x28),
+    ALU_ROW(0x30),
+    ALU_ROW(0x38),
+    EIGHT(0x50, emit_push),
+    EIGHT(0x58, emit_pop),
+    [0x63] = emit_mov_extend,
+    [0x68] = emit_push,
+    [0x69] = emit_imul,
+    [0x6a] = emit_push,
+    [0x6b] = emit_imul,
+    EIGHT(0x70, emit_jcc),
+    EIGHT(0x78, emit_jcc),
+    [0x80] = emit_alu_imm,
+    [0x81] = emit_alu_imm,
+    [0x83] = emit_alu_imm,
+    [0x84] = emit_test,
+    [0x85] = emit_test,
+    [0x86] = emit_xchg,
+    [0x87] = emit_xchg,
+    [0x88] = emit_mov_store,
+    [0x89] = emit_mov_store,
+    [0x8a] = emit_mov_load,
+    [0x8b] = emit_mov_load,
+    [0x8d] = emit_lea,
+    EIGHT(0x90, emit_xchg),
+    [0x98] = emit_convert,
+    [0x99] = emit_convert,
+    [0xa8] = emit_test,
+    [0xa9] = emit_test,
+    EIGHT(0xb0, emit_mov_imm),
+    EIGHT(0xb8, emit_mov_imm),
+    [0xc0] = emit_shift,
+    [0xc1] = emit_shift,
+    [0xc2] = emit_ret,
+    [0xc3] = emit_ret,
+    [0xc6] = emit_mov_imm,
+    [0xc7] = emit_mov_imm,
+    [0xc9] = emit_leave,
+    [0xd0] = emit_shift,
+    [0xd1] = emit_shift,
+    [0xd2] = emit_shift,
+    [0xd3] = emit_shift,
+    [0xe8] = emit_call,
+    [0xe9] = emit_jmp,
+    [0xeb] = emit_jmp,
+};
+
+static const EmitFn of_0f[256] = {
+    [0x0d] = emit_nop,        EIGHT(0x18, emit_nop),    EIGHT(0x40, emit_cmov),  EIGHT(0x48, emit_cmov),
+    EIGHT(0x80, emit_jcc),    EIGHT(0x88, emit_jcc),    EIGHT(0x90, emit_setcc), EIGHT(0x98, emit_setcc),
+    [0xa3] = emit_bt,         [0xab] = emit_bt,         [0xaf] = emit_imul,      [0xb3] = emit_bt,
+    [0xb6] = emit_mov_extend, [0xb7] = emit_mov_extend, [0xba] = emit_bt,        [0xbb] = emit_bt,
+    [0xbe] = emit_mov_extend, [0xbf] = emit_mov_extend, [0xc3] = emit_mov_store, EIGHT(0xc8, emit_bswap),
+};
+
+/** F6, F7; FE, FF: by ModRM.reg. */
+static const EmitFn group_f6[8] = {emit_test, emit_test, emit_not, emit_neg, emit_mul, emit_mul, emit_div, emit_div};
+static const EmitFn group_fe[8] = {emit_inc_dec, emit_inc_dec};
+static const EmitFn group_ff[8] = {emit_inc_dec,      emit_inc_dec, emit_call_indirect, NULL,
+                                   emit_jmp_indirect, NULL,         emit_push};
+
+static EmitFn of_one_byte(const struct EmitInsn *x) {
+    unsigned reg = x->modrm >> 3 & 7;
+    switch (x->opcode) {
+    case 0x90: return (x->rex & 1) ? emit_xchg : emit_nop;
+    case 0xf6:
+    case 0xf7: return group_f6[reg];
+    case 0xfe: return group_fe[reg];
+    case 0xff: return group_ff[reg];
+    default: return one_byte[x->opcode];
+    }
+}
+
+EmitFn emit_find(const struct EmitInsn *x) {
+    if (x->d.isa.fault >= 0 || x->i->lock || x->i->more_disp || x->vex)
+        return NULL;
+    if (x->map == OP_ONE)
+        return of_one_byte(x);
+    if (emit_is_vec(x))
+        return emit_vec;
+    bool any = x->opcode == 0x0d || (x->opcode & 0xf8) == 0x18; /* NOPs and hints, whatever the prefix */
+    return x->map == OP_0F && (x->mandatory == 0 || any) ? of_0f[x->opcode] : NULL;
+}
+
+bool emit_uses_stack(EmitFn fn) { return fn == emit_push || fn == emit_pop || fn == emit_leave; }

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * The translator: host code for blocks that are executed often. See README.md here.
+ *
+ * All of it belongs to one vCPU, as its blocks do, and is called by its thread.
+ */
+#ifndef TWIN86_TCG_JIT_JIT_H
+#define TWIN86_TCG_JIT_JIT_H
+
+#include "accel/tcg-lite/run/block.h"
+
+struct Jit;
+
+/** Room for `bytes` of code. `eager`: blocks are translated when they are entered for the first time, for tests. NULL
+ * with errno set: no memory, or the host refuses executable memory. */
+struct Jit *jit_new(size_t bytes, bool eager);
+void jit_free(struct Jit *j);
+
+/** A block was built: count how often it is entered, and translate it then. Its exec functions are in place. */
+void jit_begin_block(struct Tcg *t, struct Block *b);
+/** Nobody may enter b's code any more; b itself stays. */
+void jit_forget_block(const struct Jit *j, struct Block *b);
+/** All blocks are gone. When nothing runs. */
+void jit_flush(struct Jit *j);
+
+/** One line: sizes and counts. */
+void jit_describe(const struct Jit *j, char *buf, size_t n);
+
+#endif

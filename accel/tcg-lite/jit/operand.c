@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/* Guest registers and guest memory as operands of host instructions. */
+#include "accel/tcg-lite/jit/emit.h"
+
+/** Where guest registers are; from 12 on in the frame. */
+static const uint8_t host_of[12] = {RAX, RCX, RDX, RBX, R12, R13, RSI, RDI, R8, R9, R10, R11};
+
+struct HostRm guest_rm(unsigned off) {
+    if (off & 1)
+        return rm_reg(HOST_HIGH + off / 8);
+    if (guest_in_frame(off))
+        return rm_mem(FRAME, (int32_t)(offsetof(struct Frame, gpr) + off - 12 * 8));
+    return rm_reg(host_of[off / 8]);
+}
+
+unsigned guest_target(unsigned off, unsigned scratch) { return guest_in_frame(off) ? scratch : guest_rm(off).reg; }
+
+unsigned guest_read(struct Emit *e, unsigned off, unsigned scratch) {
+    if (guest_in_frame(off))
+        asm_load(&e->a, 64, scratch, guest_rm(off));
+    return guest_target(off, scratch);
+}
+
+void guest_written(struct Emit *e, unsigned off, unsigned bits, unsigned reg) {
+    if (guest_in_frame(off))
+        asm_store(&e->a, bits == 32 ? 64 : bits, guest_rm(off), reg);
+}
+
+void guest_clear_upper(struct Emit *e, unsigned off, unsigned bits) {
+    if (bits != 32 || !guest_in_frame(off))
+        return;
+    struct HostRm rm = guest_rm(off);
+    rm.disp += 4;
+    asm_store_imm(&e->a, 32, rm, 0);
+}
+
+/** A base or index as a host register. RIP is that of the block, from where displacements count. */
+static unsigned part(struct Emit *e, unsigned off, unsigned scratch) {
+    if (off == INSN_REG_NONE)
+        return NO_REG;
+    if (off == INSN_REG_RIP) {
+        asm_load(&e->a, 64, scratch, AT_FRAME(rip));
+        return scratch;
+    }
+    return guest_read(e, off, scratch);
+}
+
+void emit_offset(struct Emit *e, const struct EmitInsn *x, unsigned reg) {
+    const struct Insn *i = x->i;
+    unsigned index = part(e, i->index, ADDR), base = part(e, i->base, TEMP);
+    if (index == NO_REG && base != NO_REG && i->disp == 0) {
+        if (i->asize == 2)
+            asm_load(&e->a, 32, reg, rm_reg(base));
+        else if (reg != base)
+            asm_load(&e->a, 64, reg, rm_reg(base));
+        return;
+    }
+    asm_lea(&e->a, reg, rm_sib(base, index, i->scale, i->disp));
+    if (i->asize == 2)
+        asm_load(&e->a, 32, reg, rm_reg(reg));
+}
+
+static void add_segment(struct Emit *e, unsigned seg) {
+    int32_t at =
+        (int32_t)(offsetof(CPUX86State, seg) + seg * sizeof(struct X86Segment) + offsetof(struct X86Segment, base));
+    asm_load(&e->a, 64, TEMP, AT_FRAME(env));
+    asm_load(&e->a, 64, TEMP, rm_mem(TEMP, at));
+    asm_lea(&e->a, ADDR, rm_sib(ADDR, TEMP, 0, 0));
+}
+
+_Static_assert(sizeof(struct TlbEntry) == 32 && TLB_BITS == 12, "emit_lookup");
+void emit_lookup(struct Emit *e, unsigned size, bool write) {
+    struct Asm *a = &e->a;
+    int32_t tag = write ? (int32_t)offsetof(struct TlbEntry, tag_write) : (int32_t)offsetof(struct TlbEntry, tag_read);
+    asm_load(a, 64, TEMP, rm_reg(ADDR));
+    asm_shift(a, 5, 64, TEMP, 12 - 5);
+    asm_alu_imm(a, ALU_AND, 32, rm_reg(TEMP), (TLB_SIZE - 1) << 5);
+    asm_alu(a, ALU_ADD, 64, TEMP, AT_TCG(tlb));
+    asm_alu(a, ALU_SUB, 64, ADDR, rm_mem(TEMP, tag));
+    asm_alu_imm(a, ALU_CMP, 64, rm_reg(ADDR), (int32_t)(4096 - size));
+    emit_bail(e, COND_A);
+    asm_alu(a, ALU_ADD, 64, ADDR, rm_mem(TEMP, (int32_t)offsetof(struct TlbEntry, host)));
+    e->host = 0;
+}
+
+struct HostRm emit_memory(struct Emit *e, const struct EmitInsn *x, unsigned size, bool write) {
+    emit_offset(e, x, ADDR);
+    if (x->i->seg == SEG_FS || x->i->seg == SEG_GS)
+        add_segment(e, x->i->seg);
+    emit_lookup(e, size, write);
+    return rm_mem(ADDR, 0);
+}
+
+struct Out *emit_out(struct Emit *e, uint8_t *jump, int kind) {
+    if (e->outs == OUT_MAX) {
+        e->a.bad = true;
+        return &e->out[0];
+    }
+    struct Out *o = &e->out[e->outs++];
+    *o = (struct Out){.jump = jump, .kind = kind, .k = e->k, .pending = e->pending, .vec_dirty = e->vec_dirty};
+    return o;
+}
+
+void emit_bail(struct Emit *e, unsigned cond) { emit_out(e, asm_jcc(&e->a, cond), OUT_BAIL); }
+void emit_bail_always(struct Emit *e) { emit_out(e, asm_jmp(&e->a), OUT_BAIL); }

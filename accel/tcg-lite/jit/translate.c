@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: MIT */
+/* A block into host code: what its instructions are, what is needed of their flags, then one emitter after the other.
+ */
+#include "accel/tcg-lite/jit/emit_int.h"
+#include "accel/tcg-lite/run/flow.h"
+#include "accel/tcg-lite/run/loop.h"
+#include "memory/bus.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { HOT = 50 };            /* entries before a block is translated */
+enum { RUN_MIN = 3 };         /* Jit.run_min */
+enum { CODE_MAX = 96 << 10 }; /* of one block */
+enum { INSN_BYTES = 15, FLUSH_ROOM = 256 };
+
+/* ---- reading the block again ---- */
+
+static bool copy_page(struct Tcg *t, uint64_t phys, uint8_t *to, unsigned n) {
+    uint64_t offset, avail;
+    struct Region *r = bus_find(t->cpu->bus, phys, &offset, &avail);
+    if (r == NULL || r->host == NULL || r->kind == REGION_MMIO || avail < n)
+        return false;
+    memcpy(to, r->host + offset, n);
+    return true;
+}
+
+static bool copy_bytes(struct Emit *e) {
+    const struct Block *b = e->b;
+    unsigned first = 4096 - (unsigned)(b->phys & 0xfff);
+    if (b->phys_next == BLOCK_NO_PAGE)
+        return copy_page(e->t, b->phys, e->bytes, b->bytes);
+    return copy_page(e->t, b->phys, e->bytes, first) &&
+           copy_page(e->t, b->phys_next, e->bytes + first, b->bytes - first);
+}
+
+static bool is_prefix(uint8_t b) {
+    return b == 0x66 || b == 0x67 || b == 0xf0 || b == 0xf2 || b == 0xf3 || b == 0x2e || b == 0x36 || b == 0x3e ||
+           b == 0x26 || b == 0x64 || b == 0x65;
+}
+
+/** Bytes of ModRM, SIB and displacement. */
+static unsigned modrm_length(const uint8_t *p) {
+    unsigned mod = p[0] >> 6, rm = p[0] & 7;
+    if (mod == 3)
+        return 1;
+    unsigned n = rm == 4 ? 2 : 1;
+    if (mod == 1)
+        return n + 1;
+    return mod == 2 || (mod == 0 && (rm == 5 || (rm == 4 && (p[1] & 7) == 5))) ? n + 4 : n;
+}
+
+/** What an encoder has to know of the encoding (64-bit code). */
+static void scan(struct EmitInsn *x, const uint8_t *p, const uint8_t *end) {
+    for (; is_prefix(*p); p++) {
+        if (*p == 0xf2 || *p == 0xf3)
+            x->mandatory = *p;
+        else if (*p == 0x66)
+            x->osize = true;
+    }
+    if ((*p & 0xf0) == 0x40)
+        x->rex = *p++;
+    x->vex = *p == 0xc4 || *p == 0xc5;
+    if (x->vex)
+        return;
+    x->map = OP_ONE;
+    if (*p == 0x0f) {
+        p++;
+        x->map = *p == 0x38 ? OP_0F38 : *p == 0x3a ? OP_0F3A : OP_0F;
+        p += x->map != OP_0F;
+    }
+    x->opcode = *p++;
+    if (x86_forms[x->d.isa.row].attr & ATTR_MODRM) {
+        x->modrm = *p;
+        p += modrm_length(p);
+    }
+    x->imm = p;
+    x->imm_len = (uint8_t)(end - p);
+}
+
+static bool read_insns(struct Emit *e) {
+    const struct Block *b = e->b;
+    unsigned off = 0;
+    for (unsigned k = 0; k < b->count; k++) {
+        struct EmitInsn *x = &e->insn[k];
+        memset(x, 0, sizeof(*x));
+        x->i = &b->insn[k];
+        unsigned have = b->bytes - off;
+        if (tcg_decode(&e->t->cpu->model, b->mode, e->bytes + off, have < INSN_BYTES ? have : INSN_BYTES, &x->d) !=
+                DECODE_OK ||
+            x->d.insn.len != x->i->len || x->i->off != off)
+            return false; /* it is being overwritten */
+        scan(x, e->bytes + off, e->bytes + off + x->i->len);
+        off += x->i->len;
+    }
+    e->n = b->count;
+    return off == b->bytes;
+}
+
+/* ---- flags ---- */
+
+/** It shows the flags to nobody: it can neither fault nor leave to an instruction that does. As in liveness.c. */
+static bool is_harmless(const struct Emit *e, const struct EmitInsn *x) {
+    if (x->emitter == emit_vec && !(e->b->mode & MODE_SIMD_CHECK))
+        return true;
+    const struct X86Row *row = &x86_rows[x->d.isa.row];
+    return row->faults == 0 && (row->feature == CPUID_NONE || row->feature == CPUID_CMOV) &&
+           !emit_uses_stack(x->emitter) && !row->stores && row->address == 0;
+}
+
+static void find_needs(struct Emit *e) {
+    uint8_t live = FB_ALL;
+    for (unsigned k = e->n; k-- > 0;) {
+        struct EmitInsn *x = &e->insn[k];
+        const struct Decoded *d = &x->d.isa;
+        x->need = live;
+        live = (uint8_t)((live & ~d->flags_written) | d->flags_read);
+        if (d->insn.mem || d->flow || d->jcc || !is_harmless(e, x))
+            live = FB_ALL;
+    }
+}
+
+/* ---- which instructions get host code ---- */
+
+static void choose(struct Emit *e) {
+    for (unsigned k = 0; k < e->n; k++)
+        e->insn[k].emitter = emit_find(&e->insn[k]);
+    for (unsigned k = 0, end; k < e->n; k = end + (end == k)) {
+        for (end = k; end < e->n && e->insn[end].emitter != NULL; end++)
+            ;
+        if (end - k < e->jit->run_min && end < e->n)
+            for (unsigned n = k; n < end; n++)
+                e->insn[n].emitter = NULL;
+    }
+}
+
+/* ---- one instruction ---- */
+
+static void enter_here(struct Emit *e) {
+    struct JitEntry *entry = &e->entries->entry[e->k];
+    entry->code = e->a.p + e->jit->code.run;
+    e->insn[e->k].vec_have = e->vec_have;
+    uint8_t host = e->host;
+    for (unsigned n = e->k; n < e->n && host != 0; n++) {
+        const struct Decoded *d = &e->insn[n].d.isa;
+        entry->host_flags |= (d->flags_read & host) != 0;
+        host &= (uint8_t)~d->flags_written;
+    }
+}
+
+static void leave_here(struct Emit *e) {
+    emit_bail_always(e);
+    e->vec_have = e->vec_dirty = 0;
+    e->pending.kind = PENDING_NONE;
+    e->host = 0;
+    e->plain = false;
+}
+
+static void emit_one(struct Emit *e) {
+    struct EmitInsn *x = &e->insn[e->k];
+    uint8_t *p = e->a.p, host = e->host;
+    struct Pending pending = e->pending;
+    unsigned outs = e->outs;
+    bool plain = e->plain;
+    uint16_t have = e->vec_have, dirty = e->vec_dirty;
+    e->spoilt = false;
+    if (x->emitter != NULL) {
+        enter_here(e);
+        if (x->emitter(e, x) && !e->a.bad) {
+            if (e->spoilt)
+                e->pending.kind = PENDING_NONE;
+            e->jit->insns++;
+            return;
+        }
+        e->a.p = p;
+        e->a.bad = false;
+        e->pending = pending;
+        e->outs = outs;
+        e->host = host;
+        e->plain = plain;
+        e->vec_have = have;
+        e->vec_dirty = dirty;
+        e->entries->entry[e->k].code = NULL;
+    }
+    bool again = e->k > 0 && e->insn[e->k - 1].emitter == NULL; /* the interpreter is already there */
+    x->emitter = NULL;
+    e->jit->called++;
+    if (!again)
+        leave_here(e);
+}
+
+/* ---- code out of line ---- */
+
+static void emit_outs(struct Emit *e) {
+    for (unsigned k = 0; k < e->outs; k++) { /* emit_taken adds some */
+        struct Out o = e->out[k];
+        asm_here(&e->a, o.jump);
+        switch (o.kind) {
+        case OUT_BAIL:
+            vec_move(e, o.vec_dirty, true);
+            flags_flush(e, &o.pending);
+            asm_const(&e->a, TEMP, (uintptr_t)e->insn[o.k].i | LEAVE_BAIL);
+            asm_jmp_to(&e->a, e->jit->leave);
+            break;
+        case OUT_TAKEN: emit_taken(e, &o); break;
+        case OUT_LINK: emit_link_slow(e, &o); break;
+        case OUT_EDGE:
+            asm_const_ptr(&e->a, TEMP, e->b);
+            asm_store(&e->a, 64, AT_TCG(slow_block), TEMP);
+            asm_lea(&e->a, TEMP, AT_TCG(edge));
+            asm_jmp_to(&e->a, e->jit->leave);
+            break;
+        }
+    }
+}
+
+/** It may leave to the interpreter, which then comes back behind it. */
+static bool may_leave(const struct EmitInsn *x) {
+    return x->emitter == NULL || x->d.isa.insn.mem || emit_uses_stack(x->emitter) || x86_rows[x->d.isa.row].faults != 0;
+}
+
+/** Ways in where code expects vector registers in the host's. */
+static void emit_entries(struct Emit *e) {
+    for (unsigned k = 0; k < e->n; k++) {
+        struct JitEntry *entry = &e->entries->entry[k];
+        uint16_t have = e->insn[k].vec_have;
+        if (entry->code == NULL || have == 0)
+            continue;
+        const uint8_t *there = (const uint8_t *)entry->code - e->jit->code.run;
+        entry->code = NULL;
+        if (k == 0 || !may_leave(&e->insn[k - 1]))
+            continue;
+        entry->code = e->a.p + e->jit->code.run;
+        vec_move(e, have, false);
+        asm_jmp_to(&e->a, there);
+    }
+}
+
+/* ---- the block ---- */
+
+/** As tcg_enter. */
+static void emit_entry(struct Emit *e) {
+    struct Asm *a = &e->a;
+    e->loop = a->p;
+    asm_load(a, 64, TEMP, AT_TCG(icount));
+    asm_alu_imm(a, ALU_ADD, 64, rm_reg(TEMP), e->b->count);
+    asm_store(a, 64, AT_TCG(icount), TEMP);
+    asm_alu(a, ALU_CMP, 64, TEMP, AT_TCG(limit));
+    emit_out(e, asm_jcc(a, COND_A), OUT_EDGE);
+}
+
+static void emit_block(struct Emit *e) {
+    emit_entry(e);
+    for (e->k = 0; e->k < e->n; e->k++)
+        emit_one(e);
+    if (e->b->falls && e->insn[e->n - 1].emitter != NULL)
+        emit_falls(e);
+    emit_outs(e);
+    emit_entries(e);
+}
+
+static EXEC_FN exec_jit(CPUX86State *env, const struct Insn *i, struct Tcg *t) {
+    const struct JitEntry *entry = &block_of(i)->jit->entry[i->idx];
+    const struct Insn *next = entry->host_flags ? t->jit->enter[1](t, env, entry->code, jit_flags_image(t))
+                                                : t->jit->enter[0](t, env, entry->code, 0);
+    uintptr_t way = (uintptr_t)next;
+    if (way & LEAVE_BAIL) {
+        next = (const struct Insn *)(way & ~(uintptr_t)LEAVE_BAIL);
+        const struct JitEntry *bailed = &block_of(next)->jit->entry[next->idx];
+        if (next->fn == exec_jit) /* else it has become stale */
+            GO_ON_AT(bailed->fn, next);
+    }
+    CONTINUE(next);
+}
+
+/** The interpreter may come back into host code behind each instruction that it executes. */
+static void install(struct Emit *e) {
+    struct Block *b = e->b;
+    for (unsigned k = 0; k < e->n; k++)
+        if (e->entries->entry[k].code != NULL) {
+            e->entries->entry[k].fn = b->insn[k].fn;
+            b->insn[k].fn = exec_jit;
+        }
+    b->jit = e->entries;
+    if (e->entries->entry[0].code != NULL)
+        b->code = e->loop + e->jit->code.run;
+}
+
+static size_t entries_size(const struct Block *b) { return ((size_t)b->count * sizeof(struct JitEntry) + 15) & ~15ull; }
+
+static void translate(struct Tcg *t, struct Block *b, struct Emit *e) {
+    struct Jit *j = t->jit;
+    e->t = t;
+    e->jit = j;
+    e->b = b;
+    if (!copy_bytes(e) || !read_insns(e))
+        return;
+    choose(e);
+    find_needs(e);
+    e->entries = (struct JitBlock *)(j->code.write + j->code.used);
+    memset(e->entries, 0, entries_size(b));
+    e->a.p = j->code.write + j->code.used + entries_size(b);
+    e->a.end = j->code.write + j->code.size;
+    uint8_t *begin = e->a.p;
+    emit_block(e);
+    if (e->a.bad)
+        return;
+    j->code.used = ((size_t)(e->a.p - j->code.write) + 63) & ~(size_t)63;
+    j->blocks++;
+    j->bytes += (uint64_t)(e->a.p - begin);
+    install(e);
+}
+
+/* Code is dropped all at once, with the blocks, where nothing runs: at the next edge. */
+static bool has_room(struct Tcg *t) {
+    struct Jit *j = t->jit;
+    if (j->code.size - j->code.used >= CODE_MAX)
+        return true;
+    if (!j->is_full) {
+        j->is_full = true;
+        j->full++;
+        cpu_post(t->cpu, CPU_EVENT_CODE);
+    }
+    return false;
+}
+
+static EXEC_FN exec_count(CPUX86State *env, const struct Insn *i, struct Tcg *t) {
+    struct Block *b = block_of(i);
+    if (++b->heat >= t->jit->hot && has_room(t)) {
+        tcg_block_mend(t);
+        b->insn[0].fn = b->first;
+        memset(t->jit->emit, 0, offsetof(struct Emit, insn));
+        translate(t, b, t->jit->emit);
+        if (b->insn[0].fn != b->first)
+            GO_ON(exec_jit);
+    }
+    GO_ON(b->first);
+}
+
+/* ---- life-cycle ---- */
+
+void jit_begin_block(struct Tcg *t, struct Block *b) {
+    const uint32_t wanted = MODE_CODE | MODE_FLAT | MODE_STEP, have = MODE_CODE64 | MODE_FLAT;
+    b->heat = 0;
+    b->jit = NULL;
+    b->code = t->jit != NULL ? t->jit->no_code : NULL;
+    if (t->jit == NULL || (b->mode & wanted) != have || t->watch != NULL || t->profile != NULL || !b->cached)
+        return;
+    b->first = b->insn[0].fn;
+    b->insn[0].fn = exec_count;
+}
+
+void jit_forget_block(const struct Jit *j, struct Block *b) {
+    if (j != NULL)
+        b->code = j->no_code;
+}
+
+void jit_flush(struct Jit *j) {
+    if (j == NULL)
+        return;
+    j->code.used = j->fixed;
+    j->is_full = false;
+}
+
+struct Jit *jit_new(size_t bytes, bool eager) {
+    struct Jit *j = calloc(1, sizeof(*j));
+    if (j == NULL)
+        return NULL;
+    j->hot = eager ? 1 : HOT;
+    j->run_min = eager ? 1 : RUN_MIN;
+    j->emit = malloc(sizeof(*j->emit));
+    int r = j->emit == NULL ? -ENOMEM : jit_code_open(&j->code, bytes);
+    if (r != 0) {
+        jit_free(j);
+        errno = -r;
+        return NULL;
+    }
+    struct Asm a = {.p = j->code.write, .end = j->code.write + bytes};
+    world_make(j, &a);
+    j->code.used = j->fixed = ((size_t)(a.p - j->code.write) + 63) & ~(size_t)63;
+    return j;
+}
+
+void jit_free(struct Jit *j) {
+    if (j == NULL)
+        return;
+    jit_code_close(&j->code);
+    free(j->emit);
+    free(j);
+}
+
+void jit_describe(const struct Jit *j, char *buf, size_t n) {
+    snprintf(buf, n,
+             "%" PRIu64 " blocks translated, %" PRIu64 " instructions to %.1f MiB, %" PRIu64
+             " left to the interpreter, %" PRIu64 " times full",
+             j->blocks, j->insns, (double)j->bytes / (1 << 20), j->called, j->full);
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* The ways into generated code and out of it. */
+#include "accel/tcg-lite/jit/emit.h"
+
+static const uint8_t kept[] = {RBX, RBP, R12, R13, R14, R15};
+
+static int32_t gpr_at(unsigned n) { return (int32_t)(offsetof(CPUX86State, gpr) + 8 * n); }
+
+static void move_frame(struct Asm *a, unsigned env, unsigned scratch, bool in) {
+    for (unsigned n = 12; n < REG_COUNT; n++) {
+        struct HostRm slot = guest_rm(8 * n), there = rm_mem(env, gpr_at(n));
+        asm_load(a, 64, scratch, in ? there : slot);
+        asm_store(a, 64, in ? slot : there, scratch);
+    }
+    struct HostRm slot = AT_FRAME(rip), there = rm_mem(env, (int32_t)offsetof(CPUX86State, rip));
+    asm_load(a, 64, scratch, in ? there : slot);
+    asm_store(a, 64, in ? slot : there, scratch);
+}
+
+/** enter(t, env, code, flags) */
+static JitEnter make_enter(struct Jit *j, struct Asm *a, bool flags) {
+    uint8_t *begin = a->p;
+    for (unsigned k = 0; k < sizeof(kept); k++)
+        asm_opreg(a, (struct HostOp){.opcode = 0x50}, kept[k]);
+    asm_alu_imm(a, ALU_SUB, 64, rm_reg(RSP), sizeof(struct Frame));
+    asm_load(a, 64, TCG, rm_reg(RDI));
+    asm_store(a, 64, AT_FRAME(env), RSI);
+    asm_store(a, 64, AT_FRAME(save[0]), RDX);
+    asm_load(a, 64, ADDR, rm_reg(RSI));
+    move_frame(a, ADDR, TEMP, true);
+    if (flags) {
+        asm_opreg(a, (struct HostOp){.opcode = 0x50}, RCX);
+        asm_8(a, 0x9d); /* POPFQ */
+    }
+    for (unsigned n = 0; n < 12; n++)
+        asm_load(a, 64, guest_rm(8 * n).reg, rm_mem(ADDR, gpr_at(n)));
+    asm_jmp_rm(a, AT_FRAME(save[0]));
+    JitEnter fn;
+    const uint8_t *run = begin + j->code.run;
+    memcpy(&fn, &run, sizeof(fn));
+    return fn;
+}
+
+static void make_leave(struct Jit *j, struct Asm *a) {
+    j->leave = a->p;
+    asm_load(a, 64, ADDR, AT_FRAME(env));
+    for (unsigned n = 0; n < 12; n++)
+        asm_store(a, 64, rm_mem(ADDR, gpr_at(n)), guest_rm(8 * n).reg);
+    move_frame(a, ADDR, RAX, false);
+    asm_load(a, 64, RAX, rm_reg(TEMP));
+    asm_alu_imm(a, ALU_ADD, 64, rm_reg(RSP), sizeof(struct Frame));
+    for (unsigned k = sizeof(kept); k-- > 0;)
+        asm_opreg(a, (struct HostOp){.opcode = 0x58}, kept[k]);
+    asm_8(a, 0xc3);
+}
+
+/** ADDR: a block without host code, which is entered: as tcg_enter. */
+static void make_no_code(struct Jit *j, struct Asm *a) {
+    j->no_code = a->p + j->code.run;
+    asm_op(a, (struct HostOp){.map = OP_0F, .opcode = 0xb6}, TEMP,
+           rm_mem(ADDR, (int32_t)offsetof(struct Block, count)));
+    asm_alu(a, ALU_ADD, 64, TEMP, AT_TCG(icount));
+    asm_store(a, 64, AT_TCG(icount), TEMP);
+    asm_alu(a, ALU_CMP, 64, TEMP, AT_TCG(limit));
+    asm_lea(a, TEMP, rm_mem(ADDR, (int32_t)offsetof(struct Block, insn)));
+    asm_jcc_to(a, COND_BE, j->leave);
+    asm_store(a, 64, AT_TCG(slow_block), ADDR);
+    asm_lea(a, TEMP, AT_TCG(edge));
+    asm_jmp_to(a, j->leave);
+}
+
+static void make_link_slow(struct Jit *j, struct Asm *a) {
+    j->link_slow = a->p;
+    asm_store(a, 64, AT_TCG(slow_link), TEMP);
+    asm_store(a, 64, AT_TCG(slow_branch), ADDR);
+    asm_lea(a, TEMP, AT_TCG(link));
+    asm_jmp_to(a, j->leave);
+}
+
+_Static_assert(sizeof(struct Frame) % 16 == 8, "RSP is a multiple of 16 in generated code");
+
+void world_make(struct Jit *j, struct Asm *a) {
+    j->enter[0] = make_enter(j, a, false);
+    j->enter[1] = make_enter(j, a, true);
+    make_leave(j, a);
+    make_no_code(j, a);
+    make_link_slow(j, a);
+    flags_make(j, a);
+}
