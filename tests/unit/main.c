@@ -111,6 +111,7 @@ static const struct SuiteEntry suites[] = {
     {"fw_cfg", fw_cfg_suite},
     {"acpi_tables", acpi_tables_suite},
     {"fp", fp_suite},
+    {"jit_asm", jit_asm_suite},
     {"links", links_suite},
     {"fuse", fuse_suite},
     {"lockstep", lockstep_suite},

@@ -123,6 +123,10 @@ SUITE acpi_tables_suite(void);
 SUITE fp_suite(void);
 SUITE fuse_suite(void);
 SUITE links_suite(void);
+Suite *fp_suite(void);
+Suite *fuse_suite(void);
+Suite *jit_asm_suite(void);
+Suite *links_suite(void);
 
 /* Comparing engines */
 SUITE lockstep_suite(void);

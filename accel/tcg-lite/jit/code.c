@@ -19,7 +19,7 @@ int jit_code_open(struct JitCode *c, size_t bytes) {
     int r = write == MAP_FAILED || run == MAP_FAILED ? -errno : 0;
     close(fd);
     if (r == 0) {
-        *c = (struct JitCode){.write = write, .run = run - write, .size = bytes};
+        *c = (struct JitCode){.write = write, .run = run - write, .size = bytes, .half = bytes / 2};
         return 0;
     }
     if (write != MAP_FAILED)

@@ -12,6 +12,7 @@ struct JitCode {
     uint8_t *write; /* where it is written */
     ptrdiff_t run;  /* what is at p is executed at p + run */
     size_t size, used;
+    size_t half, seldom; /* what is executed seldom has the second half, of which it uses so much */
 };
 
 /** 0, or -errno if the host refuses executable memory. */

@@ -119,6 +119,7 @@ struct Emit {
     struct Asm a;
     unsigned n, k; /* instructions; the one being translated */
     struct Pending pending;
+    bool failed;                  /* the block gets no code */
     bool spoilt;                  /* `pending` is of no use behind this instruction */
     bool plain;                   /* t->cc has CF as a bit, and SF in its result */
     uint8_t host;                 /* FB_* that the host's flags have */

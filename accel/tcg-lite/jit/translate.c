@@ -163,6 +163,7 @@ static void emit_one(struct Emit *e) {
     uint8_t *p = e->a.p, host = e->host;
     struct Pending pending = e->pending;
     unsigned outs = e->outs;
+    e->failed |= e->a.bad;
     bool plain = e->plain;
     uint16_t have = e->vec_have, dirty = e->vec_dirty;
     e->spoilt = false;
@@ -251,12 +252,16 @@ static void emit_entry(struct Emit *e) {
     emit_out(e, asm_jcc(a, COND_A), OUT_EDGE);
 }
 
-static void emit_block(struct Emit *e) {
+static void emit_often(struct Emit *e) {
     emit_entry(e);
     for (e->k = 0; e->k < e->n; e->k++)
         emit_one(e);
     if (e->b->falls && e->insn[e->n - 1].emitter != NULL)
         emit_falls(e);
+}
+
+/** What is out of line has a place of its own, so that what is executed lies close together. */
+static void emit_seldom(struct Emit *e) {
     emit_outs(e);
     emit_entries(e);
 }
@@ -299,24 +304,29 @@ static void translate(struct Tcg *t, struct Block *b, struct Emit *e) {
         return;
     choose(e);
     find_needs(e);
-    e->entries = (struct JitBlock *)(j->code.write + j->code.used);
+    struct JitCode *c = &j->code;
+    uint8_t *seldom = c->write + c->half + c->seldom;
+    e->entries = (struct JitBlock *)seldom;
     memset(e->entries, 0, entries_size(b));
-    e->a.p = j->code.write + j->code.used + entries_size(b);
-    e->a.end = j->code.write + j->code.size;
-    uint8_t *begin = e->a.p;
-    emit_block(e);
-    if (e->a.bad)
+    e->a = (struct Asm){.p = c->write + c->used, .end = c->write + c->half};
+    emit_often(e);
+    size_t often = (size_t)(e->a.p - c->write);
+    e->a.p = seldom + entries_size(b);
+    e->a.end = c->write + c->size;
+    emit_seldom(e);
+    if (e->failed || e->a.bad)
         return;
-    j->code.used = ((size_t)(e->a.p - j->code.write) + 63) & ~(size_t)63;
     j->blocks++;
-    j->bytes += (uint64_t)(e->a.p - begin);
+    j->bytes += often - c->used + (size_t)(e->a.p - seldom);
+    c->used = (often + 15) & ~(size_t)15;
+    c->seldom = ((size_t)(e->a.p - c->write) - c->half + 15) & ~(size_t)15;
     install(e);
 }
 
 /* Code is dropped all at once, with the blocks, where nothing runs: at the next edge. */
 static bool has_room(struct Tcg *t) {
     struct Jit *j = t->jit;
-    if (j->code.size - j->code.used >= CODE_MAX)
+    if (j->code.half - j->code.used >= CODE_MAX && j->code.half - j->code.seldom >= CODE_MAX)
         return true;
     if (!j->is_full) {
         j->is_full = true;
@@ -361,6 +371,7 @@ void jit_flush(struct Jit *j) {
     if (j == NULL)
         return;
     j->code.used = j->fixed;
+    j->code.seldom = 0;
     j->is_full = false;
 }
 

@@ -25,6 +25,8 @@
 
 /* MiB for decoded blocks. */
 enum { TB_SIZE_DEFAULT = 32, TB_SIZE_MAX = 4096 };
+/* MiB for host code: jumps in it reach 2 GiB. */
+enum { JIT_SIZE_MAX = 1024 };
 
 static int probe(char *why, size_t n) {
     (void)why, (void)n;
@@ -170,7 +172,8 @@ static bool code_stored(void *opaque, uint64_t gpa, uint64_t size) { return tcg_
 
 /* Without it the interpreter does all of the work. */
 static void begin_translator(struct Tcg *t, const struct Options *o) {
-    t->jit = jit_new((size_t)o->tb_size << 20, o->jit == JIT_EAGER);
+    unsigned size = o->tb_size < JIT_SIZE_MAX ? o->tb_size : JIT_SIZE_MAX;
+    t->jit = jit_new((size_t)size << 20, o->jit == JIT_EAGER);
     if (t->jit == NULL)
         fprintf(stderr, "twin86: -accel tcg-lite,jit=on: no memory for code: %s; going on without\n", strerror(errno));
 }
