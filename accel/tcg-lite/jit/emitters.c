@@ -79,7 +79,7 @@ static const EmitFn group_ff[8] = {emit_inc_dec,      emit_inc_dec, emit_call_in
 static EmitFn of_one_byte(const struct EmitInsn *x) {
     unsigned reg = x->modrm >> 3 & 7;
     switch (x->opcode) {
-    case 0x90: return (x->rex & 1) ? emit_xchg : emit_nop;
+    case 0x90: return (x->rex & 1) ? emit_xchg : x->mandatory ? NULL : emit_nop;
     case 0xf6:
     case 0xf7: return group_f6[reg];
     case 0xfe: return group_fe[reg];
@@ -88,15 +88,26 @@ static EmitFn of_one_byte(const struct EmitInsn *x) {
     }
 }
 
-EmitFn emit_find(const struct EmitInsn *x) {
-    if (x->d.isa.fault >= 0 || x->i->lock || x->i->more_disp || x->vex)
-        return NULL;
+static EmitFn by_opcode(const struct EmitInsn *x) {
     if (x->map == OP_ONE)
         return of_one_byte(x);
+    if (x->map != OP_0F)
+        return NULL;
     if (emit_is_vec(x))
         return emit_vec;
     bool any = x->opcode == 0x0d || (x->opcode & 0xf8) == 0x18; /* NOPs and hints, whatever the prefix */
-    return x->map == OP_0F && (x->mandatory == 0 || any) ? of_0f[x->opcode] : NULL;
+    return x->mandatory == 0 || any ? of_0f[x->opcode] : NULL;
+}
+
+static bool ends_block(EmitFn fn) {
+    return fn == emit_jmp || fn == emit_jmp_indirect || fn == emit_call || fn == emit_call_indirect || fn == emit_ret;
+}
+
+EmitFn emit_find(const struct EmitInsn *x) {
+    if (x->d.isa.fault >= 0 || x->i->lock || x->i->more_disp || x->vex)
+        return NULL;
+    EmitFn fn = by_opcode(x);
+    return x->d.isa.flow && !ends_block(fn) ? NULL : fn; /* PAUSE lets others have their turn */
 }
 
 bool emit_uses_stack(EmitFn fn) { return fn == emit_push || fn == emit_pop || fn == emit_leave; }
