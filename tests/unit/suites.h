@@ -122,11 +122,8 @@ SUITE acpi_tables_suite(void);
 /* tcg-lite against the host CPU */
 SUITE fp_suite(void);
 SUITE fuse_suite(void);
+SUITE jit_asm_suite(void);
 SUITE links_suite(void);
-Suite *fp_suite(void);
-Suite *fuse_suite(void);
-Suite *jit_asm_suite(void);
-Suite *links_suite(void);
 
 /* Comparing engines */
 SUITE lockstep_suite(void);
