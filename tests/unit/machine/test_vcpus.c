@@ -103,12 +103,15 @@ static void stays(void *opaque, unsigned cpu, uint64_t offset, uint64_t value, u
         usleep(1000);
 }
 
+/* What a guest is writing: between it and this thread there is no order for the thread sanitizer to see. */
+__attribute__((no_sanitize("thread"))) static uint16_t peek(const volatile uint16_t *ram) { return *ram; }
+
 /* The second one is in a device that does not come back: the pause gives up, the first one has not parked either, and
  * when the second one comes back, both run. */
 START_TEST(all_or_none_pause) {
     Twin86Machine *machine = two_cpus_new(with_engine);
     Twin86Hook hook = {.write = stays};
-    const _Atomic uint16_t *count = (void *)(machine_of(machine)->ram.host + 0x600);
+    const volatile uint16_t *count = (void *)(machine_of(machine)->ram.host + 0x600);
     atomic_store(&let_go, false);
     atomic_store(&entered, false);
     twin86_hook_ports(machine, 0x80, 1, &hook);
@@ -123,10 +126,10 @@ START_TEST(all_or_none_pause) {
     }
     atomic_store(&let_go, true);
     for (unsigned i = 0; i < 3; i++) {
-        uint16_t before = atomic_load(count);
-        for (unsigned k = 0; k < 60000 && atomic_load(count) == before; k++)
+        uint16_t before = peek(count);
+        for (unsigned k = 0; k < 60000 && peek(count) == before; k++)
             usleep(1000);
-        ck_assert_uint_ne(atomic_load(count), before);
+        ck_assert_uint_ne(peek(count), before);
     }
     ck_assert_int_eq(twin86_try_pause(machine, 60000), 0);
     ck_assert(!twin86_running(machine));
