@@ -87,10 +87,8 @@ static Twin86Machine *make(struct Torment *t) {
 static void *pauser(void *arg) {
     struct Torment *t = arg;
     for (unsigned i = 0; !t->over; i++) {
-        uint64_t rip;
         Twin86Stats stats;
         twin86_pause(t->machine);
-        twin86_read_reg(t->machine, i % t->config.cpus, TWIN86_RIP, &rip);
         twin86_stats(t->machine, &stats);
         t->pauses++;
         sleep_us(i * 7919 % 2000);
@@ -131,6 +129,9 @@ static bool move(struct Torment *t) {
 
 static bool hand_over(struct Torment *t) {
     twin86_pause(t->machine);
+    uint64_t rip;
+    if (twin86_read_reg(t->machine, t->hand_overs % t->config.cpus, TWIN86_RIP, &rip) != 0)
+        return false;
     int r = twin86_set_accel(t->machine, t->engine[++t->hand_overs % 2], t->error, sizeof(t->error));
     return r == 0;
 }
