@@ -2,12 +2,15 @@
 # SPDX-License-Identifier: MIT
 """Debian 12 from its disk (make-disk.sh), as a person lives with it: debian_disk.py [--long] DISK TWIN86 [OPTIONS]
 
-GRUB, systemd, a login on the serial console, files that stay, a warm reboot, sleep in S3, power off; through SeaBIOS from
-virtio and from IDE, and through OVMF. --long: all of it from each. --only "OVMF, IDE": of these that one. --in-place:
+GRUB, systemd, a login on the serial console, files that stay, a warm reboot, sleep in S3, the network (DHCP, a download
+from the host, ssh from there; names and `apt-get update` where the host can), power off; through SeaBIOS from virtio and
+from IDE, and through OVMF. --long: all of it from each. --only "OVMF, IDE": of these that one. --in-place:
 DISK itself is written to, no copy. --limit: how many seconds each step may take. How long each part takes is printed;
 the rest of the machine's options (-accel kvm) are passed on.
 """
 import argparse
+import hashlib
+import http.server
 import json
 import os
 import re
@@ -17,6 +20,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 LIMIT = 600  # seconds; nothing that works takes so long, but in a machine that is emulated itself (--limit)
@@ -189,6 +193,64 @@ def sleep(guest, timer):
     timer.done("rtcwake, woken by the alarm")
 
 
+class Download(http.server.BaseHTTPRequestHandler):
+    """Any path is these bytes."""
+    data = bytes(range(256)) * 4096
+
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(self.data)))
+        self.end_headers()
+        self.wfile.write(self.data)
+
+    def log_message(self, *_):
+        pass
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def host_resolves(name):
+    try:
+        return bool(socket.getaddrinfo(name, 80))
+    except OSError:
+        return False
+
+
+def network(key, port):
+    """The part that uses it; `port` of the host leads to the guest's SSH server, which knows `key`."""
+
+    def part(guest, timer):
+        guest.shell("for i in $(seq 600); do networkctl status | grep -q routable && break; sleep 1; done; "
+                    "ip -4 -o addr; ip route", "default via 10.0.2.2")
+        guest.shell("resolvectl dns", r".*10\.0\.2\.3")
+        timer.done("address, route and name server by DHCP")
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Download)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://10.0.2.2:{server.server_address[1]}/file"
+        guest.shell(f"/usr/lib/apt/apt-helper download-file {url} /tmp/file; sha256sum < /tmp/file",
+                    hashlib.sha256(Download.data).hexdigest())
+        server.shutdown()
+        timer.done("a download from the host")
+        result = subprocess.run(["ssh", "-i", key, "-p", str(port), "-o", f"UserKnownHostsFile={tmp}/known-hosts",
+                                 "-o", "StrictHostKeyChecking=no", "-o", "BatchMode=yes", "root@127.0.0.1",
+                                 "sha256sum /tmp/file"], capture_output=True, text=True, timeout=LIMIT)
+        if hashlib.sha256(Download.data).hexdigest() not in result.stdout:
+            raise Failure("ssh: " + result.stdout + result.stderr)
+        timer.done("a command by ssh from the host")
+        if host_resolves("deb.debian.org"):
+            guest.shell("getent hosts deb.debian.org", "[0-9a-f]+[.:]")
+            guest.shell("apt-get -q update; echo ended:$?", "ended:0")
+            timer.done("names, and apt-get update")
+        else:
+            print("SKIP names, apt-get update: this host can't resolve deb.debian.org")
+
+    return part
+
+
 def power_off(guest, timer):
     guest.send("poweroff\n")
     code = guest.wait_end()
@@ -273,8 +335,17 @@ def main():
             skipped += 1
             print(f"SKIP {name}: there is no OVMF in {OVMF_FOLDER}")
             continue
+        parts = everything if whole else []
+        key = os.path.join(os.path.dirname(args.disk), "ssh-key")
+        if whole and os.path.exists(key) and shutil.which("ssh"):
+            port = free_port()
+            options = [*options, "-nic", f"user,model=virtio-net-pci,hostfwd=tcp:127.0.0.1:{port}-:22"]
+            parts = [*parts, network(key, port)]
+        elif whole:
+            skipped += 1
+            print(f"SKIP network of {name}: there is no {key}, or no ssh")
         disk = args.disk if args.in_place else copy_of(args.disk)
-        live(name, args.program, disk, options + disks[interface], everything if whole else [])
+        live(name, args.program, disk, options + disks[interface], parts)
     print(f"{passed} passed, {failed} failed, {skipped} skipped")
     return failed != 0
 

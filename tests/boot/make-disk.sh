@@ -5,7 +5,8 @@
 # The same disk boots by a BIOS and by UEFI, from virtio and from IDE; its console is the first serial port. It is made of
 # Debian's packages by mmdebstrap and mke2fs, without a loop device or a mount of its own; as root, also in a container, or
 # as anybody, where Linux gives user namespaces. It is cached: the last line printed is the disk's path, of a sparse raw
-# image. FILE: a copy, unless that is there already. --made: nothing is made, and the exit code is 1 without a disk.
+# image. FILE: a copy, unless that is there already. It has a network by DHCP, and an SSH server for whoever has the key
+# in ssh-key beside the cached disk; FILE.ssh says that a copy knows it. --made: nothing is made, and the exit code is 1 without a disk.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -19,7 +20,7 @@ recipe=$(cat "$0" "$here/packages.sh" | sha256sum | cut -d ' ' -f 1)
 
 # copy FROM TO: whole or not at all.
 copy() {
-    [ -s "$2" ] || { cp --sparse=always --reflink=auto "$1" "$2.part" && mv "$2.part" "$2"; }
+    [ -s "$2" ] || { cp --sparse=always --reflink=auto "$1" "$2.part" && : > "$2.ssh" && mv "$2.part" "$2"; }
     echo "$2"
 }
 
@@ -34,7 +35,7 @@ if [ -s "$disk" ] && [ "$(cat "$cache/recipe" 2>/dev/null)" = "$recipe" ]; then
 fi
 [ "${1:-}" != --made ] || exit 1
 
-need_packages mmdebstrap fdisk e2fsprogs mtools grub-common grub-pc-bin grub-efi-amd64-bin fakeroot >&2
+need_packages mmdebstrap fdisk e2fsprogs mtools grub-common grub-pc-bin grub-efi-amd64-bin fakeroot openssh-client >&2
 [ "$(id -u)" -eq 0 ] || need_packages uidmap >&2
 mkdir -p "$cache"
 work=$(mktemp -d "$cache/make.XXXXXX")
@@ -52,9 +53,10 @@ root=$((esp + esp_size)) root_size=$((size_mib * 2048 - esp - esp_size - 2048))
 root_uuid=$(cat /proc/sys/kernel/random/uuid)
 esp_id=$(od -An -N4 -tx4 /dev/urandom | tr -d ' ' | tr a-f A-F)
 
-# As many packages as a small server without a network has.
+# As many packages as a small server has.
 packages="systemd-sysv,dbus,udev,kmod,util-linux,login,passwd,e2fsprogs,init,procps,less,nano,iproute2"
-packages="$packages,linux-image-cloud-amd64,initramfs-tools,zstd,apt"
+packages="$packages,linux-image-cloud-amd64,initramfs-tools,zstd,apt,systemd-resolved,openssh-server,ca-certificates"
+[ -s "$cache/ssh-key" ] || ssh-keygen -q -t ed25519 -N '' -C twin86 -f "$cache/ssh-key" >&2
 
 mkdir "$work/files"
 cat > "$work/files/fstab" <<FSTAB
@@ -83,6 +85,11 @@ menuentry "Debian GNU/Linux 12 (what the kernel says is shown; a shell alone)" {
 }
 GRUB
 
+cp "$cache/ssh-key.pub" "$work/files/authorized_keys"
+printf '[Match]\nType=ether\n[Network]\nDHCP=yes\n' > "$work/files/ether.network"
+# where systemd-resolved writes what DHCP said
+echo 'L+ /etc/resolv.conf - - - - ../run/systemd/resolve/stub-resolv.conf' > "$work/files/resolv.conf"
+
 # Only the drivers of this machine's disks in the initramfs: it is small and soon unpacked.
 printf '%s\n' MODULES=list COMPRESS=zstd FSTYPE=ext4 > "$work/files/initramfs.conf"
 printf '%s\n' virtio_pci virtio_blk ata_piix sd_mod ext4 crc32c_generic > "$work/files/modules"
@@ -103,6 +110,12 @@ printf '[Manager]\nDefaultTimeoutStartSec=15min\nDefaultDeviceTimeoutSec=15min\n
 echo debian > "$1/etc/hostname"
 printf '127.0.0.1 localhost\n127.0.1.1 debian\n' > "$1/etc/hosts"
 echo root:twin86 | chroot "$1" chpasswd
+cp files/ether.network "$1/etc/systemd/network/"
+cp files/resolv.conf "$1/etc/tmpfiles.d/"
+mkdir -p -m 700 "$1/root/.ssh"
+cp files/authorized_keys "$1/root/.ssh/"
+chroot "$1" systemctl -q enable systemd-networkd systemd-resolved ssh
+chroot "$1" systemctl -q disable systemd-networkd-wait-online
 chroot "$1" systemctl -q disable apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer e2scrub_reap.service
 # the first boot is to be like all others
 rm -f "$1/etc/machine-id"
