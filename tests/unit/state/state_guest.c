@@ -87,7 +87,8 @@ __asm__(
     "  push %edi\n  mov $0x100700, %edi\n  mov %ebp, (%edi)\n  pop %edi\n" /* at 700h while it is off */
     "  test $255, %ebp\n  jnz 6f\n  hlt\n"
     "6: inc %ebp\n  cmp $6000, %ebp\n  jb 3b\n"
-    "12: cmpl $3, 0x800 + 4 * 0x20\n  jb 12b\n  cmpl $3, 0x800 + 4 * 0x28\n  jb 12b\n" /* each has come */
+    "12: cmpb $0, 0xfff00\n  je 13f\n  cmpl $0, 0x7f4\n  je 12b\n"                     /* its host says when */
+    "13: cmpl $3, 0x800 + 4 * 0x20\n  jb 12b\n  cmpl $3, 0x800 + 4 * 0x28\n  jb 12b\n" /* each has come */
     "  cmpl $3, 0x800 + 4 * 0x30\n  jb 12b\n  cmpl $3, 0x800 + 4 * 0x31\n  jb 12b\n"
     "  cli\n  mov $8, %ecx\n  mov 0x500, %ebx\n  mov $0x3f8, %dx\n" /* the checksum, as letters */
     "7: mov %bl, %al\n  and $15, %al\n  add $'A', %al\n  out %al, %dx\n  shr $4, %ebx\n  loop 7b\n"

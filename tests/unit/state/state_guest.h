@@ -11,6 +11,7 @@ enum {
     STATE_GUEST_COUNTERS = 0x800,     /* in RAM: 32 bits for each vector */
     STATE_GUEST_STAGE = 0x50c,        /* 1: steps, REP, shadows and faults, some hundred instructions; 2: behind them */
     STATE_GUEST_STRAY = 0x7f0,        /* how many interrupts nobody had asked for */
+    STATE_GUEST_GO = 0x7f4,           /* 32 bits; with a `slower` it does not end before the host has written here */
     STATE_GUEST_EXIT = 0xaa << 1 | 1, /* what it ends with */
 };
 

@@ -13,9 +13,8 @@
 static const struct Kind {
     const char *accel;
     bool kernel_irqchip;
-    uint8_t slower;  /* interrupts must not come faster than they are served, in an emulated KVM either */
-    uint32_t counts; /* what two CPUs count to: long enough for some moves */
-} kinds[] = {{"tcg-lite", false, 5, 400000}, {"kvm", false, 8, 4000000}, {"kvm", true, 8, 4000000}};
+    uint8_t slower; /* interrupts must not come faster than they are served, in an emulated KVM either */
+} kinds[] = {{"tcg-lite", false, 5}, {"kvm", false, 8}, {"kvm", true, 8}};
 
 enum { KINDS = sizeof(kinds) / sizeof(kinds[0]), MOVES = 12 };
 
@@ -54,20 +53,21 @@ static Twin86Machine *move(Twin86Machine *from, const Twin86Config *c, const cha
     return to;
 }
 
-/* Some milliseconds at a time, then to its end. */
-static Twin86Machine *run_moving(const Twin86Config *c, const char *rom, unsigned *moves) {
+/* Some milliseconds at a time, then to its end, which the guest must not reach before all moves. */
+static Twin86Machine *run_moving(const Twin86Config *c, const char *rom) {
+    static const uint32_t go = 1;
     Twin86Machine *m = bench_machine(c, rom);
     Twin86Event e = {0};
     char input[200] = "abc";
     twin86_serial_input(m, input, sizeof(input));
-    for (*moves = 0; *moves < MOVES; ++*moves) {
+    for (unsigned moves = 0; moves < MOVES; moves++) {
         ck_assert_int_eq(twin86_start(m, 0), 0);
         usleep(1000 + (unsigned)bench_number(8000));
         twin86_pause(m);
-        if (twin86_wait(m, 0, &e) == 0)
-            return m;
+        ck_assert(twin86_wait(m, 0, &e) != 0);
         m = move(m, c, rom);
     }
+    twin86_write_memory(m, STATE_GUEST_GO, &go, sizeof(go));
     ck_assert_int_eq(twin86_start(m, 0), 0);
     ck_assert_msg(twin86_wait(m, 60000, &e) == 0, "it sleeps");
     ck_assert_msg(e.kind == TWIN86_EVENT_DEBUG_EXIT, "event %d: %s", (int)e.kind, e.message);
@@ -81,13 +81,11 @@ START_TEST(guests_move_on_each_engine) {
     Twin86Config c = config(k);
     char path[64];
     uint32_t count[0x32], stray;
-    unsigned moves;
     expect(&want);
     state_guest_write(path, k->slower);
     bench_seed = 3;
-    Twin86Machine *m = run_moving(&c, path, &moves);
+    Twin86Machine *m = run_moving(&c, path);
     remove(path);
-    ck_assert_uint_ge(moves, 3);
     state_guest_result(m, &have);
     ck_assert_int_eq(memcmp(&have, &want, sizeof(have)), 0);
     twin86_read_memory(m, STATE_GUEST_COUNTERS, count, sizeof(count));
@@ -101,7 +99,7 @@ END_TEST
 
 /* ---- two CPUs ---- */
 
-enum { COUNTER = 0x500, DONE = 0x510 };
+enum { COUNTER = 0x500, DONE = 0x510, STOP = 0x520, COUNTS = 0x530 };
 
 static const struct Kind *kind;
 static void with_kind(Twin86Config *c) {
@@ -109,19 +107,22 @@ static void with_kind(Twin86Config *c) {
     c->kernel_irqchip = kind->kernel_irqchip;
 }
 
-/* Both count in the same place, then sleep for good. */
+/* Both count in the same place until the host says stop, then each tells its own part and sleeps for good. */
 static Twin86Machine *two_that_count(void) {
     Twin86Machine *m = two_cpus_new(with_kind);
     uint8_t code[] = {
-        0x66, 0xb9, 0,    0,    0,    0,    /* mov ecx, counts */
+        0x66, 0x31, 0xc9,                   /* xor ecx, ecx */
         0xf0, 0x66, 0xff, 0x06, 0x00, 0x05, /* lock inc dword [500h] */
-        0x66, 0x49, 0x75, 0xf6,             /* dec ecx; jnz to it */
+        0x66, 0x41,                         /* inc ecx */
+        0x80, 0x3e, 0x20, 0x05, 0,          /* cmp byte [520h], 0 */
+        0x74, 0xf1,                         /* je to the inc */
+        0x66, 0x89, 0x0e, 0x30, 0x05,       /* mov [530h], ecx */
         0xc6, 0x06, 0x10, 0x05, 1,          /* mov byte [510h], 1 */
         0xfa, 0xf4, 0xeb, 0xfd,             /* cli; hlt; jmp to it */
     };
-    memcpy(code + 2, &kind->counts, 4);
     for (unsigned cpu = 0; cpu < 2; cpu++) {
-        code[18] = DONE - 0x500 + cpu;
+        code[21] = (uint8_t)(COUNTS - 0x500 + 4 * cpu);
+        code[25] = (uint8_t)(DONE - 0x500 + cpu);
         two_cpus_code(m, cpu, code, sizeof(code));
     }
     return m;
@@ -136,13 +137,15 @@ static bool both_done(Twin86Machine *m) {
 START_TEST(two_cpus_move_together) {
     kind = &kinds[_i];
     Twin86Machine *m = two_that_count();
-    uint32_t count;
-    unsigned moves = 0;
+    static const uint8_t stop = 1;
+    uint32_t count, counts[2];
     for (unsigned k = 0; k < 20000 && !both_done(m); k++) {
         ck_assert_int_eq(twin86_start(m, 0), 0);
         usleep(1000 + (unsigned)bench_number(3000));
         twin86_pause(m);
-        if (moves >= 10)
+        if (k == MOVES)
+            twin86_write_memory(m, STOP, &stop, 1);
+        if (k >= MOVES)
             continue;
         Twin86Machine *to = two_cpus_new(with_kind);
         struct SavedState s = bench_save(m);
@@ -151,12 +154,12 @@ START_TEST(two_cpus_move_together) {
         free(s.data);
         twin86_destroy(m);
         m = to;
-        moves++;
     }
     ck_assert(both_done(m));
     twin86_read_memory(m, COUNTER, &count, sizeof(count));
-    ck_assert_uint_eq(count, 2 * kind->counts);
-    ck_assert_uint_ge(moves, 2);
+    twin86_read_memory(m, COUNTS, counts, sizeof(counts));
+    ck_assert_uint_ge(count, 2);
+    ck_assert_uint_eq(count, counts[0] + counts[1]);
     twin86_destroy(m);
 }
 END_TEST
