@@ -93,7 +93,7 @@ static void report_stats(struct Run *r, FILE *f) {
             (double)s.guest_ns / 1e9, s.resets);
     if (s.handovers > 0)
         fprintf(f, "twin86: %" PRIu64 " hand-overs\n", s.handovers);
-    char text[2048], *rest = text, *line;
+    char text[8192], *rest = text, *line;
     twin86_engine_stats(r->machine, text, sizeof(text));
     while ((line = strsep(&rest, "\n")) != NULL)
         if (line[0] != '\0')

@@ -436,7 +436,7 @@ void twin86_engine_stats(Twin86Machine *machine, char *buf, size_t size) {
     for (const struct Engine *e = m->engines; e != NULL; e = e->next) {
         const struct AccelLookOps *look = e->accel.ops->look;
         for (unsigned i = 0; i < m->cpu_count && look != NULL && look->describe != NULL; i++) {
-            char line[512] = "", cpu[16] = "";
+            char line[4096] = "", cpu[16] = "";
             look->describe(e->vcpu[i], line, sizeof(line));
             if (m->cpu_count > 1)
                 snprintf(cpu, sizeof(cpu), "CPU %u: ", i);

@@ -21,6 +21,7 @@ refused "unknown CPU model 'foo'" -cpu foo
 refused "unknown CPU feature 'foo'" -cpu max,+foo
 refused "jit=on|off|eager" -accel tcg-lite,jit=yes
 refused "jit=on|off|eager" -accel tcg-lite,jit
+refused "jit-miss=on|off" -accel tcg-lite,jit-miss=1
 refused "tb-size=MIB (1 to 4096)" -accel tcg-lite,tb-size=0
 refused "tb-size=MIB (1 to 4096)" -accel tcg-lite,tb-size=4097
 refused "tb-size=MIB (1 to 4096)" -accel tcg-lite,tb-size

@@ -32,10 +32,11 @@ struct Frame {
 struct JitEntry {
     const void *code; /* NULL: it has none, the interpreter executes it */
     bool host_flags;  /* it expects the guest's flags in the host's */
+    uint16_t row;     /* struct Decoded's */
     ExecFn fn;        /* its exec function, in whose place the way in is */
 };
 struct JitBlock {
-    struct JitEntry entry[1]; /* one an instruction */
+    struct JitEntry entry[1]; /* one an instruction, and one for what is behind the last one */
 };
 
 typedef const struct Insn *(*JitEnter)(struct Tcg *t, CPUX86State *env, const void *code, uint64_t flags);
@@ -43,17 +44,20 @@ typedef const struct Insn *(*JitEnter)(struct Tcg *t, CPUX86State *env, const vo
 struct Emit;
 struct Jit {
     struct JitCode code;
-    size_t fixed;             /* bytes of `code` that are not of blocks */
-    JitEnter enter[2];        /* [1]: with flags for the host */
-    const void *no_code;      /* Block.code of blocks without: leaves to the interpreter */
-    const uint8_t *leave;     /* TEMP: the struct Insn to go on with */
-    const uint8_t *link_slow; /* TEMP: the link that leads nowhere, ADDR: the branch */
+    size_t fixed;                /* bytes of `code` that are not of blocks */
+    JitEnter enter[2];           /* [1]: with flags for the host */
+    const void *no_code;         /* Block.code of blocks without: leaves to the interpreter */
+    const uint8_t *leave;        /* TEMP: the struct Insn to go on with */
+    const uint8_t *leave_stored; /* ... with the registers in env already */
+    const uint8_t *call_exec;    /* call.c */
+    const uint8_t *link_slow;    /* TEMP: the link that leads nowhere, ADDR: the branch */
     const uint8_t *save_flags, *load_flags, *inc_flags, *div_flags; /* flags.c */
     struct Emit *emit;                                              /* the block at work */
     uint64_t hot;                                                   /* entries before a block is translated */
     unsigned run_min; /* instructions with host code in a row that are worth the way in and out */
     bool is_full;     /* and that was said */
-    uint64_t blocks, insns, called, bytes, full;
+    uint64_t blocks, insns, called, left, bytes, full;
+    uint64_t *miss; /* by row: how often such an instruction was executed for which there is no host code; or NULL */
 };
 
 /** How the guest's flags follow from registers, so that t->cc need not have them (flags.c). */
@@ -135,6 +139,16 @@ struct Emit {
 
 /** The emitter of an instruction, by its opcode; NULL: none. */
 EmitFn emit_find(const struct EmitInsn *x);
+/** The driver's own: the exec function is called (call.c). */
+bool emit_call_exec(struct Emit *e, const struct EmitInsn *x);
+/** That would do: it leads to the next instruction, unless it faults. */
+bool emit_may_call(const struct EmitInsn *x);
+/** Code that counts it as one without host code, if anybody wants to know. Takes TEMP and the host's flags. */
+void emit_count_miss(struct Emit *e, const struct EmitInsn *x);
+/** In the place of the exec functions behind called ones, where there is no way into host code. */
+EXEC_FN exec_behind(CPUX86State *env, const struct Insn *i, struct Tcg *t);
+/** exec_jit or exec_behind is there. */
+bool jit_may_go_on(const struct Insn *i);
 /** It reads or writes the stack. */
 bool emit_uses_stack(EmitFn fn);
 
@@ -218,5 +232,10 @@ void emit_link_slow(struct Emit *e, const struct Out *o);
 /** The code that is there once: ways in and out. */
 void world_make(struct Jit *j, struct Asm *a);
 void flags_make(struct Jit *j, struct Asm *a);
+void call_make(struct Jit *j, struct Asm *a);
+/** All guest registers, from env, or to it, with the frame `above` bytes above RSP. Flags stay. Loading takes env in
+ *  ADDR, and TEMP; storing takes ADDR and RAX. */
+void world_load_registers(struct Asm *a, int32_t above);
+void world_store_registers(struct Asm *a, int32_t above);
 
 #endif

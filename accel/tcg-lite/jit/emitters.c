@@ -103,11 +103,16 @@ static bool ends_block(EmitFn fn) {
     return fn == emit_jmp || fn == emit_jmp_indirect || fn == emit_call || fn == emit_call_indirect || fn == emit_ret;
 }
 
-EmitFn emit_find(const struct EmitInsn *x) {
+static EmitFn own_emitter(const struct EmitInsn *x) {
     if (x->d.isa.fault >= 0 || x->i->lock || x->i->more_disp || x->vex)
         return NULL;
     EmitFn fn = by_opcode(x);
     return x->d.isa.flow && !ends_block(fn) ? NULL : fn; /* PAUSE lets others have their turn */
+}
+
+EmitFn emit_find(const struct EmitInsn *x) {
+    EmitFn fn = own_emitter(x);
+    return fn == NULL && emit_may_call(x) ? emit_call_exec : fn;
 }
 
 bool emit_uses_stack(EmitFn fn) { return fn == emit_push || fn == emit_pop || fn == emit_leave; }

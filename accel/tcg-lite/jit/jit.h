@@ -11,9 +11,10 @@
 
 struct Jit;
 
-/** Room for `bytes` of code. `eager`: blocks are translated when they are entered for the first time, for tests. NULL
- * with errno set: no memory, or the host refuses executable memory. */
-struct Jit *jit_new(size_t bytes, bool eager);
+/** Room for `bytes` of code. `eager`: blocks are translated when they are entered for the first time, for tests.
+ * `misses`: count executions of instructions that have no host code. NULL with errno set: no memory, or the host
+ * refuses executable memory. */
+struct Jit *jit_new(size_t bytes, bool eager, bool misses);
 void jit_free(struct Jit *j);
 
 /** A block was built: count how often it is entered, and translate it then. Its exec functions are in place. */
@@ -23,7 +24,7 @@ void jit_forget_block(const struct Jit *j, struct Block *b);
 /** All blocks are gone. When nothing runs. */
 void jit_flush(struct Jit *j);
 
-/** One line: sizes and counts. */
+/** One line: sizes and counts; and one for each of the most frequent misses. */
 void jit_describe(const struct Jit *j, char *buf, size_t n);
 
 #endif

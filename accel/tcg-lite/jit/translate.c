@@ -128,9 +128,10 @@ static void choose(struct Emit *e) {
     for (unsigned k = 0; k < e->n; k++)
         e->insn[k].emitter = emit_find(&e->insn[k]);
     for (unsigned k = 0, end; k < e->n; k = end + (end == k)) {
+        unsigned own = 0;
         for (end = k; end < e->n && e->insn[end].emitter != NULL; end++)
-            ;
-        if (end - k < e->jit->run_min && end < e->n)
+            own += e->insn[end].emitter != emit_call_exec;
+        if (own < (end < e->n ? e->jit->run_min : 1))
             for (unsigned n = k; n < end; n++)
                 e->insn[n].emitter = NULL;
     }
@@ -158,36 +159,60 @@ static void leave_here(struct Emit *e) {
     e->plain = false;
 }
 
+/** What an emitter may change before it finds that it can't. */
+struct Before {
+    uint8_t *p;
+    struct Pending pending;
+    unsigned outs;
+    uint8_t host;
+    bool plain;
+    uint16_t vec_have, vec_dirty;
+};
+
+static struct Before note(const struct Emit *e) {
+    return (struct Before){e->a.p, e->pending, e->outs, e->host, e->plain, e->vec_have, e->vec_dirty};
+}
+
+static void take_back(struct Emit *e, const struct Before *b) {
+    e->a.p = b->p;
+    e->a.bad = false;
+    e->pending = b->pending;
+    e->outs = b->outs;
+    e->host = b->host;
+    e->plain = b->plain;
+    e->vec_have = b->vec_have;
+    e->vec_dirty = b->vec_dirty;
+    e->entries->entry[e->k].code = NULL;
+}
+
+static bool try_emit(struct Emit *e, struct EmitInsn *x, EmitFn emitter) {
+    struct Before before = note(e);
+    e->failed |= e->a.bad;
+    e->spoilt = false;
+    x->emitter = emitter;
+    enter_here(e);
+    if (!emitter(e, x) || e->a.bad) {
+        take_back(e, &before);
+        return false;
+    }
+    if (e->spoilt)
+        e->pending.kind = PENDING_NONE;
+    return true;
+}
+
 static void emit_one(struct Emit *e) {
     struct EmitInsn *x = &e->insn[e->k];
-    uint8_t *p = e->a.p, host = e->host;
-    struct Pending pending = e->pending;
-    unsigned outs = e->outs;
-    e->failed |= e->a.bad;
-    bool plain = e->plain;
-    uint16_t have = e->vec_have, dirty = e->vec_dirty;
-    e->spoilt = false;
-    if (x->emitter != NULL) {
-        enter_here(e);
-        if (x->emitter(e, x) && !e->a.bad) {
-            if (e->spoilt)
-                e->pending.kind = PENDING_NONE;
-            e->jit->insns++;
-            return;
-        }
-        e->a.p = p;
-        e->a.bad = false;
-        e->pending = pending;
-        e->outs = outs;
-        e->host = host;
-        e->plain = plain;
-        e->vec_have = have;
-        e->vec_dirty = dirty;
-        e->entries->entry[e->k].code = NULL;
+    if (x->emitter != NULL && x->emitter != emit_call_exec && try_emit(e, x, x->emitter)) {
+        e->jit->insns++;
+        return;
+    }
+    if (x->emitter != NULL && emit_may_call(x) && try_emit(e, x, emit_call_exec)) {
+        e->jit->called++;
+        return;
     }
     bool again = e->k > 0 && e->insn[e->k - 1].emitter == NULL; /* the interpreter is already there */
     x->emitter = NULL;
-    e->jit->called++;
+    e->jit->left++;
     if (!again)
         leave_here(e);
 }
@@ -267,6 +292,12 @@ static void emit_seldom(struct Emit *e) {
 }
 
 static EXEC_FN exec_jit(CPUX86State *env, const struct Insn *i, struct Tcg *t) {
+#ifdef TCG_TAIL_CALLS
+    if (t->jit_calls) { /* behind an instruction that host code has called */
+        t->jit_calls = false;
+        return;
+    }
+#endif
     const struct JitEntry *entry = &block_of(i)->jit->entry[i->idx];
     const struct Insn *next = entry->host_flags ? t->jit->enter[1](t, env, entry->code, jit_flags_image(t))
                                                 : t->jit->enter[0](t, env, entry->code, 0);
@@ -280,20 +311,26 @@ static EXEC_FN exec_jit(CPUX86State *env, const struct Insn *i, struct Tcg *t) {
     CONTINUE(next);
 }
 
+bool jit_may_go_on(const struct Insn *i) { return i->fn == exec_jit || i->fn == exec_behind; }
+
 /** The interpreter may come back into host code behind each instruction that it executes. */
 static void install(struct Emit *e) {
     struct Block *b = e->b;
-    for (unsigned k = 0; k < e->n; k++)
-        if (e->entries->entry[k].code != NULL) {
-            e->entries->entry[k].fn = b->insn[k].fn;
-            b->insn[k].fn = exec_jit;
-        }
+    for (unsigned k = 0; k < e->n + b->falls; k++) {
+        struct JitEntry *entry = &e->entries->entry[k];
+        bool called = k > 0 && e->insn[k - 1].emitter == emit_call_exec, missed = k < e->n && e->jit->miss != NULL;
+        if (entry->code == NULL && !called && !missed)
+            continue;
+        entry->fn = b->insn[k].fn;
+        entry->row = k < e->n ? e->insn[k].d.isa.row : 0;
+        b->insn[k].fn = entry->code != NULL ? exec_jit : exec_behind;
+    }
     b->jit = e->entries;
     if (e->entries->entry[0].code != NULL)
         b->code = e->loop + e->jit->code.run;
 }
 
-static size_t entries_size(const struct Block *b) { return ((size_t)b->count * sizeof(struct JitEntry) + 15) & ~15ull; }
+static size_t entries_size(const struct Block *b) { return ((b->count + 1u) * sizeof(struct JitEntry) + 15) & ~15ull; }
 
 static void translate(struct Tcg *t, struct Block *b, struct Emit *e) {
     struct Jit *j = t->jit;
@@ -343,8 +380,7 @@ static EXEC_FN exec_count(CPUX86State *env, const struct Insn *i, struct Tcg *t)
         b->insn[0].fn = b->first;
         memset(t->jit->emit, 0, offsetof(struct Emit, insn));
         translate(t, b, t->jit->emit);
-        if (b->insn[0].fn != b->first)
-            GO_ON(exec_jit);
+        GO_ON(b->insn[0].fn);
     }
     GO_ON(b->first);
 }
@@ -375,14 +411,15 @@ void jit_flush(struct Jit *j) {
     j->is_full = false;
 }
 
-struct Jit *jit_new(size_t bytes, bool eager) {
+struct Jit *jit_new(size_t bytes, bool eager, bool misses) {
     struct Jit *j = calloc(1, sizeof(*j));
     if (j == NULL)
         return NULL;
+    j->miss = misses ? calloc(x86_row_count, sizeof(*j->miss)) : NULL;
     j->hot = eager ? 1 : HOT;
     j->run_min = eager ? 1 : RUN_MIN;
     j->emit = malloc(sizeof(*j->emit));
-    int r = j->emit == NULL ? -ENOMEM : jit_code_open(&j->code, bytes);
+    int r = j->emit == NULL || (misses && j->miss == NULL) ? -ENOMEM : jit_code_open(&j->code, bytes);
     if (r != 0) {
         jit_free(j);
         errno = -r;
@@ -398,13 +435,35 @@ void jit_free(struct Jit *j) {
     if (j == NULL)
         return;
     jit_code_close(&j->code);
+    free(j->miss);
     free(j->emit);
     free(j);
 }
 
+/** The most frequent ones: "COUNT MNEMONIC OPERANDS". */
+static void describe_misses(const struct Jit *j, char *buf, size_t n) {
+    enum { LINES = 40 };
+    uint64_t below = UINT64_MAX;
+    size_t used = strlen(buf);
+    for (unsigned lines = 0; lines < LINES;) {
+        uint64_t most = 0;
+        for (unsigned k = 1; k < x86_row_count; k++)
+            most = j->miss[k] < below && j->miss[k] > most ? j->miss[k] : most;
+        if (most == 0)
+            return;
+        for (unsigned k = 1; k < x86_row_count; k++)
+            if (j->miss[k] == most && used < n && lines++ < LINES)
+                used += (size_t)snprintf(buf + used, n - used, "\nno host code: %12" PRIu64 " %s %s", most,
+                                         x86_rows[k].mnemonic, x86_rows[k].operands);
+        below = most;
+    }
+}
+
 void jit_describe(const struct Jit *j, char *buf, size_t n) {
     snprintf(buf, n,
-             "%" PRIu64 " blocks translated, %" PRIu64 " instructions to %.1f MiB, %" PRIu64
+             "%" PRIu64 " blocks translated, %" PRIu64 " instructions to %.1f MiB, %" PRIu64 " called, %" PRIu64
              " left to the interpreter, %" PRIu64 " times full",
-             j->blocks, j->insns, (double)j->bytes / (1 << 20), j->called, j->full);
+             j->blocks, j->insns, (double)j->bytes / (1 << 20), j->called, j->left, j->full);
+    if (j->miss != NULL)
+        describe_misses(j, buf, n);
 }

@@ -6,15 +6,31 @@ static const uint8_t kept[] = {RBX, RBP, R12, R13, R14, R15};
 
 static int32_t gpr_at(unsigned n) { return (int32_t)(offsetof(CPUX86State, gpr) + 8 * n); }
 
-static void move_frame(struct Asm *a, unsigned env, unsigned scratch, bool in) {
+/** The frame is `above` bytes above RSP. */
+static void move_frame(struct Asm *a, int32_t above, unsigned env, unsigned scratch, bool in) {
     for (unsigned n = 12; n < REG_COUNT; n++) {
         struct HostRm slot = guest_rm(8 * n), there = rm_mem(env, gpr_at(n));
+        slot.disp += above;
         asm_load(a, 64, scratch, in ? there : slot);
         asm_store(a, 64, in ? slot : there, scratch);
     }
     struct HostRm slot = AT_FRAME(rip), there = rm_mem(env, (int32_t)offsetof(CPUX86State, rip));
+    slot.disp += above;
     asm_load(a, 64, scratch, in ? there : slot);
     asm_store(a, 64, in ? slot : there, scratch);
+}
+
+void world_load_registers(struct Asm *a, int32_t above) {
+    move_frame(a, above, ADDR, TEMP, true);
+    for (unsigned n = 0; n < 12; n++)
+        asm_load(a, 64, guest_rm(8 * n).reg, rm_mem(ADDR, gpr_at(n)));
+}
+
+void world_store_registers(struct Asm *a, int32_t above) {
+    asm_load(a, 64, ADDR, rm_mem(RSP, above + (int32_t)offsetof(struct Frame, env)));
+    for (unsigned n = 0; n < 12; n++)
+        asm_store(a, 64, rm_mem(ADDR, gpr_at(n)), guest_rm(8 * n).reg);
+    move_frame(a, above, ADDR, RAX, false);
 }
 
 /** enter(t, env, code, flags) */
@@ -27,13 +43,11 @@ static JitEnter make_enter(struct Jit *j, struct Asm *a, bool flags) {
     asm_store(a, 64, AT_FRAME(env), RSI);
     asm_store(a, 64, AT_FRAME(save[0]), RDX);
     asm_load(a, 64, ADDR, rm_reg(RSI));
-    move_frame(a, ADDR, TEMP, true);
     if (flags) {
         asm_opreg(a, (struct HostOp){.opcode = 0x50}, RCX);
         asm_8(a, 0x9d); /* POPFQ */
     }
-    for (unsigned n = 0; n < 12; n++)
-        asm_load(a, 64, guest_rm(8 * n).reg, rm_mem(ADDR, gpr_at(n)));
+    world_load_registers(a, 0);
     asm_jmp_rm(a, AT_FRAME(save[0]));
     JitEnter fn;
     const uint8_t *run = begin + j->code.run;
@@ -43,10 +57,8 @@ static JitEnter make_enter(struct Jit *j, struct Asm *a, bool flags) {
 
 static void make_leave(struct Jit *j, struct Asm *a) {
     j->leave = a->p;
-    asm_load(a, 64, ADDR, AT_FRAME(env));
-    for (unsigned n = 0; n < 12; n++)
-        asm_store(a, 64, rm_mem(ADDR, gpr_at(n)), guest_rm(8 * n).reg);
-    move_frame(a, ADDR, RAX, false);
+    world_store_registers(a, 0);
+    j->leave_stored = a->p;
     asm_load(a, 64, RAX, rm_reg(TEMP));
     asm_alu_imm(a, ALU_ADD, 64, rm_reg(RSP), sizeof(struct Frame));
     for (unsigned k = sizeof(kept); k-- > 0;)
@@ -86,4 +98,5 @@ void world_make(struct Jit *j, struct Asm *a) {
     make_no_code(j, a);
     make_link_slow(j, a);
     flags_make(j, a);
+    call_make(j, a);
 }

@@ -38,6 +38,7 @@ struct Options {
     bool plain;
     enum AccelThreads threads;
     enum { JIT_OFF, JIT_ON, JIT_EAGER } jit;
+    bool jit_miss;
     unsigned tb_size; /* MiB */
     FILE *profile;    /* where to count sequences of instructions to (profile.h), or NULL */
 };
@@ -62,6 +63,11 @@ static bool set_jit(struct Options *o, const char *value) {
     return false;
 }
 
+static bool set_jit_miss(struct Options *o, const char *value) {
+    o->jit_miss = strcmp(value, "on") == 0;
+    return o->jit_miss || strcmp(value, "off") == 0;
+}
+
 static bool set_tb_size(struct Options *o, const char *value) {
     char *end;
     unsigned long n = strtoul(value, &end, 10);
@@ -84,6 +90,7 @@ static const struct {
 } known_options[] = {{"plain", "on|off", set_plain},
                      {"thread", "single|multi", set_threads},
                      {"jit", "on|off|eager", set_jit},
+                     {"jit-miss", "on|off", set_jit_miss},
                      {"tb-size", "MIB (1 to 4096)", set_tb_size},
                      {"profile", "FILE, which can be written", set_profile}};
 enum { KNOWN_OPTIONS = sizeof(known_options) / sizeof(known_options[0]) };
@@ -173,7 +180,7 @@ static bool code_stored(void *opaque, uint64_t gpa, uint64_t size) { return tcg_
 /* Without it the interpreter does all of the work. */
 static void begin_translator(struct Tcg *t, const struct Options *o) {
     unsigned size = o->tb_size < JIT_SIZE_MAX ? o->tb_size : JIT_SIZE_MAX;
-    t->jit = jit_new((size_t)size << 20, o->jit == JIT_EAGER);
+    t->jit = jit_new((size_t)size << 20, o->jit == JIT_EAGER, o->jit_miss);
     if (t->jit == NULL)
         fprintf(stderr, "twin86: -accel tcg-lite,jit=on: no memory for code: %s; going on without\n", strerror(errno));
 }

@@ -344,6 +344,10 @@ EXEC_FN tcg_exec_fallthrough(CPUX86State *env, const struct Insn *i, struct Tcg 
 
 /** The block was overwritten: the rest of it is decoded anew. Or it was cut here. */
 EXEC_FN tcg_exec_stale(CPUX86State *env, const struct Insn *i, struct Tcg *t) {
+#ifdef TCG_TAIL_CALLS
+    if (UNLIKELY(t->jit_calls)) /* its caller comes back here */
+        return;
+#endif
     tcg_block_mend(t);
     t->icount -= block_of(i)->count - i->idx;
     env->rip = tcg_this_rip(t, i);
@@ -439,6 +443,7 @@ enum VcpuExit tcg_exec(struct CPUState *cpu) {
         t->env->exception.pending = false;
     }
     (void)sigsetjmp(t->unwind, 0); /* faults come back to here */
+    t->jit_calls = false;
     if (t->fault_raised && !deliver_fault(t))
         t->exit = VCPU_EXIT_SHUTDOWN;
     else

@@ -160,6 +160,7 @@ struct Tcg {
     struct BlockCache *blocks;
     struct Links *links;
     struct Jit *jit; /* NULL: nothing is translated */
+    bool jit_calls;  /* host code has called an exec function, which returns instead of going on (jit/call.c) */
 
     /* Pseudo-instructions for what is rare, so that exec functions end in one jump and make no calls for it. */
     struct Insn leave;              /* ends exec() */
