@@ -159,6 +159,7 @@ struct X86Row {
     const char *operands; /* the SDM's operand codes */
     const char *opcode;   /* the table's opcode column */
     uint16_t id;          /* enum X86Id (x86_ids.h): the mnemonic */
+    uint16_t shape;       /* enum X86Shape (x86_ids.h): how engines fetch its operands and put them back */
     uint16_t feature;     /* enum X86Feature or CPUID_NONE */
     uint8_t flags_read, flags_written, flags_undefined;
     /** Registers beside the operands: read, written (perhaps only a part, or not always). */

@@ -37,7 +37,7 @@ sandbox/sandbox.h: sandbox/ block/ fs9p/ net/ machine/
 sandbox/: sandbox/
 accel/kvm/: isa/none
 isa/gen/: accel/tcg-lite/gen/
-isa/x86_ids.h: diff/
+isa/x86_ids.h: diff/ accel/tcg-lite/jit/
 fs9p/internal.h: fs9p/
 '
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/** x86gen: writes the decoder's tables, x86_tables.c, and the names of mnemonics, x86_ids.h. */
+/** x86gen: writes the decoder's tables, x86_tables.c, and the names of mnemonics and shapes, x86_ids.h. */
 #include "isa/gen/gen.h"
 
 #include <ctype.h>
@@ -42,26 +42,37 @@ static void capitals(const char *from, char *to, size_t n) {
     to[c] = 0;
 }
 
-/* ---- x86_ids.h: a constant for each mnemonic ---- */
+/* ---- x86_ids.h: a constant for each mnemonic, and each shape ---- */
 
 static int by_name(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
 
-static void emit_ids(struct Gen *g) {
-    static const char *name[MAX_ROWS];
-    char *buf, upper[NAME_MAX_LEN];
-    size_t len;
-    FILE *o = gen_begin(&buf, &len);
-    fprintf(o, "/** Mnemonics as numbers: X86Row.id. */\n#ifndef TWIN86_ISA_X86_IDS_H\n#define TWIN86_ISA_X86_IDS_H\n"
-               "enum X86Id {\n    ID_NONE, /* no such instruction */\n");
-    for (int k = 1; k < g->row_count; k++)
-        name[k] = g->row[k].mnemonic;
-    qsort(name + 1, (size_t)g->row_count - 1, sizeof(name[0]), by_name);
-    for (int k = 1; k < g->row_count; k++) {
+/** Of name[1] to name[n - 1], sorted, each once. */
+static void emit_constants(const char **name, int n, const char *prefix, FILE *o) {
+    char upper[NAME_MAX_LEN];
+    qsort(name + 1, (size_t)n - 1, sizeof(name[0]), by_name);
+    for (int k = 1; k < n; k++) {
         if (k > 1 && !strcmp(name[k - 1], name[k]))
             continue;
         capitals(name[k], upper, sizeof(upper));
-        fprintf(o, "    ID_%s,\n", upper);
+        fprintf(o, "    %s_%s,\n", prefix, upper);
     }
+}
+
+static void emit_ids(struct Gen *g) {
+    static const char *name[MAX_ROWS];
+    char *buf;
+    size_t len;
+    FILE *o = gen_begin(&buf, &len);
+    fprintf(o, "/** Mnemonics and shapes as numbers: X86Row.id, X86Row.shape. */\n#ifndef "
+               "TWIN86_ISA_X86_IDS_H\n#define TWIN86_ISA_X86_IDS_H\n"
+               "enum X86Id {\n    ID_NONE, /* no such instruction */\n");
+    for (int k = 1; k < g->row_count; k++)
+        name[k] = g->row[k].mnemonic;
+    emit_constants(name, g->row_count, "ID", o);
+    fprintf(o, "};\n/** Shapes: X86Row.shape. */\nenum X86Shape {\n    X86_SHAPE_NONE,\n");
+    for (int k = 1; k < g->row_count; k++)
+        name[k] = g->row[k].shape;
+    emit_constants(name, g->row_count, "X86_SHAPE", o);
     fprintf(o, "};\n#endif\n");
     gen_finish(g, o, &buf, &len, "isa/x86_ids.h");
 }
@@ -69,16 +80,18 @@ static void emit_ids(struct Gen *g) {
 /* ---- x86_tables.c ---- */
 
 static void emit_rows(const struct Gen *g, FILE *o) {
-    char id[NAME_MAX_LEN] = "NONE", feature[48];
+    char id[NAME_MAX_LEN] = "NONE", shape[NAME_MAX_LEN] = "NONE", feature[48];
     fprintf(o, "const struct X86Row x86_rows[] = {\n");
     for (int k = 0; k < g->row_count; k++) {
         const struct Row *r = &g->row[k];
-        if (k > 0)
+        if (k > 0) {
             capitals(r->mnemonic, id, sizeof(id));
+            capitals(r->shape, shape, sizeof(shape));
+        }
         capitals(r->feature[0] ? r->feature : "none", feature, sizeof(feature));
-        fprintf(o, "#line %d \"isa/x86.tab\"\n    {\"%s\", \"%s\", \"%s\", ID_%s, CPUID_%s, %u, %u, %u, ", r->line,
-                r->mnemonic, r->operands, r->opcode, id, feature, r->flags_read, r->flags_sure | r->flags_maybe,
-                r->flags_undefined | r->flags_kept);
+        fprintf(o, "#line %d \"isa/x86.tab\"\n    {\"%s\", \"%s\", \"%s\", ID_%s, X86_SHAPE_%s, CPUID_%s, %u, %u, %u, ",
+                r->line, r->mnemonic, r->operands, r->opcode, id, shape, feature, r->flags_read,
+                r->flags_sure | r->flags_maybe, r->flags_undefined | r->flags_kept);
         gen_emit_fact(r, o);
         fprintf(o, "},\n");
     }

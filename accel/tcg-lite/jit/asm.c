@@ -70,6 +70,28 @@ void asm_op(struct Asm *a, struct HostOp op, unsigned reg, struct HostRm rm) {
     }
 }
 
+void asm_vex(struct Asm *a, struct HostVex op, unsigned reg, unsigned vvvv, struct HostRm rm) {
+    unsigned base = rm.mem ? rm.base : rm.reg, index = rm.mem ? rm.index : NO_REG;
+    unsigned r = reg < 8 ? 0x80 : 0, x = index == NO_REG || index < 8 ? 0x40 : 0,
+             b = base == NO_REG || base < 8 ? 0x20 : 0;
+    unsigned pp = op.prefix == 0x66 ? 1 : op.prefix == 0xf3 ? 2 : op.prefix == 0xf2 ? 3 : 0;
+    unsigned last = (~vvvv & 15) << 3 | (op.l ? 4u : 0) | pp;
+    a->bad |= reg >= HOST_HIGH || (!rm.mem && rm.reg >= HOST_HIGH);
+    if (x && b && !op.wide && op.map == OP_0F) {
+        asm_8(a, 0xc5);
+        asm_8(a, r | last);
+    } else {
+        asm_8(a, 0xc4);
+        asm_8(a, r | x | b | op.map); /* OP_0F, OP_0F38, OP_0F3A are VEX.mmmmm */
+        asm_8(a, (op.wide ? 0x80u : 0) | last);
+    }
+    asm_8(a, op.opcode);
+    if (rm.mem)
+        memory(a, reg, &rm);
+    else
+        asm_8(a, 0xc0 | (reg & 7) << 3 | (rm.reg & 7));
+}
+
 void asm_opreg(struct Asm *a, struct HostOp op, unsigned reg) {
     op.opcode = (uint8_t)(op.opcode | (number(reg) & 7));
     head(a, op, NO_REG, NO_REG, number(reg), wants_rex(reg, op.byte_reg), is_high(reg, op.byte_reg));

@@ -53,6 +53,16 @@ static inline void asm_8(struct Asm *a, unsigned v) {
 static inline void asm_32(struct Asm *a, uint32_t v) { asm_bytes(a, &v, 4); }
 static inline void asm_64(struct Asm *a, uint64_t v) { asm_bytes(a, &v, 8); }
 
+/** A VEX-encoded opcode. */
+struct HostVex {
+    uint8_t prefix; /* as of struct HostOp */
+    uint8_t map, opcode;
+    bool wide, l; /* VEX.W, VEX.L */
+};
+enum { VEX_NO_REG = 0 }; /* for vvvv, where no register is named */
+/** `vvvv`: a register number. */
+void asm_vex(struct Asm *a, struct HostVex op, unsigned reg, unsigned vvvv, struct HostRm rm);
+
 /** An instruction with a ModRM byte; an immediate is the caller's to append. */
 void asm_op(struct Asm *a, struct HostOp op, unsigned reg, struct HostRm rm);
 /** An instruction whose opcode has the register in its low three bits. */

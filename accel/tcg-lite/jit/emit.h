@@ -129,6 +129,7 @@ struct Emit {
     uint8_t host;                 /* FB_* that the host's flags have */
     uint8_t *loop;                /* the block's own entry */
     uint16_t vec_have, vec_dirty; /* vector registers that the host's have; and env->vec not */
+    bool vec_wide;                /* that is with their upper halves */
     unsigned outs;
     struct JitBlock *entries;
     /* not cleared: */
@@ -217,6 +218,8 @@ uint64_t jit_flags_image(const struct Tcg *t);
 
 /** env->vec gets those in the set, or gives them. Takes TEMP. */
 void vec_move(struct Emit *e, uint16_t which, bool store);
+/** Behind the last use of vector registers on a way out. */
+void vec_end(struct Emit *e);
 /** env->vec has them all, the host's may change. Takes TEMP. */
 void vec_sync(struct Emit *e);
 

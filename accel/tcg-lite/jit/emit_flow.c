@@ -108,6 +108,7 @@ bool emit_jcc(struct Emit *e, const struct EmitInsn *x) {
 void emit_taken(struct Emit *e, const struct Out *o) {
     const struct Insn *i = e->insn[o->k].i;
     vec_move(e, o->vec_dirty, true);
+    vec_end(e);
     flags_flush(e, &o->pending);
     if (i->behind != 0)
         asm_alu_imm(&e->a, ALU_SUB, 64, AT_TCG(icount), i->behind);

@@ -1,110 +1,192 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * SSE and SSE2: as themselves, on the same registers. Within a block those that were used stay in the host's registers;
- * env->vec gets what was written at its end and on ways out. The host's MXCSR is the guest's anyway (fpu_host.h).
+ * Vector instructions, legacy and VEX-encoded: as themselves, on the same registers. Within a block those that were
+ * used stay in the host's registers; env->vec gets what was written at its end and on ways out. Where a block has
+ * VEX-encoded instructions that is all 256 bits, elsewhere the lower 128: no others change there. The host's MXCSR is
+ * the guest's anyway (fpu_host.h).
  */
+#include "accel/tcg-lite/exec/vec/host_cpu.h"
 #include "accel/tcg-lite/jit/emit_int.h"
+#include "isa/x86_ids.h"
 
 enum {
-    PACKED = 16, /* a memory operand of 16 bytes; also the others' low bits: 4, 8 bytes */
-    SIZE = 31,
-    ANY = 32,      /* its address need not be aligned */
-    STORE = 64,    /* to ModRM.rm */
-    ONLY = 128,    /* the destination is not read */
-    FP = 256,      /* raises SIMD exceptions: not with some of them unmasked */
-    FLAGS = 512,   /* the comparisons */
-    MERGES = 1024, /* from memory the destination is not read, but from a register it is: MOVSS, MOVSD */
+    /* bytes of a memory operand */
+    M1 = 1,
+    M2,
+    M4,
+    M8,
+    M16,
+    MGPR,  /* as a general register operand */
+    MFULL, /* as a vector */
+    MHALF, /* half of that ... */
+    MQUARTER,
+    MEIGHTH,
+    MNONE, /* there is never one */
+    SIZE = 15,
+    /* beside it */
+    ALIGNED = 16, /* to that size, or #GP */
+    STORE = 32,   /* the destination is ModRM.rm */
+    ONLY = 64,    /* it is not read */
+    MERGES = 128, /* from memory it is not read, but from a register it is: MOVSS, MOVSD */
+    SOURCE = 256, /* ModRM.reg is no destination */
+    ALSO = 512,   /* VEX-encoded, but the destination is read, too */
+    XMM0_IN = 1 << 10,
+    XMM0_OUT = 1 << 11,
+    CX_OUT = 1 << 12,
+    FLAGS = 1 << 13, /* writes all six */
+    GROUP = 1 << 14, /* ModRM.reg belongs to the opcode; VEX-encoded, VEX.vvvv is the destination */
+    LANES = 1 << 15, /* legacy-encoded, a memory operand of 16 bytes has to be aligned */
 };
-#define S4 (4 | ANY)
-#define S8 (8 | ANY)
+#define FULL (MFULL | LANES)
 
-enum { NP, P66, PF3, PF2, PREFIXES };
-
-/** By opcode of map 0F, and prefix. 0: no emitter. */
-static const uint16_t kinds[256][PREFIXES] = {
-    [0x10] = {PACKED | ANY | ONLY, PACKED | ANY | ONLY, S4 | MERGES, S8 | MERGES},
-    [0x11] = {PACKED | ANY | ONLY | STORE, PACKED | ANY | ONLY | STORE, S4 | STORE, S8 | STORE},
-    [0x12] = {S8, S8},
-    [0x13] = {S8 | STORE, S8 | STORE},
-    [0x14] = {PACKED, PACKED},
-    [0x15] = {PACKED, PACKED},
-    [0x16] = {S8, S8},
-    [0x17] = {S8 | STORE, S8 | STORE},
-    [0x28] = {PACKED | ONLY, PACKED | ONLY},
-    [0x29] = {PACKED | ONLY | STORE, PACKED | ONLY | STORE},
-    [0x2a] = {0, 0, ANY | FP, ANY | FP},
-    [0x2b] = {PACKED | ONLY | STORE, PACKED | ONLY | STORE},
-    [0x2c] = {0, 0, S4 | ONLY | FP, S8 | ONLY | FP},
-    [0x2d] = {0, 0, S4 | ONLY | FP, S8 | ONLY | FP},
-    [0x2e] = {S4 | FP | FLAGS, S8 | FP | FLAGS},
-    [0x2f] = {S4 | FP | FLAGS, S8 | FP | FLAGS},
-    [0x50] = {PACKED | ONLY, PACKED | ONLY},
-    [0x51] = {PACKED | ONLY | FP, PACKED | ONLY | FP, S4 | FP, S8 | FP},
-    [0x54] = {PACKED, PACKED},
-    [0x55] = {PACKED, PACKED},
-    [0x56] = {PACKED, PACKED},
-    [0x57] = {PACKED, PACKED},
-    [0x58] = {PACKED | FP, PACKED | FP, S4 | FP, S8 | FP},
-    [0x59] = {PACKED | FP, PACKED | FP, S4 | FP, S8 | FP},
-    [0x5a] = {S8 | ONLY | FP, PACKED | ONLY | FP, S4 | FP, S8 | FP},
-    [0x5b] = {PACKED | ONLY | FP, PACKED | ONLY | FP, PACKED | ONLY | FP},
-    [0x5c] = {PACKED | FP, PACKED | FP, S4 | FP, S8 | FP},
-    [0x5d] = {PACKED | FP, PACKED | FP, S4 | FP, S8 | FP},
-    [0x5e] = {PACKED | FP, PACKED | FP, S4 | FP, S8 | FP},
-    [0x5f] = {PACKED | FP, PACKED | FP, S4 | FP, S8 | FP},
-    [0x60] = {0, PACKED},
-    [0x61] = {0, PACKED},
-    [0x62] = {0, PACKED},
-    [0x63] = {0, PACKED},
-    [0x64] = {0, PACKED},
-    [0x65] = {0, PACKED},
-    [0x66] = {0, PACKED},
-    [0x67] = {0, PACKED},
-    [0x68] = {0, PACKED},
-    [0x69] = {0, PACKED},
-    [0x6a] = {0, PACKED},
-    [0x6b] = {0, PACKED},
-    [0x6c] = {0, PACKED},
-    [0x6d] = {0, PACKED},
-    [0x6e] = {0, ANY | ONLY},
-    [0x6f] = {0, PACKED | ONLY, PACKED | ANY | ONLY},
-    [0x70] = {0, PACKED | ONLY, PACKED | ONLY, PACKED | ONLY},
-    [0x71] = {0, PACKED | STORE},
-    [0x72] = {0, PACKED | STORE},
-    [0x73] = {0, PACKED | STORE},
-    [0x74] = {0, PACKED},
-    [0x75] = {0, PACKED},
-    [0x76] = {0, PACKED},
-    [0x7e] = {0, ANY | ONLY | STORE, S8 | ONLY},
-    [0x7f] = {0, PACKED | ONLY | STORE, PACKED | ANY | ONLY | STORE},
-    [0xc2] = {PACKED | FP, PACKED | FP, S4 | FP, S8 | FP},
-    [0xc4] = {0, 2 | ANY},
-    [0xc5] = {0, PACKED | ONLY},
-    [0xc6] = {PACKED, PACKED},
-    [0xd6] = {0, S8 | ONLY | STORE},
-    [0xd7] = {0, PACKED | ONLY},
-    [0xe6] = {0, PACKED | ONLY | FP, S8 | ONLY | FP, PACKED | ONLY | FP},
-    [0xe7] = {0, PACKED | ONLY | STORE},
+/** By enum X86Shape. 0: no emitter. */
+static const uint16_t kinds[] = {
+    [X86_SHAPE_SSE_OP] = FULL,
+    [X86_SHAPE_SSE_ARITHPS] = FULL,
+    [X86_SHAPE_SSE_ARITHPD] = FULL,
+    [X86_SHAPE_SSE_ARITHSS] = M4,
+    [X86_SHAPE_SSE_ARITHSD] = M8,
+    [X86_SHAPE_SSE_OP32] = M4,
+    [X86_SHAPE_SSE_OP64] = M8,
+    [X86_SHAPE_SSE_UN] = FULL | ONLY,
+    [X86_SHAPE_SSE_UN16] = M2 | ONLY,
+    [X86_SHAPE_SSE_UN32] = M4 | ONLY,
+    [X86_SHAPE_SSE_UN64] = M8 | ONLY,
+    [X86_SHAPE_SSE_IMM] = FULL,
+    [X86_SHAPE_SSE_IMM32] = M4,
+    [X86_SHAPE_SSE_IMM64] = M8,
+    [X86_SHAPE_SSE_XMM0] = FULL | XMM0_IN,
+    [X86_SHAPE_SSE_TEST] = FULL | SOURCE | FLAGS,
+    [X86_SHAPE_SSE_COMI32] = M4 | SOURCE | FLAGS,
+    [X86_SHAPE_SSE_COMI64] = M8 | SOURCE | FLAGS,
+    [X86_SHAPE_SSE_FROMINT] = MGPR,
+    [X86_SHAPE_SSE_TOINT32] = M4 | ONLY,
+    [X86_SHAPE_SSE_TOINT64] = M8 | ONLY,
+    [X86_SHAPE_SSE_NARROWPS] = FULL | ONLY,
+    [X86_SHAPE_SSE_NARROWSS] = M8,
+    [X86_SHAPE_SSE_MASK] = MNONE | ONLY,
+    [X86_SHAPE_SSE_SHIFT] = MNONE | GROUP,
+    [X86_SHAPE_SSE_PEXTRW] = MNONE | ONLY,
+    [X86_SHAPE_SSE_PEXTRB] = M1 | STORE | ONLY,
+    [X86_SHAPE_SSE_PEXTRW_ST] = M2 | STORE | ONLY,
+    [X86_SHAPE_SSE_PEXTRD] = M4 | STORE | ONLY,
+    [X86_SHAPE_SSE_PEXTRQ] = M8 | STORE | ONLY,
+    [X86_SHAPE_SSE_PINSRB] = M1,
+    [X86_SHAPE_SSE_PINSRW] = M2,
+    [X86_SHAPE_SSE_PINSRD] = M4,
+    [X86_SHAPE_SSE_PINSRQ] = M8,
+    [X86_SHAPE_SSE_MOV] = FULL | ONLY,
+    [X86_SHAPE_SSE_MOVU] = MFULL | ONLY,
+    [X86_SHAPE_SSE_STORE] = FULL | STORE | ONLY,
+    [X86_SHAPE_SSE_STOREU] = MFULL | STORE | ONLY,
+    [X86_SHAPE_SSE_MOVSS] = M4 | MERGES,
+    [X86_SHAPE_SSE_MOVSD] = M8 | MERGES,
+    [X86_SHAPE_SSE_STORESS] = M4 | STORE,
+    [X86_SHAPE_SSE_STORESD] = M8 | STORE,
+    [X86_SHAPE_SSE_MOVQ] = M8 | ONLY,
+    [X86_SHAPE_SSE_STOREQ] = M8 | STORE | ONLY,
+    [X86_SHAPE_SSE_STOREH] = M8 | STORE | ONLY,
+    [X86_SHAPE_SSE_MOVD] = MGPR | ONLY,
+    [X86_SHAPE_SSE_STORED] = MGPR | STORE | ONLY,
+    [X86_SHAPE_SSE_PCMPESTRI] = MFULL | SOURCE | FLAGS | CX_OUT,
+    [X86_SHAPE_SSE_PCMPISTRI] = MFULL | SOURCE | FLAGS | CX_OUT,
+    [X86_SHAPE_SSE_PCMPESTRM] = MFULL | SOURCE | FLAGS | XMM0_OUT,
+    [X86_SHAPE_SSE_PCMPISTRM] = MFULL | SOURCE | FLAGS | XMM0_OUT,
+    [X86_SHAPE_SHA_OP] = FULL, /* where it need not be aligned the exec function knows */
+    [X86_SHAPE_SHA_IMM] = FULL,
+    [X86_SHAPE_SHA_XMM0] = FULL | XMM0_IN,
+    [X86_SHAPE_AVX_OP] = MFULL,
+    [X86_SHAPE_AVX_OP_REV] = MNONE | STORE,
+    [X86_SHAPE_AVX_ARITHPS] = MFULL,
+    [X86_SHAPE_AVX_ARITHPD] = MFULL,
+    [X86_SHAPE_AVX_ARITHSS] = M4,
+    [X86_SHAPE_AVX_ARITHSD] = M8,
+    [X86_SHAPE_AVX_OP32] = M4,
+    [X86_SHAPE_AVX_OP64] = M8,
+    [X86_SHAPE_AVX_IMM] = MFULL,
+    [X86_SHAPE_AVX_IMM_2] = MFULL,
+    [X86_SHAPE_AVX_IMM_3] = MFULL,
+    [X86_SHAPE_AVX_IMM_4] = MFULL,
+    [X86_SHAPE_AVX_IMM32] = M4,
+    [X86_SHAPE_AVX_IMM64] = M8,
+    [X86_SHAPE_AVX_UN] = MFULL,
+    [X86_SHAPE_AVX_UNIMM] = MFULL,
+    [X86_SHAPE_AVX_UNIMM_2] = MFULL,
+    [X86_SHAPE_AVX_NARROW] = MFULL,
+    [X86_SHAPE_AVX_NARROWPS] = MFULL,
+    [X86_SHAPE_AVX_NARROWSS] = M8,
+    [X86_SHAPE_AVX_WIDEN2] = MHALF,
+    [X86_SHAPE_AVX_WIDEN4] = MQUARTER,
+    [X86_SHAPE_AVX_WIDEN8] = MEIGHTH,
+    [X86_SHAPE_AVX_PH2PS] = MHALF,
+    [X86_SHAPE_AVX_BROADCAST8] = M1,
+    [X86_SHAPE_AVX_BROADCAST16] = M2,
+    [X86_SHAPE_AVX_BROADCAST32] = M4,
+    [X86_SHAPE_AVX_BROADCAST64] = M8,
+    [X86_SHAPE_AVX_BROADCAST128] = M16,
+    [X86_SHAPE_AVX_CROSS1] = MFULL,
+    [X86_SHAPE_AVX_CROSS2] = MFULL,
+    [X86_SHAPE_AVX_EXTRACT128] = M16 | STORE,
+    [X86_SHAPE_AVX_INSERT128] = M16,
+    [X86_SHAPE_AVX_FROMINT] = MGPR,
+    [X86_SHAPE_AVX_LOAD32] = M4,
+    [X86_SHAPE_AVX_LOAD64] = M8,
+    [X86_SHAPE_AVX_MOVD] = MGPR,
+    [X86_SHAPE_AVX_MASK2] = MNONE,
+    [X86_SHAPE_AVX_MASK4] = MNONE,
+    [X86_SHAPE_AVX_MASK16] = MNONE,
+    [X86_SHAPE_AVX_MOV] = MFULL | ALIGNED,
+    [X86_SHAPE_AVX_MOVU] = MFULL,
+    [X86_SHAPE_AVX_STORE] = MFULL | ALIGNED | STORE,
+    [X86_SHAPE_AVX_STOREU] = MFULL | STORE,
+    [X86_SHAPE_AVX_STOREQ] = M8 | STORE,
+    [X86_SHAPE_AVX_PCMPESTRM] = MFULL | SOURCE | FLAGS | XMM0_OUT,
+    [X86_SHAPE_AVX_PCMPISTRM] = MFULL | SOURCE | FLAGS | XMM0_OUT,
+    [X86_SHAPE_AVX_PINSR] = MGPR,
+    [X86_SHAPE_AVX_PINSR8] = M1,
+    [X86_SHAPE_AVX_PINSR16] = M2,
+    [X86_SHAPE_AVX_SHIFT] = MNONE | GROUP,
+    [X86_SHAPE_AVX_SHIFTX] = M16,
+    [X86_SHAPE_AVX_TEST] = MFULL | SOURCE | FLAGS,
+    [X86_SHAPE_AVX_BLENDV] = MFULL,
+    [X86_SHAPE_FMA_PS] = MFULL | ALSO,
+    [X86_SHAPE_FMA_PD] = MFULL | ALSO,
+    [X86_SHAPE_FMA_SS] = M4 | ALSO,
+    [X86_SHAPE_FMA_SD] = M8 | ALSO,
 };
-
-/** The integer instructions from D1 to FE that are not above. */
-static bool is_integer(unsigned opcode) {
-    return opcode >= 0xd1 && opcode <= 0xfe && opcode != 0xd6 && opcode != 0xd7 && opcode != 0xe6 && opcode != 0xe7 &&
-           opcode != 0xf0 && opcode != 0xf7;
-}
-
-static unsigned prefix_of(const struct EmitInsn *x) {
-    return x->mandatory == 0xf3 ? PF3 : x->mandatory == 0xf2 ? PF2 : x->osize ? P66 : NP;
-}
 
 static unsigned kind_of(const struct EmitInsn *x) {
-    unsigned prefix = prefix_of(x);
-    if (prefix == P66 && is_integer(x->opcode))
-        return PACKED;
-    return kinds[x->opcode][prefix];
+    unsigned shape = x86_rows[x->d.isa.row].shape;
+    return shape < sizeof(kinds) / sizeof(kinds[0]) ? kinds[shape] : 0;
 }
 
-bool emit_is_vec(const struct EmitInsn *x) { return x->map == OP_0F && kind_of(x) != 0; }
+/* ---- what the host has ---- */
+
+static bool host_does(const struct EmitInsn *x) {
+    bool wide = x->vex && x->i->vl;
+    if (x->vex && !host_has(HOST_AVX))
+        return false;
+    switch (x86_rows[x->d.isa.row].feature) {
+    case CPUID_NONE:
+    case CPUID_SSE:
+    case CPUID_SSE2: return true;
+    case CPUID_SSE3: return host_has(HOST_SSE3);
+    case CPUID_SSSE3: return host_has(HOST_SSSE3);
+    case CPUID_SSE41: return host_has(HOST_SSE41);
+    case CPUID_SSE42: return host_has(HOST_SSE42);
+    case CPUID_AVX: return host_has(wide ? HOST_AVX2 : HOST_AVX);
+    case CPUID_AVX2: return host_has(HOST_AVX2);
+    case CPUID_FMA: return host_has(HOST_FMA);
+    case CPUID_F16C: return host_has(HOST_F16C);
+    case CPUID_SHA: return host_has(HOST_SHA);
+    case CPUID_AES: return host_has(HOST_AES) && (!wide || __builtin_cpu_supports("vaes"));
+    case CPUID_PCLMULQDQ: return host_has(HOST_PCLMULQDQ) && (!wide || __builtin_cpu_supports("vpclmulqdq"));
+    case CPUID_GFNI: return host_has(HOST_GFNI);
+    default: return false;
+    }
+}
+
+bool emit_is_vec(const struct EmitInsn *x) { return kind_of(x) != 0 && host_does(x); }
 
 /* ---- registers ---- */
 
@@ -112,7 +194,11 @@ static struct HostRm slot(unsigned n) { return rm_mem(TEMP, (int32_t)(offsetof(C
 _Static_assert(sizeof(union VecReg) == 32, "slot");
 
 static void move(struct Emit *e, unsigned n, bool store) {
-    asm_op(&e->a, (struct HostOp){.map = OP_0F, .opcode = store ? 0x11 : 0x10}, n, slot(n)); /* MOVUPS */
+    uint8_t opcode = store ? 0x11 : 0x10; /* MOVUPS */
+    if (e->vec_wide)
+        asm_vex(&e->a, (struct HostVex){.map = OP_0F, .opcode = opcode, .l = true}, n, VEX_NO_REG, slot(n));
+    else
+        asm_op(&e->a, (struct HostOp){.map = OP_0F, .opcode = opcode}, n, slot(n));
 }
 
 void vec_move(struct Emit *e, uint16_t which, bool store) {
@@ -124,8 +210,16 @@ void vec_move(struct Emit *e, uint16_t which, bool store) {
             move(e, n, store);
 }
 
+void vec_end(struct Emit *e) {
+    static const uint8_t vzeroupper[] = {0xc5, 0xf8, 0x77};
+    if (e->vec_wide) /* on some processors what comes then is slow */
+        asm_bytes(&e->a, vzeroupper, sizeof(vzeroupper));
+}
+
 void vec_sync(struct Emit *e) {
     vec_move(e, e->vec_dirty, true);
+    if (e->vec_have != 0)
+        vec_end(e);
     e->vec_have = e->vec_dirty = 0;
 }
 
@@ -144,62 +238,112 @@ static void written(struct Emit *e, unsigned n) {
 
 /* ---- the instruction ---- */
 
+static bool is_general(unsigned kind) { return kind == KIND_GPR || kind == KIND_GPR8; }
+
 static unsigned memory_size(const struct EmitInsn *x, unsigned kind) {
-    if (kind & SIZE)
-        return kind & SIZE;
-    return x->rex & 8 ? 8 : 4; /* the general registers' */
+    unsigned full = x->vex && x->i->vl ? 32 : 16;
+    switch (kind & SIZE) {
+    case MFULL: return full;
+    case MHALF: return full / 2;
+    case MQUARTER: return full / 4;
+    case MEIGHTH: return full / 8;
+    case MGPR: return x->rex & 8 ? 8 : 4;
+    default: return 1u << ((kind & SIZE) - M1);
+    }
 }
 
-/** The general register that it writes, as a set. */
+/** The general registers that it writes, as a set. */
 static uint32_t writes_general(const struct EmitInsn *x, const struct X86Form *f, unsigned kind) {
+    if (kind & CX_OUT)
+        return 1u << REG_CX;
     if (kind & STORE)
-        return f->rm_kind == KIND_GPR && !x->i->mem ? 1u << x->i->rm / 8 : 0;
-    return f->reg_kind == KIND_GPR ? 1u << x->i->reg / 8 : 0;
+        return is_general(f->rm_kind) && !x->i->mem ? 1u << x->i->rm / 8 : 0;
+    return is_general(f->reg_kind) ? 1u << x->i->reg / 8 : 0;
 }
 
 static struct HostRm operand(struct Emit *e, const struct EmitInsn *x, const struct X86Form *f, unsigned kind) {
     const struct Insn *i = x->i;
+    if (!i->mem && is_general(f->rm_kind))
+        return kind & STORE ? rm_reg(guest_target(i->rm, TEMP)) : guest_rm(i->rm);
     if (!i->mem)
-        return f->rm_kind == KIND_GPR ? guest_rm(i->rm) : rm_reg(i->rm);
-    struct HostRm rm = emit_memory(e, x, memory_size(x, kind), (kind & STORE) != 0);
-    if (!(kind & ANY)) {
+        return rm_reg(i->rm);
+    unsigned size = memory_size(x, kind);
+    struct HostRm rm = emit_memory(e, x, size, (kind & STORE) != 0);
+    if ((kind & ALIGNED) || ((kind & LANES) && !x->vex)) {
         asm_op(&e->a, (struct HostOp){.opcode = 0xf6, .byte_rm = true}, 0, rm_reg(ADDR)); /* TEST */
-        asm_8(&e->a, 15);
+        asm_8(&e->a, size - 1);
         emit_bail(e, COND_NE);
     }
     return rm;
 }
 
-/** 71 to 73: shifts by a constant; ModRM.reg is part of the opcode. */
-static bool is_group(const struct EmitInsn *x) { return x->opcode >= 0x71 && x->opcode <= 0x73; }
+/** Load what it reads. */
+static void need_sources(struct Emit *e, const struct EmitInsn *x, const struct X86Form *f, unsigned kind) {
+    const struct Insn *i = x->i;
+    bool group = kind & GROUP, only = x->vex ? !(kind & ALSO) : (kind & ONLY) || ((kind & MERGES) && i->mem);
+    if (e->vec_wide && !x->vex) /* the upper half stays */
+        only = false;
+    if (!i->mem && f->rm_kind == KIND_VEC && !((kind & STORE) && only))
+        need(e, i->rm);
+    if (f->reg_kind == KIND_VEC && !group && ((kind & (STORE | SOURCE)) || !only))
+        need(e, i->reg);
+    if (f->vvvv_kind == KIND_VEC && !group)
+        need(e, i->vreg);
+    if (kind & XMM0_IN)
+        need(e, 0);
+    if ((kind & XMM0_OUT) && e->vec_wide && !x->vex)
+        need(e, 0);
+    if (x86_rows[x->d.isa.row].shape == X86_SHAPE_AVX_BLENDV)
+        need(e, (unsigned)i->imm >> 4 & 15);
+}
+
+static void note_results(struct Emit *e, const struct EmitInsn *x, const struct X86Form *f, unsigned kind) {
+    const struct Insn *i = x->i;
+    if (kind & XMM0_OUT)
+        written(e, 0);
+    if (kind & SOURCE)
+        return;
+    if ((kind & GROUP) && x->vex)
+        written(e, i->vreg);
+    else if (kind & (STORE | GROUP)) {
+        if (!i->mem && f->rm_kind == KIND_VEC)
+            written(e, i->rm);
+        else if (!i->mem)
+            guest_written(e, i->rm, 64, guest_target(i->rm, TEMP));
+    } else if (is_general(f->reg_kind))
+        guest_written(e, i->reg, 64, guest_target(i->reg, TEMP));
+    else
+        written(e, i->reg);
+}
+
+static void encode(struct Emit *e, const struct EmitInsn *x, const struct X86Form *f, unsigned reg, struct HostRm rm) {
+    bool wide = (x->rex & 8) != 0;
+    uint8_t prefix = x->mandatory ? x->mandatory : x->osize ? 0x66 : 0;
+    if (x->vex) {
+        bool l = x->i->vl && !(f->attr & ATTR_LIG);
+        struct HostVex op = {.prefix = prefix, .map = x->map, .opcode = x->opcode, .wide = wide, .l = l};
+        asm_vex(&e->a, op, reg, f->vvvv_kind == KIND_VEC ? x->i->vreg : VEX_NO_REG, rm);
+    } else {
+        asm_op(&e->a, (struct HostOp){.prefix = prefix, .map = x->map, .opcode = x->opcode, .wide = wide}, reg, rm);
+    }
+    asm_bytes(&e->a, x->imm, x->imm_len);
+}
 
 bool emit_vec(struct Emit *e, const struct EmitInsn *x) {
     const struct Insn *i = x->i;
     const struct X86Form *f = &x86_forms[x->d.isa.row];
-    unsigned kind = kind_of(x), prefix = prefix_of(x);
-    bool general_reg = f->reg_kind == KIND_GPR, general_rm = f->rm_kind == KIND_GPR;
-    if (((kind & FP) && (e->b->mode & MODE_SIMD_CHECK)) || f->reg_kind == KIND_MMX || f->rm_kind == KIND_MMX)
+    unsigned kind = kind_of(x);
+    bool raises = x86_rows[x->d.isa.row].faults >> VEC_XM & 1;
+    if ((raises && (e->b->mode & MODE_SIMD_CHECK)) || f->reg_kind == KIND_MMX || f->rm_kind == KIND_MMX)
+        return false;
+    if (is_general(f->rm_kind) && !i->mem && (i->rm & 1))
         return false;
     flags_before(e, x, writes_general(x, f, kind));
     struct HostRm rm = operand(e, x, f, kind);
-    bool only = (kind & ONLY) || ((kind & MERGES) && i->mem);
-    if (!i->mem && !general_rm && !((kind & STORE) && only))
-        need(e, i->rm);
-    if (!general_reg && !is_group(x) && ((kind & STORE) || !only))
-        need(e, i->reg);
-    static const uint8_t byte_of[PREFIXES] = {0, 0x66, 0xf3, 0xf2};
-    struct HostOp op = {.prefix = byte_of[prefix], .map = OP_0F, .opcode = x->opcode, .wide = (x->rex & 8) != 0};
-    unsigned reg = is_group(x) ? x->modrm >> 3 & 7 : general_reg ? guest_target(i->reg, TEMP) : i->reg;
-    asm_op(&e->a, op, reg, rm);
-    asm_bytes(&e->a, x->imm, x->imm_len);
-    if (general_reg)
-        guest_written(e, i->reg, 64, reg);
-    else if (!(kind & (STORE | FLAGS)))
-        written(e, i->reg);
-    if ((kind & STORE) && !i->mem && !general_rm)
-        written(e, i->rm);
-    else if ((kind & STORE) && !i->mem && !(x->rex & 8))
-        guest_clear_upper(e, i->rm, 32);
+    need_sources(e, x, f, kind);
+    unsigned reg = kind & GROUP ? x->modrm >> 3 & 7 : is_general(f->reg_kind) ? guest_target(i->reg, TEMP) : i->reg;
+    encode(e, x, f, reg, rm);
+    note_results(e, x, f, kind);
     if (kind & FLAGS)
         flags_generic(e, x);
     return true;

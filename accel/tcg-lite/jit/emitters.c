@@ -89,12 +89,12 @@ static EmitFn of_one_byte(const struct EmitInsn *x) {
 }
 
 static EmitFn by_opcode(const struct EmitInsn *x) {
-    if (x->map == OP_ONE)
-        return of_one_byte(x);
-    if (x->map != OP_0F)
-        return NULL;
     if (emit_is_vec(x))
         return emit_vec;
+    if (x->map == OP_ONE)
+        return of_one_byte(x);
+    if (x->map != OP_0F || x->vex)
+        return NULL;
     bool any = x->opcode == 0x0d || (x->opcode & 0xf8) == 0x18; /* NOPs and hints, whatever the prefix */
     return x->mandatory == 0 || any ? of_0f[x->opcode] : NULL;
 }
@@ -104,7 +104,7 @@ static bool ends_block(EmitFn fn) {
 }
 
 static EmitFn own_emitter(const struct EmitInsn *x) {
-    if (x->d.isa.fault >= 0 || x->i->lock || x->i->more_disp || x->vex)
+    if (x->d.isa.fault >= 0 || x->i->lock || x->i->more_disp)
         return NULL;
     EmitFn fn = by_opcode(x);
     return x->d.isa.flow && !ends_block(fn) ? NULL : fn; /* PAUSE lets others have their turn */

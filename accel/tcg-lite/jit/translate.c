@@ -52,6 +52,18 @@ static unsigned modrm_length(const uint8_t *p) {
     return mod == 2 || (mod == 0 && (rm == 5 || (rm == 4 && (p[1] & 7) == 5))) ? n + 4 : n;
 }
 
+/** C5 and C4: what of them stays as it is. REX.W is VEX.W. */
+static const uint8_t *scan_vex(struct EmitInsn *x, const uint8_t *p) {
+    static const uint8_t prefix[] = {0, 0x66, 0xf3, 0xf2};
+    bool three = *p == 0xc4;
+    unsigned last = p[three ? 2 : 1];
+    x->map = three ? p[1] & 31 : OP_0F; /* as OP_0F, OP_0F38, OP_0F3A */
+    x->rex = three && (last & 0x80) ? 8 : 0;
+    x->osize = (last & 3) == 1;
+    x->mandatory = (last & 3) > 1 ? prefix[last & 3] : 0;
+    return p + (three ? 3 : 2);
+}
+
 /** What an encoder has to know of the encoding (64-bit code). */
 static void scan(struct EmitInsn *x, const uint8_t *p, const uint8_t *end) {
     for (; is_prefix(*p); p++) {
@@ -62,11 +74,11 @@ static void scan(struct EmitInsn *x, const uint8_t *p, const uint8_t *end) {
     }
     if ((*p & 0xf0) == 0x40)
         x->rex = *p++;
-    x->vex = *p == 0xc4 || *p == 0xc5;
-    if (x->vex)
-        return;
+    x->vex = x86_forms[x->d.isa.row].attr & ATTR_VEX;
     x->map = OP_ONE;
-    if (*p == 0x0f) {
+    if (x->vex) {
+        p = scan_vex(x, p);
+    } else if (*p == 0x0f) {
         p++;
         x->map = *p == 0x38 ? OP_0F38 : *p == 0x3a ? OP_0F3A : OP_0F;
         p += x->map != OP_0F;
@@ -125,8 +137,10 @@ static void find_needs(struct Emit *e) {
 /* ---- which instructions get host code ---- */
 
 static void choose(struct Emit *e) {
-    for (unsigned k = 0; k < e->n; k++)
+    for (unsigned k = 0; k < e->n; k++) {
         e->insn[k].emitter = emit_find(&e->insn[k]);
+        e->vec_wide |= e->insn[k].emitter == emit_vec && e->insn[k].vex;
+    }
     for (unsigned k = 0, end; k < e->n; k = end + (end == k)) {
         unsigned own = 0;
         for (end = k; end < e->n && e->insn[end].emitter != NULL; end++)
@@ -226,6 +240,7 @@ static void emit_outs(struct Emit *e) {
         switch (o.kind) {
         case OUT_BAIL:
             vec_move(e, o.vec_dirty, true);
+            vec_end(e);
             flags_flush(e, &o.pending);
             asm_const(&e->a, TEMP, (uintptr_t)e->insn[o.k].i | LEAVE_BAIL);
             asm_jmp_to(&e->a, e->jit->leave);
