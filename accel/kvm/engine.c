@@ -52,6 +52,8 @@ static int init(struct Accel *accel, char *why, size_t n) {
         r = kvm_vm_init(vm, reason, sizeof(reason));
         if (r == 0 && accel->irqchip && (r = kvm_irqchip_create(vm, reason, sizeof(reason))) != 0)
             kvm_vm_destroy(vm);
+        if (r == 0 && !accel->irqchip)
+            kvm_show_apic_base(vm);
         if (r != 0)
             snprintf(why, n, "kvm: %s", reason);
     }

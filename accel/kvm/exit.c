@@ -119,11 +119,14 @@ static bool apic_msr(uint32_t msr) { return (msr >= 0x800 && msr <= 0x8ff) || ms
 /* MSRs that KVM leaves to us: the local APIC's; the rest do not exist. */
 static enum KvmAction handle_msr(struct CPUState *cpu, struct kvm_run *run, bool write) {
     const struct CpuApicOps *apic = cpu->apic;
-    bool ok = false;
+    bool ok = false, base = write && run->msr.index == KVM_MSR_APIC_BASE;
     uint64_t value = run->msr.data;
-    if (apic != NULL && apic_msr(run->msr.index)) {
+    if (apic != NULL && (base || apic_msr(run->msr.index))) {
         pthread_mutex_lock(cpu->lock);
-        if (write)
+        if (base)
+            ok = apic->set_base != NULL && value >> cpu->model.phys_bits == 0 &&
+                 apic->set_base(cpu->apic_opaque, value);
+        else if (write)
             ok = apic->write_msr != NULL && apic->write_msr(cpu->apic_opaque, run->msr.index, value);
         else
             ok = apic->read_msr != NULL && apic->read_msr(cpu->apic_opaque, run->msr.index, &value);
@@ -135,6 +138,16 @@ static enum KvmAction handle_msr(struct CPUState *cpu, struct kvm_run *run, bool
         cpu->trace->msr(cpu->trace->opaque, cpu, write, run->msr.index, value, ok);
     run->msr.error = !ok; /* #GP */
     return KVM_ACTION_RUN;
+}
+
+void kvm_move_apic(struct CPUState *cpu, uint64_t base) {
+    const struct CpuApicOps *apic = cpu->apic;
+    if (apic == NULL || apic->set_base == NULL || apic->set_base(cpu->apic_opaque, base))
+        return;
+    apic->set_base(cpu->apic_opaque, base & ~(uint64_t)(KVM_APIC_ENABLE | KVM_APIC_X2APIC));
+    if ((base & KVM_APIC_X2APIC) != 0)
+        apic->set_base(cpu->apic_opaque, base & ~(uint64_t)KVM_APIC_X2APIC);
+    apic->set_base(cpu->apic_opaque, base);
 }
 
 static const char *internal_error_name(uint32_t suberror) {

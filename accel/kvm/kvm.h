@@ -193,6 +193,8 @@ void kvm_caveat(char *buf, size_t n);
 /** Make the VM; `vm->bus` is set. 0 or -errno with `why` filled. */
 int kvm_vm_init(struct KvmVm *vm, char *why, size_t n);
 void kvm_vm_destroy(struct KvmVm *vm);
+/** With our local APICs: let each write to IA32_APIC_BASE come to us, where KVM can. */
+void kvm_show_apic_base(struct KvmVm *vm);
 
 /* ---- slots.c ---- */
 
@@ -314,6 +316,13 @@ enum KvmAction {
  * not held. With KVM_ACTION_LEAVE *exit is set, with VCPU_EXIT_ERROR also cpu->error.
  */
 enum KvmAction kvm_handle_exit(struct CPUState *cpu, struct kvm_run *run, enum VcpuExit *exit);
+
+/** IA32_APIC_BASE and bits of it (SDM vol. 3, 11.12.1). */
+enum { KVM_MSR_APIC_BASE = 0x1b, KVM_APIC_X2APIC = 1 << 10, KVM_APIC_ENABLE = 1 << 11 };
+/** The guest has made IA32_APIC_BASE that, in one write or in more than one: our local APIC goes the way that is legal
+ *  (11.12.5). Machine lock. */
+void kvm_move_apic(struct CPUState *cpu, uint64_t base);
+
 /** Give up: the reason in words, then where the guest is and its bytes there, in cpu->error. */
 enum KvmAction kvm_fail(struct CPUState *cpu, enum VcpuExit *exit, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -106,8 +106,8 @@ static void store_apic(struct KvmVcpu *v) {
     pthread_mutex_lock(cpu->lock);
     if (cr8 && cpu->apic != NULL && cpu->apic->set_cr8 != NULL)
         cpu->apic->set_cr8(cpu->apic_opaque, (uint8_t)v->run->cr8);
-    if (base && cpu->apic != NULL && cpu->apic->set_base != NULL)
-        cpu->apic->set_base(cpu->apic_opaque, v->run->apic_base);
+    if (base)
+        kvm_move_apic(cpu, v->run->apic_base);
     pthread_mutex_unlock(cpu->lock);
     v->cr8 = (uint8_t)v->run->cr8;
     v->apic_base = v->run->apic_base;
@@ -169,6 +169,13 @@ static void observe(struct KvmVcpu *v, bool interrupted) {
         exits_begin(cpu->exits, &key, 1);
 }
 
+/* A write to IA32_APIC_BASE that has come to us: CPUID, which is KVM's, depends on it. */
+static void give_apic_base(struct KvmVcpu *v) {
+    uint64_t value = v->run->msr.data;
+    if (v->run->msr.index == KVM_MSR_APIC_BASE && !v->run->msr.error && kvm_one_msr(v, KVM_SET_MSRS, KVM_MSR_APIC_BASE, &value))
+        v->apic_base = v->run->apic_base = value;
+}
+
 static enum KvmAction run_once(struct KvmVcpu *v, enum VcpuExit *exit) {
     struct CPUState *cpu = v->cpu;
     if (cpu->exits != NULL)
@@ -187,7 +194,10 @@ static enum KvmAction run_once(struct KvmVcpu *v, enum VcpuExit *exit) {
     kvm_stats_exit(&v->stats, v->run);
     v->io_pending = reason == KVM_EXIT_IO || reason == KVM_EXIT_MMIO || reason == KVM_EXIT_X86_RDMSR ||
                     reason == KVM_EXIT_X86_WRMSR;
-    return kvm_handle_exit(cpu, v->run, exit);
+    enum KvmAction action = kvm_handle_exit(cpu, v->run, exit);
+    if (reason == KVM_EXIT_X86_WRMSR)
+        give_apic_base(v);
+    return action;
 }
 
 /* Finish the instruction whose access the last exit was: its registers are not written yet. It may have more accesses.

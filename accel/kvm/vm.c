@@ -31,8 +31,22 @@ static int set_addresses(struct KvmVm *vm) {
 static void route_msrs(struct KvmVm *vm) {
     struct kvm_enable_cap cap = {.cap = KVM_CAP_X86_USER_SPACE_MSR,
                                  .args = {KVM_MSR_EXIT_REASON_UNKNOWN | KVM_MSR_EXIT_REASON_INVAL}};
+    if (vm->caps.msr_filter)
+        cap.args[0] |= KVM_MSR_EXIT_REASON_FILTER;
     if (vm->caps.user_space_msr && ioctl(vm->fd, KVM_ENABLE_CAP, &cap) < 0)
         vm->caps.user_space_msr = false;
+}
+
+/* KVM keeps IA32_APIC_BASE and lets the guest write there without an exit, though the local APIC is ours: of two writes,
+ * as it takes to leave x2APIC mode, only the sum would be seen at the next one. So each is made one. Where KVM has no
+ * filters there is kvm_move_apic. */
+void kvm_show_apic_base(struct KvmVm *vm) {
+    uint8_t denied = 0; /* one bit an MSR, set: allowed */
+    struct kvm_msr_filter filter = {
+        .flags = KVM_MSR_FILTER_DEFAULT_ALLOW,
+        .ranges = {{.flags = KVM_MSR_FILTER_WRITE, .nmsrs = 1, .base = KVM_MSR_APIC_BASE, .bitmap = &denied}}};
+    if (vm->caps.user_space_msr && vm->caps.msr_filter)
+        ioctl(vm->fd, KVM_X86_SET_MSR_FILTER, &filter);
 }
 
 /* KVM_GET_VCPU_EVENTS tells of a triple fault that KVM_RUN has not reported yet. */

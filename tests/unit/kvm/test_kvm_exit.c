@@ -63,7 +63,19 @@ static bool write_msr(void *opaque, uint32_t msr, uint64_t value) {
     msr_value = value;
     return msr != 0x8ff;
 }
-static const struct CpuApicOps apic_ops = {.read_msr = read_msr, .write_msr = write_msr};
+/* As a local APIC's: x2APIC mode is entered from xAPIC mode, and left by switching off (SDM vol. 3, 11.12.5). */
+static uint64_t apic_base;
+static unsigned apic_offs;
+static bool set_base(void *opaque, uint64_t value) {
+    unsigned from = apic_base >> 10 & 3, to = value >> 10 & 3;
+    (void)opaque;
+    if (to == 1 || (to == 3 && from == 0) || (to == 2 && from == 3))
+        return false;
+    apic_offs += from != 0 && to == 0;
+    apic_base = value;
+    return true;
+}
+static const struct CpuApicOps apic_ops = {.read_msr = read_msr, .write_msr = write_msr, .set_base = set_base};
 
 static void setup(void) {
     char why[128];
@@ -389,6 +401,42 @@ START_TEST(msrs) {
 }
 END_TEST
 
+static bool write_apic_base(uint64_t value) {
+    struct kvm_run *run = invent(KVM_EXIT_X86_WRMSR);
+    run->msr.index = 0x1b;
+    run->msr.data = value;
+    ck_assert_int_eq(handle(run), KVM_ACTION_RUN);
+    return !run->msr.error;
+}
+
+/* Each write to IA32_APIC_BASE by itself, where KVM shows them. */
+START_TEST(apic_base_writes) {
+    enum { X2APIC = 0xfee00c00, XAPIC = 0xfee00800, OFF = 0xfee00000 };
+    apic_base = XAPIC;
+    ck_assert(write_apic_base(X2APIC));
+    ck_assert(!write_apic_base(XAPIC));
+    ck_assert(write_apic_base(OFF));
+    ck_assert(!write_apic_base(X2APIC));
+    ck_assert(write_apic_base(XAPIC));
+    ck_assert(!write_apic_base(1ull << 60 | XAPIC));
+    ck_assert_uint_eq(apic_base, XAPIC);
+}
+END_TEST
+
+/* Where only the sum of several writes is seen, the local APIC gets there all the same. */
+START_TEST(apic_base_moves) {
+    static const uint64_t mode[] = {0xfee00000, 0xfee00800, 0xfee00c00};
+    for (unsigned from = 0; from < 3; from++)
+        for (unsigned to = 0; to < 3; to++) {
+            apic_base = mode[from], apic_offs = 0;
+            kvm_move_apic(&b.cpu, mode[to]);
+            ck_assert_uint_eq(apic_base, mode[to]);
+            if (from == 2 && to == 1)
+                ck_assert_uint_eq(apic_offs, 1); /* so it has forgotten what was set up */
+        }
+}
+END_TEST
+
 /* ---- conversions ---- */
 
 /* Every byte of `p` different, so that a swapped field shows. */
@@ -688,6 +736,8 @@ Suite *kvm_suite(void) {
                                   unexpected_exits_explain,
                                   emulation_failure_asks_for_assist,
                                   msrs,
+                                  apic_base_writes,
+                                  apic_base_moves,
                                   patches_are_of_all,
                                   doorbells_where_they_are_mapped,
                                   cpuid_table};
