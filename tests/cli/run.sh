@@ -45,6 +45,14 @@ else
     skip 2 "STI and HLT on kvm: it is not usable here"
 fi
 
+# What XSETBV enables stays enabled across an exit. (The same again.)
+exits 1 -bios tests/kvm/xsetbv.rom $exit_device
+if "$twin86" -accel help | grep -q 'kvm  *works here'; then
+    exits 1 -bios tests/kvm/xsetbv.rom $exit_device -accel kvm
+else
+    skip 1 "XSETBV on kvm: it is not usable here"
+fi
+
 if [ -e /sys/module/kvm_pvm ] && "$twin86" -accel help | grep -q 'kvm  *works here'; then
     rom "$tmp/daa.rom" "b81500 27 f4" # DAA is nothing for that KVM
     exits 6 -bios "$tmp/daa.rom" -accel kvm,assist=off
