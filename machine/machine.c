@@ -244,7 +244,9 @@ static int stand_in_for_firmware(struct Machine *m, char *why, size_t n) {
     int r = machine_acpi_to_ram(m);
     if (r != 0)
         return why_errno(why, n, r, "ACPI tables");
-    return (r = machine_smbios_to_ram(m)) != 0 ? why_errno(why, n, r, "SMBIOS tables") : 0;
+    if ((r = machine_smbios_to_ram(m)) != 0)
+        return why_errno(why, n, r, "SMBIOS tables");
+    return (r = machine_mptable_to_ram(m)) != 0 ? why_errno(why, n, r, "MultiProcessor tables") : 0;
 }
 
 static int load_guest(struct Machine *m, char *why, size_t n) {

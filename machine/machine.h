@@ -56,7 +56,8 @@
 
 enum {
     MACHINE_IOAPIC_ID = 1,   /* the local APIC has 0 */
-    MACHINE_PIRQ_GSI = 16,   /* IOAPIC pin of PIRQA; B, C, D follow */
+    MACHINE_PIT_GSI = 2,     /* IOAPIC pin of ISA interrupt 0 */
+    MACHINE_PIRQ_GSI = 16,   /* of PIRQA; B, C, D follow */
     MACHINE_PM_BASE = 0x600, /* ports of the ACPI block where no firmware chooses them */
 };
 /** The ISA interrupt that PIRQ n is routed to for guests without IOAPIC: as SeaBIOS and OVMF do it. */

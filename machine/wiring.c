@@ -9,7 +9,7 @@
 static void isa_irq(void *opaque, int line, bool level) {
     struct Machine *m = opaque;
     pic_set_irq(&m->pic, line, level);
-    ioapic_set_irq(&m->ioapic, line == 0 ? 2 : line, level);
+    ioapic_set_irq(&m->ioapic, line == 0 ? MACHINE_PIT_GSI : line, level);
 }
 
 /* The engine's interrupt controllers; before there is an engine no line is high. */

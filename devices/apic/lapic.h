@@ -17,6 +17,7 @@
 #include "devices/state.h"
 
 #define LAPIC_DEFAULT_BASE 0xfee00000u
+#define LAPIC_VERSION 0x14u
 
 /** Bits of IA32_APIC_BASE (SDM vol. 3, 11.4.4). */
 enum {

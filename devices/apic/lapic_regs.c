@@ -71,7 +71,7 @@ static const struct RegInfo reg_info[REG_COUNT] = {
 
 enum { MSR_X2APIC = 0x800, MSR_X2APIC_END = 0x8ff, MSR_TSC_DEADLINE = 0x6e0 };
 
-#define VERSION (0x14u | (LAPIC_LVT_COUNT - 1u) << 16)
+#define VERSION (LAPIC_VERSION | (LAPIC_LVT_COUNT - 1u) << 16)
 
 /* Read-only bits of the pins' entries, which a guest writes back as it read them. */
 static uint32_t read_only_bits(unsigned reg) {

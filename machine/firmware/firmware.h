@@ -122,5 +122,7 @@ void machine_set_bios_state(struct Machine *m);
 void machine_set_bios_devices(struct Machine *m);
 /** SMBIOS tables into RAM for them. 0 or -errno. */
 int machine_smbios_to_ram(struct Machine *m);
+/** And Intel's MultiProcessor tables. 0 or -errno. */
+int machine_mptable_to_ram(struct Machine *m);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What firmware finds: fw_cfg's items, the order to boot in, shadow RAM. See firmware.h. */
 #include "cpu/topology.h"
+#include "machine/firmware/mptable.h"
 #include "machine/machine.h"
 
 #include <endian.h>
@@ -129,6 +130,34 @@ int machine_smbios_to_ram(struct Machine *m) {
         bus_write(m->bus, ANCHOR, anchor, sizeof(anchor));
     }
     free(buf);
+    return r < 0 ? r : 0;
+}
+
+/* ---- Intel's MultiProcessor tables ---- */
+
+int machine_mptable_to_ram(struct Machine *m) {
+    enum { TABLES = 0xff000 }; /* behind SMBIOS's, where those look who are not told (chapter 4) */
+    uint8_t buf[MPTABLE_MAX];
+    uint32_t cpuid[4];
+    if (!cpu_has(&machine_cpu(m, 0)->model, CPUID_APIC))
+        return 0;
+    cpu_cpuid(&machine_cpu(m, 0)->model, machine_cpu(m, 0)->apic_id, 1, 0, cpuid);
+    struct MpConfig c = {
+        .cpus = m->cpu_count,
+        .topology = machine_topology(m),
+        .cpu_eax = cpuid[0],
+        .cpu_edx = cpuid[3],
+        .lapic_base = LAPIC_DEFAULT_BASE,
+        .lapic_version = LAPIC_VERSION,
+        .ioapic_base = IOAPIC_DEFAULT_BASE,
+        .ioapic_version = IOAPIC_VERSION,
+        .ioapic_id = MACHINE_IOAPIC_ID,
+        .pit_pin = MACHINE_PIT_GSI,
+        .pirq_pin = MACHINE_PIRQ_GSI,
+    };
+    int r = mptable_build(&c, TABLES, buf, sizeof(buf));
+    if (r > 0)
+        bus_write(m->bus, TABLES, buf, (size_t)r);
     return r < 0 ? r : 0;
 }
 

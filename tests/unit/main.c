@@ -43,6 +43,7 @@ static const struct SuiteEntry suites[] = {
     {"pflash", pflash_suite},
     {"shadow", shadow_suite},
     {"smbios", smbios_suite},
+    {"mptable", mptable_suite},
     {"fw_items", fw_items_suite},
     {"state", state_suite},
     {"uart", uart_suite},

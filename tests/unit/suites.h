@@ -45,6 +45,7 @@ SUITE firmware_suite(void);
 SUITE pflash_suite(void);
 SUITE shadow_suite(void);
 SUITE smbios_suite(void);
+SUITE mptable_suite(void);
 SUITE fw_items_suite(void);
 
 SUITE state_suite(void);
