@@ -172,7 +172,8 @@ static void observe(struct KvmVcpu *v, bool interrupted) {
 /* A write to IA32_APIC_BASE that has come to us: CPUID, which is KVM's, depends on it. */
 static void give_apic_base(struct KvmVcpu *v) {
     uint64_t value = v->run->msr.data;
-    if (v->run->msr.index == KVM_MSR_APIC_BASE && !v->run->msr.error && kvm_one_msr(v, KVM_SET_MSRS, KVM_MSR_APIC_BASE, &value))
+    if (v->run->msr.index == KVM_MSR_APIC_BASE && !v->run->msr.error &&
+        kvm_one_msr(v, KVM_SET_MSRS, KVM_MSR_APIC_BASE, &value))
         v->apic_base = v->run->apic_base = value;
 }
 

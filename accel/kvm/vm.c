@@ -37,9 +37,9 @@ static void route_msrs(struct KvmVm *vm) {
         vm->caps.user_space_msr = false;
 }
 
-/* KVM keeps IA32_APIC_BASE and lets the guest write there without an exit, though the local APIC is ours: of two writes,
- * as it takes to leave x2APIC mode, only the sum would be seen at the next one. So each is made one. Where KVM has no
- * filters there is kvm_move_apic. */
+/* KVM keeps IA32_APIC_BASE and lets the guest write there without an exit, though the local APIC is ours: of two
+ * writes, as it takes to leave x2APIC mode, only the sum would be seen at the next one. So each is made one. Where KVM
+ * has no filters there is kvm_move_apic. */
 void kvm_show_apic_base(struct KvmVm *vm) {
     uint8_t denied = 0; /* one bit an MSR, set: allowed */
     struct kvm_msr_filter filter = {

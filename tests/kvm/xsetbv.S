@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * XCR0 is the guest's across an exit: XSETBV, an access to a port, XGETBV (SDM vol. 2, XSETBV). A hypervisor that is not
- * told of XSETBV puts back what it knows, and a guest that has enabled AVX loses it at some moment later. Ends well
- * where there is no XSAVE.
+ * XCR0 is the guest's across an exit: XSETBV, an access to a port, XGETBV (SDM vol. 2, XSETBV). A hypervisor that is
+ * not told of XSETBV puts back what it knows, and a guest that has enabled AVX loses it at some moment later. Ends
+ * well where there is no XSAVE.
  */
 #include "tests/guests/guest64.h"
 
