@@ -239,6 +239,15 @@ static bool set_none(struct Context *c, char *arg) {
     return strcmp(arg, "none") == 0 || wrong(c, "'%s' is not supported; only none is", arg);
 }
 
+static bool set_no_graphics(struct Context *c, char *arg) { return (void)arg, c->o->no_graphics = true; }
+
+static bool set_vga(struct Context *c, char *arg) {
+    bool std = strcmp(arg, "std") == 0;
+    c->o->vga_given = true;
+    c->o->config.vga = std ? TWIN86_VGA_STD : TWIN86_VGA_NONE;
+    return std || strcmp(arg, "none") == 0 || wrong(c, "'%s' is not supported; std and none are", arg);
+}
+
 static bool set_icount(struct Context *c, char *arg) {
     char *key, *value, *list = arg;
     c->o->config.icount = true;
@@ -503,9 +512,9 @@ static const struct OptionRow {
     {"chardev", ARG_NEEDED, "a kind and id=", set_chardev},
     {"mon", ARG_NEEDED, "chardev=ID", set_mon},
     {"debugcon", ARG_NEEDED, "stdio, file:PATH, null, chardev:ID or what -serial takes", set_debugcon},
-    {"nographic", ARG_NONE, NULL, accept},
+    {"nographic", ARG_NONE, NULL, set_no_graphics},
     {"display", ARG_NEEDED, "none", set_none},
-    {"vga", ARG_NEEDED, "none", set_none},
+    {"vga", ARG_NEEDED, "std or none", set_vga},
     {"monitor", ARG_NEEDED, "stdio, unix:PATH, tcp:[HOST]:PORT, chardev:ID, pty or none", set_monitor},
     {"gdb", ARG_NEEDED, "tcp:[HOST]:PORT, unix:PATH or none", set_gdb},
     {"s", ARG_NONE, NULL, set_gdb_default},
@@ -555,6 +564,29 @@ static const struct OptionRow *find_row(const char *name) {
     return NULL;
 }
 
+/* Nothing of that is for the guest that is built in. */
+static bool has_guest(const struct Options *o) {
+    return o->guest.kernel != NULL || o->guest.bios != NULL || o->config.boot != NULL ||
+           o->config.option_roms != NULL || o->config.flash[0].file != NULL || o->config.drives != NULL ||
+           o->config.blockdevs != NULL;
+}
+
+static bool has_device(const struct Options *o, const char *name) {
+    size_t n = strlen(name);
+    for (const char *const *d = o->devices; *d != NULL; d++)
+        if (strncmp(*d, name, n) == 0 && ((*d)[n] == '\0' || (*d)[n] == ','))
+            return true;
+    return false;
+}
+
+/* Firmware has a display adapter unless somebody says otherwise; kernels that start without it get none. */
+static void settle_vga(struct Options *o) {
+    bool firmware = o->guest.kernel == NULL || o->guest.bios != NULL || o->config.flash[0].file != NULL ||
+                    o->config.kernel_firmware == TWIN86_KERNEL_FIRMWARE_ON;
+    if (!o->vga_given && !o->no_graphics && !o->no_defaults && has_guest(o) && firmware && !has_device(o, "VGA"))
+        o->config.vga = TWIN86_VGA_STD;
+}
+
 /* What only the whole command line can show. */
 static bool check(struct Options *o, char *why, size_t n) {
     if (o->config.handover && strchr(o->config.accel, ':') == NULL) {
@@ -562,8 +594,8 @@ static bool check(struct Options *o, char *why, size_t n) {
                  o->config.accel);
         return false;
     }
-    if (o->guest.kernel == NULL && o->guest.bios == NULL && o->config.boot == NULL && o->config.option_roms == NULL &&
-        o->config.flash[0].file == NULL && o->config.drives == NULL && o->config.blockdevs == NULL)
+    settle_vga(o);
+    if (!has_guest(o))
         o->config.debug_exit = true; /* by which the guest that is built in says that something went wrong */
     else
         o->config.default_network = !o->no_defaults; /* for which that guest has no driver */

@@ -70,6 +70,12 @@ enum Twin86KernelFirmware {
     TWIN86_KERNEL_FIRMWARE_OFF,  /* never: kernels start at once */
 };
 
+/** The display adapter. */
+enum Twin86Vga {
+    TWIN86_VGA_NONE,
+    TWIN86_VGA_STD, /* Bochs' and QEMU's standard VGA */
+};
+
 /** What kind of PC to make. Fill with twin86_config_init, then change what you like. Strings are copied. */
 typedef struct Twin86Config {
     size_t struct_size;          /* set by twin86_config_init; lets the struct grow */
@@ -146,6 +152,7 @@ typedef struct Twin86Config {
      * with QEMU's -smp since 6.2 */
     unsigned max_cpus; /* those that the board has room for; they must be the product of what follows */
     unsigned sockets, dies, cores, threads;
+    enum Twin86Vga vga; /* a display adapter in the first slot; `devices` may have one, too; default none */
 } Twin86Config;
 
 /** Where output goes: serial_output, debugcon_output, trace_output. */

@@ -89,6 +89,7 @@ const struct DeviceState machine_device_states[] = {
     FOLDER(1),
     FOLDER(2),
     FOLDER(3),
+    {"vga", &vga_state_table, offsetof(struct Machine, display.vga.state), false},
     STATE(fw_cfg, fw_cfg_state_table),
     {"pflash0", &pflash_state_table, offsetof(struct Machine, fw.flash[0].device.state), false},
     {"pflash1", &pflash_state_table, offsetof(struct Machine, fw.flash[1].device.state), false},
@@ -126,6 +127,8 @@ void machine_hash(struct Machine *m, uint8_t digest[32]) {
         put_cpu(&s, machine_cpu(m, i));
     put(&s, m->config.icount ? (uint64_t)clock_now(m->clock) : 0);
     put_ram(&s, &m->ram);
+    if (m->display.plugged)
+        put_ram(&s, &m->display.vga.memory);
     for (unsigned i = 0; i < machine_device_state_count; i++)
         for (unsigned cpu = 0; cpu < (machine_device_states[i].of_cpu ? m->cpu_count : 1); cpu++)
             sha256_update(&s, machine_device_state(m, i, cpu), machine_device_states[i].table->size);

@@ -160,7 +160,7 @@ int machine_create(struct Machine *m, const Twin86Config *config, char *why, siz
         return why_errno(why, n, r, "guest RAM");
     if ((r = machine_wire_devices(m)) != 0)
         return why_errno(why, n, r, "devices");
-    if ((r = chardevs_create(m, config, why, n)) != 0 || (r = serial_ports_create(m, config, why, n)) != 0 ||
+    if ((r = display_create(m, why, n)) != 0 || (r = chardevs_create(m, config, why, n)) != 0 || (r = serial_ports_create(m, config, why, n)) != 0 ||
         (r = debugcon_create(m, config, why, n)) != 0 || (r = virtio_create_objects(m, config, why, n)) != 0 ||
         (r = virtio_create_exports(m, config, why, n)) != 0 || (r = net_create(m, config, why, n)) != 0 ||
         (r = storage_create(m, config, why, n)) != 0 || (r = net_create_cards(m, config, why, n)) != 0 ||
@@ -210,6 +210,7 @@ void machine_destroy(struct Machine *m) {
     storage_destroy(m);
     virtio_destroy(m);
     net_destroy(m);
+    display_destroy(m);
     machine_destroy_doorbells(m);
     chardevs_destroy(m);
     firmware_destroy(m);

@@ -44,6 +44,7 @@
 #include "machine/boot/e820.h"
 #include "machine/chardev/chardev.h"
 #include "machine/chardev/serial_ports.h"
+#include "machine/display/display.h"
 #include "machine/firmware/firmware.h"
 #include "machine/loop.h"
 #include "machine/net/net.h"
@@ -153,6 +154,7 @@ struct Machine {
     struct Storage storage;
     struct VirtioDevices virtio;
     struct MachineNet net;
+    struct MachineDisplay display;
     struct FwCfg fw_cfg;
     struct Firmware fw;
     struct I8042 i8042;

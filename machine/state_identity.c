@@ -20,7 +20,7 @@ struct MachineIdentity {
     uint16_t debug_exit_port, debug_exit_ports, debugcon_port, pvpanic_port;
     uint8_t pvpanic_events;
     bool icount, kernel_irqchip, kvm, no_hpet, no_acpi, debug_exit, debugcon, pvpanic, pc_testdev;
-    uint32_t max_cpus, sockets, dies, cores, threads;
+    uint32_t max_cpus, sockets, dies, cores, threads, vga_memory_mib;
     uint8_t guest[32]; /* SHA-256 of what a reset would load, and of what firmware is told */
 } __attribute__((packed));
 
@@ -28,7 +28,7 @@ struct MachineIdentity {
 const struct StateTable machine_identity_table = {
     .name = section,
     .size = sizeof(struct MachineIdentity),
-    .version = 2,
+    .version = 3,
     .field =
         (const struct StateField[]){
             F(ram_size),
@@ -62,6 +62,7 @@ const struct StateTable machine_identity_table = {
             F(dies, .since = 2),
             F(cores, .since = 2),
             F(threads, .since = 2),
+            F(vga_memory_mib, .since = 3),
             STATE_ARRAY(MachineIdentity, guest),
             {0},
         },
@@ -140,6 +141,7 @@ static void identify(const struct Machine *m, struct MachineIdentity *id) {
         .dies = c->dies,
         .cores = c->cores,
         .threads = c->threads,
+        .vga_memory_mib = m->display.plugged ? m->display.vga.config.memory_mib : 0,
     };
     memcpy(id->cpu_feature, model->feature, sizeof(id->cpu_feature));
     memcpy(id->cpu_brand, model->brand, sizeof(id->cpu_brand));

@@ -439,6 +439,7 @@ static void reset_devices(struct Machine *m) {
     storage_reset(m);
     virtio_devices_reset(m);
     net_reset(m);
+    display_reset(m);
     if (!machine_runs_firmware(m))
         set_up_chipset(m);
     fw_cfg_reset(&m->fw_cfg);
@@ -492,6 +493,7 @@ void machine_restored_devices(struct Machine *m) {
     storage_restored(m);
     virtio_devices_restored(m);
     net_restored(m);
+    display_restored(m);
     chardevs_restored(m);
     for (unsigned i = 0; i < FIRMWARE_FLASH_CHIPS; i++)
         pflash_restored(&m->fw.flash[i].device);

@@ -93,6 +93,9 @@ void monitor_set_link(struct Monitor *mon, char *args);
 void monitor_hostfwd_add(struct Monitor *mon, char *args);
 void monitor_hostfwd_remove(struct Monitor *mon, char *args);
 
+/* display.c */
+void monitor_screendump(struct Monitor *mon, char *args);
+
 /* dump.c */
 void monitor_dump_guest_memory(struct Monitor *mon, char *args);
 

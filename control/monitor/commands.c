@@ -225,6 +225,8 @@ const struct MonitorCommand monitor_commands[] = {
     {"block_resize", NULL, "DRIVE SIZE", "make an image larger or smaller; SIZE: MiB, or with K, M, G, T",
      COMMAND_LOOKS, monitor_block_resize},
     {"commit", NULL, "DRIVE|all", "put what is in an overlay into its backing file", COMMAND_LOOKS, monitor_commit},
+    {"screendump", NULL, "FILE [-f png|ppm]", "the screen as a picture; PNG if FILE ends in .png, else PPM", 0,
+     monitor_screendump},
     {"dump-guest-memory", NULL, "[-p] FILE", "memory and registers as an ELF core; -p: by linear addresses",
      COMMAND_LOOKS, monitor_dump_guest_memory},
     {"quit", "q", "", "end twin86", 0, run_quit},

@@ -48,6 +48,9 @@ struct json_object *qmp_balloon(struct QmpCall *call);
 struct json_object *qmp_query_balloon(struct QmpCall *call);
 struct json_object *qmp_qom_get(struct QmpCall *call);
 
+/* display.c */
+struct json_object *qmp_screendump(struct QmpCall *call);
+
 /* network.c */
 struct json_object *qmp_set_link(struct QmpCall *call);
 struct json_object *qmp_query_rx_filter(struct QmpCall *call);

@@ -284,6 +284,7 @@ const struct QmpCommand qmp_commands[] = {
     {"chardev-remove", {"id"}, qmp_chardev_remove},
     {"balloon", {"value"}, qmp_balloon},
     {"query-balloon", {0}, qmp_query_balloon},
+    {"screendump", {"filename", "device", "head", "format"}, qmp_screendump},
     {"set_link", {"name", "up"}, qmp_set_link},
     {"query-rx-filter", {"name"}, qmp_query_rx_filter},
     {"qom-get", {"path", "property"}, qmp_qom_get},

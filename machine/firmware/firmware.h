@@ -103,8 +103,9 @@ int firmware_read_rom(const struct Machine *m, const char *option, const char *f
                       char *why, size_t n);
 /** romfile= of a device that is not plugged in yet; NULL or "": it has none. 0, or -errno with `why`. */
 int firmware_add_pci_rom(struct Machine *m, struct PciDevice *dev, const char *file, char *why, size_t n);
-/** The same of a ROM that such devices have by default; no matter where there is none, or no firmware that would start
- *  it. */
+/** The same of a ROM that such devices have by default; no matter where there is none. */
+int firmware_add_usual_rom(struct Machine *m, struct PciDevice *dev, const char *file, char *why, size_t n);
+/** The same if there is something that firmware would boot from: none else would start it. */
 int firmware_add_default_rom(struct Machine *m, struct PciDevice *dev, const char *file, char *why, size_t n);
 void firmware_destroy_pci_roms(struct Machine *m);
 

@@ -81,10 +81,14 @@ static void put_identification(uint8_t *data, size_t size, const struct PciDevic
 }
 
 int firmware_add_default_rom(struct Machine *m, struct PciDevice *dev, const char *file, char *why, size_t n) {
+    return m->fw.wanted ? firmware_add_usual_rom(m, dev, file, why, n) : 0;
+}
+
+int firmware_add_usual_rom(struct Machine *m, struct PciDevice *dev, const char *file, char *why, size_t n) {
     uint8_t *data = NULL;
     size_t size = 0;
     char unused[8];
-    char *path = m->fw.wanted ? firmware_find(m, file, unused, sizeof(unused)) : NULL;
+    char *path = firmware_find(m, file, unused, sizeof(unused));
     if (path == NULL)
         return 0;
     int r = firmware_read_rom(m, dev->name, path, &data, &size, why, n);

@@ -37,6 +37,8 @@ static const struct Device {
                     "ctrl_guest_offloads=on|off",
      "a network card", net_add_virtio},
     {"e1000", NIC_PROPERTIES, "a network card, 82540EM", net_add_e1000},
+    {"VGA", "vgamem_mb=1..256,edid=on|off,xres=N,yres=N," PLUG_PROPERTIES, "a display adapter: the standard VGA",
+     display_add_vga},
     {"virtio-rng-pci", "rng=ID,max-bytes=N,period=MS," PLUG_PROPERTIES, "random numbers of the host's", virtio_add_rng},
     {"virtio-serial-pci", "max_ports=1..31," PLUG_PROPERTIES, "a controller for the two that follow",
      virtio_add_serial},

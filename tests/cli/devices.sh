@@ -7,7 +7,7 @@ tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 
 # a device's properties go on in lines of four blanks
-./twin86 -device help | sed -e ':a' -e '/,$/{N;s/\n    //;ba' -e '}' | sed -n 's/^  \([a-z][^ ]*\).*/\1/p' | sort >"$tmp/help"
+./twin86 -device help | sed -e ':a' -e '/,$/{N;s/\n    //;ba' -e '}' | sed -n 's/^  \([A-Za-z][^ ]*\).*/\1/p' | sort >"$tmp/help"
 sed -n '/^## -device/,/^## Character/p' "$srcdir/docs/devices.md" | sed -n 's/^| `\([^`]*\)` | \(`\([^`]*\)`\)* *|.*/\1,\3/p' |
     sed 's/,$//; s/\\|/|/g' | sort >"$tmp/docs"
 passed=0

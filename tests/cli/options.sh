@@ -170,6 +170,11 @@ refused "there is no -chardev with id=x" -mon chardev=x
 refused "a host end is for one machine" diff guest -serial pty
 refused "'telnet:x' is not supported" -debugcon telnet:x
 refused "only none is" -display gtk
+refused "'cirrus' is not supported; std and none are" -vga cirrus
+refused "there is a display adapter already" -vga std -device VGA
+refused "vgamem_mb=3 is not right" -device VGA,vgamem_mb=3
+refused "vgamem_mb=512 is not right" -device VGA,vgamem_mb=512
+refused "xres=5000 is not right" -device VGA,xres=5000
 refused "shift must be 0 to 10" -icount 11
 refused "shift=auto" -icount shift=auto
 refused "'rr=' is not known" -icount rr=record

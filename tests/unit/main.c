@@ -47,6 +47,8 @@ static const struct SuiteEntry suites[] = {
     {"fw_items", fw_items_suite},
     {"state", state_suite},
     {"uart", uart_suite},
+    {"vga", vga_suite},
+    {"vga_picture", vga_picture_suite},
     {"pic", pic_suite},
     {"pit", pit_suite},
     {"rtc", rtc_suite},

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* Built without libpng. */
+#include "display/picture.h"
+
+#include "base/why.h"
+
+#include <errno.h>
+
+int picture_write_png(const struct Surface *s, FILE *f, char *why, size_t n) {
+    (void)s, (void)f;
+    return why_set(why, n, -ENOTSUP, "this twin86 was built without libpng; -f ppm is there");
+}
