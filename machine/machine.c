@@ -160,11 +160,11 @@ int machine_create(struct Machine *m, const Twin86Config *config, char *why, siz
         return why_errno(why, n, r, "guest RAM");
     if ((r = machine_wire_devices(m)) != 0)
         return why_errno(why, n, r, "devices");
-    if ((r = display_create(m, why, n)) != 0 || (r = chardevs_create(m, config, why, n)) != 0 || (r = serial_ports_create(m, config, why, n)) != 0 ||
-        (r = debugcon_create(m, config, why, n)) != 0 || (r = virtio_create_objects(m, config, why, n)) != 0 ||
-        (r = virtio_create_exports(m, config, why, n)) != 0 || (r = net_create(m, config, why, n)) != 0 ||
-        (r = storage_create(m, config, why, n)) != 0 || (r = net_create_cards(m, config, why, n)) != 0 ||
-        (r = net_create_dumps(m, config, why, n)) != 0)
+    if ((r = display_create(m, why, n)) != 0 || (r = chardevs_create(m, config, why, n)) != 0 ||
+        (r = serial_ports_create(m, config, why, n)) != 0 || (r = debugcon_create(m, config, why, n)) != 0 ||
+        (r = virtio_create_objects(m, config, why, n)) != 0 || (r = virtio_create_exports(m, config, why, n)) != 0 ||
+        (r = net_create(m, config, why, n)) != 0 || (r = storage_create(m, config, why, n)) != 0 ||
+        (r = net_create_cards(m, config, why, n)) != 0 || (r = net_create_dumps(m, config, why, n)) != 0)
         return r;
     if ((r = serial_ports_finish(m)) != 0)
         return why_errno(why, n, r, "COM1");

@@ -128,9 +128,9 @@ struct Machine {
     struct CpuGroup cpu_group;
     unsigned running; /* under the machine lock: vCPUs that have not parked since the last start */
     struct Sandbox sandbox;
-    _Atomic int sandbox_error; /* -errno with which a thread could not be locked in; 0: none */
+    _Atomic int sandbox_error;       /* -errno with which a thread could not be locked in; 0: none */
     enum SandboxThread vcpu_sandbox; /* what the vCPUs' threads are, by the engines that there may be */
-    struct Loop loop; /* runs timers (CLOCK_HOST); what the host has for the guest enters here */
+    struct Loop loop;                /* runs timers (CLOCK_HOST); what the host has for the guest enters here */
     struct Trace trace;
     uint64_t wire_levels[3]; /* TRACE_IRQ: of the wires that are traced (wiring.c) */
     bool symbols_tried;      /* the kernel's own symbols were looked for */

@@ -67,7 +67,7 @@ refused "can't be read" -symbols "$tmp/nothing"
 
 # Devices, MSRs, and what a guest does wrong.
 rom "$tmp/wrong.rom" "b055 e680 e464 b800a0 8ed8 a00000 b8fe9f 8ed8 66b9efbeadde 0f32"
-exits 8 -bios "$tmp/wrong.rom" -timeout 0.3 -d pio,mmio,msr,guest_errors
+exits 8 -vga none -bios "$tmp/wrong.rom" -timeout 0.3 -d pio,mmio,msr,guest_errors
 matches '^pio: out 0080 size=1 value=55 [a-z-]* ?at f000:ff02'
 matches '^pio: in  0064 size=1 value=[0-9a-f]* i8042-command at f000:ff04'
 matches '^mmio: read  000a0000 size=1 value=ff vga hole\+0 at f000:ff0b'
