@@ -23,7 +23,9 @@ struct Frame {
     uint64_t gpr[4]; /* the guest's R12 to R15 */
     uint64_t rip;    /* env->rip: of the running block's first instruction */
     CPUX86State *env;
-    uint64_t save[3]; /* within an instruction; [0] is also the way of what is called */
+    uint64_t save[3]; /* within an instruction */
+    uint64_t result;  /* of what was called */
+    uint64_t spare;
 };
 #define AT_FRAME(field) rm_mem(FRAME, (int32_t)offsetof(struct Frame, field))
 #define AT_TCG(field) rm_mem(TCG, (int32_t)offsetof(struct Tcg, field))
@@ -36,7 +38,8 @@ struct JitEntry {
     ExecFn fn;        /* its exec function, in whose place the way in is */
 };
 struct JitBlock {
-    struct JitEntry entry[1]; /* one an instruction, and one for what is behind the last one */
+    const uint8_t *stale;    /* where those are sent who come to the block once it has become stale */
+    struct JitEntry entry[]; /* one an instruction, and one for what is behind the last one */
 };
 
 typedef const struct Insn *(*JitEnter)(struct Tcg *t, CPUX86State *env, const void *code, uint64_t flags);
@@ -46,11 +49,13 @@ struct Jit {
     struct JitCode code;
     size_t fixed;                /* bytes of `code` that are not of blocks */
     JitEnter enter[2];           /* [1]: with flags for the host */
-    const void *no_code;         /* Block.code of blocks without: leaves to the interpreter */
+    const uint8_t *no_code;      /* Block.code of blocks without: leaves to the interpreter */
     const uint8_t *leave;        /* TEMP: the struct Insn to go on with */
     const uint8_t *leave_stored; /* ... with the registers in env already */
     const uint8_t *call_exec;    /* call.c */
-    const uint8_t *link_slow;    /* TEMP: the link that leads nowhere, ADDR: the branch */
+    const uint8_t *follow;       /* TEMP: the link whose jump leads nowhere; goes on through it */
+    const uint8_t *second[2];    /* called: what the TLB does not know (operand.c); [1] for writing */
+    const uint8_t *find;         /* called, ADDR: a RIP. ADDR = the block there, or NULL */
     const uint8_t *save_flags, *load_flags, *inc_flags, *div_flags; /* flags.c */
     struct Emit *emit;                                              /* the block at work */
     uint64_t hot;                                                   /* entries before a block is translated */
@@ -87,12 +92,15 @@ enum { OUT_MAX = 512 };
 /** Code out of line: how it is reached, and what it does. */
 struct Out {
     uint8_t *jump;
-    enum { OUT_BAIL, OUT_TAKEN, OUT_LINK, OUT_EDGE } kind;
+    enum { OUT_BAIL, OUT_MISS, OUT_TAKEN, OUT_LINK, OUT_FIND, OUT_EDGE } kind;
     unsigned k;
     struct Pending pending;
     struct BlockLink *link;
     int64_t delta;
+    const uint8_t *back; /* where the main way goes on */
     uint16_t vec_dirty;
+    uint8_t size; /* of an access */
+    bool write;
 };
 
 struct Emit;
@@ -170,12 +178,17 @@ void guest_clear_upper(struct Emit *e, unsigned off, unsigned bits);
 void emit_offset(struct Emit *e, const struct EmitInsn *x, unsigned reg);
 /** ADDR: linear address -> host address of so many bytes, or leave to the interpreter. Takes TEMP and the flags. */
 void emit_lookup(struct Emit *e, unsigned size, bool write);
+/** Out of line: the TLB's other place is looked at before leaving. */
+void emit_miss(struct Emit *e, const struct Out *o);
+void operand_make(struct Jit *j, struct Asm *a);
 /** The memory operand's host address in ADDR. */
 struct HostRm emit_memory(struct Emit *e, const struct EmitInsn *x, unsigned size, bool write);
 
 /** Leave to the interpreter, which executes instruction k, if `cond`; or always. */
 void emit_bail(struct Emit *e, unsigned cond);
 void emit_bail_always(struct Emit *e);
+/** Out of line: that. */
+void emit_bail_here(struct Emit *e, const struct Out *o);
 struct Out *emit_out(struct Emit *e, uint8_t *jump, int kind);
 
 /* ---- flags (flags.c) ---- */
@@ -229,8 +242,24 @@ void vec_sync(struct Emit *e);
 void emit_falls(struct Emit *e);
 void emit_taken(struct Emit *e, const struct Out *o);
 void emit_link_slow(struct Emit *e, const struct Out *o);
+void emit_find_slow(struct Emit *e, const struct Out *o);
+
+/* ---- chain.c ---- */
+
+/** The ways out of e, which has got its place, are those of its block's links. */
+void chain_install(struct Emit *e);
+/** Who comes to b by its code is sent away. */
+void chain_cut(const struct Jit *j, const struct Block *b);
+/** C's part of `follow`: where the link leads, if that is found without a fault and nothing is due. */
+struct Block *chain_follow(struct Tcg *t, uint64_t rip, struct BlockLink *link);
+/** C's part of `find`. */
+struct Block *chain_find(struct Tcg *t, uint64_t rip);
 
 /* ---- world.c ---- */
+
+/** Call fn(t, ADDR, TEMP) of C from generated code, which called here: nothing changes but the vector registers, and
+ *  RAX, which is in the frame's `result`. */
+void world_call_c(struct Asm *a, const void *fn);
 
 /** The code that is there once: ways in and out. */
 void world_make(struct Jit *j, struct Asm *a);

@@ -77,17 +77,12 @@ static void follow(struct Emit *e, struct BlockLink *link, int64_t delta) {
     if (delta != (int32_t)delta)
         a->bad = true;
     asm_alu_imm(a, ALU_ADD, 64, AT_FRAME(rip), (int32_t)delta);
-    asm_const_ptr(a, TEMP, link);
-    asm_load(a, 64, ADDR, rm_mem(TEMP, (int32_t)offsetof(struct BlockLink, target)));
-    asm_op(a, (struct HostOp){.opcode = 0x85, .wide = true}, ADDR, rm_reg(ADDR));
-    emit_out(e, asm_jcc(a, COND_E), OUT_LINK);
-    asm_jmp_rm(a, rm_mem(ADDR, (int32_t)offsetof(struct Block, code)));
+    emit_out(e, asm_jmp(a), OUT_LINK)->link = link;
 }
 
 void emit_link_slow(struct Emit *e, const struct Out *o) {
-    const struct Insn *i = o->k < e->n ? e->insn[o->k].i : &e->b->insn[o->k];
-    asm_const_ptr(&e->a, ADDR, i);
-    asm_jmp_to(&e->a, e->jit->link_slow);
+    asm_const_ptr(&e->a, TEMP, o->link);
+    asm_jmp_to(&e->a, e->jit->follow);
 }
 
 void emit_falls(struct Emit *e) {
@@ -146,7 +141,7 @@ bool emit_call(struct Emit *e, const struct EmitInsn *x) {
 /* ---- indirect branches ---- */
 
 _Static_assert(sizeof(struct JumpCacheEntry) == 32 && JUMP_CACHE_BITS == 12, "look_up");
-/** ADDR: the target, which goes to save[0]; then the block there, if the jump cache knows it. */
+/** ADDR: the target, which goes to save[0]; then the block there: the jump cache's, or what is found. */
 static void look_up(struct Emit *e) {
     struct Asm *a = &e->a;
     const int32_t cache = (int32_t)offsetof(struct Tcg, jump_cache);
@@ -157,11 +152,23 @@ static void look_up(struct Emit *e) {
     asm_alu_imm(a, ALU_AND, 32, rm_reg(TEMP), JUMP_CACHE_SIZE - 1);
     asm_shift(a, 4, 32, TEMP, 5);
     asm_alu(a, ALU_CMP, 64, ADDR, rm_sib(TCG, TEMP, 0, cache + (int32_t)offsetof(struct JumpCacheEntry, rip)));
-    emit_bail(e, COND_NE);
+    struct Out *other = emit_out(e, asm_jcc(a, COND_NE), OUT_FIND);
     asm_load(a, 64, ADDR, AT_TCG(mode_key));
     asm_alu(a, ALU_CMP, 64, ADDR, rm_sib(TCG, TEMP, 0, cache + (int32_t)offsetof(struct JumpCacheEntry, key)));
-    emit_bail(e, COND_NE);
+    struct Out *old = emit_out(e, asm_jcc(a, COND_NE), OUT_FIND);
     asm_load(a, 64, ADDR, rm_sib(TCG, TEMP, 0, cache + (int32_t)offsetof(struct JumpCacheEntry, block)));
+    other->back = old->back = a->p;
+}
+
+/** If it is not known yet, or fetching from there faults, the interpreter does the branch. */
+void emit_find_slow(struct Emit *e, const struct Out *o) {
+    struct Asm *a = &e->a;
+    asm_load(a, 64, ADDR, AT_FRAME(save[0]));
+    asm_call_to(a, e->jit->find);
+    asm_op(a, (struct HostOp){.opcode = 0x85, .wide = true}, ADDR, rm_reg(ADDR));
+    asm_jcc_to(a, COND_NE, o->back);
+    asm_const(a, TEMP, (uintptr_t)e->insn[o->k].i | LEAVE_BAIL);
+    asm_jmp_to(a, e->jit->leave);
 }
 
 /** To the block in ADDR, whose RIP is in save[0]. */

@@ -322,24 +322,6 @@ static void inc_flags(struct Tcg *t, int64_t res, uint32_t aux) {
 
 static void divide_flags_of(struct Tcg *t) { divide_flags(&t->cc); }
 
-static const uint8_t volatile_regs[] = {RAX, RCX, RDX, RSI, RDI, R8, R9, R10, R11};
-enum { VOLATILE = sizeof(volatile_regs) };
-
-/** Call fn(t, ADDR, TEMP) of C from generated code, which called here: nothing changes but RAX, which is in save[0]. */
-static void call_c(struct Asm *a, const void *fn) {
-    const int32_t frame = 8 * (VOLATILE + 1);
-    for (unsigned k = 0; k < VOLATILE; k++)
-        asm_opreg(a, (struct HostOp){.opcode = 0x50}, volatile_regs[k]);
-    asm_load(a, 64, RDI, rm_reg(TCG));
-    asm_load(a, 64, RSI, rm_reg(ADDR));
-    asm_load(a, 64, RDX, rm_reg(TEMP));
-    asm_const_ptr(a, RAX, fn);
-    asm_op(a, (struct HostOp){.opcode = 0xff}, 2, rm_reg(RAX));
-    asm_store(a, 64, rm_mem(RSP, frame + (int32_t)offsetof(struct Frame, save[0])), RAX);
-    for (unsigned k = VOLATILE; k-- > 0;)
-        asm_opreg(a, (struct HostOp){.opcode = 0x58}, volatile_regs[k]);
-}
-
 static void ret(struct Asm *a) { asm_8(a, 0xc3); }
 
 /** The host's flags, all six, go to t->cc, and stay. Takes ADDR, TEMP. */
@@ -381,14 +363,14 @@ void flags_make(struct Jit *j, struct Asm *a) {
     j->save_flags = a->p;
     make_save(a, table, j->code.run);
     j->load_flags = a->p;
-    call_c(a, jit_flags_image);
-    asm_op(a, (struct HostOp){.opcode = 0xff}, 6, rm_mem(RSP, 8 + (int32_t)offsetof(struct Frame, save[0])));
+    world_call_c(a, jit_flags_image);
+    asm_op(a, (struct HostOp){.opcode = 0xff}, 6, rm_mem(RSP, 8 + (int32_t)offsetof(struct Frame, result)));
     asm_8(a, 0x9d); /* POPFQ */
     ret(a);
     j->inc_flags = a->p;
-    call_c(a, inc_flags);
+    world_call_c(a, inc_flags);
     ret(a);
     j->div_flags = a->p;
-    call_c(a, divide_flags_of);
+    world_call_c(a, divide_flags_of);
     ret(a);
 }

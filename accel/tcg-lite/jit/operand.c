@@ -68,19 +68,57 @@ static void add_segment(struct Emit *e, unsigned seg) {
     asm_lea(&e->a, ADDR, rm_sib(ADDR, TEMP, 0, 0));
 }
 
+static int32_t tag_at(bool write) {
+    return write ? (int32_t)offsetof(struct TlbEntry, tag_write) : (int32_t)offsetof(struct TlbEntry, tag_read);
+}
+
 _Static_assert(sizeof(struct TlbEntry) == 32 && TLB_BITS == 12, "emit_lookup");
 void emit_lookup(struct Emit *e, unsigned size, bool write) {
     struct Asm *a = &e->a;
-    int32_t tag = write ? (int32_t)offsetof(struct TlbEntry, tag_write) : (int32_t)offsetof(struct TlbEntry, tag_read);
     asm_load(a, 64, TEMP, rm_reg(ADDR));
     asm_shift(a, 5, 64, TEMP, 12 - 5);
     asm_alu_imm(a, ALU_AND, 32, rm_reg(TEMP), (TLB_SIZE - 1) << 5);
     asm_alu(a, ALU_ADD, 64, TEMP, AT_TCG(tlb));
-    asm_alu(a, ALU_SUB, 64, ADDR, rm_mem(TEMP, tag));
+    asm_alu(a, ALU_SUB, 64, ADDR, rm_mem(TEMP, tag_at(write)));
     asm_alu_imm(a, ALU_CMP, 64, rm_reg(ADDR), (int32_t)(4096 - size));
-    emit_bail(e, COND_A);
+    struct Out *miss = emit_out(e, asm_jcc(a, COND_A), OUT_MISS);
     asm_alu(a, ALU_ADD, 64, ADDR, rm_mem(TEMP, (int32_t)offsetof(struct TlbEntry, host)));
+    miss->size = (uint8_t)size;
+    miss->write = write;
+    miss->back = a->p;
     e->host = 0;
+}
+
+/* In most cases of a miss nothing is there either, or the access reaches into the next page. */
+void emit_miss(struct Emit *e, const struct Out *o) {
+    struct Asm *a = &e->a;
+    asm_call_to(a, e->jit->second[o->write]);
+    asm_alu_imm(a, ALU_CMP, 64, rm_reg(ADDR), (int32_t)(4096 - o->size));
+    uint8_t *none = asm_jcc(a, COND_A);
+    asm_alu(a, ALU_ADD, 64, ADDR, rm_mem(TEMP, (int32_t)offsetof(struct TlbEntry, host)));
+    asm_jmp_to(a, o->back);
+    asm_here(a, none);
+    emit_bail_here(e, o);
+}
+
+/** ADDR: a linear address less the tag in TEMP's entry; then TEMP: its entry in t->tlb_second, ADDR: less the tag
+ * there.
+ */
+static void make_second(struct Asm *a, bool write) {
+    asm_alu(a, ALU_ADD, 64, ADDR, rm_mem(TEMP, tag_at(write)));
+    asm_load(a, 64, TEMP, rm_reg(ADDR));
+    asm_shift(a, 5, 64, TEMP, 12 - 5);
+    asm_alu_imm(a, ALU_AND, 32, rm_reg(TEMP), (TLB_SECOND_SIZE - 1) << 5);
+    asm_alu(a, ALU_ADD, 64, TEMP, AT_TCG(tlb_second));
+    asm_alu(a, ALU_SUB, 64, ADDR, rm_mem(TEMP, tag_at(write)));
+    asm_8(a, 0xc3); /* RET */
+}
+
+void operand_make(struct Jit *j, struct Asm *a) {
+    for (unsigned write = 0; write < 2; write++) {
+        j->second[write] = a->p;
+        make_second(a, write);
+    }
 }
 
 struct HostRm emit_memory(struct Emit *e, const struct EmitInsn *x, unsigned size, bool write) {
@@ -99,6 +137,14 @@ struct Out *emit_out(struct Emit *e, uint8_t *jump, int kind) {
     struct Out *o = &e->out[e->outs++];
     *o = (struct Out){.jump = jump, .kind = kind, .k = e->k, .pending = e->pending, .vec_dirty = e->vec_dirty};
     return o;
+}
+
+void emit_bail_here(struct Emit *e, const struct Out *o) {
+    vec_move(e, o->vec_dirty, true);
+    vec_end(e);
+    flags_flush(e, &o->pending);
+    asm_const(&e->a, TEMP, (uintptr_t)e->insn[o->k].i | LEAVE_BAIL);
+    asm_jmp_to(&e->a, e->jit->leave);
 }
 
 void emit_bail(struct Emit *e, unsigned cond) { emit_out(e, asm_jcc(&e->a, cond), OUT_BAIL); }

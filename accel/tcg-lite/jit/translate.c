@@ -238,15 +238,11 @@ static void emit_outs(struct Emit *e) {
         struct Out o = e->out[k];
         asm_here(&e->a, o.jump);
         switch (o.kind) {
-        case OUT_BAIL:
-            vec_move(e, o.vec_dirty, true);
-            vec_end(e);
-            flags_flush(e, &o.pending);
-            asm_const(&e->a, TEMP, (uintptr_t)e->insn[o.k].i | LEAVE_BAIL);
-            asm_jmp_to(&e->a, e->jit->leave);
-            break;
+        case OUT_BAIL: emit_bail_here(e, &o); break;
+        case OUT_MISS: emit_miss(e, &o); break;
         case OUT_TAKEN: emit_taken(e, &o); break;
         case OUT_LINK: emit_link_slow(e, &o); break;
+        case OUT_FIND: emit_find_slow(e, &o); break;
         case OUT_EDGE:
             asm_const_ptr(&e->a, TEMP, e->b);
             asm_store(&e->a, 64, AT_TCG(slow_block), TEMP);
@@ -304,6 +300,9 @@ static void emit_often(struct Emit *e) {
 static void emit_seldom(struct Emit *e) {
     emit_outs(e);
     emit_entries(e);
+    e->entries->stale = e->a.p;
+    asm_const_ptr(&e->a, ADDR, e->b);
+    asm_jmp_to(&e->a, e->jit->no_code - e->jit->code.run);
 }
 
 static EXEC_FN exec_jit(CPUX86State *env, const struct Insn *i, struct Tcg *t) {
@@ -341,11 +340,14 @@ static void install(struct Emit *e) {
         b->insn[k].fn = entry->code != NULL ? exec_jit : exec_behind;
     }
     b->jit = e->entries;
+    chain_install(e);
     if (e->entries->entry[0].code != NULL)
         b->code = e->loop + e->jit->code.run;
 }
 
-static size_t entries_size(const struct Block *b) { return ((b->count + 1u) * sizeof(struct JitEntry) + 15) & ~15ull; }
+static size_t entries_size(const struct Block *b) {
+    return (sizeof(struct JitBlock) + (b->count + 1u) * sizeof(struct JitEntry) + 15) & ~(size_t)15;
+}
 
 static void translate(struct Tcg *t, struct Block *b, struct Emit *e) {
     struct Jit *j = t->jit;
@@ -414,8 +416,11 @@ void jit_begin_block(struct Tcg *t, struct Block *b) {
 }
 
 void jit_forget_block(const struct Jit *j, struct Block *b) {
-    if (j != NULL)
-        b->code = j->no_code;
+    if (j == NULL)
+        return;
+    if (b->jit != NULL && b->code != j->no_code)
+        chain_cut(j, b);
+    b->code = j->no_code;
 }
 
 void jit_flush(struct Jit *j) {

@@ -81,12 +81,62 @@ static void make_no_code(struct Jit *j, struct Asm *a) {
     asm_jmp_to(a, j->leave);
 }
 
-static void make_link_slow(struct Jit *j, struct Asm *a) {
-    j->link_slow = a->p;
+static const uint8_t volatile_regs[] = {RAX, RCX, RDX, RSI, RDI, R8, R9, R10, R11};
+enum { VOLATILE = sizeof(volatile_regs) };
+
+void world_call_c(struct Asm *a, const void *fn) {
+    const int32_t frame = 8 * (VOLATILE + 1);
+    for (unsigned k = 0; k < VOLATILE; k++)
+        asm_opreg(a, (struct HostOp){.opcode = 0x50}, volatile_regs[k]);
+    asm_load(a, 64, RDI, rm_reg(TCG));
+    asm_load(a, 64, RSI, rm_reg(ADDR));
+    asm_load(a, 64, RDX, rm_reg(TEMP));
+    asm_const_ptr(a, RAX, fn);
+    asm_op(a, (struct HostOp){.opcode = 0xff}, 2, rm_reg(RAX));
+    asm_store(a, 64, rm_mem(RSP, frame + (int32_t)offsetof(struct Frame, result)), RAX);
+    for (unsigned k = VOLATILE; k-- > 0;)
+        asm_opreg(a, (struct HostOp){.opcode = 0x58}, volatile_regs[k]);
+}
+
+static void test_addr(struct Asm *a) { asm_op(a, (struct HostOp){.opcode = 0x85, .wide = true}, ADDR, rm_reg(ADDR)); }
+
+/** TEMP: a link. Where it leads to a block without code there is nothing to look for. */
+static void make_follow(struct Jit *j, struct Asm *a) {
+    const uint8_t *called = a->p;
+    world_call_c(a, chain_follow);
+    asm_8(a, 0xc3);
+    j->follow = a->p;
+    asm_load(a, 64, ADDR, rm_mem(TEMP, (int32_t)offsetof(struct BlockLink, target)));
+    test_addr(a);
+    uint8_t *unknown = asm_jcc(a, COND_E);
+    asm_store(a, 64, AT_FRAME(save[0]), TEMP);
+    asm_const_ptr(a, TEMP, j->no_code);
+    asm_alu(a, ALU_CMP, 64, TEMP, rm_mem(ADDR, (int32_t)offsetof(struct Block, code)));
+    uint8_t *without = asm_jcc(a, COND_E);
+    asm_load(a, 64, TEMP, AT_FRAME(save[0]));
+    asm_here(a, unknown);
+    asm_load(a, 64, ADDR, AT_FRAME(rip));
+    asm_call_to(a, called);
+    asm_load(a, 64, ADDR, AT_FRAME(result));
+    test_addr(a);
+    uint8_t *none = asm_jcc(a, COND_E);
+    asm_jmp_rm(a, rm_mem(ADDR, (int32_t)offsetof(struct Block, code)));
+    asm_here(a, none);
     asm_store(a, 64, AT_TCG(slow_link), TEMP);
-    asm_store(a, 64, AT_TCG(slow_branch), ADDR);
+    asm_op(a, (struct HostOp){.opcode = 0x8b}, ADDR, rm_mem(TEMP, (int32_t)offsetof(struct BlockLink, behind)));
+    asm_alu(a, ALU_SUB, 64, TEMP, rm_reg(ADDR));
+    asm_store(a, 64, AT_TCG(slow_branch), TEMP);
     asm_lea(a, TEMP, AT_TCG(link));
     asm_jmp_to(a, j->leave);
+    asm_here(a, without);
+    asm_jmp_to(a, j->no_code - j->code.run);
+}
+
+static void make_find(struct Jit *j, struct Asm *a) {
+    j->find = a->p;
+    world_call_c(a, chain_find);
+    asm_load(a, 64, ADDR, rm_mem(RSP, 8 + (int32_t)offsetof(struct Frame, result)));
+    asm_8(a, 0xc3);
 }
 
 _Static_assert(sizeof(struct Frame) % 16 == 8, "RSP is a multiple of 16 in generated code");
@@ -96,7 +146,9 @@ void world_make(struct Jit *j, struct Asm *a) {
     j->enter[1] = make_enter(j, a, true);
     make_leave(j, a);
     make_no_code(j, a);
-    make_link_slow(j, a);
+    operand_make(j, a);
+    make_follow(j, a);
+    make_find(j, a);
     flags_make(j, a);
     call_make(j, a);
 }

@@ -205,8 +205,10 @@ static bool is_in(const struct Block *b, const uint8_t *segment, size_t size) {
 static void forget_links_into(struct Block *b, const uint8_t *segment, size_t size) {
     struct BlockLink *link = block_links(b);
     for (unsigned k = 0; k < 2u + b->exits; k++)
-        if (is_in(link[k].target, segment, size) || is_in(link[k].hint, segment, size))
-            link[k].target = link[k].hint = NULL;
+        if (is_in(link[k].target, segment, size) || is_in(link[k].hint, segment, size)) {
+            block_unlink(&link[k]);
+            link[k].hint = NULL;
+        }
 }
 
 /** Forget the blocks of a segment: those that were decoded longest ago. Pages that lose their last one keep
@@ -251,8 +253,10 @@ static void cut_links(struct BlockCache *c, struct Block **chain) {
     for (struct Block *b = *chain; b != NULL; b = *chain_next(c, b, chain)) {
         struct BlockLink *link = block_links(b);
         for (unsigned k = 0; k < 2u + b->exits; k++)
-            if (link[k].target != NULL && is_gone(c, link[k].target))
-                link[k].target = link[k].hint = NULL;
+            if (link[k].target != NULL && is_gone(c, link[k].target)) {
+                block_unlink(&link[k]);
+                link[k].hint = NULL;
+            }
     }
 }
 
@@ -418,6 +422,7 @@ struct Fetch {
     struct ExecTlbEntry second; /* the next page, once a first instruction has reached into it */
     uint64_t linear;            /* of the block's first byte */
     uint64_t limit;             /* bytes from there that CS allows */
+    bool known;                 /* nothing may fault */
 };
 
 static void page_bytes(struct Tcg *t, const struct ExecTlbEntry *e, unsigned offset, uint8_t *out, unsigned n) {
@@ -612,6 +617,7 @@ static struct Block *build_break(struct Tcg *t, struct Fetch *f, uint64_t phys, 
     b->falls = b->stale = b->cached = false;
     b->extra_at = 0;
     b->insn[0] = (struct Insn){.fn = tcg_exec_break, .len = 1};
+    b->jit = NULL;
     jit_forget_block(t->jit, b);
     memset(block_links(b), 0, 2 * sizeof(struct BlockLink));
     if (f->page->host != NULL)
@@ -651,15 +657,37 @@ static struct Block *build(struct Tcg *t, struct Fetch *f, uint64_t phys, uint32
 }
 
 /** The second page of a block that crosses must still be where it was. */
-static bool still_maps(struct Tcg *t, const struct Block *b, uint64_t linear) {
+static bool still_maps(struct Tcg *t, const struct Block *b, const struct Fetch *f) {
     if (LIKELY(b->phys_next == BLOCK_NO_PAGE))
         return true;
-    uint64_t next = (linear | 0xfff) + 1;
-    return tcg_exec_page(t, (t->mode & MODE_CODE) == MODE_CODE64 ? next : (uint32_t)next)->phys == b->phys_next;
+    uint64_t next = (f->linear | 0xfff) + 1;
+    next = (t->mode & MODE_CODE) == MODE_CODE64 ? next : (uint32_t)next;
+    const struct ExecTlbEntry *e = f->known ? tcg_exec_page_known(t, next) : tcg_exec_page(t, next);
+    return e != NULL && e->phys == b->phys_next;
 }
 
 static bool is_at(struct Tcg *t, const struct Block *b, uint64_t phys, uint32_t mode, const struct Fetch *f) {
-    return b->phys == phys && b->mode == mode && b->bytes <= f->limit && still_maps(t, b, f->linear);
+    return b->phys == phys && b->mode == mode && b->bytes <= f->limit && still_maps(t, b, f);
+}
+
+/** The block at f->linear, if it is there. f->page is its page, which may be another's once this returns. */
+static struct Block *find(struct Tcg *t, const struct Fetch *f, uint64_t phys, uint32_t mode, struct Block *hint) {
+    if (hint != NULL && !hint->stale && is_at(t, hint, phys, mode, f))
+        return hint;
+    for (struct Block *b = t->blocks->hash[hash_of(phys, mode)]; b != NULL; b = b->hash_next)
+        if (is_at(t, b, phys, mode, f))
+            return b;
+    return NULL;
+}
+
+struct Block *tcg_block_known(struct Tcg *t, uint64_t rip, struct Block *hint) {
+    bool code64 = (t->mode & MODE_CODE) == MODE_CODE64;
+    uint64_t linear = code64 ? rip : (uint32_t)(t->cs_base + rip);
+    if (!code64 && rip > t->cs_limit)
+        return NULL;
+    struct Fetch f = {.linear = linear, .limit = code64 ? UINT64_MAX : t->cs_limit - rip + 1, .known = true};
+    f.page = tcg_exec_page_known(t, linear);
+    return f.page != NULL ? find(t, &f, f.page->phys | (linear & 0xfff), t->mode, hint) : NULL;
 }
 
 struct Block *tcg_block_find(struct Tcg *t, uint32_t mode, struct Block *hint) {
@@ -674,14 +702,11 @@ struct Block *tcg_block_find(struct Tcg *t, uint32_t mode, struct Block *hint) {
     }
     struct Fetch f = {.page = tcg_exec_page(t, linear), .linear = linear};
     f.limit = code64 ? UINT64_MAX : t->cs_limit - env->rip + 1;
-    uint64_t phys = f.page->phys | (linear & 0xfff);
-    if (hint != NULL && !hint->stale && is_at(t, hint, phys, mode, &f))
-        return hint;
-    for (struct Block *b = t->blocks->hash[hash_of(phys, mode)]; b != NULL; b = b->hash_next) {
-        if (is_at(t, b, phys, mode, &f))
-            return b;
-    }
     struct ExecTlbEntry first = *f.page; /* the TLB slot may be refilled by the next page's translation */
+    uint64_t phys = first.phys | (linear & 0xfff);
+    struct Block *b = find(t, &f, phys, mode, hint);
+    if (b != NULL)
+        return b;
     f.page = &first;
     return build(t, &f, phys, mode);
 }

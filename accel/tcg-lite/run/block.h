@@ -12,6 +12,10 @@
 struct BlockLink {
     struct Block *target; /* NULL: not known, or perhaps no longer true */
     struct Block *hint;   /* where it went last */
+    /* the same in host code (jit/chain.c): */
+    uint8_t *jump;   /* the displacement of its jump, which leads to the target's code, or, by `slow`, to the */
+    int32_t slow;    /* code that looks for it; NULL: there is none */
+    uint32_t behind; /* bytes from the branch's struct Insn to here */
 };
 
 /** A run of decoded instructions within one physical page (the last may reach into the next page). */
@@ -49,6 +53,13 @@ ALWAYS_INLINE struct Block *block_of(const struct Insn *i) {
     return (struct Block *)((uintptr_t)(i - i->idx) - __builtin_offsetof(struct Block, insn));
 }
 
+/** The way is no longer known. */
+ALWAYS_INLINE void block_unlink(struct BlockLink *link) {
+    link->target = NULL;
+    if (link->jump != NULL && memcmp(link->jump, &link->slow, sizeof(link->slow)) != 0)
+        memcpy(link->jump, &link->slow, sizeof(link->slow));
+}
+
 /** NULL: no memory. */
 struct BlockCache *tcg_blocks_new(size_t arena_bytes);
 void tcg_blocks_free(struct BlockCache *c);
@@ -58,6 +69,9 @@ void tcg_blocks_free(struct BlockCache *c);
  * MODE_STEP in `mode` it holds one instruction. `hint` (or NULL): perhaps this one.
  */
 struct Block *tcg_block_find(struct Tcg *t, uint32_t mode, struct Block *hint);
+
+/** The block at `rip`, if there is one already, and fetching from there does not fault; else NULL. */
+struct Block *tcg_block_known(struct Tcg *t, uint64_t rip, struct Block *hint);
 
 /** Forget all blocks (when nothing runs in them). */
 void tcg_blocks_flush(struct Tcg *t);

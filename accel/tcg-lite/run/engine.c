@@ -216,7 +216,7 @@ static int vcpu_init(struct CPUState *cpu, struct Accel *accel) {
         return -ENOMEM;
     if (o != NULL && o->profile != NULL && (t->profile = tcg_profile_new(o->profile)) == NULL)
         return -ENOMEM;
-    tcg_tlb_flush(t);
+    tcg_tlb_init(t);
     const struct BusListener listener = {.mapping_changed = mapping_changed,
                                          .code_written = accel != NULL ? code_written : code_written_somewhere,
                                          .code_begins = code_begins,

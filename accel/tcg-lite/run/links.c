@@ -42,7 +42,7 @@ static unsigned entered_bit(uint64_t linear) { return (unsigned)((linear >> 12 ^
 static void forget(struct Tcg *t, bool user) {
     struct Links *l = t->links;
     for (unsigned k = 0; k < l->count[user]; k++)
-        l->link[user][k]->target = NULL;
+        block_unlink(l->link[user][k]);
     l->count[user] = 0;
     clear_exec(t, user);
     memset(l->entered[user], 0, sizeof(l->entered[user]));

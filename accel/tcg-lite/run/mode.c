@@ -62,6 +62,7 @@ void tcg_update_mode(struct Tcg *t) {
     t->mode_key = t->link_generation[(m & MODE_USER) != 0] << MODE_BITS | m;
     t->mmu = choose_mmu(env, cpl);
     t->tlb = t->tlbs[t->mmu];
+    t->tlb_second = t->second[t->mmu];
 }
 
 void tcg_set_rflags(struct Tcg *t, uint64_t v) {

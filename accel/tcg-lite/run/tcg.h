@@ -44,6 +44,7 @@ enum {
 };
 
 enum { TLB_BITS = 12, TLB_SIZE = 1 << TLB_BITS, JUMP_CACHE_BITS = 12, JUMP_CACHE_SIZE = 1 << JUMP_CACHE_BITS };
+enum { TLB_SECOND_BITS = 8, TLB_SECOND_SIZE = 1 << TLB_SECOND_BITS };
 enum { EXEC_TLB_BITS = 8, EXEC_TLB_SIZE = 1 << EXEC_TLB_BITS };
 /** After so many fills of non-global entries a flush clears whole TLBs rather than the entries noted. */
 enum { TLB_NOTED_MAX = 2048 };
@@ -105,7 +106,8 @@ struct TcgFault {
 
 struct Tcg {
     /* hot */
-    struct TlbEntry *tlb; /* = tlbs[mmu] */
+    struct TlbEntry *tlb;        /* = tlbs[mmu] */
+    struct TlbEntry *tlb_second; /* = second[mmu] */
     struct Cc cc;
     uint64_t icount;        /* instructions executed when the current block will have ended */
     _Atomic uint64_t limit; /* block edges take the slow path when icount > limit; a kick stores 0 */
@@ -156,6 +158,10 @@ struct Tcg {
 
     struct JumpCacheEntry jump_cache[JUMP_CACHE_SIZE];
     struct TlbEntry tlbs[MMU_TLBS][TLB_SIZE];
+    /* what had to make room there: two pages that are used in turn and share an entry (a stack and a heap may lie so)
+     * would cost a walk each time */
+    struct TlbEntry second[MMU_TLBS][TLB_SECOND_SIZE];
+    bool second_used;
     struct ExecTlbEntry exec_tlb[2][EXEC_TLB_SIZE]; /* supervisor, user */
     struct BlockCache *blocks;
     struct Links *links;

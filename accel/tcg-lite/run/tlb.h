@@ -8,6 +8,7 @@
 #include "accel/tcg-lite/run/tcg.h"
 #include "cpu/pagewalk.h"
 
+void tcg_tlb_init(struct Tcg *t);
 void tcg_tlb_flush(struct Tcg *t); /* everything, globals too */
 void tcg_tlb_flush_non_global(struct Tcg *t);
 void tcg_tlb_flush_page(struct Tcg *t, uint64_t linear); /* INVLPG */
@@ -15,6 +16,8 @@ void tcg_tlb_flush_page(struct Tcg *t, uint64_t linear); /* INVLPG */
 void tcg_tlb_protect_code(struct Tcg *t, uint64_t phys);
 /** Translate for instruction fetch at the current CPL; raises #PF or #GP (t->insn must be NULL). */
 const struct ExecTlbEntry *tcg_exec_page(struct Tcg *t, uint64_t linear);
+/** The same; NULL where that would raise. */
+const struct ExecTlbEntry *tcg_exec_page_known(struct Tcg *t, uint64_t linear);
 
 /**
  * Translate the page of `linear` for context `mmu` and remember it; sets accessed and (write) dirty bits. Raises #PF on

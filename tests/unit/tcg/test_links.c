@@ -248,6 +248,34 @@ START_TEST(recycled_blocks) {
 }
 END_TEST
 
+/* Two pages whose translations share an entry of the TLB, read in turn; then the first one's table entry changes. */
+static void run_sharing(bool invlpg, unsigned ebx) {
+    enum { PT3 = OTHER + 0x4000, FAR = TLB_SIZE * 4096 };
+    static const uint8_t code[] = {0x8b, 0x06,       /* mov eax, [rsi] */
+                                   0x8b, 0x0f,       /* mov ecx, [rdi] */
+                                   0x4c, 0x89, 0x02, /* mov [rdx], r8 */
+                                   0x0f, 0x01, 0x3e, /* invlpg [rsi] */
+                                   0x8b, 0x1e,       /* mov ebx, [rsi] */
+                                   0xf4};
+    struct CpuBench *b = new_bench();
+    map(b, PD2, FAR >> 21, PT3);
+    map(b, PT2, 0, P), map(b, PT3, 0, Q);
+    put64(b, P, 1), put64(b, Q, 2), put64(b, R, 3);
+    cpu_bench_code(b, code, sizeof(code));
+    if (!invlpg)
+        memcpy(b->mem + BENCH_CODE + 7, "\x0f\x1f\0", 3); /* nop */
+    b->env->gpr[REG_SI] = AREA;
+    b->env->gpr[REG_DI] = AREA + FAR;
+    b->env->gpr[REG_DX] = PT2;
+    b->env->gpr[8] = R | 3;
+    runs_to(b, ebx, 2);
+}
+
+START_TEST(what_made_room_is_remembered) { run_sharing(false, 1); }
+END_TEST
+START_TEST(what_made_room_is_forgotten_by_invlpg) { run_sharing(true, 3); }
+END_TEST
+
 Suite *links_suite(void) {
     Suite *s = suite_create("links");
     TCase *tc = tcase_create("ways");
@@ -260,6 +288,8 @@ Suite *links_suite(void) {
     tcase_add_test(tc, links_of_the_longest_block);
     tcase_add_test(tc, recycled_blocks);
     tcase_add_test(tc, counts_with_conditional_branches);
+    tcase_add_test(tc, what_made_room_is_remembered);
+    tcase_add_test(tc, what_made_room_is_forgotten_by_invlpg);
     suite_add_tcase(s, tc);
     return s;
 }
