@@ -17,7 +17,6 @@ from guest_run import ROOT, SETS, Failed, debian, programs_image, run
 
 # The first pattern that a function's name matches says what it belongs to.
 GROUPS = [(name, re.compile(pattern)) for name, pattern in (
-    ("fused sequences", r"fused_"),
     ("branches, calls, returns", r"exec_(JMP|CALL|RET|LOOP|J[A-Z]+_J)"),
     ("moves, addresses, stack", r"exec_(MOV|MOVZX|MOVSX|MOVSXD|LEA|CMOV[A-Z]+|XCHG|BSWAP|PUSH|POP|LEAVE)_"),
     ("x87", r"exec_F[A-Z0-9]+_"),
@@ -26,7 +25,7 @@ GROUPS = [(name, re.compile(pattern)) for name, pattern in (
     ("finding and linking blocks", r"tcg_(block_find|exec_link|exec_lookup|exec_fallthrough|exec_page|links|follow)|lookup|follow"),
     ("page walks, TLB", r"x86_walk|tcg_tlb|bus_ram_ptr|bus_find|entry_"),
     ("memory, slow paths", r"mem_|load$|store|probe_write|bus_|tcg_code_written|page_written"),
-    ("decoding, building blocks", r"x86_decode|decode|liveness|fuse_pick|tcg_blocks|build|fetch|place"),
+    ("decoding, building blocks", r"x86_decode|decode|liveness|tcg_blocks|build|fetch|place"),
     ("copies and fills of strings", r"__mem(cpy|move|set)"),
     ("system, events, strings", r"helper_|tcg_|edge|deliver|kernel_|bulk_|serve|raise|must_pause|.*_one$"),
     ("devices, timers, event loop", r"timer|clock|apic|pit|uart|loop_|epoll|hpet|ioapic|pic_"),

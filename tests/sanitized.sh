@@ -22,7 +22,7 @@ has_fuzzer() {
 }
 
 # address_build BUILD: configure BUILD/address-undefined, which unit tests and fuzzers share: the portable kernels
-# instead of the host's instructions, and no sequences and variants, whose functions differ from others in nothing that
+# instead of the host's instructions, and no variants, whose functions differ from others in nothing that
 # a sanitizer sees.
 address_build() {
     set -- "$1" address-undefined address,undefined --disable-host-simd --disable-variants

@@ -26,8 +26,8 @@ only() {
 # host_file.c reads a guest's files before there is a machine that runs
 only '\b(p?poll|p?select|epoll_wait|epoll_pwait2?)\([^0-9]' "waits for descriptors" machine/loop.c memory/host_file.c
 only '\b(nanosleep|clock_nanosleep|u?sleep)\(' "sleeps"
-# the profile is opened before the machine runs; the others are subcommands, which signals end
-only '\bfopen\(' "opens by fopen, which may wait; open with O_NONBLOCK would not" accel/tcg-lite/run/engine.c cli/diff_guest.c \
+# subcommands, which signals end
+only '\bfopen\(' "opens by fopen, which may wait; open with O_NONBLOCK would not" cli/diff_guest.c \
     cli/diff_tools.c machine/host/doctor.c
 for f in $(grep -lE '[^_a-z>.]open\(' $sources); do
     while IFS=: read -r line text; do

@@ -58,24 +58,7 @@ try "names no vendor rule" "01 ADD Ev,Gv op add intel=Some_Rule"
 try "one vendor rule" "01 ADD Ev,Gv op add amd=a intel=b"
 try "cannot be together" "01 ADD Iz,Iz op add"
 
-# try_fusion EXPECTED-MESSAGE LINE: in fuse.tab, with two instructions in the table.
-try_fusion() {
-    printf '%%unit f\n%s\n' "$2" > "$dir/f.tab"
-    cases=$((cases + 1))
-    printf '%%unit t\n01 ADD Ev,Gv op add w=oszapc\nfa CLI - help cli\n' > "$dir/t.tab"
-    if ./x86gen "$dir/t.tab" "$dir" "$dir/out" "$dir/f.tab" > "$dir/log" 2>&1; then got=ok; else got=$(cat "$dir/log"); fi
-    case $got in
-    *"$1"*) ;;
-    *) echo "x86gen.sh: for '$2' wanted '$1', got: $got"; failed=$((failed + 1)) ;;
-    esac
-}
-
-try_fusion ok "ADD_Ev_Gv_{16,32}_reg ADD_Ev_Gv_{64_flat,64_reg_nf}"
-try_fusion "f.tab:2: error: SUB_Ev_Gv_32_reg: no such exec function" "ADD_Ev_Gv_32_reg SUB_Ev_Gv_32_reg"
-try_fusion "a branch or a helper can't stand here" "CLI ADD_Ev_Gv_32_reg"
-try_fusion "a single instruction" "ADD_Ev_Gv_32_reg"
-
-if ./x86gen "$src/isa/x86.tab" "$src/accel/tcg-lite" "$dir/out" "$src"/accel/tcg-lite/run/fuse*.tab > "$dir/log" 2>&1; then :; else
+if ./x86gen "$src/isa/x86.tab" "$src/accel/tcg-lite" "$dir/out" > "$dir/log" 2>&1; then :; else
     cat "$dir/log"
     failed=$((failed + 1))
 fi

@@ -39,7 +39,6 @@ struct Unit {
 
 struct Gen {
     const char *tab, *headers, *out;
-    const char *const *fusions; /* files, then NULL */
     bool lenient;
     bool general; /* of each instruction its general form alone */
     int line, errors;

@@ -25,6 +25,7 @@ check() {
 check
 check -icount 1
 check -m 16
+check -accel tcg-lite,jit=off
 check -accel tcg-lite,jit=eager
 check -accel tcg-lite,jit=eager -icount 1
 echo "$passed passed, $failed failed, 0 skipped"

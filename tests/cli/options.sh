@@ -30,7 +30,6 @@ refused "unknown option 'tb=1'" -accel tcg-lite,plain=off,tb=1
 refused "which no engine implements" -cpu x86-64-v1,+la57
 refused "unknown engine 'bochs'" -accel bochs
 refused "unknown option" -accel tcg-lite,fast=1
-refused "should be profile=FILE, which can be written" -accel tcg-lite,profile=/nonexistent/p
 refused "nonexistent.bin: there is no such firmware" -L /tmp -bios nonexistent.bin
 refused "/nonexistent/b.bin: can't open the firmware" -bios /nonexistent/b.bin
 refused "-boot: order=x is not right" -boot x

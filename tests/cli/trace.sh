@@ -29,10 +29,6 @@ exits 7 -bios "$tmp/exit.rom" $exit_device -d exec -d cpu,fpu -D "$tmp/log"
 [ -z "$err" ] && grep -q '^EIP=0000ff00' "$tmp/log" && grep -q ' f000:ff00 ' "$tmp/log" && grep -q '^XMM' "$tmp/log" &&
     ok || bad "-D: '$err' and $(cat "$tmp/log")"
 
-exits 7 -bios "$tmp/exit.rom" $exit_device -accel tcg-lite,profile="$tmp/profile"
-grep -qE '^1 -MOV_' "$tmp/profile" && [ "$(tail -n 1 "$tmp/profile")" = end ] && ok || bad "profile=: $(cat "$tmp/profile")"
-exits 7 -bios "$tmp/exit.rom" $exit_device -accel tcg-lite,profile=/dev/null
-
 exits 8 -bios "$tmp/int.rom" -timeout 0.3 -d int
 matches '^ +0: v=21 e=0000 i=1 cpl=0 IP=f000:ff02 .* n=2  INT 21h$'
 

@@ -116,7 +116,6 @@ static const struct SuiteEntry suites[] = {
     {"fp", fp_suite},
     {"jit_asm", jit_asm_suite},
     {"links", links_suite},
-    {"fuse", fuse_suite},
     {"lockstep", lockstep_suite},
     {"diff", diff_suite},
     {"host", host_suite},

@@ -10,11 +10,10 @@
  *        bits 7, 17, 18: CF, OF, AF are lazy, they follow from res and src; AF is if one of the others is. Then
  *        bit 6: res is the other operand plus src, not less src   bits 5-3: bytes that the operands lack of eight
  *
- * ADD, SUB, CMP and NEG only store res, src and a constant: hardly anybody reads their CF, OF or AF, and where the
- * reader stands behind them in a fused sequence the compiler makes one comparison of both. INC and DEC do the same with
- * CF as a bit. The others store bits: additions and subtractions with carry from the vector of carries out of each bit,
- * which for n bits holds CF in bit n-1, the carry into the sign in bit n-2 (OF is their exclusive or) and AF in bit 3.
- * Who changes CF or OF alone leaves the rest as lazy as it was.
+ * ADD, SUB, CMP and NEG only store res, src and a constant: hardly anybody reads their CF, OF or AF. INC and DEC do the
+ * same with CF as a bit. The others store bits: additions and subtractions with carry from the vector of carries out of
+ * each bit, which for n bits holds CF in bit n-1, the carry into the sign in bit n-2 (OF is their exclusive or) and AF
+ * in bit 3. Who changes CF or OF alone leaves the rest as lazy as it was.
  */
 #ifndef TWIN86_TCG_CC_H
 #define TWIN86_TCG_CC_H
@@ -36,15 +35,6 @@ enum {
     CC_LAZY = CC_LAZY_CF | CC_LAZY_OF | CC_LAZY_AF
 };
 #define CC_AUX_CF_PO (3u << CC_AUX_PO)
-
-/** A copy, without what says nothing. */
-ALWAYS_INLINE void cc_store(struct Cc *to, const struct Cc *from) {
-    uint32_t lazy = from->aux & CC_LAZY;
-    to->res = from->res;
-    if (!__builtin_constant_p(lazy) || lazy != 0)
-        to->src = from->src;
-    to->aux = from->aux;
-}
 
 ALWAYS_INLINE int64_t cc_sext(uint64_t v, unsigned bits) {
     switch (bits) {

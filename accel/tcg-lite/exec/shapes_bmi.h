@@ -54,11 +54,11 @@ ALWAYS_INLINE void mulx_m(SHAPE_M, const void *none) {
 /** CRC32: the sum is 32 bits whatever the size of E, and a register of 64 bits is cleared above. */
 ALWAYS_INLINE void crc32_r(SHAPE_R, IntKernel k) {
     (void)cc;
-    gpr_write(env, i->reg, 32, k(insn_cc(t, i), gpr_read(env, i->reg, 32), gpr_read(env, i->rm, bits), bits));
+    gpr_write(env, i->reg, 32, k(&t->cc, gpr_read(env, i->reg, 32), gpr_read(env, i->rm, bits), bits));
 }
 ALWAYS_INLINE void crc32_m(SHAPE_M, IntKernel k) {
     uint64_t e = load_rm(env, i, t, bits, ea, cc);
-    gpr_write(env, i->reg, 32, k(insn_cc(t, i), gpr_read(env, i->reg, 32), e, bits));
+    gpr_write(env, i->reg, 32, k(&t->cc, gpr_read(env, i->reg, 32), e, bits));
 }
 ALWAYS_INLINE void crc32_b_r(SHAPE_R, IntKernel k) {
     (void)bits;

@@ -20,11 +20,11 @@ ALWAYS_INLINE uint64_t flow_target(const CPUX86State *env, int64_t delta, unsign
 
 /** A target beyond the code segment's limit, or not canonical, faults on the branch itself. */
 ALWAYS_INLINE void flow_check(CPUX86State *env, const struct Insn *i, struct Tcg *t, uint64_t target, unsigned bits) {
-    (void)env; /* may be a sequence's own */
+    (void)env;
     bool bad = bits == 64 ? !x86_canonical(t->env, target)
                           : target > t->env->seg[SEG_CS].limit && (t->mode & MODE_CODE) != MODE_CODE64;
     if (UNLIKELY(bad))
-        tcg_raise_error(t, insn_commit(i), VEC_GP, 0);
+        tcg_raise_error(t, i, VEC_GP, 0);
 }
 
 /** Take a relative branch. A 64-bit one can only leave the canonical range from its very edge: fetch faults then. */
@@ -33,20 +33,20 @@ ALWAYS_INLINE const struct Insn *flow_taken(CPUX86State *env, const struct Insn 
     if (bits != 64)
         flow_check(env, i, t, target, bits);
     env->rip = target;
-    return tcg_follow(t, insn_real(i), &tcg_links(insn_real(i))[1]);
+    return tcg_follow(t, i, &tcg_links(i)[1]);
 }
 
 ALWAYS_INLINE const struct Insn *flow_not_taken(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits) {
     uint64_t next = env->rip + (uint64_t)(int64_t)i->disp;
     /* 16-bit branches exist in 64-bit code too (decode.c) */
     env->rip = bits == 64 || (t->mode & MODE_CODE) == MODE_CODE64 ? next : (uint32_t)next;
-    return tcg_follow(t, insn_real(i), &tcg_links(insn_real(i))[0]);
+    return tcg_follow(t, i, &tcg_links(i)[0]);
 }
 
 /** Jcc: is it taken? If not, the block goes on. */
 ALWAYS_INLINE bool jcc_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc, CondFn cond) {
     (void)env, (void)bits, (void)cc;
-    return cond(insn_cc(t, i));
+    return cond(&t->cc);
 }
 ALWAYS_INLINE const struct Insn *jcc_taken(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits) {
     uint64_t target = flow_target(env, i->imm, bits);
@@ -54,7 +54,7 @@ ALWAYS_INLINE const struct Insn *jcc_taken(CPUX86State *env, const struct Insn *
         flow_check(env, i, t, target, bits);
     env->rip = target;
     t->icount -= i->behind;
-    return tcg_follow(t, insn_real(i), tcg_exit_link(insn_real(i)));
+    return tcg_follow(t, i, tcg_exit_link(i));
 }
 
 ALWAYS_INLINE const struct Insn *jmp_rel_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, int cc,
@@ -106,7 +106,7 @@ ALWAYS_INLINE const struct Insn *flow_call(CPUX86State *env, const struct Insn *
     struct Block *b = tcg_jump_cached(t, target);
     if (UNLIKELY(b == NULL)) {
         if (bits == 64 && !x86_canonical(t->env, target))
-            tcg_call_astray(t, insn_commit(i));
+            tcg_call_astray(t, i);
         flow_check(env, i, t, target, bits);
     }
     stack_push(env, i, t, flow_target(env, i->off + i->len, bits), bits);

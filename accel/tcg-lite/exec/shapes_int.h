@@ -12,7 +12,7 @@
 
 /** Where a kernel may put flags: for the flagless variants a copy that nobody reads. */
 #define SHAPE_CC(name)                                                                                                 \
-    struct Cc *cc_ = insn_cc(t, i), copy_ = *cc_;                                                                      \
+    struct Cc *cc_ = &t->cc, copy_ = *cc_;                                                                             \
     struct Cc *name = cc ? cc_ : &copy_
 
 /** A memory destination on its way through load, kernel and store. host is NULL on the slow path. */
@@ -21,22 +21,21 @@ struct Rmw {
     void *host;
 };
 
-/** Off the hot path: page crossing, TLB misses, devices. Afterwards the store cannot fault, so it needs no second
- *  insn_commit. */
+/** Off the hot path: page crossing, TLB misses, devices. Afterwards the store cannot fault. */
 SLOW_CC static NOINLINE uint64_t rmw_begin_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
     mem_probe_write(t, i, linear, size);
     return mem_load_slow(t, i, linear, size);
 }
 ALWAYS_INLINE uint64_t rmw_begin(struct Rmw *m, const struct Insn *i, struct Tcg *t, uint64_t linear, unsigned size) {
     m->linear = linear;
-    m->host = operand_host_write(t, i, linear, size);
-    return LIKELY(m->host != NULL) ? host_load(m->host, size) : rmw_begin_slow(t, insn_commit(i), linear, size);
+    m->host = mem_host_write(t, linear, size);
+    return LIKELY(m->host != NULL) ? host_load(m->host, size) : rmw_begin_slow(t, i, linear, size);
 }
 ALWAYS_INLINE void rmw_end(const struct Rmw *m, const struct Insn *i, struct Tcg *t, unsigned size, uint64_t v) {
     if (LIKELY(m->host != NULL))
         host_store(m->host, size, v);
     else
-        insn_stored(i, mem_store_slow(t, insn_real(i), m->linear, size, v));
+        mem_store_slow(t, i, m->linear, size, v);
 }
 
 /** A locked destination: host is NULL while the other vCPUs stand still for it. */
@@ -49,18 +48,18 @@ struct LockedRmw {
 ALWAYS_INLINE void locked_begin(struct LockedRmw *m, const struct Insn *i, struct Tcg *t, uint64_t linear,
                                 unsigned size) {
     m->linear = linear;
-    m->host = operand_host_write(t, i, linear, size);
+    m->host = mem_host_write(t, linear, size);
     m->slow = m->host == NULL;
     if (UNLIKELY(m->slow))
-        m->host = mem_lock(t, insn_commit(i), linear, size);
+        m->host = mem_lock(t, i, linear, size);
 }
 /** The operand's value. With host it may have changed by the time it is compared with. */
 ALWAYS_INLINE uint64_t locked_load(const struct LockedRmw *m, const struct Insn *i, struct Tcg *t, unsigned size) {
-    return LIKELY(m->host != NULL) ? host_load(m->host, size) : mem_load_slow(t, insn_real(i), m->linear, size);
+    return LIKELY(m->host != NULL) ? host_load(m->host, size) : mem_load_slow(t, i, m->linear, size);
 }
 ALWAYS_INLINE void locked_end(const struct LockedRmw *m, const struct Insn *i, struct Tcg *t, unsigned size) {
     if (UNLIKELY(m->slow))
-        insn_stored(i, mem_unlock(t, insn_real(i), m->linear, size, m->host));
+        mem_unlock(t, i, m->linear, size, m->host);
 }
 
 /* Guest memory of any alignment. */
@@ -92,7 +91,7 @@ ALWAYS_INLINE bool locked_cas(const struct LockedRmw *m, const struct Insn *i, s
                               uint64_t old, uint64_t v) {
     if (LIKELY(m->host != NULL))
         return host_cas(m->host, size, old, v);
-    mem_store_slow(t, insn_real(i), m->linear, size, v);
+    mem_store_slow(t, i, m->linear, size, v);
     return true;
 }
 ALWAYS_INLINE uint64_t host_xchg(void *p, unsigned size, uint64_t v) {
@@ -110,12 +109,12 @@ ALWAYS_INLINE uint64_t host_xchg(void *p, unsigned size, uint64_t v) {
 ALWAYS_INLINE void rmw_any(SHAPE_M, IntKernel k, uint64_t b) {
     SHAPE_CC(flags);
     uint64_t linear = ea_linear(env, i, t, ea, bits / 8, ACCESS_RMW);
-    void *p = operand_host_write(t, i, linear, bits / 8);
+    void *p = mem_host_write(t, linear, bits / 8);
     if (LIKELY(p != NULL)) {
         host_store(p, bits / 8, k(flags, host_load(p, bits / 8), b, bits));
     } else {
-        uint64_t a = rmw_begin_slow(t, insn_commit(i), linear, bits / 8);
-        insn_stored(i, mem_store_slow(t, insn_real(i), linear, bits / 8, k(flags, a, b, bits)));
+        uint64_t a = rmw_begin_slow(t, i, linear, bits / 8);
+        mem_store_slow(t, i, linear, bits / 8, k(flags, a, b, bits));
     }
 }
 ALWAYS_INLINE void rmw_locked(SHAPE_M, IntKernel k, uint64_t b) {
@@ -241,7 +240,7 @@ ALWAYS_INLINE void muldiv_any(SHAPE_R, MulDivKernel k, uint64_t src) {
     unsigned hi_reg = bits == 8 ? 1 : REG_DX * 8;
     uint64_t lo = gpr_read(env, REG_AX * 8, bits), hi = gpr_read(env, hi_reg, bits);
     if (UNLIKELY(!k(flags, &lo, &hi, src, bits)))
-        tcg_raise(t, insn_commit(i), VEC_DE);
+        tcg_raise(t, i, VEC_DE);
     gpr_write(env, REG_AX * 8, bits, lo);
     gpr_write(env, hi_reg, bits, hi);
 }
@@ -261,13 +260,13 @@ ALWAYS_INLINE void aam_r(SHAPE_R, const void *none) {
     if (base == 0)
         tcg_raise(t, i, VEC_DE);
     gpr_write(env, REG_AX * 8, 16, (uint64_t)(al / base) << 8 | al % base);
-    cc_set_logic(insn_cc(t, i), al % base, 8);
+    cc_set_logic(&t->cc, al % base, 8);
 }
 ALWAYS_INLINE void aad_r(SHAPE_R, const void *none) {
     (void)bits, (void)cc, (void)none;
     uint16_t ax = (uint16_t)gpr_read(env, REG_AX * 8, 16);
     uint8_t al = (uint8_t)ax, tens = (uint8_t)((ax >> 8) * (uint8_t)i->imm);
-    gpr_write(env, REG_AX * 8, 16, (uint8_t)kernel_add(insn_cc(t, i), al, tens, 8));
+    gpr_write(env, REG_AX * 8, 16, (uint8_t)kernel_add(&t->cc, al, tens, 8));
 }
 /** CBW, CWDE, CDQE */
 ALWAYS_INLINE void cbw_r(SHAPE_R, const void *none) {
@@ -285,7 +284,7 @@ ALWAYS_INLINE void cwd_r(SHAPE_R, const void *none) {
 ALWAYS_INLINE void bt_word(SHAPE_R, BitKernel k, uint64_t bit) {
     uint64_t word = gpr_read(env, i->rm, bits), mask = 1ull << (bit & (bits - 1));
     if (cc)
-        cc_put_cf(insn_cc(t, i), (word & mask) != 0);
+        cc_put_cf(&t->cc, (word & mask) != 0);
     if (k != kernel_bt)
         gpr_write(env, i->rm, bits, k(word, mask));
 }
@@ -307,7 +306,7 @@ ALWAYS_INLINE void bt_memory(SHAPE_R, BitKernel k, uint64_t bit, uint64_t linear
         rmw_end(&m, i, t, bits / 8, k(word, mask));
     }
     if (cc)
-        cc_put_cf(insn_cc(t, i), (word & mask) != 0);
+        cc_put_cf(&t->cc, (word & mask) != 0);
 }
 /** A bit offset in a register reaches beyond the operand: whole operands of its size are skipped, up or down. */
 ALWAYS_INLINE uint64_t bt_linear(SHAPE_M, BitKernel k, uint64_t bit) {

@@ -122,8 +122,8 @@ ALWAYS_INLINE void xchg_m(SHAPE_M, const void *none) {
     if (LIKELY(m.host != NULL)) {
         old = host_xchg(m.host, bits / 8, v);
     } else {
-        old = mem_load_slow(t, insn_real(i), m.linear, bits / 8);
-        mem_store_slow(t, insn_real(i), m.linear, bits / 8, v);
+        old = mem_load_slow(t, i, m.linear, bits / 8);
+        mem_store_slow(t, i, m.linear, bits / 8, v);
     }
     locked_end(&m, i, t, bits / 8);
     gpr_write(env, i->reg, bits, old);
@@ -255,19 +255,19 @@ ALWAYS_INLINE void cmpxchg16b_l(SHAPE_M, const void *none) { cmpxchg16b_m(env, i
 ALWAYS_INLINE void cmov_r(SHAPE_R, CondFn cond) {
     (void)cc;
     uint64_t no = gpr_read(env, i->reg, bits), yes = gpr_read(env, i->rm, bits);
-    gpr_write(env, i->reg, bits, cond(insn_cc(t, i)) ? yes : no);
+    gpr_write(env, i->reg, bits, cond(&t->cc) ? yes : no);
 }
 ALWAYS_INLINE void cmov_m(SHAPE_M, CondFn cond) {
     uint64_t v = load_rm(env, i, t, bits, ea, cc);
-    gpr_write(env, i->reg, bits, cond(insn_cc(t, i)) ? v : gpr_read(env, i->reg, bits));
+    gpr_write(env, i->reg, bits, cond(&t->cc) ? v : gpr_read(env, i->reg, bits));
 }
 ALWAYS_INLINE void setcc_r(SHAPE_R, CondFn cond) {
     (void)bits, (void)cc;
-    gpr_write(env, i->rm, 8, cond(insn_cc(t, i)));
+    gpr_write(env, i->rm, 8, cond(&t->cc));
 }
 ALWAYS_INLINE void setcc_m(SHAPE_M, CondFn cond) {
     (void)bits, (void)cc;
-    mem_store(t, i, ea_linear(env, i, t, ea, 1, ACCESS_WRITE), 1, cond(insn_cc(t, i)));
+    mem_store(t, i, ea_linear(env, i, t, ea, 1, ACCESS_WRITE), 1, cond(&t->cc));
 }
 
 /* ---- flags ---- */
@@ -275,17 +275,17 @@ ALWAYS_INLINE void setcc_m(SHAPE_M, CondFn cond) {
 ALWAYS_INLINE void clc_r(SHAPE_R, const void *none) {
     (void)env, (void)i, (void)bits, (void)none;
     if (cc)
-        cc_put_cf(insn_cc(t, i), false);
+        cc_put_cf(&t->cc, false);
 }
 ALWAYS_INLINE void stc_r(SHAPE_R, const void *none) {
     (void)env, (void)i, (void)bits, (void)none;
     if (cc)
-        cc_put_cf(insn_cc(t, i), true);
+        cc_put_cf(&t->cc, true);
 }
 ALWAYS_INLINE void cmc_r(SHAPE_R, const void *none) {
     (void)env, (void)i, (void)bits, (void)none;
     if (cc)
-        cc_put_cf(insn_cc(t, i), !cc_cf(insn_cc(t, i)));
+        cc_put_cf(&t->cc, !cc_cf(&t->cc));
 }
 ALWAYS_INLINE void cld_r(SHAPE_R, const void *none) {
     (void)i, (void)t, (void)bits, (void)cc, (void)none;
@@ -297,15 +297,15 @@ ALWAYS_INLINE void std_r(SHAPE_R, const void *none) {
 }
 ALWAYS_INLINE void lahf_r(SHAPE_R, const void *none) {
     (void)i, (void)bits, (void)cc, (void)none;
-    gpr_write(env, 1, 8, (cc_flags(insn_cc(t, i)) & 0xd5) | FLAG_ONE);
+    gpr_write(env, 1, 8, (cc_flags(&t->cc) & 0xd5) | FLAG_ONE);
 }
 ALWAYS_INLINE void sahf_r(SHAPE_R, const void *none) {
     (void)i, (void)bits, (void)cc, (void)none;
-    cc_load(insn_cc(t, i), (cc_flags(insn_cc(t, i)) & FLAG_OF) | (gpr_read(env, 1, 8) & 0xd5));
+    cc_load(&t->cc, (cc_flags(&t->cc) & FLAG_OF) | (gpr_read(env, 1, 8) & 0xd5));
 }
 ALWAYS_INLINE void salc_r(SHAPE_R, const void *none) {
     (void)i, (void)bits, (void)cc, (void)none;
-    gpr_write(env, REG_AX * 8, 8, cc_cf(insn_cc(t, i)) ? 0xff : 0);
+    gpr_write(env, REG_AX * 8, 8, cc_cf(&t->cc) ? 0xff : 0);
 }
 
 /* ---- the rest ---- */

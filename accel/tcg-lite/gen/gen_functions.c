@@ -149,83 +149,29 @@ static void make_functions(struct Gen *g) {
     }
 }
 
-int gen_fn_by_name(const char *name) {
-    for (int k = 0; k < fn_count; k++)
-        if (!strcmp(fns[k].name + strlen("exec_"), name))
-            return k;
-    return -1;
-}
-
-const char *gen_fn_name(int fn) { return fn < fn_count ? fns[fn].name + strlen("exec_") : NULL; }
-
-const struct Row *gen_fn_row(const struct Gen *g, int fn) { return &g->row[fns[fn].row]; }
-
-enum FnKind gen_fn_kind(int fn) { return fns[fn].kind; }
-
-unsigned gen_fn_bits(int fn) { return fns[fn].bits; }
-
-bool gen_fn_flow(const struct Gen *g, int fn) { return g->row[fns[fn].row].form.attr & ATTR_FLOW; }
-
-bool gen_fn_exit(const struct Gen *g, int fn) { return g->row[fns[fn].row].form.attr & ATTR_JCC; }
-
-bool gen_fn_flags(const struct Gen *g, int fn) {
-    const struct Row *r = &g->row[fns[fn].row];
-    return !fns[fn].no_flags && (r->flags_sure | r->flags_maybe | r->flags_undefined);
-}
-
-bool gen_fn_stores(const struct Gen *g, int fn) {
-    const struct Row *r = &g->row[fns[fn].row];
-    if (r->fact.stores)
-        return true;
-    bool reads = strchr("GVP", r->operand[0][0]) || !strncmp(r->shape, "compare", 7);
-    return fns[fn].kind != FN_REG && !reads;
-}
-
-bool gen_fn_stack(const struct Gen *g, int fn) {
-    static const char *const shapes[] = {"push_reg", "push", "push_imm", "pop_reg", "call_rel", "call_ind", "ret"};
-    const struct Row *r = &g->row[fns[fn].row];
-    if (fns[fn].bits != 64 || fns[fn].kind > FN_FLAT)
-        return false;
-    for (unsigned k = 0; k < sizeof(shapes) / sizeof(shapes[0]); k++)
-        if (!strcmp(shapes[k], r->shape))
-            return true;
-    return false;
-}
-
-bool gen_fn_can_fuse(const struct Gen *g, int fn, bool last) {
-    const struct Row *r = &g->row[fns[fn].row];
-    bool avx = (r->form.attr & ATTR_VEX) && (r->form.attr & ATTR_SSE);
-    if (avx || (r->form.attr & (ATTR_X87 | ATTR_MMX | ATTR_REP))) /* shapes_fuse.h has not their shapes */
-        return false;
-    return !r->cpl0 && !gen_is_help(r) && (last || !gen_fn_flow(g, fn));
-}
-
-void gen_emit_call(const struct Gen *g, FILE *o, int fn, struct GenArgs args) {
-    const struct Fn *f = &fns[fn];
+/** The call of the shape. */
+static void emit_call(const struct Gen *g, FILE *o, const struct Fn *f) {
     const struct Row *r = &g->row[f->row];
     bool kernel = strcmp(r->kernel, "-") != 0;
-    fprintf(o, "%s%s(%s, %s, t, %u%s%s, %d, %s%s)", r->shape, kind_call[f->kind], args.env, args.insn, f->bits,
+    fprintf(o, "%s%s(env, i, t, %u%s%s, %d, %s%s)", r->shape, kind_call[f->kind], f->bits,
             *kind_ea[f->kind] ? ", " : "", kind_ea[f->kind], !f->no_flags, kernel ? "kernel_" : "",
             kernel ? r->kernel : "NULL");
 }
 
-void gen_emit_insn(const struct Gen *g, FILE *o, int fn, struct GenArgs args, bool last) {
-    if (gen_fn_flow(g, fn)) {
-        fprintf(o, "    CONTINUE(");
-        gen_emit_call(g, o, fn, args);
+/** What it does, and where it goes on. */
+static void emit_body(const struct Gen *g, FILE *o, const struct Fn *f) {
+    const struct Row *r = &g->row[f->row];
+    bool flow = r->form.attr & ATTR_FLOW, branch = r->form.attr & ATTR_JCC;
+    fprintf(o, flow ? "    CONTINUE(" : branch ? "    if (" : "    ");
+    emit_call(g, o, f);
+    if (flow)
         fprintf(o, ");\n");
-    } else if (gen_fn_exit(g, fn)) {
-        fprintf(o, "    if (");
-        gen_emit_call(g, o, fn, args);
-        fprintf(o, ")\n        CONTINUE(%s_taken(%s, %s, t, %u));\n", g->row[fns[fn].row].shape, args.env, args.insn,
-                fns[fn].bits);
-    } else {
-        fprintf(o, "    ");
-        gen_emit_call(g, o, fn, args);
+    else if (branch)
+        fprintf(o, ")\n        CONTINUE(%s_taken(env, i, t, %u));\n", r->shape, f->bits);
+    else
         fprintf(o, ";\n");
-    }
-    if (last && !gen_fn_flow(g, fn))
-        fprintf(o, "    CONTINUE(%s);\n", args.next);
+    if (!flow)
+        fprintf(o, "    CONTINUE(i + 1);\n");
 }
 
 static void emit_function(const struct Gen *g, FILE *o, int fn) {
@@ -242,25 +188,17 @@ static void emit_function(const struct Gen *g, FILE *o, int fn) {
             fprintf(o, "    CONTINUE(%s(env, i, t, helper_%s));\n}\n", r->shape, r->kernel);
         return;
     }
-    struct GenArgs args = {"env", "i", "i + 1"};
-    gen_emit_insn(g, o, fn, args, true);
+    emit_body(g, o, f);
     fprintf(o, "}\n");
-    if (gen_fuse_calls(g, fn)) {
-        fprintf(o, "void call_%s(CPUX86State *env, const struct Insn *i, struct Tcg *t) {\n", gen_fn_name(fn));
-        gen_emit_insn(g, o, fn, args, false);
-        fprintf(o, "}\n");
-    }
 }
 
 static void emit_unit(struct Gen *g, int u) {
     char *buf, name[128];
     size_t len;
     FILE *o = gen_begin(&buf, &len);
-    fprintf(o,
-            "#pragma GCC diagnostic ignored \"-Wunused-parameter\"\n%s"
-            "#include \"accel/tcg-lite/exec/helpers.h\"\n#include \"accel/tcg-lite/run/mem.h\"\n"
-            "#include \"accel/tcg-lite/exec/kernels_cond.h\"\n#include \"accel/tcg-lite/exec/shapes_help.h\"\n",
-            !strcmp(g->unit[u].headers, "fuse") ? "#define TCG_INSN_COPIES 1\n" : "");
+    fprintf(o, "#pragma GCC diagnostic ignored \"-Wunused-parameter\"\n"
+               "#include \"accel/tcg-lite/exec/helpers.h\"\n#include \"accel/tcg-lite/run/mem.h\"\n"
+               "#include \"accel/tcg-lite/exec/kernels_cond.h\"\n#include \"accel/tcg-lite/exec/shapes_help.h\"\n");
     if (g->unit[u].kernels[0])
         fprintf(o, "#include \"accel/tcg-lite/%s\"\n", g->unit[u].kernels);
     if (g->unit[u].shapes[0])
@@ -269,21 +207,8 @@ static void emit_unit(struct Gen *g, int u) {
     for (int k = 0; k < fn_count; k++)
         if (fns[k].unit == u)
             emit_function(g, o, k);
-    gen_fuse_unit_functions(g, o, u);
     snprintf(name, sizeof(name), OUT "x86_%s.c", g->unit[u].name);
     gen_finish(g, o, &buf, &len, name);
-}
-
-int gen_fuse_unit(struct Gen *g, const char *name) {
-    struct Unit *u = &g->unit[g->unit_count];
-    if (g->unit_count == MAX_UNITS) {
-        gen_error(g, 0, "too many units");
-        return 0;
-    }
-    snprintf(u->name, sizeof(u->name), "%s", name);
-    snprintf(u->headers, sizeof(u->headers), "fuse");
-    snprintf(u->shapes, sizeof(u->shapes), "run/shapes_fuse.h");
-    return g->unit_count++;
 }
 
 static void emit_exec_h(struct Gen *g) {
@@ -294,30 +219,8 @@ static void emit_exec_h(struct Gen *g) {
             "#ifndef TWIN86_TCG_X86_EXEC_H\n#define TWIN86_TCG_X86_EXEC_H\n#include \"accel/tcg-lite/run/insn.h\"\n");
     for (int k = 0; k < fn_count; k++)
         fprintf(o, "EXEC_FN %s(CPUX86State *env, const struct Insn *i, struct Tcg *t);\n", fns[k].name);
-    gen_fuse_declare(g, o);
     fprintf(o, "#endif\n");
     gen_finish(g, o, &buf, &len, OUT "x86_exec.h");
-}
-
-/** x86_fn_names: parallel to x86_fns. */
-static void emit_names(const struct Gen *g, FILE *o) {
-    bool *named = calloc((size_t)fn_count, sizeof(*named));
-    fprintf(o, "const unsigned x86_fn_count = %d;\nconst char x86_fn_names[] =\n", table_count);
-    for (int k = 0; k < table_count; k++) {
-        int fn = table[k];
-        bool first = fn >= 0 && !named[fn];
-        char mark = first && gen_fn_can_fuse(g, fn, false) ? '-' : first && gen_fn_can_fuse(g, fn, true) ? '|' : '!';
-        if (first) {
-            fprintf(o, "    \"%c%s ", mark, gen_fn_name(fn));
-            gen_fuse_describe(g, o, fn);
-            fprintf(o, "\\0\"\n");
-            named[fn] = true;
-        } else {
-            fprintf(o, "    \"\\0\"\n");
-        }
-    }
-    fprintf(o, "    \"\";\n");
-    free(named);
 }
 
 /** Where each form's functions begin. */
@@ -332,22 +235,17 @@ static void emit_functions(struct Gen *g) {
     char *buf;
     size_t len;
     FILE *o = gen_begin(&buf, &len);
-    fprintf(o, "#include \"accel/tcg-lite/run/functions.h\"\n#include \"accel/tcg-lite/run/fuse.h\"\n"
-               "#include \"accel/tcg-lite/exec/x86_exec.h\"\n");
+    fprintf(o, "#include \"accel/tcg-lite/run/functions.h\"\n#include \"accel/tcg-lite/exec/x86_exec.h\"\n");
     fprintf(o, "const ExecFn x86_fns[] = {\n");
     for (int k = 0; k < table_count; k++)
         fprintf(o, "    %s,\n", table[k] < 0 ? "NULL" : fns[table[k]].name);
     fprintf(o, "    NULL};\n");
     emit_forms(g, o);
-    emit_names(g, o);
-    gen_fuse_table(g, o);
     gen_finish(g, o, &buf, &len, OUT "x86_functions.c");
 }
 
 void gen_emit_functions(struct Gen *g) {
     make_functions(g);
-    for (const char *const *path = g->fusions; *path != NULL; path++)
-        gen_fuse_parse(g, *path);
     for (int u = 0; u < g->unit_count; u++)
         emit_unit(g, u);
     emit_exec_h(g);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /**
- * x86gen TABLE HEADER-FOLDER BUILD-FOLDER [FUSIONS...]: from x86.tab to the decoder's tables (isa/) and exec functions.
+ * x86gen TABLE HEADER-FOLDER BUILD-FOLDER: from x86.tab to the decoder's tables (isa/) and exec functions.
  * See isa/README.md and the engine's README.md for the formats.
  */
 #include "accel/tcg-lite/gen/gen_fn.h"
@@ -157,11 +157,11 @@ int main(int argc, char **argv) {
         else
             good = false;
     }
-    if (!good || argc - a < 3) {
-        fprintf(stderr, "usage: x86gen [--lenient] [--general] TABLE HEADER-FOLDER BUILD-FOLDER [FUSIONS...]\n");
+    if (!good || argc - a != 3) {
+        fprintf(stderr, "usage: x86gen [--lenient] [--general] TABLE HEADER-FOLDER BUILD-FOLDER\n");
         return 2;
     }
-    g->tab = argv[a], g->headers = argv[a + 1], g->out = argv[a + 2], g->fusions = (const char *const *)argv + a + 3;
+    g->tab = argv[a], g->headers = argv[a + 1], g->out = argv[a + 2];
     gen_parse(g);
     size_t len = 0;
     g->text = calloc(1, 1);

@@ -70,7 +70,7 @@ bool emit_leave(struct Emit *e, const struct EmitInsn *x) {
 /** Go on through `link`, to RIP + delta from the block's begin. */
 static void follow(struct Emit *e, struct BlockLink *link, int64_t delta) {
     struct Asm *a = &e->a;
-    if (delta == 0) { /* this block anew, as tcg_loop */
+    if (delta == 0) { /* this block anew */
         asm_jmp_to(a, e->loop);
         return;
     }

@@ -409,7 +409,7 @@ void jit_begin_block(struct Tcg *t, struct Block *b) {
     b->heat = 0;
     b->jit = NULL;
     b->code = t->jit != NULL ? t->jit->no_code : NULL;
-    if (t->jit == NULL || (b->mode & wanted) != have || t->watch != NULL || t->profile != NULL || !b->cached)
+    if (t->jit == NULL || (b->mode & wanted) != have || t->watch != NULL || !b->cached)
         return;
     b->first = b->insn[0].fn;
     b->insn[0].fn = exec_count;

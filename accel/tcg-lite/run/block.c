@@ -5,13 +5,11 @@
 #include "accel/tcg-lite/run/block.h"
 #include "accel/tcg-lite/jit/jit.h"
 #include "accel/tcg-lite/run/functions.h"
-#include "accel/tcg-lite/run/fuse.h"
 #include "accel/tcg-lite/run/links.h"
 #include "accel/tcg-lite/run/liveness.h"
 #include "accel/tcg-lite/run/loop.h"
 #include "accel/tcg-lite/run/tlb.h"
 #include "accel/tcg-lite/watch/debugger.h"
-#include "accel/tcg-lite/watch/profile.h"
 #include "accel/tcg-lite/watch/watch.h"
 #include "cpu/exclusive.h"
 #include "cpu/pagewalk.h"
@@ -41,10 +39,9 @@ struct BlockCache {
     uint64_t flushes, recycled, built;
     struct TcgDecoded decoded[BLOCK_MAX_INSNS];      /* while a block is being built */
     uint8_t bytes[BLOCK_MAX_INSNS * INSN_MAX_BYTES]; /* likewise, if somebody watches */
-    struct FuseIndex *fusions;
-    struct Block *cut;                  /* ends early this once (tcg_block_cut), or NULL: */
-    unsigned cut_from;                  /* where, */
-    ExecFn cut_fn[BLOCK_MAX_INSNS + 1]; /* and what was there */
+    struct Block *cut;                               /* ends early this once (tcg_block_cut), or NULL: */
+    unsigned cut_from;                               /* where, */
+    ExecFn cut_fn[BLOCK_MAX_INSNS + 1];              /* and what was there */
     pthread_mutex_t written_lock;
     struct Written written[WRITTEN_MAX]; /* written_lock: since tcg_code_serve, */
     unsigned written_count;              /* so many; more than WRITTEN_MAX: not all are known */
@@ -59,8 +56,7 @@ struct BlockCache *tcg_blocks_new(size_t arena_bytes) {
     c->segment_size = arena_bytes / SEGMENTS;
     c->begun = 1;
     c->arena = mmap(NULL, arena_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    c->fusions = fuse_index_new();
-    if (c->arena != MAP_FAILED && c->fusions != NULL)
+    if (c->arena != MAP_FAILED)
         return c;
     tcg_blocks_free(c);
     return NULL;
@@ -71,7 +67,6 @@ void tcg_blocks_free(struct BlockCache *c) {
         return;
     if (c->arena != MAP_FAILED)
         munmap(c->arena, c->arena_size);
-    fuse_index_free(c->fusions);
     pthread_mutex_destroy(&c->written_lock);
     free(c);
 }
@@ -275,7 +270,7 @@ static void make_stale(struct Tcg *t, struct Block *b) {
         b->insn[k].fn = tcg_exec_stale;
 }
 
-/* Until it has been left the block is stale, for fused sequences look at that. Not for good: a driver's way to its
+/* Until it has been left the block is stale. Not for good: a driver's way to its
  * device would be decoded anew each time that an interrupt is due there. */
 void tcg_block_cut(struct Tcg *t, const struct Insn *i) {
     struct BlockCache *c = t->blocks;
@@ -542,7 +537,6 @@ static unsigned decode_run(struct Tcg *t, struct Fetch *f, uint32_t mode, unsign
 /* Of a block of so many instructions, what observers want to know included. */
 static size_t block_size(const struct Tcg *t, unsigned count, unsigned exits, unsigned bytes, size_t *extra_at) {
     *extra_at = sizeof(struct Block) + (count + 1) * sizeof(struct Insn) + (2 + exits) * sizeof(struct BlockLink);
-    *extra_at += UNLIKELY(t->profile != NULL) ? PROFILE_BLOCK_BYTES : 0;
     size_t extra = UNLIKELY(t->watch != NULL) ? tcg_extra_size(t->watch, count, bytes) : 0;
     return (*extra_at + extra + 63) & ~(size_t)63;
 }
@@ -644,10 +638,6 @@ static struct Block *build(struct Tcg *t, struct Fetch *f, uint64_t phys, uint32
     if (crosses)
         protect(t, &f->second);
     fill(b, t->blocks->decoded, n, bytes);
-    if (UNLIKELY(t->profile != NULL))
-        tcg_profile_block(t->profile, b, t->blocks->decoded);
-    else if (!t->debug_watching && t->jit == NULL) /* a stop must come right behind the access */
-        fuse_pick(t->blocks->fusions, b->insn, n, t->watch == NULL);
     if (UNLIKELY(t->watch != NULL))
         watch_block(t, b, (uint8_t *)b + extra_at);
     if (f->page->host != NULL) /* what is not memory may read differently next time */

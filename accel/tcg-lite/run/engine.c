@@ -13,7 +13,6 @@
 #include "accel/tcg-lite/run/loop.h"
 #include "accel/tcg-lite/run/mode.h"
 #include "accel/tcg-lite/run/tlb.h"
-#include "accel/tcg-lite/watch/profile.h"
 #include "accel/tcg-lite/watch/watch.h"
 #include "base/why.h"
 
@@ -40,7 +39,6 @@ struct Options {
     enum { JIT_OFF, JIT_ON, JIT_EAGER } jit;
     bool jit_miss;
     unsigned tb_size; /* MiB */
-    FILE *profile;    /* where to count sequences of instructions to (profile.h), or NULL */
 };
 
 static bool set_plain(struct Options *o, const char *value) {
@@ -75,15 +73,6 @@ static bool set_tb_size(struct Options *o, const char *value) {
     return isdigit((unsigned char)value[0]) && *end == '\0' && n >= 1 && n <= TB_SIZE_MAX;
 }
 
-static bool set_profile(struct Options *o, const char *value) {
-    if (o->profile != NULL)
-        fclose(o->profile);
-    o->profile = fopen(value, "we");
-    if (o->profile != NULL)
-        fprintf(o->profile, "# twin86: executed sequences of instructions (accel/tcg-lite/watch/profile.h)\n");
-    return o->profile != NULL;
-}
-
 static const struct {
     const char *name, *values;
     bool (*set)(struct Options *o, const char *value);
@@ -91,8 +80,7 @@ static const struct {
                      {"thread", "single|multi", set_threads},
                      {"jit", "on|off|eager", set_jit},
                      {"jit-miss", "on|off", set_jit_miss},
-                     {"tb-size", "MIB (1 to 4096)", set_tb_size},
-                     {"profile", "FILE, which can be written", set_profile}};
+                     {"tb-size", "MIB (1 to 4096)", set_tb_size}};
 enum { KNOWN_OPTIONS = sizeof(known_options) / sizeof(known_options[0]) };
 
 /* One option, "NAME=VALUE". */
@@ -131,12 +119,7 @@ static int parse(struct Options *o, const char *options, char *why, size_t n) {
 }
 
 static void destroy(struct Accel *accel) {
-    struct Options *o = accel->data;
-    if (o != NULL && o->profile != NULL) {
-        fprintf(o->profile, "end\n");
-        fclose(o->profile);
-    }
-    free(o);
+    free(accel->data);
     accel->data = NULL;
 }
 
@@ -145,6 +128,7 @@ static int init(struct Accel *accel, char *why, size_t n) {
     if (o == NULL)
         return -ENOMEM;
     o->tb_size = TB_SIZE_DEFAULT;
+    o->jit = JIT_ON;
     int r = parse(o, accel->options, why, n);
     accel->data = o;
     accel->threads = o->threads;
@@ -214,8 +198,6 @@ static int vcpu_init(struct CPUState *cpu, struct Accel *accel) {
         begin_translator(t, o);
     if (tcg_watch_init(t, accel != NULL) != 0)
         return -ENOMEM;
-    if (o != NULL && o->profile != NULL && (t->profile = tcg_profile_new(o->profile)) == NULL)
-        return -ENOMEM;
     tcg_tlb_init(t);
     const struct BusListener listener = {.mapping_changed = mapping_changed,
                                          .code_written = accel != NULL ? code_written : code_written_somewhere,
@@ -233,7 +215,6 @@ static void vcpu_destroy(struct CPUState *cpu) {
     tcg_blocks_free(t->blocks);
     jit_free(t->jit);
     tcg_watch_free(t);
-    tcg_profile_free(t->profile);
     links_free(t->links);
     free(t);
     cpu->engine = NULL;

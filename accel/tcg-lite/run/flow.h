@@ -34,18 +34,6 @@ ALWAYS_INLINE const struct Insn *tcg_enter(struct Tcg *t, struct Block *b) {
     return b->insn;
 }
 
-/** The conditional branch `from` leads back to `first`, with which its block begins: go on there. False: something may
- *  be due, so take the way through the link. */
-ALWAYS_INLINE bool tcg_loop(struct Tcg *t, const struct Insn *first, const struct Insn *from) {
-    /* block_of would read first->idx, which is 0 */
-    const struct Block *b = (const struct Block *)((uintptr_t)first - offsetof(struct Block, insn));
-    uint64_t icount = t->icount - from->behind + b->count;
-    if (UNLIKELY(icount > atomic_load_explicit(&t->limit, memory_order_relaxed)))
-        return false;
-    t->icount = icount;
-    return true;
-}
-
 /** Go on at env->rip through the link of i, which changes nothing that decoding or translation depends on. */
 ALWAYS_INLINE const struct Insn *tcg_follow(struct Tcg *t, const struct Insn *i, struct BlockLink *link) {
     struct Block *b = link->target;

@@ -29,8 +29,6 @@ struct FormFunctions {
 
 extern const struct FormFunctions x86_form_fns[]; /* parallel to x86_rows */
 extern const ExecFn x86_fns[];
-extern const unsigned x86_fn_count;
-extern const char x86_fn_names[]; /* of each a string: mark and name, as in profile.h, or "" if it has been named */
 
 /** A decoded instruction on its way into a block. */
 struct TcgDecoded {

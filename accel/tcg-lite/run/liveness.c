@@ -2,8 +2,7 @@
 #include "accel/tcg-lite/run/liveness.h"
 
 /**
- * It shows the flags to no fault handler, or its operand is in memory. Only the base instruction set is looked at: the
- * sequences of fuse_measured.tab were measured so, and with more they would have to be measured anew.
+ * It shows the flags to no fault handler, or its operand is in memory. Only the base instruction set is looked at.
  */
 static bool is_harmless(const struct X86Row *row) {
     return row->faults == 0 && (row->feature == CPUID_NONE || row->feature == CPUID_CMOV);

@@ -8,8 +8,8 @@
 #define TWIN86_TCG_MEM_H
 
 #include "accel/tcg-lite/exec/x87/fpu_host.h"
-#include "accel/tcg-lite/run/fused.h"
 #include "accel/tcg-lite/run/loop.h"
+#include "accel/tcg-lite/run/tcg.h"
 
 #include <string.h>
 
@@ -58,7 +58,7 @@ ALWAYS_INLINE void mem_check_aligned(struct Tcg *t, const struct Insn *i, uint64
                                      enum Access access) {
     if (UNLIKELY(linear & (size - 1)) && (access & (ACCESS_ALIGNED | ACCESS_PACKED)) &&
         !((access & ACCESS_PACKED) && (t->env->mxcsr & MXCSR_MM)))
-        tcg_raise_error(t, insn_commit(i), VEC_GP, 0);
+        tcg_raise_error(t, i, VEC_GP, 0);
 }
 
 /** The ModRM memory operand's linear address. */
@@ -74,7 +74,7 @@ ALWAYS_INLINE uint64_t ea_linear(CPUX86State *env, const struct Insn *i, struct 
         mem_check_aligned(t, i, ea, size, access);
         return ea;
     }
-    return mem_linear(t, insn_commit(i), i->seg, ea_offset(env, i), size, access);
+    return mem_linear(t, i, i->seg, ea_offset(env, i), size, access);
 }
 
 /* Slow paths: TLB miss, page crossing, MMIO, code pages. Current privilege. Stores return true when the block of i has
@@ -149,48 +149,6 @@ ALWAYS_INLINE void *mem_host_write(struct Tcg *t, uint64_t linear, unsigned size
     return tlb_host(e->tag_write, e->host, linear, size);
 }
 
-/** The same through what a sequence remembers, if i is a copy. */
-ALWAYS_INLINE void *near_read(struct Tcg *t, struct PageNear *near, uint64_t linear, unsigned size) {
-    if (near->knows == NEAR_NOTHING) {
-        const struct TlbEntry *e = tlb_entry(t, linear);
-        near->tag = e->tag_read;
-        near->host = e->host;
-        near->knows = NEAR_READ;
-    }
-    return tlb_host(near->tag, near->host, linear, size);
-}
-ALWAYS_INLINE void *near_write(struct Tcg *t, struct PageNear *near, uint64_t linear, unsigned size) {
-    if (near->knows != NEAR_WRITE) {
-        const struct TlbEntry *e = tlb_entry(t, linear);
-        near->tag = e->tag_write;
-        near->host = e->host;
-        near->knows = NEAR_WRITE;
-    }
-    return tlb_host(near->tag, near->host, linear, size);
-}
-ALWAYS_INLINE void *operand_host_read(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
-    struct InsnCopy *copy = insn_is_copy(i);
-    return copy ? near_read(t, &copy->operand, linear, size) : mem_host_read(t, linear, size);
-}
-ALWAYS_INLINE void *operand_host_write(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
-    struct InsnCopy *copy = insn_is_copy(i);
-    return copy ? near_write(t, &copy->operand, linear, size) : mem_host_write(t, linear, size);
-}
-ALWAYS_INLINE void *stack_host_read(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
-    struct InsnCopy *copy = insn_is_copy(i);
-    return copy ? near_read(t, &copy->stack, linear, size) : mem_host_read(t, linear, size);
-}
-ALWAYS_INLINE void *stack_host_write(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
-    struct InsnCopy *copy = insn_is_copy(i);
-    return copy ? near_write(t, &copy->stack, linear, size) : mem_host_write(t, linear, size);
-}
-/** What a slow store returned, for the sequence. */
-ALWAYS_INLINE void insn_stored(const struct Insn *i, bool stale) {
-    struct InsnCopy *copy = insn_is_copy(i);
-    if (copy != NULL)
-        copy->stale = stale;
-}
-
 /* 1, 2, 4 or 8 bytes by one access of the host, for other processors look on: memcpy of a size that is not constant
  * may store a byte twice. */
 ALWAYS_INLINE uint64_t host_load(const void *p, unsigned size) {
@@ -214,32 +172,32 @@ ALWAYS_INLINE void host_store(void *p, unsigned size, uint64_t v) {
 
 /** 1, 2, 4 or 8 bytes, any alignment. */
 ALWAYS_INLINE uint64_t mem_load(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
-    void *p = operand_host_read(t, i, linear, size);
-    return LIKELY(p != NULL) ? host_load(p, size) : mem_load_slow(t, insn_commit(i), linear, size);
+    void *p = mem_host_read(t, linear, size);
+    return LIKELY(p != NULL) ? host_load(p, size) : mem_load_slow(t, i, linear, size);
 }
 ALWAYS_INLINE void mem_store(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, uint64_t v) {
-    void *p = operand_host_write(t, i, linear, size);
+    void *p = mem_host_write(t, linear, size);
     if (LIKELY(p != NULL))
         host_store(p, size, v);
     else
-        insn_stored(i, mem_store_slow(t, insn_commit(i), linear, size, v));
+        mem_store_slow(t, i, linear, size, v);
 }
 
 ALWAYS_INLINE uint64_t mem_load_stack(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
-    void *p = stack_host_read(t, i, linear, size);
-    return LIKELY(p != NULL) ? host_load(p, size) : mem_load_stack_slow(t, insn_commit(i), linear, size);
+    void *p = mem_host_read(t, linear, size);
+    return LIKELY(p != NULL) ? host_load(p, size) : mem_load_stack_slow(t, i, linear, size);
 }
 ALWAYS_INLINE void mem_store_stack(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, uint64_t v) {
-    void *p = stack_host_write(t, i, linear, size);
+    void *p = mem_host_write(t, linear, size);
     if (LIKELY(p != NULL))
         host_store(p, size, v);
     else
-        insn_stored(i, mem_store_stack_slow(t, insn_commit(i), linear, size, v));
+        mem_store_stack_slow(t, i, linear, size, v);
 }
 
 ALWAYS_INLINE uint64_t mem_load_unaligned(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
     void *p = mem_host_read(t, linear, size);
-    return LIKELY(p != NULL) ? host_load(p, size) : mem_load_unaligned_slow(t, insn_commit(i), linear, size);
+    return LIKELY(p != NULL) ? host_load(p, size) : mem_load_unaligned_slow(t, i, linear, size);
 }
 
 /** More than 8 bytes, at once if they can be. */
@@ -248,14 +206,14 @@ ALWAYS_INLINE void mem_load_vec(struct Tcg *t, const struct Insn *i, uint64_t li
     if (LIKELY(p != NULL))
         memcpy(out, p, size);
     else
-        mem_load_bytes(t, insn_commit(i), linear, out, size);
+        mem_load_bytes(t, i, linear, out, size);
 }
 ALWAYS_INLINE void mem_store_vec(struct Tcg *t, const struct Insn *i, uint64_t linear, const void *in, unsigned size) {
     void *p = mem_host_write(t, linear, size);
     if (LIKELY(p != NULL))
         memcpy(p, in, size);
     else
-        insn_stored(i, mem_store_bytes(t, insn_commit(i), linear, in, size));
+        mem_store_bytes(t, i, linear, in, size);
 }
 
 #endif

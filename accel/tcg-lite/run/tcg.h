@@ -177,8 +177,7 @@ struct Tcg {
     struct BlockLink *slow_link;
     struct Block *slow_block;
 
-    struct TcgWatch *watch;     /* NULL: nobody looks at instructions (watch.h) */
-    struct TcgProfile *profile; /* NULL: nobody counts sequences (profile.h) */
+    struct TcgWatch *watch; /* NULL: nobody looks at instructions (watch.h) */
 
     uint64_t split_locks; /* locked operands that lay in two pages */
     unsigned beside_code; /* stores beside what is decoded (tcg_code_stored) */

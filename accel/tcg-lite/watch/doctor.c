@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* `twin86 doctor`: what this build of the engine makes of this host's processor. */
 #include "accel/tcg-lite/exec/vec/host_cpu.h"
-#include "accel/tcg-lite/run/fuse.h"
 #include "accel/tcg-lite/watch/watch.h"
 
 static const struct {
@@ -17,8 +16,6 @@ static const struct {
 };
 
 void tcg_doctor(FILE *f) {
-    fprintf(f, "  sequences of instructions compiled in: %u%s\n", x86_fusion_count,
-            x86_fusion_count < 1000 ? "; without the measured ones (--disable-sequences) it is slower" : "");
 #ifdef TWIN86_NO_TAIL_CALLS
     fprintf(f, "  built without tail calls, so slower; clang 15 and later have them\n");
 #endif

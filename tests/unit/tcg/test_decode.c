@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The decoder: fields, lengths, prefixes, legality and gating by mode and feature. */
 #include "accel/tcg-lite/run/functions.h"
-#include "accel/tcg-lite/run/fuse.h"
 #include "accel/tcg-lite/run/tcg.h"
 #include "tests/unit/suites.h"
 
@@ -17,8 +16,14 @@ enum {
     M64 = MODE_CODE64 | MODE_SSE | MODE_FLAT
 };
 
-/* Functions for simple addresses and unread flags come with the sequences (configure --disable-variants). */
-static bool has_variants(void) { return x86_fusion_count != 0; }
+/* Functions for simple addresses and unread flags (configure --disable-variants). */
+static bool has_variants(void) {
+#ifdef WITH_VARIANTS
+    return true;
+#else
+    return false;
+#endif
+}
 
 static void setup(void) { memset(model.feature, 0xff, sizeof(model.feature)); }
 

@@ -50,7 +50,7 @@ ALWAYS_INLINE void sse_compare(CPUX86State *env, const struct Insn *i, struct Tc
     uint32_t flags = k(xmm_read(env, i->reg), b);
     if (check)
         xm_end(t, i, before);
-    cc_set_compare(insn_cc(t, i), flags);
+    cc_set_compare(&t->cc, flags);
 }
 ALWAYS_INLINE void sse_to_int(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits, V128 b, bool check,
                               VecToInt k) {

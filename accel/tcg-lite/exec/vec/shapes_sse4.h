@@ -44,11 +44,11 @@ ALWAYS_INLINE void sse_xmm0_m(SHAPE_M, VecTernary k) {
 /** EFLAGS = k(V, W) */
 ALWAYS_INLINE void sse_test_r(SHAPE_R, VecCompare k) {
     (void)bits, (void)cc;
-    cc_set_compare(insn_cc(t, i), k(xmm_read(env, i->reg), xmm_read(env, i->rm)));
+    cc_set_compare(&t->cc, k(xmm_read(env, i->reg), xmm_read(env, i->rm)));
 }
 ALWAYS_INLINE void sse_test_m(SHAPE_M, VecCompare k) {
     (void)bits, (void)cc;
-    cc_set_compare(insn_cc(t, i), k(xmm_read(env, i->reg), xmm_load(env, i, t, ea, VEC_128)));
+    cc_set_compare(&t->cc, k(xmm_read(env, i->reg), xmm_load(env, i, t, ea, VEC_128)));
 }
 
 /* ---- SHA: AMD's processors do not ask for alignment (measured on family 19h), Intel's do as ever ---- */
@@ -215,14 +215,14 @@ ALWAYS_INLINE uint32_t sse_pcmpestr(CPUX86State *env, const struct Insn *i, stru
     unsigned imm = (uint8_t)i->imm;
     struct PcmpStr r = kernel_pcmpstr(xmm_read(env, i->reg), pcmpstr_explicit(k(env, REG_AX), imm), b,
                                       pcmpstr_explicit(k(env, REG_DX), imm), imm);
-    cc_load(insn_cc(t, i), r.flags);
+    cc_load(&t->cc, r.flags);
     return r.bits;
 }
 ALWAYS_INLINE uint32_t sse_pcmpistr(CPUX86State *env, const struct Insn *i, struct Tcg *t, V128 b) {
     unsigned imm = (uint8_t)i->imm;
     V128 a = xmm_read(env, i->reg);
     struct PcmpStr r = kernel_pcmpstr(a, pcmpstr_length(a, imm), b, pcmpstr_length(b, imm), imm);
-    cc_load(insn_cc(t, i), r.flags);
+    cc_load(&t->cc, r.flags);
     return r.bits;
 }
 ALWAYS_INLINE void sse_put_index(CPUX86State *env, const struct Insn *i, uint32_t found) {

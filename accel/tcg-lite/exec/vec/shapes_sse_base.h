@@ -41,8 +41,8 @@ ALWAYS_INLINE V128 xmm_load(CPUX86State *env, const struct Insn *i, struct Tcg *
     if (w < VEC_128)
         return (V128){(long long)mem_load(t, i, ea_linear(env, i, t, ea, w, ACCESS_READ), w), 0};
     uint64_t linear = ea_linear(env, i, t, ea, 16, ACCESS_READ | vec_aligned(w));
-    const V128 *p = operand_host_read(t, i, linear, 16);
-    return LIKELY(p != NULL) ? _mm_loadu_si128(p) : xmm_load_slow(t, insn_commit(i), linear);
+    const V128 *p = mem_host_read(t, linear, 16);
+    return LIKELY(p != NULL) ? _mm_loadu_si128(p) : xmm_load_slow(t, i, linear);
 }
 ALWAYS_INLINE void xmm_store(CPUX86State *env, const struct Insn *i, struct Tcg *t, enum EaKind ea, enum VecWidth w,
                              V128 v) {
@@ -51,11 +51,11 @@ ALWAYS_INLINE void xmm_store(CPUX86State *env, const struct Insn *i, struct Tcg 
         return;
     }
     uint64_t linear = ea_linear(env, i, t, ea, 16, ACCESS_WRITE | vec_aligned(w));
-    V128 *p = operand_host_write(t, i, linear, 16);
+    V128 *p = mem_host_write(t, linear, 16);
     if (LIKELY(p != NULL))
         _mm_storeu_si128(p, v);
     else
-        insn_stored(i, xmm_store_slow(t, insn_commit(i), linear, v));
+        xmm_store_slow(t, i, linear, v);
 }
 
 /* ---- approximations ---- */

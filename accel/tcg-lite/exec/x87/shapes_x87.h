@@ -16,7 +16,7 @@ ALWAYS_INLINE unsigned x87_index(const CPUX86State *env, unsigned n) { return ((
 ALWAYS_INLINE struct X87Reg *x87_st(CPUX86State *env, unsigned n) { return &env->fpr[x87_index(env, n)]; }
 ALWAYS_INLINE bool x87_empty(const CPUX86State *env, unsigned n) { return !(env->ftw >> x87_index(env, n) & 1); }
 ALWAYS_INLINE void x87_set_valid(CPUX86State *env, unsigned n) { env->ftw |= (uint8_t)(1u << x87_index(env, n)); }
-ALWAYS_INLINE void x87_set_empty(CPUX86State *env, unsigned n) { env->ftw &= (uint8_t) ~(1u << x87_index(env, n)); }
+ALWAYS_INLINE void x87_set_empty(CPUX86State *env, unsigned n) { env->ftw &= (uint8_t)~(1u << x87_index(env, n)); }
 ALWAYS_INLINE void x87_move_top(CPUX86State *env, unsigned by) {
     env->fsw = (uint16_t)((env->fsw & ~FSW_TOP) | ((env->fsw + (by << FSW_TOP_SHIFT)) & FSW_TOP));
 }
@@ -166,7 +166,7 @@ ALWAYS_INLINE void x87_unary(CPUX86State *env, const struct Insn *i, struct Tcg 
         x87_commit(env, i, t, k(x87_st(env, 0)), codes);
         return;
     }
-    env->fsw &= (uint16_t) ~(codes & FSW_C2);
+    env->fsw &= (uint16_t)~(codes & FSW_C2);
     if (x87_stack_fault(t, i, 0)) {
         *x87_st(env, 0) = x87_indefinite;
         x87_set_valid(env, 0);
@@ -220,7 +220,7 @@ ALWAYS_INLINE void x87_unary_push(CPUX86State *env, const struct Insn *i, struct
     struct X87Reg pushed = x87_indefinite;
     bool under = x87_empty(env, 0);
     if (UNLIKELY(under || !x87_empty(env, 7))) {
-        env->fsw &= (uint16_t) ~(codes & FSW_C2);
+        env->fsw &= (uint16_t)~(codes & FSW_C2);
         if (!x87_stack_fault(t, i, under ? 0 : FSW_C1))
             return;
         *x87_st(env, 0) = x87_indefinite;
@@ -394,7 +394,7 @@ ALWAYS_INLINE void x87_load_m80(CPUX86State *env, const struct Insn *i, struct T
     if (LIKELY(p != NULL))
         memcpy(out, p, 10);
     else
-        mem_load_m80(t, insn_commit(i), out);
+        mem_load_m80(t, i, out);
 }
 /** FBLD. */
 ALWAYS_INLINE void x87_load_bcd_m(SHAPE_M, X87Load k) {
@@ -514,7 +514,7 @@ ALWAYS_INLINE void x87_store(CPUX86State *env, const struct Insn *i, struct Tcg 
     uint32_t sw = k(&r, v);
     if (!(sw & X87_LEFT_ONE)) {
         if (size == 10 && (wraps || !mem_host_write(t, linear, size)))
-            insn_stored(i, mem_store_m80(t, i, v));
+            mem_store_m80(t, i, v);
         else
             mem_store_vec(t, i, linear, v, size);
     }
