@@ -13,6 +13,8 @@ run() { # NAME FORMAT DRIVE
     for round in $(seq 1 "$rounds"); do
         "$tool" journal "$i" $((number + 1)) "format=$2,$3" > "$work/flushed" 2> "$work/error" &
         pid=$!
+        # the first kill comes after a record, however slow the host is
+        for _ in $(seq $((round == 1 ? 600 : 0))); do [ -s "$work/flushed" ] && break || sleep 0.1; done
         sleep "0.$((RANDOM % 4))$((RANDOM % 10))"
         kill -KILL $pid
         wait $pid 2> /dev/null
