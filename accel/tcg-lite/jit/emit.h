@@ -18,15 +18,22 @@
 
 enum { ADDR = R14, TEMP = R15, TCG = RBP, FRAME = RSP };
 
+enum { LOOKS = 4, NO_LOOK = LOOKS };
+
 /** The host's stack while generated code runs. */
 struct Frame {
-    uint64_t gpr[4]; /* the guest's R12 to R15 */
-    uint64_t rip;    /* env->rip: of the running block's first instruction */
+    uint64_t gpr[4];  /* the guest's R12 to R15 */
+    uint64_t kept[2]; /* operands that struct Pending names: KEPT_A, KEPT_B */
+    uint64_t rip;     /* env->rip: of the running block's first instruction */
     CPUX86State *env;
     uint64_t save[3]; /* within an instruction */
     uint64_t result;  /* of what was called */
-    uint64_t spare;
+    uint64_t scratch[3];
+    uint64_t look[LOOKS]; /* host addresses of parts of pages; 0: not known (looks.c) */
 };
+/** What guest_rm knows beside general registers. */
+enum { KEPT_A = 16 * 8, KEPT_B = 17 * 8 };
+_Static_assert(offsetof(struct Frame, kept) - offsetof(struct Frame, gpr) == KEPT_A - 12 * 8, "guest_rm");
 #define AT_FRAME(field) rm_mem(FRAME, (int32_t)offsetof(struct Frame, field))
 #define AT_TCG(field) rm_mem(TCG, (int32_t)offsetof(struct Tcg, field))
 
@@ -79,8 +86,10 @@ struct Pending {
     } kind;
     uint8_t bits;
     bool is_imm;
-    uint8_t a, b; /* byte offsets of guest registers: the result, or the first operand; the second one */
-    int32_t imm;  /* instead of b */
+    uint8_t a,
+        b;       /* the result, or the first operand; the second one: byte offsets of guest registers, or KEPT_A; KEPT_B
+                  */
+    int32_t imm; /* instead of b */
 };
 
 /** What generated code returns: the struct Insn to go on with; with this bit set it is one that has host code, but this
@@ -92,7 +101,7 @@ enum { OUT_MAX = 512 };
 /** Code out of line: how it is reached, and what it does. */
 struct Out {
     uint8_t *jump;
-    enum { OUT_BAIL, OUT_MISS, OUT_TAKEN, OUT_LINK, OUT_FIND, OUT_EDGE } kind;
+    enum { OUT_BAIL, OUT_MISS, OUT_LOOK, OUT_TAKEN, OUT_LINK, OUT_FIND, OUT_EDGE } kind;
     unsigned k;
     struct Pending pending;
     struct BlockLink *link;
@@ -101,6 +110,8 @@ struct Out {
     uint16_t vec_dirty;
     uint8_t size; /* of an access */
     bool write;
+    uint8_t base; /* OUT_LOOK: ... at this register, plus `delta` */
+    uint8_t look; /* the look that has failed, or NO_LOOK */
 };
 
 struct Emit;
@@ -121,7 +132,15 @@ struct EmitInsn {
     const uint8_t *imm; /* the immediate's bytes */
     uint8_t imm_len;
     uint16_t vec_have; /* vector registers that must be in the host's before it */
+    struct Pending in; /* Emit.pending before it */
     EmitFn emitter;    /* NULL: none, its exec function is called */
+};
+
+/** Where bytes at a base register are in the host (looks.c): Frame.look has the address of those at `lo`. */
+struct Look {
+    bool known, write;
+    uint8_t base;
+    int32_t lo, hi; /* from what the register has now */
 };
 
 struct Emit {
@@ -138,6 +157,9 @@ struct Emit {
     uint8_t *loop;                /* the block's own entry */
     uint16_t vec_have, vec_dirty; /* vector registers that the host's have; and env->vec not */
     bool vec_wide;                /* that is with their upper halves */
+    struct Look look[LOOKS];
+    unsigned next_look;
+    uint32_t written; /* general registers that the instruction writes */
     unsigned outs;
     struct JitBlock *entries;
     /* not cleared: */
@@ -181,6 +203,8 @@ void emit_lookup(struct Emit *e, unsigned size, bool write);
 /** Out of line: the TLB's other place is looked at before leaving. */
 void emit_miss(struct Emit *e, const struct Out *o);
 void operand_make(struct Jit *j, struct Asm *a);
+/** Where that fails, to an Out of this kind. */
+struct Out *emit_lookup_or(struct Emit *e, unsigned size, bool write, int kind);
 /** The memory operand's host address in ADDR. */
 struct HostRm emit_memory(struct Emit *e, const struct EmitInsn *x, unsigned size, bool write);
 
@@ -190,6 +214,16 @@ void emit_bail_always(struct Emit *e);
 /** Out of line: that. */
 void emit_bail_here(struct Emit *e, const struct Out *o);
 struct Out *emit_out(struct Emit *e, uint8_t *jump, int kind);
+
+/* ---- looks.c ---- */
+
+/** ADDR: the host address of `size` bytes at a base register plus disp, if other instructions of the block are near
+ *  enough that one look into the TLB does for all. Takes the flags. */
+bool look_shared(struct Emit *e, unsigned base, int32_t disp, unsigned size, bool write);
+/** Out of line: look for these bytes alone. */
+void look_slow(struct Emit *e, const struct Out *o);
+/** Behind an instruction: what is still known? */
+void look_after(struct Emit *e, const struct EmitInsn *x);
 
 /* ---- flags (flags.c) ---- */
 
@@ -204,6 +238,11 @@ void flags_flush(struct Emit *e, const struct Pending *p);
 void flags_pending(struct Emit *e, const struct EmitInsn *x, struct Pending p, uint8_t host);
 /** Behind one whose flags are all in the host's, and nowhere else. Takes ADDR, TEMP. */
 void flags_generic(struct Emit *e, const struct EmitInsn *x);
+/** In a way into the midst of a block: what `p` has kept follows from t->cc. Takes ADDR, TEMP. */
+void flags_rebuild(struct Emit *e, const struct Pending *p);
+static inline bool flags_are_kept(const struct Pending *p) {
+    return p->kind != PENDING_NONE && (p->a == KEPT_A || (!p->is_imm && p->b == KEPT_B));
+}
 /** Behind an ALU operation that has left its flags in the host's: to t->cc. `result` and `src` are host registers. */
 void flags_stored(struct Emit *e, const struct EmitInsn *x, unsigned alu, unsigned bits, unsigned result, bool is_imm,
                   unsigned src, int32_t imm);

@@ -4,7 +4,7 @@
 
 /** The second operand: an immediate, a guest register, or, once it is loaded, TEMP. */
 struct Source {
-    bool is_imm, in_temp;
+    bool is_imm, in_temp, kept; /* kept: flags may follow from it, `off` says where */
     uint8_t off;
     int32_t imm;
 };
@@ -35,7 +35,8 @@ static void note_flags(struct Emit *e, const struct EmitInsn *x, unsigned alu, u
     bool odd = (dst & 1) || (!s.is_imm && !s.in_temp && (s.off & 1));
     struct Pending p = {.bits = (uint8_t)bits, .is_imm = s.is_imm, .a = (uint8_t)dst, .b = s.off, .imm = s.imm};
     p.kind = is_logic(alu) ? PENDING_LOGIC : alu == ALU_CMP ? PENDING_CMP : alu == ALU_ADD ? PENDING_ADD : PENDING_SUB;
-    bool lost = s.in_temp || (!s.is_imm && s.off == dst && alu != ALU_CMP); /* the second operand is gone */
+    bool lost =
+        (s.in_temp && !s.kept) || (!s.is_imm && s.off == dst && alu != ALU_CMP); /* the second operand is gone */
     if (reads_carry(alu) || odd || (lost && !is_logic(alu)))
         flags_generic(e, x);
     else
@@ -65,16 +66,10 @@ static void from_memory(struct Emit *e, const struct EmitInsn *x, unsigned alu, 
         in_register(e, x, alu, bits, dst, s);
         return;
     }
-    unsigned result = ADDR;
-    if (alu == ALU_CMP) {
-        asm_load(&e->a, 64, ADDR, guest_rm(dst));
-        asm_alu(&e->a, ALU_SUB, bits, ADDR, rm_reg(TEMP));
-    } else {
-        operate(e, alu, bits, guest_rm(dst), s);
-        guest_clear_upper(e, dst, bits);
-        asm_load(&e->a, 64, ADDR, guest_rm(dst));
-    }
-    flags_stored(e, x, alu, bits, result, false, TEMP, 0);
+    s.kept = true;
+    s.off = KEPT_B;
+    asm_store(&e->a, 64, guest_rm(KEPT_B), TEMP);
+    in_register(e, x, alu, bits, dst, s);
 }
 
 /** memory OP= source, or compare. */
@@ -91,16 +86,17 @@ static void to_memory(struct Emit *e, const struct EmitInsn *x, unsigned alu, un
         return;
     }
     asm_load(&e->a, bits, TEMP, rm);
+    if (alu == ALU_CMP)
+        asm_store(&e->a, 64, guest_rm(KEPT_A), TEMP);
     if (s.is_imm)
-        asm_alu_imm(&e->a, alu == ALU_CMP ? ALU_SUB : alu, bits, rm_reg(TEMP), s.imm);
+        asm_alu_imm(&e->a, alu, bits, rm_reg(TEMP), s.imm);
     else
-        asm_alu(&e->a, alu == ALU_CMP ? ALU_SUB : alu, bits, TEMP, guest_rm(s.off));
-    if (alu != ALU_CMP)
+        asm_alu(&e->a, alu, bits, TEMP, guest_rm(s.off));
+    if (alu != ALU_CMP) {
         asm_store(&e->a, bits, rm, TEMP);
-    unsigned src = s.is_imm ? 0 : guest_target(s.off, ADDR);
-    if (!s.is_imm && guest_in_frame(s.off))
-        asm_load(&e->a, 64, ADDR, guest_rm(s.off));
-    flags_stored(e, x, alu, bits, TEMP, s.is_imm, src, s.imm);
+        asm_store(&e->a, 64, guest_rm(KEPT_A), TEMP);
+    }
+    note_flags(e, x, alu, bits, KEPT_A, s);
 }
 
 /** Both operands' registers, and which of them is AH to BH: those need an encoding without REX. */
@@ -153,8 +149,9 @@ bool emit_test(struct Emit *e, const struct EmitInsn *x) {
             asm_alu_imm(&e->a, ALU_AND, bits, rm_reg(TEMP), (int32_t)i->imm);
         else
             asm_alu(&e->a, ALU_AND, bits, TEMP, guest_rm(i->reg));
-        if (flags_wanted(x))
-            flags_stored(e, x, ALU_AND, bits, TEMP, true, 0, 0);
+        asm_store(&e->a, 64, guest_rm(KEPT_A), TEMP);
+        p = (struct Pending){.kind = PENDING_LOGIC, .bits = (uint8_t)bits, .a = KEPT_A};
+        flags_pending(e, x, p, FB_ALL);
         return true;
     }
     struct HostOp op = {.prefix = bits == 16 ? 0x66 : 0, .wide = bits == 64, .byte_rm = bits == 8};

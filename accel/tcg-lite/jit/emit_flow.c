@@ -12,6 +12,8 @@ static void move_sp(struct Emit *e, int32_t by) {
 
 /** ADDR: the host address of the eight bytes at `by` from the top of the stack. */
 static void stack_memory(struct Emit *e, int32_t by, bool write) {
+    if (look_shared(e, REG_SP * 8, by, 8, write))
+        return;
     asm_lea(&e->a, ADDR, rm_mem(guest_rm(REG_SP * 8).reg, by));
     emit_lookup(e, 8, write);
 }

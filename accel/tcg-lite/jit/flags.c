@@ -12,11 +12,14 @@ enum { KEEP = ~(CC_AUX_CF_PO | CC_LAZY_CF | CC_LAZY_OF) };
 
 static int32_t lazy(unsigned bits, unsigned added) { return (int32_t)(CC_LAZY | added | (64 - bits)); }
 
+static bool has_second(const struct Pending *p) {
+    return !p->is_imm && p->kind != PENDING_LOGIC && p->kind != PENDING_INC && p->kind != PENDING_DEC;
+}
+
 static bool uses(const struct Pending *p, uint32_t registers) {
     if (p->kind == PENDING_NONE)
         return false;
-    bool second = !p->is_imm && p->kind != PENDING_LOGIC && p->kind != PENDING_INC && p->kind != PENDING_DEC;
-    return (registers >> (p->a / 8) & 1) || (second && (registers >> (p->b / 8) & 1));
+    return (registers >> (p->a / 8) & 1) || (has_second(p) && (registers >> (p->b / 8) & 1));
 }
 
 /* ---- to t->cc ---- */
@@ -80,14 +83,41 @@ void flags_flush(struct Emit *e, const struct Pending *p) {
 static void flush(struct Emit *e) {
     bool computed = e->pending.kind == PENDING_CMP || e->pending.kind == PENDING_TEST;
     bool called = e->pending.kind == PENDING_INC || e->pending.kind == PENDING_DEC;
-    if (called)
-        vec_sync(e);
     flags_flush(e, &e->pending);
     e->pending.kind = PENDING_NONE;
     e->host = called ? 0 : computed ? FB_ALL : e->host;
 }
 
+/** Operands that are about to be overwritten are kept. */
+static void keep_operands(struct Emit *e, uint32_t writes) {
+    struct Pending *p = &e->pending;
+    if (writes >> (p->a / 8) & 1) {
+        asm_store(&e->a, 64, guest_rm(KEPT_A), guest_read(e, p->a, TEMP));
+        p->a = KEPT_A;
+    }
+    if (has_second(p) && (writes >> (p->b / 8) & 1)) {
+        asm_store(&e->a, 64, guest_rm(KEPT_B), guest_read(e, p->b, TEMP));
+        p->b = KEPT_B;
+    }
+}
+
+void flags_rebuild(struct Emit *e, const struct Pending *p) {
+    if (p->a == KEPT_A) {
+        asm_load(&e->a, 64, TEMP, AT_TCG(cc.res));
+        if (p->kind == PENDING_CMP) {
+            asm_load(&e->a, 64, ADDR, AT_TCG(cc.src));
+            asm_lea(&e->a, TEMP, rm_sib(TEMP, ADDR, 0, 0));
+        }
+        asm_store(&e->a, 64, guest_rm(KEPT_A), TEMP);
+    }
+    if (!p->is_imm && p->b == KEPT_B) {
+        asm_load(&e->a, 64, TEMP, p->kind == PENDING_TEST ? AT_TCG(cc.res) : AT_TCG(cc.src));
+        asm_store(&e->a, 64, guest_rm(KEPT_B), TEMP);
+    }
+}
+
 void flags_before(struct Emit *e, const struct EmitInsn *x, uint32_t writes) {
+    e->written |= writes;
     uint8_t written = x->d.isa.flags_written, changed = written | x->d.isa.flags_maybe;
     bool kept = (x->need & ~written) != 0, used = uses(&e->pending, writes);
     if (e->pending.kind == PENDING_NONE)
@@ -95,7 +125,10 @@ void flags_before(struct Emit *e, const struct EmitInsn *x, uint32_t writes) {
     if (kept && (used || changed)) {
         if (x->d.isa.flags_read && !x->i->mem) /* as long as they follow from registers */
             flags_load(e, x->d.isa.flags_read);
-        flush(e);
+        if (changed)
+            flush(e);
+        else
+            keep_operands(e, writes);
     } else
         e->spoilt = used || changed;
 }
@@ -313,13 +346,6 @@ void flags_shifted(struct Emit *e, unsigned kind, unsigned bits) {
 
 uint64_t jit_flags_image(const struct Tcg *t) { return cc_flags(&t->cc) | 2; }
 
-/** As kernel_inc: CF stays. */
-static void inc_flags(struct Tcg *t, int64_t res, uint32_t aux) {
-    bool cf = cc_cf(&t->cc);
-    t->cc = (struct Cc){res, 1, aux};
-    cc_put_cf(&t->cc, cf);
-}
-
 static void divide_flags_of(struct Tcg *t) { divide_flags(&t->cc); }
 
 static void ret(struct Asm *a) { asm_8(a, 0xc3); }
@@ -348,6 +374,48 @@ static void make_save(struct Asm *a, const uint8_t *table, ptrdiff_t run) {
     ret(a);
 }
 
+static struct HostRm scratch(unsigned n) { return rm_mem(RSP, 8 + (int32_t)(offsetof(struct Frame, scratch) + 8 * n)); }
+
+/** EAX: aux. EAX = all ones for the lazy CF. Takes RCX, RDX. As cc_lazy_cf. */
+static void lazy_carry(struct Asm *a) {
+    const struct HostOp shl = {.opcode = 0xd3, .wide = true};
+    asm_load(a, 32, RCX, rm_reg(RAX)); /* counts are its low six bits */
+    asm_load(a, 64, RDX, AT_TCG(cc.res));
+    asm_op(a, (struct HostOp){.opcode = 0xf6, .byte_rm = true}, 0, rm_reg(RAX)); /* TEST */
+    asm_8(a, CC_ADDED);
+    uint8_t *added = asm_jcc(a, COND_NE);
+    asm_alu(a, ALU_ADD, 64, RDX, AT_TCG(cc.src));
+    asm_here(a, added);
+    asm_load(a, 64, RAX, AT_TCG(cc.src));
+    asm_op(a, shl, 4, rm_reg(RDX));
+    asm_op(a, shl, 4, rm_reg(RAX));
+    asm_alu(a, ALU_CMP, 64, RDX, rm_reg(RAX));
+    asm_alu(a, ALU_SBB, 32, RAX, rm_reg(RAX));
+}
+
+/** INC, DEC with the result, sign-extended, in ADDR, and what aux becomes but for CF in TEMP: as kernel_inc. */
+static void make_inc(struct Asm *a) {
+    static const uint8_t used[] = {RAX, RCX, RDX};
+    for (unsigned k = 0; k < sizeof(used); k++)
+        asm_store(a, 64, scratch(k), used[k]);
+    asm_load(a, 32, RAX, AT_TCG(cc.aux));
+    asm_op(a, (struct HostOp){.opcode = 0xf6, .byte_rm = true}, 0, rm_reg(RAX)); /* TEST */
+    asm_8(a, CC_LAZY_CF);
+    uint8_t *is_bit = asm_jcc(a, COND_E);
+    lazy_carry(a);
+    asm_here(a, is_bit);
+    asm_shift(a, 7, 32, RAX, 31); /* SAR */
+    asm_alu_imm(a, ALU_AND, 32, rm_reg(RAX), (int32_t)CC_AUX_CF_PO);
+    asm_alu_imm(a, ALU_AND, 32, rm_reg(TEMP), ~CC_LAZY_CF);
+    asm_alu(a, ALU_OR, 32, TEMP, rm_reg(RAX));
+    asm_store(a, 32, AT_TCG(cc.aux), TEMP);
+    asm_store(a, 64, AT_TCG(cc.res), ADDR);
+    asm_store_imm(a, 64, AT_TCG(cc.src), 1);
+    for (unsigned k = 0; k < sizeof(used); k++)
+        asm_load(a, 64, used[k], scratch(k));
+    ret(a);
+}
+
 /** By AH of LAHF, and OF: what cc_load makes of it: aux, and res in the upper half. */
 static void make_table(struct Asm *a) {
     for (unsigned k = 0; k < 512; k++) {
@@ -368,8 +436,7 @@ void flags_make(struct Jit *j, struct Asm *a) {
     asm_8(a, 0x9d); /* POPFQ */
     ret(a);
     j->inc_flags = a->p;
-    world_call_c(a, inc_flags);
-    ret(a);
+    make_inc(a);
     j->div_flags = a->p;
     world_call_c(a, divide_flags_of);
     ret(a);

@@ -22,8 +22,14 @@ unsigned guest_read(struct Emit *e, unsigned off, unsigned scratch) {
 }
 
 void guest_written(struct Emit *e, unsigned off, unsigned bits, unsigned reg) {
-    if (guest_in_frame(off))
-        asm_store(&e->a, bits == 32 ? 64 : bits, guest_rm(off), reg);
+    if (!guest_in_frame(off))
+        return;
+    if (bits < 32) { /* a load of more than the last store's bytes waits until that is done */
+        asm_load(&e->a, 64, ADDR, guest_rm(off));
+        asm_load(&e->a, bits, ADDR, rm_reg(reg));
+        reg = ADDR;
+    }
+    asm_store(&e->a, 64, guest_rm(off), reg);
 }
 
 void guest_clear_upper(struct Emit *e, unsigned off, unsigned bits) {
@@ -73,7 +79,7 @@ static int32_t tag_at(bool write) {
 }
 
 _Static_assert(sizeof(struct TlbEntry) == 32 && TLB_BITS == 12, "emit_lookup");
-void emit_lookup(struct Emit *e, unsigned size, bool write) {
+struct Out *emit_lookup_or(struct Emit *e, unsigned size, bool write, int kind) {
     struct Asm *a = &e->a;
     asm_load(a, 64, TEMP, rm_reg(ADDR));
     asm_shift(a, 5, 64, TEMP, 12 - 5);
@@ -81,12 +87,17 @@ void emit_lookup(struct Emit *e, unsigned size, bool write) {
     asm_alu(a, ALU_ADD, 64, TEMP, AT_TCG(tlb));
     asm_alu(a, ALU_SUB, 64, ADDR, rm_mem(TEMP, tag_at(write)));
     asm_alu_imm(a, ALU_CMP, 64, rm_reg(ADDR), (int32_t)(4096 - size));
-    struct Out *miss = emit_out(e, asm_jcc(a, COND_A), OUT_MISS);
+    struct Out *miss = emit_out(e, asm_jcc(a, COND_A), kind);
     asm_alu(a, ALU_ADD, 64, ADDR, rm_mem(TEMP, (int32_t)offsetof(struct TlbEntry, host)));
+    e->host = 0;
+    return miss;
+}
+
+void emit_lookup(struct Emit *e, unsigned size, bool write) {
+    struct Out *miss = emit_lookup_or(e, size, write, OUT_MISS);
     miss->size = (uint8_t)size;
     miss->write = write;
-    miss->back = a->p;
-    e->host = 0;
+    miss->back = e->a.p;
 }
 
 /* In most cases of a miss nothing is there either, or the access reaches into the next page. */
@@ -121,7 +132,15 @@ void operand_make(struct Jit *j, struct Asm *a) {
     }
 }
 
+/** A base register and a displacement. */
+static bool is_simple(const struct Insn *i) {
+    return i->base < INSN_REG_NONE && i->index == INSN_REG_NONE && i->asize == 3 && i->seg != SEG_FS &&
+           i->seg != SEG_GS;
+}
+
 struct HostRm emit_memory(struct Emit *e, const struct EmitInsn *x, unsigned size, bool write) {
+    if (is_simple(x->i) && look_shared(e, x->i->base, x->i->disp, size, write))
+        return rm_mem(ADDR, 0);
     emit_offset(e, x, ADDR);
     if (x->i->seg == SEG_FS || x->i->seg == SEG_GS)
         add_segment(e, x->i->seg);

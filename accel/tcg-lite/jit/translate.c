@@ -157,6 +157,7 @@ static void enter_here(struct Emit *e) {
     struct JitEntry *entry = &e->entries->entry[e->k];
     entry->code = e->a.p + e->jit->code.run;
     e->insn[e->k].vec_have = e->vec_have;
+    e->insn[e->k].in = e->pending;
     uint8_t host = e->host;
     for (unsigned n = e->k; n < e->n && host != 0; n++) {
         const struct Decoded *d = &e->insn[n].d.isa;
@@ -181,10 +182,13 @@ struct Before {
     uint8_t host;
     bool plain;
     uint16_t vec_have, vec_dirty;
+    struct Look look[LOOKS];
 };
 
 static struct Before note(const struct Emit *e) {
-    return (struct Before){e->a.p, e->pending, e->outs, e->host, e->plain, e->vec_have, e->vec_dirty};
+    struct Before b = {e->a.p, e->pending, e->outs, e->host, e->plain, e->vec_have, e->vec_dirty, {{0}}};
+    memcpy(b.look, e->look, sizeof(b.look));
+    return b;
 }
 
 static void take_back(struct Emit *e, const struct Before *b) {
@@ -196,6 +200,7 @@ static void take_back(struct Emit *e, const struct Before *b) {
     e->plain = b->plain;
     e->vec_have = b->vec_have;
     e->vec_dirty = b->vec_dirty;
+    memcpy(e->look, b->look, sizeof(e->look));
     e->entries->entry[e->k].code = NULL;
 }
 
@@ -203,6 +208,7 @@ static bool try_emit(struct Emit *e, struct EmitInsn *x, EmitFn emitter) {
     struct Before before = note(e);
     e->failed |= e->a.bad;
     e->spoilt = false;
+    e->written = 0;
     x->emitter = emitter;
     enter_here(e);
     if (!emitter(e, x) || e->a.bad) {
@@ -211,6 +217,7 @@ static bool try_emit(struct Emit *e, struct EmitInsn *x, EmitFn emitter) {
     }
     if (e->spoilt)
         e->pending.kind = PENDING_NONE;
+    look_after(e, x);
     return true;
 }
 
@@ -229,6 +236,7 @@ static void emit_one(struct Emit *e) {
     e->jit->left++;
     if (!again)
         leave_here(e);
+    look_after(e, x);
 }
 
 /* ---- code out of line ---- */
@@ -240,6 +248,7 @@ static void emit_outs(struct Emit *e) {
         switch (o.kind) {
         case OUT_BAIL: emit_bail_here(e, &o); break;
         case OUT_MISS: emit_miss(e, &o); break;
+        case OUT_LOOK: look_slow(e, &o); break;
         case OUT_TAKEN: emit_taken(e, &o); break;
         case OUT_LINK: emit_link_slow(e, &o); break;
         case OUT_FIND: emit_find_slow(e, &o); break;
@@ -263,7 +272,8 @@ static void emit_entries(struct Emit *e) {
     for (unsigned k = 0; k < e->n; k++) {
         struct JitEntry *entry = &e->entries->entry[k];
         uint16_t have = e->insn[k].vec_have;
-        if (entry->code == NULL || have == 0)
+        bool kept = flags_are_kept(&e->insn[k].in);
+        if (entry->code == NULL || (have == 0 && !kept))
             continue;
         const uint8_t *there = (const uint8_t *)entry->code - e->jit->code.run;
         entry->code = NULL;
@@ -271,6 +281,8 @@ static void emit_entries(struct Emit *e) {
             continue;
         entry->code = e->a.p + e->jit->code.run;
         vec_move(e, have, false);
+        if (kept)
+            flags_rebuild(e, &e->insn[k].in);
         asm_jmp_to(&e->a, there);
     }
 }

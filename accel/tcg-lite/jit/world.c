@@ -22,6 +22,9 @@ static void move_frame(struct Asm *a, int32_t above, unsigned env, unsigned scra
 
 void world_load_registers(struct Asm *a, int32_t above) {
     move_frame(a, above, ADDR, TEMP, true);
+    asm_const(a, TEMP, 0);
+    for (unsigned k = 0; k < LOOKS; k++)
+        asm_store(a, 64, rm_mem(RSP, above + (int32_t)(offsetof(struct Frame, look) + 8 * k)), TEMP);
     for (unsigned n = 0; n < 12; n++)
         asm_load(a, 64, guest_rm(8 * n).reg, rm_mem(ADDR, gpr_at(n)));
 }
