@@ -1,12 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Make a disk with Debian 12 (systemd, GRUB, ext4; root's password is "twin86"): make-disk.sh [FILE]; make-disk.sh --made
+# Make a disk with Debian 12 (systemd, GRUB, ext4; root's password is "twin86"): make-disk.sh [--kernel cloud|generic]
+# [FILE|--made]
 #
 # The same disk boots by a BIOS and by UEFI, from virtio and from IDE; its console is the first serial port. It is made of
 # Debian's packages by mmdebstrap and mke2fs, without a loop device or a mount of its own; as root, also in a container, or
 # as anybody, where Linux gives user namespaces. It is cached: the last line printed is the disk's path, of a sparse raw
 # image. FILE: a copy, unless that is there already. It has a network by DHCP, and an SSH server for whoever has the key
 # in ssh-key beside the cached disk; FILE.ssh says that a copy knows it. --made: nothing is made, and the exit code is 1 without a disk.
+# --kernel generic: Debian's kernel for all machines, which has drivers that the cloud's (the default) has not, as the e1000's.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -16,6 +18,23 @@ PATH=$PATH:/usr/sbin:/sbin
 suite=bookworm
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/twin86/disk
 disk=$cache/debian-12.raw
+made=$cache/recipe
+kernel=linux-image-cloud-amd64
+if [ "${1:-}" = --kernel ]; then
+    case $2 in
+    cloud) ;;
+    generic)
+        kernel=linux-image-amd64
+        disk=$cache/debian-12-generic.raw
+        made=$cache/recipe-generic
+        ;;
+    *)
+        echo "$0: --kernel $2: there are cloud and generic" >&2
+        exit 2
+        ;;
+    esac
+    shift 2
+fi
 recipe=$(cat "$0" "$here/packages.sh" | sha256sum | cut -d ' ' -f 1)
 
 # copy FROM TO: whole or not at all.
@@ -28,7 +47,7 @@ if [ -n "${1:-}" ] && [ -s "$1" ]; then
     echo "$1"
     exit 0
 fi
-if [ -s "$disk" ] && [ "$(cat "$cache/recipe" 2>/dev/null)" = "$recipe" ]; then
+if [ -s "$disk" ] && [ "$(cat "$made" 2>/dev/null)" = "$recipe" ]; then
     [ "${1:-}" != --made ] || set --
     copy "$disk" "${1:-$disk}"
     exit 0
@@ -55,7 +74,7 @@ esp_id=$(od -An -N4 -tx4 /dev/urandom | tr -d ' ' | tr a-f A-F)
 
 # As many packages as a small server has.
 packages="systemd-sysv,dbus,udev,kmod,util-linux,login,passwd,e2fsprogs,init,procps,less,nano,iproute2"
-packages="$packages,linux-image-cloud-amd64,initramfs-tools,zstd,apt,systemd-resolved,openssh-server,ca-certificates"
+packages="$packages,$kernel,initramfs-tools,zstd,apt,systemd-resolved,openssh-server,ca-certificates"
 [ -s "$cache/ssh-key" ] || ssh-keygen -q -t ed25519 -N '' -C twin86 -f "$cache/ssh-key" >&2
 
 mkdir "$work/files"
@@ -182,5 +201,5 @@ mcopy -i "$at" "$work/bootx64.efi" ::/EFI/BOOT/BOOTX64.EFI
 
 cp --sparse=always "$work/disk.raw" "$work/sparse.raw"
 mv "$work/sparse.raw" "$disk"
-echo "$recipe" > "$cache/recipe"
+echo "$recipe" > "$made"
 copy "$disk" "${1:-$disk}"

@@ -207,7 +207,7 @@ debian_files() {
         cp "$drivers/$m.ko" "$root/lib/"
     done
     echo "$disk_modules" > "$root/t/disk-modules"
-    cp "$srcdir/tests/boot/debian_disk.py" "$root/t/tests/boot/"
+    cp "$srcdir/tests/boot/debian_disk.py" "$srcdir/tests/boot/guest.py" "$root/t/tests/boot/"
     firmware_files
     put_programs "$(command -v e2fsck)"
 }
