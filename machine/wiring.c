@@ -460,16 +460,22 @@ void machine_reset_devices(struct Machine *m) {
     machine_sleep_changed(m);
 }
 
-/* The RTC lives on its battery, and the ACPI block in the PIIX4's resume well (82371AB data sheet, 3.3). So does the
- * host bridge's map of what is shadowed: SeaBIOS finds its way by what its copy in RAM, which has run, has noted. */
+/* Configuration registers that firmware writes when it starts a machine and not when it wakes one, and no system saves.
+ * What is shadowed: SeaBIOS finds its way by what its copy in RAM, which has run, has noted. IDE timing: Linux takes a
+ * channel that is not switched on there for none. */
+static const struct {
+    uint8_t devfn, offset, size;
+} kept_asleep[] = {{0, 0x59, 1}, {0, 0x5a, 2}, {0, 0x5c, 4}, {PIIX3_IDE_DEVFN, 0x40, 4}, {PIIX3_IDE_DEVFN, 0x44, 1}};
+enum { KEPT_ASLEEP = sizeof(kept_asleep) / sizeof(kept_asleep[0]) };
+
+/* The RTC lives on its battery, and the ACPI block in the PIIX4's resume well (82371AB data sheet, 3.3). */
 void machine_wake_devices(struct Machine *m) {
-    enum { PAM = 0x59, PAMS = 7 };
-    uint8_t shadowed[PAMS];
-    for (unsigned i = 0; i < PAMS; i++)
-        shadowed[i] = (uint8_t)pci_config_read(&m->pci, 0, 0, PAM + i, 1);
+    uint32_t kept[KEPT_ASLEEP];
+    for (unsigned i = 0; i < KEPT_ASLEEP; i++)
+        kept[i] = pci_config_read(&m->pci, 0, kept_asleep[i].devfn, kept_asleep[i].offset, kept_asleep[i].size);
     reset_devices(m);
-    for (unsigned i = 0; i < PAMS; i++)
-        pci_config_write(&m->pci, 0, 0, PAM + i, shadowed[i], 1);
+    for (unsigned i = 0; i < KEPT_ASLEEP; i++)
+        pci_config_write(&m->pci, 0, kept_asleep[i].devfn, kept_asleep[i].offset, kept[i], kept_asleep[i].size);
     acpi_pm_woken(&m->acpi_pm);
     machine_sleep_changed(m);
 }

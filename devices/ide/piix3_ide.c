@@ -65,9 +65,8 @@ int piix3_ide_add(struct Piix3Ide *p, struct PciHost *host) {
 void piix3_ide_reset(struct Piix3Ide *p) { ide_reset(&p->ide); }
 
 void piix3_ide_set_firmware_state(struct Piix3Ide *p) {
-    unsigned devfn = PIIX3_IDE_SLOT * PCI_FUNCTIONS + PIIX3_IDE_FUNCTION;
-    pci_config_write(p->pci.host, 0, devfn, IDETIM, IDETIM_DECODE | (uint32_t)IDETIM_DECODE << 16, 4);
-    pci_config_write(p->pci.host, 0, devfn, PCI_COMMAND, PCI_COMMAND_IO, 2);
+    pci_config_write(p->pci.host, 0, PIIX3_IDE_DEVFN, IDETIM, IDETIM_DECODE | (uint32_t)IDETIM_DECODE << 16, 4);
+    pci_config_write(p->pci.host, 0, PIIX3_IDE_DEVFN, PCI_COMMAND, PCI_COMMAND_IO, 2);
 }
 
 void piix3_ide_set_log(struct Piix3Ide *p, const struct DeviceLog *log) {

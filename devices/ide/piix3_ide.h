@@ -11,7 +11,11 @@
 
 #include "devices/ide/ide.h"
 
-enum { PIIX3_IDE_SLOT = 1, PIIX3_IDE_FUNCTION = 1 };
+enum {
+    PIIX3_IDE_SLOT = 1,
+    PIIX3_IDE_FUNCTION = 1,
+    PIIX3_IDE_DEVFN = PIIX3_IDE_SLOT * PCI_FUNCTIONS + PIIX3_IDE_FUNCTION
+};
 
 struct Piix3IdeState {
     struct PciDeviceState pci;

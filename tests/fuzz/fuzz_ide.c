@@ -15,7 +15,7 @@
 #include <string.h>
 
 enum { RAM = 64 << 10, DISK = 600 * 512, CD = 300 * 2048, TABLE = 0x1000, MASTER = 0xc000 };
-enum { FUNCTION = PIIX3_IDE_SLOT * PCI_FUNCTIONS + PIIX3_IDE_FUNCTION };
+enum { FUNCTION = PIIX3_IDE_DEVFN };
 
 /* ---- images ---- */
 

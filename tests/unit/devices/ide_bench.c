@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { FUNCTION = PIIX3_IDE_SLOT * PCI_FUNCTIONS + PIIX3_IDE_FUNCTION };
+enum { FUNCTION = PIIX3_IDE_DEVFN };
 
 static void on_failed(void *opaque, unsigned channel, unsigned drive, bool write, int error, enum BlockOnError action) {
     struct IdeBench *b = opaque;

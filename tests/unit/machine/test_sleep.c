@@ -187,6 +187,32 @@ START_TEST(woken_while_paused) {
 }
 END_TEST
 
+/* Firmware sets these up when it starts a machine alone, and systems rely on them: shadow RAM, IDE's channels. */
+START_TEST(chipset_stays_set_up) {
+    static const struct {
+        unsigned devfn, offset, size;
+        uint32_t value;
+    } set_up[] = {{0, 0x5a, 2, 0x3311}, /* but not where this ROM is */
+                  {0, 0x5c, 4, 0x13113322},
+                  {PIIX3_IDE_DEVFN, 0x40, 4, 0x8000a307},
+                  {PIIX3_IDE_DEVFN, 0x44, 1, 0x0b}};
+    Twin86Config c = config();
+    Twin86Machine *m = machine(&c, 0, HOURS_24);
+    ck_assert_int_eq(twin86_start(m, 0), 0);
+    expect_asleep(m);
+    twin86_pause(m);
+    for (unsigned i = 0; i < sizeof(set_up) / sizeof(set_up[0]); i++)
+        pci_config_write(&machine_of(m)->pci, 0, set_up[i].devfn, set_up[i].offset, set_up[i].value, set_up[i].size);
+    ck_assert_int_eq(twin86_wakeup(m), 0);
+    ck_assert_int_eq(twin86_start(m, 0), 0);
+    ck_assert_int_eq(wait_event(m).kind, TWIN86_EVENT_DEBUG_EXIT);
+    for (unsigned i = 0; i < sizeof(set_up) / sizeof(set_up[0]); i++)
+        ck_assert_uint_eq(pci_config_read(&machine_of(m)->pci, 0, set_up[i].devfn, set_up[i].offset, set_up[i].size),
+                          set_up[i].value);
+    twin86_destroy(m);
+}
+END_TEST
+
 /* The reset button makes it a new start: it sleeps again. */
 START_TEST(reset_while_asleep) {
     Twin86Config c = config();
@@ -280,12 +306,13 @@ static void add_each_engine(TCase *t) {
     tcase_add_test(t, sleeps_until_woken);
     tcase_add_test(t, button_wakes);
     tcase_add_test(t, woken_while_paused);
+    tcase_add_test(t, chipset_stays_set_up);
     tcase_add_test(t, reset_while_asleep);
     tcase_add_test(t, without_firmware);
 }
 
 static void add_kvm(Suite *s) {
-    enum { TESTS = 6 };
+    enum { TESTS = 7 };
     const struct AccelOps *kvm = accel_find("kvm");
     char why[200] = "built without kvm";
     if (kvm == NULL || kvm->probe(why, sizeof(why)) != 0) {
