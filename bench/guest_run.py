@@ -8,7 +8,9 @@ import glob
 import os
 import re
 import select
+import statistics
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -115,3 +117,41 @@ def run(command, limit):
     if status != 0 or "boot" not in result.wall:
         raise Failed(f"exit code {status}; it said: {result.said.strip()[-500:] or 'nothing'}")
     return result
+
+
+def engine_commands(args):
+    """{name: command} of --engines: twin86, jit (its translator), qemu, or NAME=PROGRAM for another twin86."""
+    found = {}
+    for engine in args.engines.split(","):
+        name, _, program = engine.partition("=")
+        if name == "qemu":
+            found[name] = [args.qemu, "-accel", "tcg", "-machine", "pc"]
+        elif program or name in ("twin86", "jit"):
+            found[name] = [program or args.twin86, "-accel", "tcg-lite,jit=" + ("on" if name == "jit" else "off")]
+        else:
+            sys.exit(f"--engines: {name} is none; there are twin86, jit, qemu and NAME=PROGRAM")
+    return found
+
+
+def run_in_turn(commands, rounds, jobs, one):
+    """{engine: {job: [CPU seconds]}} of so many rounds, in each of which every engine runs once: one(command)."""
+    times = {n: {j: [] for j in jobs} for n in commands}
+    for _ in range(rounds):
+        for name, command in commands.items():
+            try:
+                result = one(command)
+            except (Failed, OSError) as e:
+                sys.exit(f"{name}: {e}")
+            for job in jobs:
+                times[name][job].append(result.cpu[job])
+            print(name, " ".join(f"{j} {result.cpu[j]:.2f}" for j in jobs), file=sys.stderr, flush=True)
+    return times
+
+
+def table(times, jobs):
+    """Medians, and the first engine's ratio to the others."""
+    names = list(times)
+    print(f"{'CPU s':12}" + "".join(f"{n:>10}" for n in names) + "".join(f"{'/ ' + n:>10}" for n in names[1:]))
+    for job in jobs:
+        m = [statistics.median(times[n][job]) for n in names]
+        print(f"{job:12}" + "".join(f"{s:10.2f}" for s in m) + "".join(f"{m[0] / s:10.2f}" for s in m[1:]))
