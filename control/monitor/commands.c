@@ -221,7 +221,7 @@ const struct MonitorCommand monitor_commands[] = {
     {"hostfwd_add", NULL, "[NETDEV] RULE", "forward a port of the host's, as -netdev user,hostfwd=RULE does", 0,
      monitor_hostfwd_add},
     {"hostfwd_remove", NULL, "[NETDEV] [tcp|udp]:[ADDR]:PORT", "forward it no more", 0, monitor_hostfwd_remove},
-    {"change", NULL, "[-f] DRIVE FILE [FORMAT]", "put another CD in", COMMAND_LOOKS, monitor_change},
+    {"change", NULL, "[-f] DRIVE FILE [FORMAT]", "put another CD in", 0, monitor_change},
     {"block_resize", NULL, "DRIVE SIZE", "make an image larger or smaller; SIZE: MiB, or with K, M, G, T",
      COMMAND_LOOKS, monitor_block_resize},
     {"commit", NULL, "DRIVE|all", "put what is in an overlay into its backing file", COMMAND_LOOKS, monitor_commit},

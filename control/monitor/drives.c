@@ -46,10 +46,13 @@ void monitor_eject(struct Monitor *mon, char *args) {
     const char *id = drive_of(mon, &args, &force, "eject needs a drive; info block lists them");
     if (id == NULL || !monitor_no_more(mon, args))
         return;
+    struct Block *medium;
     pthread_mutex_lock(&mon->m->lock);
-    if (storage_eject(mon->m, id, force, why, sizeof(why)) != 0)
-        fprintf(mon->out, "%s\n", why);
+    int r = storage_eject(mon->m, id, force, &medium, why, sizeof(why));
     pthread_mutex_unlock(&mon->m->lock);
+    block_close(medium);
+    if (r != 0)
+        fprintf(mon->out, "%s\n", why);
 }
 
 void monitor_change(struct Monitor *mon, char *args) {
@@ -65,10 +68,17 @@ void monitor_change(struct Monitor *mon, char *args) {
     const char *format = monitor_word(mon, &args);
     if (!monitor_no_more(mon, args))
         return;
-    pthread_mutex_lock(&mon->m->lock);
-    if (storage_change(mon->m, id, file, format, force, why, sizeof(why)) != 0)
+    struct Block *medium;
+    int r = storage_open_medium(mon->m, id, file, format, &medium, why, sizeof(why));
+    if (r == 0 && (r = session_hold(mon->session, why, sizeof(why))) == 0) {
+        pthread_mutex_lock(&mon->m->lock);
+        r = storage_change(mon->m, id, &medium, force, why, sizeof(why));
+        pthread_mutex_unlock(&mon->m->lock);
+        session_release(mon->session);
+    }
+    block_close(medium);
+    if (r != 0)
         fprintf(mon->out, "%s\n", why);
-    pthread_mutex_unlock(&mon->m->lock);
 }
 
 /* "20G", "512" (MiB, as QEMU has it), "4096B". */

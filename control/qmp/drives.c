@@ -210,17 +210,21 @@ struct json_object *qmp_query_named_block_nodes(struct QmpCall *call) {
 
 /* ---- what is done to drives ---- */
 
+/* `medium` is what is put in, and then what was taken out. */
+typedef int Change(struct QmpCall *call, struct Machine *m, struct Block **medium, char *why, size_t n);
+
 /* The guest stands meanwhile: what is on its way to the images is finished first. */
-static struct json_object *with_guest_held(struct QmpCall *call, int (*change)(struct QmpCall *call, struct Machine *m,
-                                                                               char *why, size_t n)) {
+static struct json_object *with_guest_held(struct QmpCall *call, Change *change, struct Block *medium) {
     struct Machine *m = session_machine(call->session);
     char why[BLOCK_WHY] = "";
-    if (session_hold(call->session, why, sizeof(why)) != 0)
-        return qmp_fail(call, "%s", why);
-    pthread_mutex_lock(&m->lock);
-    int r = change(call, m, why, sizeof(why));
-    pthread_mutex_unlock(&m->lock);
-    session_release(call->session);
+    int r = session_hold(call->session, why, sizeof(why));
+    if (r == 0) {
+        pthread_mutex_lock(&m->lock);
+        r = change(call, m, &medium, why, sizeof(why));
+        pthread_mutex_unlock(&m->lock);
+        session_release(call->session);
+    }
+    block_close(medium);
     return r == 0 ? NULL : qmp_fail(call, "%s", why);
 }
 
@@ -232,16 +236,16 @@ static const char *drive_id(const struct QmpCall *call) {
     return id;
 }
 
-static int eject(struct QmpCall *call, struct Machine *m, char *why, size_t n) {
-    return storage_eject(m, drive_id(call), flag(call, "force"), why, n);
+static int eject(struct QmpCall *call, struct Machine *m, struct Block **medium, char *why, size_t n) {
+    return storage_eject(m, drive_id(call), flag(call, "force"), medium, why, n);
 }
 
-static int change_medium(struct QmpCall *call, struct Machine *m, char *why, size_t n) {
-    return storage_change(m, drive_id(call), qmp_text(call, "filename"), qmp_text(call, "format"), flag(call, "force"),
-                          why, n);
+static int change_medium(struct QmpCall *call, struct Machine *m, struct Block **medium, char *why, size_t n) {
+    return storage_change(m, drive_id(call), medium, flag(call, "force"), why, n);
 }
 
-static int resize(struct QmpCall *call, struct Machine *m, char *why, size_t n) {
+static int resize(struct QmpCall *call, struct Machine *m, struct Block **medium, char *why, size_t n) {
+    (void)medium;
     struct json_object *size;
     if (!json_object_object_get_ex(call->arguments, "size", &size) || !json_object_is_type(size, json_type_int) ||
         json_object_get_int64(size) < 0) {
@@ -252,15 +256,23 @@ static int resize(struct QmpCall *call, struct Machine *m, char *why, size_t n) 
 }
 
 struct json_object *qmp_eject(struct QmpCall *call) {
-    return drive_id(call) != NULL ? with_guest_held(call, eject) : qmp_fail(call, "Parameter '%s' is missing", "id");
+    return drive_id(call) != NULL ? with_guest_held(call, eject, NULL)
+                                  : qmp_fail(call, "Parameter '%s' is missing", "id");
 }
 
 struct json_object *qmp_change_medium(struct QmpCall *call) {
     const char *lacks = drive_id(call) == NULL ? "id" : qmp_text(call, "filename") == NULL ? "filename" : NULL;
-    return lacks == NULL ? with_guest_held(call, change_medium) : qmp_fail(call, "Parameter '%s' is missing", lacks);
+    char why[BLOCK_WHY] = "";
+    struct Block *medium;
+    if (lacks != NULL)
+        return qmp_fail(call, "Parameter '%s' is missing", lacks);
+    if (storage_open_medium(session_machine(call->session), drive_id(call), qmp_text(call, "filename"),
+                            qmp_text(call, "format"), &medium, why, sizeof(why)) != 0)
+        return qmp_fail(call, "%s", why);
+    return with_guest_held(call, change_medium, medium);
 }
 
 struct json_object *qmp_block_resize(struct QmpCall *call) {
-    return drive_id(call) != NULL ? with_guest_held(call, resize)
+    return drive_id(call) != NULL ? with_guest_held(call, resize, NULL)
                                   : qmp_fail(call, "Parameter '%s' is missing", "device");
 }

@@ -35,28 +35,29 @@ static void set_medium(struct StorageDrive *d, struct Block *block) {
         ide_set_medium(&d->machine->piix3_ide.ide, d->channel, d->place, block);
 }
 
-/* The block, if there is one, is nobody's any more. */
-static void take_out(struct StorageDrive *d) {
+/* The block, if there is one, is the caller's now. */
+static struct Block *take_out(struct StorageDrive *d) {
     struct Block *old = d->block;
     set_medium(d, NULL);
     loop_cancel(&d->machine->loop, &d->work);
-    block_close(old);
+    return old;
 }
 
-int storage_eject(struct Machine *m, const char *id, bool force, char *why, size_t n) {
+int storage_eject(struct Machine *m, const char *id, bool force, struct Block **out, char *why, size_t n) {
     struct StorageDrive *d;
+    *out = NULL;
     int r = find_removable(m, id, &d, why, n);
     if (r != 0 || (r = open_tray(d, force, why, n)) != 0)
         return r;
     storage_drain(m);
-    take_out(d);
+    *out = take_out(d);
     return 0;
 }
 
-int storage_change(struct Machine *m, const char *id, const char *file, const char *format, bool force, char *why,
-                   size_t n) {
+int storage_open_medium(struct Machine *m, const char *id, const char *file, const char *format, struct Block **block,
+                        char *why, size_t n) {
     struct StorageDrive *d;
-    struct Block *block = NULL;
+    *block = NULL;
     int r = find_removable(m, id, &d, why, n);
     if (r != 0)
         return r;
@@ -66,17 +67,20 @@ int storage_change(struct Machine *m, const char *id, const char *file, const ch
     o.node_name = o.file_node_name = NULL;
     o.backing = NULL;
     o.readonly = o.readonly || d->cdrom;
-    if ((r = storage_open(d, &block, &o, why, n)) != 0)
+    return storage_open(d, block, &o, why, n);
+}
+
+int storage_change(struct Machine *m, const char *id, struct Block **block, bool force, char *why, size_t n) {
+    struct StorageDrive *d;
+    int r = find_removable(m, id, &d, why, n);
+    if (r == 0 && d->floppy)
+        r = storage_floppy_fits(d, m->fdc.drive[d->place].config.type, block_size(*block), why, n);
+    if (r != 0 || (r = open_tray(d, force, why, n)) != 0)
         return r;
-    if (d->floppy)
-        r = storage_floppy_fits(d, m->fdc.drive[d->place].config.type, block_size(block), why, n);
-    if (r != 0 || (r = open_tray(d, force, why, n)) != 0) {
-        block_close(block);
-        return r;
-    }
     storage_drain(m);
-    take_out(d);
-    set_medium(d, block);
+    struct Block *old = take_out(d);
+    set_medium(d, *block);
+    *block = old;
     return 0;
 }
 

@@ -85,11 +85,16 @@ void storage_describe_error(const struct Machine *m, char *text, size_t n);
 
 /** The drive of that id, or that the device of that id shows; NULL: there is none. */
 struct StorageDrive *storage_find(struct Machine *m, const char *id);
-/** Take the medium out of a CD-ROM or floppy drive. 0 or -errno with `why`. */
-int storage_eject(struct Machine *m, const char *id, bool force, char *why, size_t n);
-/** Put another one in; `format` NULL: as it looks. 0 or -errno with `why`; on failure the old one stays. */
-int storage_change(struct Machine *m, const char *id, const char *file, const char *format, bool force, char *why,
-                   size_t n);
+/** Take the medium out of a CD-ROM or floppy drive: *out, or NULL, is to be closed without the machine lock, for a
+ *  server may take its time. 0 or -errno with `why`. */
+int storage_eject(struct Machine *m, const char *id, bool force, struct Block **out, char *why, size_t n);
+/** Open another medium for it; `format` NULL: as it looks. Without the machine lock, and with the guest running: a
+ *  server may take its time. By the thread that serves monitors, which alone changes drives. 0 or -errno with `why`. */
+int storage_open_medium(struct Machine *m, const char *id, const char *file, const char *format, struct Block **block,
+                        char *why, size_t n);
+/** Put *block in. It is what was there afterwards, or NULL, or on failure the same as before: to be closed as above. 0
+ *  or -errno with `why`. */
+int storage_change(struct Machine *m, const char *id, struct Block **block, bool force, char *why, size_t n);
 /** Make its image larger or smaller, and tell the guest. 0 or -errno with `why`. */
 int storage_resize(struct Machine *m, const char *id, uint64_t size, char *why, size_t n);
 /** Put what is in its image into the backing file, and empty it. Takes its time. 0 or -errno with `why`. */

@@ -48,6 +48,8 @@ sleepy = rom("sleepy.rom", "66b8400b0080 baf80c 66ef bafc0c 66b801060000 66ef 66
 # the same with S4, which is power-off
 hibernating = rom("hibernating.rom", "66b8400b0080 baf80c 66ef bafc0c 66b801060000 66ef 66b8800b0080 baf80c 66ef bafc0c"
                   "b001 ee ba0406 b80028 ef ebfe")
+# writes to COM2 for ever
+speaks = rom("speaks.rom", "baf802 b02e ee b9ffff e2fe ebf6")
 # writes 6 (unknown, crash kernel), then 1 (panic) to pvpanic; what it reads there to isa-debug-exit
 panic = rom("panic.rom", "ba0505 b006 ee b001 ee ec e6f4 ebfe")
 path = os.path.join(tmp, "socket")
@@ -511,6 +513,51 @@ def test_drives():
     q.close()
 
 
+def test_silent_server():
+    """While a server of an image says nothing, the guest goes on: QMP and the monitor wait without it."""
+    spoken, nbd = os.path.join(tmp, "spoken"), os.path.join(tmp, "nbd")
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(spoken)
+    listener.listen()
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(nbd)
+    server.listen()
+    server.settimeout(20)
+    p = start("-bios", speaks, "-serial", f"unix:{spoken}", "-drive", "media=cdrom,id=cd", "-qmp",
+              f"unix:{path},server,nowait")
+    com2 = listener.accept()[0]
+    com2.settimeout(9)  # twin86 waits longer for the server
+    q = Qmp()
+    for name, request in (("blockdev-change-medium", {"id": "cd", "filename": f"nbd:unix:{nbd}"}),
+                          ("human-monitor-command", {"command-line": f"change cd nbd:unix:{nbd}"})):
+        q.send(json.dumps({"execute": name, "arguments": request}))
+        try:
+            silent = server.accept()[0]
+        except TimeoutError:
+            check(f"{name}: built without libnbd", "libnbd" in json.dumps(q.answer()))
+            continue
+        com2.setblocking(False)
+        while True:  # what is from before
+            try:
+                com2.recv(65536)
+            except BlockingIOError:
+                break
+        com2.settimeout(9)
+        try:
+            said = sum(len(com2.recv(1)) for _ in range(16))
+        except TimeoutError:
+            said = 0
+        check(f"{name}: the guest goes on", said == 16)
+        silent.close()
+        answer = q.answer()
+        check(f"{name}: what was wrong is said", "nbd:unix" in json.dumps(answer), answer)
+    q.call("quit")
+    end(p, 0, "silent server")
+    for s in server, listener, com2:
+        s.close()
+    q.close()
+
+
 def test_loopback():
     """Another address of this host is not listened at."""
     port = free_port()
@@ -572,7 +619,7 @@ def main():
         print("SKIP qmp.py: built without json-c")
         sys.exit(77)
     try:
-        for test in (test_qmp, test_identity, test_panic, test_pvpanic, test_guest_reset_and_waiting, test_sleep, test_hibernation, test_trays, test_monitor, test_gdbserver, test_drives, test_loopback, test_stale,
+        for test in (test_qmp, test_identity, test_panic, test_pvpanic, test_guest_reset_and_waiting, test_sleep, test_hibernation, test_trays, test_monitor, test_gdbserver, test_drives, test_silent_server, test_loopback, test_stale,
                      test_no_descriptors):
             began = time.time()
             test()

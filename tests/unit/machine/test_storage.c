@@ -384,22 +384,41 @@ START_TEST(resized) {
 }
 END_TEST
 
+/* As a monitor does it, with the lock held here. */
+static int eject(const char *id, bool force) {
+    struct Block *out;
+    int r = storage_eject(m, id, force, &out, why, sizeof(why));
+    block_close(out);
+    return r;
+}
+
+static int change(const char *id, const char *file, const char *format) {
+    struct Block *block;
+    pthread_mutex_unlock(&m->lock);
+    int r = storage_open_medium(m, id, file, format, &block, why, sizeof(why));
+    pthread_mutex_lock(&m->lock);
+    if (r == 0)
+        r = storage_change(m, id, &block, false, why, sizeof(why));
+    block_close(block);
+    return r;
+}
+
 START_TEST(media) {
     ck_assert_msg(make(LIST("file=DISK,format=raw", "media=cdrom,file=CD,id=c"), NULL, false) == 0, "%s", why);
     struct IdeDriveState *s = &m->piix3_ide.ide.channel[0].state.drive[1];
     pthread_mutex_lock(&m->lock);
-    ck_assert_int_eq(storage_eject(m, "x", false, why, sizeof(why)), -ENOENT);
-    ck_assert_int_eq(storage_eject(m, "ide0-hd0", false, why, sizeof(why)), -ENOTSUP);
+    ck_assert_int_eq(eject("x", false), -ENOENT);
+    ck_assert_int_eq(eject("ide0-hd0", false), -ENOTSUP);
     s->locked = true;
-    ck_assert_int_eq(storage_eject(m, "c", false, why, sizeof(why)), -EBUSY);
+    ck_assert_int_eq(eject("c", false), -EBUSY);
     ck_assert_ptr_nonnull(place(0, 1)->block);
-    ck_assert_int_eq(storage_eject(m, "c", true, why, sizeof(why)), 0);
+    ck_assert_int_eq(eject("c", true), 0);
     ck_assert_ptr_null(place(0, 1)->block);
     ck_assert(s->tray_open);
-    ck_assert_int_eq(storage_eject(m, "c", false, why, sizeof(why)), 0); /* again: nothing */
-    ck_assert_int_lt(storage_change(m, "c", "/no/such/file", NULL, false, why, sizeof(why)), 0);
+    ck_assert_int_eq(eject("c", false), 0); /* again: nothing */
+    ck_assert_int_lt(change("c", "/no/such/file", NULL), 0);
     ck_assert_ptr_nonnull(strstr(why, "/no/such/file"));
-    ck_assert_int_eq(storage_change(m, "c", cd, "raw", false, why, sizeof(why)), 0);
+    ck_assert_int_eq(change("c", cd, "raw"), 0);
     ck_assert_ptr_nonnull(place(0, 1)->block);
     ck_assert(!s->tray_open && s->changed);
     pthread_mutex_unlock(&m->lock);
@@ -422,17 +441,17 @@ START_TEST(floppies) {
                   "%s", text);
     pthread_mutex_lock(&m->lock);
     ck_assert_int_eq(truncate(cd, 1440 << 10), 0);
-    ck_assert_int_eq(storage_change(m, "floppy0", cd, "raw", false, why, sizeof(why)), -EFBIG);
+    ck_assert_int_eq(change("floppy0", cd, "raw"), -EFBIG);
     ck_assert_ptr_nonnull(strstr(why, "does not go into a drive of 360 KB"));
     ck_assert_ptr_nonnull(m->fdc.drive[1].config.block);
     m->fdc.state.drive[0].changed = false;
-    ck_assert_int_eq(storage_change(m, "a", cd, "raw", false, why, sizeof(why)), 0);
+    ck_assert_int_eq(change("a", cd, "raw"), 0);
     ck_assert(m->fdc.state.drive[0].changed);
     ck_assert_uint_eq(m->fdc.drive[0].medium.sectors, 18);
     ck_assert(!block_readonly(m->fdc.drive[0].config.block));
-    ck_assert_int_eq(storage_eject(m, "a", false, why, sizeof(why)), 0);
+    ck_assert_int_eq(eject("a", false), 0);
     ck_assert_ptr_null(m->fdc.drive[0].config.block);
-    ck_assert_int_eq(storage_eject(m, "floppy0", false, why, sizeof(why)), 0);
+    ck_assert_int_eq(eject("floppy0", false), 0);
     pthread_mutex_unlock(&m->lock);
     ck_assert_ptr_nonnull(strstr(info(), "floppy0: [not inserted]"));
 }
