@@ -96,18 +96,14 @@ static void describe_consoles(FILE *f, const struct VirtioSerialDevice *d) {
 static void describe_cards(FILE *f, const struct Machine *m) {
     for (unsigned i = 0; i < NET_CARDS; i++) {
         const struct VirtioNic *v = &m->net.virtio[i];
-        const uint8_t *mac = v->nic.mac;
         if (v->plugged)
-            fprintf(f, "virtio-net-pci in slot %x: %02x:%02x:%02x:%02x:%02x:%02x, features %" PRIx64 "\n",
-                    v->pci.pci.devfn / PCI_FUNCTIONS, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5],
-                    v->net.virtio.offered);
+            fprintf(f, "virtio-net-pci in slot %x: %s, features %" PRIx64 "\n", v->pci.pci.devfn / PCI_FUNCTIONS,
+                    mac_text(v->nic.mac).text, v->net.virtio.offered);
     }
     for (unsigned i = 0; i < NET_CARDS; i++) {
         const struct E1000Nic *c = &m->net.e1000[i];
-        const uint8_t *mac = c->nic.mac;
         if (c->plugged)
-            fprintf(f, "e1000 in slot %x: %02x:%02x:%02x:%02x:%02x:%02x\n", c->card.pci.devfn / PCI_FUNCTIONS, mac[0],
-                    mac[1], mac[2], mac[3], mac[4], mac[5]);
+            fprintf(f, "e1000 in slot %x: %s\n", c->card.pci.devfn / PCI_FUNCTIONS, mac_text(c->nic.mac).text);
     }
 }
 

@@ -75,41 +75,59 @@ int net_address_fd(const struct NetAddress *a, int type, const char *option, cha
 
 /* ---- sockets that are bound ---- */
 
-static int clear_path(const struct sockaddr_un *u, int type, const char *option, char *why, size_t n) {
+/* Make room for a new one: nothing is there, or what was there was an abandoned socket. */
+static int clear_path(const struct sockaddr_un *u, int type, char *why, size_t n) {
     struct stat st;
     if (lstat(u->sun_path, &st) != 0)
-        return 0;
+        return 0; /* bind tells what else may be wrong */
     if (!S_ISSOCK(st.st_mode))
-        return why_set(why, n, -EEXIST, "%s: %s is there, and is no socket", option, u->sun_path);
+        return why_set(why, n, -EEXIST, "%s exists and is not a socket; name another path", u->sun_path);
     int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    int r = fd < 0 ? -1 : connect(fd, (const struct sockaddr *)u, sizeof(*u)), e = errno;
-    if (fd >= 0)
-        close(fd);
-    if (r == 0 || e != ECONNREFUSED)
-        return why_set(why, n, -EADDRINUSE, "%s: %s is in use by another process", option, u->sun_path);
+    if (fd < 0)
+        return why_set(why, n, -errno, "no socket can be made: %s", strerror(errno));
+    int r = connect(fd, (const struct sockaddr *)u, sizeof(*u)), e = r == 0 ? 0 : errno;
+    close(fd);
+    if (e != ECONNREFUSED)
+        return e == ENOENT ? 0 : why_set(why, n, -EADDRINUSE, "%s is in use by another process", u->sun_path);
     return unlink(u->sun_path) == 0 || errno == ENOENT
                ? 0
-               : why_set(why, n, -errno, "%s: the old socket %s can't be removed: %s", option, u->sun_path,
-                         strerror(errno));
+               : why_set(why, n, -errno, "the old socket %s can't be removed: %s", u->sun_path, strerror(errno));
 }
 
-int net_address_bind(const struct NetSocketAddress *a, int type, const char *option, char *why, size_t n) {
-    bool local = a->any.ss_family == AF_UNIX;
-    const struct sockaddr_un *u = (const struct sockaddr_un *)&a->any;
-    int one = 1, r = local ? clear_path(u, type, option, why, n) : 0;
+int net_bind_unix(const struct sockaddr_un *u, int type, int backlog, char *why, size_t n) {
+    int r = clear_path(u, type, why, n);
     if (r != 0)
         return r;
-    int fd = socket(a->any.ss_family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    /* A unix socket's file gets the mode that the descriptor has: nobody else comes in between. */
-    if (fd < 0 || (local ? fchmod(fd, 0600) : setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one))) != 0 ||
+    int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    /* bind gives the file the mode that the descriptor has (less the umask): nobody else can come in between. */
+    if (fd < 0 || fchmod(fd, 0600) != 0 || bind(fd, (const struct sockaddr *)u, sizeof(*u)) != 0 ||
+        chmod(u->sun_path, 0600) != 0 || (type == SOCK_STREAM && listen(fd, backlog) != 0)) {
+        int e = errno;
+        if (fd >= 0)
+            close(fd);
+        return why_set(why, n, -e, "unix:%s can't be listened at: %s", u->sun_path, strerror(e));
+    }
+    return fd;
+}
+
+static int bind_inet(const struct NetSocketAddress *a, int type, char *why, size_t n) {
+    int one = 1, fd = socket(a->any.ss_family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) != 0 ||
         bind(fd, (const struct sockaddr *)&a->any, a->size) != 0 || (type == SOCK_STREAM && listen(fd, 1) != 0)) {
         int e = errno;
         if (fd >= 0)
             close(fd);
-        return why_set(why, n, -e, "%s: the address %s can't be had: %s", option, local ? u->sun_path : "given",
-                       strerror(e));
+        return why_set(why, n, -e, "the address given can't be had: %s", strerror(e));
     }
     return fd;
+}
+
+int net_address_bind(const struct NetSocketAddress *a, int type, const char *option, char *why, size_t n) {
+    char reason[300] = "";
+    int fd = a->any.ss_family == AF_UNIX
+                 ? net_bind_unix((const struct sockaddr_un *)&a->any, type, 1, reason, sizeof(reason))
+                 : bind_inet(a, type, reason, sizeof(reason));
+    return fd >= 0 ? fd : why_set(why, n, fd, "%s: %s", option, reason);
 }
 
 void net_address_unlink(const struct NetSocketAddress *a) {

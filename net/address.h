@@ -13,6 +13,7 @@
 
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 /** What an option says; NULL: it doesn't. */
 struct NetAddress {
@@ -47,9 +48,11 @@ int net_address_resolve(const struct NetAddress *a, int type, bool passive, stru
 /** The descriptor that `str` names: a socket of that type, made non-blocking. Or -errno with `why`. */
 int net_address_fd(const struct NetAddress *a, int type, const char *option, char *why, size_t n);
 /**
- * A socket bound there. A unix socket is made with mode 0600; one that nobody has open any more is replaced, anything
- * else at that path is left alone and refused. The descriptor, or -errno with `why`.
+ * A unix socket bound there, with mode 0600; one that nobody has open any more is replaced, anything else at that path
+ * is left alone and refused. It listens if it is of SOCK_STREAM. Non-blocking. The descriptor, or -errno with `why`.
  */
+int net_bind_unix(const struct sockaddr_un *u, int type, int backlog, char *why, size_t n);
+/** A socket bound there, of either family; a unix socket as above. The descriptor, or -errno with `why`. */
 int net_address_bind(const struct NetSocketAddress *a, int type, const char *option, char *why, size_t n);
 /** Take a unix socket's file away. */
 void net_address_unlink(const struct NetSocketAddress *a);

@@ -31,11 +31,7 @@ struct json_object *qmp_set_link(struct QmpCall *call) {
 
 /* ---- query-rx-filter ---- */
 
-static struct json_object *address(const uint8_t mac[MAC_SIZE]) {
-    char text[20];
-    snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
-    return json_object_new_string(text);
-}
+static struct json_object *address(const uint8_t mac[MAC_SIZE]) { return json_object_new_string(mac_text(mac).text); }
 
 static struct json_object *addresses(const uint8_t (*list)[MAC_SIZE], unsigned count) {
     struct json_object *a = json_object_new_array();

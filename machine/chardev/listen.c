@@ -2,6 +2,7 @@
 /* See listen.h. */
 #include "machine/chardev/listen.h"
 #include "base/why.h"
+#include "net/address.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -9,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -97,42 +97,10 @@ int listen_parse(const char *spec, struct ListenSpec *p, char *why, size_t n) {
 
 /* ---- opening ---- */
 
-/* Make room for a new socket: true when nothing is there, or what was there was an abandoned socket. */
-static int clear_path(const struct ListenSpec *spec, const struct sockaddr_un *address, char *why, size_t n) {
-    struct stat st;
-    if (lstat(spec->path, &st) != 0)
-        return 0; /* bind tells what else may be wrong */
-    if (!S_ISSOCK(st.st_mode))
-        return why_set(why, n, -EEXIST, "%s exists and is not a socket; name another path", spec->path);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0)
-        return why_set(why, n, -errno, "no socket can be made: %s", strerror(errno));
-    int r = connect(fd, (const struct sockaddr *)address, sizeof(*address));
-    int e = r == 0 ? 0 : errno;
-    close(fd);
-    if (e != ECONNREFUSED)
-        return e == ENOENT ? 0 : why_set(why, n, -EADDRINUSE, "%s is in use by another process", spec->path);
-    return unlink(spec->path) == 0 || errno == ENOENT
-               ? 0
-               : why_set(why, n, -errno, "the old socket %s can't be removed: %s", spec->path, strerror(errno));
-}
-
 static int open_local(const struct ListenSpec *spec, char *why, size_t n) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     memcpy(address.sun_path, spec->path, sizeof(address.sun_path));
-    int r = clear_path(spec, &address, why, n);
-    if (r != 0)
-        return r;
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    /* bind gives the file the mode that the descriptor has (less the umask): nobody else can come in between. */
-    if (fd < 0 || fchmod(fd, 0600) != 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0 ||
-        chmod(spec->path, 0600) != 0 || listen(fd, BACKLOG) != 0) {
-        int e = errno;
-        if (fd >= 0)
-            close(fd);
-        return why_set(why, n, -e, "unix:%s can't be listened at: %s", spec->path, strerror(e));
-    }
-    return fd;
+    return net_bind_unix(&address, SOCK_STREAM, BACKLOG, why, n);
 }
 
 /* Loopback unless a host is given: whoever reaches these sockets owns the machine. */

@@ -22,12 +22,17 @@ static const struct Netdev *netdev_of(const struct Machine *m, const struct NetE
     return d;
 }
 
+struct MacText mac_text(const uint8_t mac[MAC_SIZE]) {
+    struct MacText t;
+    snprintf(t.text, sizeof(t.text), "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+    return t;
+}
+
 void net_print(const struct Machine *m, FILE *f) {
     for (const struct Nic *nic = m->net.nics; nic != NULL; nic = nic->next) {
-        const uint8_t *a = nic->mac;
         const struct Netdev *d = nic->end.peer != NULL ? netdev_of(m, nic->end.peer) : NULL;
-        fprintf(f, "%s: index=0,type=nic,model=%s,macaddr=%02x:%02x:%02x:%02x:%02x:%02x%s\n", nic->name, nic->model,
-                a[0], a[1], a[2], a[3], a[4], a[5], nic->end.down ? ",link=off" : "");
+        fprintf(f, "%s: index=0,type=nic,model=%s,macaddr=%s%s\n", nic->name, nic->model, mac_text(nic->mac).text,
+                nic->end.down ? ",link=off" : "");
         if (d != NULL)
             print_netdev(d, " \\ ", f);
     }

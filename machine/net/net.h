@@ -27,6 +27,11 @@
 struct Machine;
 
 enum { MAC_SIZE = 6 };
+/** "52:54:00:12:34:56". */
+struct MacText {
+    char text[3 * MAC_SIZE];
+};
+struct MacText mac_text(const uint8_t mac[MAC_SIZE]);
 
 /** What every card has. */
 struct Nic {

@@ -183,7 +183,7 @@ refused("for one that connects", "-netdev", f"stream,id=n,server=on,reconnect=1,
 refused("is no number", "-netdev", "stream,id=n,addr.type=fd,addr.str=x")
 refused("is no stream socket", "-netdev", "stream,id=n,addr.type=fd,addr.str=0")
 open(path("file"), "w").close()
-refused("is no socket", "-netdev", f"stream,id=n,server=on,addr.type=unix,addr.path={path('file')}")
+refused("is not a socket", "-netdev", f"stream,id=n,server=on,addr.type=unix,addr.path={path('file')}")
 refused("is in use", "-netdev", f"stream,id=n,server=on,addr.type=unix,addr.path={path('slow')}")
 refused("107", "-netdev", f"stream,id=n,server=on,addr.type=unix,addr.path={'x' * 108}")
 refused("remote.type=: unix, inet and fd", "-netdev", "dgram,id=n")
