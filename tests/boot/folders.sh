@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Folders of the host's in Debian's kernel, by its 9p modules: folders.sh TWIN86 [OPTION...]
+# Folders of the host's in Debian's kernel, by its 9p modules: folders.sh [--tree FILES MIB] TWIN86 [OPTION...]
+# --tree: a tree of so many files goes in and out (tree.py)
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 skip() {
@@ -23,4 +24,9 @@ for m in virtio virtio_ring virtio_pci_legacy_dev virtio_pci_modern_dev virtio_p
 done
 chmod 755 "$tree/init" "$tree/bin/busybox"
 (cd "$tree" && find . | cpio --quiet -o -H newc -R 0:0) | gzip -1 >"$tmp/initrd"
-python3 "$here/folders.py" "$tmp" "$guest/vmlinuz" "$@"
+if [ "$1" = --tree ]; then
+    shift
+    python3 "$here/tree.py" "$tmp" "$guest/vmlinuz" "$@"
+else
+    python3 "$here/folders.py" "$tmp" "$guest/vmlinuz" "$@"
+fi
