@@ -24,7 +24,7 @@
 set -u
 srcdir=${srcdir:-$(cd "$(dirname "$0")/../.." && pwd)}
 # Each word a machine's jobs; two go at once where there are two processors.
-machines="embedded,unit,stress,isa,lockstep,debian,exits handover,insn,litmus debian_irqchip gdb smp_irqchip"
+machines="embedded,unit,stress,isa,lockstep,debian,exits handover,insn debian_irqchip gdb smp_irqchip litmus"
 if [ $# -gt 0 ]; then
     together= machines=
     for job; do
