@@ -116,6 +116,7 @@ static const struct SuiteEntry suites[] = {
     {"acpi_tables", acpi_tables_suite},
     {"fp", fp_suite},
     {"jit_asm", jit_asm_suite},
+    {"jit_calls", jit_calls_suite},
     {"links", links_suite},
     {"lockstep", lockstep_suite},
     {"diff", diff_suite},

@@ -126,6 +126,7 @@ SUITE acpi_tables_suite(void);
 /* tcg-lite against the host CPU */
 SUITE fp_suite(void);
 SUITE jit_asm_suite(void);
+SUITE jit_calls_suite(void);
 SUITE links_suite(void);
 
 /* Comparing engines */

@@ -29,6 +29,7 @@ struct Frame {
     uint64_t save[3]; /* within an instruction */
     uint64_t result;  /* of what was called */
     uint64_t scratch[3];
+    uint64_t adx[2];      /* PENDING_ADX: the lowest bytes are CF and OF */
     uint64_t look[LOOKS]; /* host addresses of parts of pages; 0: not known (looks.c) */
 };
 /** What guest_rm knows beside general registers. */
@@ -63,9 +64,9 @@ struct Jit {
     const uint8_t *follow;       /* TEMP: the link whose jump leads nowhere; goes on through it */
     const uint8_t *second[2];    /* called: what the TLB does not know (operand.c); [1] for writing */
     const uint8_t *find;         /* called, ADDR: a RIP. ADDR = the block there, or NULL */
-    const uint8_t *save_flags, *load_flags, *inc_flags, *div_flags; /* flags.c */
-    struct Emit *emit;                                              /* the block at work */
-    uint64_t hot;                                                   /* entries before a block is translated */
+    const uint8_t *save_flags, *load_flags, *inc_flags, *div_flags, *count_flags, *adx_flags; /* flags.c */
+    struct Emit *emit;                                                                        /* the block at work */
+    uint64_t hot;     /* entries before a block is translated */
     unsigned run_min; /* instructions with host code in a row that are worth the way in and out */
     bool is_full;     /* and that was said */
     uint64_t blocks, insns, called, left, bytes, full;
@@ -82,7 +83,8 @@ struct Pending {
         PENDING_TEST,
         PENDING_LOGIC,
         PENDING_INC,
-        PENDING_DEC
+        PENDING_DEC,
+        PENDING_ADX /* CF and OF, those in `a` (FB_*), are in the frame, all others in t->cc */
     } kind;
     uint8_t bits;
     bool is_imm;
@@ -230,6 +232,11 @@ void look_after(struct Emit *e, const struct EmitInsn *x);
 /** Before an instruction that writes these general registers (a set), and the flags that its row says: keep what would
  *  get lost. */
 void flags_before(struct Emit *e, const struct EmitInsn *x, uint32_t writes);
+/** Before ADCX, ADOX: PENDING_ADX, with this flag. Takes ADDR, TEMP. */
+void flags_split(struct Emit *e, uint8_t flag);
+/** A flag of PENDING_ADX to the host's, or back. Loading takes TEMP. */
+void flags_split_load(struct Emit *e, uint8_t flag);
+void flags_split_store(struct Emit *e, uint8_t flag);
 /** The host's flags get what the guest's have of `wanted`. Takes TEMP. */
 void flags_load(struct Emit *e, uint8_t wanted);
 /** The pending ones go to t->cc. Takes ADDR; the host's flags stay. */
@@ -246,13 +253,15 @@ static inline bool flags_are_kept(const struct Pending *p) {
 /** Behind an ALU operation that has left its flags in the host's: to t->cc. `result` and `src` are host registers. */
 void flags_stored(struct Emit *e, const struct EmitInsn *x, unsigned alu, unsigned bits, unsigned result, bool is_imm,
                   unsigned src, int32_t imm);
+/** Behind INC, DEC with the result in a host register, when t->cc has the others: CF stays. After vec_sync. */
+void flags_counted(struct Emit *e, unsigned bits, unsigned result, bool dec);
 /** None that somebody needs was written, but the host's are no longer the guest's. */
 void flags_lost(struct Emit *e);
 /** Behind BT: CF is the host's, the others stay. Takes ADDR, TEMP. */
 void flags_carry(struct Emit *e, const struct EmitInsn *x);
 /** Behind a multiplication: CF and OF are the host's, the others stay. Takes ADDR, TEMP. */
 void flags_product(struct Emit *e, const struct EmitInsn *x);
-/** Behind ROL, ROR of 32 or 64 bits, by any count but 0. Takes ADDR, TEMP. */
+/** Behind ROL, ROR by any count but 0. Takes ADDR, TEMP. */
 void flags_rotated(struct Emit *e, const struct EmitInsn *x, unsigned bits, struct HostRm result, bool left);
 /** t->cc has them all, by the work of something called. */
 void flags_in_cc(struct Emit *e);

@@ -172,12 +172,32 @@ bool emit_test(struct Emit *e, const struct EmitInsn *x) {
     return true;
 }
 
+/** INC or DEC of memory whose flags somebody needs. */
+static void count_memory(struct Emit *e, const struct EmitInsn *x, struct HostOp op, unsigned bits, bool dec) {
+    bool carry = x->need & FB_C; /* which stays */
+    flags_before(e, x, 0);
+    struct HostRm rm = emit_memory(e, x, bits / 8, true);
+    if (carry)
+        vec_sync(e);
+    asm_load(&e->a, bits, TEMP, rm);
+    asm_op(&e->a, op, dec, rm_reg(TEMP));
+    asm_store(&e->a, bits, rm, TEMP);
+    if (carry)
+        flags_counted(e, bits, TEMP, dec);
+    else
+        flags_stored(e, x, dec ? ALU_SUB : ALU_ADD, bits, TEMP, true, 0, 1);
+}
+
 /** FE, FF /0 and /1; rm only. */
 bool emit_inc_dec(struct Emit *e, const struct EmitInsn *x) {
     const struct Insn *i = x->i;
     unsigned bits = insn_bits(i), dec = x->modrm >> 3 & 1;
     struct HostOp op = {
         .prefix = bits == 16 ? 0x66 : 0, .opcode = bits == 8 ? 0xfe : 0xff, .wide = bits == 64, .byte_rm = bits == 8};
+    if (i->mem && flags_wanted(x)) {
+        count_memory(e, x, op, bits, dec);
+        return true;
+    }
     if (i->mem || (i->rm & 1)) {
         if (flags_wanted(x))
             return false;

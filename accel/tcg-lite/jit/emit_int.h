@@ -26,6 +26,22 @@ bool emit_cmov(struct Emit *e, const struct EmitInsn *x);
 
 bool emit_is_vec(const struct EmitInsn *x);
 bool emit_vec(struct Emit *e, const struct EmitInsn *x);
+bool emit_zeroupper(struct Emit *e, const struct EmitInsn *x);
+
+/** Those of emit_bits.c: the host has the row's feature. */
+bool emit_bits_on_host(const struct EmitInsn *x);
+bool emit_bmi(struct Emit *e, const struct EmitInsn *x);
+bool emit_count(struct Emit *e, const struct EmitInsn *x);
+bool emit_bit_scan(struct Emit *e, const struct EmitInsn *x);
+bool emit_adx(struct Emit *e, const struct EmitInsn *x);
+bool emit_crc32(struct Emit *e, const struct EmitInsn *x);
+bool emit_movbe(struct Emit *e, const struct EmitInsn *x);
+bool emit_double_shift(struct Emit *e, const struct EmitInsn *x);
+
+bool emit_locked(struct Emit *e, const struct EmitInsn *x);
+bool emit_exchange(struct Emit *e, const struct EmitInsn *x);
+bool emit_cmpxchg(struct Emit *e, const struct EmitInsn *x);
+bool emit_bt_memory(struct Emit *e, const struct EmitInsn *x);
 
 bool emit_shift(struct Emit *e, const struct EmitInsn *x);
 bool emit_imul(struct Emit *e, const struct EmitInsn *x);

@@ -36,7 +36,7 @@ static bool shift_fits(const struct EmitInsn *x, unsigned kind, unsigned bits, u
         return false;
     if (!flags_wanted(x))
         return true;
-    return bits >= 32 && !(by_cl(x) && kind < RCL);
+    return by_cl(x) ? bits >= 32 && kind >= SHL : kind < RCL || n < bits;
 }
 
 bool emit_shift(struct Emit *e, const struct EmitInsn *x) {

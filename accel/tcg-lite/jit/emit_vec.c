@@ -149,6 +149,7 @@ static const uint16_t kinds[] = {
     [X86_SHAPE_AVX_SHIFTX] = M16,
     [X86_SHAPE_AVX_TEST] = MFULL | SOURCE | FLAGS,
     [X86_SHAPE_AVX_BLENDV] = MFULL,
+    [X86_SHAPE_AVX_ZEROUPPER] = MNONE,
     [X86_SHAPE_FMA_PS] = MFULL | ALSO,
     [X86_SHAPE_FMA_PD] = MFULL | ALSO,
     [X86_SHAPE_FMA_SS] = M4 | ALSO,
@@ -327,6 +328,28 @@ static void encode(struct Emit *e, const struct EmitInsn *x, const struct X86For
         asm_op(&e->a, (struct HostOp){.prefix = prefix, .map = x->map, .opcode = x->opcode, .wide = wide}, reg, rm);
     }
     asm_bytes(&e->a, x->imm, x->imm_len);
+}
+
+/** VZEROUPPER. */
+bool emit_zeroupper(struct Emit *e, const struct EmitInsn *x) {
+    struct Asm *a = &e->a;
+    (void)x;
+    vec_move(e, e->vec_dirty, true);
+    e->vec_dirty = 0;
+    if (e->vec_have == 0xffff)
+        e->vec_have = 0xfffe;
+    unsigned zero = (unsigned)__builtin_ctz(~(unsigned)e->vec_have);
+    asm_vex(a, (struct HostVex){.map = OP_0F, .opcode = 0x57}, zero, zero, rm_reg(zero)); /* XORPS */
+    asm_load(a, 64, TEMP, AT_FRAME(env));
+    for (unsigned n = 0; n < 16; n++) {
+        struct HostRm upper = slot(n);
+        upper.disp += 16;
+        asm_vex(a, (struct HostVex){.map = OP_0F, .opcode = 0x11}, zero, VEX_NO_REG, upper);
+    }
+    vec_end(e);
+    asm_alu_imm(a, ALU_AND, 32, rm_mem(TEMP, (int32_t)offsetof(CPUX86State, xinuse)), ~XCR0_AVX);
+    flags_lost(e);
+    return true;
 }
 
 bool emit_vec(struct Emit *e, const struct EmitInsn *x) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Which instructions have emitters: by opcode. All others are executed by their exec functions. */
+/* Which instructions have emitters: by shape, or by opcode. All others are executed by their exec functions. */
 #include "accel/tcg-lite/jit/emit_int.h"
+#include "isa/x86_ids.h"
 
 #define ALU_ROW(n)                                                                                                     \
     [n] = emit_alu, [(n) + 1] = emit_alu, [(n) + 2] = emit_alu, [(n) + 3] = emit_alu, [(n) + 4] = emit_alu,            \
@@ -88,9 +89,42 @@ static EmitFn of_one_byte(const struct EmitInsn *x) {
     }
 }
 
-static EmitFn by_opcode(const struct EmitInsn *x) {
+/** By shape, where one emitter does what opcodes would have to be listed for. */
+static EmitFn by_shape(const struct EmitInsn *x) {
     if (emit_is_vec(x))
-        return emit_vec;
+        return x86_rows[x->d.isa.row].shape == X86_SHAPE_AVX_ZEROUPPER ? emit_zeroupper : emit_vec;
+    if (!emit_bits_on_host(x))
+        return NULL;
+    switch (x86_rows[x->d.isa.row].shape) {
+    case X86_SHAPE_VEX_OP:
+    case X86_SHAPE_VEX_OP_REV:
+    case X86_SHAPE_VEX_UN:
+    case X86_SHAPE_MULX: return emit_bmi;
+    case X86_SHAPE_LOAD_OP_IMM: return x->vex ? emit_bmi : NULL;
+    case X86_SHAPE_LOAD_OP:
+        if (x86_rows[x->d.isa.row].feature == CPUID_ADX)
+            return emit_adx;
+        return x->mandatory == 0xf3 && x->opcode >= 0xb8 ? emit_count : NULL;
+    case X86_SHAPE_BIT_SCAN: return emit_bit_scan;
+    case X86_SHAPE_CRC32:
+    case X86_SHAPE_CRC32_B: return emit_crc32;
+    case X86_SHAPE_MOVBE_LOAD:
+    case X86_SHAPE_MOVBE_STORE: return emit_movbe;
+    case X86_SHAPE_DSHIFT_IMM:
+    case X86_SHAPE_DSHIFT_CL: return emit_double_shift;
+    case X86_SHAPE_XADD: return emit_exchange;
+    case X86_SHAPE_XCHG: return x->i->mem ? emit_exchange : NULL;
+    case X86_SHAPE_CMPXCHG: return emit_cmpxchg;
+    case X86_SHAPE_BT_REG:
+    case X86_SHAPE_BT_IMM: return x->i->mem ? emit_bt_memory : NULL;
+    case X86_SHAPE_RMW:
+    case X86_SHAPE_RMW_IMM:
+    case X86_SHAPE_RMW1: return x->i->lock ? emit_locked : NULL;
+    default: return NULL;
+    }
+}
+
+static EmitFn by_opcode(const struct EmitInsn *x) {
     if (x->map == OP_ONE)
         return of_one_byte(x);
     if (x->map != OP_0F || x->vex)
@@ -104,9 +138,11 @@ static bool ends_block(EmitFn fn) {
 }
 
 static EmitFn own_emitter(const struct EmitInsn *x) {
-    if (x->d.isa.fault >= 0 || x->i->lock || x->i->more_disp)
+    if (x->d.isa.fault >= 0 || x->i->more_disp)
         return NULL;
-    EmitFn fn = by_opcode(x);
+    EmitFn fn = by_shape(x);
+    if (fn == NULL && !x->i->lock)
+        fn = by_opcode(x);
     return x->d.isa.flow && !ends_block(fn) ? NULL : fn; /* PAUSE lets others have their turn */
 }
 

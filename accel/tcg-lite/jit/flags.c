@@ -17,12 +17,14 @@ static bool has_second(const struct Pending *p) {
 }
 
 static bool uses(const struct Pending *p, uint32_t registers) {
-    if (p->kind == PENDING_NONE)
+    if (p->kind == PENDING_NONE || p->kind == PENDING_ADX)
         return false;
     return (registers >> (p->a / 8) & 1) || (has_second(p) && (registers >> (p->b / 8) & 1));
 }
 
 /* ---- to t->cc ---- */
+
+static const struct HostOp MOVZX_BYTE = {.map = OP_0F, .opcode = 0xb6, .byte_rm = true};
 
 static void store_result(struct Emit *e, unsigned bits, struct HostRm rm) {
     asm_load_sx(&e->a, bits, ADDR, rm);
@@ -76,13 +78,31 @@ void flags_flush(struct Emit *e, const struct Pending *p) {
         asm_const(a, TEMP, (uint32_t)lazy(p->bits, p->kind == PENDING_INC ? CC_ADDED : 0));
         asm_call_to(a, e->jit->inc_flags);
         return;
+    case PENDING_ADX:
+        asm_op(a, MOVZX_BYTE, ADDR, AT_FRAME(adx[0]));
+        asm_op(a, MOVZX_BYTE, TEMP, AT_FRAME(adx[1]));
+        asm_shift(a, 4, 32, TEMP, 8); /* where one of them is not there, its byte is anything */
+        asm_alu(a, ALU_OR, 32, ADDR, rm_reg(TEMP));
+        asm_const(a, TEMP, p->a);
+        asm_call_to(a, e->jit->adx_flags);
+        return;
     }
+}
+
+void flags_counted(struct Emit *e, unsigned bits, unsigned result, bool dec) {
+    asm_load_sx(&e->a, bits, ADDR, rm_reg(result));
+    asm_const(&e->a, TEMP, (uint32_t)lazy(bits, dec ? 0 : CC_ADDED));
+    asm_call_to(&e->a, e->jit->inc_flags);
+    flags_in_cc(e);
 }
 
 /** The main way's: afterwards t->cc has them. */
 static void flush(struct Emit *e) {
     bool computed = e->pending.kind == PENDING_CMP || e->pending.kind == PENDING_TEST;
-    bool called = e->pending.kind == PENDING_INC || e->pending.kind == PENDING_DEC;
+    bool split = e->pending.kind == PENDING_ADX;
+    bool called = e->pending.kind == PENDING_INC || e->pending.kind == PENDING_DEC || split;
+    if (split)
+        vec_sync(e);
     flags_flush(e, &e->pending);
     e->pending.kind = PENDING_NONE;
     e->host = called ? 0 : computed ? FB_ALL : e->host;
@@ -171,6 +191,7 @@ static void repeat(struct Emit *e, const struct Pending *p) {
         alu = p->kind == PENDING_INC ? ALU_ADD : ALU_SUB;
         asm_alu_imm(a, alu, p->bits, rm_reg(TEMP), 1);
         return;
+    case PENDING_ADX:
     case PENDING_NONE: return;
     }
     unsigned first = p->kind == PENDING_CMP ? guest_target(p->a, TEMP) : TEMP;
@@ -202,7 +223,12 @@ void flags_load(struct Emit *e, uint8_t wanted) {
     if ((wanted & ~e->host) == 0)
         return;
     bool counted = e->pending.kind == PENDING_INC || e->pending.kind == PENDING_DEC;
-    if (counted && (wanted & FB_C)) { /* CF is in t->cc */
+    bool split = e->pending.kind == PENDING_ADX;
+    if (split && (wanted & ~e->pending.a) == 0 && wanted != (FB_C | FB_O)) {
+        flags_split_load(e, wanted);
+        return;
+    }
+    if ((counted && (wanted & FB_C)) || split) { /* CF is in t->cc */
         asm_store(&e->a, 64, AT_FRAME(save[1]), ADDR);
         flush(e);
         asm_load(&e->a, 64, ADDR, AT_FRAME(save[1]));
@@ -216,6 +242,51 @@ void flags_load(struct Emit *e, uint8_t wanted) {
         asm_call_to(&e->a, e->jit->load_flags);
         e->host = FB_ALL;
     }
+}
+
+/* ---- CF and OF apart, for ADCX and ADOX ---- */
+
+void flags_split_store(struct Emit *e, uint8_t flag) {
+    uint8_t opcode = flag == FB_C ? 0x92 : 0x90; /* SETB, SETO */
+    struct HostOp set = {.map = OP_0F, .opcode = opcode, .byte_rm = true};
+    asm_op(&e->a, set, 0, flag == FB_C ? AT_FRAME(adx[0]) : AT_FRAME(adx[1]));
+}
+
+void flags_split_load(struct Emit *e, uint8_t flag) {
+    if (e->host & flag)
+        return;
+    if (flag == FB_C) {
+        asm_op(&e->a, (struct HostOp){.map = OP_0F, .opcode = 0xba}, 4, AT_FRAME(adx[0])); /* BT */
+        asm_8(&e->a, 0);
+    } else {
+        asm_op(&e->a, MOVZX_BYTE, TEMP, AT_FRAME(adx[1]));
+        asm_alu_imm(&e->a, ALU_ADD, 8, rm_reg(TEMP), 0x7f);
+    }
+    e->host = flag;
+}
+
+void flags_split(struct Emit *e, uint8_t flag) {
+    struct Pending p = e->pending;
+    if (p.kind == PENDING_ADX && (p.a & flag))
+        return;
+    if (p.kind == PENDING_ADX) { /* the other one is in t->cc */
+        e->pending.kind = PENDING_NONE;
+        e->host = 0;
+        flags_load(e, flag);
+        flags_split_store(e, flag);
+        e->pending = p;
+        e->pending.a |= flag;
+        return;
+    }
+    uint8_t both = p.kind == PENDING_NONE || p.kind == PENDING_INC || p.kind == PENDING_DEC ? flag : FB_C | FB_O;
+    flags_load(e, both);
+    for (unsigned k = 0; k < 2; k++)
+        if (both & (k ? FB_O : FB_C))
+            flags_split_store(e, k ? FB_O : FB_C);
+    flush(e);
+    e->plain = false;
+    e->pending = (struct Pending){.kind = PENDING_ADX, .a = both};
+    e->host = 0;
 }
 
 /* ---- behind an instruction ---- */
@@ -309,13 +380,18 @@ void flags_rotated(struct Emit *e, const struct EmitInsn *x, unsigned bits, stru
         flags_lost(e);
         return;
     }
-    asm_load(a, bits, TEMP, result);
+    if (bits < 32)
+        asm_load_sx(a, bits, TEMP, result);
+    else
+        asm_load(a, bits, TEMP, result);
     if (left) { /* the lowest bit is CF, the highest CF ^ OF; otherwise the two highest */
         asm_op(a, (struct HostOp){.opcode = 0xc1, .wide = bits == 64}, 1, rm_reg(TEMP));
         asm_8(a, 1);
     }
     if (bits == 64)
         asm_shift(a, 5, 64, TEMP, 32);
+    else if (bits < 32 && !left)
+        asm_shift(a, 4, 32, TEMP, 32 - bits);
     asm_alu_imm(a, ALU_AND, 32, rm_reg(TEMP), (int32_t)CC_AUX_CF_PO);
     merge(e, (uint32_t)KEEP);
     stored(e, 0, false);
@@ -345,6 +421,15 @@ void flags_shifted(struct Emit *e, unsigned kind, unsigned bits) {
 /* ---- the code that is there once ---- */
 
 uint64_t jit_flags_image(const struct Tcg *t) { return cc_flags(&t->cc) | 2; }
+
+static void count_flags(struct Tcg *t, uint64_t result, uint32_t carry) {
+    count_result(&t->cc, (unsigned)result, carry != 0);
+}
+
+static void adx_flags(struct Tcg *t, uint64_t values, uint32_t which) {
+    bool cf = which & FB_C ? values & 1 : cc_cf(&t->cc), of = which & FB_O ? values >> 8 & 1 : cc_of(&t->cc);
+    cc_put_cf_of(&t->cc, cf, of);
+}
 
 static void divide_flags_of(struct Tcg *t) { divide_flags(&t->cc); }
 
@@ -439,5 +524,11 @@ void flags_make(struct Jit *j, struct Asm *a) {
     make_inc(a);
     j->div_flags = a->p;
     world_call_c(a, divide_flags_of);
+    ret(a);
+    j->count_flags = a->p;
+    world_call_c(a, count_flags);
+    ret(a);
+    j->adx_flags = a->p;
+    world_call_c(a, adx_flags);
     ret(a);
 }

@@ -118,8 +118,9 @@ static bool is_harmless(const struct Emit *e, const struct EmitInsn *x) {
     if (x->emitter == emit_vec && !(e->b->mode & MODE_SIMD_CHECK))
         return true;
     const struct X86Row *row = &x86_rows[x->d.isa.row];
-    return row->faults == 0 && (row->feature == CPUID_NONE || row->feature == CPUID_CMOV) &&
-           !emit_uses_stack(x->emitter) && !row->stores && row->address == 0;
+    bool plain = row->feature == CPUID_NONE || row->feature == CPUID_CMOV;
+    bool own = x->emitter != NULL && x->emitter != emit_call_exec;
+    return row->faults == 0 && (plain || own) && !emit_uses_stack(x->emitter) && !row->stores && row->address == 0;
 }
 
 static void find_needs(struct Emit *e) {
@@ -139,7 +140,7 @@ static void find_needs(struct Emit *e) {
 static void choose(struct Emit *e) {
     for (unsigned k = 0; k < e->n; k++) {
         e->insn[k].emitter = emit_find(&e->insn[k]);
-        e->vec_wide |= e->insn[k].emitter == emit_vec && e->insn[k].vex;
+        e->vec_wide |= (e->insn[k].emitter == emit_vec || e->insn[k].emitter == emit_zeroupper) && e->insn[k].vex;
     }
     for (unsigned k = 0, end; k < e->n; k = end + (end == k)) {
         unsigned own = 0;
@@ -158,6 +159,7 @@ static void enter_here(struct Emit *e) {
     entry->code = e->a.p + e->jit->code.run;
     e->insn[e->k].vec_have = e->vec_have;
     e->insn[e->k].in = e->pending;
+    entry->host_flags = e->pending.kind == PENDING_ADX;
     uint8_t host = e->host;
     for (unsigned n = e->k; n < e->n && host != 0; n++) {
         const struct Decoded *d = &e->insn[n].d.isa;
@@ -267,19 +269,23 @@ static bool may_leave(const struct EmitInsn *x) {
     return x->emitter == NULL || x->d.isa.insn.mem || emit_uses_stack(x->emitter) || x86_rows[x->d.isa.row].faults != 0;
 }
 
-/** Ways in where code expects vector registers in the host's. */
+/** Ways in where code expects vector registers, or CF and OF, in the host's. */
 static void emit_entries(struct Emit *e) {
     for (unsigned k = 0; k < e->n; k++) {
         struct JitEntry *entry = &e->entries->entry[k];
         uint16_t have = e->insn[k].vec_have;
-        bool kept = flags_are_kept(&e->insn[k].in);
-        if (entry->code == NULL || (have == 0 && !kept))
+        bool kept = flags_are_kept(&e->insn[k].in), split = e->insn[k].in.kind == PENDING_ADX;
+        if (entry->code == NULL || (have == 0 && !kept && !split))
             continue;
         const uint8_t *there = (const uint8_t *)entry->code - e->jit->code.run;
         entry->code = NULL;
         if (k == 0 || !may_leave(&e->insn[k - 1]))
             continue;
         entry->code = e->a.p + e->jit->code.run;
+        if (split) {
+            flags_split_store(e, FB_C);
+            flags_split_store(e, FB_O);
+        }
         vec_move(e, have, false);
         if (kept)
             flags_rebuild(e, &e->insn[k].in);

@@ -127,6 +127,15 @@ void cpu_bench_free(struct CpuBench *b) {
     free(b);
 }
 
+void cpu_bench_restart(struct CpuBench *b, const char *options) {
+    char why[160];
+    tcg_lite_ops.vcpu_destroy(&b->cpu);
+    b->accel.options = options;
+    ck_assert_msg(tcg_lite_ops.init(&b->accel, why, sizeof(why)) == 0, "%s", why);
+    ck_assert_int_eq(tcg_lite_ops.vcpu_init(&b->cpu, &b->accel), 0);
+    tcg_lite_ops.put_state(&b->cpu);
+}
+
 void cpu_bench_code(struct CpuBench *b, const void *bytes, size_t n) {
     bool real = !x86_protected(b->env);
     uint64_t at = real ? 0x10000 : BENCH_CODE;

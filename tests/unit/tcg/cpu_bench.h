@@ -53,6 +53,9 @@ struct CpuBench {
 struct CpuBench *cpu_bench_new(const char *model, enum BenchMode mode);
 void cpu_bench_free(struct CpuBench *b);
 
+/** The engine anew, with these options: what was executed so far is forgotten, env is not. */
+void cpu_bench_restart(struct CpuBench *b, const char *options);
+
 /** Put code at BENCH_CODE and point RIP there. */
 void cpu_bench_code(struct CpuBench *b, const void *bytes, size_t n);
 /** Run at most n instructions; env is up to date afterwards and may be changed. */

@@ -53,6 +53,24 @@ START_TEST(any_opcode) {
 }
 END_TEST
 
+/* VPADDD; VMOVUPS; MULX; RORX: both lengths of VEX, each of its bits. */
+START_TEST(vex) {
+    const struct HostVex vpaddd = {.prefix = 0x66, .map = OP_0F, .opcode = 0xfe, .l = true};
+    EXPECT(asm_vex(&a, vpaddd, 1, 2, rm_reg(3)), 0xc5, 0xed, 0xfe, 0xcb);
+    EXPECT(asm_vex(&a, vpaddd, 9, 15, rm_reg(3)), 0xc5, 0x05, 0xfe, 0xcb);
+    EXPECT(asm_vex(&a, vpaddd, 1, 2, rm_mem(R14, 0)), 0xc4, 0xc1, 0x6d, 0xfe, 0x0e);
+    const struct HostVex vmovups = {.map = OP_0F, .opcode = 0x10};
+    EXPECT(asm_vex(&a, vmovups, 0, VEX_NO_REG, rm_sib(RAX, R9, 3, 0x20)), 0xc4, 0xa1, 0x78, 0x10, 0x44, 0xc8, 0x20);
+    const struct HostVex mulx = {.prefix = 0xf2, .map = OP_0F38, .opcode = 0xf6, .wide = true};
+    EXPECT(asm_vex(&a, mulx, RAX, R12, rm_reg(RCX)), 0xc4, 0xe2, 0x9b, 0xf6, 0xc1);
+    const struct HostVex rorx = {.prefix = 0xf2, .map = OP_0F3A, .opcode = 0xf0};
+    EXPECT((asm_vex(&a, rorx, R10, VEX_NO_REG, rm_reg(R11)), asm_8(&a, 7)), 0xc4, 0x43, 0x7b, 0xf0, 0xd3, 0x07);
+    begin();
+    asm_vex(&a, mulx, RAX, R12, rm_reg(HOST_HIGH));
+    ck_assert(a.bad);
+}
+END_TEST
+
 /* AH to DH beside a register that needs REX; AH where the operand is not of 8 bits; no room. */
 START_TEST(refused) {
     const struct HostOp movzx = {.map = OP_0F, .opcode = 0xb6, .byte_rm = true};
@@ -87,6 +105,7 @@ Suite *jit_asm_suite(void) {
     tcase_add_test(t, operands);
     tcase_add_test(t, immediates);
     tcase_add_test(t, any_opcode);
+    tcase_add_test(t, vex);
     tcase_add_test(t, refused);
     tcase_add_test(t, jumps);
     suite_add_tcase(s, t);

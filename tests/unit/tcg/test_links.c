@@ -171,15 +171,6 @@ START_TEST(counts_with_conditional_branches) {
 END_TEST
 
 /* The bench's engine anew, with these options. */
-static void restart_with(struct CpuBench *b, const char *options) {
-    char why[160];
-    tcg_lite_ops.vcpu_destroy(&b->cpu);
-    b->accel.options = options;
-    ck_assert_msg(tcg_lite_ops.init(&b->accel, why, sizeof(why)) == 0, "%s", why);
-    ck_assert_int_eq(tcg_lite_ops.vcpu_init(&b->cpu, &b->accel), 0);
-    tcg_lite_ops.put_state(&b->cpu);
-}
-
 /* Of the branches at the beginning of a block as long as can be each finds its own link, the first has the longest way.
  */
 START_TEST(links_of_the_longest_block) {
@@ -219,7 +210,7 @@ START_TEST(recycled_blocks) {
     static const uint8_t end[16] = {0xff, 0xca, 0x74, 2, 0xff, 0xe6, 0xf4};
     const uint64_t bits = 0x9e3779b97f4a7c15;
     struct CpuBench *b = new_bench();
-    restart_with(b, "tb-size=1");
+    cpu_bench_restart(b, "tb-size=1");
     for (unsigned k = 0; k < SLOTS; k++)
         put(b, P + 16 * k, slot, sizeof(slot));
     put(b, P + 16 * SLOTS, end, sizeof(end));
