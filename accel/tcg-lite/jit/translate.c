@@ -92,6 +92,17 @@ static void scan(struct EmitInsn *x, const uint8_t *p, const uint8_t *end) {
     x->imm_len = (uint8_t)(end - p);
 }
 
+/** It is what the block has: a device may have written there since, which is told at the next edge. */
+static bool is_same(const struct TcgDecoded *d, const struct Insn *i) {
+    struct Insn now = d->insn;
+    now.fn = i->fn;
+    if (d->isa.jcc) {
+        now.exit_link = i->exit_link;
+        now.behind = i->behind;
+    }
+    return (i->fn == d->insn.fn || i->fn == d->fn_no_flags) && memcmp(&now, i, sizeof(now)) == 0;
+}
+
 static bool read_insns(struct Emit *e) {
     const struct Block *b = e->b;
     unsigned off = 0;
@@ -102,8 +113,8 @@ static bool read_insns(struct Emit *e) {
         unsigned have = b->bytes - off;
         if (tcg_decode(&e->t->cpu->model, b->mode, e->bytes + off, have < INSN_BYTES ? have : INSN_BYTES, &x->d) !=
                 DECODE_OK ||
-            x->d.insn.len != x->i->len || x->i->off != off)
-            return false; /* it is being overwritten */
+            !tcg_block_place(&x->d, off, k) || !is_same(&x->d, x->i))
+            return false;
         scan(x, e->bytes + off, e->bytes + off + x->i->len);
         off += x->i->len;
     }

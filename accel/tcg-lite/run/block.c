@@ -480,8 +480,7 @@ static unsigned fetch(struct Tcg *t, struct Fetch *f, unsigned off, bool cross, 
     return n + more;
 }
 
-/** What only the block builder knows: positions. False: this instruction must begin a block of its own. */
-static bool place(struct TcgDecoded *d, unsigned off, unsigned idx) {
+bool tcg_block_place(struct TcgDecoded *d, unsigned off, unsigned idx) {
     struct Insn *i = &d->insn;
     i->off = (uint16_t)off;
     i->idx = (uint8_t)idx;
@@ -521,7 +520,7 @@ static unsigned decode_run(struct Tcg *t, struct Fetch *f, uint32_t mode, unsign
                 break;
             tcg_raise_error(t, NULL, VEC_GP, 0);
         }
-        if (!place(&d[n], off, n))
+        if (!tcg_block_place(&d[n], off, n))
             break;
         if (UNLIKELY(t->watch != NULL))
             memcpy(t->blocks->bytes + off, buf, d[n].insn.len);

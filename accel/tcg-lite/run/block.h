@@ -60,6 +60,10 @@ ALWAYS_INLINE void block_unlink(struct BlockLink *link) {
         memcpy(link->jump, &link->slow, sizeof(link->slow));
 }
 
+struct TcgDecoded;
+/** What only the block builder knows of an instruction: positions. False: it must begin a block of its own. */
+bool tcg_block_place(struct TcgDecoded *d, unsigned off, unsigned idx);
+
 /** NULL: no memory. */
 struct BlockCache *tcg_blocks_new(size_t arena_bytes);
 void tcg_blocks_free(struct BlockCache *c);
