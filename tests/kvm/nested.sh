@@ -5,8 +5,8 @@
 # instruction tests, Debian to a shell, and hand-over. nested.sh [JOB...], in the build folder; jobs: embedded unit
 # stress isa lockstep debian debian_irqchip handover exits gdb insn (diff insn in every CPU mode, INSN_CASES of each),
 # smp_irqchip (Debian on four processors, each of which goes and comes back SMP_ROUNDS times, kernel-irqchip=on), litmus
-# (tests/smp but for its test atomic), and, not done by default: litmus_atomic (that), smp (kernel-irqchip=off), smp_handover (both engines in turn), smp_gaps (six with
-# gaps in their APIC ids), smp_64 (either with both kinds of interrupt controllers), moves (saved states, two CPUs;
+# (tests/smp but for its test atomic), and, not done by default: litmus_atomic (that), smp (kernel-irqchip=off), smp_handover (both engines in turn), smp_gaps (four with
+# a gap in their APIC ids), smp_64 (either with both kinds of interrupt controllers), moves (saved states, two CPUs;
 # MOVES_ROUNDS times), insn_host (32- and 16-bit programs without KVM, ten times INSN_CASES, under Debian's generic
 # kernel, for the cloud kernel has no 16-bit segments), firmware (all of tests/boot/firmware.sh), disks (small ones by
 # SeaBIOS, Debian's kernel on IDE, virtio, CD), debian_disk (Debian 12 lives on its disk; that is eight jobs,
