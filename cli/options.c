@@ -216,7 +216,7 @@ static bool set_uuid(struct Context *c, char *arg) {
                                                 arg);
 }
 
-/* The keyboard's layout, for displays that have characters where the guest wants keys. There is none yet. */
+/* The keyboard's layout, for viewers that have characters where the guest wants keys. There is none yet. */
 static bool set_layout(struct Context *c, char *arg) {
     static const char *const known[] = {"ar", "bepo",  "cz", "da", "de",    "de-ch", "en-gb", "en-us", "es",
                                         "et", "fi",    "fo", "fr", "fr-be", "fr-ca", "fr-ch", "hr",    "hu",

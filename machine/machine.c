@@ -234,6 +234,7 @@ void machine_destroy(struct Machine *m) {
     news_destroy(&m->news);
     sandbox_destroy(&m->sandbox);
     pthread_mutex_destroy(&m->serial.mutex);
+    input_destroy(m);
     pthread_mutex_destroy(&m->lock);
 }
 

@@ -45,6 +45,7 @@
 #include "machine/chardev/chardev.h"
 #include "machine/chardev/serial_ports.h"
 #include "machine/display/display.h"
+#include "machine/display/input.h"
 #include "machine/firmware/firmware.h"
 #include "machine/loop.h"
 #include "machine/net/net.h"
@@ -155,6 +156,7 @@ struct Machine {
     struct VirtioDevices virtio;
     struct MachineNet net;
     struct MachineDisplay display;
+    struct MachineInput input;
     struct FwCfg fw_cfg;
     struct Firmware fw;
     struct I8042 i8042;

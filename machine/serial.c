@@ -102,6 +102,7 @@ void machine_press_nmi(struct Machine *m) {
 
 void machine_init_input(struct Machine *m) {
     pthread_mutex_init(&m->serial.mutex, NULL);
+    input_init(m);
     loop_work_init(&m->serial_work, feed, m);
     loop_work_init(&m->power_work, press_power, m);
     loop_work_init(&m->nmi_work, press_nmi, m);

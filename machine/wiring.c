@@ -371,7 +371,9 @@ static int wire_isa(struct Machine *m) {
     struct Bus *bus = m->bus;
     int r;
     pit_init(&m->pit, m->clock, hpet_pit_wire(&m->hpet));
-    i8042_init(&m->i8042, isa_wire(m, 1), (struct I8042Lines){set_a20, machine_guest_reset, m});
+    i8042_init(&m->i8042, m->clock, isa_wire(m, 1), isa_wire(m, 12),
+               (struct I8042Lines){set_a20, machine_guest_reset, m});
+    input_wire(m);
     serial_ports_init(m);
     rtc_init(&m->rtc, m->clock, hpet_rtc_wire(&m->hpet));
     m->rtc.alarm = (struct IrqWire){acpi_pm_rtc_alarm, &m->acpi_pm, 0};
@@ -492,6 +494,8 @@ void machine_restored_devices(struct Machine *m) {
     rtc_restored(&m->rtc);
     for (unsigned i = 0; i < SERIAL_PORTS; i++)
         uart_restored(&m->com[i].uart);
+    i8042_restored(&m->i8042);
+    input_clear(m);
     port92_restored(&m->port92);
     piix4_pm_restored(&m->piix4_pm);
     ide_restored(&m->piix3_ide.ide);

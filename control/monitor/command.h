@@ -95,6 +95,9 @@ void monitor_hostfwd_remove(struct Monitor *mon, char *args);
 
 /* display.c */
 void monitor_screendump(struct Monitor *mon, char *args);
+void monitor_sendkey(struct Monitor *mon, char *args);
+void monitor_mouse_move(struct Monitor *mon, char *args);
+void monitor_mouse_button(struct Monitor *mon, char *args);
 
 /* dump.c */
 void monitor_dump_guest_memory(struct Monitor *mon, char *args);

@@ -51,6 +51,10 @@ struct json_object *qmp_qom_get(struct QmpCall *call);
 /* display.c */
 struct json_object *qmp_screendump(struct QmpCall *call);
 
+/* input.c */
+struct json_object *qmp_send_key(struct QmpCall *call);
+struct json_object *qmp_input_send_event(struct QmpCall *call);
+
 /* network.c */
 struct json_object *qmp_set_link(struct QmpCall *call);
 struct json_object *qmp_query_rx_filter(struct QmpCall *call);

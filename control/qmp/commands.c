@@ -285,6 +285,8 @@ const struct QmpCommand qmp_commands[] = {
     {"balloon", {"value"}, qmp_balloon},
     {"query-balloon", {0}, qmp_query_balloon},
     {"screendump", {"filename", "device", "head", "format"}, qmp_screendump},
+    {"send-key", {"keys", "hold-time"}, qmp_send_key},
+    {"input-send-event", {"device", "head", "events"}, qmp_input_send_event},
     {"set_link", {"name", "up"}, qmp_set_link},
     {"query-rx-filter", {"name"}, qmp_query_rx_filter},
     {"qom-get", {"path", "property"}, qmp_qom_get},

@@ -77,6 +77,7 @@ void at_kbd_unget(struct KbdState *kbd, uint8_t byte) {
 }
 
 static void set_defaults(struct KbdState *kbd) {
+    kbd->held = 0;
     kbd->set = 2;
     kbd->typematic = TYPEMATIC_DEFAULT;
     kbd->command = 0;
@@ -84,6 +85,7 @@ static void set_defaults(struct KbdState *kbd) {
 
 void at_kbd_reset(struct KbdState *kbd) {
     memset(kbd, 0, sizeof(*kbd));
+    kbd->repeat_at = CLOCK_NEVER;
     set_defaults(kbd);
     kbd->scanning = true;
 }
@@ -191,9 +193,33 @@ static unsigned encode_key(const struct KbdState *kbd, unsigned key, bool down, 
     return n;
 }
 
+/* "Typematic rate/delay": (1 + D) * 250 ms, then every (8 + A) * 2^B / 240 s. */
+int64_t at_kbd_delay(const struct KbdState *kbd) { return ((kbd->typematic >> 5 & 3) + 1) * (NS_PER_SEC / 4); }
+
+int64_t at_kbd_period(const struct KbdState *kbd) {
+    return (int64_t)(8 + (kbd->typematic & 7)) * (1 << (kbd->typematic >> 3 & 3)) * NS_PER_SEC / 240;
+}
+
+void at_kbd_repeat(struct KbdState *kbd) {
+    uint8_t bytes[8];
+    if (kbd->held != 0 && kbd->scanning && kbd->count == 0)
+        send(kbd, bytes, encode_key(kbd, kbd->held, true, bytes));
+}
+
+/* The key that was pressed last repeats, until it is released or another one is pressed. */
+static void hold(struct KbdState *kbd, unsigned key, bool down) {
+    if (down)
+        kbd->held = key == KEY_PAUSE ? 0 : (uint16_t)key;
+    else if (kbd->held == key)
+        kbd->held = 0;
+}
+
 void at_kbd_key(struct KbdState *kbd, unsigned key, bool down) {
     uint8_t bytes[8];
     unsigned n = encode_key(kbd, key, down, bytes);
+
+    if (n != 0 || key == KEY_PAUSE)
+        hold(kbd, key, down);
 
     if (n == 0 || !kbd->scanning)
         return;

@@ -13,6 +13,11 @@ void at_kbd_reset(struct KbdState *kbd);
 bool at_kbd_receive(struct KbdState *kbd, uint8_t byte);
 /** A key moved: queue its codes in the active set (nothing while scanning is off). See KEY_PAUSE for `key`. */
 void at_kbd_key(struct KbdState *kbd, unsigned key, bool down);
+/** The key that is held, once more, if the controller has taken all that was sent. */
+void at_kbd_repeat(struct KbdState *kbd);
+/** How long a key is held until it repeats, and from then on from one time to the next: ns. */
+int64_t at_kbd_delay(const struct KbdState *kbd);
+int64_t at_kbd_period(const struct KbdState *kbd);
 /** Take the next byte for the controller. False when there is none. */
 bool at_kbd_next(struct KbdState *kbd, uint8_t *byte);
 /** Put a byte back in front of the queue; dropped when the queue is full. */

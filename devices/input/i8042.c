@@ -6,9 +6,16 @@
 
 #include <string.h>
 
-enum { STATUS_OBF = 0x01, STATUS_SYS = 0x04, STATUS_CMD = 0x08, STATUS_UNLOCKED = 0x10 };
-enum { CCB_INT = 0x01, CCB_SYS = 0x04, CCB_DISABLE_KBD = 0x10, CCB_DISABLE_AUX = 0x20, CCB_TRANSLATE = 0x40 };
-enum { OUT_NOT_RESET = 0x01, OUT_A20 = 0x02, OUT_IRQ1 = 0x10, OUT_FIXED = 0xcc };
+enum { STATUS_OBF = 0x01, STATUS_SYS = 0x04, STATUS_CMD = 0x08, STATUS_UNLOCKED = 0x10, STATUS_AUX = 0x20 };
+enum {
+    CCB_INT = 0x01,
+    CCB_AUX_INT = 0x02,
+    CCB_SYS = 0x04,
+    CCB_DISABLE_KBD = 0x10,
+    CCB_DISABLE_AUX = 0x20,
+    CCB_TRANSLATE = 0x40
+};
+enum { OUT_NOT_RESET = 0x01, OUT_A20 = 0x02, OUT_IRQ1 = 0x10, OUT_IRQ12 = 0x20, OUT_FIXED = 0xcc };
 
 enum {
     CMD_READ_RAM = 0x20,  /* to 3fh */
@@ -32,17 +39,29 @@ enum {
     CMD_PULSE = 0xf0, /* to ffh: the low bits that are 0 name the output lines to pulse */
 };
 
-enum { SELF_TEST_OK = 0x55, INTERFACE_OK = 0x00, AUX_CLOCK_STUCK_LOW = 0x01, NO_PASSWORD = 0xf1 };
+enum { SELF_TEST_OK = 0x55, INTERFACE_OK = 0x00, NO_PASSWORD = 0xf1 };
 #define INPUT_PORT 0xb0 /* keyboard not locked, colour display, no manufacturing jumper */
 
 static void update_irq(struct I8042 *k) {
     struct I8042State *s = &k->state;
-    bool irq = (s->status & STATUS_OBF) && (s->ram[0] & CCB_INT);
+    bool full = (s->status & STATUS_OBF) != 0, aux = (s->status & STATUS_AUX) != 0;
+    bool irq = full && !aux && (s->ram[0] & CCB_INT), mouse_irq = full && aux && (s->ram[0] & CCB_AUX_INT);
 
-    if (irq == s->irq)
-        return;
-    s->irq = irq;
-    irq_set(&k->irq, irq);
+    if (irq != s->irq) {
+        s->irq = irq;
+        irq_set(&k->irq, irq);
+    }
+    if (mouse_irq != s->mouse_irq) {
+        s->mouse_irq = mouse_irq;
+        irq_set(&k->mouse_irq, mouse_irq);
+    }
+}
+
+/* The key that is held repeats from `first` ns on. */
+static void arm_repeat(struct I8042 *k, int64_t first) {
+    struct KbdState *kbd = &k->state.kbd;
+    kbd->repeat_at = kbd->held == 0 ? CLOCK_NEVER : clock_after(clock_now(k->repeat.clock), first);
+    timer_arm(&k->repeat, kbd->repeat_at);
 }
 
 /* The controller turns set 2 into set 1: a release is F0 + code in the one, code + 80h in the other. */
@@ -58,7 +77,7 @@ static bool translate(struct I8042State *s, uint8_t *byte) {
 }
 
 /* Move the keyboard's next byte to the output buffer if that is empty and the interface enabled. */
-static void pump_kbd(struct I8042 *k) {
+static void take_kbd(struct I8042 *k) {
     struct I8042State *s = &k->state;
     uint8_t byte, raw;
 
@@ -70,24 +89,47 @@ static void pump_kbd(struct I8042 *k) {
         s->output = byte;
         s->output_raw = raw;
         s->output_from_kbd = true;
+        s->output_from_mouse = false;
         s->status |= STATUS_OBF;
     }
+}
+
+/* The same of the mouse's. */
+static void take_mouse(struct I8042 *k) {
+    struct I8042State *s = &k->state;
+    uint8_t byte;
+
+    if ((s->status & STATUS_OBF) || (s->ram[0] & CCB_DISABLE_AUX) || !ps2_mouse_next(&s->mouse, &byte))
+        return;
+    s->output = byte;
+    s->output_from_kbd = false;
+    s->output_from_mouse = true;
+    s->status |= STATUS_OBF | STATUS_AUX;
+}
+
+static void pump(struct I8042 *k) {
+    take_kbd(k);
+    take_mouse(k);
     update_irq(k);
 }
 
-/* A controller answer goes first. A keyboard byte that nobody has read yet waits behind it instead of being lost. */
-static void answer(struct I8042 *k, uint8_t byte) {
+/* A controller answer goes first. A device's byte that nobody has read yet waits behind it instead of being lost. */
+static void answer_from(struct I8042 *k, uint8_t byte, uint8_t from) {
     struct I8042State *s = &k->state;
 
     if ((s->status & STATUS_OBF) && s->output_from_kbd) {
         s->break_seen = s->output_is_break; /* its F0 has gone by already */
         at_kbd_unget(&s->kbd, s->output_raw);
     }
+    if ((s->status & STATUS_OBF) && s->output_from_mouse)
+        ps2_mouse_unget(&s->mouse, s->output);
     s->output = byte;
-    s->output_from_kbd = false;
-    s->status |= STATUS_OBF;
+    s->output_from_kbd = s->output_from_mouse = false;
+    s->status = (uint8_t)((s->status & ~STATUS_AUX) | STATUS_OBF | from);
     update_irq(k);
 }
+
+static void answer(struct I8042 *k, uint8_t byte) { answer_from(k, byte, 0); }
 
 static void set_a20(struct I8042 *k, bool enabled) {
     i8042_a20_changed(k, enabled);
@@ -103,14 +145,16 @@ static void pulse_reset(struct I8042 *k) {
 static void write_output_port(struct I8042 *k, uint8_t value) {
     struct I8042State *s = &k->state;
 
-    s->output_port = (value & ~OUT_IRQ1) | OUT_NOT_RESET;
+    s->output_port = (value & ~(OUT_IRQ1 | OUT_IRQ12)) | OUT_NOT_RESET;
     set_a20(k, value & OUT_A20);
     if (!(value & OUT_NOT_RESET))
         pulse_reset(k);
 }
 
 static uint8_t read_output_port(const struct I8042State *s) {
-    return s->output_port | ((s->status & STATUS_OBF) ? OUT_IRQ1 : 0);
+    if (!(s->status & STATUS_OBF))
+        return s->output_port;
+    return s->output_port | ((s->status & STATUS_AUX) ? OUT_IRQ12 : OUT_IRQ1);
 }
 
 static void write_command_byte(struct I8042 *k, uint8_t value) {
@@ -118,7 +162,7 @@ static void write_command_byte(struct I8042 *k, uint8_t value) {
 
     s->ram[0] = value;
     s->status = (s->status & ~STATUS_SYS) | (value & CCB_SYS);
-    pump_kbd(k);
+    pump(k);
 }
 
 static void set_ccb_bits(struct I8042 *k, uint8_t bits, bool on) {
@@ -162,7 +206,7 @@ static void controller_command(struct I8042 *k, uint8_t command) {
     case CMD_TEST_PASSWORD: answer(k, NO_PASSWORD); break;
     case CMD_DISABLE_AUX:
     case CMD_ENABLE_AUX: set_ccb_bits(k, CCB_DISABLE_AUX, command == CMD_DISABLE_AUX); break;
-    case CMD_TEST_AUX: answer(k, AUX_CLOCK_STUCK_LOW); break;
+    case CMD_TEST_AUX: answer(k, INTERFACE_OK); break;
     case CMD_SELF_TEST: self_test(k); break;
     case CMD_TEST_KBD: answer(k, INTERFACE_OK); break;
     case CMD_DISABLE_KBD:
@@ -189,13 +233,19 @@ static void data_write(struct I8042 *k, uint8_t value) {
     } else if (command == CMD_WRITE_OUTPUT) {
         write_output_port(k, value);
     } else if (command == CMD_WRITE_KBD_BUFFER || command == CMD_WRITE_AUX_BUFFER) {
-        answer(k, value); /* without auxiliary port, its buffer is the keyboard's: bit 5 of the status stays 0 */
+        answer_from(k, value, command == CMD_WRITE_AUX_BUFFER ? STATUS_AUX : 0);
+    } else if (command == CMD_WRITE_AUX) {
+        if (!ps2_mouse_receive(&s->mouse, value))
+            device_error(k->log, "i8042", "the mouse does not know", value);
+        pump(k);
     } else if (command == 0) {
         s->ram[0] &= ~CCB_DISABLE_KBD; /* sending to the keyboard enables its interface */
         s->break_seen = false;
         if (!at_kbd_receive(&s->kbd, value))
             device_error(k->log, "i8042", "the keyboard does not know", value);
-        pump_kbd(k);
+        if (s->kbd.held == 0)
+            arm_repeat(k, 0);
+        pump(k);
     }
 }
 
@@ -204,9 +254,9 @@ static uint64_t data_read(void *opaque, uint64_t offset, unsigned size) {
     uint8_t byte = k->state.output;
 
     (void)offset, (void)size;
-    k->state.status &= ~STATUS_OBF;
+    k->state.status &= ~(STATUS_OBF | STATUS_AUX);
     update_irq(k); /* the wire falls between two bytes, so that each is an edge */
-    pump_kbd(k);
+    pump(k);
     return byte;
 }
 
@@ -231,8 +281,32 @@ static const struct IoOps data_ops = {.read = data_read, .write = data_port_writ
 static const struct IoOps command_ops = {.read = status_read, .write = command_write, .min_size = 1, .max_size = 1};
 
 void i8042_key_event(struct I8042 *k, unsigned key, bool down) {
-    at_kbd_key(&k->state.kbd, key, down);
-    pump_kbd(k);
+    struct KbdState *kbd = &k->state.kbd;
+    uint16_t before = kbd->held;
+
+    at_kbd_key(kbd, key, down);
+    if (down || before != kbd->held)
+        arm_repeat(k, at_kbd_delay(kbd));
+    pump(k);
+}
+
+static void repeat(void *opaque) {
+    struct I8042 *k = opaque;
+
+    if (!(k->state.status & STATUS_OBF))
+        at_kbd_repeat(&k->state.kbd);
+    arm_repeat(k, at_kbd_period(&k->state.kbd));
+    pump(k);
+}
+
+void i8042_mouse_move(struct I8042 *k, int dx, int dy, int dz) {
+    ps2_mouse_move(&k->state.mouse, dx, dy, dz);
+    pump(k);
+}
+
+void i8042_mouse_buttons(struct I8042 *k, uint8_t buttons) {
+    ps2_mouse_buttons(&k->state.mouse, buttons);
+    pump(k);
 }
 
 void i8042_a20_changed(struct I8042 *k, bool enabled) {
@@ -250,12 +324,20 @@ void i8042_reset(struct I8042 *k) {
     s->status = STATUS_SYS;
     s->output_port = OUT_FIXED | OUT_NOT_RESET | OUT_A20;
     at_kbd_reset(&s->kbd);
+    ps2_mouse_reset(&s->mouse);
+    arm_repeat(k, 0);
     irq_set(&k->irq, false);
+    irq_set(&k->mouse_irq, false);
 }
 
-void i8042_init(struct I8042 *k, struct IrqWire irq, struct I8042Lines lines) {
+void i8042_restored(struct I8042 *k) { timer_arm(&k->repeat, k->state.kbd.repeat_at); }
+
+void i8042_init(struct I8042 *k, struct Clock *clock, struct IrqWire irq, struct IrqWire mouse_irq,
+                struct I8042Lines lines) {
     memset(k, 0, sizeof(*k));
+    timer_init(&k->repeat, clock, repeat, k);
     k->irq = irq;
+    k->mouse_irq = mouse_irq;
     k->lines = lines;
     i8042_reset(k);
 }
@@ -282,14 +364,23 @@ static const struct StateTable kbd_table = {
             STATE_FIELD(KbdState, leds),
             STATE_FIELD(KbdState, typematic),
             STATE_FIELD(KbdState, scanning),
+            STATE_FIELD(KbdState, held, .since = 2),
+            STATE_PADDING(KbdState, unused),
+            STATE_FIELD(KbdState, repeat_at, .since = 2),
             {0},
         },
 };
 
+static const char *check(const void *state) {
+    const struct I8042State *s = state;
+    return s->kbd.repeat_at < 0 ? "a key that repeated before time began" : NULL;
+}
+
 const struct StateTable i8042_state_table = {
     .name = "i8042",
     .size = sizeof(struct I8042State),
-    .version = 1,
+    .version = 2,
+    .check = check,
     .field =
         (const struct StateField[]){
             STATE_WITHIN(I8042State, kbd, &kbd_table),
@@ -303,6 +394,10 @@ const struct StateTable i8042_state_table = {
             STATE_FIELD(I8042State, output_is_break),
             STATE_FIELD(I8042State, break_seen),
             STATE_FIELD(I8042State, irq),
+            STATE_FIELD(I8042State, mouse_irq, .since = 2),
+            STATE_FIELD(I8042State, output_from_mouse, .since = 2),
+            STATE_PADDING(I8042State, unused),
+            STATE_WITHIN(I8042State, mouse, &ps2_mouse_state_table),
             {0},
         },
 };

@@ -34,6 +34,8 @@ static struct AcpiConfig describe(struct Machine *m, uint32_t tables_base) {
         .century = RTC_CENTURY,
         .rtc = true,
         .keyboard = true,
+        .mouse = true,
+        .vga = m->display.plugged,
     };
     for (unsigned i = 0; i < SERIAL_PORTS; i++)
         if (m->com[i].there) {

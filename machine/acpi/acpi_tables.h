@@ -37,7 +37,7 @@ struct AcpiConfig {
         uint16_t base; /* 0: there is none */
         uint8_t irq;
     } com[4];
-    bool rtc, keyboard, mouse, floppy; /* at their usual ports */
+    bool rtc, keyboard, mouse, floppy, vga; /* at their usual ports */
 };
 
 /** Where a built image holds pointers and checksums: what a firmware that relocates it must know. */

@@ -67,4 +67,23 @@ has "-symbols FILE"
 said=$({ sleep 2; printf 'ab'; sleep 0.4; printf '\001cinfo status\n\001ccd'; sleep 0.4; printf '\001x'; } |
     timeout 20 "$twin86" -bios "$tmp/echo.rom" 2>&1)
 [[ $said == ab*"(twin86) VM status: running"*"(twin86) "*cd ]] && ok || bad "Ctrl-A C in a pipe: '$said'"
+
+# The display and hands: what they refuse.
+monitor 'screendump\nscreendump /dev/null\nscreendump a b\nscreendump a -f gif\nsendkey\nsendkey ctrl-nokey\nsendkey a 0' \
+    -vga std -bios "$tmp/count.rom"
+has "screendump needs a file"
+has "/dev/null: is no file"
+has "'b' is too much"
+has "-f needs a format: png or ppm"
+has "sendkey needs keys"
+has "there is no key 'nokey'"
+has "'0' is no number from 1 to 60000"
+monitor 'screendump x\nmouse_move 1\nmouse_button 8\nmouse_move 1 x' -vga none -bios "$tmp/count.rom"
+has "there is no display adapter; -vga std puts one in"
+has "mouse_move needs dx and dy"
+has "'8' is no number from 0 to 7"
+has "'x' is no number from"
+monitor "screendump $tmp/idle.ppm\nsendkey ctrl-alt-delete\nsendkey 0x1d-0x38-0xd3 5\nmouse_move 1 -2 3\nmouse_button 5" \
+    -vga std -bios "$tmp/count.rom"
+[ "$(head -c 15 "$tmp/idle.ppm")" = "$(printf 'P6\n640 480\n255\n')" ] && ok || bad "screendump: $(head -c 15 "$tmp/idle.ppm")"
 finish

@@ -243,6 +243,39 @@ def test_qmp():
     q.close()
 
 
+def test_input_and_screen():
+    p = start("-qmp", f"unix:{path},server,nowait", "-S", "-bios", panic, "-vga", "std")
+    q = Qmp(path)
+    picture = f"{tmp}/screen.png"
+    key = {"type": "qcode", "data": "a"}
+    good = (("screendump", {"filename": f"{tmp}/screen.ppm"}), ("send-key", {"keys": [key, {"type": "number", "data": 30}]}),
+            ("send-key", {"keys": [key], "hold-time": 5}),
+            ("input-send-event", {"events": [{"type": "key", "data": {"down": True, "key": key}},
+                                             {"type": "btn", "data": {"down": True, "button": "left"}},
+                                             {"type": "btn", "data": {"down": True, "button": "wheel-up"}},
+                                             {"type": "rel", "data": {"axis": "y", "value": -7}}]}))
+    bad = (("screendump", {}), ("screendump", {"filename": picture, "format": "gif"}),
+           ("screendump", {"filename": picture, "device": "other"}), ("screendump", {"filename": picture, "head": 1}),
+           ("send-key", {}), ("send-key", {"keys": []}), ("send-key", {"keys": [{"type": "qcode", "data": "A"}]}),
+           ("send-key", {"keys": [{"type": "number", "data": 256}]}), ("send-key", {"keys": [key], "hold-time": 0}),
+           ("send-key", {"keys": [key] * 17}), ("input-send-event", {"events": 5}),
+           ("input-send-event", {"events": [{"type": "abs", "data": {"axis": "x", "value": 1}}]}),
+           ("input-send-event", {"events": [{"type": "btn", "data": {"down": True, "button": "fourth"}}]}),
+           ("input-send-event", {"events": [{"type": "rel", "data": {"axis": "z", "value": 1}}]}),
+           ("input-send-event", {"events": [{}]}))
+    for name, arguments in good:
+        answer = q.call(name, **arguments)
+        check(f"{name} {arguments}", answer.get("return") == {}, answer)
+    for name, arguments in bad:
+        answer = q.call(name, **arguments)
+        check(f"{name} {arguments} is refused", "error" in answer, answer)
+    with open(f"{tmp}/screen.ppm", "rb") as f:
+        check("screendump: a picture", f.read(15) == b"P6\n640 480\n255\n")
+    q.call("quit")
+    q.close()
+    end(p, 0, "input and screen")
+
+
 def test_identity():
     uuid = "6ba7b810-9dad-11d1-80b4-00c04fd430c8"
     p = start("-bios", spin, "-qmp", f"unix:{path},server,nowait", "-name", "guest=web,process=web1",
@@ -619,7 +652,7 @@ def main():
         print("SKIP qmp.py: built without json-c")
         sys.exit(77)
     try:
-        for test in (test_qmp, test_identity, test_panic, test_pvpanic, test_guest_reset_and_waiting, test_sleep, test_hibernation, test_trays, test_monitor, test_gdbserver, test_drives, test_silent_server, test_loopback, test_stale,
+        for test in (test_qmp, test_input_and_screen, test_identity, test_panic, test_pvpanic, test_guest_reset_and_waiting, test_sleep, test_hibernation, test_trays, test_monitor, test_gdbserver, test_drives, test_silent_server, test_loopback, test_stale,
                      test_no_descriptors):
             began = time.time()
             test()

@@ -10,6 +10,8 @@ import sys
 import tempfile
 import time
 
+import glyphs
+
 LIMIT = 60
 NAMES = ["03h", "01h", "04h", "06h", "0Dh", "0Eh", "10h", "12h", "13h", "320x240 unchained", "640x480x8",
          "640x480x15", "640x480x16", "640x480x24"]
@@ -28,15 +30,6 @@ def connect(path):
             if time.monotonic() > end:
                 raise
             time.sleep(0.02)
-
-
-def read_ppm(path):
-    with open(path, "rb") as f:
-        data = f.read()
-    magic, size, most, pixels = data.split(b"\n", 3)
-    width, height = size.split()
-    assert magic == b"P6" and most == b"255"
-    return int(width), int(height), pixels
 
 
 # A line, and what comes up to the next prompt.
@@ -68,7 +61,7 @@ def pictures(program, image, folder):
             if seen.endswith(bytes([len(found), 0xff])):
                 path = f"{folder}/{len(found)}.ppm"
                 command(prompt, f"screendump {path}")
-                found.append(read_ppm(path))
+                found.append(glyphs.read_ppm(path))
                 line.sendall(b"\n")
                 seen = b""
     finally:

@@ -50,6 +50,7 @@ static const struct SuiteEntry suites[] = {
     {"uart", uart_suite},
     {"vga", vga_suite},
     {"vga_picture", vga_picture_suite},
+    {"input", input_suite},
     {"pic", pic_suite},
     {"pit", pit_suite},
     {"rtc", rtc_suite},

@@ -53,6 +53,7 @@ SUITE state_suite(void);
 SUITE uart_suite(void);
 SUITE vga_suite(void);
 SUITE vga_picture_suite(void);
+SUITE input_suite(void);
 SUITE pic_suite(void);
 SUITE pit_suite(void);
 SUITE rtc_suite(void);

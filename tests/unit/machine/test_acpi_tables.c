@@ -175,7 +175,7 @@ START_TEST(what_is_not_there) {
     struct AcpiConfig c = config();
     c.hpet_base = c.ioapic_base = c.lapic_base = c.fw_cfg_base = 0;
     c.com[0].base = 0;
-    c.rtc = c.keyboard = c.mouse = false;
+    c.rtc = c.keyboard = c.mouse = c.vga = false;
     ck_assert_int_eq(acpi_build(&c, buf, sizeof buf, &image), 0);
     ck_assert_ptr_null(from_xsdt("HPET"));
     ck_assert_ptr_null(from_xsdt("APIC"));
