@@ -245,7 +245,7 @@ def test_qmp():
 
 def test_input_and_screen():
     p = start("-qmp", f"unix:{path},server,nowait", "-S", "-bios", panic, "-vga", "std")
-    q = Qmp(path)
+    q = Qmp()
     picture = f"{tmp}/screen.png"
     key = {"type": "qcode", "data": "a"}
     good = (("screendump", {"filename": f"{tmp}/screen.ppm"}), ("send-key", {"keys": [key, {"type": "number", "data": 30}]}),

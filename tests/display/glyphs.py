@@ -31,7 +31,8 @@ def text(picture, glyphs):
         for left in range(0, 80 * cell, cell):
             rows = [pixels[3 * ((top + y) * width + left):3 * ((top + y) * width + left + 8)] for y in range(16)]
             colours = {row[i:i + 3] for row in rows for i in range(0, 24, 3)}
-            line += min((glyphs.get(bits(rows, ink), "?") for ink in colours), key=lambda c: c == "?")
+            found = [glyphs.get(bits(rows, ink), "?") for ink in colours] if len(colours) > 1 else [" "]
+            line += min(found, key=lambda c: c == "?")
         lines.append(line.rstrip())
     return "\n".join(lines)
 

@@ -72,7 +72,11 @@ def seabios(twin86, tmp):
 
 def grub(twin86, tmp):
     guest = Guest(twin86, tmp, "-fda", GRUB)
-    yield "GRUB has a prompt", guest.wait_for("grub>")
+    yield "GRUB has a menu", guest.wait_for("*GNU/Linux")
+    guest.press("down", "down")
+    yield "in which the cursor moves", guest.wait_for("*FreeBSD")
+    guest.press("c")
+    yield "and a prompt", guest.wait_for("grub>")
     guest.press(*"echo", "spc", "shift-a", *"b1", "shift-1", "ret")
     yield "what is typed is on the screen", guest.wait_for("grub> echo Ab1!")
     yield "and what GRUB answers", guest.wait_for("\nAb1!")
