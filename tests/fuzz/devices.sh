@@ -4,8 +4,8 @@
 . "$(dirname "$0")/lib.sh"
 seconds=${2:-10}
 
-for device in pci ide virtio virtio_small fdc e1000 stream; do
+for device in pci ide virtio virtio_small fdc vga e1000 stream; do
     compile $device "$root/tests/fuzz/fuzz_$device.c"
     fuzz $device -max_len=4096 -len_control=20 -rss_limit_mb=2048
 done
-echo "7 passed, 0 failed, 0 skipped"
+echo "8 passed, 0 failed, 0 skipped"
