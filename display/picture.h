@@ -17,7 +17,8 @@ enum PictureFormat picture_format_of(const char *file);
 /** Write the surface, which has a size, to `f`. 0, or -errno with one line in `why`: -ENOTSUP without libpng. */
 int picture_write(const struct Surface *s, enum PictureFormat format, FILE *f, char *why, size_t n);
 
-/** picture_png.c. As picture_write. */
+/** picture_png.c. Whether there is libpng; as picture_write. */
+bool picture_png_is_there(void);
 int picture_write_png(const struct Surface *s, FILE *f, char *why, size_t n);
 
 #endif

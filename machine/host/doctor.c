@@ -73,6 +73,7 @@ static void tell_libraries(FILE *f) {
     } libraries[] = {
         {"libseccomp", "libseccomp-dev", "the sandbox", sandbox_is_there()},
         {"libslirp", "libslirp-dev", "user networks", user_is_there()},
+        {"libpng", "libpng-dev", "pictures of the screen as PNG", picture_png_is_there()},
         {"json-c", "libjson-c-dev", "QMP", JSON_C_THERE},
         {"capstone", "libcapstone-dev", "disassembly", CAPSTONE_THERE},
         {"zlib", "zlib1g-dev", "some compressed images", ZLIB_THERE},
