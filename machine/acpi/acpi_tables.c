@@ -163,7 +163,8 @@ static uint32_t fadt(struct Builder *b, uint32_t facs_at, uint32_t dsdt_at) {
     aml_u8(a, 0); /* day and month alarm */
     aml_u8(a, 0);
     aml_u8(a, c->century);
-    aml_u16(a, BOOT_LEGACY_DEVICES | (c->vga ? 0 : BOOT_NO_VGA) | (c->keyboard ? BOOT_8042 : 0) | (c->rtc ? 0 : BOOT_NO_CMOS_RTC));
+    aml_u16(a, BOOT_LEGACY_DEVICES | (c->vga ? 0 : BOOT_NO_VGA) | (c->keyboard ? BOOT_8042 : 0) |
+                   (c->rtc ? 0 : BOOT_NO_CMOS_RTC));
     aml_u8(a, 0);
     aml_u32(a, FADT_WBINVD | FADT_C1 | FADT_NO_SLEEP_BUTTON | FADT_TIMER_32BIT | FADT_RESET);
     gas(b, SPACE_IO, ACPI_RESET_PORT, 1);
