@@ -2,9 +2,13 @@
 /* Checksums (RFC 1071) and TCP segmentation in software. See offload.h. */
 #include "net/offload.h"
 #include "base/bytes.h"
-#include "net/tcp_frame.h"
 
 #include <string.h>
+
+enum { ETHERNET = 14, ETHERTYPE = 12, VLAN_TAG = 4, HEADERS_MAX = 256 };
+enum { TYPE_IPV4 = 0x0800, TYPE_VLAN = 0x8100, TYPE_QINQ = 0x88a8, TYPE_IPV6 = 0x86dd };
+enum { IPV4_HEADER = 20, IPV6_HEADER = 40, TCP_HEADER = 20, PROTOCOL_TCP = 6 };
+enum { TCP_SEQUENCE = 4, TCP_OFFSET = 12, TCP_FLAGS = 13, TCP_CHECKSUM = 16, FIN = 0x01, PSH = 0x08, CWR = 0x80 };
 
 unsigned net_offload_needs(const struct NetOffload *o) {
     unsigned needs = o->needs_checksum ? NET_TAKES_CHECKSUM : 0;
@@ -84,10 +88,71 @@ bool net_finish_checksum(const struct NetOffload *o, uint8_t *frame, size_t byte
 
 /* ---- segmentation ---- */
 
+struct Layout {
+    bool v6;
+    size_t ip, tcp, payload; /* where they begin */
+};
+
+static bool find_tcp6(const uint8_t *f, size_t bytes, struct Layout *l) {
+    enum { HOP_BY_HOP = 0, ROUTING = 43, DESTINATION = 60 };
+    uint8_t next = f[l->ip + 6];
+    l->tcp = l->ip + IPV6_HEADER;
+    while ((next == HOP_BY_HOP || next == ROUTING || next == DESTINATION) && l->tcp + 8 <= bytes &&
+           l->tcp <= HEADERS_MAX) {
+        next = f[l->tcp];
+        l->tcp += 8 + 8 * (size_t)f[l->tcp + 1];
+    }
+    return next == PROTOCOL_TCP;
+}
+
+static bool find_tcp4(const uint8_t *f, struct Layout *l) {
+    l->tcp = l->ip + 4 * (size_t)(f[l->ip] & 15);
+    return f[l->ip + 9] == PROTOCOL_TCP && l->tcp >= l->ip + IPV4_HEADER;
+}
+
+/* Where the headers are, of TCP over what `o` says. */
+static bool find(const struct NetOffload *o, const uint8_t *f, size_t bytes, struct Layout *l) {
+    size_t type = ETHERTYPE;
+    *l = (struct Layout){.v6 = o->gso == NET_GSO_TCP6};
+    for (unsigned tags = 0; tags < 2 && type + 2 + VLAN_TAG <= bytes; tags++, type += VLAN_TAG)
+        if (get_be16(f + type) != TYPE_VLAN && get_be16(f + type) != TYPE_QINQ)
+            break;
+    l->ip = type + 2;
+    if (l->ip + (l->v6 ? IPV6_HEADER : IPV4_HEADER) > bytes || get_be16(f + type) != (l->v6 ? TYPE_IPV6 : TYPE_IPV4) ||
+        !(l->v6 ? find_tcp6(f, bytes, l) : find_tcp4(f, l)) || l->tcp + TCP_HEADER > bytes)
+        return false;
+    size_t tcp = 4 * (size_t)(f[l->tcp + TCP_OFFSET] >> 4);
+    l->payload = l->tcp + tcp;
+    return tcp >= TCP_HEADER && l->payload <= bytes && l->payload <= HEADERS_MAX;
+}
+
+/* Lengths, identification and the checksum of the IP header. */
+static void fit_ip(const struct Layout *l, uint8_t *f, size_t bytes, unsigned number) {
+    uint8_t *ip = f + l->ip;
+    if (l->v6) {
+        put_be16(ip + 4, (uint16_t)(bytes - l->ip - IPV6_HEADER));
+        return;
+    }
+    put_be16(ip + 2, (uint16_t)(bytes - l->ip));
+    put_be16(ip + 4, (uint16_t)(get_be16(ip + 4) + number));
+    put_le16(ip + 10, 0);
+    put_le16(ip + 10, (uint16_t)~net_fold(net_sum(0, ip, l->tcp - l->ip)));
+}
+
+/* The addresses, the protocol and the length, then TCP itself (RFC 9293, 3.1; RFC 8200, 8.1). */
+static void sum_tcp(const struct Layout *l, uint8_t *f, size_t bytes) {
+    uint8_t rest[4] = {0, PROTOCOL_TCP};
+    put_be16(rest + 2, (uint16_t)(bytes - l->tcp));
+    uint64_t sum = net_sum(0, rest, sizeof(rest));
+    sum = net_sum(sum, f + l->ip + (l->v6 ? 8 : 12), l->v6 ? 32 : 8);
+    put_le16(f + l->tcp + TCP_CHECKSUM, 0);
+    put_le16(f + l->tcp + TCP_CHECKSUM, (uint16_t)~net_fold(net_sum(sum, f + l->tcp, bytes - l->tcp)));
+}
+
 bool net_cut(const struct NetOffload *o, uint8_t *frame, size_t bytes, NetSegmentFn *fn, void *opaque) {
-    struct TcpFrame l;
-    uint8_t headers[TCP_FRAME_HEADERS];
-    if (o->segment_bytes == 0 || !tcp_frame_find(&l, o->gso == NET_GSO_TCP6, frame, bytes))
+    struct Layout l;
+    uint8_t headers[HEADERS_MAX];
+    if (o->segment_bytes == 0 || !find(o, frame, bytes, &l))
         return false;
     memcpy(headers, frame, l.payload);
     const uint32_t sequence = get_be32(headers + l.tcp + TCP_SEQUENCE);
@@ -98,14 +163,12 @@ bool net_cut(const struct NetOffload *o, uint8_t *frame, size_t bytes, NetSegmen
         uint8_t *f = frame + at; /* headers over what has been sent */
         memcpy(f, headers, l.payload);
         if (number > 0)
-            f[l.tcp + TCP_FLAGS] &= (uint8_t)~TCP_CWR;
+            f[l.tcp + TCP_FLAGS] &= (uint8_t)~CWR;
         if (at + n < payload)
-            f[l.tcp + TCP_FLAGS] &= (uint8_t)~(TCP_FIN | TCP_PSH);
+            f[l.tcp + TCP_FLAGS] &= (uint8_t)~(FIN | PSH);
         put_be32(f + l.tcp + TCP_SEQUENCE, sequence + (uint32_t)at);
-        tcp_frame_fit_ip(&l, f, l.payload + n, number);
-        put_le16(f + l.tcp + TCP_CHECKSUM, 0);
-        uint64_t sum = net_sum(tcp_frame_pseudo_sum(&l, f, l.payload + n), f + l.tcp, l.payload + n - l.tcp);
-        put_le16(f + l.tcp + TCP_CHECKSUM, (uint16_t)~net_fold(sum));
+        fit_ip(&l, f, l.payload + n, number);
+        sum_tcp(&l, f, l.payload + n);
         fn(opaque, f, l.payload + n);
         at += n;
     }

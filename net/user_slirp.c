@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* -netdev user by libslirp: its descriptors and timers in the machine's loop. See user.h. */
 #include "base/why.h"
-#include "net/join.h"
 #include "net/user.h"
 #include "net/user_options.h"
 
@@ -30,8 +29,7 @@ struct User {
     struct NetTimer *timer;
     struct UserFd *fd; /* by descriptor; fds of them */
     unsigned fds;
-    bool resting;        /* the guest takes no more for now, so the host's descriptors wait */
-    struct NetJoin join; /* libslirp's segments have 1460 bytes at most */
+    bool resting; /* the guest takes no more for now, so the host's descriptors wait */
     uint8_t frame[NET_FRAME_MAX];
 };
 
@@ -114,12 +112,6 @@ static void refresh(struct User *u) {
 
 static void rest(struct User *u, bool resting);
 
-/* It has said all that it has to say for now. */
-static void end_sending(struct User *u) {
-    net_join_end(&u->join, &u->dev->end);
-    net_sent(&u->dev->end);
-}
-
 /* All that libslirp does by itself begins here: some of its descriptors are ready, or a time has come. */
 static void serve(struct User *u, const struct epoll_event *e, int n) {
     for (int i = 0; i < n; i++)
@@ -128,7 +120,7 @@ static void serve(struct User *u, const struct epoll_event *e, int n) {
     for (int i = 0; i < n; i++)
         u->fd[e[i].data.fd].seen = 0;
     refresh(u);
-    end_sending(u);
+    net_sent(&u->dev->end);
     if (!net_can_send(&u->dev->end))
         rest(u, true);
 }
@@ -155,7 +147,9 @@ static void rest(struct User *u, bool resting) {
 
 static ssize_t send_packet(const void *frame, size_t bytes, void *opaque) {
     struct User *u = opaque;
-    net_join(&u->join, &u->dev->end, frame, bytes); /* its checksums are right: it has made them just now */
+    const struct iovec piece = {(void *)(uintptr_t)frame, bytes};
+    const struct NetPacket p = {&piece, 1, bytes, {.checked = true}}; /* by who has made it just now */
+    net_send(&u->dev->end, &p);
     return (ssize_t)bytes;
 }
 
@@ -178,7 +172,7 @@ static void run_timer(void *opaque) {
     struct User *u = t->user;
     t->fn(t->opaque);
     refresh(u);
-    end_sending(u);
+    net_sent(&u->dev->end);
 }
 
 static void *timer_new(SlirpTimerCb fn, void *fn_opaque, void *opaque) {
@@ -252,10 +246,8 @@ static bool take(void *opaque, const struct NetPacket *p) {
 
 static void taken(void *opaque) {
     struct User *u = opaque;
-    if (u->slirp == NULL)
-        return;
-    refresh(u);
-    net_join_end(&u->join, &u->dev->end);
+    if (u->slirp != NULL)
+        refresh(u);
 }
 
 static void ready(void *opaque) { rest(opaque, false); }

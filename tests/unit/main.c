@@ -23,7 +23,6 @@ static const struct SuiteEntry suites[] = {
     {"fs9p_hostile", fs9p_hostile_suite},
     {"drive", drive_suite},
     {"net", net_suite},
-    {"join", join_suite},
     {"netdev", netdev_suite},
     {"virtio_net", virtio_net_suite},
     {"loop", loop_suite},

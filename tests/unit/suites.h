@@ -25,7 +25,6 @@ SUITE fs9p_suite(void);
 SUITE fs9p_hostile_suite(void);
 SUITE drive_suite(void);
 SUITE net_suite(void);
-SUITE join_suite(void);
 SUITE netdev_suite(void);
 SUITE virtio_net_suite(void);
 SUITE loop_suite(void);
