@@ -22,16 +22,16 @@ def cpu_seconds(pid):
 
 
 def resident_kib(pid):
-    """(guest RAM, which is the largest mapping, the rest)"""
+    """(guest RAM, which is the largest mapping, the rest); a page that is mapped twice, as code is, counts once"""
     mappings = []
     with open(f"/proc/{pid}/smaps") as f:
         for line in f:
             if line.startswith("Size:"):
                 mappings.append([int(line.split()[1]), 0])
-            elif line.startswith("Rss:"):
+            elif line.startswith("Pss:"):
                 mappings[-1][1] = int(line.split()[1])
     mappings.sort()
-    return mappings[-1][1], sum(rss for _, rss in mappings[:-1])
+    return mappings[-1][1], sum(size for _, size in mappings[:-1])
 
 
 def main():

@@ -334,7 +334,9 @@ static void emit_seldom(struct Emit *e) {
     asm_jmp_to(&e->a, e->jit->no_code - e->jit->code.run);
 }
 
-static EXEC_FN exec_jit(CPUX86State *env, const struct Insn *i, struct Tcg *t) {
+/* The sanitizer would look for a function's type in front of the generated code. */
+__attribute__((no_sanitize("undefined"))) static EXEC_FN exec_jit(CPUX86State *env, const struct Insn *i,
+                                                                  struct Tcg *t) {
 #ifdef TCG_TAIL_CALLS
     if (t->jit_calls) { /* behind an instruction that host code has called */
         t->jit_calls = false;

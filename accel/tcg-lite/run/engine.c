@@ -22,9 +22,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* MiB for decoded blocks. */
+/* MiB for host code; decoded blocks get half as much. */
 enum { TB_SIZE_DEFAULT = 32, TB_SIZE_MAX = 4096 };
-/* MiB for host code: jumps in it reach 2 GiB. */
+/* MiB that host code takes at most: jumps in it reach 2 GiB. */
 enum { JIT_SIZE_MAX = 1024 };
 
 static int probe(char *why, size_t n) {
@@ -175,7 +175,7 @@ static int vcpu_init(struct CPUState *cpu, struct Accel *accel) {
     if (t == NULL)
         return -ENOMEM;
     t->links = links_new();
-    t->blocks = tcg_blocks_new((size_t)(o != NULL ? o->tb_size : TB_SIZE_DEFAULT) << 20);
+    t->blocks = tcg_blocks_new((size_t)(o != NULL ? o->tb_size : TB_SIZE_DEFAULT) << 20 >> 1);
     if (t->links == NULL || t->blocks == NULL) {
         links_free(t->links);
         tcg_blocks_free(t->blocks);

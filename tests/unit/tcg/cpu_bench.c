@@ -120,6 +120,7 @@ struct CpuBench *cpu_bench_new(const char *model, enum BenchMode mode) {
 
 void cpu_bench_free(struct CpuBench *b) {
     tcg_lite_ops.vcpu_destroy(&b->cpu);
+    tcg_lite_ops.destroy(&b->accel);
     clock_free(b->cpu.clock);
     bus_free(b->cpu.bus);
     region_destroy(&b->ram);
@@ -130,6 +131,7 @@ void cpu_bench_free(struct CpuBench *b) {
 void cpu_bench_restart(struct CpuBench *b, const char *options) {
     char why[160];
     tcg_lite_ops.vcpu_destroy(&b->cpu);
+    tcg_lite_ops.destroy(&b->accel);
     b->accel.options = options;
     ck_assert_msg(tcg_lite_ops.init(&b->accel, why, sizeof(why)) == 0, "%s", why);
     ck_assert_int_eq(tcg_lite_ops.vcpu_init(&b->cpu, &b->accel), 0);
