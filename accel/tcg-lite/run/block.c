@@ -81,10 +81,10 @@ static size_t bytes_in_use(const struct BlockCache *c) {
 void tcg_describe(const void *engine, char *buf, size_t n) {
     const struct Tcg *t = engine;
     const struct BlockCache *c = t->blocks;
-    snprintf(buf, n,
-             "blocks: %" PRIu64 " decoded, %.1f of %zu MiB used, %" PRIu64 " segments recycled; %" PRIu64
-             " split locks",
-             c->built, (double)bytes_in_use(c) / (1 << 20), c->arena_size >> 20, c->recycled, t->split_locks);
+    snprintf(
+        buf, n,
+        "blocks: %" PRIu64 " decoded, %.1f of %.1f MiB used, %" PRIu64 " segments recycled; %" PRIu64 " split locks",
+        c->built, (double)bytes_in_use(c) / (1 << 20), (double)c->arena_size / (1 << 20), c->recycled, t->split_locks);
     size_t used = strlen(buf);
     if (t->jit != NULL && used + 2 < n) {
         memcpy(buf + used, "; ", 3);
