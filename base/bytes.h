@@ -4,6 +4,7 @@
 #define TWIN86_BASE_BYTES_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 static inline uint16_t get_le16(const uint8_t *p) { return (uint16_t)(p[0] | p[1] << 8); }
@@ -21,6 +22,14 @@ static inline void put_le32(uint8_t *p, uint32_t v) {
 static inline void put_le64(uint8_t *p, uint64_t v) {
     put_le32(p, (uint32_t)v);
     put_le32(p + 4, (uint32_t)(v >> 32));
+}
+
+/** What makes the sum of n bytes, and this one, 0: tables of firmware end so. */
+static inline uint8_t checksum_8(const uint8_t *p, size_t n) {
+    uint8_t sum = 0;
+    while (n-- > 0)
+        sum = (uint8_t)(sum + *p++);
+    return (uint8_t)-sum;
 }
 
 /** An integer of `size` bytes, 1 to 8. */

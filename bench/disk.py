@@ -11,9 +11,8 @@ import subprocess
 import sys
 import tempfile
 
-from guest_run import ROOT, Failed, debian, engine_commands, run, run_in_turn, table
+from guest_run import Failed, add_options, debian, engine_commands, run, run_in_turn, table, tools_image
 
-HERE = os.path.join(ROOT, "bench", "disk")
 JOBS = ["read", "write", "randread", "randwrite"]
 SIZE, PIECE = 1 << 30, 32 << 20
 
@@ -28,8 +27,6 @@ def make_disk(path, form):
 class Guest:
     def __init__(self, args, folder):
         guest = debian()
-        made = os.path.join(os.path.dirname(guest), "bench-disk")
-        subprocess.run([os.path.join(HERE, "make-image.sh"), os.path.join(guest, "busybox"), made], check=True)
         self.disk = os.path.join(folder, "disk.img")
         self.jobs = args.only.split(",")
         make_disk(self.disk, args.format)
@@ -37,7 +34,7 @@ class Guest:
         drive = ["-drive", f"file={self.disk},format={args.format},if={args.interface}{options}"]
         name = "vda" if args.interface == "virtio" else "sda"
         self.rest = ["-m", "512M", "-nic", "none", "-nographic", "-no-reboot", "-kernel", os.path.join(guest, "vmlinuz"),
-                     "-initrd", os.path.join(made, "initramfs"), *drive,
+                     "-initrd", tools_image(guest, "disk"), *drive,
                      "-append", f"console=ttyS0 quiet panic=-1 JOBS={args.only} DISK={name}"]
 
     def run(self, command, limit):
@@ -51,16 +48,11 @@ class Guest:
 
 def main():
     p = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    p.add_argument("--twin86", default=os.path.join(ROOT, "build", "twin86"))
-    p.add_argument("--qemu", default="qemu-system-x86_64")
-    p.add_argument("--engines", default="twin86,qemu", help="in this order: twin86, jit, qemu, NAME=PROGRAM")
-    p.add_argument("--rounds", type=int, default=3)
-    p.add_argument("--only", default=",".join(JOBS), help="some of " + ",".join(JOBS))
+    add_options(p, JOBS)
     p.add_argument("--interface", default="virtio", choices=["virtio", "ide"])
     p.add_argument("--format", default="raw", choices=["raw", "qcow2"])
     p.add_argument("--drive", default="", help="more for -drive, such as cache=none,aio=io_uring")
     p.add_argument("--folder", default="/var/tmp", help="where the image is made")
-    p.add_argument("--limit", type=float, default=600, help="seconds for a guest")
     args = p.parse_args()
     jobs = args.only.split(",")
     with tempfile.TemporaryDirectory(dir=args.folder, prefix="twin86-disk-") as folder:

@@ -119,17 +119,35 @@ def run(command, limit):
     return result
 
 
+def add_options(parser, jobs):
+    """Of benchmarks that let engines do the same jobs in turn."""
+    parser.add_argument("--twin86", default=os.path.join(ROOT, "build", "twin86"))
+    parser.add_argument("--qemu", default="qemu-system-x86_64")
+    parser.add_argument("--engines", default="twin86,qemu", help="in this order: twin86, interpreter, qemu, NAME=PROGRAM")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", default=",".join(jobs), help="some of " + ",".join(jobs))
+    parser.add_argument("--limit", type=float, default=600, help="seconds for a guest")
+
+
+def tools_image(guest, name):
+    """The initramfs of bench/NAME."""
+    made = os.path.join(os.path.dirname(guest), "bench-" + name)
+    subprocess.run([os.path.join(ROOT, "bench", "make-image.sh"), name, os.path.join(guest, "busybox"), made], check=True)
+    return os.path.join(made, "initramfs")
+
+
 def engine_commands(args):
-    """{name: command} of --engines: twin86, jit (its translator), qemu, or NAME=PROGRAM for another twin86."""
+    """{name: command} of --engines: twin86, interpreter (the same without translator), qemu, NAME=PROGRAM (another twin86)."""
     found = {}
     for engine in args.engines.split(","):
         name, _, program = engine.partition("=")
         if name == "qemu":
             found[name] = [args.qemu, "-accel", "tcg", "-machine", "pc"]
-        elif program or name in ("twin86", "jit"):
-            found[name] = [program or args.twin86, "-accel", "tcg-lite,jit=" + ("on" if name == "jit" else "off")]
+        elif program or name in ("twin86", "interpreter"):
+            accel = "tcg-lite,jit=off" if name == "interpreter" else "tcg-lite"
+            found[name] = [program or args.twin86, "-accel", accel]
         else:
-            sys.exit(f"--engines: {name} is none; there are twin86, jit, qemu and NAME=PROGRAM")
+            sys.exit(f"--engines: {name} is none; there are twin86, interpreter, qemu and NAME=PROGRAM")
     return found
 
 
@@ -151,7 +169,7 @@ def run_in_turn(commands, rounds, jobs, one):
 def table(times, jobs):
     """Medians, and the first engine's ratio to the others."""
     names = list(times)
-    print(f"{'CPU s':12}" + "".join(f"{n:>10}" for n in names) + "".join(f"{'/ ' + n:>10}" for n in names[1:]))
+    print(f"{'CPU s':12}" + "".join(f"{n:>14}" for n in names) + "".join(f"{'/ ' + n:>14}" for n in names[1:]))
     for job in jobs:
         m = [statistics.median(times[n][job]) for n in names]
-        print(f"{job:12}" + "".join(f"{s:10.2f}" for s in m) + "".join(f"{m[0] / s:10.2f}" for s in m[1:]))
+        print(f"{job:12}" + "".join(f"{s:14.2f}" for s in m) + "".join(f"{m[0] / s:14.2f}" for s in m[1:]))

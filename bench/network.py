@@ -15,9 +15,8 @@ import sys
 import threading
 import time
 
-from guest_run import ROOT, Failed, debian, engine_commands, run, run_in_turn, table
+from guest_run import Failed, add_options, debian, engine_commands, run, run_in_turn, table, tools_image
 
-HERE = os.path.join(ROOT, "bench", "network")
 GIB = (1 << 30) - (8 << 20)  # of which the last may not have been counted
 LEAST = {"up": GIB, "down": GIB, "http": 10000}  # what the guest must have done, by job
 BODY = b"twin86\n" * 16
@@ -61,24 +60,17 @@ def serve_iperf():
 
 def guest_options(args, iperf, http):
     guest = debian()
-    made = os.path.join(os.path.dirname(guest), "bench-network")
-    subprocess.run([os.path.join(HERE, "make-image.sh"), os.path.join(guest, "busybox"), made], check=True)
     options = f",{args.device}" if args.device else ""
     return ["-m", "512M", "-nographic", "-no-reboot", "-kernel", os.path.join(guest, "vmlinuz"),
-            "-initrd", os.path.join(made, "initramfs"), "-netdev", "user,id=net",
+            "-initrd", tools_image(guest, "network"), "-netdev", "user,id=net",
             "-device", f"virtio-net-pci,netdev=net,romfile={options}",
             "-append", f"console=ttyS0 quiet panic=-1 JOBS={args.only} IPERF={iperf} HTTP={http}"]
 
 
 def main():
     p = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    p.add_argument("--twin86", default=os.path.join(ROOT, "build", "twin86"))
-    p.add_argument("--qemu", default="qemu-system-x86_64")
-    p.add_argument("--engines", default="twin86,qemu", help="in this order: twin86, jit, qemu, NAME=PROGRAM")
-    p.add_argument("--rounds", type=int, default=3)
-    p.add_argument("--only", default=",".join(LEAST), help="some of " + ",".join(LEAST))
+    add_options(p, LEAST)
     p.add_argument("--device", default="", help="more for -device virtio-net-pci, such as mrg_rxbuf=off")
-    p.add_argument("--limit", type=float, default=600, help="seconds for a guest")
     args = p.parse_args()
     jobs = args.only.split(",")
     rest = guest_options(args, 0, 0)  # makes sure that iperf3 is there

@@ -13,7 +13,7 @@
 /* As in devices/: an engine knows no device. */
 #define APIC_BASE_RESET 0xfee00000u
 enum { LAPIC_PPR = 0xa0, LAPIC_TIMER_CURRENT = 0x390 };
-enum { APIC_BASE_BSP = 1 << 8, APIC_BASE_ENABLE = 1 << 11 };
+enum { APIC_BASE_BSP = 1 << 8 };
 enum { IOAPIC_PINS = KVM_IOAPIC_NUM_PINS, IOAPIC_ID = 1, PIC_INPUTS = 16, CASCADE = 2, TIMER_PIN = 2 };
 #define IOAPIC_BASE 0xfec00000u
 
@@ -141,7 +141,7 @@ static void reset_lapic(struct KvmVcpu *v) {
     struct kvm_lapic_state lapic;
     v->apic_base = APIC_BASE_RESET | (v->cpu->bootstrap ? APIC_BASE_BSP : 0);
     if (cpu_has(&v->cpu->model, CPUID_APIC))
-        v->apic_base |= APIC_BASE_ENABLE;
+        v->apic_base |= KVM_APIC_ENABLE;
     v->cr8 = 0;
     if (v->vm->caps.tsc_deadline)
         kvm_one_msr(v, KVM_SET_MSRS, MSR_TSC_DEADLINE, &zero);

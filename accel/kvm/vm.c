@@ -41,10 +41,11 @@ static void route_msrs(struct KvmVm *vm) {
  * writes, as it takes to leave x2APIC mode, only the sum would be seen at the next one. So each is made one. Where KVM
  * has no filters there is kvm_move_apic. */
 void kvm_show_apic_base(struct KvmVm *vm) {
-    uint8_t denied = 0; /* one bit an MSR, set: allowed */
+    uint64_t denied = 0; /* one bit an MSR, set: allowed; KVM reads whole longs */
     struct kvm_msr_filter filter = {
         .flags = KVM_MSR_FILTER_DEFAULT_ALLOW,
-        .ranges = {{.flags = KVM_MSR_FILTER_WRITE, .nmsrs = 1, .base = KVM_MSR_APIC_BASE, .bitmap = &denied}}};
+        .ranges = {
+            {.flags = KVM_MSR_FILTER_WRITE, .nmsrs = 1, .base = KVM_MSR_APIC_BASE, .bitmap = (uint8_t *)&denied}}};
     if (vm->caps.user_space_msr && vm->caps.msr_filter)
         ioctl(vm->fd, KVM_X86_SET_MSR_FILTER, &filter);
 }

@@ -38,11 +38,8 @@ static void put_modes(const struct IdeDrive *d, uint8_t *data) {
 }
 
 static void put_checksum(uint8_t *data) {
-    uint8_t sum = 0xa5;
     data[510] = 0xa5;
-    for (unsigned i = 0; i < 511; i++)
-        sum += i == 510 ? 0 : data[i];
-    data[511] = -sum;
+    data[511] = checksum_8(data, 511);
 }
 
 static void put_geometry(const struct IdeDrive *d, uint8_t *data) {

@@ -32,12 +32,7 @@ static const struct {
 };
 enum { ATTRIBUTES = sizeof(attributes) / sizeof(attributes[0]), ENTRY = 12, FIRST = 2 };
 
-static void put_checksum(uint8_t *data) {
-    uint8_t sum = 0;
-    for (unsigned i = 0; i < IDE_SECTOR - 1; i++)
-        sum += data[i];
-    data[IDE_SECTOR - 1] = -sum;
-}
+static void put_checksum(uint8_t *data) { data[IDE_SECTOR - 1] = checksum_8(data, IDE_SECTOR - 1); }
 
 static void put_data(uint8_t *data) {
     data[0] = 1;

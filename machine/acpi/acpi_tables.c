@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "machine/acpi/acpi_tables.h"
+#include "base/bytes.h"
 #include "cpu/topology.h"
 #include "devices/acpi_pm.h"
 #include "machine/acpi/aml.h"
@@ -15,13 +16,6 @@ struct Builder {
     const struct AcpiConfig *config;
     struct AcpiImage *image;
 };
-
-static uint8_t checksum(const uint8_t *p, size_t n) {
-    uint8_t sum = 0;
-    while (n--)
-        sum += *p++;
-    return -sum;
-}
 
 static void zeroes(struct Builder *b, size_t n) {
     while (n--)
@@ -76,7 +70,7 @@ static void end_table(struct Builder *b, size_t at) {
     uint32_t size = b->out.len - at;
     for (unsigned i = 0; i < 4; i++)
         p[LENGTH + i] = size >> 8 * i;
-    p[CHECKSUM] = checksum(p, size);
+    p[CHECKSUM] = checksum_8(p, size);
     im->table[im->tables].offset = at;
     im->table[im->tables++].size = size;
 }
@@ -285,8 +279,8 @@ static void rsdp(uint8_t out[ACPI_RSDP_SIZE], uint32_t rsdt, uint64_t xsdt) {
     aml_u32(&a, ACPI_RSDP_SIZE);
     aml_u64(&a, xsdt);
     aml_u32(&a, 0);
-    out[8] = checksum(out, 20);
-    out[32] = checksum(out, ACPI_RSDP_SIZE);
+    out[8] = checksum_8(out, 20);
+    out[32] = checksum_8(out, ACPI_RSDP_SIZE);
 }
 
 static bool is_possible(const struct AcpiConfig *c, size_t n) {

@@ -92,13 +92,6 @@ static void interrupts(struct Out *o, const struct MpConfig *c) {
     interrupt(o, ENTRY_LOCAL, KIND_NMI, AS_BUS, BUS_ISA, 0, ALL_LOCAL_APICS, 1);
 }
 
-static uint8_t checksum(const uint8_t *p, size_t n) {
-    uint8_t sum = 0;
-    while (n-- > 0)
-        sum += *p++;
-    return (uint8_t)-sum;
-}
-
 /* 4.1 */
 static void pointer(uint8_t p[POINTER_SIZE], uint32_t table) {
     memset(p, 0, POINTER_SIZE);
@@ -106,7 +99,7 @@ static void pointer(uint8_t p[POINTER_SIZE], uint32_t table) {
     put_le32(p + 4, table);
     p[8] = POINTER_SIZE / 16;
     p[9] = REVISION;
-    p[10] = checksum(p, POINTER_SIZE);
+    p[10] = checksum_8(p, POINTER_SIZE);
 }
 
 /* 4.2 */
@@ -118,7 +111,7 @@ static void header(uint8_t p[HEADER_SIZE], const struct Out *o, const struct MpC
     memcpy(p + 8, "TWIN86  PC          ", 20);
     put_le16(p + 34, (uint16_t)o->entries);
     put_le32(p + 36, c->lapic_base);
-    p[7] = checksum(p, o->size);
+    p[7] = checksum_8(p, o->size);
 }
 
 int mptable_build(const struct MpConfig *c, uint32_t base, uint8_t *buf, size_t n) {

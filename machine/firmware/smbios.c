@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The structures, in the order of their types; clause numbers are DSP0134's. */
+#include "base/bytes.h"
 #include "cpu/topology.h"
 #include "machine/acpi/aml.h"
 #include "machine/firmware/smbios_values.h"
@@ -286,13 +287,6 @@ static void last_structures(struct Builder *b) {
 
 /* ---- the entry point (5.2.1) ---- */
 
-static uint8_t checksum(const uint8_t *p, size_t n) {
-    uint8_t sum = 0;
-    while (n--)
-        sum += *p++;
-    return (uint8_t)-sum;
-}
-
 static void fill_anchor(const struct Builder *b, uint32_t base, uint8_t anchor[SMBIOS_ANCHOR_SIZE]) {
     enum { SUM = 4, SECOND = 16, SECOND_SUM = 21 };
     static const uint8_t formatted[5];
@@ -310,8 +304,8 @@ static void fill_anchor(const struct Builder *b, uint32_t base, uint8_t anchor[S
     aml_u32(&a, base);
     aml_u16(&a, (uint16_t)b->count);
     aml_u8(&a, MAJOR << 4 | MINOR);
-    anchor[SECOND_SUM] = checksum(anchor + SECOND, SMBIOS_ANCHOR_SIZE - SECOND);
-    anchor[SUM] = checksum(anchor, SMBIOS_ANCHOR_SIZE);
+    anchor[SECOND_SUM] = checksum_8(anchor + SECOND, SMBIOS_ANCHOR_SIZE - SECOND);
+    anchor[SUM] = checksum_8(anchor, SMBIOS_ANCHOR_SIZE);
 }
 
 int smbios_build(const struct SmbiosConfig *c, uint32_t base, uint8_t *buf, size_t n,

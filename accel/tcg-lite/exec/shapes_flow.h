@@ -19,8 +19,7 @@ ALWAYS_INLINE uint64_t flow_target(const CPUX86State *env, int64_t delta, unsign
 }
 
 /** A target beyond the code segment's limit, or not canonical, faults on the branch itself. */
-ALWAYS_INLINE void flow_check(CPUX86State *env, const struct Insn *i, struct Tcg *t, uint64_t target, unsigned bits) {
-    (void)env;
+ALWAYS_INLINE void flow_check(const struct Insn *i, struct Tcg *t, uint64_t target, unsigned bits) {
     bool bad = bits == 64 ? !x86_canonical(t->env, target)
                           : target > t->env->seg[SEG_CS].limit && (t->mode & MODE_CODE) != MODE_CODE64;
     if (UNLIKELY(bad))
@@ -31,7 +30,7 @@ ALWAYS_INLINE void flow_check(CPUX86State *env, const struct Insn *i, struct Tcg
 ALWAYS_INLINE const struct Insn *flow_taken(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits) {
     uint64_t target = flow_target(env, i->imm, bits);
     if (bits != 64)
-        flow_check(env, i, t, target, bits);
+        flow_check(i, t, target, bits);
     env->rip = target;
     return tcg_follow(t, i, &tcg_links(i)[1]);
 }
@@ -51,7 +50,7 @@ ALWAYS_INLINE bool jcc_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, 
 ALWAYS_INLINE const struct Insn *jcc_taken(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits) {
     uint64_t target = flow_target(env, i->imm, bits);
     if (bits != 64)
-        flow_check(env, i, t, target, bits);
+        flow_check(i, t, target, bits);
     env->rip = target;
     t->icount -= i->behind;
     return tcg_follow(t, i, tcg_exit_link(i));
@@ -67,7 +66,7 @@ ALWAYS_INLINE const struct Insn *call_rel_r(CPUX86State *env, const struct Insn 
                                             int cc, const void *kernel) {
     (void)cc, (void)kernel;
     if (bits != 64)
-        flow_check(env, i, t, flow_target(env, i->imm, bits), bits);
+        flow_check(i, t, flow_target(env, i->imm, bits), bits);
     stack_push(env, i, t, flow_target(env, i->disp, bits), bits);
     return flow_taken(env, i, t, bits);
 }
@@ -77,7 +76,7 @@ ALWAYS_INLINE struct Block *flow_indirect_block(CPUX86State *env, const struct I
                                                 unsigned bits) {
     struct Block *b = tcg_jump_cached(t, target);
     if (UNLIKELY(b == NULL))
-        flow_check(env, i, t, target, bits);
+        flow_check(i, t, target, bits);
     return b;
 }
 
@@ -107,7 +106,7 @@ ALWAYS_INLINE const struct Insn *flow_call(CPUX86State *env, const struct Insn *
     if (UNLIKELY(b == NULL)) {
         if (bits == 64 && !x86_canonical(t->env, target))
             tcg_call_astray(t, i);
-        flow_check(env, i, t, target, bits);
+        flow_check(i, t, target, bits);
     }
     stack_push(env, i, t, flow_target(env, i->off + i->len, bits), bits);
     env->rip = target;
@@ -157,7 +156,7 @@ ALWAYS_INLINE const struct Insn *loop_r(CPUX86State *env, const struct Insn *i, 
     bool zero = (count << (64 - width)) == 0;
     bool taken = !zero && go_on(&t->cc);
     if (taken && bits != 64)
-        flow_check(env, i, t, flow_target(env, i->imm, bits), bits);
+        flow_check(i, t, flow_target(env, i->imm, bits), bits);
     gpr_write(env, REG_CX * 8, width, count);
     return taken ? flow_taken(env, i, t, bits) : flow_not_taken(env, i, t, bits);
 }

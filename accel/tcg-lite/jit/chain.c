@@ -8,6 +8,7 @@
  * Only the vCPU's own thread, in C, or another while this one stands still changes code, and never where the vCPU is.
  */
 #include "accel/tcg-lite/jit/emit.h"
+#include "accel/tcg-lite/run/flow.h"
 #include "accel/tcg-lite/run/links.h"
 
 static void put_displacement(uint8_t *at, const uint8_t *target) {
@@ -53,7 +54,7 @@ struct Block *chain_follow(struct Tcg *t, uint64_t rip, struct BlockLink *link) 
 struct Block *chain_find(struct Tcg *t, uint64_t rip) {
     if (t->icount >= atomic_load_explicit(&t->limit, memory_order_relaxed))
         return NULL;
-    struct JumpCacheEntry *e = &t->jump_cache[(rip ^ (rip >> JUMP_CACHE_BITS)) & (JUMP_CACHE_SIZE - 1)];
+    struct JumpCacheEntry *e = &t->jump_cache[tcg_jump_index(rip)];
     uint64_t flushes = tcg_blocks_flushes(t);
     struct Block *b = tcg_block_known(t, rip, e->rip == rip && e->flushes == flushes ? e->block : NULL);
     if (b != NULL && b->cached)

@@ -88,9 +88,8 @@ struct Pending {
     } kind;
     uint8_t bits;
     bool is_imm;
-    uint8_t a,
-        b;       /* the result, or the first operand; the second one: byte offsets of guest registers, or KEPT_A; KEPT_B
-                  */
+    uint8_t a;   /* the result, or the first operand: a byte offset of a guest register, or KEPT_A */
+    uint8_t b;   /* the second one: likewise, or KEPT_B */
     int32_t imm; /* instead of b */
 };
 
@@ -213,6 +212,8 @@ struct HostRm emit_memory(struct Emit *e, const struct EmitInsn *x, unsigned siz
 /** Leave to the interpreter, which executes instruction k, if `cond`; or always. */
 void emit_bail(struct Emit *e, unsigned cond);
 void emit_bail_always(struct Emit *e);
+/** Leave if ADDR is no multiple of `size`, a power of two. */
+void emit_bail_unaligned(struct Emit *e, unsigned size);
 /** Out of line: that. */
 void emit_bail_here(struct Emit *e, const struct Out *o);
 struct Out *emit_out(struct Emit *e, uint8_t *jump, int kind);
@@ -253,7 +254,7 @@ static inline bool flags_are_kept(const struct Pending *p) {
 /** Behind an ALU operation that has left its flags in the host's: to t->cc. `result` and `src` are host registers. */
 void flags_stored(struct Emit *e, const struct EmitInsn *x, unsigned alu, unsigned bits, unsigned result, bool is_imm,
                   unsigned src, int32_t imm);
-/** Behind INC, DEC with the result in a host register, when t->cc has the others: CF stays. After vec_sync. */
+/** Behind INC, DEC with the result in a host register, when t->cc has the others: CF stays. */
 void flags_counted(struct Emit *e, unsigned bits, unsigned result, bool dec);
 /** None that somebody needs was written, but the host's are no longer the guest's. */
 void flags_lost(struct Emit *e);

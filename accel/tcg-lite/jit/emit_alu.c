@@ -177,8 +177,6 @@ static void count_memory(struct Emit *e, const struct EmitInsn *x, struct HostOp
     bool carry = x->need & FB_C; /* which stays */
     flags_before(e, x, 0);
     struct HostRm rm = emit_memory(e, x, bits / 8, true);
-    if (carry)
-        vec_sync(e);
     asm_load(&e->a, bits, TEMP, rm);
     asm_op(&e->a, op, dec, rm_reg(TEMP));
     asm_store(&e->a, bits, rm, TEMP);

@@ -10,11 +10,8 @@ static bool is_odd(unsigned off) { return off & 1; }
 /** ADDR has the operand's host address, aligned if it is to be locked. */
 static struct HostRm destination(struct Emit *e, const struct EmitInsn *x, unsigned size, bool locked) {
     struct HostRm rm = emit_memory(e, x, size, true);
-    if (locked && size > 1) {
-        asm_op(&e->a, (struct HostOp){.opcode = 0xf6, .byte_rm = true}, 0, rm_reg(ADDR)); /* TEST */
-        asm_8(&e->a, size - 1);
-        emit_bail(e, COND_NE);
-    }
+    if (locked && size > 1)
+        emit_bail_unaligned(e, size);
     return rm;
 }
 
@@ -99,11 +96,8 @@ bool emit_bt_memory(struct Emit *e, const struct EmitInsn *x) {
         asm_shift(a, 7, 64, TEMP, bits == 64 ? 6 : 5);
         asm_lea(a, ADDR, rm_sib(ADDR, TEMP, bits == 64 ? 3 : 2, 0));
         emit_lookup(e, bits / 8, !only_tests);
-        if (i->lock) {
-            asm_op(a, (struct HostOp){.opcode = 0xf6, .byte_rm = true}, 0, rm_reg(ADDR));
-            asm_8(a, bits / 8 - 1);
-            emit_bail(e, COND_NE);
-        }
+        if (i->lock)
+            emit_bail_unaligned(e, bits / 8);
         asm_load(a, bits, TEMP, guest_rm(i->reg));
         asm_alu_imm(a, ALU_AND, 32, rm_reg(TEMP), (int32_t)bits - 1);
         reg = TEMP;

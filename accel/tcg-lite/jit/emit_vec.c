@@ -270,11 +270,8 @@ static struct HostRm operand(struct Emit *e, const struct EmitInsn *x, const str
         return rm_reg(i->rm);
     unsigned size = memory_size(x, kind);
     struct HostRm rm = emit_memory(e, x, size, (kind & STORE) != 0);
-    if ((kind & ALIGNED) || ((kind & LANES) && !x->vex)) {
-        asm_op(&e->a, (struct HostOp){.opcode = 0xf6, .byte_rm = true}, 0, rm_reg(ADDR)); /* TEST */
-        asm_8(&e->a, size - 1);
-        emit_bail(e, COND_NE);
-    }
+    if ((kind & ALIGNED) || ((kind & LANES) && !x->vex))
+        emit_bail_unaligned(e, size);
     return rm;
 }
 

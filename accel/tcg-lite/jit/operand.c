@@ -167,4 +167,9 @@ void emit_bail_here(struct Emit *e, const struct Out *o) {
 }
 
 void emit_bail(struct Emit *e, unsigned cond) { emit_out(e, asm_jcc(&e->a, cond), OUT_BAIL); }
+void emit_bail_unaligned(struct Emit *e, unsigned size) {
+    asm_op(&e->a, (struct HostOp){.opcode = 0xf6, .byte_rm = true}, 0, rm_reg(ADDR)); /* TEST */
+    asm_8(&e->a, size - 1);
+    emit_bail(e, COND_NE);
+}
 void emit_bail_always(struct Emit *e) { emit_out(e, asm_jmp(&e->a), OUT_BAIL); }

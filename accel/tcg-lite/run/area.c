@@ -112,13 +112,12 @@ void mem_area_store_unaligned(struct Tcg *t, const struct Insn *i, const struct 
         mem_store_bytes_unaligned(t, i, after(a, at + k), (const uint8_t *)buf + k, n - k);
 }
 
-bool mem_area_store(struct Tcg *t, const struct Insn *i, const struct MemArea *a, unsigned at, const void *buf,
+void mem_area_store(struct Tcg *t, const struct Insn *i, const struct MemArea *a, unsigned at, const void *buf,
                     unsigned n) {
     mem_check_alignment(t, i, byte_linear(a, at), n);
     if (at < a->first && a->first - at < n)
         mem_area_probe_write_unaligned(t, i, a, at, n);
     mem_area_store_unaligned(t, i, a, at, buf, n);
-    return block_of(i)->stale;
 }
 
 void mem_load_m80(struct Tcg *t, const struct Insn *i, void *buf) {
@@ -136,7 +135,7 @@ void mem_probe_m80(struct Tcg *t, const struct Insn *i, uint64_t low) {
     mem_area_probe_write(t, i, &a, 0, 10);
 }
 
-bool mem_store_m80(struct Tcg *t, const struct Insn *i, const void *buf) {
+void mem_store_m80(struct Tcg *t, const struct Insn *i, const void *buf) {
     struct MemArea a = mem_area(t, i, PARTS_M80, 10, ACCESS_WRITE);
-    return mem_area_store(t, i, &a, 0, buf, 10);
+    mem_area_store(t, i, &a, 0, buf, 10);
 }

@@ -36,7 +36,7 @@ struct MemArea mem_area_at(struct Tcg *t, const struct Insn *i, enum MemParts pa
                            enum Access access);
 /** n bytes that begin at byte `at` of it, all-or-nothing as mem_load_bytes and mem_store_bytes are. */
 void mem_area_load(struct Tcg *t, const struct Insn *i, const struct MemArea *a, unsigned at, void *buf, unsigned n);
-bool mem_area_store(struct Tcg *t, const struct Insn *i, const struct MemArea *a, unsigned at, const void *buf,
+void mem_area_store(struct Tcg *t, const struct Insn *i, const struct MemArea *a, unsigned at, const void *buf,
                     unsigned n);
 /** The faults that such a store would raise; otherwise nothing. */
 void mem_area_probe_write(struct Tcg *t, const struct Insn *i, const struct MemArea *a, unsigned at, unsigned n);
@@ -53,7 +53,7 @@ uint64_t mem_part(struct Tcg *t, const struct Insn *i, unsigned at, unsigned siz
 
 /* The ModRM operand of 80 bits, where it is not in one page that the TLB knows. */
 void mem_load_m80(struct Tcg *t, const struct Insn *i, void *buf);
-bool mem_store_m80(struct Tcg *t, const struct Insn *i, const void *buf);
+void mem_store_m80(struct Tcg *t, const struct Insn *i, const void *buf);
 /** The faults of such a store; Intel's processors have stored the low 64 bits when those of the others come
  *  (RULE_M80_STORE_PARTIAL). */
 void mem_probe_m80(struct Tcg *t, const struct Insn *i, uint64_t low);

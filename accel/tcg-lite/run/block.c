@@ -270,8 +270,8 @@ static void make_stale(struct Tcg *t, struct Block *b) {
         b->insn[k].fn = tcg_exec_stale;
 }
 
-/* Until it has been left the block is stale. Not for good: a driver's way to its
- * device would be decoded anew each time that an interrupt is due there. */
+/* Until it has been left the block is stale. Not for good: a driver's way to its device would be decoded anew each time
+ * that an interrupt is due there. */
 void tcg_block_cut(struct Tcg *t, const struct Insn *i) {
     struct BlockCache *c = t->blocks;
     struct Block *b = block_of(i);

@@ -44,10 +44,12 @@ ALWAYS_INLINE const struct Insn *tcg_follow(struct Tcg *t, const struct Insn *i,
     return &t->link;
 }
 
+ALWAYS_INLINE unsigned tcg_jump_index(uint64_t rip) { return (rip ^ (rip >> JUMP_CACHE_BITS)) & (JUMP_CACHE_SIZE - 1); }
+
 /** The block where an indirect branch to `rip` was seen to go, or NULL. That one is known means that rip is canonical
  * and within CS.limit. */
 ALWAYS_INLINE struct Block *tcg_jump_cached(const struct Tcg *t, uint64_t rip) {
-    const struct JumpCacheEntry *e = &t->jump_cache[(rip ^ (rip >> JUMP_CACHE_BITS)) & (JUMP_CACHE_SIZE - 1)];
+    const struct JumpCacheEntry *e = &t->jump_cache[tcg_jump_index(rip)];
     if (UNLIKELY(e->rip != rip || e->key != t->mode_key))
         return NULL;
     if (e->block == NULL)

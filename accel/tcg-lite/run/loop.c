@@ -300,7 +300,7 @@ static const struct Insn *lookup(struct Tcg *t) {
     if (UNLIKELY(t->icount >= atomic_load_explicit(&t->limit, memory_order_relaxed)))
         return edge(t);
     uint64_t rip = t->env->rip, flushes = tcg_blocks_flushes(t);
-    struct JumpCacheEntry *e = &t->jump_cache[(rip ^ (rip >> JUMP_CACHE_BITS)) & (JUMP_CACHE_SIZE - 1)];
+    struct JumpCacheEntry *e = &t->jump_cache[tcg_jump_index(rip)];
     struct Block *b = tcg_block_find(t, t->mode, e->rip == rip && e->flushes == flushes ? e->block : NULL);
     if (b->cached && flushes == tcg_blocks_flushes(t))
         *e = (struct JumpCacheEntry){.rip = rip, .key = t->mode_key, .block = b, .flushes = flushes};

@@ -222,20 +222,12 @@ static void store(struct Tcg *t, const struct Insn *i, unsigned mmu, uint64_t li
     }
 }
 
-/* Sequences come here, too, when an address is not in the page where they expect it. */
 SLOW_CC uint64_t mem_load_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
-    const void *p = mem_host_read(t, linear, size);
-    return p != NULL ? host_load(p, size) : load(t, i, t->mmu, linear, size);
+    return load(t, i, t->mmu, linear, size);
 }
 
-SLOW_CC bool mem_store_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, uint64_t v) {
-    void *p = mem_host_write(t, linear, size);
-    if (p != NULL) {
-        host_store(p, size, v);
-        return false;
-    }
+SLOW_CC void mem_store_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, uint64_t v) {
     store(t, i, t->mmu, linear, size, v);
-    return block_of(i)->stale;
 }
 
 /* What no host atomic can do alone, an operand across pages or of a device, is done while the other vCPUs stand still.
@@ -265,14 +257,13 @@ SLOW_CC void *mem_lock(struct Tcg *t, const struct Insn *i, uint64_t linear, uns
     return NULL;
 }
 
-SLOW_CC bool mem_unlock(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, const void *host) {
+SLOW_CC void mem_unlock(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, const void *host) {
     if (LIKELY(host != NULL)) {
         struct TlbEntry *e = translate(t, i, t->mmu, linear, true);
         note_write(t, e, linear & ~0xfffull, (e->phys & ~0xfffull) | (linear & 0xfff), size);
     } else if (!cpu_is_alone(t->cpu)) {
         cpu_exclusive_end(t->cpu->group);
     }
-    return block_of(i)->stale;
 }
 
 SLOW_CC uint64_t mem_load_stack_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
@@ -281,11 +272,10 @@ SLOW_CC uint64_t mem_load_stack_slow(struct Tcg *t, const struct Insn *i, uint64
     return load(t, i, t->mmu, linear, size);
 }
 
-SLOW_CC bool mem_store_stack_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, uint64_t v) {
+SLOW_CC void mem_store_stack_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, uint64_t v) {
     if (!canonical_range(t, linear, size))
         canonical_fault(t, i, SEG_SS, t->mmu, linear, size);
     store(t, i, t->mmu, linear, size, v);
-    return block_of(i)->stale;
 }
 
 void mem_probe_write(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size) {
@@ -415,9 +405,8 @@ static void store_bytes(struct Tcg *t, const struct Insn *i, unsigned mmu, uint6
     }
 }
 
-bool mem_store_bytes(struct Tcg *t, const struct Insn *i, uint64_t linear, const void *buf, unsigned n) {
+void mem_store_bytes(struct Tcg *t, const struct Insn *i, uint64_t linear, const void *buf, unsigned n) {
     store_bytes(t, i, t->mmu, linear, buf, n);
-    return block_of(i)->stale;
 }
 
 void mem_store_bytes_unaligned(struct Tcg *t, const struct Insn *i, uint64_t linear, const void *buf, unsigned n) {

@@ -77,21 +77,20 @@ ALWAYS_INLINE uint64_t ea_linear(CPUX86State *env, const struct Insn *i, struct 
     return mem_linear(t, i, i->seg, ea_offset(env, i), size, access);
 }
 
-/* Slow paths: TLB miss, page crossing, MMIO, code pages. Current privilege. Stores return true when the block of i has
- * become stale: its next instruction is not to be executed. */
+/* Slow paths: TLB miss, page crossing, MMIO, code pages. Current privilege. */
 SLOW_CC uint64_t mem_load_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size);
-SLOW_CC bool mem_store_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, uint64_t value);
+SLOW_CC void mem_store_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, uint64_t value);
 /**
  * The operand of a locked instruction that one compare has not shown. Raises what a write of it would raise. An operand
  * in one page of RAM: its host address, for a host atomic. NULL: until mem_unlock the other vCPUs stand still, and
  * mem_load_slow and mem_store_slow (or mem_load_bytes and mem_store_bytes) may be used, which raise nothing.
  */
 SLOW_CC void *mem_lock(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size);
-/** After the operand was written; `host`: what mem_lock returned. Returns as mem_store_slow. */
-SLOW_CC bool mem_unlock(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, const void *host);
+/** After the operand was written; `host`: what mem_lock returned. */
+SLOW_CC void mem_unlock(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, const void *host);
 /* The same as the first two for the stack: a non-canonical address raises #SS. */
 SLOW_CC uint64_t mem_load_stack_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size);
-SLOW_CC bool mem_store_stack_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, uint64_t value);
+SLOW_CC void mem_store_stack_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size, uint64_t value);
 /** Raise the fault that a write of `size` bytes would raise; otherwise return having done nothing. */
 void mem_probe_write(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size);
 /* Without alignment checks, whatever CR0.AM and RFLAGS.AC say: moves under a mask, gathers (SDM vol. 2). */
@@ -112,7 +111,7 @@ _Noreturn void tcg_call_astray(struct Tcg *t, const struct Insn *i);
 void mem_probe_read(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size);
 /** n bytes with current privilege, all-or-nothing: every page is checked before the first byte moves. */
 void mem_load_bytes(struct Tcg *t, const struct Insn *i, uint64_t linear, void *buf, unsigned n);
-bool mem_store_bytes(struct Tcg *t, const struct Insn *i, uint64_t linear, const void *buf, unsigned n);
+void mem_store_bytes(struct Tcg *t, const struct Insn *i, uint64_t linear, const void *buf, unsigned n);
 
 /** Supervisor (implicit) accesses: descriptor tables, TSS, interrupt frames that are pushed at CPL < 3. */
 uint64_t mem_load_sys(struct Tcg *t, uint64_t linear, unsigned size);

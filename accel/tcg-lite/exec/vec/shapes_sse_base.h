@@ -33,8 +33,8 @@ SLOW_CC static NOINLINE V128 xmm_load_slow(struct Tcg *t, const struct Insn *i, 
     mem_load_bytes(t, i, linear, &v, 16);
     return v;
 }
-SLOW_CC static NOINLINE bool xmm_store_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, V128 v) {
-    return mem_store_bytes(t, i, linear, &v, 16);
+SLOW_CC static NOINLINE void xmm_store_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, V128 v) {
+    mem_store_bytes(t, i, linear, &v, 16);
 }
 
 ALWAYS_INLINE V128 xmm_load(CPUX86State *env, const struct Insn *i, struct Tcg *t, enum EaKind ea, enum VecWidth w) {
