@@ -208,14 +208,14 @@ case $? in
     ;;
 *)
     expect 0 '^4 cases, 0 differ' "$twin86" diff replay "$work/host.case"
-    expect 0 ' 0 differ' "$twin86" diff insn --cases 100K --save "$work"
-    expect 0 ' 0 differ' "$twin86" diff insn --cases 100K --length 4 --save "$work"
+    expect 0 ' 0 differ' "$twin86" diff insn --cases 10K --save "$work"
+    expect 0 ' 0 differ' "$twin86" diff insn --cases 10K --length 4 --save "$work"
     # tcg-lite's undefined flags are AMD's since family 17h
     if awk '/^vendor_id/ { amd = $3 == "AuthenticAMD" } /^cpu family/ { f = $4 } END { exit !(amd && f >= 23) }' /proc/cpuinfo; then
-        expect 0 ' 0 differ' "$twin86" diff insn --undefined --cases 300K --save "$work"
+        expect 0 ' 0 differ' "$twin86" diff insn --undefined --cases 50K --save "$work"
     fi
     # Targets that an earlier instruction changes: some cases go astray, to what the engines have otherwise.
-    expect 0 '^not compared: ' "$twin86" diff insn --forms JMP,CALL,RET,INC,DEC,ADD,SETZ --length 4 --seed 7 --cases 300K
+    expect 0 '^not compared: ' "$twin86" diff insn --forms JMP,CALL,RET,INC,DEC,ADD,SETZ --length 4 --seed 7 --cases 60K
     if grep -q AuthenticAMD /proc/cpuinfo; then
         expect 0 '^31 cases, 0 differ' "$twin86" diff replay "$srcdir/tests/diff/measured.case"
     else
