@@ -12,7 +12,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { NS_PER_MS = 1000000, EVENTS_AT_ONCE = 64 };
+enum {
+    NS_PER_MS = 1000000,
+    EVENTS_AT_ONCE = 64,
+    REST_PER_REFRESH = 8, /* so many times what one has taken is nothing refreshed for packets of the guest */
+};
 
 /* One of libslirp's descriptors. */
 struct UserFd {
@@ -30,6 +34,9 @@ struct User {
     struct UserFd *fd; /* by descriptor; fds of them */
     unsigned fds;
     bool resting; /* the guest takes no more for now, so the host's descriptors wait */
+    bool fresh;   /* it has sockets that no refresh has seen */
+    bool late;    /* a refresh has been put off, until: */
+    int64_t next; /* ns: not earlier, if it has no fresh sockets */
     uint8_t frame[NET_FRAME_MAX];
 };
 
@@ -98,16 +105,30 @@ static int get_revents(int fd, void *opaque) {
     return events;
 }
 
-/* libslirp may want other events after whatever was done with it. */
+/* libslirp may want other events after whatever was done with it. It looks at all its sockets then, of which thousands
+ * linger (TIME_WAIT) where a guest makes many short connections. */
 static void refresh(struct User *u) {
     uint32_t timeout_ms = UINT32_MAX;
+    int64_t begun = net_now();
     for (unsigned fd = 0; fd < u->fds; fd++)
         u->fd[fd].wants = 0;
     slirp_pollfds_fill(u->slirp, &timeout_ms, add_poll, u);
     for (unsigned fd = 0; fd < u->fds; fd++)
         wait_for(u, (int)fd, u->fd[fd].wants);
-    u->dev->host.ops->timer_arm(u->timer,
-                                timeout_ms == UINT32_MAX ? NET_NEVER : net_now() + (int64_t)timeout_ms * NS_PER_MS);
+    int64_t now = net_now();
+    u->fresh = u->late = false;
+    u->next = now + REST_PER_REFRESH * (now - begun);
+    u->dev->host.ops->timer_arm(u->timer, timeout_ms == UINT32_MAX ? NET_NEVER : now + (int64_t)timeout_ms * NS_PER_MS);
+}
+
+/* After packets of the guest: soon is enough, where looking at all sockets takes long. A new one must not wait. */
+static void refresh_soon(struct User *u) {
+    if (u->fresh || net_now() >= u->next) {
+        refresh(u);
+    } else if (!u->late) {
+        u->late = true;
+        u->dev->host.ops->timer_arm(u->timer, u->next);
+    }
 }
 
 static void rest(struct User *u, bool resting);
@@ -203,6 +224,7 @@ static void timer_mod(void *timer, int64_t ms, void *opaque) {
 /* It is new, whatever has had this number before. */
 static void register_fd(int fd, void *opaque) {
     struct User *u = opaque;
+    u->fresh = true;
     if (make_room(u, fd))
         u->fd[fd] = (struct UserFd){0};
 }
@@ -247,7 +269,7 @@ static bool take(void *opaque, const struct NetPacket *p) {
 static void taken(void *opaque) {
     struct User *u = opaque;
     if (u->slirp != NULL)
-        refresh(u);
+        refresh_soon(u);
 }
 
 static void ready(void *opaque) { rest(opaque, false); }
