@@ -50,29 +50,23 @@ static void wake(struct Loop *l) {
         ;
 }
 
-static void drain(int fd) {
-    uint64_t count;
-    while (read(fd, &count, sizeof(count)) < 0 && errno == EINTR)
-        ;
-}
-
 /* ---- timers ---- */
 
-/* Set timer_fd to what is due first. */
+/* Set timer_fd to what is due first, or leave it earlier: deadlines mostly move away (TCP's, a guest's ticks), and
+ * waking up once for nothing is cheaper than telling the kernel of each. A round does it once, at its end. */
 static void arm(struct Loop *l) {
+    if (l->in_round)
+        return;
     int64_t due = l->timers != NULL ? l->timers->deadline : LOOP_NEVER;
     if (l->clock != NULL && l->active) {
         int64_t guest = clock_to_host(l->clock, clock_deadline(l->clock));
         due = guest < due ? guest : due;
     }
-    if (due == l->armed)
+    if (due >= l->armed)
         return;
     l->armed = due;
-    struct itimerspec t = {0};
-    if (due != LOOP_NEVER) {
-        due = due < 1 ? 1 : due; /* 0 would disarm */
-        t.it_value = (struct timespec){.tv_sec = due / NS_PER_SEC, .tv_nsec = due % NS_PER_SEC};
-    }
+    due = due < 1 ? 1 : due; /* 0 would disarm */
+    struct itimerspec t = {.it_value = {.tv_sec = due / NS_PER_SEC, .tv_nsec = due % NS_PER_SEC}};
     timerfd_settime(l->timer_fd, TFD_TIMER_ABSTIME, &t, NULL);
 }
 
@@ -306,14 +300,10 @@ void loop_run_once(struct Loop *l, int64_t timeout_us) {
     if (sandbox_enter(l->sandbox, SANDBOX_LOOP, &l->inside) != 0)
         return;
     lock(l);
-    for (int i = 0; i < n; i++) {
-        if (ev[i].data.ptr == &l->event_fd) {
-            drain(l->event_fd);
-        } else if (ev[i].data.ptr == &l->timer_fd) {
-            drain(l->timer_fd);
+    l->in_round = true;
+    for (int i = 0; i < n; i++)
+        if (ev[i].data.ptr == &l->timer_fd)
             l->armed = LOOP_NEVER;
-        }
-    }
     if (l->active && l->divert == NULL)
         loop_run_posted(l);
     run_timers(l);
@@ -322,6 +312,7 @@ void loop_run_once(struct Loop *l, int64_t timeout_us) {
             tell(ev[i].data.ptr, (short)ev[i].events);
     if (ready)
         tell_always(l);
+    l->in_round = false;
     arm(l);
     unlock(l);
 }
@@ -336,8 +327,9 @@ static void *thread_main(void *arg) {
 
 /* ---- life ---- */
 
+/* Each write, each time that comes, is told once: nobody need read them empty. */
 static int watch_own(struct Loop *l, int *fd) {
-    struct epoll_event ev = {.events = EPOLLIN, .data.ptr = fd};
+    struct epoll_event ev = {.events = EPOLLIN | EPOLLET, .data.ptr = fd};
     return epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, *fd, &ev) != 0 ? -errno : 0;
 }
 

@@ -78,8 +78,9 @@ struct Loop {
     struct LoopWork *taken;          /* oldest first */
     void (*divert)(void *opaque);
     void *divert_opaque;
-    int64_t armed; /* what timer_fd is set to, as loop_now; LOOP_NEVER: nothing */
+    int64_t armed; /* what timer_fd is set to, as loop_now, at the latest what is due first; LOOP_NEVER: nothing */
     bool open, active, started;
+    bool in_round; /* its handlers are called */
     struct Sandbox *sandbox; /* NULL: none */
     bool inside;             /* the loop's thread is locked in */
     pthread_t thread;
