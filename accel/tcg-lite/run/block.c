@@ -21,7 +21,17 @@
 #include <sys/mman.h>
 
 enum { HASH_BITS = 17, PAGE_HASH_BITS = 12 };
-enum { SEGMENTS = 8, WRITTEN_MAX = 32 };
+enum { WRITTEN_MAX = 32 };
+/** Parts of the arena: an eighth of it, but no more than so many bytes. */
+enum { SEGMENTS_MIN = 8, SEGMENT_MAX = 2 << 20 };
+/**
+ * The arena grows as long as its oldest segment is younger than this, in instructions: what is forgotten within half a
+ * second or so will be decoded again, which costs more than a tenth of a second a segment. So a guest takes memory by
+ * what it executes, not for all that it has ever executed.
+ */
+enum { YOUNG = 1 << 29 };
+/** Memory is asked of the host in so many bytes at a time: page faults are dear. */
+enum { AHEAD = 256 << 10 };
 enum { INSN_MAX_BYTES = 15 };
 
 /** What others have written in pages with code. */
@@ -29,13 +39,22 @@ struct Written {
     uint64_t phys, size;
 };
 
+/** A part of the arena. */
+struct Segment {
+    uint64_t begun; /* Tcg.icount then */
+    bool going;     /* its blocks are being forgotten */
+    bool empty;     /* they are */
+};
+
 struct BlockCache {
     struct Block *hash[1 << HASH_BITS];
     struct Block *page_hash[1 << PAGE_HASH_BITS]; /* chains of blocks that have bytes in a page with this hash */
     uint8_t *arena;
     size_t arena_size, segment_size;
-    size_t used;             /* bytes of segment[current] */
-    unsigned current, begun; /* segments, the first `begun` of which have blocks */
+    struct Segment *segment;
+    size_t used;                       /* bytes of segment[current] */
+    size_t ready;                      /* bytes of the arena that the host has been asked for */
+    unsigned current, begun, segments; /* the first `begun` of them have blocks, or had */
     uint64_t flushes, recycled, built;
     struct TcgDecoded decoded[BLOCK_MAX_INSNS];      /* while a block is being built */
     uint8_t bytes[BLOCK_MAX_INSNS * INSN_MAX_BYTES]; /* likewise, if somebody watches */
@@ -53,10 +72,12 @@ struct BlockCache *tcg_blocks_new(size_t arena_bytes) {
         return NULL;
     pthread_mutex_init(&c->written_lock, NULL);
     c->arena_size = arena_bytes;
-    c->segment_size = arena_bytes / SEGMENTS;
+    c->segment_size = arena_bytes / SEGMENTS_MIN < SEGMENT_MAX ? arena_bytes / SEGMENTS_MIN : SEGMENT_MAX;
+    c->segments = (unsigned)(arena_bytes / c->segment_size);
+    c->segment = calloc(c->segments, sizeof(*c->segment));
     c->begun = 1;
     c->arena = mmap(NULL, arena_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (c->arena != MAP_FAILED)
+    if (c->arena != MAP_FAILED && c->segment != NULL)
         return c;
     tcg_blocks_free(c);
     return NULL;
@@ -67,6 +88,7 @@ void tcg_blocks_free(struct BlockCache *c) {
         return;
     if (c->arena != MAP_FAILED)
         munmap(c->arena, c->arena_size);
+    free(c->segment);
     pthread_mutex_destroy(&c->written_lock);
     free(c);
 }
@@ -174,8 +196,9 @@ void tcg_blocks_flush(struct Tcg *t) {
         c->page_hash[k] = NULL;
     }
     madvise(c->arena, c->begun * c->segment_size, MADV_DONTNEED);
-    c->used = c->current = 0;
+    c->used = c->ready = c->current = 0;
     c->begun = 1;
+    c->segment[0] = (struct Segment){.begun = t->icount};
     c->flushes++;
     tcg_links_gone(t);
     jit_flush(t->jit);
@@ -192,50 +215,85 @@ static void unhash(struct BlockCache *c, const struct Block *b) {
 
 /* ---- recycling ---- */
 
-static bool is_in(const struct Block *b, const uint8_t *segment, size_t size) {
-    return (uintptr_t)b - (uintptr_t)segment < size;
+static bool is_going(const struct BlockCache *c, const struct Block *b) {
+    return b != NULL && c->segment[((uintptr_t)b - (uintptr_t)c->arena) / c->segment_size].going;
 }
 
 /** Blocks that stay may know the way to some that go. */
-static void forget_links_into(struct Block *b, const uint8_t *segment, size_t size) {
+static void forget_links_to_going(const struct BlockCache *c, struct Block *b) {
     struct BlockLink *link = block_links(b);
     for (unsigned k = 0; k < 2u + b->exits; k++)
-        if (is_in(link[k].target, segment, size) || is_in(link[k].hint, segment, size)) {
+        if (is_going(c, link[k].target) || is_going(c, link[k].hint)) {
             block_unlink(&link[k]);
             link[k].hint = NULL;
         }
 }
 
-/** Forget the blocks of a segment: those that were decoded longest ago. Pages that lose their last one keep
- *  PAGE_FLAG_CODE until something is written there. */
-static void recycle(struct Tcg *t, const uint8_t *segment, size_t size) {
+/** Forget the blocks of the segments that are going. Pages that lose their last one keep PAGE_FLAG_CODE until something
+ *  is written there. */
+static void recycle(struct Tcg *t) {
     struct BlockCache *c = t->blocks;
     tcg_history_keep(t->watch);
     tcg_forget_links(t, LINKS_ALL); /* also the list of links, some of which go */
     for (unsigned k = 0; k < 1u << PAGE_HASH_BITS; k++) {
         for (struct Block **p = &c->page_hash[k]; *p != NULL;) {
             struct Block *b = *p, **next = chain_next(c, b, &c->page_hash[k]);
-            if (is_in(b, segment, size)) {
+            if (is_going(c, b)) {
                 unhash(c, b);
                 *p = *next;
             } else {
-                forget_links_into(b, segment, size);
+                forget_links_to_going(c, b);
                 p = next;
             }
         }
     }
+    for (unsigned k = 0; k < c->begun; k++) {
+        c->segment[k].empty |= c->segment[k].going;
+        c->recycled += c->segment[k].going;
+        c->segment[k].going = false;
+    }
     c->flushes++;
-    c->recycled++;
+}
+
+/** Of those that are neither empty nor going: the one that was begun first. */
+static struct Segment *oldest_segment(const struct BlockCache *c) {
+    struct Segment *oldest = NULL;
+    for (unsigned k = 0; k < c->begun; k++) {
+        struct Segment *s = &c->segment[k];
+        if (!s->empty && !s->going && (oldest == NULL || s->begun < oldest->begun))
+            oldest = s;
+    }
+    return oldest;
+}
+
+static struct Segment *empty_segment(const struct BlockCache *c) {
+    for (unsigned k = 0; k < c->begun; k++)
+        if (c->segment[k].empty)
+            return &c->segment[k];
+    return NULL;
+}
+
+/** It looks at all blocks, so that of many segments an eighth goes at once. */
+static void recycle_oldest(struct Tcg *t) {
+    struct BlockCache *c = t->blocks;
+    for (unsigned k = 0; k < c->begun / SEGMENTS_MIN; k++)
+        oldest_segment(c)->going = true;
+    recycle(t);
 }
 
 static void next_segment(struct Tcg *t) {
     struct BlockCache *c = t->blocks;
-    c->current = (c->current + 1) % SEGMENTS;
+    struct Segment *next = empty_segment(c);
+    bool small = c->begun < SEGMENTS_MIN, young = t->icount - oldest_segment(c)->begun < YOUNG;
+    if (next == NULL && (small || (young && c->begun < c->segments)))
+        next = &c->segment[c->begun++];
+    if (next == NULL) {
+        recycle_oldest(t);
+        next = empty_segment(c);
+    }
+    *next = (struct Segment){.begun = t->icount};
+    c->current = (unsigned)(next - c->segment);
     c->used = 0;
-    if (c->current == c->begun)
-        c->begun++;
-    else
-        recycle(t, c->arena + c->current * c->segment_size, c->segment_size);
 }
 
 /* ---- staleness ---- */
@@ -540,11 +598,21 @@ static size_t block_size(const struct Tcg *t, unsigned count, unsigned exits, un
     return (*extra_at + extra + 63) & ~(size_t)63;
 }
 
+static void ask_ahead(struct BlockCache *c, size_t end) {
+    size_t n = c->arena_size - c->ready < AHEAD ? c->arena_size - c->ready : AHEAD;
+    if (end <= c->ready || n == 0)
+        return;
+    madvise(c->arena + c->ready, n, MADV_POPULATE_WRITE); /* where the host has no such thing, pages come by faults */
+    c->ready += n;
+}
+
 static struct Block *arena_take(struct Tcg *t, size_t size) {
     struct BlockCache *c = t->blocks;
     if (c->used + size > c->segment_size)
         next_segment(t);
-    struct Block *b = (struct Block *)(c->arena + c->current * c->segment_size + c->used);
+    size_t at = c->current * c->segment_size + c->used;
+    struct Block *b = (struct Block *)(c->arena + at);
+    ask_ahead(c, at + size);
     c->used += size;
     c->built++;
     return b;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /**
- * The cache of decoded blocks of one vCPU: a hash by physical address and mode, lists by page, and an arena in eight
- * segments that are filled one after the other. When all are full, the blocks of the oldest are forgotten.
+ * The cache of decoded blocks of one vCPU: a hash by physical address and mode, lists by page, and an arena in segments
+ * that are filled one after the other. When these are full the arena grows, or the blocks of the oldest are forgotten.
  */
 #ifndef TWIN86_TCG_BLOCK_H
 #define TWIN86_TCG_BLOCK_H
@@ -20,27 +20,29 @@ struct BlockLink {
 
 /** A run of decoded instructions within one physical page (the last may reach into the next page). */
 struct Block {
-    const void *code;     /* host code that other host code goes on in (jit.h); NULL: nothing is translated */
-    struct JitBlock *jit; /* what the translator knows of it, or NULL */
-    uint64_t heat;        /* so often was it entered, as long as it is not translated */
-    uint64_t spare;
-    uint64_t phys; /* physical address of the first byte */
+    /* what finding and entering it needs, in one cache line: */
+    const void *code; /* host code that other host code goes on in (jit.h); NULL: nothing is translated */
+    uint64_t phys;    /* physical address of the first byte */
     struct Block *hash_next;
-    struct Block *page_next[2]; /* other blocks that have bytes in the page of phys, in phys_next */
-    uint64_t phys_next;         /* physical page of the bytes that reach into the next page, if any */
+    uint64_t phys_next; /* physical page of the bytes that reach into the next page, if any */
     uint32_t mode;
     uint16_t bytes;
-    uint8_t count;     /* guest instructions */
-    uint8_t exits;     /* conditional branches */
-    bool stale;        /* its bytes were overwritten */
-    bool falls;        /* the last instruction is not the end of the block by itself */
-    bool cached;       /* it can be found again */
-    uint32_t extra_at; /* what observers want to know is so many bytes from here (watch.h), or 0 */
-    ExecFn first;      /* the exec function behind the hook of the first instruction: theirs, or the translator's */
+    uint8_t count;        /* guest instructions */
+    uint8_t exits;        /* conditional branches */
+    struct JitBlock *jit; /* what the translator knows of it, or NULL */
+    ExecFn first;         /* the exec function behind the hook of the first instruction: theirs, or the translator's */
+    uint32_t heat;        /* so often was it entered, as long as it is not translated */
+    bool stale;           /* its bytes were overwritten */
+    bool falls;           /* the last instruction is not the end of the block by itself */
+    bool cached;          /* it can be found again */
+    struct Block *page_next[2]; /* other blocks that have bytes in the page of phys, in phys_next */
+    uint32_t extra_at;          /* what observers want to know is so many bytes from here (watch.h), or 0 */
     /* count of them, then, if it falls, a pseudo-instruction that leads on; then struct BlockLink: the last
      * instruction's, [0] not taken or fall through, [1] taken, and one for each conditional branch, taken */
     struct Insn insn[] __attribute__((aligned(32)));
 };
+
+_Static_assert(__builtin_offsetof(struct Block, page_next) == 64, "the first cache line");
 
 #define BLOCK_NO_PAGE UINT64_MAX /* Block.phys_next: there is none */
 enum { BLOCK_MAX_INSNS = 112, BLOCK_MAX_EXITS = 8 };

@@ -22,8 +22,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* MiB for host code; decoded blocks get half as much. */
-enum { TB_SIZE_DEFAULT = 32, TB_SIZE_MAX = 4096 };
+/* MiB for host code at most; decoded blocks get half as much. Memory is taken by need. */
+enum { TB_SIZE_DEFAULT = 160, TB_SIZE_MAX = 4096 };
 /* MiB that host code takes at most: jumps in it reach 2 GiB. */
 enum { JIT_SIZE_MAX = 1024 };
 

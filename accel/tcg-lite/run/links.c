@@ -4,7 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LINKS_MAX = 1 << 14, PAGE_BITS = 12 };
+enum { LINKS_FIRST = 1 << 12, LINKS_MAX = 1 << 20, PAGE_BITS = 12 };
+
+/** Links that are to be forgotten. */
+struct LinkList {
+    struct BlockLink **link;
+    unsigned count, room;
+};
 
 /** A physical page that was executed. [0] by supervisor, [1] by user code. */
 struct CodePage {
@@ -14,8 +20,7 @@ struct CodePage {
 };
 
 struct Links {
-    struct BlockLink *link[2][LINKS_MAX]; /* those to be forgotten, of supervisor and user code */
-    unsigned count[2];
+    struct LinkList list[2]; /* of supervisor and user code */
     bool local_super;        /* supervisor code was executed in a page that is not global */
     uint64_t entered[2][64]; /* hashes of the linear pages that were executed */
     struct CodePage *page[1 << PAGE_BITS];
@@ -29,6 +34,8 @@ void links_free(struct Links *l) {
             next = p->next;
             free(p);
         }
+    for (unsigned user = 0; l != NULL && user < 2; user++)
+        free(l->list[user].link);
     free(l);
 }
 
@@ -41,9 +48,9 @@ static unsigned entered_bit(uint64_t linear) { return (unsigned)((linear >> 12 ^
 
 static void forget(struct Tcg *t, bool user) {
     struct Links *l = t->links;
-    for (unsigned k = 0; k < l->count[user]; k++)
-        block_unlink(l->link[user][k]);
-    l->count[user] = 0;
+    for (unsigned k = 0; k < l->list[user].count; k++)
+        block_unlink(l->list[user].link[k]);
+    l->list[user].count = 0;
     clear_exec(t, user);
     memset(l->entered[user], 0, sizeof(l->entered[user]));
     t->link_generation[user]++;
@@ -74,7 +81,7 @@ void tcg_forget_page(struct Tcg *t, uint64_t linear) {
 void tcg_forget_local_links(struct Tcg *t) { tcg_forget_links(t, t->links->local_super ? LINKS_ALL : LINKS_USER); }
 
 void tcg_links_gone(struct Tcg *t) {
-    t->links->count[0] = t->links->count[1] = 0;
+    t->links->list[0].count = t->links->list[1].count = 0;
     tcg_forget_links(t, LINKS_ALL);
 }
 
@@ -84,16 +91,31 @@ static bool stays_in_page(const struct Block *from, const struct Block *to) {
            from->phys_next == BLOCK_NO_PAGE && to->phys_next == BLOCK_NO_PAGE;
 }
 
+/** Room for one more: a large program has more ways than any list that is made in advance. */
+static bool has_room(struct LinkList *l) {
+    if (LIKELY(l->count < l->room))
+        return true;
+    unsigned room = l->room == 0 ? LINKS_FIRST : l->room * 2;
+    struct BlockLink **link = room <= LINKS_MAX ? realloc(l->link, room * sizeof(struct BlockLink *)) : NULL;
+    if (link == NULL)
+        return false;
+    l->link = link;
+    l->room = room;
+    return true;
+}
+
 void tcg_link(struct Tcg *t, const struct Insn *from, struct BlockLink *link, struct Block *b) {
-    struct Links *l = t->links;
     bool user = (t->mode & MODE_USER) != 0;
+    struct LinkList *l = &t->links->list[user];
     if (!b->cached)
         return;
     link->hint = b;
     if (from == NULL || !stays_in_page(block_of(from), b)) {
-        if (l->count[user] == LINKS_MAX)
+        if (!has_room(l))
             tcg_forget_links(t, user ? LINKS_USER : LINKS_SUPER);
-        l->link[user][l->count[user]++] = link;
+        if (l->room == 0) /* no memory at all: it stays unknown */
+            return;
+        l->link[l->count++] = link;
     }
     link->target = b;
 }

@@ -238,6 +238,56 @@ START_TEST(recycled_blocks) {
 }
 END_TEST
 
+enum { WIDE_PAGES = 3200, WIDE_SLOTS = 8, WIDE_SIZE = 512, WIDE_NOPS = 20 };
+
+/* Slots at `at` of each 512 bytes, that go to the same one of the next page, at last to the first page's next one. */
+static void put_wide(struct CpuBench *b, unsigned at) {
+    for (unsigned slot = 0; slot < WIDE_SLOTS; slot++)
+        for (unsigned page = 0; page < WIDE_PAGES; page++) {
+            uint64_t from = P + 4096 * page + WIDE_SIZE * slot + at, next = from + 4096;
+            if (page + 1 == WIDE_PAGES)
+                next = P + WIDE_SIZE * (slot + 1) + at;
+            int32_t by = (int32_t)(next - (from + WIDE_NOPS + 5));
+            memset(b->mem + from, 0x90, WIDE_NOPS);
+            b->mem[from + WIDE_NOPS] = 0xe9;
+            memcpy(b->mem + from + WIDE_NOPS + 1, &by, sizeof(by));
+        }
+    /* instead of the last one: dec edx; jz over; jmp rsi; over: hlt */
+    put(b, P + 4096 * (WIDE_PAGES - 1) + WIDE_SIZE * (WIDE_SLOTS - 1) + at, "\xff\xca\x74\2\xff\xe6\xf4", 7);
+}
+
+static void run_wide(struct CpuBench *b, unsigned at, unsigned decoded[1], double used[1], unsigned recycled[1]) {
+    char text[160];
+    b->env->gpr[REG_DX] = 3;
+    b->env->gpr[REG_SI] = b->env->rip = P + at;
+    ck_assert_int_eq(cpu_bench_run(b, 1 << 30), VCPU_EXIT_HALT);
+    tcg_lite_ops.look->describe(b->cpu.engine, text, sizeof(text));
+    ck_assert_int_eq(sscanf(text, "blocks: %u decoded, %lf of 32.0 MiB used, %u", decoded, used, recycled), 3);
+}
+
+/* What was executed not long ago stays, so the arena grows, and there is no limit to ways from page to page before that
+ * of the arena. What was executed long ago makes room. */
+START_TEST(the_arena_grows_by_need) {
+    struct CpuBench *b = new_bench();
+    unsigned decoded[2], recycled[2];
+    double used[2];
+    cpu_bench_restart(b, "tb-size=64");
+    put_wide(b, 0);
+    put_wide(b, 256);
+    run_wide(b, 0, &decoded[0], &used[0], &recycled[0]);
+    ck_assert_uint_ge(decoded[0], WIDE_PAGES * WIDE_SLOTS);
+    ck_assert_uint_lt(decoded[0], WIDE_PAGES * WIDE_SLOTS + 10); /* three passes, and each was decoded once */
+    ck_assert_uint_eq(recycled[0], 0);
+    ck_assert_double_gt(used[0], 16);
+    b->cpu.insn_count += 1 << 30;
+    run_wide(b, 256, &decoded[1], &used[1], &recycled[1]);
+    ck_assert_uint_ge(decoded[1], 2 * WIDE_PAGES * WIDE_SLOTS);
+    ck_assert_uint_gt(recycled[1], 5);
+    ck_assert_double_lt(used[1], used[0] + 2.1);
+    cpu_bench_free(b);
+}
+END_TEST
+
 /* Two pages whose translations share an entry of the TLB, read in turn; then the first one's table entry changes. */
 static void run_sharing(bool invlpg, unsigned ebx) {
     enum { PT3 = OTHER + 0x4000, FAR = TLB_SIZE * 4096 };
@@ -277,6 +327,7 @@ Suite *links_suite(void) {
     tcase_add_test(tc, overwritten_target);
     tcase_add_test(tc, links_of_the_longest_block);
     tcase_add_test(tc, recycled_blocks);
+    tcase_add_test(tc, the_arena_grows_by_need);
     tcase_add_test(tc, counts_with_conditional_branches);
     tcase_add_test(tc, what_made_room_is_remembered);
     tcase_add_test(tc, what_made_room_is_forgotten_by_invlpg);
