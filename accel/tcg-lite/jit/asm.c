@@ -190,6 +190,7 @@ uint8_t *asm_jmp(struct Asm *a) {
 }
 
 void asm_here(struct Asm *a, uint8_t *jump) { put_displacement(a, jump, a->p); }
+void asm_to(struct Asm *a, uint8_t *jump, const uint8_t *target) { put_displacement(a, jump, target); }
 void asm_jmp_to(struct Asm *a, const uint8_t *target) { put_displacement(a, asm_jmp(a), target); }
 void asm_jcc_to(struct Asm *a, unsigned cond, const uint8_t *target) { put_displacement(a, asm_jcc(a, cond), target); }
 

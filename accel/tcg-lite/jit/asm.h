@@ -92,8 +92,9 @@ void asm_shift(struct Asm *a, unsigned kind, unsigned bits, unsigned reg, unsign
 /** A jump whose target is not known yet: where its displacement is. */
 uint8_t *asm_jcc(struct Asm *a, unsigned cond);
 uint8_t *asm_jmp(struct Asm *a);
-/** It leads to here. */
+/** It leads to here, or to `target`. */
 void asm_here(struct Asm *a, uint8_t *jump);
+void asm_to(struct Asm *a, uint8_t *jump, const uint8_t *target);
 /** A jump to `target`, an address in the mapping that is written. */
 void asm_jmp_to(struct Asm *a, const uint8_t *target);
 void asm_jcc_to(struct Asm *a, unsigned cond, const uint8_t *target);

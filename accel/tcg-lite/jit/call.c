@@ -32,7 +32,7 @@ EXEC_FN exec_behind(CPUX86State *env, const struct Insn *i, struct Tcg *t) {
 #endif
     if (t->jit->miss != NULL)
         t->jit->miss[block_of(i)->jit->entry[i->idx].row]++;
-    GO_ON(block_of(i)->jit->entry[i->idx].fn);
+    GO_ON(entry_fn(&block_of(i)->jit->entry[i->idx]));
 }
 
 bool emit_may_call(const struct EmitInsn *x) { return !x->d.isa.flow && !x->d.isa.jcc && x->d.isa.fault < 0; }

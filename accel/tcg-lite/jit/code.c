@@ -19,7 +19,8 @@ int jit_code_open(struct JitCode *c, size_t bytes) {
     int r = write == MAP_FAILED || run == MAP_FAILED ? -errno : 0;
     close(fd);
     if (r == 0) {
-        *c = (struct JitCode){.write = write, .run = run - write, .size = bytes, .half = bytes / 2};
+        *c = (struct JitCode){
+            .write = write, .run = run - write, .size = bytes, .half = bytes / 2, .ready = {0, bytes / 2}};
         return 0;
     }
     if (write != MAP_FAILED)
@@ -27,6 +28,19 @@ int jit_code_open(struct JitCode *c, size_t bytes) {
     if (run != MAP_FAILED)
         munmap(run, bytes);
     return r;
+}
+
+void jit_code_ahead(struct JitCode *c) {
+    enum { AHEAD = 256 << 10, LEAST = 96 << 10 };
+    const size_t at[2] = {c->used, c->half + c->seldom}, end[2] = {c->half, c->size};
+    for (unsigned k = 0; k < 2; k++) {
+        size_t from = c->ready[k], n = end[k] - from < AHEAD ? end[k] - from : AHEAD;
+        if (at[k] + LEAST <= from || n == 0)
+            continue;
+        madvise(c->write + from, n, MADV_POPULATE_WRITE);
+        madvise(c->write + c->run + from, n, MADV_POPULATE_READ);
+        c->ready[k] += n;
+    }
 }
 
 void jit_code_close(struct JitCode *c) {

@@ -13,10 +13,13 @@ struct JitCode {
     ptrdiff_t run;  /* what is at p is executed at p + run */
     size_t size, used;
     size_t half, seldom; /* what is executed seldom has the second half, of which it uses so much */
+    size_t ready[2];     /* of both, up to where the host has been asked for memory */
 };
 
 /** 0, or -errno if the host refuses executable memory. */
 int jit_code_open(struct JitCode *c, size_t bytes);
+/** Ask the host for the memory that the next code may need: a page fault for each page is dear. */
+void jit_code_ahead(struct JitCode *c);
 void jit_code_close(struct JitCode *c);
 
 #endif

@@ -19,6 +19,8 @@
 enum { ADDR = R14, TEMP = R15, TCG = RBP, FRAME = RSP };
 
 enum { LOOKS = 4, NO_LOOK = LOOKS };
+enum { LOOKUP_SIZES = 8 }; /* of operands: operand.c has the list */
+enum { FLAG_STUBS = 4 };   /* CMP, TEST, ADD, SUB */
 
 /** The host's stack while generated code runs. */
 struct Frame {
@@ -40,10 +42,10 @@ _Static_assert(offsetof(struct Frame, kept) - offsetof(struct Frame, gpr) == KEP
 
 /** Where an instruction's code begins; how the interpreter enters it in the midst of a block. */
 struct JitEntry {
-    const void *code; /* NULL: it has none, the interpreter executes it */
-    bool host_flags;  /* it expects the guest's flags in the host's */
-    uint16_t row;     /* struct Decoded's */
-    ExecFn fn;        /* its exec function, in whose place the way in is */
+    uint32_t code;   /* bytes into JitCode; 0: it has none, the interpreter executes it */
+    int32_t fn;      /* its exec function, in whose place the way in is: bytes from exec_behind */
+    uint16_t row;    /* struct Decoded's */
+    bool host_flags; /* it expects the guest's flags in the host's */
 };
 struct JitBlock {
     const uint8_t *stale;    /* where those are sent who come to the block once it has become stale */
@@ -62,7 +64,11 @@ struct Jit {
     const uint8_t *leave_stored; /* ... with the registers in env already */
     const uint8_t *call_exec;    /* call.c */
     const uint8_t *follow;       /* TEMP: the link whose jump leads nowhere; goes on through it */
-    const uint8_t *second[2];    /* called: what the TLB does not know (operand.c); [1] for writing */
+    const uint8_t *leave_at;     /* jumped to; pushed: a number, TEMP: the struct Insn from which it counts */
+    /* called, by access and size (operand.c): ADDR becomes a host address, or the return is to five bytes further on */
+    const uint8_t *lookup[2][LOOKUP_SIZES], *second[2][LOOKUP_SIZES];
+    const uint8_t *flags_of[FLAG_STUBS][4]; /* called, by operation and log2 of the bytes (flags.c) */
+    const uint8_t *vec_move[2][2];          /* called, ADDR: a set; [wide][store] */
     const uint8_t *find;         /* called, ADDR: a RIP. ADDR = the block there, or NULL */
     const uint8_t *save_flags, *load_flags, *inc_flags, *div_flags, *count_flags, *adx_flags; /* flags.c */
     struct Emit *emit;                                                                        /* the block at work */
@@ -156,6 +162,13 @@ struct Emit {
     bool plain;                   /* t->cc has CF as a bit, and SF in its result */
     uint8_t host;                 /* FB_* that the host's flags have */
     uint8_t *loop;                /* the block's own entry */
+    struct {
+        uint8_t *at; /* NULL: none */
+        unsigned k;
+        struct Pending pending;
+        uint16_t vec_dirty;
+    } last_bail;        /* the way out that was emitted last */
+    uint8_t *bail_tail; /* the end of all of them */
     uint16_t vec_have, vec_dirty; /* vector registers that the host's have; and env->vec not */
     bool vec_wide;                /* that is with their upper halves */
     struct Look look[LOOKS];
@@ -179,6 +192,23 @@ bool emit_may_call(const struct EmitInsn *x);
 void emit_count_miss(struct Emit *e, const struct EmitInsn *x);
 /** In the place of the exec functions behind called ones, where there is no way into host code. */
 EXEC_FN exec_behind(CPUX86State *env, const struct Insn *i, struct Tcg *t);
+static inline ExecFn entry_fn(const struct JitEntry *entry) {
+    ExecFn fn = exec_behind;
+    uintptr_t at;
+    memcpy(&at, &fn, sizeof(at));
+    at += (uintptr_t)(intptr_t)entry->fn;
+    memcpy(&fn, &at, sizeof(fn));
+    return fn;
+}
+/** False: that is too far away. */
+static inline bool entry_set_fn(struct JitEntry *entry, ExecFn fn) {
+    ExecFn from = exec_behind;
+    uintptr_t at, base;
+    memcpy(&at, &fn, sizeof(at));
+    memcpy(&base, &from, sizeof(base));
+    entry->fn = (int32_t)(intptr_t)(at - base);
+    return (uintptr_t)(intptr_t)entry->fn == at - base;
+}
 /** exec_jit or exec_behind is there. */
 bool jit_may_go_on(const struct Insn *i);
 /** It reads or writes the stack. */
@@ -203,6 +233,8 @@ void emit_offset(struct Emit *e, const struct EmitInsn *x, unsigned reg);
 void emit_lookup(struct Emit *e, unsigned size, bool write);
 /** Out of line: the TLB's other place is looked at before leaving. */
 void emit_miss(struct Emit *e, const struct Out *o);
+/** The index of that size in Jit.lookup, or LOOKUP_SIZES. */
+unsigned lookup_index(unsigned size);
 void operand_make(struct Jit *j, struct Asm *a);
 /** Where that fails, to an Out of this kind. */
 struct Out *emit_lookup_or(struct Emit *e, unsigned size, bool write, int kind);
@@ -216,6 +248,8 @@ void emit_bail_always(struct Emit *e);
 void emit_bail_unaligned(struct Emit *e, unsigned size);
 /** Out of line: that. */
 void emit_bail_here(struct Emit *e, const struct Out *o);
+/** The same way out is there already: its jump leads there. */
+bool emit_bailed(struct Emit *e, const struct Out *o);
 struct Out *emit_out(struct Emit *e, uint8_t *jump, int kind);
 
 /* ---- looks.c ---- */
@@ -242,6 +276,8 @@ void flags_split_store(struct Emit *e, uint8_t flag);
 void flags_load(struct Emit *e, uint8_t wanted);
 /** The pending ones go to t->cc. Takes ADDR; the host's flags stay. */
 void flags_flush(struct Emit *e, const struct Pending *p);
+/** The same in less code, for ways that are seldom gone. Takes ADDR, TEMP and the host's flags. */
+void flags_flush_seldom(struct Emit *e, const struct Pending *p);
 /** Behind an instruction that has left `host` in the host's flags and whose flags follow from p. */
 void flags_pending(struct Emit *e, const struct EmitInsn *x, struct Pending p, uint8_t host);
 /** Behind one whose flags are all in the host's, and nowhere else. Takes ADDR, TEMP. */
@@ -280,6 +316,9 @@ uint64_t jit_flags_image(const struct Tcg *t);
 
 /** env->vec gets those in the set, or gives them. Takes TEMP. */
 void vec_move(struct Emit *e, uint16_t which, bool store);
+/** The same in less code. Takes ADDR, TEMP and the host's flags. */
+void vec_move_seldom(struct Emit *e, uint16_t which, bool store);
+void vec_make(struct Jit *j, struct Asm *a);
 /** Behind the last use of vector registers on a way out. */
 void vec_end(struct Emit *e);
 /** env->vec has them all, the host's may change. Takes TEMP. */

@@ -194,13 +194,14 @@ bool emit_is_vec(const struct EmitInsn *x) { return kind_of(x) != 0 && host_does
 static struct HostRm slot(unsigned n) { return rm_mem(TEMP, (int32_t)(offsetof(CPUX86State, vec) + 32 * n)); }
 _Static_assert(sizeof(union VecReg) == 32, "slot");
 
-static void move(struct Emit *e, unsigned n, bool store) {
+static void move_one(struct Asm *a, unsigned n, bool wide, bool store) {
     uint8_t opcode = store ? 0x11 : 0x10; /* MOVUPS */
-    if (e->vec_wide)
-        asm_vex(&e->a, (struct HostVex){.map = OP_0F, .opcode = opcode, .l = true}, n, VEX_NO_REG, slot(n));
+    if (wide)
+        asm_vex(a, (struct HostVex){.map = OP_0F, .opcode = opcode, .l = true}, n, VEX_NO_REG, slot(n));
     else
-        asm_op(&e->a, (struct HostOp){.map = OP_0F, .opcode = opcode}, n, slot(n));
+        asm_op(a, (struct HostOp){.map = OP_0F, .opcode = opcode}, n, slot(n));
 }
+static void move(struct Emit *e, unsigned n, bool store) { move_one(&e->a, n, e->vec_wide, store); }
 
 void vec_move(struct Emit *e, uint16_t which, bool store) {
     if (which == 0)
@@ -209,6 +210,37 @@ void vec_move(struct Emit *e, uint16_t which, bool store) {
     for (unsigned n = 0; n < 16; n++)
         if (which >> n & 1)
             move(e, n, store);
+}
+
+void vec_move_seldom(struct Emit *e, uint16_t which, bool store) {
+    if ((which & (which - 1)) == 0) {
+        vec_move(e, which, store);
+        return;
+    }
+    asm_const(&e->a, ADDR, which);
+    asm_call_to(&e->a, e->jit->vec_move[e->vec_wide][store]);
+}
+
+/** ADDR: a set of registers. */
+static void make_move(struct Asm *a, bool wide, bool store) {
+    const struct HostOp bt = {.map = OP_0F, .opcode = 0xba};
+    asm_load(a, 64, TEMP, rm_mem(RSP, 8 + (int32_t)offsetof(struct Frame, env)));
+    for (unsigned n = 0; n < 16; n++) {
+        asm_op(a, bt, 4, rm_reg(ADDR));
+        asm_8(a, n);
+        uint8_t *not = asm_jcc(a, COND_AE);
+        move_one(a, n, wide, store);
+        asm_here(a, not);
+    }
+    asm_8(a, 0xc3); /* RET */
+}
+
+void vec_make(struct Jit *j, struct Asm *a) {
+    for (unsigned wide = 0; wide < 2; wide++)
+        for (unsigned store = 0; store < 2; store++) {
+            j->vec_move[wide][store] = a->p;
+            make_move(a, wide, store);
+        }
 }
 
 void vec_end(struct Emit *e) {

@@ -89,6 +89,24 @@ void flags_flush(struct Emit *e, const struct Pending *p) {
     }
 }
 
+static unsigned log_bytes(unsigned bits) { return bits == 8 ? 0 : bits == 16 ? 1 : bits == 32 ? 2 : 3; }
+
+void flags_flush_seldom(struct Emit *e, const struct Pending *p) {
+    struct Asm *a = &e->a;
+    unsigned n = p->kind == PENDING_CMP ? 0 : p->kind == PENDING_TEST ? 1 : p->kind == PENDING_ADD ? 2 : 3;
+    bool known = n < 3 || p->kind == PENDING_SUB;
+    if (!known || p->a & 1 || (!p->is_imm && p->b & 1)) {
+        flags_flush(e, p);
+        return;
+    }
+    asm_load(a, 64, ADDR, guest_rm(p->a));
+    if (p->is_imm)
+        asm_store_imm(a, 64, rm_reg(TEMP), p->imm);
+    else
+        asm_load(a, 64, TEMP, guest_rm(p->b));
+    asm_call_to(a, e->jit->flags_of[n][log_bytes(p->bits)]);
+}
+
 void flags_counted(struct Emit *e, unsigned bits, unsigned result, bool dec) {
     asm_load_sx(&e->a, bits, ADDR, rm_reg(result));
     asm_const(&e->a, TEMP, (uint32_t)lazy(bits, dec ? 0 : CC_ADDED));
@@ -501,6 +519,23 @@ static void make_inc(struct Asm *a) {
     ret(a);
 }
 
+/** For flags_flush_seldom. ADDR, TEMP: the operands, or result and second operand. */
+static void make_flags_of(struct Jit *j, struct Asm *a) {
+    for (unsigned n = 0; n < FLAG_STUBS; n++)
+        for (unsigned k = 0; k < 4; k++) {
+            unsigned bits = 8u << k;
+            j->flags_of[n][k] = a->p;
+            if (n < 2)
+                asm_alu(a, n == 0 ? ALU_SUB : ALU_AND, 64, ADDR, rm_reg(TEMP));
+            asm_load_sx(a, bits, ADDR, rm_reg(ADDR));
+            asm_store(a, 64, AT_TCG(cc.res), ADDR);
+            if (n != 1)
+                asm_store(a, 64, AT_TCG(cc.src), TEMP);
+            asm_store_imm(a, 32, AT_TCG(cc.aux), n == 1 ? 0 : lazy(bits, n == 2 ? CC_ADDED : 0));
+            ret(a);
+        }
+}
+
 /** By AH of LAHF, and OF: what cc_load makes of it: aux, and res in the upper half. */
 static void make_table(struct Asm *a) {
     for (unsigned k = 0; k < 512; k++) {
@@ -520,6 +555,7 @@ void flags_make(struct Jit *j, struct Asm *a) {
     asm_op(a, (struct HostOp){.opcode = 0xff}, 6, rm_mem(RSP, 8 + (int32_t)offsetof(struct Frame, result)));
     asm_8(a, 0x9d); /* POPFQ */
     ret(a);
+    make_flags_of(j, a);
     j->inc_flags = a->p;
     make_inc(a);
     j->div_flags = a->p;

@@ -118,6 +118,7 @@ static struct Look *find(struct Emit *e, unsigned base) {
 }
 
 bool look_shared(struct Emit *e, unsigned base, int32_t disp, unsigned size, bool write) {
+    e->a.bad |= lookup_index(size) == LOOKUP_SIZES;
     struct Look *l = find(e, base);
     if (l != NULL && disp >= l->lo && disp + (int64_t)size <= l->hi && (l->write || !write)) {
         use(e, l, disp, size, write);
@@ -138,14 +139,12 @@ bool look_shared(struct Emit *e, unsigned base, int32_t disp, unsigned size, boo
 
 void look_slow(struct Emit *e, const struct Out *o) {
     struct Asm *a = &e->a;
-    e->k = o->k;
-    e->pending = o->pending;
-    e->vec_dirty = o->vec_dirty;
     if (o->look != NO_LOOK)
         asm_store_imm(a, 64, slot(e, &e->look[o->look]), 0);
     asm_lea(a, ADDR, rm_mem(guest_read(e, o->base, ADDR), (int32_t)o->delta));
-    emit_lookup(e, o->size, o->write);
+    asm_call_to(a, e->jit->lookup[o->write][lookup_index(o->size)]);
     asm_jmp_to(a, o->back);
+    emit_bail_here(e, o);
 }
 
 void look_after(struct Emit *e, const struct EmitInsn *x) {

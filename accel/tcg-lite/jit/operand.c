@@ -93,43 +93,69 @@ struct Out *emit_lookup_or(struct Emit *e, unsigned size, bool write, int kind) 
     return miss;
 }
 
+static const uint8_t lookup_sizes[LOOKUP_SIZES] = {1, 2, 4, 8, 16, 32, 10, 64};
+
+unsigned lookup_index(unsigned size) {
+    for (unsigned k = 0; k < LOOKUP_SIZES; k++)
+        if (lookup_sizes[k] == size)
+            return k;
+    return LOOKUP_SIZES;
+}
+
 void emit_lookup(struct Emit *e, unsigned size, bool write) {
     struct Out *miss = emit_lookup_or(e, size, write, OUT_MISS);
     miss->size = (uint8_t)size;
     miss->write = write;
     miss->back = e->a.p;
+    e->a.bad |= lookup_index(size) == LOOKUP_SIZES;
 }
 
 /* In most cases of a miss nothing is there either, or the access reaches into the next page. */
 void emit_miss(struct Emit *e, const struct Out *o) {
-    struct Asm *a = &e->a;
-    asm_call_to(a, e->jit->second[o->write]);
-    asm_alu_imm(a, ALU_CMP, 64, rm_reg(ADDR), (int32_t)(4096 - o->size));
-    uint8_t *none = asm_jcc(a, COND_A);
-    asm_alu(a, ALU_ADD, 64, ADDR, rm_mem(TEMP, (int32_t)offsetof(struct TlbEntry, host)));
-    asm_jmp_to(a, o->back);
-    asm_here(a, none);
+    asm_call_to(&e->a, e->jit->second[o->write][lookup_index(o->size)]);
+    asm_jmp_to(&e->a, o->back);
     emit_bail_here(e, o);
 }
 
-/** ADDR: a linear address less the tag in TEMP's entry; then TEMP: its entry in t->tlb_second, ADDR: less the tag
- * there.
+/** TEMP: the entry for the linear address in ADDR, in one of the TLBs. ADDR: less the tag there, compared with `last`.
  */
-static void make_second(struct Asm *a, bool write) {
-    asm_alu(a, ALU_ADD, 64, ADDR, rm_mem(TEMP, tag_at(write)));
+static void look(struct Asm *a, struct HostRm tlb, unsigned entries, bool write, unsigned last) {
     asm_load(a, 64, TEMP, rm_reg(ADDR));
     asm_shift(a, 5, 64, TEMP, 12 - 5);
-    asm_alu_imm(a, ALU_AND, 32, rm_reg(TEMP), (TLB_SECOND_SIZE - 1) << 5);
-    asm_alu(a, ALU_ADD, 64, TEMP, AT_TCG(tlb_second));
+    asm_alu_imm(a, ALU_AND, 32, rm_reg(TEMP), (int32_t)(entries - 1) << 5);
+    asm_alu(a, ALU_ADD, 64, TEMP, tlb);
     asm_alu(a, ALU_SUB, 64, ADDR, rm_mem(TEMP, tag_at(write)));
+    asm_alu_imm(a, ALU_CMP, 64, rm_reg(ADDR), (int32_t)last);
+}
+
+static void found(struct Asm *a) {
+    asm_alu(a, ALU_ADD, 64, ADDR, rm_mem(TEMP, (int32_t)offsetof(struct TlbEntry, host)));
     asm_8(a, 0xc3); /* RET */
 }
 
+/** lookup: ADDR is a linear address; second: less the tag in TEMP's entry. */
+static void make_lookup(struct Jit *j, struct Asm *a, bool write, unsigned k) {
+    enum { JMP_LENGTH = 5 };
+    unsigned last = 4096u - lookup_sizes[k];
+    j->lookup[write][k] = a->p;
+    look(a, AT_TCG(tlb), TLB_SIZE, write, last);
+    uint8_t *miss = asm_jcc(a, COND_A);
+    found(a);
+    asm_here(a, miss);
+    j->second[write][k] = a->p;
+    asm_alu(a, ALU_ADD, 64, ADDR, rm_mem(TEMP, tag_at(write)));
+    look(a, AT_TCG(tlb_second), TLB_SECOND_SIZE, write, last);
+    uint8_t *none = asm_jcc(a, COND_A);
+    found(a);
+    asm_here(a, none);
+    asm_alu_imm(a, ALU_ADD, 64, rm_mem(RSP, 0), JMP_LENGTH); /* over the jump behind the call */
+    asm_8(a, 0xc3);
+}
+
 void operand_make(struct Jit *j, struct Asm *a) {
-    for (unsigned write = 0; write < 2; write++) {
-        j->second[write] = a->p;
-        make_second(a, write);
-    }
+    for (unsigned write = 0; write < 2; write++)
+        for (unsigned k = 0; k < LOOKUP_SIZES; k++)
+            make_lookup(j, a, write, k);
 }
 
 /** A base register and a displacement. */
@@ -158,12 +184,50 @@ struct Out *emit_out(struct Emit *e, uint8_t *jump, int kind) {
     return o;
 }
 
+static bool same_pending(const struct Pending *p, const struct Pending *q) {
+    return p->kind == q->kind && p->bits == q->bits && p->is_imm == q->is_imm && p->a == q->a && p->b == q->b &&
+           p->imm == q->imm;
+}
+
+static bool is_last_bail(const struct Emit *e, const struct Out *o) {
+    return e->last_bail.at != NULL && e->last_bail.k == o->k && e->last_bail.vec_dirty == o->vec_dirty &&
+           same_pending(&e->last_bail.pending, &o->pending);
+}
+
+bool emit_bailed(struct Emit *e, const struct Out *o) {
+    if (!is_last_bail(e, o))
+        return false;
+    asm_to(&e->a, o->jump, e->last_bail.at);
+    return true;
+}
+
+/** Leave at the instruction whose number was pushed. */
+static void bail_tail(struct Emit *e) {
+    if (e->bail_tail != NULL) {
+        asm_jmp_to(&e->a, e->bail_tail);
+        return;
+    }
+    e->bail_tail = e->a.p;
+    asm_const(&e->a, TEMP, (uintptr_t)e->b->insn | LEAVE_BAIL);
+    asm_jmp_to(&e->a, e->jit->leave_at);
+}
+
+_Static_assert(BLOCK_MAX_INSNS <= INT8_MAX, "bail_tail");
 void emit_bail_here(struct Emit *e, const struct Out *o) {
-    vec_move(e, o->vec_dirty, true);
+    if (is_last_bail(e, o)) {
+        asm_jmp_to(&e->a, e->last_bail.at);
+        return;
+    }
+    e->last_bail.at = e->a.p;
+    e->last_bail.k = o->k;
+    e->last_bail.pending = o->pending;
+    e->last_bail.vec_dirty = o->vec_dirty;
+    vec_move_seldom(e, o->vec_dirty, true);
     vec_end(e);
-    flags_flush(e, &o->pending);
-    asm_const(&e->a, TEMP, (uintptr_t)e->insn[o->k].i | LEAVE_BAIL);
-    asm_jmp_to(&e->a, e->jit->leave);
+    flags_flush_seldom(e, &o->pending);
+    asm_8(&e->a, 0x6a); /* PUSH imm8 */
+    asm_8(&e->a, o->k);
+    bail_tail(e);
 }
 
 void emit_bail(struct Emit *e, unsigned cond) { emit_out(e, asm_jcc(&e->a, cond), OUT_BAIL); }

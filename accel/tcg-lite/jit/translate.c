@@ -167,7 +167,7 @@ static void choose(struct Emit *e) {
 
 static void enter_here(struct Emit *e) {
     struct JitEntry *entry = &e->entries->entry[e->k];
-    entry->code = e->a.p + e->jit->code.run;
+    entry->code = (uint32_t)(e->a.p - e->jit->code.write);
     e->insn[e->k].vec_have = e->vec_have;
     e->insn[e->k].in = e->pending;
     entry->host_flags = e->pending.kind == PENDING_ADX;
@@ -214,7 +214,7 @@ static void take_back(struct Emit *e, const struct Before *b) {
     e->vec_have = b->vec_have;
     e->vec_dirty = b->vec_dirty;
     memcpy(e->look, b->look, sizeof(e->look));
-    e->entries->entry[e->k].code = NULL;
+    e->entries->entry[e->k].code = 0;
 }
 
 static bool try_emit(struct Emit *e, struct EmitInsn *x, EmitFn emitter) {
@@ -257,6 +257,8 @@ static void emit_one(struct Emit *e) {
 static void emit_outs(struct Emit *e) {
     for (unsigned k = 0; k < e->outs; k++) { /* emit_taken adds some */
         struct Out o = e->out[k];
+        if (o.kind == OUT_BAIL && emit_bailed(e, &o))
+            continue;
         asm_here(&e->a, o.jump);
         switch (o.kind) {
         case OUT_BAIL: emit_bail_here(e, &o); break;
@@ -286,18 +288,21 @@ static void emit_entries(struct Emit *e) {
         struct JitEntry *entry = &e->entries->entry[k];
         uint16_t have = e->insn[k].vec_have;
         bool kept = flags_are_kept(&e->insn[k].in), split = e->insn[k].in.kind == PENDING_ADX;
-        if (entry->code == NULL || (have == 0 && !kept && !split))
+        if (entry->code == 0 || (have == 0 && !kept && !split))
             continue;
-        const uint8_t *there = (const uint8_t *)entry->code - e->jit->code.run;
-        entry->code = NULL;
+        const uint8_t *there = e->jit->code.write + entry->code;
+        entry->code = 0;
         if (k == 0 || !may_leave(&e->insn[k - 1]))
             continue;
-        entry->code = e->a.p + e->jit->code.run;
+        entry->code = (uint32_t)(e->a.p - e->jit->code.write);
         if (split) {
             flags_split_store(e, FB_C);
             flags_split_store(e, FB_O);
         }
-        vec_move(e, have, false);
+        if (entry->host_flags)
+            vec_move(e, have, false);
+        else
+            vec_move_seldom(e, have, false);
         if (kept)
             flags_rebuild(e, &e->insn[k].in);
         asm_jmp_to(&e->a, there);
@@ -344,14 +349,16 @@ __attribute__((no_sanitize("undefined"))) static EXEC_FN exec_jit(CPUX86State *e
     }
 #endif
     const struct JitEntry *entry = &block_of(i)->jit->entry[i->idx];
-    const struct Insn *next = entry->host_flags ? t->jit->enter[1](t, env, entry->code, jit_flags_image(t))
-                                                : t->jit->enter[0](t, env, entry->code, 0);
+    const struct Jit *j = t->jit;
+    const void *code = j->code.write + j->code.run + entry->code;
+    const struct Insn *next =
+        entry->host_flags ? j->enter[1](t, env, code, jit_flags_image(t)) : j->enter[0](t, env, code, 0);
     uintptr_t way = (uintptr_t)next;
     if (way & LEAVE_BAIL) {
         next = (const struct Insn *)(way & ~(uintptr_t)LEAVE_BAIL);
         const struct JitEntry *bailed = &block_of(next)->jit->entry[next->idx];
         if (next->fn == exec_jit) /* else it has become stale */
-            GO_ON_AT(bailed->fn, next);
+            GO_ON_AT(entry_fn(bailed), next);
     }
     CONTINUE(next);
 }
@@ -364,16 +371,25 @@ static void install(struct Emit *e) {
     for (unsigned k = 0; k < e->n + b->falls; k++) {
         struct JitEntry *entry = &e->entries->entry[k];
         bool called = k > 0 && e->insn[k - 1].emitter == emit_call_exec, missed = k < e->n && e->jit->miss != NULL;
-        if (entry->code == NULL && !called && !missed)
+        if (entry->code == 0 && !called && !missed)
             continue;
-        entry->fn = b->insn[k].fn;
+        (void)entry_set_fn(entry, b->insn[k].fn); /* is_near has seen all of them */
         entry->row = k < e->n ? e->insn[k].d.isa.row : 0;
-        b->insn[k].fn = entry->code != NULL ? exec_jit : exec_behind;
+        b->insn[k].fn = entry->code != 0 ? exec_jit : exec_behind;
     }
     b->jit = e->entries;
     chain_install(e);
-    if (e->entries->entry[0].code != NULL)
+    if (e->entries->entry[0].code != 0)
         b->code = e->loop + e->jit->code.run;
+}
+
+/** Its exec functions can be said in struct JitEntry. */
+static bool is_near(const struct Block *b) {
+    struct JitEntry entry;
+    bool near = true;
+    for (unsigned k = 0; k < b->count + (unsigned)b->falls; k++)
+        near &= entry_set_fn(&entry, b->insn[k].fn);
+    return near;
 }
 
 static size_t entries_size(const struct Block *b) {
@@ -390,6 +406,7 @@ static void translate(struct Tcg *t, struct Block *b, struct Emit *e) {
     choose(e);
     find_needs(e);
     struct JitCode *c = &j->code;
+    jit_code_ahead(c);
     uint8_t *seldom = c->write + c->half + c->seldom;
     e->entries = (struct JitBlock *)seldom;
     memset(e->entries, 0, entries_size(b));
@@ -399,7 +416,7 @@ static void translate(struct Tcg *t, struct Block *b, struct Emit *e) {
     e->a.p = seldom + entries_size(b);
     e->a.end = c->write + c->size;
     emit_seldom(e);
-    if (e->failed || e->a.bad)
+    if (e->failed || e->a.bad || !is_near(b))
         return;
     j->blocks++;
     j->bytes += often - c->used + (size_t)(e->a.p - seldom);

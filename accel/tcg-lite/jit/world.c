@@ -59,6 +59,10 @@ static JitEnter make_enter(struct Jit *j, struct Asm *a, bool flags) {
 }
 
 static void make_leave(struct Jit *j, struct Asm *a) {
+    j->leave_at = a->p; /* sizeof(struct Insn) is 32 */
+    asm_opreg(a, (struct HostOp){.opcode = 0x58}, ADDR);
+    asm_shift(a, 4, 32, ADDR, 5);
+    asm_alu(a, ALU_ADD, 64, TEMP, rm_reg(ADDR));
     j->leave = a->p;
     world_store_registers(a, 0);
     j->leave_stored = a->p;
@@ -153,5 +157,6 @@ void world_make(struct Jit *j, struct Asm *a) {
     make_follow(j, a);
     make_find(j, a);
     flags_make(j, a);
+    vec_make(j, a);
     call_make(j, a);
 }
