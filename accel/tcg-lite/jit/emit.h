@@ -113,6 +113,7 @@ struct Out {
     struct Pending pending;
     struct BlockLink *link;
     int64_t delta;
+    int32_t beyond;      /* OUT_LOOK: ADDR is so many bytes below the operand */
     const uint8_t *back; /* where the main way goes on */
     uint16_t vec_dirty;
     uint8_t size; /* of an access */
@@ -224,8 +225,11 @@ unsigned guest_read(struct Emit *e, unsigned off, unsigned scratch);
 /** ... where it may be written; then guest_written. */
 unsigned guest_target(unsigned off, unsigned scratch);
 void guest_written(struct Emit *e, unsigned off, unsigned bits, unsigned reg);
-/** A 32-bit result was written to rm, in the frame: clear the upper half. */
-void guest_clear_upper(struct Emit *e, unsigned off, unsigned bits);
+/** Before an operation of `bits` bits changes it: where it is, `scratch` if that is a copy of what the frame has. Then
+ *  guest_put_back. All stores to the frame are of 64 bits: a load of what two stores have written waits until they are
+ *  done. */
+unsigned guest_fetch(struct Emit *e, unsigned off, unsigned bits, unsigned scratch);
+void guest_put_back(struct Emit *e, unsigned off, unsigned reg);
 
 /** The offset of the memory operand in `reg`, without segment base. Flags stay. */
 void emit_offset(struct Emit *e, const struct EmitInsn *x, unsigned reg);
@@ -238,8 +242,10 @@ unsigned lookup_index(unsigned size);
 void operand_make(struct Jit *j, struct Asm *a);
 /** Where that fails, to an Out of this kind. */
 struct Out *emit_lookup_or(struct Emit *e, unsigned size, bool write, int kind);
-/** The memory operand's host address in ADDR. */
+/** The memory operand, at some displacement from ADDR. */
 struct HostRm emit_memory(struct Emit *e, const struct EmitInsn *x, unsigned size, bool write);
+/** The same, and ADDR has its host address. */
+struct HostRm emit_memory_at(struct Emit *e, const struct EmitInsn *x, unsigned size, bool write);
 
 /** Leave to the interpreter, which executes instruction k, if `cond`; or always. */
 void emit_bail(struct Emit *e, unsigned cond);
@@ -254,9 +260,9 @@ struct Out *emit_out(struct Emit *e, uint8_t *jump, int kind);
 
 /* ---- looks.c ---- */
 
-/** ADDR: the host address of `size` bytes at a base register plus disp, if other instructions of the block are near
- *  enough that one look into the TLB does for all. Takes the flags. */
-bool look_shared(struct Emit *e, unsigned base, int32_t disp, unsigned size, bool write);
+/** *rm: `size` bytes at a base register plus disp, at some displacement from ADDR, if other instructions of the block
+ *  are near enough that one look into the TLB does for all. Takes the flags. */
+bool look_shared(struct Emit *e, unsigned base, int32_t disp, unsigned size, bool write, struct HostRm *rm);
 /** Out of line: look for these bytes alone. */
 void look_slow(struct Emit *e, const struct Out *o);
 /** Behind an instruction: what is still known? */

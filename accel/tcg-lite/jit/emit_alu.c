@@ -19,6 +19,10 @@ static void operate(struct Emit *e, unsigned alu, unsigned bits, struct HostRm r
         return;
     }
     unsigned reg = TEMP;
+    if (!s.in_temp && !rm.mem && guest_in_frame(s.off)) {
+        asm_alu(&e->a, alu, bits, rm.reg, guest_rm(s.off));
+        return;
+    }
     if (!s.in_temp)
         reg = s.off & 1 ? guest_rm(s.off).reg : guest_read(e, s.off, TEMP);
     struct HostOp op = {.prefix = bits == 16 ? 0x66 : 0,
@@ -47,9 +51,14 @@ static void in_register(struct Emit *e, const struct EmitInsn *x, unsigned alu, 
                         struct Source s) {
     if (reads_carry(alu))
         flags_load(e, FB_C);
-    operate(e, alu, bits, guest_rm(dst), s);
-    if (alu != ALU_CMP)
-        guest_clear_upper(e, dst, bits);
+    bool odd = !s.is_imm && !s.in_temp && (s.off & 1); /* AH to BH, which have no encoding beside ADDR */
+    if (alu == ALU_CMP || !guest_in_frame(dst) || bits == 64 || odd) {
+        operate(e, alu, bits, guest_rm(dst), s);
+    } else {
+        guest_fetch(e, dst, bits, ADDR);
+        operate(e, alu, bits, rm_reg(ADDR), s);
+        guest_put_back(e, dst, ADDR);
+    }
     note_flags(e, x, alu, bits, dst, s);
 }
 
@@ -205,8 +214,9 @@ bool emit_inc_dec(struct Emit *e, const struct EmitInsn *x) {
         return true;
     }
     flags_before(e, x, 1u << i->rm / 8);
-    asm_op(&e->a, op, dec, guest_rm(i->rm));
-    guest_clear_upper(e, i->rm, bits);
+    unsigned reg = guest_fetch(e, i->rm, bits, TEMP);
+    asm_op(&e->a, op, dec, rm_reg(reg));
+    guest_put_back(e, i->rm, reg);
     struct Pending p = {.kind = dec ? PENDING_DEC : PENDING_INC, .bits = (uint8_t)bits, .a = i->rm};
     uint8_t carry = e->host & FB_C;
     if (!(x->need & FB_C)) { /* then it is an addition: t->cc need not have CF */
@@ -218,6 +228,17 @@ bool emit_inc_dec(struct Emit *e, const struct EmitInsn *x) {
     return true;
 }
 
+static void unary(struct Emit *e, const struct EmitInsn *x, struct HostOp op, unsigned kind, unsigned bits) {
+    const struct Insn *i = x->i;
+    if (i->mem || (i->rm & 1)) {
+        asm_op(&e->a, op, kind, i->mem ? emit_memory(e, x, bits / 8, true) : guest_rm(i->rm));
+        return;
+    }
+    unsigned reg = guest_fetch(e, i->rm, bits, TEMP);
+    asm_op(&e->a, op, kind, rm_reg(reg));
+    guest_put_back(e, i->rm, reg);
+}
+
 /** F6, F7 /2: flags stay. */
 bool emit_not(struct Emit *e, const struct EmitInsn *x) {
     const struct Insn *i = x->i;
@@ -225,9 +246,7 @@ bool emit_not(struct Emit *e, const struct EmitInsn *x) {
     struct HostOp op = {
         .prefix = bits == 16 ? 0x66 : 0, .opcode = bits == 8 ? 0xf6 : 0xf7, .wide = bits == 64, .byte_rm = bits == 8};
     flags_before(e, x, i->mem ? 0 : 1u << i->rm / 8);
-    asm_op(&e->a, op, 2, i->mem ? emit_memory(e, x, bits / 8, true) : guest_rm(i->rm));
-    if (!i->mem)
-        guest_clear_upper(e, i->rm, bits);
+    unary(e, x, op, 2, bits);
     return true;
 }
 
@@ -237,9 +256,7 @@ bool emit_neg(struct Emit *e, const struct EmitInsn *x) {
     struct HostOp op = {
         .prefix = bits == 16 ? 0x66 : 0, .opcode = bits == 8 ? 0xf6 : 0xf7, .wide = bits == 64, .byte_rm = bits == 8};
     flags_before(e, x, i->mem ? 0 : 1u << i->rm / 8);
-    asm_op(&e->a, op, 3, i->mem ? emit_memory(e, x, bits / 8, true) : guest_rm(i->rm));
-    if (!i->mem)
-        guest_clear_upper(e, i->rm, bits);
+    unary(e, x, op, 3, bits);
     flags_generic(e, x);
     return true;
 }

@@ -215,14 +215,15 @@ bool emit_double_shift(struct Emit *e, const struct EmitInsn *x) {
     if (bits == 16 || (!by_cl && n == 0) || (flags_wanted(x) && (by_cl || !left)))
         return false;
     flags_before(e, x, i->mem ? 0 : bit(i->rm));
-    struct HostRm rm = i->mem ? emit_memory(e, x, bits / 8, true) : guest_rm(i->rm);
+    struct HostRm rm =
+        i->mem ? emit_memory(e, x, bits / 8, true) : rm_reg(guest_fetch(e, i->rm, bits, ADDR));
     unsigned reg = guest_read(e, i->reg, TEMP);
     asm_op(a, int_op(x, false), reg, rm);
     asm_bytes(a, x->imm, x->imm_len);
     if (!i->mem) {
-        if (by_cl && bits == 32 && !rm.mem)
+        if (by_cl && bits == 32)
             asm_load(a, 32, rm.reg, rm); /* it is cut to 32 bits even by 0 */
-        guest_clear_upper(e, i->rm, bits);
+        guest_put_back(e, i->rm, rm.reg);
     }
     if (!flags_wanted(x)) {
         flags_lost(e);

@@ -10,12 +10,14 @@ static void move_sp(struct Emit *e, int32_t by) {
     asm_lea(&e->a, sp, rm_mem(sp, by));
 }
 
-/** ADDR: the host address of the eight bytes at `by` from the top of the stack. */
-static void stack_memory(struct Emit *e, int32_t by, bool write) {
-    if (look_shared(e, REG_SP * 8, by, 8, write))
-        return;
+/** The eight bytes at `by` from the top of the stack, at some displacement from ADDR. */
+static struct HostRm stack_memory(struct Emit *e, int32_t by, bool write) {
+    struct HostRm rm;
+    if (look_shared(e, REG_SP * 8, by, 8, write, &rm))
+        return rm;
     asm_lea(&e->a, ADDR, rm_mem(guest_rm(REG_SP * 8).reg, by));
     emit_lookup(e, 8, write);
+    return rm_mem(ADDR, 0);
 }
 
 bool emit_push(struct Emit *e, const struct EmitInsn *x) {
@@ -28,14 +30,14 @@ bool emit_push(struct Emit *e, const struct EmitInsn *x) {
         asm_load(&e->a, 64, TEMP, emit_memory(e, x, 8, false));
         asm_store(&e->a, 64, AT_FRAME(save[0]), TEMP);
     }
-    stack_memory(e, -8, true);
+    struct HostRm top = stack_memory(e, -8, true);
     if (is_imm) {
-        asm_store_imm(&e->a, 64, rm_mem(ADDR, 0), (int32_t)i->imm);
+        asm_store_imm(&e->a, 64, top, (int32_t)i->imm);
     } else if (i->mem) {
         asm_load(&e->a, 64, TEMP, AT_FRAME(save[0]));
-        asm_store(&e->a, 64, rm_mem(ADDR, 0), TEMP);
+        asm_store(&e->a, 64, top, TEMP);
     } else {
-        asm_store(&e->a, 64, rm_mem(ADDR, 0), guest_read(e, i->rm, TEMP));
+        asm_store(&e->a, 64, top, guest_read(e, i->rm, TEMP));
     }
     move_sp(e, -8);
     return true;
@@ -46,11 +48,11 @@ bool emit_pop(struct Emit *e, const struct EmitInsn *x) {
     if (!is_64(x) || i->mem)
         return false;
     flags_before(e, x, 1u << REG_SP | 1u << i->rm / 8);
-    stack_memory(e, 0, false);
+    struct HostRm top = stack_memory(e, 0, false);
     unsigned reg = guest_target(i->rm, TEMP);
     if (i->rm != REG_SP * 8)
         move_sp(e, 8);
-    asm_load(&e->a, 64, reg, rm_mem(ADDR, 0));
+    asm_load(&e->a, 64, reg, top);
     guest_written(e, i->rm, 64, reg);
     return true;
 }
@@ -124,10 +126,10 @@ bool emit_jmp(struct Emit *e, const struct EmitInsn *x) {
 
 /** ADDR = where the return address goes; TEMP and it are written there. */
 static void push_return(struct Emit *e, const struct EmitInsn *x) {
-    stack_memory(e, -8, true);
+    struct HostRm top = stack_memory(e, -8, true);
     asm_load(&e->a, 64, TEMP, AT_FRAME(rip));
     asm_lea(&e->a, TEMP, rm_mem(TEMP, x->i->off + x->i->len));
-    asm_store(&e->a, 64, rm_mem(ADDR, 0), TEMP);
+    asm_store(&e->a, 64, top, TEMP);
     move_sp(e, -8);
 }
 
@@ -211,8 +213,7 @@ bool emit_ret(struct Emit *e, const struct EmitInsn *x) {
     if (!is_64(x))
         return false;
     flags_finish(e);
-    stack_memory(e, 0, false);
-    asm_load(&e->a, 64, ADDR, rm_mem(ADDR, 0));
+    asm_load(&e->a, 64, ADDR, stack_memory(e, 0, false));
     look_up(e);
     move_sp(e, 8 + (uint16_t)x->i->imm);
     enter_found(e);

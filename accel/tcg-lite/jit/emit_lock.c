@@ -9,7 +9,7 @@ static bool is_odd(unsigned off) { return off & 1; }
 
 /** ADDR has the operand's host address, aligned if it is to be locked. */
 static struct HostRm destination(struct Emit *e, const struct EmitInsn *x, unsigned size, bool locked) {
-    struct HostRm rm = emit_memory(e, x, size, true);
+    struct HostRm rm = emit_memory_at(e, x, size, true);
     if (locked && size > 1)
         emit_bail_unaligned(e, size);
     return rm;

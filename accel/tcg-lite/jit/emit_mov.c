@@ -16,13 +16,16 @@ bool emit_mov_store(struct Emit *e, const struct EmitInsn *x) {
         asm_store(&e->a, 8, to, TEMP);
         return true;
     }
-    unsigned reg = i->reg & 1 ? guest_rm(i->reg).reg : guest_read(e, i->reg, TEMP);
     if (!i->mem && bits == 32 && guest_in_frame(i->rm)) {
-        asm_load(&e->a, 32, TEMP, rm_reg(reg));
+        asm_load(&e->a, 32, TEMP, guest_rm(i->reg));
         asm_store(&e->a, 64, to, TEMP);
-    } else {
-        asm_store(&e->a, bits, to, reg);
+        return true;
     }
+    unsigned reg = i->reg & 1 ? guest_rm(i->reg).reg : guest_read(e, i->reg, TEMP);
+    if (!i->mem && bits < 32 && guest_in_frame(i->rm) && !(i->reg & 1))
+        guest_written(e, i->rm, bits, reg);
+    else
+        asm_store(&e->a, bits, to, reg);
     return true;
 }
 
@@ -48,7 +51,11 @@ bool emit_mov_imm(struct Emit *e, const struct EmitInsn *x) {
         return true;
     }
     if (bits < 32) {
-        asm_store_imm(&e->a, bits, guest_rm(i->rm), (int32_t)i->imm);
+        bool high = i->rm & 1;
+        unsigned part = high ? guest_rm(i->rm).reg : guest_fetch(e, i->rm, bits, TEMP);
+        asm_store_imm(&e->a, bits, rm_reg(part), (int32_t)i->imm);
+        if (!high)
+            guest_put_back(e, i->rm, part);
         return true;
     }
     unsigned reg = guest_target(i->rm, TEMP);
@@ -137,7 +144,13 @@ bool emit_setcc(struct Emit *e, const struct EmitInsn *x) {
     flags_before(e, x, i->mem ? 0 : bit(i->rm));
     struct HostRm rm = i->mem ? emit_memory(e, x, 1, true) : guest_rm(i->rm);
     flags_load(e, x->d.isa.flags_read);
-    asm_op(&e->a, op, 0, rm);
+    if (i->mem || !guest_in_frame(i->rm)) {
+        asm_op(&e->a, op, 0, rm);
+        return true;
+    }
+    unsigned reg = guest_fetch(e, i->rm, 8, TEMP);
+    asm_op(&e->a, op, 0, rm_reg(reg));
+    guest_put_back(e, i->rm, reg);
     return true;
 }
 

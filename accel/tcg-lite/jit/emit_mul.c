@@ -49,10 +49,12 @@ bool emit_shift(struct Emit *e, const struct EmitInsn *x) {
     struct HostRm rm = i->mem ? emit_memory(e, x, bits / 8, true) : guest_rm(i->rm);
     uint8_t *none = NULL;
     bool kept = by_cl(x) && flags_wanted(x); /* by 0 all flags stay */
+    if (!i->mem && guest_in_frame(i->rm))
+        rm = rm_reg(guest_fetch(e, i->rm, bits, TEMP));
     if (kept) {
         if (!i->mem && bits == 32) { /* it is cut to 32 bits anyway */
-            asm_load(&e->a, 32, TEMP, rm);
-            asm_store(&e->a, 64, rm, TEMP);
+            asm_load(&e->a, 32, rm.reg, rm);
+            guest_put_back(e, i->rm, rm.reg);
         }
         struct HostOp test = {.opcode = 0xf6, .byte_rm = true};
         asm_op(&e->a, test, 0, rm_reg(RCX));
@@ -66,7 +68,7 @@ bool emit_shift(struct Emit *e, const struct EmitInsn *x) {
         rm = rm_reg(TEMP);
     } else {
         shift(e, x, kind, bits, rm, n);
-        guest_clear_upper(e, i->rm, bits);
+        guest_put_back(e, i->rm, rm.reg);
     }
     shift_flags(e, x, kind, bits, rm);
     if (none != NULL) {

@@ -301,9 +301,11 @@ static struct HostRm operand(struct Emit *e, const struct EmitInsn *x, const str
     if (!i->mem)
         return rm_reg(i->rm);
     unsigned size = memory_size(x, kind);
-    struct HostRm rm = emit_memory(e, x, size, (kind & STORE) != 0);
-    if ((kind & ALIGNED) || ((kind & LANES) && !x->vex))
-        emit_bail_unaligned(e, size);
+    bool write = (kind & STORE) != 0;
+    if (!(kind & ALIGNED) && !((kind & LANES) && !x->vex))
+        return emit_memory(e, x, size, write);
+    struct HostRm rm = emit_memory_at(e, x, size, write);
+    emit_bail_unaligned(e, size);
     return rm;
 }
 

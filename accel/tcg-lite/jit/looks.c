@@ -77,23 +77,22 @@ static unsigned accesses_ahead(const struct Emit *e, unsigned base, int32_t *lo,
 
 /* ---- the look ---- */
 
-static void note(struct Out *o, unsigned base, int32_t disp, unsigned size, bool write) {
-    o->base = (uint8_t)base;
+static void note(struct Out *o, const struct Look *l, int32_t disp, unsigned size, bool write) {
+    o->base = l->base;
     o->delta = disp;
+    o->beyond = disp - l->lo;
     o->size = (uint8_t)size;
     o->write = write;
     o->look = NO_LOOK;
 }
 
-/** ADDR: the operand at `disp`, from what l's slot has. */
+/** ADDR: what l's slot has. */
 static void use(struct Emit *e, const struct Look *l, int32_t disp, unsigned size, bool write) {
     struct Asm *a = &e->a;
     asm_load(a, 64, ADDR, slot(e, l));
     asm_op(a, (struct HostOp){.opcode = 0x85, .wide = true}, ADDR, rm_reg(ADDR));
     struct Out *o = emit_out(e, asm_jcc(a, COND_E), OUT_LOOK);
-    note(o, l->base, disp, size, write);
-    if (disp != l->lo)
-        asm_lea(a, ADDR, rm_mem(ADDR, disp - l->lo));
+    note(o, l, disp, size, write);
     o->back = a->p;
 }
 
@@ -102,11 +101,9 @@ static void begin(struct Emit *e, const struct Look *l, int32_t disp, unsigned s
     struct Asm *a = &e->a;
     asm_lea(a, ADDR, rm_mem(guest_read(e, l->base, ADDR), l->lo));
     struct Out *o = emit_lookup_or(e, (unsigned)(l->hi - l->lo), l->write, OUT_LOOK);
-    note(o, l->base, disp, size, write);
+    note(o, l, disp, size, write);
     o->look = (uint8_t)(l - e->look);
     asm_store(a, 64, slot(e, l), ADDR);
-    if (disp != l->lo)
-        asm_lea(a, ADDR, rm_mem(ADDR, disp - l->lo));
     o->back = a->p;
 }
 
@@ -117,11 +114,12 @@ static struct Look *find(struct Emit *e, unsigned base) {
     return NULL;
 }
 
-bool look_shared(struct Emit *e, unsigned base, int32_t disp, unsigned size, bool write) {
+bool look_shared(struct Emit *e, unsigned base, int32_t disp, unsigned size, bool write, struct HostRm *rm) {
     e->a.bad |= lookup_index(size) == LOOKUP_SIZES;
     struct Look *l = find(e, base);
     if (l != NULL && disp >= l->lo && disp + (int64_t)size <= l->hi && (l->write || !write)) {
         use(e, l, disp, size, write);
+        *rm = rm_mem(ADDR, disp - l->lo);
         e->host = 0;
         return true;
     }
@@ -133,6 +131,7 @@ bool look_shared(struct Emit *e, unsigned base, int32_t disp, unsigned size, boo
         l = &e->look[e->next_look++ % LOOKS];
     *l = wanted;
     begin(e, l, disp, size, write);
+    *rm = rm_mem(ADDR, disp - l->lo);
     e->host = 0;
     return true;
 }
@@ -143,8 +142,16 @@ void look_slow(struct Emit *e, const struct Out *o) {
         asm_store_imm(a, 64, slot(e, &e->look[o->look]), 0);
     asm_lea(a, ADDR, rm_mem(guest_read(e, o->base, ADDR), (int32_t)o->delta));
     asm_call_to(a, e->jit->lookup[o->write][lookup_index(o->size)]);
-    asm_jmp_to(a, o->back);
+    if (o->beyond == 0) {
+        asm_jmp_to(a, o->back);
+        emit_bail_here(e, o);
+        return;
+    }
+    uint8_t *found = asm_jmp(a);
     emit_bail_here(e, o);
+    asm_here(a, found);
+    asm_lea(a, ADDR, rm_mem(ADDR, -o->beyond));
+    asm_jmp_to(a, o->back);
 }
 
 void look_after(struct Emit *e, const struct EmitInsn *x) {

@@ -32,12 +32,15 @@ void guest_written(struct Emit *e, unsigned off, unsigned bits, unsigned reg) {
     asm_store(&e->a, 64, guest_rm(off), reg);
 }
 
-void guest_clear_upper(struct Emit *e, unsigned off, unsigned bits) {
-    if (bits != 32 || !guest_in_frame(off))
-        return;
-    struct HostRm rm = guest_rm(off);
-    rm.disp += 4;
-    asm_store_imm(&e->a, 32, rm, 0);
+unsigned guest_fetch(struct Emit *e, unsigned off, unsigned bits, unsigned scratch) {
+    if (guest_in_frame(off))
+        asm_load(&e->a, bits == 32 ? 32 : 64, scratch, guest_rm(off));
+    return guest_target(off, scratch);
+}
+
+void guest_put_back(struct Emit *e, unsigned off, unsigned reg) {
+    if (guest_in_frame(off))
+        asm_store(&e->a, 64, guest_rm(off), reg);
 }
 
 /** A base or index as a host register. RIP is that of the block, from where displacements count. */
@@ -164,9 +167,17 @@ static bool is_simple(const struct Insn *i) {
            i->seg != SEG_GS;
 }
 
+struct HostRm emit_memory_at(struct Emit *e, const struct EmitInsn *x, unsigned size, bool write) {
+    struct HostRm rm = emit_memory(e, x, size, write);
+    if (rm.disp != 0)
+        asm_lea(&e->a, ADDR, rm);
+    return rm_mem(ADDR, 0);
+}
+
 struct HostRm emit_memory(struct Emit *e, const struct EmitInsn *x, unsigned size, bool write) {
-    if (is_simple(x->i) && look_shared(e, x->i->base, x->i->disp, size, write))
-        return rm_mem(ADDR, 0);
+    struct HostRm rm;
+    if (is_simple(x->i) && look_shared(e, x->i->base, x->i->disp, size, write, &rm))
+        return rm;
     emit_offset(e, x, ADDR);
     if (x->i->seg == SEG_FS || x->i->seg == SEG_GS)
         add_segment(e, x->i->seg);
