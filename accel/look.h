@@ -27,6 +27,8 @@ struct AccelLookOps {
     void (*caveat)(char *buf, size_t n);
     /** What the engine counted, as one line ("" if nothing). Parked. */
     void (*describe)(const void *engine, char *buf, size_t n);
+    /** What its translator has made of the guest's code, as lines of text; nothing without one. Parked. */
+    void (*translator)(const void *engine, FILE *f);
     /** Whether this engine can stop at all these points: 0, or -errno with the reason in `why`. Parked. NULL: it can.
      */
     int (*check_points)(struct CPUState *cpu, const void *engine, const struct CpuDebug *d, char *why, size_t n);

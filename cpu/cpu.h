@@ -96,6 +96,17 @@ struct CpuEvent {
  * What an engine tells an observer (tracing). Called in the vCPU's thread with env up to date and the machine lock not
  * held; must not change anything. A NULL pointer costs nothing. Set only while the vCPU is parked.
  */
+/** A part of the host code that a block has become. */
+struct CpuHostCode {
+    uint64_t rip;        /* of the guest's instruction that it belongs to, or of the block */
+    const uint8_t *insn; /* its bytes, insn_size of them; NULL: of the whole block */
+    unsigned insn_size;
+    const char *what; /* a word for people: "entry"; NULL: it is what the instruction has become */
+    const uint8_t *code;
+    uint64_t address; /* where it is executed; it is read at `code` */
+    size_t size;
+};
+
 struct CpuTrace {
     /** Before each instruction; forces engines to go one by one. */
     void (*insn)(void *opaque, struct CPUState *cpu);
@@ -104,6 +115,9 @@ struct CpuTrace {
     /** Instructions were decoded that begin at CS:rip: a block. `bytes` are theirs; those that follow `size` are not.
      */
     void (*decoded)(void *opaque, struct CPUState *cpu, uint64_t rip, const uint8_t *bytes, unsigned size);
+    /** A block was translated: the n parts of its host code, in the order of the host's addresses but for what is out
+     *  of line. */
+    void (*translated)(void *opaque, struct CPUState *cpu, const struct CpuHostCode *part, unsigned n);
     /** RDMSR has read, WRMSR has written `value`; not `ok`: it raises #GP. An engine shows those that it gets to see.
      */
     void (*msr)(void *opaque, struct CPUState *cpu, bool write, uint32_t msr, uint64_t value, bool ok);

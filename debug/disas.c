@@ -22,7 +22,12 @@ struct Disas {
 };
 
 struct Disas *disas_new(void) {
-    return calloc(1, sizeof(struct Disas));
+    static const uint8_t nop = 0x90;
+    struct Disas *d = calloc(1, sizeof(*d));
+    struct DisasLine line;
+    for (unsigned mode = DISAS_16; d != NULL && mode <= DISAS_64; mode++)
+        disas_bytes(d, (enum DisasMode)mode, 0, &nop, 1, &line); /* capstone sorts its tables now, not in a sandbox */
+    return d;
 }
 
 void disas_free(struct Disas *d) {

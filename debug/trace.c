@@ -24,6 +24,7 @@ static const struct {
     {"int", "exceptions, interrupts and INT n, before they are delivered", TRACE_INT},
     {"cpu_reset", "resets, with the registers before them", TRACE_RESET},
     {"in_asm", "code, each time a block of it is decoded", TRACE_IN_ASM},
+    {"out_asm", "host code, each time that the translator makes a block of it", TRACE_OUT_ASM},
     {"mmio", "accesses to devices in memory", TRACE_MMIO},
     {"pio", "accesses to ports", TRACE_PIO},
     {"irq", "interrupt wires, and what the interrupt controllers do", TRACE_IRQ},
@@ -52,9 +53,8 @@ int trace_parse(const char *list, unsigned *result, char *why, size_t n) {
         unsigned item = find_item(list, length);
         if (item == 0) {
             snprintf(why, n,
-                     "trace: unknown item '%.*s'; there are exec, regs, cpu, fpu, int, cpu_reset, in_asm, mmio, pio, "
-                     "irq, msr, "
-                     "guest_errors",
+                     "trace: unknown item '%.*s'; there are exec, regs, cpu, fpu, int, cpu_reset, in_asm, out_asm, "
+                     "mmio, pio, irq, msr, guest_errors",
                      (int)(length > 40 ? 40 : length), list);
             return -EINVAL;
         }
@@ -311,6 +311,7 @@ static void set_hooks(struct Trace *t) {
         .insn = trace_logs_instructions(t) ? on_insn : NULL,
         .event = on_event,
         .decoded = items & TRACE_IN_ASM ? trace_decoded : NULL,
+        .translated = items & TRACE_OUT_ASM ? trace_translated : NULL,
         .msr = items & (TRACE_MSR | TRACE_GUEST_ERRORS) ? trace_msr : NULL,
         .opaque = t,
         .all_events = (items & TRACE_INT) != 0,

@@ -35,9 +35,10 @@ enum TraceItem {
     TRACE_IRQ = 1 << 9,           /* wires, and what the interrupt controllers do */
     TRACE_MSR = 1 << 10,          /* RDMSR, WRMSR */
     TRACE_GUEST_ERRORS = 1 << 11, /* what the guest does wrong with devices */
+    TRACE_OUT_ASM = 1 << 12,      /* host code, when a block is translated */
 
     /* what only an engine that executes instructions itself can show */
-    TRACE_INSTRUCTIONS = TRACE_EXEC | TRACE_REGS | TRACE_CPU | TRACE_FPU | TRACE_INT | TRACE_IN_ASM,
+    TRACE_INSTRUCTIONS = TRACE_EXEC | TRACE_REGS | TRACE_CPU | TRACE_FPU | TRACE_INT | TRACE_IN_ASM | TRACE_OUT_ASM,
 };
 
 enum { TRACE_RECENT = 8, TRACE_BUFFER = 65536, TRACE_LAST_MAX = 1000000 };

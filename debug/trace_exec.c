@@ -27,9 +27,7 @@ struct TraceLines {
     char longest[LINE_LONGEST]; /* of a line that is too long to be kept */
 };
 
-struct TraceLines *trace_lines_new(void) {
-    return calloc(1, sizeof(struct TraceLines));
-}
+struct TraceLines *trace_lines_new(void) { return calloc(1, sizeof(struct TraceLines)); }
 
 static char *put_hex(char *p, uint64_t v, unsigned digits) {
     static const char hex[] = "0123456789abcdef";
@@ -143,6 +141,52 @@ void trace_decoded(void *opaque, struct CPUState *cpu, uint64_t rip, const uint8
         length = format(t, &d, x86_long_mode(env), env->seg[SEG_CS].selector, text);
         fwrite(text, 1, length, t->file);
         at += d.size;
+    }
+    trace_unlock(t);
+    trace_line_done(t);
+}
+
+/* ---- host code ---- */
+
+static void put_host_code(struct Trace *t, const struct CpuHostCode *p) {
+    for (size_t at = 0; at < p->size;) {
+        struct DisasLine d;
+        char text[LINE_LONGEST], *end = text;
+        disas_bytes(t->disas, DISAS_64, p->address + at, p->code + at, p->size - at, &d);
+        end = put_hex(end, d.address, 16);
+        *end++ = ' ';
+        *end++ = ' ';
+        end = put_bytes(end, d.bytes, d.size);
+        fprintf(t->file, "        %.*s %s\n", (int)(end - text), text, d.text);
+        at += d.size;
+    }
+}
+
+static void put_guest_insn(struct Trace *t, const CPUX86State *env, const struct CpuHostCode *p) {
+    struct DisasLine d;
+    char text[LINE_LONGEST];
+    disas_bytes(t->disas, disas_mode(env), p->rip, p->insn, p->insn_size, &d);
+    fwrite(text, 1, format(t, &d, x86_long_mode(env), env->seg[SEG_CS].selector, text), t->file);
+}
+
+void trace_translated(void *opaque, struct CPUState *cpu, const struct CpuHostCode *part, unsigned n) {
+    struct Trace *t = opaque;
+    char symbol[128];
+    size_t bytes = 0;
+    if (!ranges_hold(&t->config.filter, part[0].rip))
+        return;
+    for (unsigned i = 0; i < n; i++)
+        bytes += part[i].size;
+    trace_lock(t);
+    trace_put_cpu(t, cpu);
+    fprintf(t->file, "OUT:%s [size=%zu]\n", symbols_text(t->config.symbols, part[0].rip, symbol, sizeof(symbol)),
+            bytes);
+    for (unsigned i = 0; i < n; i++) {
+        if (part[i].insn != NULL)
+            put_guest_insn(t, &cpu->env, &part[i]);
+        if (part[i].what != NULL)
+            fprintf(t->file, "  -- %s\n", part[i].what);
+        put_host_code(t, &part[i]);
     }
     trace_unlock(t);
     trace_line_done(t);

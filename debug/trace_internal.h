@@ -42,6 +42,8 @@ const char *trace_insn_text(struct Trace *t, enum DisasMode mode, bool wide, uin
 void trace_log_insn(struct Trace *t, struct CPUState *cpu);
 /** CpuTrace.decoded. */
 void trace_decoded(void *opaque, struct CPUState *cpu, uint64_t rip, const uint8_t *bytes, unsigned size);
+/** CpuTrace.translated. */
+void trace_translated(void *opaque, struct CPUState *cpu, const struct CpuHostCode *part, unsigned n);
 struct TraceLines *trace_lines_new(void);
 
 /* ---- trace_device.c ---- */

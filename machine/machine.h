@@ -280,6 +280,8 @@ void machine_find_symbols(struct Machine *m);
 void machine_destroy_observers(struct Machine *m);
 /** Exit statistics so far, as JSON or as a table. 0, -ENODATA (not wanted), -ENOMEM. Any thread. */
 int machine_print_exits(struct Machine *m, bool json, FILE *f);
+/** What the engine's translator has made, of each vCPU. False: it has none. Parked, or while the guest is held. */
+bool machine_print_translator(const struct Machine *m, FILE *f);
 /** Host time of all runs so far, in ns. Any thread. */
 uint64_t machine_run_ns(const struct Machine *m);
 /** What the host's scheduler has made of a vCPU (host/schedule.c); what the guest was told of it only while it is

@@ -79,7 +79,8 @@ void machine_wire_observers(struct Machine *m) {
 }
 
 int machine_set_trace(struct Machine *m, const char *list, char *why, size_t n) {
-    const unsigned from_the_start = TRACE_IN_ASM | TRACE_IRQ; /* decoded code and wires are not seen otherwise */
+    const unsigned from_the_start =
+        TRACE_IN_ASM | TRACE_OUT_ASM | TRACE_IRQ; /* code and wires are not seen otherwise */
     unsigned items;
     int r = trace_parse(list, &items, why, n);
     if (r != 0)
@@ -88,9 +89,9 @@ int machine_set_trace(struct Machine *m, const char *list, char *why, size_t n) 
     if (items != 0 && m->config.trace_output == NULL)
         wrong = "nobody takes the log";
     else if ((items & TRACE_INSTRUCTIONS) != 0 && !m->engine->accel.ops->software)
-        wrong = "exec, in_asm, regs, cpu, fpu and int need -accel tcg-lite: hardware does not show them";
+        wrong = "exec, in_asm, out_asm, regs, cpu, fpu and int need -accel tcg-lite: hardware does not show them";
     else if ((items & from_the_start & ~m->trace.config.items) != 0)
-        wrong = "in_asm and irq can't be switched on later; start with -d in_asm,irq";
+        wrong = "in_asm, out_asm and irq can't be switched on later; start with -d in_asm,out_asm,irq";
     if (wrong != NULL) {
         snprintf(why, n, "%s", wrong);
         return -EINVAL;
@@ -215,6 +216,18 @@ int machine_print_exits(struct Machine *m, bool json, FILE *f) {
     free(r.cpu);
     free(r.all.rows);
     return err;
+}
+
+bool machine_print_translator(const struct Machine *m, FILE *f) {
+    const struct AccelLookOps *look = m->engine->accel.ops->look;
+    if (look == NULL || look->translator == NULL)
+        return false;
+    for (unsigned i = 0; i < m->cpu_count; i++) {
+        if (m->cpu_count > 1)
+            fprintf(f, "CPU %u\n", i);
+        look->translator(m->engine->vcpu[i], f);
+    }
+    return true;
 }
 
 int twin86_exit_stats(Twin86Machine *machine, enum Twin86ExitFormat format, FILE *f) {

@@ -84,6 +84,11 @@ static void info_uuid(struct Monitor *mon, char *args) {
     fprintf(mon->out, "%s\n", text);
 }
 
+static void info_jit(struct Monitor *mon, char *args) {
+    if (monitor_no_more(mon, args) && !machine_print_translator(mon->m, mon->out))
+        fputs("-accel tcg-lite alone has a translator\n", mon->out);
+}
+
 static void info_exits(struct Monitor *mon, char *args) {
     if (monitor_no_more(mon, args) && machine_print_exits(mon->m, false, mon->out) != 0)
         fputs("nothing is counted; start twin86 with -exit-stats\n", mon->out);
@@ -136,6 +141,7 @@ const struct MonitorCommand monitor_infos[] = {
     {"ioapic", NULL, "", "the I/O APIC", COMMAND_LOOKS, monitor_info_ioapic},
     {"irq", NULL, "", "where each interrupt line leads, and its level", COMMAND_LOOKS, monitor_info_irq},
     {"exits", NULL, "", "what has left the guest, or would under hardware virtualization", COMMAND_LOOKS, info_exits},
+    {"jit", NULL, "", "what the translator has made, and what it took", COMMAND_LOOKS, info_jit},
     {"trace", NULL, "[N]", "the last instructions of this CPU", COMMAND_LOOKS, info_trace},
     {"block", NULL, "[-v] [DRIVE]", "drives and what is in them; -v: the images", COMMAND_LOOKS, monitor_info_block},
     {"blockstats", NULL, "", "what drives have read and written", COMMAND_LOOKS, monitor_info_blockstats},

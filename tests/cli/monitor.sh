@@ -19,13 +19,13 @@ monitor 'log exec\nstep 3\nlog none\nstep 3\nlog' -bios "$tmp/count.rom" -D "$tm
 [ "$(wc -l <"$tmp/log")" = 3 ] && grep -q '1  f000:ff00  40  *inc ax' "$tmp/log" && ok || bad "log exec: $(cat "$tmp/log")"
 has "(nothing is logged)"
 has_not "*"
-monitor 'log int,regs\nlog\nlog mmio\nlog' -bios "$tmp/count.rom" -d in_asm,irq -D "$tmp/log"
+monitor 'log int,regs\nlog\nlog mmio\nlog' -bios "$tmp/count.rom" -d in_asm,out_asm,irq -D "$tmp/log"
 has "* regs"
 has "* int"
 has "* mmio"
 monitor 'log nonsense\nlog irq\nlog exec nonsense' -bios "$tmp/count.rom"
 has "unknown item 'nonsense'"
-has "start with -d in_asm,irq"
+has "start with -d in_asm,out_asm,irq"
 has "unknown item 'exec nonsense'"
 
 if "$twin86" -accel help | grep -q 'kvm  *works here'; then

@@ -12,7 +12,7 @@ rom "$tmp/triple.rom" "b003 2e0f011e0000 cc f4" # MOV AL, 3; IDT of limit 0; INT
 matches() { grep -qE "$1" "$tmp/err" && ok || bad "no line '$1' in '$err'"; }
 
 exits 0 -d help
-for item in exec regs cpu fpu int cpu_reset in_asm mmio pio irq msr guest_errors stats hash; do
+for item in exec regs cpu fpu int cpu_reset in_asm out_asm mmio pio irq msr guest_errors stats hash; do
     grep -qE "^  $item  *[a-zA-Z]" "$tmp/out" && ok || bad "-d help does not tell of $item"
 done
 refused "unknown item 'exe'" -d exe
@@ -48,6 +48,11 @@ exits 7 -bios "$tmp/exit.rom" $exit_device -d in_asm
 matches '^IN:$'
 matches '^f000:fff0  e9 0d ff '
 matches '^f000:ff02  e6 f4 '
+exits 0 -timeout 30 -accel tcg-lite,jit=eager -d in_asm,out_asm
+matches '^OUT: \[size=[0-9]+\]$'
+matches '^ +[0-9a-f]{16}  48 89 ' # a move of 64 bits, of the host
+matches '^  -- left to the interpreter$'
+[[ $err == *IN:* && $err != *sandbox* ]] && ok || bad "-d in_asm,out_asm: $err"
 exits 7 -bios "$tmp/exit.rom" $exit_device -d exec -dfilter 0xff00+2
 matches '^ +1  f000:ff00  '
 [[ $err != *ff02* && $err != *fff0* ]] && ok || bad "-dfilter: $err"
@@ -114,7 +119,7 @@ else
 fi
 
 # The built-in guest, watched and not: the same instructions, the same end.
-for items in hash int,hash hash exec,regs,cpu,fpu,int,in_asm,mmio,pio,irq,msr,guest_errors,hash; do
+for items in hash int,hash hash exec,regs,cpu,fpu,int,in_asm,out_asm,mmio,pio,irq,msr,guest_errors,hash; do
     more=
     [ ${#hash[@]} = 2 ] && more="-trace-last 1000 -exit-stats file=$tmp/exits"
     run -timeout 30 $more -icount shift=0 -d $items -D "$tmp/log"

@@ -37,6 +37,7 @@ void chain_cut(const struct Jit *j, const struct Block *b) {
 /* As follow_new in run/loop.c, but for what is due and for faults: those are left to it. */
 struct Block *chain_follow(struct Tcg *t, uint64_t rip, struct BlockLink *link) {
     struct Block *b = link->target;
+    t->jit->followed++;
     if (b == NULL) {
         if (t->icount >= atomic_load_explicit(&t->limit, memory_order_relaxed))
             return NULL;
@@ -52,6 +53,7 @@ struct Block *chain_follow(struct Tcg *t, uint64_t rip, struct BlockLink *link) 
 
 /* As lookup in run/loop.c, likewise. */
 struct Block *chain_find(struct Tcg *t, uint64_t rip) {
+    t->jit->found++;
     if (t->icount >= atomic_load_explicit(&t->limit, memory_order_relaxed))
         return NULL;
     struct JumpCacheEntry *e = &t->jump_cache[tcg_jump_index(rip)];

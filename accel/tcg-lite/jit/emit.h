@@ -76,6 +76,8 @@ struct Jit {
     unsigned run_min; /* instructions with host code in a row that are worth the way in and out */
     bool is_full;     /* and that was said */
     uint64_t blocks, insns, called, left, bytes, full;
+    uint64_t followed, found; /* by chain.c */
+    uint64_t ns;              /* of the host, spent translating */
     uint64_t *miss; /* by row: how often such an instruction was executed for which there is no host code; or NULL */
 };
 
@@ -141,6 +143,7 @@ struct EmitInsn {
     uint8_t imm_len;
     uint16_t vec_have; /* vector registers that must be in the host's before it */
     struct Pending in; /* Emit.pending before it */
+    const uint8_t *at; /* where its code begins, as it is written */
     EmitFn emitter;    /* NULL: none, its exec function is called */
 };
 
@@ -210,6 +213,8 @@ static inline bool entry_set_fn(struct JitEntry *entry, ExecFn fn) {
     entry->fn = (int32_t)(intptr_t)(at - base);
     return (uintptr_t)(intptr_t)entry->fn == at - base;
 }
+/** CpuTrace.translated, of the block at work, whose code ends at `often_end`; that out of line begins at `seldom`. */
+void jit_show(const struct Emit *e, const uint8_t *often_end, const uint8_t *seldom);
 /** exec_jit or exec_behind is there. */
 bool jit_may_go_on(const struct Insn *i);
 /** It reads or writes the stack. */

@@ -9,6 +9,8 @@
 
 #include "accel/tcg-lite/run/block.h"
 
+#include <stdio.h>
+
 struct Jit;
 
 /** Room for `bytes` of code. `eager`: blocks are translated when they are entered for the first time, for tests.
@@ -26,5 +28,7 @@ void jit_flush(struct Jit *j);
 
 /** One line: sizes and counts; and one for each of the most frequent misses. */
 void jit_describe(const struct Jit *j, char *buf, size_t n);
+/** Some lines: the same, and more. */
+void jit_info(const struct Jit *j, FILE *f);
 
 #endif

@@ -4,12 +4,12 @@
 #include "accel/tcg-lite/jit/emit_int.h"
 #include "accel/tcg-lite/run/flow.h"
 #include "accel/tcg-lite/run/loop.h"
+#include "accel/tcg-lite/watch/watch.h"
 #include "memory/bus.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 enum { HOT = 50 };            /* entries before a block is translated */
 enum { RUN_MIN = 3 };         /* Jit.run_min */
@@ -236,6 +236,7 @@ static bool try_emit(struct Emit *e, struct EmitInsn *x, EmitFn emitter) {
 
 static void emit_one(struct Emit *e) {
     struct EmitInsn *x = &e->insn[e->k];
+    x->at = e->a.p;
     if (x->emitter != NULL && x->emitter != emit_call_exec && try_emit(e, x, x->emitter)) {
         e->jit->insns++;
         return;
@@ -423,6 +424,8 @@ static void translate(struct Tcg *t, struct Block *b, struct Emit *e) {
     c->used = (often + 15) & ~(size_t)15;
     c->seldom = ((size_t)(e->a.p - c->write) - c->half + 15) & ~(size_t)15;
     install(e);
+    if (t->cpu->trace != NULL && t->cpu->trace->translated != NULL)
+        jit_show(e, c->write + often, seldom + entries_size(b));
 }
 
 /* Code is dropped all at once, with the blocks, where nothing runs: at the next edge. */
@@ -438,13 +441,21 @@ static bool has_room(struct Tcg *t) {
     return false;
 }
 
+static int64_t now_ns(void) {
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
 static EXEC_FN exec_count(CPUX86State *env, const struct Insn *i, struct Tcg *t) {
     struct Block *b = block_of(i);
     if (++b->heat >= t->jit->hot && has_room(t)) {
         tcg_block_mend(t);
         b->insn[0].fn = b->first;
         memset(t->jit->emit, 0, offsetof(struct Emit, insn));
+        int64_t begun = now_ns();
         translate(t, b, t->jit->emit);
+        t->jit->ns += (uint64_t)(now_ns() - begun);
         GO_ON(b->insn[0].fn);
     }
     GO_ON(b->first);
@@ -457,7 +468,7 @@ void jit_begin_block(struct Tcg *t, struct Block *b) {
     b->heat = 0;
     b->jit = NULL;
     b->code = t->jit != NULL ? t->jit->no_code : NULL;
-    if (t->jit == NULL || (b->mode & wanted) != have || t->watch != NULL || !b->cached)
+    if (t->jit == NULL || (b->mode & wanted) != have || tcg_watch_executes(t) || !b->cached)
         return;
     b->first = b->insn[0].fn;
     b->insn[0].fn = exec_count;
@@ -506,32 +517,4 @@ void jit_free(struct Jit *j) {
     free(j->miss);
     free(j->emit);
     free(j);
-}
-
-/** The most frequent ones: "COUNT MNEMONIC OPERANDS". */
-static void describe_misses(const struct Jit *j, char *buf, size_t n) {
-    enum { LINES = 40 };
-    uint64_t below = UINT64_MAX;
-    size_t used = strlen(buf);
-    for (unsigned lines = 0; lines < LINES;) {
-        uint64_t most = 0;
-        for (unsigned k = 1; k < x86_row_count; k++)
-            most = j->miss[k] < below && j->miss[k] > most ? j->miss[k] : most;
-        if (most == 0)
-            return;
-        for (unsigned k = 1; k < x86_row_count; k++)
-            if (j->miss[k] == most && used < n && lines++ < LINES)
-                used += (size_t)snprintf(buf + used, n - used, "\nno host code: %12" PRIu64 " %s %s", most,
-                                         x86_rows[k].mnemonic, x86_rows[k].operands);
-        below = most;
-    }
-}
-
-void jit_describe(const struct Jit *j, char *buf, size_t n) {
-    snprintf(buf, n,
-             "%" PRIu64 " blocks translated, %" PRIu64 " instructions to %.1f MiB, %" PRIu64 " called, %" PRIu64
-             " left to the interpreter, %" PRIu64 " times full",
-             j->blocks, j->insns, (double)j->bytes / (1 << 20), j->called, j->left, j->full);
-    if (j->miss != NULL)
-        describe_misses(j, buf, n);
 }

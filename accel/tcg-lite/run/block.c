@@ -114,6 +114,17 @@ void tcg_describe(const void *engine, char *buf, size_t n) {
     }
 }
 
+void tcg_info(const void *engine, FILE *f) {
+    const struct Tcg *t = engine;
+    const struct BlockCache *c = t->blocks;
+    fprintf(f, "blocks decoded          %" PRIu64 ", in %.1f of %.1f MiB, %" PRIu64 " segments recycled\n", c->built,
+            (double)bytes_in_use(c) / (1 << 20), (double)c->arena_size / (1 << 20), c->recycled);
+    if (t->jit != NULL)
+        jit_info(t->jit, f);
+    else
+        fputs("no translator: jit=off, or the host has no executable memory for it\n", f);
+}
+
 static unsigned hash_of(uint64_t phys, uint32_t mode) {
     uint64_t h = (phys ^ ((uint64_t)mode << 40)) * 0x9e3779b97f4a7c15ull;
     return (unsigned)(h >> (64 - HASH_BITS));

@@ -8,6 +8,8 @@
 
 #include "accel/tcg-lite/run/tcg.h"
 
+#include <stdio.h>
+
 /** Where a direct branch goes (links.h). */
 struct BlockLink {
     struct Block *target; /* NULL: not known, or perhaps no longer true */
@@ -107,6 +109,8 @@ uint64_t tcg_blocks_flushes(const struct Tcg *t);
 
 /** AccelLookOps.describe. */
 void tcg_describe(const void *engine, char *buf, size_t n);
+/** AccelLookOps.translator. */
+void tcg_info(const void *engine, FILE *f);
 
 /** The links of b: two of its last instruction, then one for each conditional branch. */
 ALWAYS_INLINE struct BlockLink *block_links(struct Block *b) {

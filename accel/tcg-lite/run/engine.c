@@ -254,7 +254,8 @@ static void memory_changed(struct CPUState *cpu, uint64_t gpa, uint64_t size) {
 static void tables_changed(struct CPUState *cpu) { tcg_tlb_flush_non_global(cpu->engine); }
 
 static const struct AccelFollowOps follow = {.step = tcg_step};
-static const struct AccelLookOps look = {.doctor = tcg_doctor, .describe = tcg_describe, .history = tcg_history};
+static const struct AccelLookOps look = {
+    .doctor = tcg_doctor, .describe = tcg_describe, .translator = tcg_info, .history = tcg_history};
 static const struct AccelCaseOps cases = {
     .put_registers = put_registers, .memory_changed = memory_changed, .tables_changed = tables_changed};
 

@@ -62,6 +62,11 @@ struct TcgWatch {
  * or -ENOMEM. */
 int tcg_watch_init(struct Tcg *t, bool own);
 void tcg_watch_free(struct Tcg *t);
+/** Somebody wants to know what is executed, not only what is decoded: blocks have hooks, and the translator leaves them
+ *  alone. */
+static inline bool tcg_watch_executes(const struct Tcg *t) {
+    return t->watch != NULL && (t->watch->counting || t->watch->size != 0);
+}
 
 /** How much room the BlockExtra of a block of `n` instructions and `bytes` bytes takes. */
 size_t tcg_extra_size(const struct TcgWatch *w, unsigned n, unsigned bytes);

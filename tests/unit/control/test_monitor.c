@@ -219,6 +219,8 @@ static const struct {
     {"help nonsense", "...unknown command"},
     {"info exits", "nothing is counted; start twin86 with -exit-stats\n"},
     {"info exits x", "...one word too many"},
+    {"info jit", "...instructions            0 have host code"},
+    {"info jit x", "...one word too many"},
     {"info trace", "...no instructions are kept"},
     {"info trace 0", "...no number of instructions"},
     {"info trace -1", "...no number of instructions"},
