@@ -441,6 +441,9 @@ static bool set_log(struct Context *c, char *arg) {
 static bool set_filter(struct Context *c, char *arg) { return c->o->config.trace_filter = arg, true; }
 static bool set_symbols(struct Context *c, char *arg) { return c->o->config.symbols = arg, true; }
 
+static bool set_perf_map(struct Context *c, char *arg) { return (void)arg, c->o->config.perf_map = true; }
+static bool set_jit_dump(struct Context *c, char *arg) { return (void)arg, c->o->config.jit_dump = true; }
+
 static bool set_trace_last(struct Context *c, char *arg) {
     uint64_t n;
     if (!parse_number(arg, 1000000, &n) || n == 0)
@@ -542,6 +545,8 @@ static const struct OptionRow {
     {"d", ARG_NEEDED, "items; -d help lists them", set_log},
     {"D", ARG_NEEDED, "a FILE", set_log_file},
     {"dfilter", ARG_NEEDED, "ranges of addresses, such as 0x1000+0x100,0x8000..0x8fff", set_filter},
+    {"perfmap", ARG_NONE, NULL, set_perf_map},
+    {"jitdump", ARG_NONE, NULL, set_jit_dump},
     {"trace-last", ARG_NEEDED, "a number of instructions", set_trace_last},
     {"symbols", ARG_NEEDED, "a FILE: ELF, or text as of nm or System.map", set_symbols},
     {"exit-stats", ARG_OPTIONAL, "json, text, file=PATH", set_exit_stats},

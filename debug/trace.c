@@ -311,7 +311,7 @@ static void set_hooks(struct Trace *t) {
         .insn = trace_logs_instructions(t) ? on_insn : NULL,
         .event = on_event,
         .decoded = items & TRACE_IN_ASM ? trace_decoded : NULL,
-        .translated = items & TRACE_OUT_ASM ? trace_translated : NULL,
+        .translated = items & TRACE_OUT_ASM || t->config.perf != NULL ? trace_translated : NULL,
         .msr = items & (TRACE_MSR | TRACE_GUEST_ERRORS) ? trace_msr : NULL,
         .opaque = t,
         .all_events = (items & TRACE_INT) != 0,
@@ -387,5 +387,6 @@ void trace_destroy(struct Trace *t) {
         pthread_mutex_destroy(&t->lock);
     free(t->cpu);
     symbols_free(t->config.symbols);
+    perf_code_close(t->config.perf);
     *t = (struct Trace){0};
 }

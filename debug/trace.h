@@ -15,6 +15,7 @@
 
 #include "cpu/cpu.h"
 #include "debug/disas.h"
+#include "debug/perf_code.h"
 #include "debug/ranges.h"
 #include "debug/symbols.h"
 #include "devices/device_log.h"
@@ -60,6 +61,7 @@ struct TraceConfig {
     unsigned last;           /* keep so many of the last instructions; 0: none */
     struct Ranges filter;    /* of addresses whose instructions are logged */
     struct Symbols *symbols; /* or NULL; the trace's from then on */
+    struct PerfCode *perf;   /* likewise: perf is to know of translated code */
     unsigned cpus;           /* how many vCPUs; 0: 1 */
     struct Bus *bus;         /* needed for TRACE_MMIO and the items behind it */
     /* The vCPU whose thread calls, or NULL; with `current_opaque`. NULL: nobody can say who makes an access. */

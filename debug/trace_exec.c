@@ -178,6 +178,12 @@ void trace_translated(void *opaque, struct CPUState *cpu, const struct CpuHostCo
     for (unsigned i = 0; i < n; i++)
         bytes += part[i].size;
     trace_lock(t);
+    if (t->config.perf != NULL)
+        perf_code_put(t->config.perf, t->config.symbols, part, n);
+    if ((t->items & TRACE_OUT_ASM) == 0) {
+        trace_unlock(t);
+        return;
+    }
     trace_put_cpu(t, cpu);
     fprintf(t->file, "OUT:%s [size=%zu]\n", symbols_text(t->config.symbols, part[0].rip, symbol, sizeof(symbol)),
             bytes);

@@ -153,6 +153,8 @@ typedef struct Twin86Config {
     unsigned max_cpus; /* those that the board has room for; they must be the product of what follows */
     unsigned sockets, dies, cores, threads;
     enum Twin86Vga vga; /* a display adapter in the first slot; `devices` may have one, too; default none */
+    bool perf_map; /* tell perf(1) of translated code, in /tmp/perf-PID.map; tcg-lite only; default off */
+    bool jit_dump; /* ... in jit-PID.dump in the current folder, for perf inject --jit; default off */
 } Twin86Config;
 
 /** Where output goes: serial_output, debugcon_output, trace_output. */

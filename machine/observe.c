@@ -23,6 +23,8 @@ static int configure_trace(struct Machine *m, struct TraceConfig *c, char *why, 
         c->items = 0; /* nobody would see it */
     if (config->symbols != NULL)
         c->symbols = symbols_load(config->symbols, false, &r, why, n);
+    if (r == 0 && (config->perf_map || config->jit_dump))
+        c->perf = perf_code_open(config->perf_map, config->jit_dump, &r, why, n);
     return r;
 }
 

@@ -24,10 +24,11 @@ static int failed(struct CPUState *cpu, int r, const char *what) {
 static int check(struct CPUState *cpu) {
     if (cpu->icount)
         return refuse(cpu, -EINVAL, "hardware does not count instructions; -icount needs -accel tcg-lite");
-    if (cpu->trace != NULL && (cpu->trace->insn != NULL || cpu->trace->decoded != NULL))
-        return refuse(
-            cpu, -EINVAL,
-            "-d exec, in_asm, out_asm, regs, cpu: hardware does not show instructions; they need -accel tcg-lite");
+    if (cpu->trace != NULL &&
+        (cpu->trace->insn != NULL || cpu->trace->decoded != NULL || cpu->trace->translated != NULL))
+        return refuse(cpu, -EINVAL,
+                      "-d exec, in_asm, out_asm, regs, cpu and -perfmap, -jitdump: hardware does not show "
+                      "instructions; they need -accel tcg-lite");
     if (cpu->trace != NULL && cpu->trace->history != 0)
         return refuse(cpu, -EINVAL, "--trace-last: hardware does not show instructions; it needs -accel tcg-lite");
     if (cpu->trace != NULL && cpu->trace->all_events)

@@ -30,7 +30,7 @@ check -accel tcg-lite,jit=eager
 check -accel tcg-lite,jit=eager -icount 1
 
 # Where the host gives no memory for code one line says so, and the interpreter goes on.
-said=$(timeout 60 python3 "$srcdir/tests/boot/no_memfd.py" ./twin86 </dev/null 2>&1 >/dev/null)
+said=$(timeout 60 python3 "$srcdir/tests/boot/no_exec_memory.py" ./twin86 </dev/null 2>&1 >/dev/null)
 code=$?
 if [ "$code" -eq 77 ]; then
     echo "SKIP no memory for code: no seccomp filter here"

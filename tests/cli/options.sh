@@ -198,7 +198,7 @@ refused "number of seconds" -timeout 0
 refused "number of seconds" -timeout soon
 
 if [ -w /dev/kvm ]; then
-    refused "-d exec, in_asm, out_asm, regs, cpu: hardware does not show" -accel kvm -d exec
+    refused "-d exec, in_asm, out_asm, regs, cpu and -perfmap, -jitdump: hardware does not show" -accel kvm -d exec
     refused "-d int: hardware delivers" -accel kvm -d int,stats
     refused "-icount needs -accel tcg-lite" -accel kvm -icount shift=0
 else

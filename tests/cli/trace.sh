@@ -53,6 +53,17 @@ matches '^OUT: \[size=[0-9]+\]$'
 matches '^ +[0-9a-f]{16}  48 89 ' # a move of 64 bits, of the host
 matches '^  -- left to the interpreter$'
 [[ $err == *IN:* && $err != *sandbox* ]] && ok || bad "-d in_asm,out_asm: $err"
+
+# Names of translated code, for perf.
+twin86=$(realpath "$twin86")
+(cd "$tmp" && exec "$twin86" -timeout 30 -accel tcg-lite,jit=eager -perfmap -jitdump >/dev/null 2>perf.err) &
+wait $!
+code=$?
+map=/tmp/perf-$!.map dump=$tmp/jit-$!.dump
+[ $code = 0 ] && [ ! -s "$tmp/perf.err" ] && grep -q '^[0-9a-f]* [0-9a-f]* guest_[0-9a-f]*$' "$map" && ok || bad "-perfmap: $(cat "$tmp/perf.err")"
+names=$(strings -n 7 "$dump" | grep -c '^guest_[0-9a-f]*$')
+[ "$(head -c 4 "$dump")" = DTiJ ] && [ "$names" = "$(wc -l <"$map")" ] && ok || bad "-jitdump: $names names, $(wc -l <"$map") in the map"
+rm -f "$map"
 exits 7 -bios "$tmp/exit.rom" $exit_device -d exec -dfilter 0xff00+2
 matches '^ +1  f000:ff00  '
 [[ $err != *ff02* && $err != *fff0* ]] && ok || bad "-dfilter: $err"

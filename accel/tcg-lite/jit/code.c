@@ -4,27 +4,20 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 int jit_code_open(struct JitCode *c, size_t bytes) {
     memset(c, 0, sizeof(*c));
-    int fd = memfd_create("twin86-code", MFD_CLOEXEC);
-    if (fd < 0)
+    uint8_t *write = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (write == MAP_FAILED)
         return -errno;
-    uint8_t *write = MAP_FAILED, *run = MAP_FAILED;
-    if (ftruncate(fd, (off_t)bytes) == 0) {
-        write = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-        run = mmap(NULL, bytes, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
-    }
-    int r = write == MAP_FAILED || run == MAP_FAILED ? -errno : 0;
-    close(fd);
+    uint8_t *run = mremap(write, 0, bytes, MREMAP_MAYMOVE); /* the same pages again, as they are shared */
+    int r = run == MAP_FAILED || mprotect(run, bytes, PROT_READ | PROT_EXEC) != 0 ? -errno : 0;
     if (r == 0) {
         *c = (struct JitCode){
             .write = write, .run = run - write, .size = bytes, .half = bytes / 2, .ready = {0, bytes / 2}};
         return 0;
     }
-    if (write != MAP_FAILED)
-        munmap(write, bytes);
+    munmap(write, bytes);
     if (run != MAP_FAILED)
         munmap(run, bytes);
     return r;

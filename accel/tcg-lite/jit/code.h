@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /**
- * Memory for generated code: one memfd, mapped twice, so that no address is ever writable and executable at once.
+ * Memory for generated code: shared anonymous memory, mapped twice, so that no address is ever writable and executable
+ * at once. (perf looks for its map of names where memory is anonymous, not for a memfd.)
  */
 #ifndef TWIN86_TCG_JIT_CODE_H
 #define TWIN86_TCG_JIT_CODE_H
