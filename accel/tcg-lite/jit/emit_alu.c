@@ -256,7 +256,13 @@ bool emit_neg(struct Emit *e, const struct EmitInsn *x) {
     struct HostOp op = {
         .prefix = bits == 16 ? 0x66 : 0, .opcode = bits == 8 ? 0xf6 : 0xf7, .wide = bits == 64, .byte_rm = bits == 8};
     flags_before(e, x, i->mem ? 0 : 1u << i->rm / 8);
+    bool kept = !i->mem && !(i->rm & 1) && flags_wanted(x); /* they are those of 0 less the operand */
+    if (kept)
+        asm_store(&e->a, 64, guest_rm(KEPT_B), guest_read(e, i->rm, TEMP));
     unary(e, x, op, 3, bits);
-    flags_generic(e, x);
+    if (kept)
+        flags_pending(e, x, (struct Pending){PENDING_SUB, (uint8_t)bits, false, i->rm, KEPT_B, 0}, FB_ALL);
+    else
+        flags_generic(e, x);
     return true;
 }

@@ -215,8 +215,7 @@ bool emit_double_shift(struct Emit *e, const struct EmitInsn *x) {
     if (bits == 16 || (!by_cl && n == 0) || (flags_wanted(x) && (by_cl || !left)))
         return false;
     flags_before(e, x, i->mem ? 0 : bit(i->rm));
-    struct HostRm rm =
-        i->mem ? emit_memory(e, x, bits / 8, true) : rm_reg(guest_fetch(e, i->rm, bits, ADDR));
+    struct HostRm rm = i->mem ? emit_memory(e, x, bits / 8, true) : rm_reg(guest_fetch(e, i->rm, bits, ADDR));
     unsigned reg = guest_read(e, i->reg, TEMP);
     asm_op(a, int_op(x, false), reg, rm);
     asm_bytes(a, x->imm, x->imm_len);

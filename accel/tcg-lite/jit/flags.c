@@ -27,6 +27,10 @@ static bool uses(const struct Pending *p, uint32_t registers) {
 static const struct HostOp MOVZX_BYTE = {.map = OP_0F, .opcode = 0xb6, .byte_rm = true};
 
 static void store_result(struct Emit *e, unsigned bits, struct HostRm rm) {
+    if (bits == 64 && !rm.mem) {
+        asm_store(&e->a, 64, AT_TCG(cc.res), rm.reg);
+        return;
+    }
     asm_load_sx(&e->a, bits, ADDR, rm);
     asm_store(&e->a, 64, AT_TCG(cc.res), ADDR);
 }

@@ -53,10 +53,26 @@ static bool widen(int32_t *lo, int32_t *hi, int64_t at, unsigned size) {
     return true;
 }
 
-/** How many later accesses at `base` are near these bytes, which become all of theirs. */
-static unsigned accesses_ahead(const struct Emit *e, unsigned base, int32_t *lo, int32_t *hi) {
+/** Its operand in memory is written; what is not listed is said to be read only, which costs a look more. */
+static bool writes_memory(const struct EmitInsn *x) {
+    static const EmitFn writers[] = {emit_mov_store, emit_mov_imm, emit_inc_dec, emit_not,
+                                     emit_neg,       emit_shift,   emit_setcc};
+    if (x->emitter == emit_alu)
+        return (x->opcode & 7) < 2 && (x->opcode >> 3 & 7) != ALU_CMP;
+    if (x->emitter == emit_alu_imm)
+        return (x->modrm >> 3 & 7) != ALU_CMP;
+    for (unsigned k = 0; k < sizeof(writers) / sizeof(writers[0]); k++)
+        if (x->emitter == writers[k])
+            return true;
+    return false;
+}
+
+/** How many later accesses at `base` are near these bytes, which become all of theirs. One look does for reading and
+ *  for writing, if writing comes for certain. */
+static unsigned accesses_ahead(const struct Emit *e, unsigned base, int32_t *lo, int32_t *hi, bool *write) {
     int64_t moved = 0;
     unsigned found = 0;
+    bool certain = true;
     for (unsigned k = e->k; k < e->n; k++) {
         const struct EmitInsn *x = &e->insn[k];
         const struct Insn *i = x->i;
@@ -64,8 +80,12 @@ static unsigned accesses_ahead(const struct Emit *e, unsigned base, int32_t *lo,
         if (x->emitter == NULL || x->emitter == emit_call_exec)
             break;
         bool moves = moves_by(x, base, &by);
-        if (k > e->k && i->mem && i->base == base && i->index == INSN_REG_NONE)
-            found += widen(lo, hi, moved + i->disp, likely_size(x));
+        certain &= !x->d.isa.jcc;
+        if (k > e->k && i->mem && i->base == base && i->index == INSN_REG_NONE) {
+            bool near = widen(lo, hi, moved + i->disp, likely_size(x));
+            found += near;
+            *write |= near && certain && writes_memory(x);
+        }
         if (k > e->k && base == REG_SP * 8 && (x->emitter == emit_push || x->emitter == emit_pop))
             found += widen(lo, hi, moved + (x->emitter == emit_push ? -8 : 0), 8);
         if (!moves && may_write(x, base))
@@ -125,7 +145,7 @@ bool look_shared(struct Emit *e, unsigned base, int32_t disp, unsigned size, boo
     }
     struct Look wanted = {.known = true, .write = write, .base = (uint8_t)base, .lo = disp};
     wanted.hi = (int32_t)(disp + size);
-    if (disp > FAR || disp < -FAR || accesses_ahead(e, base, &wanted.lo, &wanted.hi) == 0)
+    if (disp > FAR || disp < -FAR || accesses_ahead(e, base, &wanted.lo, &wanted.hi, &wanted.write) == 0)
         return false;
     if (l == NULL)
         l = &e->look[e->next_look++ % LOOKS];

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Guest registers and guest memory as operands of host instructions. */
+#include "accel/tcg-lite/exec/vec/host_cpu.h"
 #include "accel/tcg-lite/jit/emit.h"
 
 /** Where guest registers are; from 12 on in the frame. */
@@ -81,11 +82,23 @@ static int32_t tag_at(bool write) {
     return write ? (int32_t)offsetof(struct TlbEntry, tag_write) : (int32_t)offsetof(struct TlbEntry, tag_read);
 }
 
+/** TEMP: ADDR, shifted so that the TLB's index counts entries. */
+static void shift_to_index(struct Asm *a) {
+    enum { BY = 12 - 5 };
+    if (host_has(HOST_BMI2)) { /* RORX */
+        asm_vex(a, (struct HostVex){.prefix = 0xf2, .map = OP_0F3A, .opcode = 0xf0, .wide = true}, TEMP, VEX_NO_REG,
+                rm_reg(ADDR));
+        asm_8(a, BY);
+    } else {
+        asm_load(a, 64, TEMP, rm_reg(ADDR));
+        asm_shift(a, 5, 64, TEMP, BY);
+    }
+}
+
 _Static_assert(sizeof(struct TlbEntry) == 32 && TLB_BITS == 12, "emit_lookup");
 struct Out *emit_lookup_or(struct Emit *e, unsigned size, bool write, int kind) {
     struct Asm *a = &e->a;
-    asm_load(a, 64, TEMP, rm_reg(ADDR));
-    asm_shift(a, 5, 64, TEMP, 12 - 5);
+    shift_to_index(a);
     asm_alu_imm(a, ALU_AND, 32, rm_reg(TEMP), (TLB_SIZE - 1) << 5);
     asm_alu(a, ALU_ADD, 64, TEMP, AT_TCG(tlb));
     asm_alu(a, ALU_SUB, 64, ADDR, rm_mem(TEMP, tag_at(write)));
@@ -123,8 +136,7 @@ void emit_miss(struct Emit *e, const struct Out *o) {
 /** TEMP: the entry for the linear address in ADDR, in one of the TLBs. ADDR: less the tag there, compared with `last`.
  */
 static void look(struct Asm *a, struct HostRm tlb, unsigned entries, bool write, unsigned last) {
-    asm_load(a, 64, TEMP, rm_reg(ADDR));
-    asm_shift(a, 5, 64, TEMP, 12 - 5);
+    shift_to_index(a);
     asm_alu_imm(a, ALU_AND, 32, rm_reg(TEMP), (int32_t)(entries - 1) << 5);
     asm_alu(a, ALU_ADD, 64, TEMP, tlb);
     asm_alu(a, ALU_SUB, 64, ADDR, rm_mem(TEMP, tag_at(write)));
