@@ -119,6 +119,7 @@ static const struct SuiteEntry suites[] = {
     {"fp", fp_suite},
     {"jit_asm", jit_asm_suite},
     {"jit_calls", jit_calls_suite},
+    {"jit_loops", jit_loops_suite},
     {"links", links_suite},
     {"lockstep", lockstep_suite},
     {"diff", diff_suite},

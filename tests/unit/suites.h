@@ -127,6 +127,7 @@ SUITE acpi_tables_suite(void);
 SUITE fp_suite(void);
 SUITE jit_asm_suite(void);
 SUITE jit_calls_suite(void);
+SUITE jit_loops_suite(void);
 SUITE links_suite(void);
 
 /* Comparing engines */

@@ -119,6 +119,7 @@ struct Out {
     const uint8_t *back; /* where the main way goes on */
     uint16_t vec_dirty;
     uint8_t size; /* of an access */
+    bool again;   /* OUT_TAKEN: to Emit.rounds, whose state this is; OUT_EDGE: from there */
     bool write;
     uint8_t base; /* OUT_LOOK: ... at this register, plus `delta` */
     uint8_t look; /* the look that has failed, or NO_LOOK */
@@ -154,6 +155,16 @@ struct Look {
     int32_t lo, hi; /* from what the register has now */
 };
 
+/** What holds at a place in the code. */
+struct EmitState {
+    uint8_t *p;
+    struct Pending pending;
+    uint8_t host;
+    bool plain;
+    uint16_t vec_have, vec_dirty;
+    struct Look look[LOOKS];
+};
+
 struct Emit {
     struct Tcg *t;
     struct Jit *jit;
@@ -173,6 +184,14 @@ struct Emit {
         uint16_t vec_dirty;
     } last_bail;        /* the way out that was emitted last */
     uint8_t *bail_tail; /* the end of all of them */
+    /* A branch to the block's own begin (loop.c): */
+    struct {
+        bool known;
+        unsigned k, out;               /* its instruction, its Out */
+        struct EmitState taken, after; /* where it is taken, where it is not */
+    } own;
+    uint8_t *often_end;      /* of the first round */
+    struct EmitState rounds; /* p: where the code of the second round and those after it begins; NULL: nowhere */
     uint16_t vec_have, vec_dirty; /* vector registers that the host's have; and env->vec not */
     bool vec_wide;                /* that is with their upper halves */
     struct Look look[LOOKS];
@@ -263,6 +282,19 @@ void emit_bail_here(struct Emit *e, const struct Out *o);
 bool emit_bailed(struct Emit *e, const struct Out *o);
 struct Out *emit_out(struct Emit *e, uint8_t *jump, int kind);
 
+/* ---- loop.c ---- */
+
+struct EmitState emit_state(const struct Emit *e);
+/** In a block that branches to its own begin: code for the rounds after the first one, between which flags and vector
+ *  registers stay where they are. */
+void emit_rounds(struct Emit *e);
+/** Behind emission of branch k to the block's own begin, whose way out is `out` (or NULL). */
+void own_branch(struct Emit *e, const struct Out *out);
+/** Before it: the state is that at the begin of the rounds. */
+bool own_branch_fits(const struct Emit *e, const struct EmitInsn *x);
+/** As tcg_enter. */
+void emit_entry(struct Emit *e);
+
 /* ---- looks.c ---- */
 
 /** *rm: `size` bytes at a base register plus disp, at some displacement from ADDR, if other instructions of the block
@@ -289,6 +321,7 @@ void flags_load(struct Emit *e, uint8_t wanted);
 void flags_flush(struct Emit *e, const struct Pending *p);
 /** The same in less code, for ways that are seldom gone. Takes ADDR, TEMP and the host's flags. */
 void flags_flush_seldom(struct Emit *e, const struct Pending *p);
+bool flags_same_pending(const struct Pending *p, const struct Pending *q);
 /** Behind an instruction that has left `host` in the host's flags and whose flags follow from p. */
 void flags_pending(struct Emit *e, const struct EmitInsn *x, struct Pending p, uint8_t host);
 /** Behind one whose flags are all in the host's, and nowhere else. Takes ADDR, TEMP. */

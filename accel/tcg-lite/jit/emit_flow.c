@@ -71,6 +71,14 @@ bool emit_leave(struct Emit *e, const struct EmitInsn *x) {
 
 /* ---- direct branches ---- */
 
+/** The first round's jump through `link`: there is one that is set and taken back. */
+static const uint8_t *jump_of(const struct Emit *e, const struct BlockLink *link) {
+    for (unsigned k = 0; k < e->outs; k++)
+        if (e->out[k].kind == OUT_LINK && e->out[k].link == link)
+            return e->out[k].jump - 1;
+    return NULL;
+}
+
 /** Go on through `link`, to RIP + delta from the block's begin. */
 static void follow(struct Emit *e, struct BlockLink *link, int64_t delta) {
     struct Asm *a = &e->a;
@@ -81,7 +89,11 @@ static void follow(struct Emit *e, struct BlockLink *link, int64_t delta) {
     if (delta != (int32_t)delta)
         a->bad = true;
     asm_alu_imm(a, ALU_ADD, 64, AT_FRAME(rip), (int32_t)delta);
-    emit_out(e, asm_jmp(a), OUT_LINK)->link = link;
+    const uint8_t *jump = e->rounds.p != NULL ? jump_of(e, link) : NULL;
+    if (jump != NULL)
+        asm_jmp_to(a, jump);
+    else
+        emit_out(e, asm_jmp(a), OUT_LINK)->link = link;
 }
 
 void emit_link_slow(struct Emit *e, const struct Out *o) {
@@ -98,14 +110,29 @@ bool emit_jcc(struct Emit *e, const struct EmitInsn *x) {
     if (!is_64(x))
         return false;
     flags_load(e, x->d.isa.flags_read);
+    bool again = own_branch_fits(e, x);
+    if (again && x->i->behind == 0) {
+        asm_jcc_to(&e->a, x->opcode & 15, e->rounds.p);
+        own_branch(e, NULL);
+        return true;
+    }
     struct Out *o = emit_out(e, asm_jcc(&e->a, x->opcode & 15), OUT_TAKEN);
     o->link = tcg_exit_link(x->i);
     o->delta = x->i->imm;
+    o->again = again;
+    if (o->delta == 0)
+        own_branch(e, o);
     return true;
 }
 
 void emit_taken(struct Emit *e, const struct Out *o) {
     const struct Insn *i = e->insn[o->k].i;
+    if (o->again) {
+        if (i->behind != 0)
+            asm_alu_imm(&e->a, ALU_SUB, 64, AT_TCG(icount), i->behind);
+        asm_jmp_to(&e->a, e->rounds.p);
+        return;
+    }
     vec_move(e, o->vec_dirty, true);
     vec_end(e);
     flags_flush(e, &o->pending);

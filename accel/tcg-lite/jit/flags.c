@@ -93,6 +93,11 @@ void flags_flush(struct Emit *e, const struct Pending *p) {
     }
 }
 
+bool flags_same_pending(const struct Pending *p, const struct Pending *q) {
+    return p->kind == q->kind && p->bits == q->bits && p->is_imm == q->is_imm && p->a == q->a && p->b == q->b &&
+           p->imm == q->imm;
+}
+
 static unsigned log_bytes(unsigned bits) { return bits == 8 ? 0 : bits == 16 ? 1 : bits == 32 ? 2 : 3; }
 
 void flags_flush_seldom(struct Emit *e, const struct Pending *p) {

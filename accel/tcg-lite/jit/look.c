@@ -56,7 +56,7 @@ void jit_info(const struct Jit *j, FILE *f) {
 /* ---- host code ---- */
 
 struct Parts {
-    struct CpuHostCode part[BLOCK_MAX_INSNS + 3];
+    struct CpuHostCode part[BLOCK_MAX_INSNS + 4];
     unsigned n;
     ptrdiff_t run;
 };
@@ -78,7 +78,7 @@ void jit_show(const struct Emit *e, const uint8_t *often_end, const uint8_t *sel
     add_part(&p, (struct CpuHostCode){.rip = rip, .what = "entry"}, e->loop, e->insn[0].at);
     for (unsigned k = 0; k < e->n; k++) {
         const struct EmitInsn *x = &e->insn[k];
-        const uint8_t *end = k + 1 < e->n ? e->insn[k + 1].at : often_end;
+        const uint8_t *end = k + 1 < e->n ? e->insn[k + 1].at : e->often_end;
         const struct CpuHostCode part = {.rip = rip + off,
                                          .insn = e->bytes + off,
                                          .insn_size = x->i->len,
@@ -88,6 +88,7 @@ void jit_show(const struct Emit *e, const uint8_t *often_end, const uint8_t *sel
         add_part(&p, part, x->at, end);
         off += x->i->len;
     }
+    add_part(&p, (struct CpuHostCode){.rip = rip, .what = "later rounds"}, e->often_end, often_end);
     add_part(&p, (struct CpuHostCode){.rip = rip, .what = "out of line"}, seldom, e->a.p);
     trace->translated(trace->opaque, e->t->cpu, p.part, p.n);
 }

@@ -207,14 +207,9 @@ struct Out *emit_out(struct Emit *e, uint8_t *jump, int kind) {
     return o;
 }
 
-static bool same_pending(const struct Pending *p, const struct Pending *q) {
-    return p->kind == q->kind && p->bits == q->bits && p->is_imm == q->is_imm && p->a == q->a && p->b == q->b &&
-           p->imm == q->imm;
-}
-
 static bool is_last_bail(const struct Emit *e, const struct Out *o) {
     return e->last_bail.at != NULL && e->last_bail.k == o->k && e->last_bail.vec_dirty == o->vec_dirty &&
-           same_pending(&e->last_bail.pending, &o->pending);
+           flags_same_pending(&e->last_bail.pending, &o->pending);
 }
 
 bool emit_bailed(struct Emit *e, const struct Out *o) {

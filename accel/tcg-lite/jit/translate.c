@@ -188,27 +188,11 @@ static void leave_here(struct Emit *e) {
 }
 
 /** What an emitter may change before it finds that it can't. */
-struct Before {
-    uint8_t *p;
-    struct Pending pending;
-    unsigned outs;
-    uint8_t host;
-    bool plain;
-    uint16_t vec_have, vec_dirty;
-    struct Look look[LOOKS];
-};
-
-static struct Before note(const struct Emit *e) {
-    struct Before b = {e->a.p, e->pending, e->outs, e->host, e->plain, e->vec_have, e->vec_dirty, {{0}}};
-    memcpy(b.look, e->look, sizeof(b.look));
-    return b;
-}
-
-static void take_back(struct Emit *e, const struct Before *b) {
+static void take_back(struct Emit *e, const struct EmitState *b, unsigned outs) {
     e->a.p = b->p;
     e->a.bad = false;
     e->pending = b->pending;
-    e->outs = b->outs;
+    e->outs = outs;
     e->host = b->host;
     e->plain = b->plain;
     e->vec_have = b->vec_have;
@@ -218,14 +202,15 @@ static void take_back(struct Emit *e, const struct Before *b) {
 }
 
 static bool try_emit(struct Emit *e, struct EmitInsn *x, EmitFn emitter) {
-    struct Before before = note(e);
+    struct EmitState before = emit_state(e);
+    unsigned outs = e->outs;
     e->failed |= e->a.bad;
     e->spoilt = false;
     e->written = 0;
     x->emitter = emitter;
     enter_here(e);
     if (!emitter(e, x) || e->a.bad) {
-        take_back(e, &before);
+        take_back(e, &before, outs);
         return false;
     }
     if (e->spoilt)
@@ -239,6 +224,8 @@ static void emit_one(struct Emit *e) {
     x->at = e->a.p;
     if (x->emitter != NULL && x->emitter != emit_call_exec && try_emit(e, x, x->emitter)) {
         e->jit->insns++;
+        if (e->own.known && e->own.k == e->k)
+            e->own.after = emit_state(e);
         return;
     }
     if (x->emitter != NULL && emit_may_call(x) && try_emit(e, x, emit_call_exec)) {
@@ -269,6 +256,11 @@ static void emit_outs(struct Emit *e) {
         case OUT_LINK: emit_link_slow(e, &o); break;
         case OUT_FIND: emit_find_slow(e, &o); break;
         case OUT_EDGE:
+            if (o.again) {
+                vec_move_seldom(e, o.vec_dirty, true);
+                vec_end(e);
+                flags_flush_seldom(e, &o.pending);
+            }
             asm_const_ptr(&e->a, TEMP, e->b);
             asm_store(&e->a, 64, AT_TCG(slow_block), TEMP);
             asm_lea(&e->a, TEMP, AT_TCG(edge));
@@ -312,23 +304,16 @@ static void emit_entries(struct Emit *e) {
 
 /* ---- the block ---- */
 
-/** As tcg_enter. */
-static void emit_entry(struct Emit *e) {
-    struct Asm *a = &e->a;
-    e->loop = a->p;
-    asm_load(a, 64, TEMP, AT_TCG(icount));
-    asm_alu_imm(a, ALU_ADD, 64, rm_reg(TEMP), e->b->count);
-    asm_store(a, 64, AT_TCG(icount), TEMP);
-    asm_alu(a, ALU_CMP, 64, TEMP, AT_TCG(limit));
-    emit_out(e, asm_jcc(a, COND_A), OUT_EDGE);
-}
-
 static void emit_often(struct Emit *e) {
+    e->loop = e->a.p;
     emit_entry(e);
     for (e->k = 0; e->k < e->n; e->k++)
         emit_one(e);
     if (e->b->falls && e->insn[e->n - 1].emitter != NULL)
         emit_falls(e);
+    e->often_end = e->a.p;
+    if (e->own.known && !e->a.bad)
+        emit_rounds(e);
 }
 
 /** What is out of line has a place of its own, so that what is executed lies close together. */
