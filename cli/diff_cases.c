@@ -69,21 +69,21 @@ int diff_insn_main(int argc, char **argv) {
     uint64_t length = 1, cpl = 3;
     const char *shard = NULL;
     const struct DiffOption options[DIFF_OPTIONS] = {{"--forms", &o.forms, NULL, NULL},
-                                            {"--cases", NULL, &o.cases, NULL},
-                                            {"--seed", NULL, &o.seed, NULL},
-                                            {"--length", NULL, &length, NULL},
-                                            {"--mode", &o.mode, NULL, NULL},
-                                            {"--cpl", NULL, &cpl, NULL},
-                                            {"--cpu", &o.cpu, NULL, NULL},
-                                            {"--engines", &o.engines, NULL, NULL},
-                                            {"--undefined", NULL, NULL, &o.undefined},
-                                            {"--coverage", &o.html, NULL, &o.coverage},
-                                            {"--shrink", NULL, NULL, &o.shrink},
-                                            {"--save", &o.save, NULL, NULL},
-                                            {"--record", &o.record, NULL, NULL},
-                                            {"--each", NULL, &o.each, NULL},
-                                            {"--shard", &shard, NULL, NULL},
-                                            {"--report", &o.report, NULL, NULL}};
+                                                     {"--cases", NULL, &o.cases, NULL},
+                                                     {"--seed", NULL, &o.seed, NULL},
+                                                     {"--length", NULL, &length, NULL},
+                                                     {"--mode", &o.mode, NULL, NULL},
+                                                     {"--cpl", NULL, &cpl, NULL},
+                                                     {"--cpu", &o.cpu, NULL, NULL},
+                                                     {"--engines", &o.engines, NULL, NULL},
+                                                     {"--undefined", NULL, NULL, &o.undefined},
+                                                     {"--coverage", &o.html, NULL, &o.coverage},
+                                                     {"--shrink", NULL, NULL, &o.shrink},
+                                                     {"--save", &o.save, NULL, NULL},
+                                                     {"--record", &o.record, NULL, NULL},
+                                                     {"--each", NULL, &o.each, NULL},
+                                                     {"--shard", &shard, NULL, NULL},
+                                                     {"--report", &o.report, NULL, NULL}};
     unsigned files;
     char why[512];
     int e = diff_parse(options, usage_insn, argc, argv, &files);
@@ -120,12 +120,11 @@ int diff_vectors_main(int argc, char **argv) {
 
 int diff_replay_main(int argc, char **argv) {
     Twin86DiffReplay o = {.file = (const char *const *)(argv + 1)};
-    const struct DiffOption options[DIFF_OPTIONS] = {
-        {"--cpu", &o.cpu, NULL, NULL},
-        {"--only", &o.only, NULL, NULL},
-        {"--engines", &o.engines, NULL, NULL},
-        {"--shrink", NULL, NULL, &o.shrink},
-        {"--record", &o.record, NULL, NULL}};
+    const struct DiffOption options[DIFF_OPTIONS] = {{"--cpu", &o.cpu, NULL, NULL},
+                                                     {"--only", &o.only, NULL, NULL},
+                                                     {"--engines", &o.engines, NULL, NULL},
+                                                     {"--shrink", NULL, NULL, &o.shrink},
+                                                     {"--record", &o.record, NULL, NULL}};
     char why[512];
     int e = diff_parse(options, usage_replay, argc, argv, &o.files);
     if (e >= 0)

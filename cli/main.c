@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* twin86: options, one machine, and a loop between the terminal and the guest until the run ends. */
+#include "cli/terminal/terminal.h"
 #include "diff.h"
 #include "exits.h"
 #include "host_fd.h"
 #include "run.h"
-#include "terminal.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -189,6 +189,9 @@ static int64_t wait_us(struct Run *r) {
         us = 10000; /* the queue is full: see whether the guest has taken some */
     if (r->console.background && (us < 0 || us > 200000))
         us = 200000; /* no signal tells that the terminal is ours again */
+    int64_t frame = console_frame_us(&r->console);
+    if (frame >= 0 && (us < 0 || us > frame))
+        us = frame;
     int64_t retry = outputs_retry_us(&r->outputs);
     return retry >= 0 && (us < 0 || retry < us) ? retry : us;
 }
@@ -210,6 +213,15 @@ static void tell_end(struct Run *r) {
             complain(r, "the guest has stopped (%s); Ctrl-A C: monitor, Ctrl-A X: quit", state);
 }
 
+/* However often the loop comes round. */
+static void draw_frame(struct Run *r) {
+    int64_t frame = console_frame_us(&r->console), now = frame >= 0 ? now_us() : 0;
+    if (frame < 0 || now < r->frame_at)
+        return;
+    r->frame_at = now + frame;
+    console_frame(&r->console);
+}
+
 /* Serve terminal, guest and clients until the session ends. False: the time is up, and the guest stands. */
 static bool serve(struct Run *r, Twin86Event *event) {
     while (!twin86_session_ended(r->session, event)) {
@@ -219,6 +231,7 @@ static bool serve(struct Run *r, Twin86Event *event) {
         twin86_session_poll(r->session, wait_us(r));
         if (r->console.held > 0)
             console_send(&r->console);
+        draw_frame(r);
         if (!twin86_session_ended(r->session, event))
             tell_end(r);
         if (handover_due(r))
@@ -232,8 +245,9 @@ static bool serve(struct Run *r, Twin86Event *event) {
     return true;
 }
 
-/* The terminal is the guest's serial port, the monitor's prompt, or both in turn. */
-static void start_console(struct Run *r) {
+/* The terminal is the guest's serial port, the monitor's prompt, its screen, or two of these in turn. 0, or the exit
+ * code. */
+static int start_console(struct Run *r) {
     bool is_socket;
     int in = host_fd_without_waits(STDIN_FILENO, false, &is_socket);
     r->console = (struct Console){
@@ -245,12 +259,19 @@ static void start_console(struct Run *r) {
         .to_guest = r->options.serial.kind == SINK_STDIO,
         .open = true,
     };
-    if ((r->console.to_guest || r->options.monitor_here) && terminal_init()) {
+    if ((r->console.to_guest || r->options.monitor_here || r->options.curses) && terminal_init()) {
         terminal_raw();
         r->console.raw = true;
     }
     if (r->options.monitor_here)
         console_start_monitor(&r->console);
+    if (!r->options.curses)
+        return 0;
+    char why[256];
+    r->console.screen = screen_open(r->machine, r->out, r->console.in, why, sizeof(why));
+    if (r->console.screen == NULL)
+        complain(r, "%s", why);
+    return r->console.screen != NULL ? 0 : EXIT_BAD_USAGE;
 }
 
 /* The session is over, or its time. The exit code. */
@@ -274,8 +295,9 @@ static int end_run(struct Run *r, bool ended, const Twin86Event *event) {
 static int run_guest(struct Run *r) {
     Twin86Event event = {0};
     r->deadline = r->options.timeout_ms < 0 ? -1 : now_us() + r->options.timeout_ms * 1000;
-    start_console(r);
-    int e = confine(r);
+    int e = start_console(r);
+    if (e == 0)
+        e = confine(r);
     if (e != 0) {
         console_end(&r->console);
         terminal_restore();

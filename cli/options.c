@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The command line: one table of options, named as QEMU names them. See options.h. */
+#include "cli/terminal/screen.h"
 #include "options_internal.h"
 #include "values.h"
 
@@ -235,8 +236,11 @@ static bool set_gdb(struct Context *c, char *arg) { return is_none(arg) || add_s
 static bool set_gdb_default(struct Context *c, char *arg) { return (void)arg, set_gdb(c, "tcp::1234"); }
 
 /* Things that twin86 does not have; hands type the option to switch them off. */
-static bool set_none(struct Context *c, char *arg) {
-    return strcmp(arg, "none") == 0 || wrong(c, "'%s' is not supported; only none is", arg);
+static bool set_display(struct Context *c, char *arg) {
+    c->o->curses = strcmp(arg, "curses") == 0;
+    if (c->o->curses && !screen_is_there())
+        return wrong(c, "this build has no ncurses (libncurses-dev), so no curses; none is there");
+    return c->o->curses || strcmp(arg, "none") == 0 || wrong(c, "'%s' is not supported; curses and none are", arg);
 }
 
 static bool set_no_graphics(struct Context *c, char *arg) { return (void)arg, c->o->no_graphics = true; }
@@ -516,7 +520,7 @@ static const struct OptionRow {
     {"mon", ARG_NEEDED, "chardev=ID", set_mon},
     {"debugcon", ARG_NEEDED, "stdio, file:PATH, null, chardev:ID or what -serial takes", set_debugcon},
     {"nographic", ARG_NONE, NULL, set_no_graphics},
-    {"display", ARG_NEEDED, "none", set_none},
+    {"display", ARG_NEEDED, "curses or none", set_display},
     {"vga", ARG_NEEDED, "std or none", set_vga},
     {"monitor", ARG_NEEDED, "stdio, unix:PATH, tcp:[HOST]:PORT, chardev:ID, pty or none", set_monitor},
     {"gdb", ARG_NEEDED, "tcp:[HOST]:PORT, unix:PATH or none", set_gdb},
@@ -592,6 +596,24 @@ static void settle_vga(struct Options *o) {
         o->config.vga = TWIN86_VGA_STD;
 }
 
+/* -display curses has the terminal for itself. */
+static bool settle_terminal(struct Options *o, char *why, size_t n) {
+    const char *other = o->no_graphics ? "-nographic" : o->monitor_here ? "-monitor stdio" : NULL;
+    if (!o->curses)
+        return true;
+    if (o->config.debugcon && o->config.debugcon_to == NULL && o->debugcon.kind == SINK_STDIO)
+        other = "-debugcon stdio";
+    if (o->serial_given && o->serial.kind == SINK_STDIO)
+        other = "-serial stdio";
+    if (other != NULL) {
+        snprintf(why, n, "-display curses: %s wants the terminal, too", other);
+        return false;
+    }
+    if (o->serial.kind == SINK_STDIO)
+        o->serial.kind = SINK_NULL;
+    return true;
+}
+
 /* What only the whole command line can show. */
 static bool check(struct Options *o, char *why, size_t n) {
     if (o->config.handover && strchr(o->config.accel, ':') == NULL) {
@@ -604,7 +626,7 @@ static bool check(struct Options *o, char *why, size_t n) {
         o->config.debug_exit = true; /* by which the guest that is built in says that something went wrong */
     else
         o->config.default_network = !o->no_defaults; /* for which that guest has no driver */
-    return settle_chardevs(o, why, n);
+    return settle_chardevs(o, why, n) && settle_terminal(o, why, n);
 }
 
 bool options_parse(struct Options *o, int argc, char **argv, char *why, size_t n) {

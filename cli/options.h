@@ -82,8 +82,9 @@ struct Options {
     const char *netdevs[DISK_OPTIONS_MAX + 1];
     const char *nics[DISK_OPTIONS_MAX + 1];
     const char *nets[DISK_OPTIONS_MAX + 1];
-    bool no_defaults; /* -nodefaults */
+    bool no_defaults;            /* -nodefaults */
     bool no_graphics, vga_given; /* -nographic; -vga */
+    bool curses;                 /* -display curses */
     const char *fsdevs[DISK_OPTIONS_MAX + 1];
     char boot[512];           /* config.boot points here, once one was given */
     const char *process_name; /* NULL: the program's own */

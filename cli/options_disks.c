@@ -61,8 +61,8 @@ bool set_disk(struct Context *c, char *arg) {
     char *text = malloc(size); /* as long as the program */
     if (text == NULL)
         return wrong(c, "out of memory");
-    int used = snprintf(text, size, "if=%s,index=%u,media=%s,file=", places[i].interface, places[i].index,
-                        places[i].media);
+    int used =
+        snprintf(text, size, "if=%s,index=%u,media=%s,file=", places[i].interface, places[i].index, places[i].media);
     put_name(text + used, arg);
     return add_drive(c, text);
 }

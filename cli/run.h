@@ -3,7 +3,7 @@
 #ifndef TWIN86_CLI_RUN_H
 #define TWIN86_CLI_RUN_H
 
-#include "console.h"
+#include "cli/terminal/console.h"
 #include "options.h"
 #include "output.h"
 
@@ -16,6 +16,7 @@ struct Run {
     struct Output *serial, *debugcon; /* NULL: discarded */
     struct Output *log, *exit_log;    /* -D, -exit-stats: err unless a file was named */
     int64_t deadline, handover_at;    /* host us; -1: none */
+    int64_t frame_at;                 /* host us: when the screen may be drawn again */
     struct Console console;
     const char *last_state; /* the session's */
     bool over;              /* the session has ended; what remains is to write out what there is to say */

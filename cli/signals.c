@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Signals of the process. */
+#include "cli/terminal/terminal.h"
 #include "host_fd.h"
 #include "run.h"
-#include "terminal.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -55,7 +55,10 @@ void signals_read(void *opaque, int fd, short revents) {
     while (read(fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
         switch (info.ssi_signo) {
         case SIGTSTP: stop(); break;
-        case SIGCONT: terminal_continued(); break;
+        case SIGCONT:
+            terminal_continued();
+            console_resized(&r->console); /* others have written to the terminal */
+            break;
         case SIGWINCH: console_resized(&r->console); break;
         default:
             r->exit_signal = (int)info.ssi_signo;

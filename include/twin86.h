@@ -153,8 +153,8 @@ typedef struct Twin86Config {
     unsigned max_cpus; /* those that the board has room for; they must be the product of what follows */
     unsigned sockets, dies, cores, threads;
     enum Twin86Vga vga; /* a display adapter in the first slot; `devices` may have one, too; default none */
-    bool perf_map; /* tell perf(1) of translated code, in /tmp/perf-PID.map; tcg-lite only; default off */
-    bool jit_dump; /* ... in jit-PID.dump in the current folder, for perf inject --jit; default off */
+    bool perf_map;      /* tell perf(1) of translated code, in /tmp/perf-PID.map; tcg-lite only; default off */
+    bool jit_dump;      /* ... in jit-PID.dump in the current folder, for perf inject --jit; default off */
 } Twin86Config;
 
 /** Where output goes: serial_output, debugcon_output, trace_output. */
@@ -463,6 +463,22 @@ TWIN86_API int twin86_serve_gdb(Twin86Session *session, const char *where, char 
 TWIN86_API void twin86_hold_output(Twin86Machine *machine, enum Twin86OutputKind kind, bool held);
 
 /* ---- serial port --------------------------------------------------------------------------------------------- */
+
+enum { TWIN86_SCREEN_CELLS = 16384 };
+
+/** A text mode's screen, see twin86_screen. */
+typedef struct Twin86Screen {
+    unsigned columns, rows;             /* 0: no text is shown, but graphics or nothing */
+    int cursor;                         /* the cell that it is in; -1: none is shown */
+    bool blinks;                        /* bit 15 of a cell: it blinks; else: its background is bright */
+    uint16_t cell[TWIN86_SCREEN_CELLS]; /* row after row: the character in code page 437, VGA's attribute << 8 */
+} Twin86Screen;
+
+/** What the display adapter shows, in characters. 0; -ENODEV: there is none; -ENOMEM. Any thread. */
+TWIN86_API int twin86_screen(Twin86Machine *machine, Twin86Screen *screen);
+/** Press these keys together and release them `ms` later, after those before; so long nothing else is pressed. Names as
+ *  QEMU's: "a", "ret", "ctrl". 0; -EINVAL: there is no such key; -ENOSPC: try again later. Any thread. */
+TWIN86_API int twin86_press(Twin86Machine *machine, const char *const *keys, unsigned count, unsigned ms);
 
 /** Give bytes to COM1's receiver. They are queued (up to 64 KiB) until the guest takes them. Returns how many were
  *  taken. Any thread, any time. */

@@ -95,4 +95,17 @@ static inline bool vga_exists(const struct Vga *v) { return v->memory.host != NU
  */
 int vga_render(struct Vga *v, struct Surface *s);
 
+enum { VGA_TEXT_CELLS = 16384 };
+
+/** A text mode's screen. */
+struct VgaText {
+    unsigned columns, rows;        /* 0: it is none, but graphics, or dark */
+    int cursor;                    /* its cell; -1: there is none to be seen */
+    bool blinks;                   /* bit 7 of an attribute: the character blinks, instead of a bright background */
+    uint16_t cell[VGA_TEXT_CELLS]; /* row after row: character, and attribute << 8 */
+};
+
+/** What characters are on the screen. Rows that there is no room for are left out. */
+void vga_text_screen(struct Vga *v, struct VgaText *text);
+
 #endif

@@ -125,6 +125,8 @@ struct VgaPicture {
 /** One line of `raster.dots_shown` dots, and up to two characters beyond them. */
 void vga_text_line(const struct VgaPicture *p, const struct VgaLine *line, uint32_t *out);
 void vga_graphics_line(const struct VgaPicture *p, const struct VgaLine *line, uint32_t *out);
+/** The characters of a line, `count` of them. The index of the one that has the cursor, or -1. */
+int vga_text_cells(const struct VgaPicture *p, const struct VgaLine *line, unsigned count, uint16_t *out);
 /** The double word that the CRT controller's counter names: planes 0 to 3, lowest byte first. */
 static inline uint32_t vga_planes(const struct VgaPicture *p, unsigned address) {
     const uint8_t *at = p->memory + 4ull * (address & p->address_mask);

@@ -116,6 +116,25 @@ static void draw_lines(const struct VgaPicture *p, struct Surface *out, uint32_t
     }
 }
 
+/* ---- characters ---- */
+
+/* A row of characters begins where the row scan counter does, or at the top of the screen. */
+static void collect_rows(const struct VgaPicture *p, struct VgaText *t) {
+    struct Beam b = first_line(p);
+    for (unsigned y = 0; y < p->raster.lines_shown && (t->rows + 1) * t->columns <= VGA_TEXT_CELLS; y++) {
+        b.line.address = b.row_address;
+        if (!b.second && (b.line.row == 0 || y == 0)) {
+            unsigned first = t->rows++ * t->columns;
+            int cursor = vga_text_cells(p, &b.line, t->columns, t->cell + first);
+            t->cursor = cursor >= 0 ? (int)first + cursor : t->cursor;
+        }
+        if (y == line_compare(p->s))
+            split(&b, p->s);
+        else
+            next_line(&b);
+    }
+}
+
 /* ---- pictures ---- */
 
 static void draw_packed(const struct VgaPicture *p, struct Surface *out, uint32_t *dots) {
@@ -173,4 +192,16 @@ int vga_render(struct Vga *v, struct Surface *out) {
         draw_lines(&p, out, dots);
     free(dots);
     return 0;
+}
+
+void vga_text_screen(struct Vga *v, struct VgaText *t) {
+    struct VgaPicture p = describe(v);
+    bool graphics = vga_dispi_on(p.s) || (p.s->gfx[GFX_MISC] & GFX_GRAPHICS) != 0;
+    t->columns = t->rows = 0;
+    t->cursor = -1;
+    t->blinks = (p.s->attr[ATTR_MODE] & ATTR_BLINK) != 0;
+    if (graphics || p.s->crt[CRT_H_DISPLAY_END] == 0 || is_dark(p.s))
+        return;
+    t->columns = p.raster.dots_shown / p.raster.char_dots;
+    collect_rows(&p, t);
 }

@@ -71,3 +71,16 @@ void vga_text_line(const struct VgaPicture *p, const struct VgaLine *line, uint3
         out = put_dots(out, dots, width, twice, p->attribute[attribute & 0xf], p->attribute[back]);
     }
 }
+
+int vga_text_cells(const struct VgaPicture *p, const struct VgaLine *line, unsigned count, uint16_t *out) {
+    bool shown = (p->s->crt[CRT_CURSOR_START] & CURSOR_OFF) == 0 &&
+                 (p->s->crt[CRT_CURSOR_START] & 0x1f) <= (p->s->crt[CRT_CURSOR_END] & 0x1f);
+    unsigned cursor = cursor_address(p->s);
+    int at = -1;
+    for (unsigned i = 0; i < count; i++) {
+        out[i] = (uint16_t)vga_planes(p, line->address + i);
+        if (shown && ((line->address + i) & 0xffff) == (cursor & 0xffff))
+            at = (int)i;
+    }
+    return at;
+}

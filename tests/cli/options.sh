@@ -168,7 +168,15 @@ refused "'mode=x' is not known" -mon chardev=x,mode=x
 refused "there is no -chardev with id=x" -mon chardev=x
 refused "a host end is for one machine" diff guest -serial pty
 refused "'telnet:x' is not supported" -debugcon telnet:x
-refused "only none is" -display gtk
+refused "curses and none are" -display gtk
+if "$twin86" -display curses -version >/dev/null 2>&1; then
+    refused "no terminal" -display curses
+    refused "-nographic wants the terminal" -display curses -nographic
+    refused "-serial stdio wants the terminal" -display curses -serial stdio
+    refused "-monitor stdio wants the terminal" -display curses -monitor stdio
+else
+    refused "no ncurses" -display curses
+fi
 refused "'cirrus' is not supported; std and none are" -vga cirrus
 refused "there is a display adapter already" -vga std -device VGA
 refused "vgamem_mb=3 is not right" -device VGA,vgamem_mb=3

@@ -25,6 +25,7 @@ struct Bench {
     struct Vga vga;
     struct I8042 kbc;
     struct Surface screen;
+    struct VgaText text;
 };
 
 static void demand(bool good, const char *what) {
@@ -56,6 +57,7 @@ static void look(struct Bench *b) {
     if ((s->dispi[4] & 1) != 0 && (uint32_t)s->dispi[1] * s->dispi[2] > 1 << 20)
         return;
     demand(vga_render(&b->vga, &b->screen) == 0, "no picture");
+    vga_text_screen(&b->vga, &b->text);
     demand(b->screen.width != 0 && b->screen.height != 0, "a picture of no size");
 }
 

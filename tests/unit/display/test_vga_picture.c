@@ -106,6 +106,38 @@ START_TEST(cursor_and_blinking) {
 }
 END_TEST
 
+/* Characters as they are shown: from the start address on, below a split screen from 0 on, the cursor where it is. */
+START_TEST(screen_in_characters) {
+    static struct VgaText t;
+    vga_bench_text(&b);
+    vga_index(&b, 0x3d4, 0xd, 40);
+    vga_index(&b, 0x3d4, 0xf, 40 + 2 * 80 + 7);
+    vga_text_screen(&b.vga, &t);
+    ck_assert_uint_eq(t.columns, 80);
+    ck_assert_uint_eq(t.rows, 25);
+    ck_assert_int_eq(t.cursor, 2 * 80 + 7);
+    for (unsigned i = 0; i < 80 * 25; i++)
+        ck_assert_uint_eq(t.cell[i], plane(0, 40 + i) | plane(1, 40 + i) << 8);
+    vga_index(&b, 0x3d4, 8, 5); /* the first row is half out of sight, so the last one half in it */
+    vga_index(&b, 0x3d4, 0xa, 0x20);
+    vga_text_screen(&b.vga, &t);
+    ck_assert_uint_eq(t.rows, 26);
+    ck_assert_int_eq(t.cursor, -1);
+    vga_index(&b, 0x3d4, 8, 0);
+    vga_index(&b, 0x3d4, 7, 0x0f); /* line compare 319 */
+    vga_index(&b, 0x3d4, 9, 0x0f);
+    vga_index(&b, 0x3d4, 0x18, 0x3f);
+    vga_index(&b, 0x3d4, 7, 0x1f);
+    vga_text_screen(&b.vga, &t);
+    ck_assert_uint_eq(t.rows, 25);
+    ck_assert_uint_eq(t.cell[19 * 80], plane(0, 40 + 19 * 80) | plane(1, 40 + 19 * 80) << 8);
+    ck_assert_uint_eq(t.cell[20 * 80 + 3], plane(0, 3) | plane(1, 3) << 8);
+    vga_bench_13h(&b);
+    vga_text_screen(&b.vga, &t);
+    ck_assert_uint_eq(t.columns, 0);
+}
+END_TEST
+
 START_TEST(fonts_and_underline) {
     vga_bench_text(&b);
     vga_index(&b, 0x3d4, 0xa, 0x20);
@@ -308,6 +340,7 @@ END_TEST
 
 /* Whatever registers hold: a picture, from memory that there is. (Under ASan that says more.) */
 START_TEST(any_state_has_a_picture) {
+    static struct VgaText text;
     for (unsigned round = 0; round < suite_rounds(48); round++) {
         struct VgaState *s = &b.vga.state;
         for (uint8_t *p = &s->misc; p < (uint8_t *)(s + 1); p++)
@@ -319,6 +352,8 @@ START_TEST(any_state_has_a_picture) {
         s->dispi[3] = (uint16_t[]){4, 8, 15, 16, 24, 32, 77, 0}[round % 8];
         vga_restored(&b.vga);
         ck_assert_int_eq(vga_render(&b.vga, &b.screen), 0);
+        vga_text_screen(&b.vga, &text);
+        ck_assert_uint_le(text.columns * text.rows, VGA_TEXT_CELLS);
         for (unsigned i = 0; i < 32; i++) {
             uint64_t at = 0xa0000 + (unsigned)rand() % 0x20000;
             bus_write_uint(b.bench.bus, at, (unsigned)rand(), 1 << i % 4);
@@ -355,6 +390,7 @@ Suite *vga_picture_suite(void) {
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, text_with_nine_dots);
     tcase_add_test(t, cursor_and_blinking);
+    tcase_add_test(t, screen_in_characters);
     tcase_add_test(t, fonts_and_underline);
     tcase_add_test(t, planar);
     tcase_add_test(t, panning_and_split_screen);

@@ -2,7 +2,7 @@
 /* Raw mode and back. See terminal.h. */
 #include "terminal.h"
 
-#include "host_fd.h"
+#include "cli/host_fd.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 static struct termios saved;
-static bool is_terminal;
+static bool is_terminal, is_plain; /* plain: what is written is not translated */
 static volatile sig_atomic_t is_raw;
 
 void terminal_restore(void) {
@@ -50,6 +50,7 @@ static void set_raw(void) {
     raw.c_iflag &= ~(tcflag_t)(IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR | ICRNL | IXON);
     raw.c_lflag &= ~(tcflag_t)(ECHO | ECHONL | ICANON | ISIG | IEXTEN);
     raw.c_cflag |= CS8;
+    raw.c_oflag &= is_plain ? ~(tcflag_t)OPOST : ~(tcflag_t)0;
     raw.c_cc[VMIN] = 1;
     raw.c_cc[VTIME] = 0;
     is_raw = 1; /* first: a signal in between restores once too often rather than never */
@@ -58,6 +59,12 @@ static void set_raw(void) {
 
 void terminal_raw(void) {
     if (is_terminal && !is_raw && tcgetpgrp(STDIN_FILENO) == getpgrp())
+        set_raw();
+}
+
+void terminal_translate(bool on) {
+    is_plain = !on;
+    if (is_raw)
         set_raw();
 }
 

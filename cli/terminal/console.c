@@ -2,10 +2,11 @@
 /* See console.h. */
 #include "console.h"
 
-#include "host_fd.h"
+#include "cli/host_fd.h"
 #include "terminal.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -20,6 +21,8 @@ static void leave_monitor(struct Console *c) {
     edit_end(c->edit);
     c->monitor = false;
     say(c, "\n");
+    if (c->screen != NULL)
+        screen_again(c->screen);
 }
 
 /* A terminal that understands a VT100's sequences: nearly all do, and say so by any name but these. */
@@ -36,6 +39,8 @@ static void enter_monitor(struct Console *c) {
     if (c->text == NULL || c->edit == NULL)
         return;
     c->monitor = true;
+    if (c->screen != NULL)
+        screen_hide(c->screen);
     edit_begin(c->edit);
 }
 
@@ -47,13 +52,16 @@ void console_start_monitor(struct Console *c) {
 void console_resized(struct Console *c) {
     if (c->monitor)
         edit_show(c->edit);
+    else if (c->screen != NULL)
+        screen_resized(c->screen);
 }
 
 static void switch_monitor(struct Console *c) {
     if (!c->monitor) {
-        say(c, "\n");
+        if (c->screen == NULL)
+            say(c, "\n");
         enter_monitor(c);
-    } else if (c->to_guest) {
+    } else if (c->to_guest || c->screen != NULL) {
         leave_monitor(c);
     }
 }
@@ -82,6 +90,12 @@ static void monitor_byte(struct Console *c, uint8_t byte) {
 
 /* ---- keys ---- */
 
+/* What its keyboard has no room for waits. */
+static void press(struct Console *c, struct Stroke stroke) {
+    c->has_stroke = stroke_press(c->machine, &stroke) == -ENOSPC;
+    c->stroke = stroke;
+}
+
 static void escape_key(struct Console *c, uint8_t key) {
     static const char keys[] = "\r\nCtrl-A X  quit twin86\r\n"
                                "Ctrl-A H  this help\r\n"
@@ -92,6 +106,8 @@ static void escape_key(struct Console *c, uint8_t key) {
     case CTRL_A:
         if (c->monitor)
             monitor_byte(c, key);
+        else if (c->screen != NULL)
+            press(c, stroke_of(key));
         else
             c->input[c->held++] = key;
         break;
@@ -101,10 +117,38 @@ static void escape_key(struct Console *c, uint8_t key) {
     case 'E': c->handover = true; break;
     case 'h':
     case 'H':
-    case '?': say(c, keys); break;
+    case '?':
+        if (c->screen != NULL && !c->monitor)
+            enter_monitor(c); /* where there is room for it */
+        say(c, keys);
+        break;
     case 'c':
     case 'C': switch_monitor(c); break;
     default: /* as typed by mistake: nothing */ break;
+    }
+}
+
+/* Strokes go to the guest's keyboard, but for those behind Ctrl-A, and Alt-2, with which QEMU's users get to the
+ * monitor. */
+static void read_strokes(void *opaque, int fd, short revents) {
+    struct Console *c = opaque;
+    struct Stroke s;
+    (void)fd;
+    if (c->raw && !terminal_ours())
+        return;
+    if ((revents & (POLLHUP | POLLERR)) != 0)
+        c->open = false;
+    while (!c->monitor && !c->has_stroke && screen_read(c->screen, &s)) {
+        if (c->escape && s.byte >= 0) {
+            c->escape = false;
+            escape_key(c, (uint8_t)s.byte);
+        } else if (s.byte == CTRL_A) {
+            c->escape = true;
+        } else if (s.modifiers == STROKE_ALT && s.key != NULL && strcmp(s.key, "2") == 0) {
+            switch_monitor(c);
+        } else {
+            press(c, s);
+        }
     }
 }
 
@@ -135,7 +179,9 @@ static void read_keys(void *opaque, int fd, short revents) {
 
 void console_watch(struct Console *c) {
     c->background = c->raw && !terminal_ours();
-    if (c->to_guest || c->monitor)
+    if (c->screen != NULL && !c->monitor)
+        twin86_session_watch(c->session, c->in, c->open && !c->has_stroke && !c->background, read_strokes, c);
+    else if (c->to_guest || c->monitor)
         twin86_session_watch(c->session, c->in, c->open && c->held == 0 && !c->background, read_keys, c);
 }
 
@@ -145,7 +191,21 @@ void console_send(struct Console *c) {
     c->held -= taken;
 }
 
+int64_t console_frame_us(const struct Console *c) { return c->screen != NULL && !c->monitor ? SCREEN_FRAME_US : -1; }
+
+void console_frame(struct Console *c) {
+    if (c->screen == NULL)
+        return;
+    if (c->has_stroke)
+        press(c, c->stroke);
+    screen_show(c->screen);
+}
+
 void console_end(struct Console *c) {
+    if (c->screen != NULL) {
+        screen_close(c->screen);
+        c->screen = NULL;
+    }
     if (c->monitor && c->edit != NULL)
         leave_monitor(c);
     twin86_session_unwatch(c->session, c->in);

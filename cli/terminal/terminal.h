@@ -12,6 +12,9 @@
 bool terminal_init(void);
 /** Every key goes to the guest, ^C and ^Z too. Does nothing in the background or without a terminal. */
 void terminal_raw(void);
+/** Whether a line feed that is written returns to the left margin, too, as it does at first. What ncurses draws wants
+ *  it not to. */
+void terminal_translate(bool on);
 /** We were stopped and go on: whoever had the terminal meanwhile may have changed its settings, as shells do. */
 void terminal_continued(void);
 /** True when what is typed is meant for us: then the terminal is raw. False in the background, where reading would stop

@@ -6,7 +6,7 @@
 #ifndef TWIN86_CLI_EDIT_H
 #define TWIN86_CLI_EDIT_H
 
-#include "output.h"
+#include "cli/output.h"
 
 #include <stdbool.h>
 #include <stdint.h>
