@@ -29,6 +29,9 @@ def commands(args):
     twin86_cpu, qemu_cpu = CPUS.get(args.cpu, (args.cpu, args.cpu))
     for engine in args.engines.split(","):
         name, _, program = engine.partition("=")
+        if name == "native":
+            found[name] = None
+            continue
         if name == "qemu":
             found[name] = [args.qemu, "-accel", "tcg", "-machine", "pc", "-nic", "none"]
             cpu = qemu_cpu
@@ -36,19 +39,32 @@ def commands(args):
             found[name] = [program or args.twin86, "-accel", args.accel, "-d", "stats"]
             cpu = twin86_cpu
         else:
-            sys.exit(f"--engines: {name} is none; there are twin86, qemu and NAME=PROGRAM")
+            sys.exit(f"--engines: {name} is none; there are twin86, qemu, native and NAME=PROGRAM")
         found[name] += ["-cpu", cpu] if cpu else []
     return found
 
 
+class Native:
+    """What the host itself computes: {workload: hash}, and in which time."""
+
+    def __init__(self, output):
+        self.sums = dict(re.findall(r"^bench: sum (\S+) (\S+)$", output, re.M))
+        self.cpu = {name: int(ms) / 1000 for name, ms in re.findall(r"^bench: cpu (\S+) (\d+)$", output, re.M)}
+        times = {at: dict(re.findall(rf"^bench: {at} (\S+) (\d+)$", output, re.M)) for at in ("begin", "end")}
+        self.wall = {name: (int(end) - int(times["begin"][name])) / 1e6 for name, end in times["end"].items()}
+        self.flags = []
+
+
 def on_host(work, names):
-    """{workload: hash} as the host computes it."""
-    said = subprocess.run(["/bin/bash", os.path.join(work, "work.sh"), work] + names, stdout=subprocess.PIPE, text=True)
-    sums = dict(re.findall(r"^bench: sum (\S+) (\S+)$", said.stdout, re.M))
+    with tempfile.NamedTemporaryFile() as scratch:
+        said = subprocess.run(["/bin/bash", os.path.join(work, "work.sh"), work] + names, stdout=subprocess.PIPE, text=True,
+                              env=dict(os.environ, BENCH_CPU=scratch.name))
+    native = Native(said.stdout)
+    sums = native.sums
     failed = [n for n, s in sums.items() if s == "failed"]
     if said.returncode or failed or not sums:
         sys.exit(f"on the host: {' '.join(failed)}\n{said.stdout[-1000:]}")
-    return sums
+    return native
 
 
 class Guests:
@@ -91,11 +107,14 @@ class Bench:
 
     def once(self, engine, command, guests, host):
         names = [n for n in self.only if n != "boot"]
-        if "boot" in self.only:
+        if "boot" in self.only and command is not None:
             self.add(engine, guests.run(command, guests.boot, "none"), ["boot"])
         if not names:
             return
-        result = guests.run(command, guests.programs, ",".join(names))
+        if command is None:
+            result = on_host(guests.work, names)
+        else:
+            result = guests.run(command, guests.programs, ",".join(names))
         self.flags[engine] = result.flags
         for name in names:
             if result.sums.get(name) != host[name]:
@@ -166,7 +185,7 @@ def print_table(bench, rows, total, n):
               for r in sorted(rows, key=lambda r: -r[e]["ratio"]["cpu"])[:3]) + " (CPU seconds)")
     for e in others:
         a, b = (set(bench.flags.get(x, [])) for x in (first, e))
-        if a or b:
+        if a and b:
             print(f"/proc/cpuinfo: only {first}: {' '.join(sorted(a - b)) or '-'}; only {e}: {' '.join(sorted(b - a)) or '-'}")
 
 
@@ -178,7 +197,8 @@ def main():
     parser.add_argument("--accel", default="tcg-lite", help="its engine; options too")
     parser.add_argument("--qemu", default="qemu-system-x86_64", help="its peer")
     parser.add_argument("--engines", default="twin86,qemu", metavar="NAME,...",
-                        help="which to run in turn (twin86,qemu); NAME=PROGRAM is another twin86, such as an older one")
+                        help="which to run in turn (twin86,qemu); native: the host itself; NAME=PROGRAM is another twin86, such as "
+                             "an older one")
     parser.add_argument("--cpu", default="default", help="default, sse2, v3 (AVX2 on both), max, or a name both know")
     parser.add_argument("--set", default="main", choices=SETS,
                         help="main: what the project measures itself by; other: what else people run; smp: with two threads")
@@ -193,15 +213,16 @@ def main():
         guests = Guests(args, folder)
         only = args.only.split(",") if args.only else []
         named = [n for n in only if n != "boot"]
-        host = on_host(guests.work, named) if named or not only else {}
+        host = on_host(guests.work, named).sums if named or not only else {}
         engines = commands(args)
-        bench = Bench(list(engines), only or ["boot"] * (args.set == "main") + list(host))
+        boot = args.set == "main" and None not in engines.values()  # the host does not boot for us
+        bench = Bench(list(engines), only or ["boot"] * boot + list(host))
         for i in range(args.n):
             for engine, command in engines.items():
                 bench.once(engine, command, guests, host)
                 print(f"run {i + 1}  {engine:8}" + "".join(
                     f" {what} {s['wall'][-1]:.2f} ({s['cpu'][-1]:.2f})" for what, s in bench.seconds[engine].items()), flush=True)
-        counter = next((c for e, c in engines.items() if e != "qemu"), None)
+        counter = next((c for e, c in engines.items() if e not in ("qemu", "native")), None)
         if counter and not args.no_count:
             bench.count(counter, guests)
 
