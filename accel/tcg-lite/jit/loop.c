@@ -65,9 +65,11 @@ static bool emit_again(struct Emit *e, const struct EmitInsn *x) {
     return true;
 }
 
+static bool has_emitter(const struct EmitInsn *x) { return x->emitter != NULL && x->emitter != emit_call_exec; }
+
 static bool emit_body(struct Emit *e) {
     for (e->k = 0; e->k < e->n; e->k++) {
-        if (!emit_again(e, &e->insn[e->k]))
+        if (!has_emitter(&e->insn[e->k]) || !emit_again(e, &e->insn[e->k]))
             return false;
         if (e->k == e->own.k && fits(e, &e->own.after)) { /* what comes now is there already */
             asm_jmp_to(&e->a, e->own.after.p);
@@ -79,18 +81,11 @@ static bool emit_body(struct Emit *e) {
     return true;
 }
 
-static bool all_have_emitters(const struct Emit *e) {
-    for (unsigned k = 0; k < e->n; k++)
-        if (e->insn[k].emitter == NULL || e->insn[k].emitter == emit_call_exec)
-            return false;
-    return true;
-}
-
 void emit_rounds(struct Emit *e) {
     enum { LEAST = 32 }; /* ways out that are left for what comes */
     unsigned outs = e->outs;
     const struct EmitState *s = &e->own.taken;
-    if (s->pending.kind == PENDING_ADX || !all_have_emitters(e))
+    if (s->pending.kind == PENDING_ADX)
         return;
     e->rounds = *s;
     e->rounds.p = e->a.p;
