@@ -95,13 +95,14 @@ static void tell_libraries(FILE *f) {
 
 static void tell_firmware(FILE *f) {
     static const char *const names[] = {FIRMWARE_BIOS, "OVMF.fd", "OVMF_CODE_4M.fd"};
-    static const struct Machine none; /* its configuration names no folders */
+    struct Machine *none = calloc(1, sizeof(*none)); /* its configuration names no folders */
     char why[512];
-    for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        char *path = firmware_find(&none, names[i], why, sizeof(why));
+    for (unsigned i = 0; none != NULL && i < sizeof(names) / sizeof(names[0]); i++) {
+        char *path = firmware_find(none, names[i], why, sizeof(why));
         fprintf(f, "firmware %s: %s\n", names[i], path != NULL ? path : "not found; Debian's packages seabios, ovmf");
         free(path);
     }
+    free(none);
 }
 
 void twin86_doctor_host(FILE *f) {
