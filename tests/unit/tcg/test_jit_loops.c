@@ -36,34 +36,43 @@ static const struct Loop loops[] = {
          0xff, 0xc9,                                           /* dec ecx */
          0x75, 0xf4),                                          /* jnz L */
     LOOP("pointers compared, a store in each round, into the next page", 120, 0x48, 0x8d, 0x47,
-         0x60,                                                                           /* lea rax, [rdi+96] */
-         0x48, 0x01, 0x3f,                                                               /* L: add [rdi], rdi */
-         0x4c, 0x8b, 0x37,                                                               /* mov r14, [rdi] */
-         0x49, 0xff, 0xce,                                                               /* dec r14 */
-         0x48, 0x83, 0xc7, 0x08,                                                         /* add rdi, 8 */
-         0x48, 0x39, 0xc7,                                                               /* cmp rdi, rax */
-         0x75, 0xee),                                                                    /* jne L */
-    LOOP("vector registers, and a branch out in the midst", 160, 0x66, 0x0f, 0xef, 0xc0, /* pxor xmm0, xmm0 */
-         0x66, 0x48, 0x0f, 0x6e, 0xcf,                                                   /* movq xmm1, rdi */
-         0xb9, 20, 0, 0, 0,                                                              /* mov ecx, 20 */
-         0x66, 0x0f, 0xd4, 0xc1,                                                         /* L: paddq xmm0, xmm1 */
-         0xf3, 0x0f, 0x6f, 0x17,                                                         /* movdqu xmm2, [rdi] */
-         0x66, 0x0f, 0xef, 0xca,                                                         /* pxor xmm1, xmm2 */
-         0x83, 0xf9, 0x03,                                                               /* cmp ecx, 3 */
-         0x74, 0x08,                                                                     /* je out */
-         0x48, 0x83, 0xc7, 0x06,                                                         /* add rdi, 6 */
-         0xff, 0xc9,                                                                     /* dec ecx */
-         0x75, 0xe7,                                                                     /* jnz L */
-         0x66, 0x48, 0x0f, 0x7e, 0xc2),                                                  /* out: movq rdx, xmm0 */
-    LOOP("two branches to the begin", 160, 0xb9, 20, 0, 0, 0,                            /* mov ecx, 20 */
-         0x31, 0xd2,                                                                     /* xor edx, edx */
-         0x19, 0xdb,                                                                     /* L: sbb ebx, ebx */
-         0x01, 0xda,                                                                     /* add edx, ebx */
-         0xff, 0xc9,                                                                     /* dec ecx */
-         0xf6, 0xc1, 0x03,                                                               /* test cl, 3 */
-         0x75, 0xf5,                                                                     /* jnz L */
-         0x83, 0xf9, 0x08,                                                               /* cmp ecx, 8 */
-         0x77, 0xf0),                                                                    /* ja L */
+         0x60,                                                                                /* lea rax, [rdi+96] */
+         0x48, 0x01, 0x3f,                                                                    /* L: add [rdi], rdi */
+         0x4c, 0x8b, 0x37,                                                                    /* mov r14, [rdi] */
+         0x49, 0xff, 0xce,                                                                    /* dec r14 */
+         0x48, 0x83, 0xc7, 0x08,                                                              /* add rdi, 8 */
+         0x48, 0x39, 0xc7,                                                                    /* cmp rdi, rax */
+         0x75, 0xee),                                                                         /* jne L */
+    LOOP("vector registers, and a branch out in the midst", 160, 0x66, 0x0f, 0xef, 0xc0,      /* pxor xmm0, xmm0 */
+         0x66, 0x48, 0x0f, 0x6e, 0xcf,                                                        /* movq xmm1, rdi */
+         0xb9, 20, 0, 0, 0,                                                                   /* mov ecx, 20 */
+         0x66, 0x0f, 0xd4, 0xc1,                                                              /* L: paddq xmm0, xmm1 */
+         0xf3, 0x0f, 0x6f, 0x17,                                                              /* movdqu xmm2, [rdi] */
+         0x66, 0x0f, 0xef, 0xca,                                                              /* pxor xmm1, xmm2 */
+         0x83, 0xf9, 0x03,                                                                    /* cmp ecx, 3 */
+         0x74, 0x08,                                                                          /* je out */
+         0x48, 0x83, 0xc7, 0x06,                                                              /* add rdi, 6 */
+         0xff, 0xc9,                                                                          /* dec ecx */
+         0x75, 0xe7,                                                                          /* jnz L */
+         0x66, 0x48, 0x0f, 0x7e, 0xc2),                                                       /* out: movq rdx, xmm0 */
+    LOOP("the loop is overwritten in a later round, again and again", 120, 0xb9, 12, 0, 0, 0, /* mov ecx, 12 */
+         0xba, 0xc2, 0, 0, 0,                                                                 /* mov edx, 0xc2 */
+         0x48, 0x8d, 0x35, 10, 0, 0, 0,                       /* lea rsi, [the second byte of inc ebx] */
+         0x88, 0x17,                                          /* L: mov [rdi], dl */
+         0x83, 0xf9, 0x06,                                    /* cmp ecx, 6 */
+         0x48, 0x0f, 0x44, 0xfe,                              /* cmove rdi, rsi */
+         0xff, 0xc3,                                          /* inc ebx, which becomes inc edx */
+         0xff, 0xc9,                                          /* dec ecx */
+         0x75, 0xf1),                                         /* jnz L */
+    LOOP("two branches to the begin", 160, 0xb9, 20, 0, 0, 0, /* mov ecx, 20 */
+         0x31, 0xd2,                                          /* xor edx, edx */
+         0x19, 0xdb,                                          /* L: sbb ebx, ebx */
+         0x01, 0xda,                                          /* add edx, ebx */
+         0xff, 0xc9,                                          /* dec ecx */
+         0xf6, 0xc1, 0x03,                                    /* test cl, 3 */
+         0x75, 0xf5,                                          /* jnz L */
+         0x83, 0xf9, 0x08,                                    /* cmp ecx, 8 */
+         0x77, 0xf0),                                         /* ja L */
 };
 
 static void begin(struct CpuBench *b, const struct Loop *l) {
