@@ -33,7 +33,7 @@ static const char help[] = "Usage: twin86 [options]      without a guest, the bu
 static void print_cpus(void) {
     puts("CPU models:");
     for (unsigned i = 0; twin86_cpu_name(i) != NULL; i++)
-        printf("  %-10s %s\n", twin86_cpu_name(i), twin86_cpu_description(i));
+        printf("  %-14s %s\n", twin86_cpu_name(i), twin86_cpu_description(i));
     puts("Features (+NAME adds, -NAME takes away; also vendor=GenuineIntel|AuthenticAMD):");
     size_t column = 0;
     for (unsigned i = 0; twin86_cpu_feature_name(i) != NULL; i++) {

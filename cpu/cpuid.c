@@ -43,6 +43,7 @@ static const struct FeatureRow {
     {"pni", CPUID_SSE3, true}, /* /proc/cpuinfo's name; "sse3" is understood too */
     {"pclmulqdq", CPUID_PCLMULQDQ, true},
     {"monitor", CPUID_MONITOR, true},
+    {"vmx", CPUID_VMX, false},
     {"ssse3", CPUID_SSSE3, true},
     {"fma", CPUID_FMA, true},
     {"cx16", CPUID_CX16, true},
@@ -300,6 +301,37 @@ static const uint16_t v2_features[] = {CPUID_SSE3,   CPUID_SSSE3, CPUID_SSE41, C
 static const uint16_t v3_features[] = {CPUID_AVX, CPUID_AVX2, CPUID_BMI1,  CPUID_BMI2,  CPUID_F16C,
                                        CPUID_FMA, CPUID_ABM,  CPUID_MOVBE, CPUID_XSAVE, END};
 
+/* Intel's, as QEMU has them; Haswell and Skylake-Client are those without TSX. */
+static const uint16_t westmere_features[] = {CPUID_CLFSH,
+                                             CPUID_SSE2,
+                                             CPUID_HYPERVISOR,
+                                             CPUID_SYSCALL,
+                                             CPUID_NX,
+                                             CPUID_LM,
+                                             CPUID_LAHF_LM,
+                                             CPUID_SSE3,
+                                             CPUID_SSSE3,
+                                             CPUID_SSE41,
+                                             CPUID_SSE42,
+                                             CPUID_POPCNT,
+                                             CPUID_CX16,
+                                             CPUID_AES,
+                                             CPUID_PCLMULQDQ,
+                                             CPUID_X2APIC,
+                                             CPUID_ARAT_BIT,
+                                             CPUID_KVMCLOCK,
+                                             CPUID_KVMCLOCK_STABLE,
+                                             CPUID_KVM_NOPIODELAY,
+                                             CPUID_KVM_PV_EOI,
+                                             END};
+static const uint16_t haswell_features[] = {
+    CPUID_AVX,    CPUID_XSAVE, CPUID_XSAVEOPT,     CPUID_MOVBE,  CPUID_FMA,  CPUID_F16C,
+    CPUID_RDRAND, CPUID_PCID,  CPUID_TSC_DEADLINE, CPUID_RDTSCP, CPUID_ABM,  CPUID_FSGSBASE,
+    CPUID_BMI1,   CPUID_AVX2,  CPUID_SMEP,         CPUID_BMI2,   CPUID_ERMS, CPUID_INVPCID,
+    END};
+static const uint16_t skylake_features[] = {CPUID_3DNOWPREFETCH, CPUID_RDSEED,  CPUID_ADX, CPUID_SMAP,
+                                            CPUID_XSAVEC,        CPUID_XGETBV1, END};
+
 /* Each model has the features of `base` (another row, or -1) and its own. */
 static const struct ModelRow {
     const char *name, *description;
@@ -315,6 +347,11 @@ static const struct ModelRow {
     {"max", "what is implemented, and under kvm the host has (the default)", VENDOR_AMD, 0x60fb1, 40, 48, -1, NULL},
     {"pentium3", "32-bit, PAE, SSE", VENDOR_INTEL, 0x673, 36, 32, 5, pentium3_features},
     {"pentium", "32-bit, no PAE, no CMOV", VENDOR_INTEL, 0x543, 32, 32, -1, pentium_features},
+    {"Westmere", "Intel of 2010: SSE4.2, AES", VENDOR_INTEL, 0x206c1, 40, 48, 4, westmere_features},
+    {"Haswell", "Intel of 2013: Westmere and AVX2, BMI, FMA, no TSX", VENDOR_INTEL, 0x306c1, 40, 48, 6,
+     haswell_features},
+    {"Skylake-Client", "Intel of 2015: Haswell and ADX, SMAP, XSAVEC", VENDOR_INTEL, 0x506e3, 40, 48, 7,
+     skylake_features},
 };
 
 enum { MODEL_COUNT = sizeof(models) / sizeof(models[0]) };

@@ -44,6 +44,9 @@ union VecReg {
 
 enum IntShadow { SHADOW_NONE, SHADOW_STI, SHADOW_MOV_SS };
 
+/** VMX operation (SDM vol. 3, 24.2). */
+enum VmxState { VMX_OFF, VMX_ROOT };
+
 enum { MTRR_VAR_COUNT = 8, MTRR_FIXED_COUNT = 11 };
 
 typedef struct CPUX86State {
@@ -83,6 +86,12 @@ typedef struct CPUX86State {
         uint64_t base, mask;
     } mtrr_var[MTRR_VAR_COUNT];
     uint32_t pkru;
+
+    /* VMX operation; tcg-lite's alone */
+    uint8_t vmx;                          /* enum VmxState */
+    bool init_blocked;                    /* an INIT that came in VMX operation waits for its end */
+    uint64_t vmxon_pointer, vmcs_pointer; /* in VMX operation; vmcs_pointer: all ones when no VMCS is current */
+    uint64_t feature_control;             /* IA32_FEATURE_CONTROL, where there is VMX */
 
     /* interruptibility and events on their way (SDM vol. 3, 6.8.3 and 25.4.2) */
     uint8_t int_shadow;  /* enum IntShadow: blocks until the next instruction has completed */

@@ -12,11 +12,11 @@ static const struct {
     uint32_t bit;
     uint16_t feature;
 } cr4_bits[] = {
-    {CR4_VME, CPUID_VME},   {CR4_PVI, CPUID_VME},           {CR4_TSD, CPUID_TSC},        {CR4_DE, CPUID_DE},
-    {CR4_PSE, CPUID_PSE},   {CR4_PAE, CPUID_PAE},           {CR4_MCE, CPUID_MCE},        {CR4_PGE, CPUID_PGE},
-    {CR4_PCE, CPUID_NONE},  {CR4_OSFXSR, CPUID_FXSR},       {CR4_OSXMMEXCPT, CPUID_SSE}, {CR4_UMIP, CPUID_UMIP},
-    {CR4_LA57, CPUID_LA57}, {CR4_FSGSBASE, CPUID_FSGSBASE}, {CR4_PCIDE, CPUID_PCID},     {CR4_OSXSAVE, CPUID_XSAVE},
-    {CR4_SMEP, CPUID_SMEP}, {CR4_SMAP, CPUID_SMAP},         {CR4_PKE, CPUID_PKU},
+    {CR4_VME, CPUID_VME},       {CR4_PVI, CPUID_VME},     {CR4_TSD, CPUID_TSC},           {CR4_DE, CPUID_DE},
+    {CR4_PSE, CPUID_PSE},       {CR4_PAE, CPUID_PAE},     {CR4_MCE, CPUID_MCE},           {CR4_PGE, CPUID_PGE},
+    {CR4_PCE, CPUID_NONE},      {CR4_OSFXSR, CPUID_FXSR}, {CR4_OSXMMEXCPT, CPUID_SSE},    {CR4_UMIP, CPUID_UMIP},
+    {CR4_LA57, CPUID_LA57},     {CR4_VMXE, CPUID_VMX},    {CR4_FSGSBASE, CPUID_FSGSBASE}, {CR4_PCIDE, CPUID_PCID},
+    {CR4_OSXSAVE, CPUID_XSAVE}, {CR4_SMEP, CPUID_SMEP},   {CR4_SMAP, CPUID_SMAP},         {CR4_PKE, CPUID_PKU},
 };
 
 uint64_t cpu_model_cr4(const struct CpuModel *m) {
@@ -60,6 +60,8 @@ static const char *first_broken(const struct Rule *rule, unsigned n) {
     (FLAG_ARITH | FLAG_TF | FLAG_IF | FLAG_DF | FLAG_IOPL | FLAG_NT | FLAG_RF | FLAG_VM | FLAG_AC | FLAG_VIF |         \
      FLAG_VIP | FLAG_ID | FLAG_ONE)
 
+static bool vmx_pointer_bad(uint64_t p, const struct CpuModel *m) { return p & 0xfff || p >> m->phys_bits; }
+
 /* SDM vol. 3, 2.5, 2.2.1, 4.1 and 18.2.3; vol. 1, 3.4.3 and 13.3. */
 static const char *check_control(const CPUX86State *env, const struct CpuModel *m) {
     bool pg = env->cr0 & CR0_PG, lma = env->efer & EFER_LMA, lme = env->efer & EFER_LME;
@@ -77,6 +79,12 @@ static const char *check_control(const CPUX86State *env, const struct CpuModel *
         {xcr0 != 0 && (!(env->xcr0 & XCR0_X87) || env->xcr0 & ~xcr0), "XCR0 has bits that the CPU model lacks"},
         {env->xcr0 & XCR0_AVX && !(env->xcr0 & XCR0_SSE), "XCR0 has AVX without SSE"},
         {env->xss & ~XSAVE_SUPERVISOR_COMPONENTS, "IA32_XSS has bits that the CPU model lacks"},
+        {env->vmx != VMX_OFF && !(env->cr4 & CR4_VMXE), "it is in VMX operation without CR4.VMXE"},
+        {env->vmx != VMX_OFF && !(pg && env->cr0 & CR0_NE), "it is in VMX operation without CR0.PG and CR0.NE"},
+        {env->vmx == VMX_OFF && env->init_blocked, "an INIT waits for the end of VMX operation, which it is not in"},
+        {vmx_pointer_bad(env->vmxon_pointer, m) ||
+             (env->vmcs_pointer != UINT64_MAX && vmx_pointer_bad(env->vmcs_pointer, m)),
+         "a pointer to a VMX region is no address of a page"},
         {env->mxcsr & ~cpu_model_mxcsr(m), "MXCSR has bits that the CPU model lacks"},
         {env->dr[6] >> 32 || env->dr[7] >> 32, "DR6 or DR7 has reserved bits"},
         {env->rflags & ~(uint64_t)FLAGS_BITS || !(env->rflags & FLAG_ONE), "RFLAGS has reserved bits"},

@@ -142,6 +142,12 @@ const struct EnvField env_fields[] = {
     MTRR(6),
     MTRR(7),
     MSR(pkru),
+    MSR(feature_control),
+
+    FIELD_UP_TO(ENV_CONTROL, "vmx", vmx, VMX_ROOT),
+    FIELD_UP_TO(ENV_CONTROL, "vmx.init_blocked", init_blocked, true),
+    FIELD(ENV_CONTROL, "vmx.vmxon_pointer", vmxon_pointer),
+    FIELD(ENV_CONTROL, "vmx.vmcs_pointer", vmcs_pointer),
 
     FIELD_UP_TO(ENV_EVENT, "int_shadow", int_shadow, SHADOW_MOV_SS),
     FIELD_UP_TO(ENV_EVENT, "nmi_blocked", nmi_blocked, true),

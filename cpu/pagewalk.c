@@ -159,7 +159,7 @@ enum WalkStep { STEP_DONE, STEP_FAULT, STEP_AGAIN };
 
 static enum WalkStep walk_once(const CPUX86State *env, const struct CpuModel *model, struct Bus *bus, uint64_t linear,
                                unsigned how, struct WalkResult *r) {
-    uint64_t a20 = bus_a20_mask(bus), table, rights = PTE_W | PTE_U;
+    uint64_t a20 = x86_a20_mask(env, bus), table, rights = PTE_W | PTE_U;
     const struct PagingMode *mode;
     struct EntryRef visited[5];
     bool nx = false;
@@ -220,7 +220,7 @@ bool x86_walk(const CPUX86State *env, const struct CpuModel *model, struct Bus *
               struct WalkResult *r) {
     *r = (struct WalkResult){.page_size = 4096, .writable = true, .dirty = true, .user = true};
     if (!(env->cr0 & CR0_PG)) {
-        r->phys = linear & bus_a20_mask(bus);
+        r->phys = linear & x86_a20_mask(env, bus);
         return true;
     }
     enum WalkStep step;

@@ -34,6 +34,11 @@ struct WalkResult {
 bool x86_walk(const CPUX86State *env, const struct CpuModel *model, struct Bus *bus, uint64_t linear, unsigned how,
               struct WalkResult *r);
 
+/** The bits of physical addresses that count: A20M is not looked at in VMX operation (SDM vol. 3, 24.8). */
+static inline uint64_t x86_a20_mask(const CPUX86State *env, const struct Bus *bus) {
+    return env->vmx == VMX_OFF ? bus_a20_mask(bus) : UINT64_MAX;
+}
+
 /** True if `v` is a canonical address under the current number of linear-address bits (48, or 57 with CR4.LA57). */
 static inline bool x86_canonical(const CPUX86State *env, uint64_t v) {
     unsigned unused = env->cr4 & CR4_LA57 ? 64 - 57 : 64 - 48;

@@ -40,6 +40,9 @@ static void reset_core(struct CPUState *cpu) {
     env->exception.error = 0;
     env->interrupt.pending = false;
     env->interrupt.vector = 0;
+    env->vmx = VMX_OFF;
+    env->init_blocked = false;
+    env->vmxon_pointer = env->vmcs_pointer = 0;
 }
 
 /* What only power-up and RESET do. */
@@ -63,6 +66,7 @@ static void reset_full(CPUX86State *env) {
     memset(env->mtrr_fixed, 0, sizeof(env->mtrr_fixed));
     memset(env->mtrr_var, 0, sizeof(env->mtrr_var));
     env->pkru = 0;
+    env->feature_control = 0;
     /* KVM must not write to where the last system was */
     env->kvm_clock = env->kvm_wall_clock = env->kvm_pv_eoi = env->kvm_steal_time = 0;
 }

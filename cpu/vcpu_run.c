@@ -87,6 +87,11 @@ static void serve_ipis(struct CPUState *cpu) {
     bool init = (events & CPU_EVENT_INIT) != 0, start = (events & CPU_EVENT_SIPI) != 0 && (init || cpu->wait_for_sipi);
     if (init || start)
         cpu_sync_state(cpu);
+    if (init && cpu->env.vmx != VMX_OFF) { /* blocked there (SDM vol. 3, 24.8); VMXOFF posts it again */
+        cpu->env.init_blocked = true;
+        init = start = false;
+        cpu_state_changed(cpu);
+    }
     if (init)
         cpu_reset(cpu, true);
     if (start && cpu->wait_for_sipi)

@@ -321,7 +321,7 @@ static unsigned size_slot(const struct Cursor *c, const struct X86Form *f, struc
     case SIZE_Q: i->osize = 3; return 0;
     case SIZE_V: return osize - 1;
     case SIZE_Z: i->osize = osize == 1 ? 1 : 2; return i->osize - 1u;
-    case SIZE_Y: i->osize = c->code64 && (c->rex & REX_W) ? 3 : 2; return i->osize - 2u;
+    case SIZE_Y: i->osize = osize == 3 ? 3 : 2; return i->osize - 2u;
     case SIZE_VL: return c->vex_l;
     default: return 0;
     }

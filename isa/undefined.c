@@ -5,7 +5,7 @@
  */
 #include "isa/undefined.h"
 
-/** Opcodes after 0F without rows that have more bytes; all others end with the opcode. */
+/** Opcodes after 0F that have more bytes: without rows, where others end with the opcode, or than their rows have. */
 static const struct {
     uint8_t first, last;
     uint8_t sides; /* BIT_CLEAR: AMD's processors, BIT_SET: Intel's */
@@ -14,9 +14,7 @@ static const struct {
     {0x0f, 0x0f, BIT_CLEAR, {true, 1}}, /* 3DNow! */
     {0x39, 0x39, BIT_SET, {true, 0}},
     {0x3b, 0x3f, BIT_SET, {true, 0}},
-    {0x78, 0x78, BIT_CLEAR, {true, 2}}, /* SSE4a */
-    {0x78, 0x78, BIT_SET, {true, 0}},
-    {0x79, 0x79, BIT_ANY, {true, 0}},
+    {0x78, 0x78, BIT_CLEAR, {true, 2}}, /* SSE4a, not VMREAD */
     {0x7a, 0x7b, BIT_SET, {true, 0}},
     {0xa6, 0xa7, BIT_SET, {true, 0}},
 };
@@ -51,11 +49,11 @@ struct X86Tail x86_undefined_tail(const struct CpuModel *model, enum X86Map map,
         return (struct X86Tail){true, 1};
     if (map > MAP_0F && map != MAP_VEX_0F)
         return (struct X86Tail){true, 0};
-    if (x86_slots[map][opcode].count > 0)
-        return as_neighbours(map, opcode);
     for (unsigned k = 0; k < sizeof(tails) / sizeof(tails[0]) && map == MAP_0F; k++)
         if (tails[k].first <= opcode && opcode <= tails[k].last && (tails[k].sides & side))
             return tails[k].tail;
+    if (x86_slots[map][opcode].count > 0)
+        return as_neighbours(map, opcode);
     return (struct X86Tail){false, 0};
 }
 

@@ -283,11 +283,23 @@ static int load_env(struct Engine *e, struct CPUState *cpu, char *why, size_t n)
     return r;
 }
 
+/* VT-x that the guest was given by software is the software engine's: no other one can go on with it. */
+static int check_vmx(struct Machine *m, const struct Engine *e, char *why, size_t n) {
+    for (unsigned i = 0; i < m->cpu_count && !e->accel.ops->software; i++)
+        if (machine_cpu(m, i)->env.vmx != VMX_OFF)
+            return why_set(
+                why, n, -EBUSY,
+                "%s can't go on with processor %u, which is in VMX operation; end the guest's hypervisor first",
+                e->accel.ops->name, i);
+    return 0;
+}
+
 /* Let `e` load all there is. If it can't, the engine that is in use still has it. */
 static int hand_over(struct Machine *m, struct Engine *e, char *why, size_t n) {
     struct Engine *old = m->engine;
     int r = 0;
     machine_sync_state(m);
+    r = check_vmx(m, e, why, n);
     for (unsigned i = 0; i < m->cpu_count && r == 0; i++)
         r = accel_check_points(e->accel.ops, machine_cpu(m, i), e->vcpu[i], &machine_cpu(m, i)->debug, why, n);
     if (r != 0)

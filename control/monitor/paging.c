@@ -2,6 +2,7 @@
 /* See paging.h. The tables are the guest's and may be nonsense, so what is read and printed is bounded. */
 #include "control/monitor/paging.h"
 #include "control/monitor/command.h"
+#include "cpu/pagewalk.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -59,7 +60,7 @@ static enum PageWalkEnd visit(struct Walk *w, uint64_t linear, unsigned shift, u
 /* A table, if it lies in RAM or ROM: a device's registers are none. */
 static bool read_table(struct Walk *w, uint64_t at, void *entries, size_t size) {
     uint64_t offset, avail;
-    at &= bus_a20_mask(w->m->bus);
+    at &= x86_a20_mask(w->env, w->m->bus);
     const struct Region *region = bus_find(w->m->bus, at, &offset, &avail);
     if (region == NULL || region->host == NULL || avail < size)
         return false;

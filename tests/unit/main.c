@@ -93,6 +93,7 @@ static const struct SuiteEntry suites[] = {
     {"debug", debug_suite},
     {"msr", msr_suite},
     {"kvm_pv", kvm_pv_suite},
+    {"vmx", vmx_suite},
     {"system_fuzz", system_fuzz_suite},
     {"lapic", lapic_suite},
     {"ioapic", ioapic_suite},

@@ -99,6 +99,13 @@ void helper_invpcid(struct Tcg *t, const struct Insn *i); /* 66 0f 38 82 mem INV
 void helper_invd(struct Tcg *t, const struct Insn *i);          /* 0f 08    INVD       - cpl0 */
 void helper_wbinvd(struct Tcg *t, const struct Insn *i);        /* 0f 09    WBINVD     - cpl0 */
 void helper_vmcall(struct Tcg *t, const struct Insn *i);        /* 0f 01 c1 VMCALL     - */
+void helper_vmxoff(struct Tcg *t, const struct Insn *i);        /* 0f 01 c4 VMXOFF    next cpuid=vmx (CPL: helper) */
+void helper_vmxon(struct Tcg *t, const struct Insn *i);         /* f3 0f c7 /6 mem VMXON Mq  next; so the rest */
+void helper_vmclear(struct Tcg *t, const struct Insn *i);       /* 66 0f c7 /6 mem VMCLEAR Mq  - */
+void helper_vmptrld(struct Tcg *t, const struct Insn *i);       /* np 0f c7 /6 mem VMPTRLD Mq  - */
+void helper_vmptrst(struct Tcg *t, const struct Insn *i);       /* np 0f c7 /7 mem VMPTRST Mq  - */
+void helper_vmread(struct Tcg *t, const struct Insn *i);        /* np 0f 78 VMREAD Ey,Gy   - */
+void helper_vmwrite(struct Tcg *t, const struct Insn *i);       /* np 0f 79 VMWRITE Gy,Ey  - */
 void helper_vmmcall(struct Tcg *t, const struct Insn *i);       /* 0f 01 d9 VMMCALL    - */
 void helper_swapgs(struct Tcg *t, const struct Insn *i);        /* 0f 01 f8 SWAPGS     - only64 cpl0 */
 void helper_xgetbv(struct Tcg *t, const struct Insn *i); /* np 0f 01 d0 XGETBV  - cpuid=xsave (OSXSAVE: the helper) */

@@ -8,6 +8,7 @@
 #include "accel/tcg-lite/run/tlb.h"
 #include "accel/tcg-lite/sys/debug_regs.h"
 #include "cpu/mode.h"
+#include "cpu/pagewalk.h"
 
 static bool flat_data(const struct X86Segment *s) {
     uint32_t kind = s->ar & (AR_S | AR_P | AR_CODE | AR_EXPAND_DOWN | AR_WRITABLE | AR_UNUSABLE);
@@ -78,7 +79,7 @@ static void load_pdptes(struct Tcg *t) {
     CPUX86State *env = t->env;
     if (!(env->cr0 & CR0_PG) || !(env->cr4 & CR4_PAE) || x86_long_mode(env))
         return;
-    uint64_t table = env->cr3 & 0xffffffe0 & bus_a20_mask(t->cpu->bus);
+    uint64_t table = env->cr3 & 0xffffffe0 & x86_a20_mask(env, t->cpu->bus);
     for (unsigned k = 0; k < 4; k++)
         env->pdpte[k] = bus_read_uint(t->cpu->bus, table + 8 * k, 8);
 }

@@ -8,6 +8,7 @@
 #include "accel/tcg-lite/run/tlb.h"
 #include "accel/tcg-lite/sys/debug_regs.h"
 #include "accel/tcg-lite/sys/sys.h"
+#include "accel/tcg-lite/vmx/vmx.h"
 #include "cpu/env_check.h"
 
 _Noreturn static void gp0(struct Tcg *t) { tcg_fault_error(t, VEC_GP, 0); }
@@ -22,7 +23,7 @@ static unsigned control_bits(const struct Tcg *t) { return x86_code64(t->env) ? 
 /* PAE paging outside long mode loads four entries on the way; reserved bits in a present one fault (4.4.1). */
 static void check_pdptes(struct Tcg *t, uint64_t cr3) {
     uint64_t reserved = 0x1e6 | ~((1ull << t->cpu->model.phys_bits) - 1);
-    uint64_t table = cr3 & 0xffffffe0 & bus_a20_mask(t->cpu->bus);
+    uint64_t table = cr3 & 0xffffffe0 & x86_a20_mask(t->env, t->cpu->bus);
     for (unsigned k = 0; k < 4; k++) {
         uint64_t entry = bus_read_uint(t->cpu->bus, table + 8 * k, 8);
         if ((entry & 1) && (entry & reserved))
@@ -36,6 +37,8 @@ static void write_cr0(struct Tcg *t, uint64_t v) {
         gp0(t);
     v = (v & CR0_KNOWN) | CR0_ET;
     if (((v & CR0_PG) && !(v & CR0_PE)) || ((v & CR0_NW) && !(v & CR0_CD)))
+        gp0(t);
+    if (!vmx_allows_cr0(t, v))
         gp0(t);
     bool was = (env->cr0 & CR0_PG) != 0, will = (v & CR0_PG) != 0;
     if (will && !was && (env->efer & EFER_LME)) {
@@ -67,7 +70,7 @@ static void write_cr4(struct Tcg *t, uint64_t v) {
     CPUX86State *env = t->env;
     uint64_t changed = env->cr4 ^ v;
     bool wide = x86_long_mode(env);
-    if (v & ~cpu_model_cr4(&t->cpu->model))
+    if ((v & ~cpu_model_cr4(&t->cpu->model)) || !vmx_allows_cr4(t, v))
         gp0(t);
     if (wide && (!(v & CR4_PAE) || (changed & CR4_LA57)))
         gp0(t);

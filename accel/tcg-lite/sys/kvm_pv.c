@@ -2,6 +2,7 @@
 #include "accel/tcg-lite/sys/kvm_pv.h"
 #include "accel/tcg-lite/exec/helpers.h"
 #include "accel/tcg-lite/sys/sys.h"
+#include "accel/tcg-lite/vmx/vmx.h"
 #include "accel/tcg-lite/watch/watch.h"
 #include "cpu/vcpu.h"
 
@@ -246,6 +247,10 @@ static void hypercall(struct Tcg *t, const struct Insn *i, enum CpuVendor vendor
     static const uint8_t reg[] = {REG_BX, REG_CX, REG_DX, REG_SI};
     bool wide = x86_code64(env);
     uint64_t arg[4], mask = wide ? UINT64_MAX : UINT32_MAX;
+    if (env->vmx != VMX_OFF && vendor == VENDOR_INTEL) { /* no call of the host's: it is a VMX instruction here */
+        vmx_vmcall(t);
+        return;
+    }
     if (t->cpu->model.feature[FEAT_KVM] == 0 || t->cpu->model.vendor != vendor)
         tcg_fault(t, VEC_UD);
     tcg_sync_count(t, i);

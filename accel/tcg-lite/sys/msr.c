@@ -9,6 +9,7 @@
 #include "accel/tcg-lite/sys/debug_regs.h"
 #include "accel/tcg-lite/sys/kvm_pv.h"
 #include "accel/tcg-lite/sys/sys.h"
+#include "accel/tcg-lite/vmx/vmx.h"
 #include "cpu/env_check.h"
 #include "cpu/xsave.h"
 
@@ -301,7 +302,6 @@ static bool segment_base_write(struct Tcg *t, uint32_t msr, uint64_t v) {
 
 enum {
     MTRRCAP_VALUE = MTRR_VAR_COUNT | 1 << 8 /* fixed ranges */ | 1 << 10 /* write combining */,
-    FEATURE_CONTROL_LOCKED = 1,
     VM_CR_SVM_DISABLED = 1 << 4 | 1 << 3 /* locked */,
     DE_CFG_LFENCE_SERIALIZES = 1 << 1,
 };
@@ -313,6 +313,7 @@ static const struct MsrRow rows[] = {
     CONSTANT(0x17, CPUID_NONE, VENDOR_INTEL, 0), /* PLATFORM_ID */
     SPECIAL(0x1b, 1, CPUID_APIC, apic_base_read, apic_base_write),
     CONSTANT(0x3a, CPUID_NONE, VENDOR_INTEL, FEATURE_CONTROL_LOCKED),
+    SPECIAL(0x3a, 1, CPUID_VMX, vmx_feature_control_read, vmx_feature_control_write),
     SPECIAL(0x3b, 1, CPUID_TSC_ADJUST, tsc_adjust_read, tsc_adjust_write),
     STORED(0x48, CPUID_SPEC_CTRL, spec_ctrl, 7),
     IGNORED(0x79, 1, VENDOR_INTEL, 0),          /* BIOS_UPDT_TRIG: microcode is taken and forgotten */
@@ -333,6 +334,7 @@ static const struct MsrRow rows[] = {
     SPECIAL(MTRR_FIX4K, 8, CPUID_MTRR, mtrr_fixed_read, mtrr_fixed_write),
     SPECIAL(0x277, 1, CPUID_PAT, pat_read, pat_write),
     SPECIAL(MTRR_DEF_TYPE, 1, CPUID_MTRR, mtrr_def_read, mtrr_def_write),
+    SPECIAL(VMX_MSR_BASIC, VMX_MSR_COUNT, CPUID_VMX, vmx_capability_read, NULL),
     SPECIAL(0x6e0, 1, CPUID_TSC_DEADLINE, apic_read, apic_write),
     SPECIAL(0x800, 0x100, CPUID_X2APIC, apic_read, apic_write),
     STORED(0xda0, CPUID_XSAVES, xss, XSAVE_SUPERVISOR_COMPONENTS),

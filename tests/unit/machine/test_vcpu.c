@@ -285,6 +285,24 @@ START_TEST(init_restarts_bsp) {
 }
 END_TEST
 
+/* In VMX operation it waits for VMXOFF (SDM vol. 3, 24.8). */
+START_TEST(init_is_blocked_in_vmx) {
+    BENCH(b, false, STEP_HALT, STEP_DEBUG);
+    b->cpu.env.vmx = VMX_ROOT;
+    b->cpu.env.rip = 0x1234;
+    vcpu_resume(&b->cpu, 0);
+    wait_execs(b, 1);
+    cpu_post(&b->cpu, CPU_EVENT_INIT);
+    cpu_post(&b->cpu, CPU_EVENT_UNHALT);
+    vcpu_wait_parked(&b->cpu);
+    ck_assert_int_eq(b->why, VCPU_STOP_DEBUG);
+    ck_assert_uint_eq(b->cpu.env.rip, 0x1234);
+    ck_assert(b->cpu.env.init_blocked);
+    ck_assert_uint_eq(atomic_load(&b->cpu.events) & CPU_EVENT_INIT, 0);
+    bench_done(b);
+}
+END_TEST
+
 START_TEST(ap_waits_for_sipi) {
     BENCH(b, false, STEP_DEBUG);
     b->cpu.bootstrap = false;
@@ -509,6 +527,7 @@ Suite *vcpu_suite(void) {
     tcase_add_test(t, idle_is_told_of);
     tcase_add_test(t, masked_interrupt_does_not_end_halt);
     tcase_add_test(t, init_restarts_bsp);
+    tcase_add_test(t, init_is_blocked_in_vmx);
     tcase_add_test(t, ap_waits_for_sipi);
     tcase_add_test(t, shutdown_resets_or_stops);
     tcase_add_test(t, error_is_reported);

@@ -37,6 +37,27 @@ START_TEST(models) {
 }
 END_TEST
 
+/* Of each of Intel's models something that it has, something that came with the next, and its signature. */
+START_TEST(intel_models) {
+    static const struct {
+        const char *name;
+        uint32_t signature;
+        enum X86Feature has, lacks;
+    } row[] = {{"Westmere", 0x206c1, CPUID_AES, CPUID_AVX},
+               {"Haswell", 0x306c1, CPUID_INVPCID, CPUID_ADX},
+               {"Skylake-Client", 0x506e3, CPUID_XSAVEC, CPUID_SHA}};
+    for (unsigned k = 0; k < sizeof(row) / sizeof(row[0]); k++) {
+        struct CpuModel m = model(row[k].name);
+        uint32_t r[4];
+        ck_assert_int_eq(m.vendor, VENDOR_INTEL);
+        ck_assert(cpu_has(&m, row[k].has) && !cpu_has(&m, row[k].lacks) && cpu_has(&m, CPUID_LM));
+        ck_assert(!cpu_has(&m, CPUID_MMXEXT) && !cpu_has(&m, CPUID_CR8_LEGACY) && !cpu_has(&m, CPUID_VMX));
+        cpu_model_cpuid(&m, 1, 0, r);
+        ck_assert_uint_eq(r[0], row[k].signature);
+    }
+}
+END_TEST
+
 START_TEST(items) {
     struct CpuModel m = model("x86-64-v1,+smap,smep=on,-apic,vendor=GenuineIntel");
     ck_assert(cpu_has(&m, CPUID_SMAP) && cpu_has(&m, CPUID_SMEP) && !cpu_has(&m, CPUID_APIC));
@@ -52,6 +73,7 @@ END_TEST
 START_TEST(refusals) {
     refused("foo", "known are x86-64-v1");
     refused("max,+la57", "la57");
+    refused("Haswell,+vmx", "needs vmx, which no engine implements yet");
     refused("x86-64-v1,+avx512f", "unknown CPU feature 'avx512f'");
     refused("x86-64-v1,+avx2", "needs");
     refused("x86-64-v1,smap", "not understood");
@@ -172,6 +194,7 @@ Suite *cpuid_suite(void) {
     Suite *s = suite_create("cpuid");
     TCase *t = tcase_create("cpuid");
     tcase_add_test(t, models);
+    tcase_add_test(t, intel_models);
     tcase_add_test(t, items);
     tcase_add_test(t, refusals);
     tcase_add_test(t, names);

@@ -172,6 +172,7 @@ START_TEST(undefined_lengths) {
         {"8f c8", 2, 2},
         {"67 0f ff 04 25 00 00 00 00", 3, 9},
     };
+    model.feature[CPUID_VMX / 32] &= ~(1u << CPUID_VMX % 32); /* VMREAD */
     for (unsigned k = 0; k < sizeof(list) / sizeof(list[0]); k++) {
         for (int vendor = VENDOR_AMD; vendor <= VENDOR_INTEL; vendor++) {
             unsigned len = vendor == VENDOR_AMD ? list[k].amd : list[k].intel;
@@ -377,6 +378,8 @@ START_TEST(features) {
         {CPUID_LAHF_LM, "9e", "SAHF", ""},
         {CPUID_3DNOWPREFETCH, "0f 0d 0b", "PREFETCHW", "PREFETCHW"}, /* LM brings it too */
         {CPUID_WBNOINVD, "f3 0f 09", "WBNOINVD", "WBINVD"},
+        {CPUID_VMX, "f3 0f c7 33", "VMXON", ""},
+        {CPUID_VMX, "0f 79 c2", "VMWRITE", ""},
     };
     const struct CpuModel all = model;
     for (unsigned k = 0; k < sizeof(rows) / sizeof(rows[0]); k++) {
