@@ -94,6 +94,7 @@ static const struct SuiteEntry suites[] = {
     {"msr", msr_suite},
     {"kvm_pv", kvm_pv_suite},
     {"vmx", vmx_suite},
+    {"vmx_checks", vmx_checks_suite},
     {"system_fuzz", system_fuzz_suite},
     {"lapic", lapic_suite},
     {"ioapic", ioapic_suite},

@@ -98,6 +98,7 @@ SUITE debug_suite(void);
 SUITE msr_suite(void);
 SUITE kvm_pv_suite(void);
 SUITE vmx_suite(void);
+SUITE vmx_checks_suite(void);
 SUITE system_fuzz_suite(void);
 
 /* APICs, timers, ACPI, PCI, firmware configuration */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "accel/tcg-lite/vmx/controls.h"
 
-/* A row for each control that a field of the VMCS depends on. What is not implemented stays fixed to 0. */
+/* A row for each control that a field of the VMCS or a check of VM entry depends on. What is not implemented stays
+ * fixed to 0. */
 static const struct {
     uint8_t word, bit;
     bool implemented;
@@ -27,6 +28,21 @@ static const struct {
     [VMX_CONTROL_EXIT_LOAD_EFER] = {VMX_EXIT, 21, false},
     [VMX_CONTROL_LOAD_PAT] = {VMX_ENTRY, 14, false},
     [VMX_CONTROL_LOAD_EFER] = {VMX_ENTRY, 15, false},
+    [VMX_CONTROL_EXTERNAL_INTERRUPTS] = {VMX_PIN, 0, false},
+    [VMX_CONTROL_NMIS] = {VMX_PIN, 3, false},
+    [VMX_CONTROL_VIRTUAL_NMIS] = {VMX_PIN, 5, false},
+    [VMX_CONTROL_NMI_WINDOW] = {VMX_PROC, 22, false},
+    [VMX_CONTROL_MONITOR_TRAP] = {VMX_PROC, 27, false},
+    [VMX_CONTROL_X2APIC] = {VMX_PROC2, 4, false},
+    [VMX_CONTROL_UNRESTRICTED] = {VMX_PROC2, 7, false},
+    [VMX_CONTROL_APIC_REGISTERS] = {VMX_PROC2, 8, false},
+    [VMX_CONTROL_HOST_64] = {VMX_EXIT, 9, false},
+    [VMX_CONTROL_ACKNOWLEDGE] = {VMX_EXIT, 15, false},
+    [VMX_CONTROL_SAVE_TIMER] = {VMX_EXIT, 22, false},
+    [VMX_CONTROL_GUEST_IA32E] = {VMX_ENTRY, 9, false},
+    [VMX_CONTROL_TO_SMM] = {VMX_ENTRY, 10, false},
+    [VMX_CONTROL_NO_DUAL_MONITOR] = {VMX_ENTRY, 11, false},
+    [VMX_CONTROL_LOAD_DEBUG] = {VMX_ENTRY, 2, true}, /* default1 */
 };
 
 /* The default1 class (SDM vol. 3, appendix A.2 to A.5). None of it can be 0 here, so the IA32_VMX_TRUE_* MSRs, which
@@ -35,6 +51,12 @@ static const uint32_t default1[VMX_WORDS] = {
     [VMX_PIN] = 0x00000016, [VMX_PROC] = 0x0401e172, [VMX_EXIT] = 0x00036dff, [VMX_ENTRY] = 0x000011ff};
 
 bool vmx_has_control(enum VmxControl c) { return c == VMX_CONTROL_ALWAYS || controls[c].implemented; }
+
+bool vmx_control_set(const uint32_t words[VMX_WORDS], enum VmxControl c) {
+    return words[controls[c].word] >> controls[c].bit & 1;
+}
+
+void vmx_set_control(uint32_t words[VMX_WORDS], enum VmxControl c) { words[controls[c].word] |= 1u << controls[c].bit; }
 
 uint64_t vmx_word_capability(enum VmxWord word) {
     uint32_t ones = default1[word], may = ones;

@@ -36,11 +36,32 @@ enum VmxControl {
     VMX_CONTROL_EXIT_LOAD_EFER,
     VMX_CONTROL_LOAD_PAT,
     VMX_CONTROL_LOAD_EFER,
+    /* no field needs these */
+    VMX_CONTROL_EXTERNAL_INTERRUPTS,
+    VMX_CONTROL_NMIS,
+    VMX_CONTROL_VIRTUAL_NMIS,
+    VMX_CONTROL_NMI_WINDOW,
+    VMX_CONTROL_MONITOR_TRAP,
+    VMX_CONTROL_X2APIC,
+    VMX_CONTROL_UNRESTRICTED,
+    VMX_CONTROL_APIC_REGISTERS,
+    VMX_CONTROL_HOST_64,
+    VMX_CONTROL_ACKNOWLEDGE,
+    VMX_CONTROL_SAVE_TIMER,
+    VMX_CONTROL_LOAD_DEBUG,
+    VMX_CONTROL_GUEST_IA32E,
+    VMX_CONTROL_TO_SMM,
+    VMX_CONTROL_NO_DUAL_MONITOR,
     VMX_CONTROLS
 };
 
 /** Whether that control can be 1. */
 bool vmx_has_control(enum VmxControl c);
+
+/** Whether it is 1 in these words. */
+bool vmx_control_set(const uint32_t words[VMX_WORDS], enum VmxControl c);
+/** Set it to 1. */
+void vmx_set_control(uint32_t words[VMX_WORDS], enum VmxControl c);
 
 /** Which bits of a word have to be 1 (the low half), and which may be (the high half), as the capability MSRs say it.
  */
