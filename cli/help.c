@@ -18,6 +18,7 @@ static const char help[] = "Usage: twin86 [options]      without a guest, the bu
                            "  -device DEVICE   (help lists) -object rng-builtin,id=I  -virtfs local,path=D..\n"
                            "  -nic user,hostfwd=tcp::2222-:22   network (default: user)   -nic none  without\n"
                            "  -icount shift=N  repeats   -rtc base=DATE   -vga std|none  -display curses\n"
+                           "  -vnc [HOST]:D|unix:P  the screen for VNC viewers\n"
                            "  -machine pc[,kernel-irqchip=on] (with kvm)    -handover [every=MS]  of engines\n"
                            "Host\n"
                            "  -serial stdio|pty|unix:P|file:F|null..  COM1 to COM4   -chardev KIND,id=I,..\n"

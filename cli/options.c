@@ -243,6 +243,8 @@ static bool set_display(struct Context *c, char *arg) {
     return c->o->curses || strcmp(arg, "none") == 0 || wrong(c, "'%s' is not supported; curses and none are", arg);
 }
 
+static bool set_vnc(struct Context *c, char *arg) { return is_none(arg) || add_server(c, arg, twin86_serve_vnc); }
+
 static bool set_no_graphics(struct Context *c, char *arg) { return (void)arg, c->o->no_graphics = true; }
 
 static bool set_vga(struct Context *c, char *arg) {
@@ -521,6 +523,7 @@ static const struct OptionRow {
     {"debugcon", ARG_NEEDED, "stdio, file:PATH, null, chardev:ID or what -serial takes", set_debugcon},
     {"nographic", ARG_NONE, NULL, set_no_graphics},
     {"display", ARG_NEEDED, "curses or none", set_display},
+    {"vnc", ARG_NEEDED, "[HOST]:DISPLAY, unix:PATH or none", set_vnc},
     {"vga", ARG_NEEDED, "std or none", set_vga},
     {"monitor", ARG_NEEDED, "stdio, unix:PATH, tcp:[HOST]:PORT, chardev:ID, pty or none", set_monitor},
     {"gdb", ARG_NEEDED, "tcp:[HOST]:PORT, unix:PATH or none", set_gdb},

@@ -447,6 +447,9 @@ TWIN86_API void twin86_monitor_complete(const char *line, void (*fn)(void *opaqu
  */
 TWIN86_API int twin86_serve_monitor(Twin86Session *session, const char *where, char *why, size_t why_size);
 TWIN86_API int twin86_serve_qmp(Twin86Session *session, const char *where, char *why, size_t why_size);
+/** Serve VNC viewers at "[HOST]:DISPLAY" (HOST: loopback) or "unix:PATH" (docs/display.md). The same, but before the
+ * guest starts; -ENOTSUP in a build without libvncserver. */
+TWIN86_API int twin86_serve_vnc(Twin86Session *session, const char *where, char *why, size_t why_size);
 /** The same for gdb, one at a time; behind `where` may stand ",arch=i8086|i386|i386:x86-64", as what the CPU is
  * described instead of by its mode when gdb connects (docs/debugging.md). */
 TWIN86_API int twin86_serve_gdb(Twin86Session *session, const char *where, char *why, size_t why_size);

@@ -4,6 +4,7 @@
 #include "control/monitor/monitor.h"
 #include "control/qmp/qmp.h"
 #include "control/session/session.h"
+#include "control/vnc/vnc.h"
 
 /* A Twin86Session is a struct Session under its public name. */
 static struct Session *of(const Twin86Session *session) { return (struct Session *)(uintptr_t)session; }
@@ -83,4 +84,8 @@ int twin86_serve_gdb(Twin86Session *session, const char *where, char *why, size_
 
 int twin86_serve_qmp(Twin86Session *session, const char *where, char *why, size_t why_size) {
     return qmp_serve(of(session), where, why, why_size);
+}
+
+int twin86_serve_vnc(Twin86Session *session, const char *where, char *why, size_t why_size) {
+    return vnc_serve(of(session), where, why, why_size);
 }

@@ -97,4 +97,5 @@ def main():
 
 
 GLYPHS = glyphs.font() if os.path.exists(glyphs.VIDEO_BIOS) else {}
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())
