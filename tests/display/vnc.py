@@ -182,5 +182,5 @@ if __name__ == "__main__":
         refused(program, ":70000", "neither [HOST]:DISPLAY nor unix:PATH")
         refused(program, ":1,password=on", "'password=on' is not supported")
         look(program, scratch)
-    print(f"{passed} passed, {failed} failed")
+    print(f"{passed} passed, {failed} failed, 0 skipped")
     sys.exit(failed != 0)
