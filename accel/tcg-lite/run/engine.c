@@ -182,7 +182,7 @@ static int vcpu_init(struct CPUState *cpu, struct Accel *accel) {
         free(t);
         return -ENOMEM;
     }
-    if (!cpu->model.kvm_wanted)
+    if (accel != NULL && !cpu->model.kvm_wanted)
         cpu->model.feature[FEAT_KVM] = 0; /* a guest that finds KVM believes that it runs at a processor's speed */
     t->cpu = cpu;
     t->env = &cpu->env;
