@@ -30,8 +30,9 @@ static bool equal(const struct Comparison *c) {
 enum Verdict compare(struct Comparison *c, unsigned *explained) {
     if (equal(c))
         return SAME;
-    bool ends = c->a.vector == DIFF_NO_FAULT || c->a.vector == VEC_DB || c->insns > 1;
-    if (ends && !c->undefined) { /* #DB: a trap */
+    /* #DB: a trap. A fault elsewhere is the next instruction's, beyond the segment's limit */
+    bool ends = c->a.vector == DIFF_NO_FAULT || c->a.vector == VEC_DB || c->a.rip != c->insn[0].rip || c->insns > 1;
+    if (ends && !c->undefined) {
         uint64_t undefined = 0;
         for (unsigned k = 0; k < c->insns; k++)
             undefined |= compare_flag_bits(c->insn[k].row->flags_undefined);

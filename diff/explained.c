@@ -531,6 +531,22 @@ static void split_lock(struct Comparison *c, const struct CompareInsn *i) {
         take_all(c);
 }
 
+/** A locked operand over the end of a cache line: the processor tells the kernel or the hypervisor, which may hold the
+ *  program up for longer than a case lasts. The kernel's trap comes first, so that its IRET finds a RIP beyond
+ * CS.limit.
+ */
+static void bus_lock(struct Comparison *c, const struct CompareInsn *i) {
+    bool locks = i->insn->mem && (has_prefix(c, i, 0xf0) || is(i, ID_XCHG));
+    bool in_line = c->mode == DIFF_LONG64 && (operand(c, i) & 63) <= 64 - 16;
+    if (!locks || in_line || strcmp(c->oracle, "host") != 0)
+        return;
+    if (c->b.vector == DIFF_NO_END)
+        take_all(c);
+    bool later = c->a.vector == VEC_GP && c->b.vector == VEC_GP && c->a.rip == c->b.rip && c->a.rip != i->rip;
+    if (later)
+        c->a.rflags = (c->a.rflags & ~(uint64_t)FLAG_RF) | (c->b.rflags & FLAG_RF);
+}
+
 const struct Explanation explanations[] = {
     {"x87-pointers-lost",
      "for the same reason the host's kernel loses them when it switches tasks: all three are 0 (measured)",
@@ -728,6 +744,11 @@ const struct Explanation explanations[] = {
      "#AC "
      "for a split lock and tries again for ever (measured)",
      split_lock},
+    {"host-bus-lock",
+     "a locked operand over the end of a cache line traps to the host's kernel or hypervisor, which may hold the "
+     "program "
+     "up for longer than a case lasts; where CS ends behind it, #GP is the kernel's IRET's, with RF = 0 (measured)",
+     bus_lock},
     {"kvm-pvm-upper-half",
      "under kvm_pvm the upper half of the address space is the hypervisor's own: #PF there says P and RSVD (measured)",
      upper_half},

@@ -29,6 +29,7 @@ static int prepare(struct InsnRun *r, char *why, size_t n) {
     r->model.vendor = (enum CpuVendor)number_of(r, "\nvendor ", 0);
     for (unsigned k = 0; k < FEAT_WORDS; k++)
         r->model.feature[k] = (uint32_t)number_of(r, "\nfeatures ", k);
+    r->model.intel_rules = vendor_model_rules(&r->model);
     snprintf(r->mode_name, sizeof(r->mode_name), "%s CPL %u", diff_mode_names[r->mode], r->cpl);
     return 0;
 }

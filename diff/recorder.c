@@ -140,7 +140,8 @@ static void mask_pointers(struct DiffCase *c, const struct DiffState *guide) {
 /** Flags that the table calls undefined, of all instructions; not where the first and only one faults. */
 static void mask_flags(struct DiffCase *c, const struct Comparison *cmp) {
     uint64_t undefined = 0;
-    if (c->out.vector != DIFF_NO_FAULT && c->out.vector != VEC_DB && cmp->insns == 1)
+    bool faults = c->out.vector != DIFF_NO_FAULT && c->out.vector != VEC_DB;
+    if (faults && cmp->insns == 1 && c->out.rip == c->in.rip)
         return;
     for (unsigned k = 0; k < cmp->insns; k++)
         undefined |= compare_flag_bits(cmp->insn[k].row->flags_undefined);

@@ -98,7 +98,7 @@ PLANT(imul_of) {
 PLANT(div_fault) { no_fault(b, VEC_DE); }
 PLANT(idiv_remainder) {
     if (!FAULTED && b->insn->osize == 2 && (int32_t)b->out->gpr[REG_DX] < 0)
-        b->out->gpr[REG_DX] = (uint32_t) - (int32_t)b->out->gpr[REG_DX];
+        b->out->gpr[REG_DX] = (uint32_t)-(int32_t)b->out->gpr[REG_DX];
 }
 PLANT(movsx_sign) {
     if (!FAULTED && b->insn->osize == 3 && (int64_t)*out_gpr(b, b->insn->reg) < 0)
@@ -468,7 +468,7 @@ static const struct {
     {"SHA1RNDS4", sha_word, "one bit"},
     {"PCLMULQDQ", clmul_half, "one selector"},
     {"XCHG", single_step, "the trap of TF"},
-    {"MOVDQU", alignment, "#AC"},
+    {"ADD", alignment, "#AC"},
 };
 
 /* ---- the broken engine ---- */

@@ -52,18 +52,32 @@ static bool left_out(const struct Form *f) {
            (op == 0xff && between(reg, 2, 5));
 }
 
+static bool vex_beyond(const struct Form *f) {
+    static const struct {
+        uint8_t map, first, last;
+    } list[] = {
+        {1, 0x41, 0x4b}, {1, 0x90, 0x93}, {1, 0x98, 0x99}, {3, 0x30, 0x33}, /* AVX-512's mask registers */
+        {2, 0x49, 0x49}, {2, 0x4b, 0x4b}, {2, 0x5c, 0x5f},                  /* AMX */
+        {2, 0x50, 0x53}, {2, 0xd2, 0xd3}, {2, 0xb4, 0xb5},                  /* AVX-VNNI and its kin, AVX-IFMA */
+        {2, 0xb0, 0xb1}, {2, 0x72, 0x72}, {2, 0xe0, 0xef},                  /* AVX-NE-CONVERT, CMPccXADD */
+        {2, 0xda, 0xda}, {2, 0xcb, 0xcd},                                   /* SM3, SM4, SHA512 */
+    };
+    for (unsigned k = 0; k < sizeof(list) / sizeof(list[0]); k++)
+        if (f->map == list[k].map && between(f->opcode, list[k].first, list[k].last))
+            return true;
+    return false;
+}
+
 /** What hosts have beyond the features that can be advertised here. */
 static bool beyond(const struct Form *f) {
     unsigned op = f->opcode, fixed = f->modrm;
     /* VPERMQ and VPERMPD want VEX.W = 1 (SDM vol. 2); AMD's processors do not look at it */
     if (f->vex && f->map == 3 && op <= 1 && !(f->bytes[2] & 0x80))
         return true;
-    if (f->vex) /* AVX-512's mask registers */
-        return (f->map == 1 && (between(op, 0x41, 0x4b) || between(op, 0x90, 0x93) || between(op, 0x98, 0x99))) ||
-               (f->map == 3 && between(op, 0x30, 0x33)) ||
-               /* AVX-VNNI and its kin, AVX-IFMA, AVX-NE-CONVERT, CMPccXADD, SM3, SM4, SHA512 */
-               (f->map == 2 && (between(op, 0x50, 0x53) || between(op, 0xb0, 0xb5) || between(op, 0xcb, 0xcd) ||
-                                between(op, 0xd2, 0xd3) || op == 0xda || between(op, 0xe0, 0xef) || op == 0x72));
+    if (f->vex)
+        return vex_beyond(f);
+    if (f->map == 0 && (op == 0xc6 || op == 0xc7)) /* XABORT and XBEGIN, which may be there though CPUID has no RTM */
+        return fixed == 0xf8;
     if (f->map == 1 && op == 0x01) /* VMX, SVM, SGX, TSX, CET, MONITORX, CLZERO, RDPRU, INVLPGB, SEV, WRMSRNS ... */
         return fixed >= 0xc0 && fixed != 0xf8 && fixed != 0xf9;
     if (f->map == 1 && (op == 0x78 || op == 0x79 || op == 0x2b)) /* SSE4a; VMREAD, VMWRITE */
