@@ -361,7 +361,13 @@ static void test_engine(const struct Engine *engine) {
     test_storm(engine, true);
     test_cpus(engine, (struct CpusRun){.cpus = 4, .test = "code", .torment = CPUS_PAUSES});
     test_cpus(engine, (struct CpusRun){.cpus = 4, .test = "paging", .torment = CPUS_RESETS});
-    test_cpus(engine, (struct CpusRun){.cpus = 4, .test = "ipi", .torment = CPUS_MOVES});
+    if (strcmp(engine->accel, "kvm") == 0 && access("/sys/module/kvm_pvm", F_OK) == 0) {
+        printf("SKIP %s: moves of several processors: kvm_pvm's guests set CR4 bits that their CPU model lacks\n",
+               engine->name);
+        skipped++;
+    } else {
+        test_cpus(engine, (struct CpusRun){.cpus = 4, .test = "ipi", .torment = CPUS_MOVES});
+    }
     test_cpus(engine, (struct CpusRun){.cpus = 64, .test = "halt", .torment = CPUS_RESETS});
     if (engine->other != NULL)
         test_cpus(engine, (struct CpusRun){engine->other, .cpus = 4, .test = "ipi", .torment = CPUS_HAND_OVERS});

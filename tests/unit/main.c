@@ -136,6 +136,8 @@ void suite_skip(const char *what, unsigned tests, const char *reason) {
     skipped += tests;
 }
 
+bool suite_on_pvm(void) { return access("/sys/module/kvm_pvm", F_OK) == 0; }
+
 unsigned suite_rounds(unsigned n) {
     const char *tests = getenv("TWIN86_TESTS");
     return tests != NULL && strcmp(tests, "short") == 0 ? (n + 3) / 4 : n;

@@ -4,9 +4,13 @@
 #define TWIN86_TESTS_UNIT_SUITES_H
 
 #include <check.h>
+#include <stdbool.h>
 
 /** For a suite that can't run some of its tests here: says so, and has them counted as skipped. */
 void suite_skip(const char *what, unsigned tests, const char *reason);
+
+/** Whether this host's KVM is kvm_pvm, which can't do all that others can (accel/kvm/caps.c). */
+bool suite_on_pvm(void);
 
 /** How often something random is done that is done n times: a quarter of it under TWIN86_TESTS=short, where every round
  *  takes long (sanitizers). */

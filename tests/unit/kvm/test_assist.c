@@ -202,8 +202,6 @@ static Twin86Machine *run(const char *accel, Twin86Event *event) {
     return m;
 }
 
-static bool on_pvm(void) { return access("/sys/module/kvm_pvm", F_OK) == 0; }
-
 START_TEST(results_are_right) {
     static const char *const engines[] = {"tcg-lite", "kvm"};
     for (unsigned e = 0; e < 2; e++) {
@@ -216,7 +214,7 @@ START_TEST(results_are_right) {
         for (unsigned i = 0; i < sizeof(got); i++)
             ck_assert_msg(got[i] == results[i], "%s: results + %u: %02x, not %02x", engines[e], i, got[i], results[i]);
         uint64_t assists = twin86_assists(m, which, sizeof(which));
-        if (e == 0 || !on_pvm()) {
+        if (e == 0 || !suite_on_pvm()) {
             ck_assert_uint_eq(assists, 0);
             ck_assert_str_eq(which, "");
         } else { /* all but the ordinary instructions, and AAM and AAD, which KVM's emulator has */
@@ -233,7 +231,7 @@ START_TEST(off_is_an_error_that_says_where) {
     Twin86Event event = {0};
     char which[64];
     Twin86Machine *m = run("kvm,assist=off", &event);
-    if (on_pvm()) {
+    if (suite_on_pvm()) {
         ck_assert_int_eq(event.kind, TWIN86_EVENT_ERROR);
         ck_assert_msg(strstr(event.message, "assist=off") != NULL && strstr(event.message, "; at f000:") != NULL, "%s",
                       event.message);

@@ -2,8 +2,8 @@
 /* A debugger's breakpoints, watchpoints and steps, on every engine that is to be had here: guests of a few bytes in
  * real mode, in a ROM that begins at F000:0000. */
 #include "include/twin86.h"
-#include "tests/unit/tcg/cpu_bench.h"
 #include "tests/unit/suites.h"
+#include "tests/unit/tcg/cpu_bench.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -533,7 +533,7 @@ Suite *stops_suite(void) {
     tcase_add_test(bench, guests_debug_registers);
     suite_add_tcase(s, bench);
     add_kvm(s, "stops on kvm", false, any, ANY);
-    if (access("/sys/module/kvm_pvm", F_OK) == 0)
+    if (suite_on_pvm())
         suite_skip("steps on kvm", STEPPING, "kvm_pvm's single steps are incomplete");
     else
         add_kvm(s, "steps on kvm", false, stepping, STEPPING);

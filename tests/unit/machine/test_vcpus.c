@@ -202,7 +202,8 @@ START_TEST(resets) {
         ck_assert_uint_eq(ap->env.rip, 0xfff0);
         ck_assert_uint_eq(ap->env.gpr[REG_BX], 0);
         ck_assert_uint_eq(ap->env.rflags, FLAG_ONE);
-        ck_assert_uint_eq(ap->env.tsc_offset, machine_cpu(m, 0)->env.tsc_offset);
+        bool own_tsc = strcmp(engine, "kvm") != 0 || !suite_on_pvm(); /* there it is the host's */
+        ck_assert(!own_tsc || ap->env.tsc_offset == machine_cpu(m, 0)->env.tsc_offset);
     }
     twin86_stats(machine, &s);
     ck_assert_uint_ge(s.resets, 40);

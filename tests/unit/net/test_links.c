@@ -413,7 +413,7 @@ static void use_tap(void) {
     put_be16(frame + 12, TYPE);
     put_le32(frame + 14, 0x12345678);
     DEMAND(send(s, frame, 100, 0) == 100);
-    for (unsigned i = 0; i < 100 && a.number != 0x12345678; i++) /* the kernel has frames of its own */
+    for (unsigned i = 0; i < 2000 && a.number != 0x12345678; i++) /* the kernel has frames of its own */
         run(1);
     DEMAND(a.number == 0x12345678 && a.bytes == 100);
     send_frame(&a, 5, 200);
