@@ -79,7 +79,7 @@ const struct VendorRuleText vendor_rules[RULE_COUNT] = {
             "a gather that faults leaves the masks of elements that are not done as they were, and upper "
             "halves too",
             "it has made them all ones or zeros by their sign and cleared the mask's upper half; the "
-            "destination's is cleared with the first element that is loaded",
+            "destination's is cleared with the first element that is loaded, by 128-bit forms",
             "SDM vol. 2, VPGATHERDD; measured",
         },
     [RULE_GATHER_TRAP] =
@@ -107,8 +107,8 @@ const struct VendorRuleText vendor_rules[RULE_COUNT] = {
     [RULE_M80_STORE_PARTIAL] =
         {
             "m80-store-partial",
-            "FSTP m80 and FBSTP into two pages store all or nothing",
-            "they have stored the low 8 bytes when the second page faults",
+            "FSTP m80 and FBSTP into two pages, or over a segment's limit, store all or nothing",
+            "they have stored the low 8 bytes when the other two fault",
             "measured",
         },
     [RULE_SAVE_AREA_ACCESS] =
@@ -250,12 +250,21 @@ const struct VendorRuleText vendor_rules[RULE_COUNT] = {
             "CMPS accesses [rDI] first",
             "measured",
         },
+    [RULE_XRSTOR_MXCSR] =
+        {
+            "xrstor-mxcsr",
+            "XRSTOR has changed nothing when MXCSR's reserved bits raise #GP(0)",
+            "of an area with compaction it has loaded the x87 and XMM registers, and set all components that are "
+            "not in the area to their initial states, but loaded no other",
+            "measured",
+        },
     [RULE_CALL_PUSHES_FIRST] =
         {
             "call-pushes-first",
             "indirect CALL of 64-bit code to an address that is not canonical raises the push's fault, or #GP(0) "
-            "with nothing written",
-            "the return address is written, also by far CALL, then #GP(0) comes",
+            "with nothing written; CALL beyond CS.limit raises #GP(0) first",
+            "the return address is written, also by far CALL, then #GP(0) comes; far CALL from compatibility mode to "
+            "64-bit code pushes as 64-bit code does",
             "SDM vol. 2, CALL; measured",
         },
     [RULE_IRET_AC] =

@@ -68,6 +68,8 @@ static void parse_opcode(struct Gen *g, struct Row *r, bool *cond) {
             parse_vex(g, r, w);
         } else if (!strcmp(w, "np")) {
             r->form.prefixes = PFX_NP;
+        } else if (!strcmp(w, "norep")) {
+            r->form.prefixes = PFX_NP | PFX_66;
         } else if (w[0] == '/' && w[1] >= '0' && w[1] <= '7' && !w[2]) {
             r->form.attr |= ATTR_MODRM;
             r->form.modrm_mask = 0x38;
@@ -166,9 +168,9 @@ static void parse_attr(struct Gen *g, struct Row *r, const char *a) {
         const char *name;
         uint8_t *field, value;
     } conditions[] = {
-        {"no64", &r->form.when, WHEN_NOT64},   {"only64", &r->form.when, WHEN_64},    {"rexw", &r->form.vex_w, BIT_SET},
-        {"norexw", &r->form.vex_w, BIT_CLEAR}, {"rexb", &r->form.rex_b, BIT_SET},
-        {"norexb", &r->form.rex_b, BIT_CLEAR},
+        {"no64", &r->form.when, WHEN_NOT64}, {"only64", &r->form.when, WHEN_64},
+        {"rexw", &r->form.vex_w, BIT_SET},   {"norexw", &r->form.vex_w, BIT_CLEAR},
+        {"rexb", &r->form.rex_b, BIT_SET},   {"norexb", &r->form.rex_b, BIT_CLEAR},
     };
     for (unsigned k = 0; k < COUNT(bits); k++)
         if (!strcmp(a, bits[k].name)) {

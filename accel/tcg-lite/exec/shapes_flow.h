@@ -18,11 +18,15 @@ ALWAYS_INLINE uint64_t flow_target(const CPUX86State *env, int64_t delta, unsign
     return bits == 64 ? target : bits == 32 ? (uint32_t)target : (uint16_t)target;
 }
 
-/** A target beyond the code segment's limit, or not canonical, faults on the branch itself. */
+/** Whether a target is beyond the code segment's limit, or not canonical. */
+ALWAYS_INLINE bool flow_is_astray(const struct Tcg *t, uint64_t target, unsigned bits) {
+    return bits == 64 ? !x86_canonical(t->env, target)
+                      : target > t->env->seg[SEG_CS].limit && (t->mode & MODE_CODE) != MODE_CODE64;
+}
+
+/** Such a target faults on the branch itself. */
 ALWAYS_INLINE void flow_check(const struct Insn *i, struct Tcg *t, uint64_t target, unsigned bits) {
-    bool bad = bits == 64 ? !x86_canonical(t->env, target)
-                          : target > t->env->seg[SEG_CS].limit && (t->mode & MODE_CODE) != MODE_CODE64;
-    if (UNLIKELY(bad))
+    if (UNLIKELY(flow_is_astray(t, target, bits)))
         tcg_raise_error(t, i, VEC_GP, 0);
 }
 
@@ -65,8 +69,8 @@ ALWAYS_INLINE const struct Insn *jmp_rel_r(CPUX86State *env, const struct Insn *
 ALWAYS_INLINE const struct Insn *call_rel_r(CPUX86State *env, const struct Insn *i, struct Tcg *t, unsigned bits,
                                             int cc, const void *kernel) {
     (void)cc, (void)kernel;
-    if (bits != 64)
-        flow_check(i, t, flow_target(env, i->imm, bits), bits);
+    if (bits != 64 && flow_is_astray(t, flow_target(env, i->imm, bits), bits))
+        tcg_call_astray(t, i, bits);
     stack_push(env, i, t, flow_target(env, i->disp, bits), bits);
     return flow_taken(env, i, t, bits);
 }
@@ -103,11 +107,8 @@ ALWAYS_INLINE const struct Insn *jmp_ind_m(CPUX86State *env, const struct Insn *
 ALWAYS_INLINE const struct Insn *flow_call(CPUX86State *env, const struct Insn *i, struct Tcg *t, uint64_t target,
                                            unsigned bits) {
     struct Block *b = tcg_jump_cached(t, target);
-    if (UNLIKELY(b == NULL)) {
-        if (bits == 64 && !x86_canonical(t->env, target))
-            tcg_call_astray(t, i);
-        flow_check(i, t, target, bits);
-    }
+    if (UNLIKELY(b == NULL) && flow_is_astray(t, target, bits))
+        tcg_call_astray(t, i, bits);
     stack_push(env, i, t, flow_target(env, i->off + i->len, bits), bits);
     env->rip = target;
     return tcg_indirect(t, b);

@@ -125,13 +125,23 @@ void mem_load_m80(struct Tcg *t, const struct Insn *i, void *buf) {
     mem_area_load(t, i, &a, 0, buf, 10);
 }
 
+/** The low 64 bits by themselves, if one page has them all. */
+static void store_low(struct Tcg *t, const struct Insn *i, uint64_t low) {
+    uint64_t linear = mem_part(t, i, 0, 8, ACCESS_WRITE);
+    if ((linear & 0xfff) + 8 > 4096)
+        return;
+    mem_probe_write(t, i, linear, 8);
+    mem_store(t, i, linear, 8, low);
+}
+
 void mem_probe_m80(struct Tcg *t, const struct Insn *i, uint64_t low) {
+    bool limits = (t->mode & MODE_CODE) != MODE_CODE64, intel = tcg_as_intel(t, RULE_M80_STORE_PARTIAL);
+    if (intel && limits)
+        store_low(t, i, low);
     struct MemArea a = mem_area(t, i, PARTS_M80, 10, ACCESS_WRITE);
     bool apart = a.first == 8, together = (a.linear & 0xfff) + 10 <= 4096;
-    if (tcg_as_intel(t, RULE_M80_STORE_PARTIAL) && (a.linear & 0xfff) + 8 <= 4096 && (apart || !together)) {
-        mem_probe_write(t, i, a.linear, 8);
-        mem_store(t, i, a.linear, 8, low);
-    }
+    if (intel && !limits && (apart || !together))
+        store_low(t, i, low);
     mem_area_probe_write(t, i, &a, 0, 10);
 }
 

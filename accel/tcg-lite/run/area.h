@@ -64,4 +64,10 @@ ALWAYS_INLINE bool mem_wraps(const CPUX86State *env, const struct Insn *i, unsig
     return i->asize != 3 && UNLIKELY(last > (i->asize == 1 ? UINT16_MAX : UINT32_MAX));
 }
 
+/** True when the ModRM operand of n bytes ends beyond its segment's limit. */
+ALWAYS_INLINE bool mem_beyond_limit(const struct Tcg *t, const struct Insn *i, unsigned n) {
+    const CPUX86State *env = t->env;
+    return (t->mode & MODE_CODE) != MODE_CODE64 && !segment_holds(&env->seg[i->seg], (uint32_t)ea_offset(env, i), n);
+}
+
 #endif

@@ -43,10 +43,10 @@ uint64_t mem_linear(struct Tcg *t, const struct Insn *i, unsigned seg, uint64_t 
         if ((access & ACCESS_READ) && code && !(s->ar & AR_READABLE))
             segment_fault(t, i, seg);
     }
-    if (!segment_holds(s, (uint32_t)offset, size))
-        segment_fault(t, i, seg);
     uint32_t linear = (uint32_t)(s->base + offset);
     mem_check_aligned(t, i, linear, size, access);
+    if (!segment_holds(s, (uint32_t)offset, size))
+        segment_fault(t, i, seg);
     return linear;
 }
 
@@ -282,14 +282,18 @@ void mem_probe_write(struct Tcg *t, const struct Insn *i, uint64_t linear, unsig
     probe_write(t, i, t->mmu, linear, size);
 }
 
-void tcg_call_astray(struct Tcg *t, const struct Insn *i) {
-    uint64_t sp = t->env->gpr[REG_SP] - 8;
-    if (!canonical_range(t, sp, 8))
-        canonical_fault(t, i, SEG_SS, t->mmu, sp, 8);
-    if (tcg_as_intel(t, RULE_CALL_PUSHES_FIRST))
-        store(t, i, t->mmu, sp, 8, tcg_next_rip(t, i));
-    else
-        probe_write(t, i, t->mmu, sp, 8);
+void tcg_call_astray(struct Tcg *t, const struct Insn *i, unsigned bits) {
+    const bool intel = tcg_as_intel(t, RULE_CALL_PUSHES_FIRST);
+    const unsigned size = bits / 8;
+    uint64_t sp = t->env->gpr[REG_SP] - size;
+    if (bits == 64 && !canonical_range(t, sp, size))
+        canonical_fault(t, i, SEG_SS, t->mmu, sp, size);
+    if (bits != 64 && intel)
+        sp = mem_linear(t, i, SEG_SS, t->env->seg[SEG_SS].ar & AR_DB ? (uint32_t)sp : (uint16_t)sp, size, ACCESS_WRITE);
+    if (intel)
+        store(t, i, t->mmu, sp, size, tcg_next_rip(t, i));
+    else if (bits == 64)
+        probe_write(t, i, t->mmu, sp, size);
     tcg_raise_error(t, i, VEC_GP, 0);
 }
 

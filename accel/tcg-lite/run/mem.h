@@ -26,7 +26,7 @@ enum Access {
     ACCESS_WRITE = 2,
     ACCESS_RMW = 3,
     /* beside these: */
-    ACCESS_ALIGNED = 4,    /* a misaligned address raises #GP(0), in 64-bit code before it may raise #SS */
+    ACCESS_ALIGNED = 4,    /* a misaligned address raises #GP(0), before it may raise #SS (measured) */
     ACCESS_PACKED = 8,     /* the same, unless the guest has set MXCSR.MM (APM vol. 1, 4.2.2) */
     ACCESS_UNALIGNED = 16, /* a misaligned address never raises #AC */
 };
@@ -105,8 +105,9 @@ void mem_check_alignment(struct Tcg *t, const struct Insn *i, uint64_t linear, u
 /* Four half-precision floats, VCVTPH2PS's and VCVTPS2PH's: checked as any vector is, by the vendor. */
 uint64_t mem_load_halves_slow(struct Tcg *t, const struct Insn *i, uint64_t linear);
 void mem_store_halves_slow(struct Tcg *t, const struct Insn *i, uint64_t linear, uint64_t v);
-/** Near CALL of 64-bit code to a target that is not canonical: the push's fault, else #GP(0). */
-_Noreturn void tcg_call_astray(struct Tcg *t, const struct Insn *i);
+/** Near CALL with operands of `bits` to a target beyond CS.limit, or one that is not canonical: #GP(0), or what the
+ *  push raises, by the vendor (RULE_CALL_PUSHES_FIRST). */
+_Noreturn void tcg_call_astray(struct Tcg *t, const struct Insn *i, unsigned bits);
 /** The fault of a read of `size` bytes, as mem_probe_write; no device sees anything. */
 void mem_probe_read(struct Tcg *t, const struct Insn *i, uint64_t linear, unsigned size);
 /** n bytes with current privilege, all-or-nothing: every page is checked before the first byte moves. */

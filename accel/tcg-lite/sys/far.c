@@ -46,8 +46,8 @@ static void far_same_level(struct Tcg *t, const struct Far *f, uint16_t selector
     CPUX86State *env = t->env;
     if (!desc_code64(t, d))
         offset = (uint32_t)offset;
-    /* CALL to 64-bit code: the return address is in memory already when a target that is not canonical faults */
-    bool late = f->call && desc_code64(t, d) && tcg_as_intel(t, RULE_CALL_PUSHES_FIRST);
+    /* the return address is in memory already when the target faults */
+    bool late = f->call && tcg_as_intel(t, RULE_CALL_PUSHES_FIRST);
     if (!late)
         code_offset_check(t, d, offset, 0);
     desc_mark_accessed(t, d);
@@ -55,7 +55,8 @@ static void far_same_level(struct Tcg *t, const struct Far *f, uint16_t selector
         struct PushStack p;
         push_stack_current(t, &p, 0);
         p.aligned = true;
-        if (size == 8) /* from compatibility mode through a gate: 64-bit code's stack already */
+        /* from compatibility mode to 64-bit code, through a gate, on Intel's also without: its stack already */
+        if (size == 8 || (late && desc_code64(t, d)))
             p.flat64 = true;
         push_return(t, &p, f, size);
         if (late)

@@ -22,16 +22,16 @@ static void misaligned(struct Tcg *t, const struct Insn *i, uint64_t linear, uns
     tcg_raise_error(t, i, ac ? VEC_AC : VEC_GP, 0);
 }
 
-/** The memory operand. In 64-bit code #GP for alignment comes before #SS or #GP for the address. */
+/** The memory operand. #GP for alignment comes before #SS or #GP for the address; outside of 64-bit code only where the
+ *  first four bytes lie within the segment (measured on Intel's processors). */
 static struct MemArea area(struct Tcg *t, const struct Insn *i, unsigned size, unsigned align, enum Access access) {
     const CPUX86State *env = t->env;
-    uint64_t offset = ea_offset(env, i), base = i->seg >= SEG_FS ? env->seg[i->seg].base : 0;
-    if (code64(t) && ((offset + base) & (align - 1)))
-        misaligned(t, i, offset + base, align);
-    struct MemArea a = mem_area(t, i, PARTS_SAVE, size, access);
-    if (a.linear & (align - 1))
-        misaligned(t, i, a.linear, align);
-    return a;
+    uint64_t linear = ea_offset(env, i) + (i->seg >= SEG_FS ? env->seg[i->seg].base : 0);
+    if (!code64(t))
+        linear = mem_part(t, i, 0, 4, access);
+    if (linear & (align - 1))
+        misaligned(t, i, linear, align);
+    return mem_area(t, i, PARTS_SAVE, size, access);
 }
 
 /* ---- what Intel's processors look at before anything else of an area (RULE_SAVE_AREA_ACCESS) ---- */
@@ -318,9 +318,7 @@ static bool check_header(struct Tcg *t, const struct Insn *i, const uint8_t *ima
 }
 
 /** What Intel's processors look at in an area to load: XCOMP_BV, then its ends, by the format that was found. */
-static void probe_xrstor(struct Tcg *t, const struct Insn *i, const struct MemArea *header, uint64_t rfbm) {
-    if (!tcg_as_intel(t, RULE_SAVE_AREA_ACCESS))
-        return;
+static struct MemArea probe_xrstor(struct Tcg *t, const struct Insn *i, const struct MemArea *header, uint64_t rfbm) {
     uint64_t comp;
     mem_area_probe_byte(t, i, header, XSAVE_XCOMP_BV, false);
     mem_area_load(t, i, header, XSAVE_XCOMP_BV, &comp, 8);
@@ -333,6 +331,44 @@ static void probe_xrstor(struct Tcg *t, const struct Insn *i, const struct MemAr
     }
     struct MemArea a = area(t, i, size, 64, ACCESS_READ);
     probe_xsave(t, i, &a, size, compacted ? rfbm & comp & (XCR0_X87 | XCR0_SSE) : rfbm, false);
+    return a;
+}
+
+/** An area that is loaded. */
+struct Restore {
+    uint64_t rfbm, from; /* components asked for and enabled; those of them that the area holds */
+    bool compacted;
+    unsigned at[XSAVE_COMPONENT_COUNT];
+    uint8_t image[XSAVE_MAX_SIZE];
+};
+
+/** Its header and what is to be loaded of it. */
+static void read_area(struct Tcg *t, const struct Insn *i, uint64_t enabled, bool supervisor, struct Restore *r) {
+    const bool intel = tcg_as_intel(t, RULE_SAVE_AREA_ACCESS);
+    struct MemArea a = area(t, i, XSAVE_EXTENDED, 64, ACCESS_READ);
+    r->rfbm = requested(t) & enabled;
+    if (intel)
+        a = probe_xrstor(t, i, &a, r->rfbm);
+    mem_area_load(t, i, &a, 0, r->image, XSAVE_EXTENDED);
+    r->compacted = check_header(t, i, r->image, enabled, supervisor);
+    r->from = r->rfbm & host_load(r->image + XSAVE_XSTATE_BV, 8);
+    uint64_t comp = r->compacted ? host_load(r->image + XSAVE_XCOMP_BV, 8) : 0;
+    if (!intel)
+        a = area(t, i, xsave_size(&t->cpu->model, r->compacted ? comp : r->from, r->compacted), 64, ACCESS_READ);
+    for (unsigned k = 0; k < XSAVE_COMPONENT_COUNT; k++) {
+        const struct XsaveComponent *c = &xsave_components[k];
+        r->at[k] = xsave_offset(&t->cpu->model, c, comp, r->compacted);
+        if (r->from & c->mask)
+            mem_area_load(t, i, &a, r->at[k], r->image + r->at[k], c->size);
+    }
+}
+
+/** Components beyond XMM: the initial state (p == NULL), or the image's. */
+static void take_component(struct Tcg *t, uint32_t mask, const uint8_t *p) {
+    if (mask == XCR0_AVX)
+        take_halves(t, 1, p);
+    else
+        tcg_set_pkru(t, p != NULL ? (uint32_t)host_load(p, 4) : 0);
 }
 
 /** Initial state of the x87: XSTATE_BV has not its bit. */
@@ -341,49 +377,42 @@ static void init_x87(struct Tcg *t) {
     memset(t->env->fpr, 0, sizeof(t->env->fpr));
 }
 
+/** Initial states of components, and the legacy region's loaded. */
+static void take_first(struct Tcg *t, const struct Insn *i, const struct Restore *r) {
+    const uint64_t init = r->rfbm & ~r->from;
+    if (r->from & XCR0_X87)
+        take_x87(t, i->osize, r->image);
+    else if (init & XCR0_X87)
+        init_x87(t);
+    if (r->rfbm & XCR0_SSE)
+        take_halves(t, 0, r->from & XCR0_SSE ? r->image + FXSAVE_XMM : NULL);
+    for (unsigned k = 0; k < XSAVE_COMPONENT_COUNT; k++)
+        if (init & xsave_components[k].mask)
+            take_component(t, xsave_components[k].mask, NULL);
+    t->env->xinuse = (uint32_t)((t->env->xinuse & ~init) | (r->from & (XCR0_X87 | XCR0_SSE)));
+}
+
 static void restore_instruction(struct Tcg *t, const struct Insn *i, uint64_t enabled, bool supervisor) {
     check_xsave(t, i);
-    uint8_t image[XSAVE_MAX_SIZE];
-    struct MemArea a = area(t, i, XSAVE_EXTENDED, 64, ACCESS_READ);
-    uint64_t rfbm = requested(t) & enabled;
-    probe_xrstor(t, i, &a, rfbm);
-    mem_area_load(t, i, &a, 0, image, XSAVE_EXTENDED);
-    bool compacted = check_header(t, i, image, enabled, supervisor);
-    uint64_t bv = host_load(image + XSAVE_XSTATE_BV, 8), from = rfbm & bv;
-    uint64_t comp = compacted ? host_load(image + XSAVE_XCOMP_BV, 8) : 0;
-    unsigned at[XSAVE_COMPONENT_COUNT];
-    a = area(t, i, xsave_size(&t->cpu->model, compacted ? comp : from, compacted), 64, ACCESS_READ);
-    for (unsigned k = 0; k < XSAVE_COMPONENT_COUNT; k++) {
-        const struct XsaveComponent *c = &xsave_components[k];
-        at[k] = xsave_offset(&t->cpu->model, c, comp, compacted);
-        if (from & c->mask)
-            mem_area_load(t, i, &a, at[k], image + at[k], c->size);
-    }
-    uint32_t mxcsr = (uint32_t)host_load(image + FXSAVE_MXCSR, 4);
+    struct Restore r;
+    read_area(t, i, enabled, supervisor, &r);
+    uint32_t mxcsr = (uint32_t)host_load(r.image + FXSAVE_MXCSR, 4);
     /* The standard format loads MXCSR whatever XSTATE_BV says; the compacted one treats it as part of SSE. */
-    bool load_mxcsr = compacted ? from & XCR0_SSE : rfbm & (XCR0_SSE | XCR0_AVX);
-    if (load_mxcsr && (mxcsr & ~tcg_mxcsr_mask(t)))
+    bool load_mxcsr = r.compacted ? r.from & XCR0_SSE : r.rfbm & (XCR0_SSE | XCR0_AVX);
+    bool bad = load_mxcsr && (mxcsr & ~tcg_mxcsr_mask(t));
+    if (bad && !(r.compacted && tcg_as_intel(t, RULE_XRSTOR_MXCSR)))
         gp(t, i);
-    if (from & XCR0_X87)
-        take_x87(t, i->osize, image);
-    else if (rfbm & XCR0_X87)
-        init_x87(t);
+    take_first(t, i, &r);
+    if (bad)
+        gp(t, i);
     if (load_mxcsr)
         tcg_set_mxcsr(t, mxcsr);
-    else if (compacted && (rfbm & XCR0_SSE))
+    else if (r.compacted && (r.rfbm & XCR0_SSE))
         tcg_set_mxcsr(t, MXCSR_INIT);
-    if (rfbm & XCR0_SSE)
-        take_halves(t, 0, from & XCR0_SSE ? image + FXSAVE_XMM : NULL);
-    for (unsigned k = 0; k < XSAVE_COMPONENT_COUNT; k++) {
-        uint32_t mask = xsave_components[k].mask;
-        if (!(rfbm & mask))
-            continue;
-        if (mask == XCR0_AVX)
-            take_halves(t, 1, from & mask ? image + at[k] : NULL);
-        else
-            tcg_set_pkru(t, from & mask ? (uint32_t)host_load(image + at[k], 4) : 0);
-    }
-    t->env->xinuse = (uint32_t)((t->env->xinuse & ~rfbm) | from);
+    for (unsigned k = 0; k < XSAVE_COMPONENT_COUNT; k++)
+        if (r.from & xsave_components[k].mask)
+            take_component(t, xsave_components[k].mask, r.image + r.at[k]);
+    t->env->xinuse |= (uint32_t)r.from;
     tcg_update_mode(t);
 }
 

@@ -134,8 +134,8 @@ static void gather(struct Tcg *t, const struct Insn *i, unsigned index_size, uns
     for (unsigned n = 0; n < count; n++) {
         if (selected(mask, n, size)) {
             set_element(to, n, size, mem_load_unaligned(t, i, gather_linear(t, i, n, index_size, size), size));
-            if (intel)
-                clear_above(to, bytes < 16 ? 16 : bytes);
+            if (intel && i->vl == 0) /* of the 256-bit forms with four-byte elements the upper half stays */
+                clear_above(to, 16);
             t->partly_done = true;
         }
         set_element(mask, n, size, 0);

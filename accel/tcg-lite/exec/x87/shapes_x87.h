@@ -483,9 +483,9 @@ ALWAYS_INLINE void x87_store(CPUX86State *env, const struct Insn *i, struct Tcg 
     x87_wait(env, i, t);
     if (ea == EA_FULL && x87_store_refused(env, i, t, k))
         return;
-    bool wraps = size == 10 && ea == EA_FULL && mem_wraps(env, i, size);
-    uint64_t linear = wraps ? 0 : ea_linear(env, i, t, ea, size, ACCESS_WRITE);
-    if (UNLIKELY(wraps || !mem_host_write(t, linear, size))) {
+    bool parts = size == 10 && ea == EA_FULL && (mem_wraps(env, i, size) || mem_beyond_limit(t, i, size));
+    uint64_t linear = parts ? 0 : ea_linear(env, i, t, ea, size, ACCESS_WRITE);
+    if (UNLIKELY(parts || !mem_host_write(t, linear, size))) {
         if (ea != EA_FULL && x87_store_refused(env, i, t, k))
             return;
         if (size == 10) {
@@ -513,7 +513,7 @@ ALWAYS_INLINE void x87_store(CPUX86State *env, const struct Insn *i, struct Tcg 
     uint64_t v[2] = {0};
     uint32_t sw = k(&r, v);
     if (!(sw & X87_LEFT_ONE)) {
-        if (size == 10 && (wraps || !mem_host_write(t, linear, size)))
+        if (size == 10 && (parts || !mem_host_write(t, linear, size)))
             mem_store_m80(t, i, v);
         else
             mem_store_vec(t, i, linear, v, size);
@@ -561,7 +561,7 @@ ALWAYS_INLINE void x87_store80_m(SHAPE_M, const void *k) {
         r = x87_indefinite;
     }
     void *p = NULL;
-    if (ea != EA_FULL || !mem_wraps(env, i, 10))
+    if (ea != EA_FULL || !(mem_wraps(env, i, 10) || mem_beyond_limit(t, i, 10)))
         p = mem_host_write(t, ea_linear(env, i, t, ea, 10, ACCESS_WRITE), 10);
     if (LIKELY(p != NULL)) {
         memcpy(p, &r, 10);
