@@ -3,9 +3,9 @@
 # The kvm engine on a complete KVM: QEMU emulates a machine with SVM, Debian's kernel with kvm-amd runs in it, and the
 # built twin86 runs in that: the embedded guest, the unit tests of the engine, pauses and machines by the hundred, the
 # instruction tests, Debian to a shell, and hand-over. nested.sh [JOB...], in the build folder; jobs: embedded unit
-# stress isa lockstep debian debian_irqchip handover exits gdb insn (diff insn in every CPU mode, INSN_CASES of each),
+# isa lockstep debian debian_irqchip handover exits gdb insn (diff insn in every CPU mode, INSN_CASES of each),
 # smp_irqchip (Debian on four processors, each of which goes and comes back SMP_ROUNDS times, kernel-irqchip=on), litmus
-# (tests/smp but for its test atomic), and, not done by default: litmus_atomic (that), smp (kernel-irqchip=off), smp_handover (both engines in turn), smp_gaps (four with
+# (tests/smp but for its test atomic), and, not done by default: stress, litmus_atomic (the test left out), smp (kernel-irqchip=off), smp_handover (both engines in turn), smp_gaps (four with
 # a gap in their APIC ids), smp_64 (either with both kinds of interrupt controllers), moves (saved states, two CPUs;
 # MOVES_ROUNDS times), insn_host (32- and 16-bit programs without KVM, ten times INSN_CASES, under Debian's generic
 # kernel, for the cloud kernel has no 16-bit segments), firmware (all of tests/boot/firmware.sh), disks (small ones by
@@ -24,7 +24,7 @@
 set -u
 srcdir=${srcdir:-$(cd "$(dirname "$0")/../.." && pwd)}
 # Each word a machine's jobs; two go at once where there are two processors.
-machines="embedded,unit,stress,isa,lockstep,debian,exits handover,insn debian_irqchip gdb smp_irqchip litmus"
+machines="embedded,unit,isa,lockstep,debian,exits handover,insn debian_irqchip gdb smp_irqchip litmus"
 if [ $# -gt 0 ]; then
     together= machines=
     for job; do
