@@ -101,7 +101,7 @@ const struct VendorRuleText vendor_rules[RULE_COUNT] = {
             "vmaskmov",
             "VMASKMOV and VPMASKMOV look at one selected element after the other",
             "where selected elements lie in two pages, both have to be canonical, and a store's #PF of the second page "
-            "is that of its last byte (64-bit code)",
+            "is that of its last byte",
             "measured",
         },
     [RULE_M80_STORE_PARTIAL] =

@@ -349,10 +349,14 @@ static void read_area(struct Tcg *t, const struct Insn *i, uint64_t enabled, boo
     r->rfbm = requested(t) & enabled;
     if (intel)
         a = probe_xrstor(t, i, &a, r->rfbm);
-    mem_area_load(t, i, &a, 0, r->image, XSAVE_EXTENDED);
+    if (!intel)
+        mem_area_load(t, i, &a, 0, r->image, XSAVE_HEADER);
+    mem_area_load(t, i, &a, XSAVE_HEADER, r->image + XSAVE_HEADER, XSAVE_HEADER_SIZE);
     r->compacted = check_header(t, i, r->image, enabled, supervisor);
     r->from = r->rfbm & host_load(r->image + XSAVE_XSTATE_BV, 8);
     uint64_t comp = r->compacted ? host_load(r->image + XSAVE_XCOMP_BV, 8) : 0;
+    if (intel && (r->compacted ? r->rfbm & comp & (XCR0_X87 | XCR0_SSE) : r->rfbm & (XCR0_X87 | XCR0_SSE | XCR0_AVX)))
+        mem_area_load(t, i, &a, 0, r->image, XSAVE_HEADER);
     if (!intel)
         a = area(t, i, xsave_size(&t->cpu->model, r->compacted ? comp : r->from, r->compacted), 64, ACCESS_READ);
     for (unsigned k = 0; k < XSAVE_COMPONENT_COUNT; k++) {
@@ -396,9 +400,9 @@ static void restore_instruction(struct Tcg *t, const struct Insn *i, uint64_t en
     check_xsave(t, i);
     struct Restore r;
     read_area(t, i, enabled, supervisor, &r);
-    uint32_t mxcsr = (uint32_t)host_load(r.image + FXSAVE_MXCSR, 4);
     /* The standard format loads MXCSR whatever XSTATE_BV says; the compacted one treats it as part of SSE. */
     bool load_mxcsr = r.compacted ? r.from & XCR0_SSE : r.rfbm & (XCR0_SSE | XCR0_AVX);
+    uint32_t mxcsr = load_mxcsr ? (uint32_t)host_load(r.image + FXSAVE_MXCSR, 4) : 0;
     bool bad = load_mxcsr && (mxcsr & ~tcg_mxcsr_mask(t));
     if (bad && !(r.compacted && tcg_as_intel(t, RULE_XRSTOR_MXCSR)))
         gp(t, i);

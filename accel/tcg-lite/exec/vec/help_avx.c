@@ -32,20 +32,22 @@ struct Span {
     uint64_t first, last;
 };
 
-/** The same in 64-bit code without checks. */
-static uint64_t element_unchecked(const struct Tcg *t, const struct Insn *i, unsigned n, unsigned size) {
+/** The same, in 64-bit code without checks. */
+static uint64_t span_linear(struct Tcg *t, const struct Insn *i, unsigned n, unsigned size, enum Access access) {
+    if ((t->mode & MODE_CODE) != MODE_CODE64)
+        return element_linear(t, i, n, size, access);
     uint64_t base = i->seg >= SEG_FS ? t->env->seg[i->seg].base : 0;
     return ea_offset(t->env, i) + base + n * size;
 }
 
 /** False: no element is selected. */
-static bool selected_span(const struct Tcg *t, const struct Insn *i, const union VecReg *mask, unsigned size,
-                          struct Span *s) {
+static bool selected_span(struct Tcg *t, const struct Insn *i, const union VecReg *mask, unsigned size,
+                          enum Access access, struct Span *s) {
     bool any = false;
     for (unsigned n = 0; n < (16u << i->vl) / size; n++) {
         if (!selected(mask, n, size))
             continue;
-        uint64_t at = element_unchecked(t, i, n, size);
+        uint64_t at = span_linear(t, i, n, size, access);
         s->first = any ? s->first : at;
         s->last = at + size - 1;
         any = true;
@@ -54,13 +56,13 @@ static bool selected_span(const struct Tcg *t, const struct Insn *i, const union
 }
 
 /**
- * What Intel's processors look at before the elements, in 64-bit code (RULE_VMASKMOV): where those that are selected
- * lie in two pages, both are to be canonical, and the second page's fault is that of a store's last byte.
+ * What Intel's processors look at before the elements (RULE_VMASKMOV): where those that are selected lie in two pages,
+ * both are to be canonical, and the second page's fault is that of a store's last byte.
  */
 static void check_span(struct Tcg *t, const struct Insn *i, const union VecReg *mask, unsigned size, bool write) {
     struct Span s;
-    if (!tcg_as_intel(t, RULE_VMASKMOV) || (t->mode & MODE_CODE) != MODE_CODE64 ||
-        !selected_span(t, i, mask, size, &s) || (s.first ^ s.last) < 4096)
+    if (!tcg_as_intel(t, RULE_VMASKMOV) || !selected_span(t, i, mask, size, write ? ACCESS_WRITE : ACCESS_READ, &s) ||
+        (s.first ^ s.last) < 4096)
         return;
     if (!x86_canonical(t->env, s.first) || !x86_canonical(t->env, s.last))
         tcg_raise_error(t, i, i->seg == SEG_SS ? VEC_SS : VEC_GP, 0);
