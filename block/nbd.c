@@ -194,10 +194,8 @@ static int begin_to_connect(struct nbd_handle *h, const char *filename, const st
 }
 
 /* 0, -1 (libnbd says why), or -ETIMEDOUT: a server that says nothing is not waited for without end. */
-static int connect_one(struct nbd_handle *h, const char *filename, const struct NbdName *name) {
+static int connect_one(struct nbd_handle *h, const char *filename, const struct NbdName *name, time_t end) {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    time_t end = now.tv_sec + CONNECT_SECONDS;
     if (begin_to_connect(h, filename, name) != 0)
         return -1;
     while (nbd_aio_is_connecting(h) > 0) {
@@ -223,10 +221,13 @@ static int refuse(const char *filename, struct BlockOpening *open) {
 
 static int connect_all(struct NbdNode *d, const struct NbdName *name, struct BlockOpening *open) {
     unsigned wanted = 1;
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    const time_t end = now.tv_sec + CONNECT_SECONDS; /* for all of them */
     for (unsigned i = 0; i < wanted; i++) {
         struct nbd_handle *h = nbd_create();
         d->connection[i].handle = h;
-        int r = h != NULL ? connect_one(h, d->n.filename, name) : -1;
+        int r = h != NULL ? connect_one(h, d->n.filename, name, end) : -1;
         if (r != 0 && i > 0)
             return 0; /* a server that has enough of us is no error */
         if (r == -ETIMEDOUT)

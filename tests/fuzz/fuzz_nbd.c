@@ -17,11 +17,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 enum { CLIENTS = 5, MESSAGE = 4096, DATA_MOST = 64 * 1024, IO = 16 * 1024 };
+enum { PATIENCE_MS = 100 }; /* where each waits for the other, the server gives up */
 enum { OPT_ABORT = 2, OPT_GO = 7, OPT_STRUCTURED = 8 };
 enum { REP_ACK = 1, REP_INFO = 3 };
 enum { CMD_READ = 0, CMD_WRITE = 1, CMD_DISC = 2 };
@@ -64,7 +64,7 @@ static bool departs(struct Client *c) { return (next(c) & 7) == 7; }
 static bool receive(struct Client *c, void *to, size_t n) {
     for (char *p = to; n > 0;) {
         struct pollfd fds[] = {{c->fd, POLLIN, 0}, {c->s->stop[0], POLLIN, 0}};
-        if (poll(fds, 2, -1) <= 0 || fds[1].revents != 0)
+        if (poll(fds, 2, PATIENCE_MS) <= 0 || fds[1].revents != 0)
             return false;
         ssize_t got = read(c->fd, p, n);
         if (got <= 0)
@@ -193,8 +193,6 @@ static bool answer_structured(struct Client *c, const uint8_t *request, uint32_t
 
 static void *serve_client(void *opaque) {
     struct Client *c = opaque;
-    struct timeval soon = {.tv_usec = 100000}; /* where each waits for the other, the server gives up */
-    setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &soon, sizeof(soon));
     uint8_t request[28];
     bool on = negotiate(c);
     while (on && receive(c, request, sizeof(request))) {
