@@ -527,7 +527,8 @@ static void paravirtual_gate(struct Comparison *c, const struct CompareInsn *i) 
 
 /** An #AC for which RFLAGS.AC is 0 when Linux looks. */
 static void split_lock(struct Comparison *c, const struct CompareInsn *i) {
-    if (is(i, ID_IRET) && c->a.vector == VEC_AC && c->b.vector == DIFF_NO_END && !strcmp(c->oracle, "host"))
+    bool hardware = !strcmp(c->oracle, "host") || on_pvm(c);
+    if (is(i, ID_IRET) && c->a.vector == VEC_AC && c->b.vector == DIFF_NO_END && hardware)
         take_all(c);
 }
 

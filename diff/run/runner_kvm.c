@@ -13,7 +13,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-enum { BATCH_SECONDS = 60 }; /* no batch takes so long */
+enum { CASE_SECONDS = 4 }; /* no case takes so long */
 
 /* Within the stack page, below any frame: what a handler returns by. */
 enum { RETURN_FRAME = DIFF_SYS + DIFF_SYS_STACK + 0x100 };
@@ -28,8 +28,8 @@ struct KvmRunner {
     struct Watchdog *watchdog;
 };
 
-static void close_runner(struct DiffRunner *r) {
-    struct KvmRunner *k = (struct KvmRunner *)r;
+/** What make_cpu has made. */
+static void free_cpu(struct KvmRunner *k) {
     watchdog_free(k->watchdog);
     if (k->cpu.engine != NULL)
         kvm_ops.vcpu_destroy(&k->cpu);
@@ -39,9 +39,13 @@ static void close_runner(struct DiffRunner *r) {
         bus_free(k->cpu.bus);
     if (k->cpu.clock != NULL)
         clock_free(k->cpu.clock);
-    diff_space_destroy(&r->space);
     pthread_mutex_destroy(&k->lock);
-    free(k);
+}
+
+static void close_runner(struct DiffRunner *r) {
+    free_cpu((struct KvmRunner *)r);
+    diff_space_destroy(&r->space);
+    free(r);
 }
 
 /** Note the vector (and CR2), return to the stub. */
@@ -142,19 +146,37 @@ static void put_pad(struct DiffRunner *r, uint8_t *at, uint64_t linear) {
 
 static void code_changed(struct DiffRunner *r) { (void)r; /* processors see it */ }
 
+/** Another vCPU, after a case of which KVM may still be full. */
+static int make_again(struct KvmRunner *k, char *why, size_t n) {
+    const struct CpuModel model = k->cpu.model;
+    free_cpu(k);
+    memset(&k->cpu, 0, sizeof(k->cpu));
+    memset(&k->accel, 0, sizeof(k->accel));
+    k->watchdog = NULL;
+    return make_cpu(k, &model, why, n);
+}
+
+/** -ETIME: a case does not come to an end. */
 static int enter(struct KvmRunner *k, char *why, size_t n) {
     struct KvmVcpu *v = k->cpu.engine;
     int e;
     kvm_enter(v);
-    watchdog_start(k->watchdog, BATCH_SECONDS);
-    while ((e = ioctl(v->fd, KVM_RUN, 0) < 0 ? errno : 0) == EAGAIN ||
-           (e == EINTR && !(atomic_load(&k->cpu.events) & CPU_EVENT_LEAVE)))
-        ;
-    bool late = watchdog_stop(k->watchdog);
+    bool late;
+    uint64_t left;
+    do {
+        left = k->control->count;
+        atomic_fetch_and(&k->cpu.events, ~(unsigned)CPU_EVENT_LEAVE);
+        v->run->immediate_exit = 0;
+        watchdog_start(k->watchdog, CASE_SECONDS);
+        while ((e = ioctl(v->fd, KVM_RUN, 0) < 0 ? errno : 0) == EAGAIN ||
+               (e == EINTR && !(atomic_load(&k->cpu.events) & CPU_EVENT_LEAVE)))
+            ;
+        late = watchdog_stop(k->watchdog);
+    } while (late && e == EINTR && k->control->count < left);
     kvm_leave(v);
     v->run->immediate_exit = 0;
-    if (late)
-        return snprintf(why, n, "kvm: a case does not come to an end"), -EIO;
+    if (late && e == EINTR)
+        return -ETIME;
     if (e != 0)
         return snprintf(why, n, "kvm: KVM_RUN: %s", strerror(e)), -EIO;
     if (v->run->exit_reason == KVM_EXIT_MMIO && v->run->mmio.is_write && k->control->count == 0)
@@ -162,22 +184,37 @@ static int enter(struct KvmRunner *k, char *why, size_t n) {
     return snprintf(why, n, "kvm: unexpected exit %s", kvm_exit_name(v->run->exit_reason)), -EIO;
 }
 
-static int run(struct DiffRunner *r, const struct DiffState *in, struct DiffState *out, const uint16_t *which,
-               unsigned count, char *why, size_t n) {
-    struct KvmRunner *k = (struct KvmRunner *)r;
-    if (count == 0)
-        return 0;
+/** The first cases of these, up to one without an end: *done of them, all but for that. */
+static int run_some(struct KvmRunner *k, const struct DiffState *in, struct DiffState *out, const uint16_t *which,
+                    unsigned count, unsigned *done, char *why, size_t n) {
     for (unsigned c = 0; c < count; c++)
         k->in[c] = in[which[c]];
     k->control->count = count;
     int e = enter(k, why, n);
-    if (e != 0) {
-        r->stuck = diff_stub_current(k->control, which, count);
-        return e;
-    }
-    for (unsigned c = 0; c < count; c++) {
+    if (e == -ETIME && k->control->count > count)
+        return snprintf(why, n, "kvm: a case has written over the engine's own memory"), -EIO;
+    *done = e == 0 ? count : count - (unsigned)k->control->count;
+    for (unsigned c = 0; c < *done && (e == 0 || e == -ETIME); c++) {
         out[which[c]] = k->out[c];
         diff_stub_finish(&out[which[c]]);
+    }
+    return e;
+}
+
+static int run(struct DiffRunner *r, const struct DiffState *in, struct DiffState *out, const uint16_t *which,
+               unsigned count, char *why, size_t n) {
+    struct KvmRunner *k = (struct KvmRunner *)r;
+    for (unsigned at = 0, done; at < count; at += done) {
+        int e = run_some(k, in, out, which + at, count - at, &done, why, n);
+        if (e == 0)
+            continue;
+        r->stuck = diff_stub_current(k->control, which + at, count - at);
+        if (e != -ETIME)
+            return e;
+        memset(&out[which[at + done]], 0, sizeof(*out));
+        out[which[at + done++]].vector = DIFF_NO_END;
+        if ((e = make_again(k, why, n)) != 0)
+            return e;
     }
     return 0;
 }

@@ -18,12 +18,12 @@ static bool selected(const union VecReg *mask, unsigned n, unsigned size) {
 
 /* ---- VMASKMOVPS, VMASKMOVPD, VPMASKMOVD, VPMASKMOVQ: elements whose sign in H is clear are not touched ---- */
 
-/** The linear address of an element; the segment is checked for that alone. In 64-bit code only the whole operand's
- *  address is wrapped to 32 bits (measured on AMD's and Intel's processors). */
+/** The linear address of an element; the segment is checked for that alone. Only the whole operand's address is wrapped
+ *  to the address size (measured on AMD's and Intel's processors in 64-bit code, on Intel's in other). */
 static uint64_t element_linear(struct Tcg *t, const struct Insn *i, unsigned n, unsigned size, enum Access access) {
     uint64_t offset = ea_offset(t->env, i) + n * size;
     if ((t->mode & MODE_CODE) != MODE_CODE64)
-        offset = i->asize == 2 ? (uint32_t)offset : (uint16_t)offset;
+        offset = (uint32_t)offset;
     return mem_linear(t, i, i->seg, offset, size, access | ACCESS_UNALIGNED);
 }
 
