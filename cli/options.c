@@ -237,10 +237,13 @@ static bool set_gdb_default(struct Context *c, char *arg) { return (void)arg, se
 
 /* Things that twin86 does not have; hands type the option to switch them off. */
 static bool set_display(struct Context *c, char *arg) {
+    if (strncmp(arg, "vnc=", 4) == 0)
+        return add_server(c, arg + 4, twin86_serve_vnc);
     c->o->curses = strcmp(arg, "curses") == 0;
     if (c->o->curses && !screen_is_there())
         return wrong(c, "this build has no ncurses (libncurses-dev), so no curses; none is there");
-    return c->o->curses || strcmp(arg, "none") == 0 || wrong(c, "'%s' is not supported; curses and none are", arg);
+    return c->o->curses || strcmp(arg, "none") == 0 ||
+           wrong(c, "'%s' is not supported; curses, vnc=... and none are", arg);
 }
 
 static bool set_vnc(struct Context *c, char *arg) { return is_none(arg) || add_server(c, arg, twin86_serve_vnc); }
@@ -522,7 +525,7 @@ static const struct OptionRow {
     {"mon", ARG_NEEDED, "chardev=ID", set_mon},
     {"debugcon", ARG_NEEDED, "stdio, file:PATH, null, chardev:ID or what -serial takes", set_debugcon},
     {"nographic", ARG_NONE, NULL, set_no_graphics},
-    {"display", ARG_NEEDED, "curses or none", set_display},
+    {"display", ARG_NEEDED, "curses, vnc=... or none", set_display},
     {"vnc", ARG_NEEDED, "[HOST]:DISPLAY, unix:PATH or none", set_vnc},
     {"vga", ARG_NEEDED, "std or none", set_vga},
     {"monitor", ARG_NEEDED, "stdio, unix:PATH, tcp:[HOST]:PORT, chardev:ID, pty or none", set_monitor},

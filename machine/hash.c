@@ -42,6 +42,10 @@ static void put_ram(struct Sha256 *s, const struct Region *ram) {
     {"virtio-9p" #n, &virtio_pci_state_table, offsetof(struct Machine, virtio.folder[n].pci.state), false}, {          \
         "shared-folder" #n, &virtio_9p_state_table, offsetof(struct Machine, virtio.folder[n].p9.state), false         \
     }
+#define INPUT(n)                                                                                                       \
+    {"virtio-input" #n, &virtio_pci_state_table, offsetof(struct Machine, virtio.input[n].pci.state), false}, {        \
+        "input" #n, &virtio_input_state_table, offsetof(struct Machine, virtio.input[n].input.state), false            \
+    }
 const struct DeviceState machine_device_states[] = {
     STATE(pic, pic_state_table),
     STATE(pit, pit_state_table),
@@ -85,6 +89,9 @@ const struct DeviceState machine_device_states[] = {
     STATE(virtio.serial.serial, virtio_serial_state_table),
     {"virtio-balloon", &virtio_pci_state_table, offsetof(struct Machine, virtio.balloon.pci.state), false},
     STATE(virtio.balloon.balloon, virtio_balloon_state_table),
+    INPUT(0),
+    INPUT(1),
+    INPUT(2),
     FOLDER(0),
     FOLDER(1),
     FOLDER(2),

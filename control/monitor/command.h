@@ -90,6 +90,9 @@ void monitor_balloon(struct Monitor *mon, char *args);
 void monitor_info_network(struct Monitor *mon, char *args);
 void monitor_info_usernet(struct Monitor *mon, char *args);
 void monitor_set_link(struct Monitor *mon, char *args);
+void monitor_info_vnc(struct Monitor *mon, char *args);
+void monitor_set_password(struct Monitor *mon, char *args);
+void monitor_expire_password(struct Monitor *mon, char *args);
 void monitor_hostfwd_add(struct Monitor *mon, char *args);
 void monitor_hostfwd_remove(struct Monitor *mon, char *args);
 

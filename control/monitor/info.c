@@ -149,6 +149,7 @@ const struct MonitorCommand monitor_infos[] = {
     {"balloon", NULL, "", "how much RAM the guest has, and what it says of it", 0, monitor_info_balloon},
     {"network", NULL, "", "cards and what they lead to", 0, monitor_info_network},
     {"usernet", NULL, "", "connections and forwarded ports of -netdev user", 0, monitor_info_usernet},
+    {"vnc", NULL, "", "where viewers are served by VNC, and who looks", 0, monitor_info_vnc},
     {"cpus", NULL, "[-v]", "the CPUs; * is the one that is looked at; -v: what the host's scheduler does with them",
      COMMAND_LOOKS, info_cpus},
     {"status", NULL, "", "whether the guest runs, and why not", 0, info_status},

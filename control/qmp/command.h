@@ -55,6 +55,12 @@ struct json_object *qmp_screendump(struct QmpCall *call);
 struct json_object *qmp_send_key(struct QmpCall *call);
 struct json_object *qmp_input_send_event(struct QmpCall *call);
 
+/* vnc.c */
+struct json_object *qmp_set_password(struct QmpCall *call);
+struct json_object *qmp_expire_password(struct QmpCall *call);
+struct json_object *qmp_change_vnc_password(struct QmpCall *call);
+struct json_object *qmp_query_vnc(struct QmpCall *call);
+
 /* network.c */
 struct json_object *qmp_set_link(struct QmpCall *call);
 struct json_object *qmp_query_rx_filter(struct QmpCall *call);

@@ -107,8 +107,17 @@ static bool move_event(struct QmpCall *call, struct json_object *data, struct In
 }
 
 static bool absolute_event(struct QmpCall *call, struct json_object *data, struct InputEvent *e) {
-    (void)data, (void)e;
-    return qmp_fail(call, "there is no pointer with absolute positions; \"rel\" moves the mouse"), false;
+    const char *axis = text_of(data, "axis");
+    const struct Word *w = axis != NULL ? word_find(axes, axis) : NULL;
+    int64_t value;
+    if (!input_has_positions(session_machine(call->session)))
+        return qmp_fail(call, "there is no pointer with absolute positions (-device virtio-tablet-pci), or the guest "
+                              "has no driver on it; \"rel\" moves the mouse"),
+               false;
+    if (w == NULL || !int_of(data, "value", 0, INPUT_AT_MOST, &value))
+        return qmp_fail(call, "a position is {\"axis\": \"x\" or \"y\", \"value\": 0 to %d}", INPUT_AT_MOST), false;
+    *e = (struct InputEvent){INPUT_AT, (uint16_t)w->value, (int32_t)value};
+    return true;
 }
 
 static bool one_event(struct QmpCall *call, struct json_object *o, struct InputEvent *e) {
@@ -122,7 +131,7 @@ static bool one_event(struct QmpCall *call, struct json_object *o, struct InputE
     for (unsigned i = 0; whole && i < sizeof(kinds) / sizeof(kinds[0]); i++)
         if (strcmp(kinds[i].type, type) == 0)
             return kinds[i].make(call, data, e);
-    return qmp_fail(call, "an event is {\"type\": \"key\", \"btn\" or \"rel\", \"data\": {...}}"), false;
+    return qmp_fail(call, "an event is {\"type\": \"key\", \"btn\", \"rel\" or \"abs\", \"data\": {...}}"), false;
 }
 
 struct json_object *qmp_input_send_event(struct QmpCall *call) {

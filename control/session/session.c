@@ -59,6 +59,7 @@ struct Session {
     struct Machine *m;
     struct Loop loop;
     struct AtEnd *at_end;
+    struct VncServer *vnc;
     struct SessionObserver *observers, *next_observer; /* next: who is to be told after this one */
     struct Notice *notices, **last_notice;
     bool telling;
@@ -75,8 +76,8 @@ struct Session {
     bool begun; /* session_start was called: nobody waits for a name server any more */
     bool start_wanted, no_shutdown;
     enum Twin86PanicAction panic_action;
-    bool reset_asked; /* the next reset is not the guest's doing */
-    bool suspended;   /* as observers know it */
+    bool reset_asked;         /* the next reset is not the guest's doing */
+    bool suspended;           /* as observers know it */
     struct LoopTimer balloon; /* when its next change is told */
     int64_t balloon_told;
     bool ended;
@@ -391,9 +392,7 @@ void session_free(struct Session *s) {
     free(s);
 }
 
-struct Machine *session_machine(const struct Session *s) {
-    return s->m;
-}
+struct Machine *session_machine(const struct Session *s) { return s->m; }
 
 int session_at_end(struct Session *s, void (*fn)(void *opaque), void *opaque) {
     struct AtEnd *e = malloc(sizeof(*e));
@@ -405,6 +404,9 @@ int session_at_end(struct Session *s, void (*fn)(void *opaque), void *opaque) {
 }
 
 struct Loop *session_loop(struct Session *s) { return &s->loop; }
+
+struct VncServer *session_vnc(const struct Session *s) { return s->vnc; }
+void session_set_vnc(struct Session *s, struct VncServer *first) { s->vnc = first; }
 
 void session_poll(struct Session *s, int64_t timeout_us) { loop_run_once(&s->loop, timeout_us); }
 
@@ -600,14 +602,10 @@ int session_set_no_reboot(struct Session *s, bool on, char *why, size_t n) {
 
 const char *session_state_name(enum SessionState state) {
     static const char *const names[] = {
-        [SESSION_PRELAUNCH] = "prelaunch",
-        [SESSION_RUNNING] = "running",
-        [SESSION_PAUSED] = "paused",
-        [SESSION_DEBUG] = "debug",
-        [SESSION_SHUTDOWN] = "shutdown",
-        [SESSION_GUEST_PANICKED] = "guest-panicked",
-        [SESSION_IO_ERROR] = "io-error",
-        [SESSION_INTERNAL_ERROR] = "internal-error",
+        [SESSION_PRELAUNCH] = "prelaunch", [SESSION_RUNNING] = "running",
+        [SESSION_PAUSED] = "paused",       [SESSION_DEBUG] = "debug",
+        [SESSION_SHUTDOWN] = "shutdown",   [SESSION_GUEST_PANICKED] = "guest-panicked",
+        [SESSION_IO_ERROR] = "io-error",   [SESSION_INTERNAL_ERROR] = "internal-error",
     };
     return names[state];
 }

@@ -16,6 +16,7 @@
 #include "machine/machine.h"
 
 struct Session;
+struct VncServer;
 
 /** What the machine is doing; the comments are what QMP calls it. */
 enum SessionState {
@@ -67,6 +68,10 @@ struct Machine *session_machine(const struct Session *s);
 
 /** Call `fn` in session_free. 0 or -ENOMEM. */
 int session_at_end(struct Session *s, void (*fn)(void *opaque), void *opaque);
+
+/** The servers of its screen for viewers by VNC, the last one first, which control/vnc/ keeps; NULL: none. */
+struct VncServer *session_vnc(const struct Session *s);
+void session_set_vnc(struct Session *s, struct VncServer *first);
 
 /* ---- the loop ---- */
 

@@ -3,11 +3,13 @@
  * libvncserver speaks the protocol; sockets, time and picture are ours. Nothing is drawn while nobody looks. Who looks
  * gets what has changed 30 times a second at most: the adapter's picture is compared with the one that was sent last.
  */
+#include "control/vnc/password.h"
 #include "control/vnc/vnc.h"
 #include "machine/chardev/listen.h"
 #include "machine/machine.h"
 
 #include <errno.h>
+#include <netdb.h>
 #include <rfb/rfb.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,11 +18,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { FIRST_PORT = 5900, DISPLAY_MOST = 65535 - FIRST_PORT, VIEWERS_MOST = 16, HELD_MOST = 16 };
+enum { FIRST_PORT = 5900, DISPLAY_MOST = 65535 - FIRST_PORT, HELD_MOST = 16 };
 enum { FRAME_NS = 1000000000 / 30, WAIT_MOST_MS = 2000, MAP_SIDE = 64, DARK_WIDTH = 640, DARK_HEIGHT = 480 };
 
 struct VncServer {
     struct Machine *machine;
+    struct VncServer *next; /* of the session */
+    struct VncPassword password;
+    pthread_mutex_t lock; /* of `present` */
+    struct Viewer *present[VNC_VIEWERS_MOST];
     struct Loop loop; /* all below is its thread's, once it runs */
     struct LoopTimer frame;
     struct ListenSpec where;
@@ -33,6 +39,7 @@ struct VncServer {
 
 struct Viewer {
     struct VncServer *server;
+    struct VncPlace place;
     int fd, x, y;
     bool placed; /* its pointer has been somewhere */
     uint8_t buttons;
@@ -56,16 +63,31 @@ static void on_key(rfbBool down, rfbKeySym keysym, rfbClientPtr client) {
         v->held[i] = down ? code : 0;
 }
 
+/* Where the pointer is on the guest's screen, for a tablet; how it has moved, for a mouse. */
+static unsigned moved(const struct Viewer *v, int x, int y, struct InputEvent e[2]) {
+    const struct VncServer *server = v->server;
+    const int from[2] = {v->x, v->y}, to[2] = {x, y};
+    const uint32_t last[2] = {server->width - 1, server->height - 1};
+    bool positions = input_has_positions(server->machine);
+    unsigned count = 0;
+    for (uint16_t axis = 0; axis < 2; axis++) {
+        if (v->placed && to[axis] == from[axis])
+            continue;
+        int64_t at = to[axis] < 0 ? 0 : to[axis] < (int64_t)last[axis] ? to[axis] : last[axis];
+        if (positions && last[axis] > 0)
+            e[count++] = (struct InputEvent){INPUT_AT, axis, (int32_t)(at * INPUT_AT_MOST / last[axis])};
+        else if (v->placed)
+            e[count++] = (struct InputEvent){INPUT_MOVE, axis, to[axis] - from[axis]};
+    }
+    return count;
+}
+
 /* Mouse buttons as RFB has them; 8 and 16 are the wheel's steps, away and towards. */
 static void on_pointer(int mask, int x, int y, rfbClientPtr client) {
     static const uint16_t of_bit[] = {PS2_LEFT, PS2_MIDDLE, PS2_RIGHT};
     struct Viewer *v = client->clientData;
     struct InputEvent e[6];
-    unsigned count = 0, pressed = (unsigned)mask & ~v->buttons;
-    if (v->placed && x != v->x)
-        e[count++] = (struct InputEvent){INPUT_MOVE, 0, x - v->x};
-    if (v->placed && y != v->y)
-        e[count++] = (struct InputEvent){INPUT_MOVE, 1, y - v->y};
+    unsigned count = moved(v, x, y, e), pressed = (unsigned)mask & ~v->buttons;
     for (unsigned i = 0; i < 3; i++)
         if (((unsigned)mask ^ v->buttons) >> i & 1)
             e[count++] = (struct InputEvent){INPUT_BUTTON, of_bit[i], mask >> i & 1};
@@ -139,6 +161,35 @@ static void on_frame(void *opaque) {
 
 /* ---- viewers ---- */
 
+/* The numeric address of a socket's other end, or of its own. */
+static void place_of(int fd, bool peer, const char *path, struct VncPlace *place) {
+    struct sockaddr_storage a;
+    socklen_t size = sizeof(a);
+    int r = peer ? getpeername(fd, (struct sockaddr *)&a, &size) : getsockname(fd, (struct sockaddr *)&a, &size);
+    *place = (struct VncPlace){.family = "unix"};
+    if (r == 0 && a.ss_family != AF_UNIX) {
+        place->family = a.ss_family == AF_INET6 ? "ipv6" : "ipv4";
+        r = getnameinfo((struct sockaddr *)&a, size, place->host, sizeof(place->host), place->service,
+                        sizeof(place->service), NI_NUMERICHOST | NI_NUMERICSERV);
+    } else {
+        snprintf(place->host, sizeof(place->host), "%s", path);
+    }
+}
+
+static void replace(struct VncServer *server, const struct Viewer *old, struct Viewer *by) {
+    pthread_mutex_lock(&server->lock);
+    unsigned i = 0;
+    while (i < VNC_VIEWERS_MOST - 1 && server->present[i] != old)
+        i++;
+    server->present[i] = by;
+    pthread_mutex_unlock(&server->lock);
+}
+
+static rfbBool on_password(rfbClientPtr client, const char *answer, int n) {
+    struct VncServer *server = client->screen->screenData;
+    return vnc_password_good(&server->password, client->authChallenge, answer, n > 0 ? (size_t)n : 0);
+}
+
 static void on_gone(rfbClientPtr client) {
     struct Viewer *v = client->clientData;
     if (v == NULL)
@@ -148,6 +199,7 @@ static void on_gone(rfbClientPtr client) {
             input_send(v->server->machine, &(struct InputEvent){INPUT_KEY, v->held[i], 0}, 1);
     on_pointer(0, v->x, v->y, client);
     loop_remove_fd(&v->server->loop, v->fd);
+    replace(v->server, v, NULL);
     v->server->viewers--;
     client->clientData = NULL;
     free(v);
@@ -161,6 +213,8 @@ static enum rfbNewClientAction on_new(rfbClientPtr client) {
     *v = (struct Viewer){.server = server, .fd = client->sock};
     client->clientData = v;
     client->clientGoneHook = on_gone;
+    place_of(v->fd, true, server->where.path, &v->place);
+    replace(server, NULL, v);
     server->viewers++;
     return RFB_CLIENT_ACCEPT;
 }
@@ -178,7 +232,7 @@ static void on_viewer(void *opaque, int fd, short revents) {
     if (client < 0)
         return;
     /* libvncserver keeps descriptors in an fd_set, which has no room for higher ones. */
-    if (server->viewers >= VIEWERS_MOST || client >= FD_SETSIZE ||
+    if (server->viewers >= VNC_VIEWERS_MOST || client >= FD_SETSIZE ||
         loop_add_fd(&server->loop, client, POLLIN, on_bytes, server) != 0) {
         close(client);
         return;
@@ -202,27 +256,49 @@ static void destroy(void *opaque) {
     }
     loop_destroy(&server->loop);
     listen_close(&server->where, server->fd);
+    vnc_password_destroy(&server->password);
+    pthread_mutex_destroy(&server->lock);
     free(server->pixels);
     free(server);
 }
 
-/* "[HOST]:DISPLAY" or "unix:PATH", and what is said of sharing, into the form that listen_parse takes. */
-static int parse(struct VncServer *server, const char *spec, bool *everybody, char *why, size_t n) {
+/* What may stand behind the address. */
+struct Words {
+    bool everybody, password;
+};
+
+static bool take_word(struct Words *w, const char *word) {
+    const struct {
+        const char *word;
+        bool *to, value;
+    } words[] = {
+        {"share=allow-exclusive", &w->everybody, false},
+        {"share=ignore", &w->everybody, true},
+        {"password=on", &w->password, true},
+        {"password", &w->password, true},
+        {"password=off", &w->password, false},
+    };
+    for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if (strcmp(word, words[i].word) == 0) {
+            *words[i].to = words[i].value;
+            return true;
+        }
+    return false;
+}
+
+/* "[HOST]:DISPLAY" or "unix:PATH", and words behind it, into the form that listen_parse takes. */
+static int parse(struct VncServer *server, const char *spec, struct Words *words, char *why, size_t n) {
     char text[400], address[440], *rest, *end;
     if ((size_t)snprintf(text, sizeof(text), "%s", spec) >= sizeof(text))
         return snprintf(why, n, "that is too long"), -EINVAL;
-    for (rest = strchr(text, ','); rest != NULL;) {
-        char *word = rest + 1;
-        *rest = '\0';
-        if ((rest = strchr(word, ',')) != NULL)
-            *rest = '\0';
-        *everybody = strcmp(word, "share=ignore") == 0;
-        if (!*everybody && strcmp(word, "share=allow-exclusive") != 0)
-            return snprintf(why, n, "'%.20s' is not supported; share=allow-exclusive and share=ignore are", word),
+    strtok_r(text, ",", &rest);
+    for (char *word; (word = strtok_r(NULL, ",", &rest)) != NULL;)
+        if (!take_word(words, word))
+            return snprintf(why, n,
+                            "'%.20s' is not supported; share=allow-exclusive, share=ignore, password=on and "
+                            "password=off are",
+                            word),
                    -EINVAL;
-        if (rest != NULL)
-            *rest = ',';
-    }
     if (strncmp(text, "unix:", 5) == 0)
         return listen_parse(text, &server->where, why, n);
     char *colon = strrchr(text, ':');
@@ -234,7 +310,7 @@ static int parse(struct VncServer *server, const char *spec, bool *everybody, ch
     return listen_parse(address, &server->where, why, n);
 }
 
-static int start(struct VncServer *server, bool everybody) {
+static int start(struct VncServer *server, const struct Words *words) {
     if (!resize(server, DARK_WIDTH, DARK_HEIGHT))
         return -ENOMEM;
     rfbScreenInfoPtr screen = server->screen;
@@ -243,7 +319,9 @@ static int start(struct VncServer *server, bool everybody) {
     screen->port = screen->ipv6port = 0; /* it listens nowhere by itself */
     screen->autoPort = FALSE;
     screen->cursor = NULL;
-    screen->alwaysShared = everybody;
+    screen->alwaysShared = words->everybody;
+    screen->authPasswdData = words->password ? server : NULL;
+    screen->passwordCheck = on_password;
     screen->deferUpdateTime = 0;
     screen->maxClientWait = WAIT_MOST_MS;
     screen->kbdAddEvent = on_key;
@@ -258,7 +336,7 @@ bool vnc_is_there(void) { return true; }
 
 int vnc_serve(struct Session *s, const char *spec, char *why, size_t n) {
     struct VncServer *server = calloc(1, sizeof(*server));
-    bool everybody = false;
+    struct Words words = {0};
     if (server == NULL || loop_init(&server->loop, NULL) != 0) {
         free(server);
         snprintf(why, n, "out of memory");
@@ -269,14 +347,56 @@ int vnc_serve(struct Session *s, const char *spec, char *why, size_t n) {
     loop_timer_init(&server->frame, on_frame, server);
     loop_set_sandbox(&server->loop, &server->machine->sandbox);
     rfbLogEnable(FALSE);
-    int r = parse(server, spec, &everybody, why, n);
+    int r = parse(server, spec, &words, why, n);
+    vnc_password_init(&server->password, words.password);
+    pthread_mutex_init(&server->lock, NULL);
     if (r == 0 && (r = server->fd = listen_open(&server->where, true, why, n)) >= 0) {
         server->screen = rfbGetScreen(NULL, NULL, DARK_WIDTH, DARK_HEIGHT, 8, 3, 4);
-        r = server->screen == NULL ? -ENOMEM : start(server, everybody);
-        if (r == 0 && (r = session_at_end(s, destroy, server)) == 0)
+        r = server->screen == NULL ? -ENOMEM : start(server, &words);
+        if (r == 0 && (r = session_at_end(s, destroy, server)) == 0) {
+            server->next = session_vnc(s);
+            session_set_vnc(s, server);
             return 0;
+        }
         snprintf(why, n, "VNC can't be started: %s", strerror(-r));
     }
     destroy(server);
     return r;
+}
+
+/* ---- what monitors ask ---- */
+
+bool vnc_status(struct Session *s, struct VncStatus *status) {
+    struct VncServer *server = session_vnc(s);
+    if (server == NULL)
+        return false;
+    while (server->next != NULL) /* the first one is the last of the list */
+        server = server->next;
+    *status = (struct VncStatus){.password = server->password.wanted};
+    place_of(server->fd, false, server->where.path, &status->where);
+    pthread_mutex_lock(&server->lock);
+    for (unsigned i = 0; i < VNC_VIEWERS_MOST; i++)
+        if (server->present[i] != NULL)
+            status->viewer[status->viewers++] = server->present[i]->place;
+    pthread_mutex_unlock(&server->lock);
+    return true;
+}
+
+static const char no_password[] = "no VNC server asks for a password: -vnc ...,password=on";
+
+int vnc_set_password(struct Session *s, const char *password, char *why, size_t n) {
+    bool any = false;
+    for (struct VncServer *server = session_vnc(s); server != NULL; server = server->next)
+        any |= vnc_password_set(&server->password, password);
+    return any ? 0 : (snprintf(why, n, no_password), -EINVAL);
+}
+
+int vnc_expire_password(struct Session *s, const char *when, char *why, size_t n) {
+    bool any = false;
+    for (struct VncServer *server = session_vnc(s); server != NULL; server = server->next) {
+        if (vnc_password_expire(&server->password, when) != 0)
+            return snprintf(why, n, "'%.30s' is no time: now, never, +SECONDS, or seconds since 1970", when), -EINVAL;
+        any |= server->password.wanted;
+    }
+    return any ? 0 : (snprintf(why, n, no_password), -EINVAL);
 }

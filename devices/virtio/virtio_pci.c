@@ -371,9 +371,12 @@ void virtio_pci_init(struct VirtioPci *p, const struct VirtioPciId *id) {
         [VIRTIO_TYPE_NET] = 0x1000,     [VIRTIO_TYPE_BLOCK] = 0x1001,   [VIRTIO_TYPE_CONSOLE] = 0x1003,
         [VIRTIO_TYPE_ENTROPY] = 0x1005, [VIRTIO_TYPE_BALLOON] = 0x1002, [VIRTIO_TYPE_9P] = 0x1009,
     };
+    enum { MODERN = 0x1040, OLDER_TYPES = sizeof(transitional) / sizeof(transitional[0]) };
     memset(p, 0, sizeof *p);
-    pci_device_init(&p->pci, &p->state.pci, id->name, VENDOR, transitional[id->type], id->class_code, 0);
-    pci_device_set_subsystem(&p->pci, VENDOR, id->type);
+    p->modern = id->type >= OLDER_TYPES || transitional[id->type] == 0;
+    uint16_t device = p->modern ? MODERN + id->type : transitional[id->type];
+    pci_device_init(&p->pci, &p->state.pci, id->name, VENDOR, device, id->class_code, p->modern);
+    pci_device_set_subsystem(&p->pci, VENDOR, p->modern ? device : id->type);
     pci_device_set_pin(&p->pci, PIN_A);
     p->pci.opaque = p;
     p->pci.config_reading = config_reading;
@@ -385,7 +388,7 @@ int virtio_pci_show(struct VirtioPci *p, struct Virtio *v, unsigned vectors) {
     v->interrupt = interrupt;
     v->transport = p;
     region_init_mmio(&p->region, p->pci.name, BAR_SIZE, &modern_ops, p);
-    int r = pci_device_add_io_bar(&p->pci, LEGACY_BAR, OLD_PORTS, &legacy_ops, p);
+    int r = p->modern ? 0 : pci_device_add_io_bar(&p->pci, LEGACY_BAR, OLD_PORTS, &legacy_ops, p);
     if (r == 0)
         r = pci_msix_init(&p->msix, &p->state.msix, &p->pci, vectors, MSIX_BAR);
     if (r == 0)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * Virtio over PCI (specification 1.2, 4.1): a transitional function, which a driver of 1.0 and later finds by its
- * capabilities (registers in memory BAR 4) and an older one in I/O BAR 0. Interrupts by MSI-X (table in BAR 1) or
- * INTA#.
+ * capabilities (registers in memory BAR 4) and an older one in I/O BAR 0, where its type had older drivers. Interrupts
+ * by MSI-X (table in BAR 1) or INTA#.
  *
  * All functions: machine lock held.
  */
@@ -27,6 +27,7 @@ struct VirtioPci {
     struct PciMsix msix;
     struct Region region;
     struct Virtio *virtio;
+    bool modern;    /* of a type that no driver older than 1.0 knows: without I/O BAR 0 */
     uint8_t access; /* offset of the capability by which registers are reached through configuration space */
 };
 
@@ -38,6 +39,7 @@ enum {
     VIRTIO_TYPE_ENTROPY,
     VIRTIO_TYPE_BALLOON,
     VIRTIO_TYPE_9P = 9,
+    VIRTIO_TYPE_INPUT = 18,
 };
 
 /** What the function is. */

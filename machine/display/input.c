@@ -8,20 +8,76 @@ enum { NS_PER_MS = 1000000 };
 
 /* ---- into the devices ---- */
 
-static void press_button(struct Machine *m, const struct InputEvent *e) {
+/* A report of a virtio device ends before the next stroke of a key or button, and with what is due. */
+static void report(struct Machine *m, struct VirtioInput *v, bool stroke, uint16_t type, uint16_t code, int32_t value) {
     struct MachineInput *in = &m->input;
+    if (in->reporting != NULL && (in->reporting != v || (stroke && in->struck))) {
+        virtio_input_event(in->reporting, INPUT_EV_SYN, 0, 0);
+        in->struck = false;
+    }
+    virtio_input_event(v, type, code, value);
+    in->reporting = v;
+    in->struck |= stroke;
+}
+
+static void end_report(struct MachineInput *in) {
+    if (in->reporting != NULL)
+        virtio_input_event(in->reporting, INPUT_EV_SYN, 0, 0);
+    in->reporting = NULL;
+    in->struck = false;
+}
+
+/* The tablet comes first: a guest that has one is shown where the pointer is, not how it moves. */
+static struct VirtioInput *pointer(struct Machine *m) {
+    struct VirtioInput *tablet = virtio_input_of(m, VIRTIO_TABLET);
+    return tablet != NULL ? tablet : virtio_input_of(m, VIRTIO_MOUSE);
+}
+
+static void press_key(struct Machine *m, const struct InputEvent *e) {
+    struct VirtioInput *v = virtio_input_of(m, VIRTIO_KEYBOARD);
+    uint16_t number = virtio_input_key(e->code);
+    if (v == NULL)
+        i8042_key_event(&m->i8042, e->code, e->value != 0);
+    else if (number != 0)
+        report(m, v, true, INPUT_EV_KEY, number, e->value != 0);
+}
+
+static void press_button(struct Machine *m, const struct InputEvent *e) {
+    static const uint16_t bits[] = {PS2_LEFT, PS2_RIGHT, PS2_MIDDLE, PS2_SIDE, PS2_EXTRA}; /* in Linux' order */
+    struct MachineInput *in = &m->input;
+    struct VirtioInput *v = pointer(m);
     in->buttons = (uint8_t)(e->value != 0 ? in->buttons | e->code : in->buttons & ~e->code);
-    i8042_mouse_buttons(&m->i8042, in->buttons);
+    if (v == NULL)
+        i8042_mouse_buttons(&m->i8042, in->buttons);
+    for (unsigned i = 0; v != NULL && i < sizeof(bits) / sizeof(bits[0]); i++)
+        if (e->code == bits[i])
+            report(m, v, true, INPUT_EV_KEY, (uint16_t)(INPUT_BTN_LEFT + i), e->value != 0);
+}
+
+/* Movement is the mouse's, or the PS/2 one's beside a tablet alone; the wheel is the pointer's. */
+static void move(struct Machine *m, const struct InputEvent *e) {
+    struct VirtioInput *v = e->code == 2 ? pointer(m) : virtio_input_of(m, VIRTIO_MOUSE);
+    if (v == NULL)
+        i8042_mouse_move(&m->i8042, e->code == 0 ? e->value : 0, e->code == 1 ? -e->value : 0,
+                         e->code == 2 ? e->value : 0);
+    else if (e->code == 2)
+        report(m, v, false, INPUT_EV_REL, INPUT_REL_WHEEL, -e->value);
+    else
+        report(m, v, false, INPUT_EV_REL, e->code, e->value);
+}
+
+static void place(struct Machine *m, const struct InputEvent *e) {
+    struct VirtioInput *v = virtio_input_of(m, VIRTIO_TABLET);
+    if (v != NULL)
+        report(m, v, false, INPUT_EV_ABS, e->code, e->value);
 }
 
 static void happen(struct Machine *m, const struct InputEvent *e) {
     switch (e->kind) {
-    case INPUT_KEY: i8042_key_event(&m->i8042, e->code, e->value != 0); break;
+    case INPUT_KEY: press_key(m, e); break;
     case INPUT_BUTTON: press_button(m, e); break;
-    case INPUT_MOVE:
-        i8042_mouse_move(&m->i8042, e->code == 0 ? e->value : 0, e->code == 1 ? -e->value : 0,
-                         e->code == 2 ? e->value : 0);
-        break;
+    case INPUT_MOVE: move(m, e); break;
+    case INPUT_AT: place(m, e); break;
     default: break;
     }
 }
@@ -49,6 +105,7 @@ static void run(void *opaque) {
         else
             happen(m, &e);
     }
+    end_report(in);
 }
 
 /* ---- from outside ---- */
@@ -63,6 +120,13 @@ int input_send(struct Machine *m, const struct InputEvent *e, unsigned count) {
     if (room)
         loop_post(&m->loop, &in->work);
     return room ? 0 : -ENOSPC;
+}
+
+bool input_has_positions(struct Machine *m) {
+    pthread_mutex_lock(&m->lock);
+    bool there = virtio_input_of(m, VIRTIO_TABLET) != NULL;
+    pthread_mutex_unlock(&m->lock);
+    return there;
 }
 
 /* A pause at the end, so that what is pressed next is a stroke of its own. */

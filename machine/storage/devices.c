@@ -46,6 +46,9 @@ static const struct Device {
     {"virtserialport", PORT_PROPERTIES, "a port with a name", virtio_add_port},
     {"virtio-balloon-pci", "deflate-on-oom=on|off,free-page-reporting=on|off," PLUG_PROPERTIES,
      "gives guest memory back to the host", virtio_add_balloon},
+    {"virtio-keyboard-pci", PLUG_PROPERTIES, "a keyboard", virtio_add_input},
+    {"virtio-mouse-pci", PLUG_PROPERTIES, "a mouse", virtio_add_input},
+    {"virtio-tablet-pci", PLUG_PROPERTIES, "a pointer with absolute positions", virtio_add_input},
     {"virtio-9p-pci", "fsdev=ID,mount_tag=TAG," PLUG_PROPERTIES, "a folder of the host's, by 9P", virtio_add_folder},
 };
 enum { DEVICES = sizeof(devices) / sizeof(devices[0]) };

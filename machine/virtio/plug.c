@@ -56,6 +56,9 @@ void virtio_devices_reset(struct Machine *m) {
         virtio_pci_reset(&m->virtio.serial.pci);
     if (m->virtio.balloon.plugged)
         virtio_pci_reset(&m->virtio.balloon.pci);
+    for (unsigned i = 0; i < VIRTIO_INPUT_KINDS; i++)
+        if (m->virtio.input[i].plugged)
+            virtio_pci_reset(&m->virtio.input[i].pci);
     virtio_folders_reset(m);
 }
 
@@ -66,5 +69,8 @@ void virtio_devices_restored(struct Machine *m) {
         virtio_serial_restored(&m->virtio.serial.serial);
     if (m->virtio.balloon.plugged)
         virtio_balloon_restored(&m->virtio.balloon.balloon);
+    for (unsigned i = 0; i < VIRTIO_INPUT_KINDS; i++)
+        if (m->virtio.input[i].plugged)
+            virtio_input_restored(&m->virtio.input[i].input);
     virtio_folders_restored(m);
 }

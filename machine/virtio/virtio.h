@@ -10,6 +10,7 @@
 
 #include "devices/virtio/virtio_9p.h"
 #include "devices/virtio/virtio_balloon.h"
+#include "devices/virtio/virtio_input.h"
 #include "devices/virtio/virtio_pci.h"
 #include "devices/virtio/virtio_rng.h"
 #include "devices/virtio/virtio_serial.h"
@@ -72,6 +73,12 @@ struct VirtioFolderDevice {
     bool plugged;
 };
 
+struct VirtioInputDevice {
+    struct VirtioPci pci;
+    struct VirtioInput input;
+    bool plugged;
+};
+
 struct VirtioDevices {
     struct RngSource *sources;
     struct FolderExport *exports;
@@ -79,6 +86,7 @@ struct VirtioDevices {
     struct VirtioSerialDevice serial;
     struct VirtioRngDevice rng;
     struct VirtioBalloonDevice balloon;
+    struct VirtioInputDevice input[VIRTIO_INPUT_KINDS];
 };
 
 /** The sources that -object names. Before devices are put in. 0 or -errno with `why`. */
@@ -123,8 +131,12 @@ int virtio_plug(struct Machine *m, struct VirtioPci *pci, struct Virtio *v, cons
 int virtio_add_rng(struct Machine *m, const char *device, char *list, char *why, size_t n);
 int virtio_add_balloon(struct Machine *m, const char *device, char *list, char *why, size_t n);
 int virtio_add_serial(struct Machine *m, const char *device, char *list, char *why, size_t n);
+int virtio_add_input(struct Machine *m, const char *device, char *list, char *why, size_t n);
 int virtio_add_folder(struct Machine *m, const char *device, char *list, char *why, size_t n);
 int virtio_add_port(struct Machine *m, const char *device, char *list, char *why, size_t n);
+
+/** The device of that kind, if there is one and the guest has a driver on it; else NULL. */
+struct VirtioInput *virtio_input_of(struct Machine *m, enum VirtioInputKind kind);
 
 /** Random bytes: VirtioRngOps.read; `opaque` is the struct RngSource. */
 size_t virtio_rng_source_read(void *opaque, uint8_t *to, size_t n);

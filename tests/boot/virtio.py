@@ -4,6 +4,7 @@
 import json
 import os
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -79,6 +80,7 @@ def until(fn, good, tries=200):
 args = twin86 + ["-m", "192M", "-kernel", kernel, "-initrd", os.path.join(tmp, "initrd"), "-append", "console=ttyS0 quiet panic=-1",
                  "-serial", f"file:{os.path.join(tmp, 'serial')}", "-qmp", f"unix:{os.path.join(tmp, 'qmp')},server,nowait",
                  "-object", "rng-random,id=r", "-device", "virtio-rng-pci,rng=r",
+                 "-device", "virtio-keyboard-pci", "-device", "virtio-mouse-pci", "-device", "virtio-tablet-pci",
                  "-device", "virtio-balloon-pci,id=b,free-page-reporting=on", "-device", "virtio-serial-pci,id=vs",
                  "-chardev", f"socket,id=c,{server('hvc')}", "-device", "virtconsole,chardev=c,bus=vs.0",
                  "-chardev", f"socket,id=p,{server('port')}", "-device", "virtserialport,chardev=p,name=org.twin86.test"]
@@ -105,6 +107,31 @@ try:
         seen = hvc.readline().strip()
     check("hvc0", seen == "hvc0 heard what the host typed", seen)
     check("hvc0: done", port.readline() == "done\n")
+
+    def heard(kind, sent, expected):
+        """What evdev gives of a kind of device after these events: type, code, value of each."""
+        check(f"{kind}: a driver", ask(f"hear {len(expected)} {kind}") == "hearing")
+        check(f"{kind}: sent", qmp("input-send-event", events=sent) == {})
+        data = bytes.fromhex(ask("heard").split()[-1])
+        seen = [struct.unpack_from("<HHi", data, at + 16) for at in range(0, len(data), 24)]
+        check(f"{kind}: heard", seen == expected, seen)
+
+    def event(kind, **data):
+        return {"type": kind, "data": data}
+
+    syn, key, rel, absolute, left, wheel = (0, 0, 0), 1, 2, 3, 0x110, 8
+    heard("keyboard", [event("key", down=True, key={"type": "qcode", "data": "a"}),
+                       event("key", down=False, key={"type": "qcode", "data": "a"}),
+                       event("key", down=True, key={"type": "qcode", "data": "up"}),
+                       event("key", down=False, key={"type": "qcode", "data": "up"})],
+          [(key, 30, 1), syn, (key, 30, 0), syn, (key, 103, 1), syn, (key, 103, 0), syn])
+    heard("tablet", [event("abs", axis="x", value=1000), event("abs", axis="y", value=32767),
+                     event("btn", down=True, button="left"), event("btn", down=False, button="left"),
+                     event("btn", down=True, button="wheel-up")],
+          [(absolute, 0, 1000), (absolute, 1, 32767), (key, left, 1), syn, (key, left, 0), (rel, wheel, 1), syn])
+    heard("mouse", [event("rel", axis="x", value=-3), event("rel", axis="y", value=4)], [(rel, 0, -3), (rel, 1, 4), syn])
+    refusal = qmp("input-send-event", events=[event("abs", axis="x", value=32768)])
+    check("a position beyond the edge", "a position is" in refusal.get("desc", ""), refusal)
 
     def memory():
         return int(ask("memory").split()[1]) // 1024

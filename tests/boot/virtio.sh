@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Virtio's smaller devices with Debian's kernel and drivers: random numbers, a console, a named port, the balloon.
+# Virtio's smaller devices with Debian's kernel and drivers: random numbers, a console, a named port, the balloon, input.
 # virtio.sh ARCH TWIN86 [OPTION...]
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -9,7 +9,7 @@ shift
 command -v cpio >/dev/null && command -v python3 >/dev/null || { echo "SKIP virtio: no cpio or python3"; exit 77; }
 guest=$("$here/fetch-debian.sh" "$arch" | tail -n 1) || { echo "SKIP virtio: no kernel to boot"; exit 77; }
 modules=$("$here/modules.sh" "$arch" virtio virtio_ring virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio-rng \
-    virtio_console virtio_balloon | tail -n 1) || { echo "SKIP virtio: $modules"; exit 77; }
+    virtio_console virtio_balloon virtio_input evdev | tail -n 1) || { echo "SKIP virtio: $modules"; exit 77; }
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 tree=$tmp/tree

@@ -168,7 +168,7 @@ refused "'mode=x' is not known" -mon chardev=x,mode=x
 refused "there is no -chardev with id=x" -mon chardev=x
 refused "a host end is for one machine" diff guest -serial pty
 refused "'telnet:x' is not supported" -debugcon telnet:x
-refused "curses and none are" -display gtk
+refused "curses, vnc=... and none are" -display gtk
 if "$twin86" -display curses -version >/dev/null 2>&1; then
     refused "no terminal" -display curses
     refused "-nographic wants the terminal" -display curses -nographic

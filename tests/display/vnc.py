@@ -26,16 +26,30 @@ def check(what, right):
     print(("ok " if right else "FAIL ") + what, flush=True)
 
 
+def encrypted(challenge, password):
+    """DES, with the bits of each byte of the key the other way round (RFC 6143, 7.2.2, and its errata)."""
+    key = "".join(f"{int(f'{b:08b}'[::-1], 2):02x}" for b in password.encode()[:8].ljust(8, b"\0"))
+    return subprocess.run(["openssl", "enc", "-des-ecb", "-K", key, "-nopad", "-provider", "legacy", "-provider",
+                           "default"], input=challenge, stdout=subprocess.PIPE, check=True).stdout
+
+
+class Refused(Exception):
+    pass
+
+
 class Viewer:
-    def __init__(self, path):
+    def __init__(self, path, password=None):
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(LIMIT)
         self.socket.connect(path)
         self.version = self.take(12)
         self.socket.sendall(b"RFB 003.008\n")
         self.security = self.take(self.take(1)[0])
-        self.socket.sendall(b"\x01")
-        assert self.take(4) == bytes(4)
+        self.socket.sendall(b"\x01" if password is None else b"\x02")
+        if password is not None:
+            self.socket.sendall(encrypted(self.take(16), password))
+        if self.take(4) != bytes(4):
+            raise Refused(self.security)
         self.socket.sendall(b"\x01")  # others may look, too
         self.width, self.height = struct.unpack(">HH", self.take(4))
         self.take(16)
@@ -166,6 +180,47 @@ def look(twin86, folder):
     check("the socket goes with it", guest.process.returncode == 0 and not os.path.exists(path))
 
 
+def enters(path, password):
+    try:
+        Viewer(path, password).socket.shutdown(socket.SHUT_RDWR)  # its thread reads: close would wait for that
+        return True
+    except (Refused, EOFError, ConnectionError):
+        return False
+
+
+def passwords(twin86, folder):
+    path, disk = folder + "/vnc2", folder + "/disk"  # look's
+    guest = screen.Guest(twin86, folder, "-drive", f"file={disk},format=raw", "-display",
+                         f"vnc=unix:{path},password=on")
+    status = guest.run("query-vnc")["return"]
+    check("query-vnc", status["enabled"] and status["auth"] == "vnc" and status["host"] == path and
+          status["family"] == "unix" and status["clients"] == [])
+    check("nobody enters before a password is set", not enters(path, "") and not enters(path, "secret"))
+    check("nor without one", not enters(path, None))
+    guest.run("set_password", protocol="vnc", password="secret")
+    check("the right one", enters(path, "secret"))
+    check("wrong ones", not enters(path, "Secret") and not enters(path, "secre") and not enters(path, ""))
+    guest.run("change-vnc-password", password="longer than eight")
+    check("eight bytes count", enters(path, "longer thing") and not enters(path, "secret"))
+    one = Viewer(path, "longer t")
+    end, shown = time.monotonic() + LIMIT, ""
+    while shown.count("Client: ") != 1 and time.monotonic() < end:  # those that have gone are forgotten soon
+        shown = guest.run("human-monitor-command", **{"command-line": "info vnc"})["return"]
+    check("info vnc", f"Server: {path} (unix)" in shown and "Auth: vnc" in shown and shown.count("Client: ") == 1)
+    guest.run("expire_password", protocol="vnc", time="now")
+    check("expired", not enters(path, "longer t"))
+    one.update(0)
+    check("who is there stays", one.updates > 0)
+    guest.run("human-monitor-command", **{"command-line": "expire_password vnc +1000"})
+    check("from the monitor", enters(path, "longer t"))
+    guest.run("human-monitor-command", **{"command-line": "expire_password vnc 1000"})
+    check("a time long ago", not enters(path, "longer t"))
+    for line, says in (("expire_password vnc soon", "is no time"), ("set_password spice x", "needs vnc"),
+                       ("set_password vnc", "needs vnc")):
+        check(line, says in guest.run("human-monitor-command", **{"command-line": line})["return"])
+    guest.end()
+
+
 def refused(twin86, word, line):
     p = subprocess.run([twin86, "-vnc", word], capture_output=True, text=True, stdin=subprocess.DEVNULL)
     check(f"refused: -vnc {word}", p.returncode == 2 and line in p.stderr and p.stderr.count("\n") == 1)
@@ -180,7 +235,8 @@ if __name__ == "__main__":
             sys.exit(0)
         refused(program, "nowhere", "neither [HOST]:DISPLAY nor unix:PATH")
         refused(program, ":70000", "neither [HOST]:DISPLAY nor unix:PATH")
-        refused(program, ":1,password=on", "'password=on' is not supported")
+        refused(program, ":1,password=secret", "'password=secret' is not supported")
         look(program, scratch)
+        passwords(program, scratch)
     print(f"{passed} passed, {failed} failed, 0 skipped")
     sys.exit(failed != 0)

@@ -107,6 +107,7 @@ static const struct SuiteEntry suites[] = {
     {"dma", dma_suite},
     {"virtio", virtio_suite},
     {"virtio_rng", virtio_rng_suite},
+    {"virtio_input", virtio_input_suite},
     {"virtio_serial", virtio_serial_suite},
     {"virtio_balloon", virtio_balloon_suite},
     {"virtio_9p", virtio_9p_suite},

@@ -117,6 +117,7 @@ SUITE fdc_suite(void);
 SUITE dma_suite(void);
 SUITE virtio_suite(void);
 SUITE virtio_rng_suite(void);
+SUITE virtio_input_suite(void);
 SUITE virtio_serial_suite(void);
 SUITE virtio_balloon_suite(void);
 SUITE virtio_9p_suite(void);

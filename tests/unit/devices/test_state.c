@@ -22,6 +22,7 @@
 #include "devices/virtio/virtio_9p.h"
 #include "devices/virtio/virtio_balloon.h"
 #include "devices/virtio/virtio_blk.h"
+#include "devices/virtio/virtio_input.h"
 #include "devices/virtio/virtio_pci.h"
 #include "devices/virtio/virtio_rng.h"
 #include "devices/virtio/virtio_serial.h"
@@ -32,14 +33,31 @@
 #include <string.h>
 
 static const struct StateTable *const tables[] = {
-    &acpi_pm_state_table,     &dma_state_table,           &fw_cfg_state_table,
-    &hpet_state_table,        &i8042_state_table,         &ioapic_state_table,
-    &lapic_state_table,       &pci_state_table,           &pc_testdev_state_table,
-    &pflash_state_table,      &pic_state_table,           &piix4_pm_state_table,
-    &ide_channel_state_table, &virtio_blk_state_table,    &virtio_pci_state_table,
-    &virtio_rng_state_table,  &virtio_serial_state_table, &virtio_balloon_state_table,
-    &virtio_9p_state_table,   &piix3_ide_state_table,     &pit_state_table,
-    &port92_state_table,      &rtc_state_table,           &uart_state_table,
+    &acpi_pm_state_table,
+    &dma_state_table,
+    &fw_cfg_state_table,
+    &hpet_state_table,
+    &i8042_state_table,
+    &ioapic_state_table,
+    &lapic_state_table,
+    &pci_state_table,
+    &pc_testdev_state_table,
+    &pflash_state_table,
+    &pic_state_table,
+    &piix4_pm_state_table,
+    &ide_channel_state_table,
+    &virtio_blk_state_table,
+    &virtio_pci_state_table,
+    &virtio_rng_state_table,
+    &virtio_input_state_table,
+    &virtio_serial_state_table,
+    &virtio_balloon_state_table,
+    &virtio_9p_state_table,
+    &piix3_ide_state_table,
+    &pit_state_table,
+    &port92_state_table,
+    &rtc_state_table,
+    &uart_state_table,
     &fdc_state_table,
 };
 

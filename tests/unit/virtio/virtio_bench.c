@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "tests/unit/devices/virtio_bench.h"
+#include "tests/unit/virtio/virtio_bench.h"
 
 #include <string.h>
 

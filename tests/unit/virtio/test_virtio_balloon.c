@@ -3,8 +3,8 @@
  * buffers. */
 #include "base/bytes.h"
 #include "devices/virtio/virtio_balloon.h"
-#include "tests/unit/devices/virtio_bench.h"
 #include "tests/unit/suites.h"
+#include "tests/unit/virtio/virtio_bench.h"
 
 #include <string.h>
 

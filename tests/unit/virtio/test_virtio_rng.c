@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Virtio's entropy device: buffers and sources that run dry, the limit in a period, states that go on elsewhere. */
 #include "devices/virtio/virtio_rng.h"
-#include "tests/unit/devices/virtio_bench.h"
 #include "tests/unit/suites.h"
+#include "tests/unit/virtio/virtio_bench.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -3,8 +3,8 @@
  */
 #include "base/bytes.h"
 #include "devices/virtio/virtio_net.h"
-#include "tests/unit/devices/virtio_bench.h"
 #include "tests/unit/suites.h"
+#include "tests/unit/virtio/virtio_bench.h"
 
 #include <stdlib.h>
 #include <string.h>

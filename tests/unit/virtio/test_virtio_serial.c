@@ -2,8 +2,8 @@
 /* Virtio's console device: messages about ports, bytes in both directions, host ends that hold, states that go on. */
 #include "base/bytes.h"
 #include "devices/virtio/virtio_serial.h"
-#include "tests/unit/devices/virtio_bench.h"
 #include "tests/unit/suites.h"
+#include "tests/unit/virtio/virtio_bench.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -171,7 +171,7 @@ END_TEST
 START_TEST(from_host) {
     open_serial();
     vb_start(&b, MULTIPORT, QUEUES);
-    ready = 0; /* every queue was looked at as the driver came */
+    ready = 0;                                       /* every queue was looked at as the driver came */
     ck_assert_uint_eq(virtio_serial_room(plain), 0); /* nobody has it open */
     tell(1, PORT_OPEN, 1);
     ck_assert_uint_eq(ready, 1);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Virtio's 9P transport: messages through its ring, buffers that can't be, what becomes of a session. */
 #include "devices/virtio/virtio_9p.h"
-#include "tests/unit/devices/virtio_bench.h"
 #include "tests/unit/suites.h"
+#include "tests/unit/virtio/virtio_bench.h"
 
 #include <stdio.h>
 #include <stdlib.h>
