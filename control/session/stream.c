@@ -14,7 +14,9 @@ struct Stream {
     void *opaque;
     int fd;
     bool closing;
-    bool eof;  /* nothing more comes, but there is something to send */
+    bool eof;      /* nothing more comes, but there is something to send */
+    uint8_t heard; /* how many of the first bytes are in `first` */
+    char first[9];
     char *out; /* unsent: out[sent, used) */
     size_t sent, used, room;
 };
@@ -55,6 +57,19 @@ static void drop(struct Stream *st) {
     stream_free(st);
 }
 
+/* A page in a browser may send HTTP to any port of the host's, and what it posts would be taken for commands. */
+static bool is_browser(struct Stream *st, const uint8_t *data, size_t n) {
+    static const char *const methods[] = {"GET /", "POST /", "HEAD /", "PUT /", "OPTIONS /"};
+    if (st->heard == sizeof(st->first))
+        return false;
+    for (size_t i = 0; i < n && st->heard < sizeof(st->first); i++)
+        st->first[st->heard++] = (char)data[i];
+    for (unsigned i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
+        if (st->heard >= strlen(methods[i]) && memcmp(st->first, methods[i], strlen(methods[i])) == 0)
+            return true;
+    return false;
+}
+
 static void ready(void *opaque, int fd, short revents) {
     struct Stream *st = opaque;
     uint8_t data[4096];
@@ -64,7 +79,8 @@ static void ready(void *opaque, int fd, short revents) {
         ssize_t n = recv(fd, data, sizeof(data), MSG_DONTWAIT);
         st->eof = n == 0;
         gone = n < 0 && errno != EINTR && errno != EAGAIN && errno != EWOULDBLOCK;
-        if (n > 0)
+        gone |= n > 0 && is_browser(st, data, (size_t)n);
+        if (n > 0 && !gone)
             st->ops.data(st->opaque, data, (size_t)n);
     } else if ((revents & POLLERR) != 0) {
         gone = true;

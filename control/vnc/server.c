@@ -205,8 +205,11 @@ static void on_gone(rfbClientPtr client) {
     free(v);
 }
 
+/* libvncserver takes WebSockets at the same port, from whatever page of whatever site a browser shows. */
 static enum rfbNewClientAction on_new(rfbClientPtr client) {
     struct VncServer *server = client->screen->screenData;
+    if (client->wsctx != NULL)
+        return RFB_CLIENT_REFUSE;
     struct Viewer *v = calloc(1, sizeof(*v));
     if (v == NULL)
         return RFB_CLIENT_REFUSE;

@@ -646,6 +646,44 @@ def test_no_descriptors():
     q.close()
 
 
+def test_browser():
+    """What a page in a browser posts is not taken for commands, in whatever pieces it comes; others' lines are."""
+    monitor, gdb = os.path.join(tmp, "monitor"), os.path.join(tmp, "gdb")
+    p = start("-bios", halt, "-qmp", f"unix:{path},server,nowait", "-monitor", f"unix:{monitor},server,nowait", "-gdb",
+              f"unix:{gdb},server,nowait")
+    q = Qmp()
+    head = "POST / HTTP/1.1\r\nHost: localhost:4444\r\nContent-Type: text/plain\r\n\r\n"
+    bodies = ((path, '{"execute": "qmp_capabilities"}\n{"execute": "quit"}\n'), (monitor, "quit\n"), (gdb, "$k#6b"))
+    for at, body in bodies:
+        for pieces in ((head + body,), (head[:2], head[2:] + body), ("GET / HTTP/1.1\r\n", body)):
+            c = Client(at)
+            for piece in pieces:
+                try:
+                    c.send(piece)
+                except BrokenPipeError:
+                    pass
+                time.sleep(0.05)
+            try:
+                while c.s.recv(4096):
+                    pass
+                ended = True
+            except ConnectionResetError:
+                ended = True
+            except TimeoutError:
+                ended = False
+            c.close()
+            check(f"{os.path.basename(at)}: {pieces[0][:6]!r}: the connection ends", ended)
+    check("nobody has quit", "return" in q.call("query-status"))  # gdb stops the guest
+    m = Client(monitor)
+    m.until("(twin86) ")
+    m.send("GET\n")
+    check("another line is a line", "GET" in m.line())
+    m.close()
+    q.call("quit")
+    end(p, 0, "browser")
+    q.close()
+
+
 def main():
     if "no QMP" in subprocess.run([twin86, "-S", "-serial", "null", "-qmp", f"unix:{path}", "-timeout", "0.01"],
                                   capture_output=True, text=True, stdin=subprocess.DEVNULL).stderr:
@@ -653,7 +691,7 @@ def main():
         sys.exit(77)
     try:
         for test in (test_qmp, test_input_and_screen, test_identity, test_panic, test_pvpanic, test_guest_reset_and_waiting, test_sleep, test_hibernation, test_trays, test_monitor, test_gdbserver, test_drives, test_silent_server, test_loopback, test_stale,
-                     test_no_descriptors):
+                     test_no_descriptors, test_browser):
             began = time.time()
             test()
             print(f"{test.__name__}: {time.time() - began:.1f} s")

@@ -152,6 +152,26 @@ def hostile(path):
         s.close()
 
 
+def is_shut_for_pages(path):
+    """A page of any site may open a WebSocket to the host's own ports. True: the connection ends."""
+    s = socket.socket(socket.AF_UNIX)
+    s.settimeout(5)
+    s.connect(path)
+    s.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+              b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+              b"Sec-WebSocket-Protocol: binary\r\nOrigin: http://localhost\r\n\r\n")
+    try:
+        while s.recv(4096):
+            pass
+        return True
+    except ConnectionError:
+        return True
+    except TimeoutError:
+        return False
+    finally:
+        s.close()
+
+
 def look(twin86, folder):
     path, disk = folder + "/vnc", folder + "/disk"
     with open(disk, "wb") as f:
@@ -170,6 +190,7 @@ def look(twin86, folder):
     check("and by itself", two.shows("abcxyz-09two", folder))
     hostile(path)
     check("hostile bytes: the viewers stay", one.shows("abcxyz-09two", folder))
+    check("web pages don't get in", is_shut_for_pages(path))
     two.press("m")
     end = time.monotonic() + LIMIT
     while (one.width, one.height) != (640, 400) and time.monotonic() < end:
