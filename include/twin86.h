@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /**
- * libtwin86: a virtual x86 PC as a library. This is its one public header; cli/ and examples/ use nothing else.
+ * libtwin86: a virtual x86 PC as a library. This is its public header, with twin86_cpu.h for who sets
+ * CPUs up without a guest's help; cli/ and examples/ use nothing else.
  *
  * The usual order: twin86_config_init, twin86_create, twin86_load, twin86_run, twin86_destroy.
  *

@@ -21,11 +21,11 @@ display: display/ base/
 cpu: cpu/ accel/accel.h devices/clock.h isa/ memory/ base/
 accel: accel/ cpu/ isa/ memory/ base/
 debug: debug/ accel/ cpu/ devices/ isa/ memory/ base/
-machine: machine/ include/twin86.h debug/ accel/ cpu/ devices/ block/ fs9p/ net/ display/ isa/ memory/ sandbox/ base/
+machine: machine/ include/twin86.h include/twin86_cpu.h debug/ accel/ cpu/ devices/ block/ fs9p/ net/ display/ isa/ memory/ sandbox/ base/
 control: control/ include/twin86.h machine/ debug/ accel/ cpu/ devices/ block/ fs9p/ net/ display/ isa/ memory/ base/
 diff: diff/ include/twin86.h machine/ debug/ accel/ cpu/ devices/ isa/ memory/ base/
 cli: cli/ twin86.h
-examples: twin86.h
+examples: twin86.h twin86_cpu.h
 '
 # PREFIX: private; who may include what begins so, beside itself.
 private='
@@ -47,7 +47,7 @@ includes() {
         -name '*.[ch]' 2>/dev/null | sort | while read -r file; do
         sed -n 's/^ *# *include *"\([^"]*\)".*/\1/p' "$file" | while read -r header; do
             case $header in
-            */* | twin86.h) echo "$file $header" ;;
+            */* | twin86.h | twin86_cpu.h) echo "$file $header" ;;
             *) echo "$file ${file%/*}/$header" ;;
             esac
         done

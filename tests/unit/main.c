@@ -34,6 +34,7 @@ static const struct SuiteEntry suites[] = {
     {"kvm-smp", kvm_smp_suite},
     {"handover", handover_suite},
     {"engines", engines_suite},
+    {"contexts", contexts_suite},
     {"assist", assist_suite},
     {"e820", e820_suite},
     {"elf", elf_suite},

@@ -38,6 +38,7 @@ SUITE kvm_host_suite(void);
 SUITE kvm_smp_suite(void);
 SUITE handover_suite(void);
 SUITE engines_suite(void);
+SUITE contexts_suite(void);
 SUITE assist_suite(void);
 SUITE e820_suite(void);
 SUITE elf_suite(void);
