@@ -6,6 +6,7 @@
  * A libFuzzer target (devices.sh). The input's first byte chooses the device, the others are a stream of operations.
  */
 #include "devices/virtio/virtio_balloon.h"
+#include "devices/virtio/virtio_input.h"
 #include "devices/virtio/virtio_net.h"
 #include "devices/virtio/virtio_pci.h"
 #include "devices/virtio/virtio_rng.h"
@@ -39,6 +40,7 @@ struct Bench {
     struct VirtioBalloon balloon;
     struct VirtioSerial serial;
     struct VirtioNet net;
+    struct VirtioInput input;
     struct NetEnd card, wire;
     bool busy;           /* the other end of the wire */
     size_t sent;         /* since the last turn */
@@ -235,6 +237,23 @@ static void net_host(struct Bench *b, uint32_t number) {
     demand(b->card.waiting <= NET_QUEUE_PACKETS && b->card.waiting_bytes <= NET_QUEUE_BYTES, "a queue without end");
 }
 
+/* ---- input ---- */
+
+static struct Virtio *make_input(struct Bench *b) {
+    virtio_input_init(&b->input, &b->pci.pci, VIRTIO_TABLET);
+    return &b->input.virtio;
+}
+
+static void *input_state(struct Bench *b) { return &b->input.state; }
+static void input_restored(struct Bench *b) { virtio_input_restored(&b->input); }
+
+static void input_host(struct Bench *b, uint32_t number) {
+    static const uint16_t types[] = {INPUT_EV_ABS, INPUT_EV_KEY, INPUT_EV_REL, INPUT_EV_SYN};
+    for (unsigned i = 0; i < (number >> 8 & 127); i++)
+        virtio_input_event(&b->input, types[(number + i) & 3], (uint16_t)(number >> 16), (int32_t)number);
+    demand(b->input.state.count <= VIRTIO_INPUT_WAITING, "more waits than there is room for");
+}
+
 static const struct Kind kinds[] = {
     {{"virtio-rng", VIRTIO_TYPE_ENTROPY, 0x00ff00},
      &virtio_rng_state_table,
@@ -260,6 +279,12 @@ static const struct Kind kinds[] = {
      net_state,
      net_state_restored,
      net_host},
+    {{"virtio-tablet", VIRTIO_TYPE_INPUT, 0x098000},
+     &virtio_input_state_table,
+     make_input,
+     input_state,
+     input_restored,
+     input_host},
 };
 enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };
 
