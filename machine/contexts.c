@@ -136,7 +136,6 @@ int twin86_context_restore(Twin86Machine *machine, unsigned index, const Twin86C
     cpu->halted = context->halted;
     cpu->shut_down = context->shut_down;
     cpu->wait_for_sipi = context->wait_for_sipi;
-    cpu_post(cpu, CPU_EVENT_MAP); /* another CR3 may be there, without the MOV that flushes */
     cpu_state_changed(cpu);
     return 0;
 }
