@@ -45,6 +45,13 @@ void fid_put(struct Fs9p *fs, struct Fs9pFid *f) {
     pthread_mutex_unlock(&fs->lock);
 }
 
+enum Fs9pFidKind fid_kind(struct Fs9pFid *f) {
+    pthread_mutex_lock(&f->lock);
+    enum Fs9pFidKind kind = f->kind;
+    pthread_mutex_unlock(&f->lock);
+    return kind;
+}
+
 static struct Fs9pFid *new_fid(uint32_t number, struct Fs9pNode *node, uint32_t uid) {
     struct Fs9pFid *f = calloc(1, sizeof(*f));
     if (f == NULL)

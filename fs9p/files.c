@@ -156,13 +156,6 @@ int serve_lcreate(struct Fs9pCall *c) {
 
 /* ---- data ---- */
 
-static enum Fs9pFidKind kind_of(struct Fs9pFid *f) {
-    pthread_mutex_lock(&f->lock);
-    enum Fs9pFidKind kind = f->kind;
-    pthread_mutex_unlock(&f->lock);
-    return kind;
-}
-
 /* -errno of a fid that has no data, or 0. */
 static int no_data(enum Fs9pFidKind kind) { return kind == FID_FOLDER ? -EISDIR : kind == FID_CLOSED ? -EBADF : 0; }
 
@@ -184,7 +177,7 @@ int serve_read(struct Fs9pCall *c) {
         return r;
     uint64_t offset = get_u64(&c->in);
     size_t n = get_u32(&c->in), room = c->out.room > P9_IO_HEADER ? c->out.room - P9_IO_HEADER : 0;
-    enum Fs9pFidKind kind = kind_of(f);
+    enum Fs9pFidKind kind = fid_kind(f);
     r = c->in.bad ? -EINVAL : no_data(kind);
     n = n < room ? n : room;
     uint8_t *count = put_room(&c->out, 4);
@@ -217,7 +210,7 @@ int serve_write(struct Fs9pCall *c) {
     uint64_t offset = get_u64(&c->in);
     size_t n = get_u32(&c->in);
     const uint8_t *from = get_bytes(&c->in, n);
-    enum Fs9pFidKind kind = kind_of(f);
+    enum Fs9pFidKind kind = fid_kind(f);
     r = c->in.bad ? -EINVAL : no_data(kind);
     if (r == 0)
         r = kind == FID_XATTR ? xattr_write(f, offset, from, n) : write_file(f->fd, offset, from, &n);
@@ -232,7 +225,7 @@ int serve_fsync(struct Fs9pCall *c) {
     if (r != 0)
         return r;
     bool data = c->in.left >= 4 && get_u32(&c->in) != 0; /* which older clients do not say */
-    enum Fs9pFidKind kind = kind_of(f);
+    enum Fs9pFidKind kind = fid_kind(f);
     if (kind != FID_FILE && kind != FID_FOLDER)
         r = -EBADF;
     else if ((data ? fdatasync(f->fd) : fsync(f->fd)) != 0)

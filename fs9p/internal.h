@@ -90,7 +90,7 @@ struct Fs9p {
     int proc_fd; /* /proc/self/fd: by which an O_PATH descriptor is opened for more */
     struct Fs9pHost host;
     struct Sandbox *sandbox; /* NULL: none */
-    uint32_t msize; /* 0: no Tversion yet; set while nothing else runs */
+    uint32_t msize;          /* 0: no Tversion yet; set while nothing else runs */
 
     pthread_rwlock_t names;
     pthread_mutex_t notes; /* mapped-file: one changes them at a time */
@@ -182,6 +182,8 @@ void node_keep(struct Fs9p *fs, struct Fs9pNode *folder, const char *name);
 /** Referenced; NULL: there is none. */
 struct Fs9pFid *fid_get(struct Fs9p *fs, uint32_t number);
 void fid_put(struct Fs9p *fs, struct Fs9pFid *f);
+/** What it is now: another request may be about to open it. Not with its lock. */
+enum Fs9pFidKind fid_kind(struct Fs9pFid *f);
 /** A new one, of an attribute if there is one; the reference to the node and the attribute it takes over, in any case.
  *  0, or -errno: -EBADF, the number is taken. */
 int fid_add(struct Fs9p *fs, uint32_t number, struct Fs9pNode *node, uint32_t uid, struct Fs9pXattr *x);

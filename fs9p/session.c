@@ -134,7 +134,8 @@ static int walk(struct Fs9pCall *c, unsigned names, struct Fs9pNode **at) {
 static int walk_to(struct Fs9pCall *c, struct Fs9pFid *f, uint32_t number, unsigned names) {
     struct Fs9p *fs = c->fs;
     uint8_t *count = put_room(&c->out, 2);
-    if (f->kind == FID_XATTR || (f->kind != FID_CLOSED && number == f->number))
+    enum Fs9pFidKind kind = fid_kind(f);
+    if (kind == FID_XATTR || (kind != FID_CLOSED && number == f->number))
         return -EINVAL;
     if (count == NULL)
         return -EMSGSIZE;
@@ -166,7 +167,7 @@ int serve_clunk(struct Fs9pCall *c) {
     struct Fs9pFid *f = c->in.bad ? NULL : fid_take(c->fs, number);
     if (f == NULL)
         return -EBADF;
-    int r = f->kind == FID_XATTR ? xattr_finish(c->fs, f) : 0;
+    int r = fid_kind(f) == FID_XATTR ? xattr_finish(c->fs, f) : 0;
     fid_put(c->fs, f);
     return r;
 }

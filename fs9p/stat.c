@@ -86,7 +86,7 @@ static struct Wanted get_wanted(struct Reader *in) {
     return w;
 }
 
-/* The fid itself may be open for that, whatever the file's mode is by now. */
+/* With the fid's lock. The fid itself may be open for that, whatever the file's mode is by now. */
 static int set_size(struct Fs9pCall *c, const struct Fs9pFid *f, const struct Fs9pSpot *s, uint64_t size) {
     if (size > INT64_MAX)
         return -EINVAL;

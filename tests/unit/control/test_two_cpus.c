@@ -106,6 +106,8 @@ START_TEST(scheduling) {
     two_cpus_run(machine);
     for (unsigned i = 0; i < 2; i++) {
         Twin86CpuStats s = stats_of(i);
+        for (unsigned k = 0; k < 5000 && s.voluntary_switches <= 0; k++, s = stats_of(i))
+            usleep(1000); /* a thread may be on its way to sleep still */
         ck_assert_int_eq(s.thread_id, vcpu_thread_id(machine_cpu(m, i)));
         ck_assert(s.core == i && s.socket == 0 && s.die == 0 && s.thread == 0 && s.apic_id == i);
         ck_assert(s.cpu_ns > 0 && s.voluntary_switches > 0 && s.involuntary_switches >= 0 && s.host_cpu >= 0);
