@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Exit statistics of the built-in guest on both engines: each port and each address of a device must have been read and
-# written as often on one as on the other. exits.sh [PROGRAM]; SKIPs (77) without a usable KVM.
+# written as often on one as on the other; but for the 8259's EOIs, of which there are as many as ticks of a timer come.
+# exits.sh [PROGRAM]; SKIPs (77) without a usable KVM.
 twin86=${1:-./twin86}
 tmp=$(mktemp -d) && trap 'rm -rf "$tmp"' EXIT
 
@@ -14,7 +15,7 @@ tmp=$(mktemp -d) && trap 'rm -rf "$tmp"' EXIT
 accesses() {
     sed -n 's/.*"kind":"\(port\)","place":"\(0x[0-9a-f]*\)","direction":"\([a-z]*\)".*"count":\([0-9]*\),.*/\1 \2 \3 \4/p
         s/.*"kind":"\(address\)","place":"\(0x[0-9a-f]*\)","direction":"\([a-z]*\)".*"count":\([0-9]*\),.*/\1 \2 \3 \4/p' "$1" |
-        awk '{ sum[$1 " " $2 " " $3] += $4 } END { for (k in sum) print k, sum[k] }' | sort
+        awk '{ sum[$1 " " $2 " " $3] += $4 } END { for (k in sum) print k, k == "port 0x20 write" ? "some" : sum[k] }' | sort
 }
 
 # compare NAME EXIT-CODE OPTION...
