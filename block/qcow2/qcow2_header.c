@@ -164,6 +164,8 @@ static int read_extensions(struct Qcow2 *q, const struct Qcow2Header *h, const u
             return 0;
         if (len > bytes - at)
             return block_refuse(open, -EINVAL, "'%s': a header extension goes beyond the header", q->n.filename);
+        if (type == FORMAT_NAME && q->backing_format != NULL)
+            return block_refuse(open, -EINVAL, "'%s': it names its backing file's format twice", q->n.filename);
         if (type == FORMAT_NAME && len > 0 && len < 16 &&
             (q->backing_format = strndup((const char *)p + at, len)) == NULL)
             return block_refuse(open, -ENOMEM, "out of memory");

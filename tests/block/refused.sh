@@ -32,6 +32,9 @@ create compat=1.1 && put 48 ff && no "refcount table" "refcount table"
 create compat=1.1 && put 24 7f && no "size" "disk of"
 create compat=1.1 && put 99 07 && no "refcount width" "reference counts"
 create compat=1.1 && put 103 07 && no "header length" "header of"
+raw="e2 79 2a ca 00 00 00 03 72 61 77 00 00 00 00 00" # the extension with a backing file's format
+# shellcheck disable=SC2086
+create compat=1.1 && put 112 $raw $raw 00 00 00 00 00 00 00 00 && no "two formats of a backing file" "format twice"
 qemu-img create -q -f vmdk "$i" 4M && no vmdk vmdk
 qemu-img create -q -f vdi "$i" 4M && no vdi vdi
 
