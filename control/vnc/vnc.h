@@ -10,9 +10,9 @@ bool vnc_is_there(void);
 /**
  * Serve viewers at `spec`, as QEMU's -vnc: "[HOST]:DISPLAY" (HOST: loopback; TCP port 5900 + DISPLAY) or "unix:PATH",
  * with ",share=allow-exclusive|ignore" and ",password=on|off" behind it, until the session ends. With a password nobody
- * may look before one is set. In a thread of its own, with an
- * event loop: a viewer that is slow delays other viewers, and neither guest nor monitor. Before the guest starts. 0, or
- * -errno with one line in `why`: -ENOTSUP without libvncserver.
+ * may look before one is set. In a thread of its own, with an event loop: a viewer that is slow delays other viewers,
+ * and neither guest nor monitor. Before the guest starts. 0, or -errno with one line in `why`: -ENOTSUP without
+ * libvncserver.
  */
 int vnc_serve(struct Session *s, const char *spec, char *why, size_t n);
 
